@@ -1,0 +1,245 @@
+/**
+ * What a failure says about a record, and so what a consumer may do about it.
+ *
+ * - `transient`: nothing is wrong with the record; the KMS could not answer now. Wait and retry.
+ * - `unreadable`: this reader is not able to open it; another, or a later one, may be. Never skipped.
+ * - `invalid`: the record is not what the rule requires; no reader should accept it.
+ */
+export type FailureKind = 'transient' | 'unreadable' | 'invalid'
+
+interface CodeRow {
+  /** Absent where the failure is about a call or a configuration, not about a record or a KMS. */
+  readonly kind?: FailureKind
+  /** What whoever sees the error should do. Ends every message. */
+  readonly remedy: string
+}
+
+/** Every code, its kind and its remedy in one place. Codes are API: they are added, never renamed. */
+const CODES = {
+  // Opening, in the order of checks
+  NOT_SEALED: {
+    kind: 'invalid',
+    remedy:
+      'Find who writes plaintext to this topic; for a migration allow it up to stated offsets (`read.plaintext`)',
+  },
+  UNKNOWN_FORMAT: {
+    kind: 'unreadable',
+    remedy:
+      'Upgrade kafka-envelope if a newer version wrote it; list the fingerprint in `read.plaintext.fingerprints` if it is the schema of your own application',
+  },
+  MALFORMED: {
+    kind: 'invalid',
+    remedy: 'The bytes are damaged or were not written by kafka-envelope; look at who writes to this topic',
+  },
+  UNKNOWN_SUITE: { kind: 'unreadable', remedy: 'Upgrade kafka-envelope on this reader' },
+  SUITE_NOT_ALLOWED: {
+    kind: 'invalid',
+    remedy: 'Add the suite to `read.require.suites` if you accept it',
+  },
+  UNKNOWN_COMPRESSION: {
+    kind: 'unreadable',
+    remedy: 'Upgrade kafka-envelope, or Node.js to 22.15 or later where the compression is zstd',
+  },
+  WRONG_TOPIC: {
+    kind: 'invalid',
+    remedy:
+      'Someone copied the record from another topic; where that is intended (mirror, dead letters) name the original topic in `read.sealedFor`',
+  },
+  REQUIREMENT_UNMET: {
+    kind: 'invalid',
+    remedy: 'Make the producer bind what `read.require` asks for, or relax the rule',
+  },
+  TOMBSTONE_REJECTED: {
+    kind: 'invalid',
+    remedy: 'Do not write null values to this topic, or set `tombstones: pass` in the rule',
+  },
+  NO_CANDIDATE: {
+    kind: 'unreadable',
+    remedy:
+      'Add the CMK to `read.cmk` of the rule if you trust it; wrappings made with a public key also need `acceptPublicKeySealing: true`',
+  },
+  UNWRAP_FAILED: {
+    kind: 'invalid',
+    remedy: 'The ciphertext DEK was damaged, forged, or belongs to another CMK or encryption context',
+  },
+  COMMITMENT_MISMATCH: {
+    kind: 'invalid',
+    remedy: 'The envelope was forged or damaged: its DEK is not the one that its header commits to',
+  },
+  AUTHENTICATION_FAILED: {
+    kind: 'invalid',
+    remedy: 'The record was changed after sealing, or its key or bound headers were',
+  },
+  DECOMPRESSION_FAILED: {
+    kind: 'invalid',
+    remedy: 'The producer sealed a body that is not one gzip member or zstd frame',
+  },
+  TOO_LARGE: {
+    kind: 'invalid',
+    remedy: 'Raise `read.maxDecompressedBytes` if values of this size are expected',
+  },
+  TOO_MANY_BAD_RECORDS: {
+    remedy: 'Look at the record.rejected events; the share is set by `read.maxInvalidShare`',
+  },
+
+  // Sealing
+  TOPIC_NOT_CONFIGURED: {
+    kind: 'unreadable',
+    remedy: 'Add the topic to a rule: `encrypt` or `read`, or `passthrough: true` if it shall stay plain',
+  },
+  INVALID_RECORD: {
+    remedy: 'Give the value as a Buffer, a string or null, and key and headers as KafkaJS declares them',
+  },
+  ALREADY_SEALED: {
+    remedy:
+      'The value already is an envelope; set `encrypt.forward: true` if sealed records pass through here',
+  },
+  RECORD_TOO_LARGE: {
+    remedy:
+      'Raise `encrypt.maxBatchBytes` together with max.message.bytes of the topic, or turn on `compression`',
+  },
+  DEK_LIMIT_TOO_SMALL: { remedy: 'Raise `rotate.maxBytes` above the largest record' },
+  KEY_WAIT_TIMEOUT: {
+    kind: 'transient',
+    remedy: 'The KMS does not deliver DEKs as fast as the rotation policy uses them; see kms.call events',
+  },
+
+  // KMS and keys
+  KMS_UNAVAILABLE: { kind: 'transient', remedy: 'Retry; if it lasts, look at the KMS and the way to it' },
+  KMS_THROTTLED: {
+    kind: 'transient',
+    remedy: 'Retry later, rotate less often, or raise the quota at the KMS',
+  },
+  KMS_TIMEOUT: { kind: 'transient', remedy: 'Retry; if it lasts, look at the KMS and the way to it' },
+  KMS_DENIED: { kind: 'unreadable', remedy: 'Grant this process the right to use the CMK' },
+  KMS_RESPONSE_INVALID: {
+    kind: 'unreadable',
+    remedy: 'The KMS answered with something that is not a DEK; check the endpoint and the provider',
+  },
+  CMK_NOT_FOUND: { kind: 'unreadable', remedy: 'Check the id of the CMK and whether it was deleted' },
+  CMK_DISABLED: { kind: 'unreadable', remedy: 'Enable the CMK again; nothing was lost' },
+  CMK_MISMATCH: {
+    kind: 'invalid',
+    remedy: 'The ciphertext DEK belongs to a CMK other than the one it claims',
+  },
+  CMK_UNUSABLE: {
+    kind: 'unreadable',
+    remedy: 'The CMK cannot do this (a public key cannot unwrap, for one); use one that can',
+  },
+  CIPHERTEXT_DEK_INVALID: {
+    kind: 'invalid',
+    remedy: 'The ciphertext DEK was damaged, forged, or belongs to another CMK or encryption context',
+  },
+  KEY_DESTROYED: {
+    remedy: 'The key was wiped; take a new one (this is a bug in kafka-envelope if you did nothing)',
+  },
+  ENCRYPTION_CLOSED: { remedy: 'Call close() only after producers and consumers were disconnected' },
+
+  // Configuration and keyrings
+  CONFIG_INVALID: { remedy: 'Correct each of them; nothing was started' },
+  KEYRING_NOT_FOUND: { remedy: 'Create it with `npx kafka-envelope keyring create FILE --cmk NAME`' },
+  KEYRING_EXISTS: { remedy: 'Choose another name; nothing was changed' },
+  KEYRING_EXPOSED: {
+    remedy: 'Run `chmod 600` on the file, and replace its keys if others may have read them',
+  },
+  KEYRING_INVALID: {
+    remedy: 'Restore the file from a backup; it is not a keyring as kafka-envelope writes it',
+  },
+  KEYRING_BUSY: {
+    remedy: 'Wait for the other process; if none is running, delete the .lock file beside the keyring',
+  },
+} as const satisfies Record<string, CodeRow>
+
+/** A stable code. Recognise errors by it, not by class: two copies of the package may be loaded. */
+export type ErrorCode = keyof typeof CODES
+
+/** Where a record stands, as far as the reader knows. */
+export interface RecordPosition {
+  readonly topic: string
+  readonly partition?: number
+  /** Kafka offset, decimal. */
+  readonly offset?: string
+}
+
+/** One mistake in a configuration. */
+export interface ConfigIssue {
+  /** Where it is, for example `topics[0].encrypt.rotate.maxAge`. */
+  readonly path: string
+  /** What was expected there, and what stands there instead (never a secret). */
+  readonly message: string
+}
+
+interface ErrorOptions {
+  readonly cause?: unknown
+  readonly position?: RecordPosition
+  readonly issues?: readonly ConfigIssue[]
+}
+
+/**
+ * The one error that this library throws. `message` says what is wrong and what to do; it never
+ * contains key bytes, plaintext or record content.
+ */
+export class EnvelopeError extends Error {
+  override readonly name = 'EnvelopeError'
+  readonly code: ErrorCode
+  /** What the failure says about the record; absent where it is not about a record or a KMS. */
+  readonly kind: FailureKind | undefined
+  /** Whether the same call may succeed later. KafkaJS reads it: `false` ends a consumer for good. */
+  readonly retriable: boolean
+  readonly position: RecordPosition | undefined
+  /** All mistakes of a configuration; empty for other codes. */
+  readonly issues: readonly ConfigIssue[]
+  readonly #what: string
+
+  constructor(code: ErrorCode, what: string, options: ErrorOptions = {}) {
+    const row: CodeRow = CODES[code]
+    const at = options.position === undefined ? '' : ` at ${describePosition(options.position)}`
+    super(`${code}${at}: ${what}. ${row.remedy}.`, 'cause' in options ? { cause: options.cause } : {})
+    this.code = code
+    this.kind = row.kind
+    this.retriable = row.kind === 'transient'
+    this.position = options.position
+    this.issues = options.issues ?? []
+    this.#what = what
+  }
+
+  /** The same error, saying where the record stands. */
+  at(position: RecordPosition): EnvelopeError {
+    return new EnvelopeError(this.code, this.#what, {
+      position,
+      ...(this.cause === undefined ? {} : { cause: this.cause }),
+    })
+  }
+
+  /**
+   * The same error without its cause. KafkaJS decides by the deepest cause whether a crashed
+   * consumer restarts, and reports an error with a cause as that cause alone.
+   */
+  withoutCause(): EnvelopeError {
+    return this.cause === undefined
+      ? this
+      : new EnvelopeError(this.code, this.#what, this.position ? { position: this.position } : {})
+  }
+}
+
+/** Whether `error` is one of this library's, also when another copy of the package threw it. */
+export function isEnvelopeError(error: unknown): error is EnvelopeError {
+  return (
+    error instanceof Error &&
+    error.name === 'EnvelopeError' &&
+    Object.hasOwn(CODES, (error as Partial<EnvelopeError>).code ?? '')
+  )
+}
+
+/** Every code there is, for tables in tests and documentation. */
+export function errorCodes(): readonly ErrorCode[] {
+  return Object.keys(CODES) as ErrorCode[]
+}
+
+function describePosition({ topic, partition, offset }: RecordPosition): string {
+  return [
+    `topic ${topic}`,
+    ...(partition === undefined ? [] : [`partition ${String(partition)}`]),
+    ...(offset === undefined ? [] : [`offset ${offset}`]),
+  ].join(', ')
+}

@@ -1,0 +1,122 @@
+import type { EncryptionContext, Kms } from '../kms/kms.js'
+
+/** Milliseconds, or text: a number and `ms`, `s`, `m`, `h` or `d`, for example `'24h'`. */
+export type Duration = number | string
+/** Bytes, or text: a number and `B`, `KiB`, `MiB`, `GiB` or `TiB`, for example `'1GiB'`. */
+export type ByteSize = number | string
+
+/** What `createEncryption` takes. Unknown members are errors. */
+export interface EncryptionConfig {
+  /** KMS clients by a name of your choice. The owner closes them. */
+  readonly kms: Readonly<Record<string, Kms>>
+  /** CMKs by a name of your choice: 1 to 5 wrappings each, the nearest first. Sealing wraps under all; any one opens. */
+  readonly cmks: Readonly<Record<string, readonly CmkRef[]>>
+  /** Every topic that is written or read matches exactly one rule; no rule, no traffic. */
+  readonly topics: readonly TopicRule[]
+  /** Opened DEKs that a reader keeps. */
+  readonly cache?: CacheConfig
+  /** How long one call to a KMS may take. Default 10s. */
+  readonly kmsTimeout?: Duration
+}
+
+/** One CMK in one KMS. */
+export interface CmkRef {
+  /** A name from `kms`. */
+  readonly kms: string
+  /** The id of the CMK as its KMS knows it; written into every envelope. */
+  readonly id: string
+}
+
+export interface CacheConfig {
+  /** DEKs kept at most, least recently used out first. 1 to 1,000,000, default 10,000. */
+  readonly maxDeks?: number
+  /** How long an opened DEK serves before the KMS is asked again; bounds how long a disabled CMK still reads. Default 1h, at most 7d. */
+  readonly ttl?: Duration
+}
+
+export interface TopicRule {
+  /** Its name in events, `rotate()` and `health()`. Default: the first entry of `match`. */
+  readonly name?: string
+  /** Exact topic names, or globs over the whole name (`*` is any run of characters). An exact name beats a glob; two globs may not overlap. */
+  readonly match: readonly string[]
+  /** How producers seal. Absent: writing to these topics is an error. */
+  readonly encrypt?: EncryptRule
+  /** How consumers open. Absent: reading these topics is an error. */
+  readonly read?: ReadRule
+  /** Values pass as they are, both ways. Excludes `encrypt` and `read`. */
+  readonly passthrough?: boolean
+}
+
+export interface EncryptRule {
+  /** A name from `cmks`. */
+  readonly cmk: string
+  readonly rotate?: RotationConfig
+  /** Encryption context given to the KMS and authenticated in every envelope; visible. Default none. */
+  readonly context?: EncryptionContext
+  /** Whether the record key is authenticated with the value. Default true. */
+  readonly bindKey?: boolean
+  /** Names of record headers that are authenticated with the value; at most 32. Default none. */
+  readonly bindHeaders?: readonly string[]
+  /** Of the value, before sealing. Lengths then tell about content. Default `none`. `zstd` needs Node.js 22.15. */
+  readonly compression?: 'none' | 'gzip' | 'zstd'
+  /** One DEK for all topics of the rule, or one for each. Default `rule`. */
+  readonly dekScope?: 'rule' | 'topic'
+  /** Whether null values are sent (as null, unauthenticated) or refused. Default `pass`. */
+  readonly tombstones?: 'pass' | 'reject'
+  /** Whether values that already are envelopes pass as they are instead of being refused. Default false. */
+  readonly forward?: boolean
+  /** The brokers' limit for a record batch (max.message.bytes). Default 1MiB. */
+  readonly maxBatchBytes?: ByteSize
+  /** How long a send may wait for a DEK. Default 30s: below KafkaJS's transaction time-out. */
+  readonly keyWait?: Duration
+}
+
+/** When a DEK stops sealing. Whichever limit is reached first counts; limits hold exactly. */
+export interface RotationConfig {
+  /** Default 24h. 1s to 365d. */
+  readonly maxAge?: Duration
+  /** Records sealed. Default and at most 2^32. Under 1,000 needs `allowFrequentRotation`. */
+  readonly maxMessages?: number
+  /** Bytes of body sealed. Default and at most 2^38 (256GiB). Under 1MiB needs `allowFrequentRotation`. */
+  readonly maxBytes?: ByteSize
+  /** Says that a KMS call every few records is meant. */
+  readonly allowFrequentRotation?: boolean
+}
+
+export interface ReadRule {
+  /** Names from `cmks`: only wrappings under these are ever unwrapped. */
+  readonly cmk: string | readonly string[]
+  /** Topics, exact or with one trailing `*`, that records read here may have been sealed for besides the topic itself (mirrors, dead letters, copies). */
+  readonly sealedFor?: readonly string[]
+  /** Accept DEKs wrapped with a public key, which anyone who has it can do. Default false. */
+  readonly acceptPublicKeySealing?: boolean
+  readonly require?: {
+    /** Default true. */
+    readonly keyBound?: boolean
+    /** Headers that must be bound. */
+    readonly headers?: readonly string[]
+    /** Context entries that must be there with these values. */
+    readonly context?: EncryptionContext
+    /** Suites accepted. Default all registered: [1]. */
+    readonly suites?: readonly number[]
+  }
+  /** Whether null values are delivered (as null, unauthenticated) or are invalid. Default `pass`. */
+  readonly tombstones?: 'pass' | 'reject'
+  /** What happens to an invalid record. Default `stop`. */
+  readonly onInvalid?: 'stop' | 'skip'
+  /** The consumer stops, whatever `onInvalid` says, once this share of the last 1,000 records of the rule was invalid. 0 to 1, default 0.5. */
+  readonly maxInvalidShare?: number
+  /** Plaintext accepted during a migration. Default none. */
+  readonly plaintext?: PlaintextRule
+  /** Largest value after decompression. Default 16MiB. */
+  readonly maxDecompressedBytes?: ByteSize
+  /** How long a consumer waits in place for a KMS that fails for now, before KafkaJS restarts it. Default 5m. */
+  readonly kmsWait?: Duration
+}
+
+export interface PlaintextRule {
+  /** Per topic and partition, the first offset at which plaintext is an error again: `{ orders: { 0: '1500' } }`. */
+  readonly untilOffsets: Readonly<Record<string, Readonly<Record<number, string>>>>
+  /** Avro single-object fingerprints (16 hex digits, as on the wire) of your own plaintext. Others behind `C3 01` stay errors. */
+  readonly fingerprints?: readonly string[]
+}
