@@ -1,0 +1,15 @@
+/**
+ * The canonical text of an encryption context: a JSON object built by hand, keys in byte order, no
+ * white space. An empty context is the empty string: it goes to a KMS as no parameter at all. The
+ * characters that contexts admit never need escaping.
+ */
+export function canonicalContext(context: Readonly<Record<string, string>>): string {
+  const entries = contextEntries(context)
+  if (entries.length === 0) return ''
+  return `{${entries.map(([key, value]) => `"${key}":"${value}"`).join(',')}}`
+}
+
+/** The entries in byte order of their keys; `<` is byte order because contexts are ASCII. */
+export function contextEntries(context: Readonly<Record<string, string>>): [string, string][] {
+  return Object.entries(context).sort(([a], [b]) => (a < b ? -1 : 1))
+}

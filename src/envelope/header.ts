@@ -1,0 +1,95 @@
+import { isUtf8 } from 'node:buffer'
+import {
+  COMMITMENT_BYTES,
+  CONTEXT_TEXT,
+  MAX_BOUND_HEADERS,
+  MAX_BOUND_HEADER_BYTES,
+  MAX_CONTEXT_BYTES,
+  SESSION_ID_BYTES,
+  TOPIC,
+} from './bounds.js'
+import { Cursor, malformed } from './cursor.js'
+import { writeHeader } from './schema.js'
+
+/*
+ * header       = suite compression keyBound boundHeaders topic context sessionId commitment
+ * suite        = int                     ; registered number
+ * compression  = int                     ; registered number
+ * keyBound     = %x00 / %x01
+ * boundHeaders = %x00 / (count 1*32name %x00)   ; strictly ascending by bytes
+ * topic        = string
+ * context      = %x00 / (count 1*(key value) %x00) ; keys strictly ascending by bytes
+ * sessionId    = 16OCTET
+ * commitment   = 32OCTET
+ */
+
+/** The authenticated part of an envelope's head. */
+export interface Header {
+  readonly suite: number
+  readonly compression: number
+  readonly keyBound: boolean
+  /** Strictly ascending by UTF-8 bytes. */
+  readonly boundHeaders: readonly string[]
+  readonly topic: string
+  /** Entries strictly ascending by the keys' bytes. */
+  readonly context: readonly (readonly [key: string, value: string])[]
+  readonly sessionId: Buffer
+  readonly commitment: Buffer
+}
+
+/** The canonical bytes of a header whose members are within bounds and in order. */
+export function encodeHeader(header: Header): Buffer {
+  return writeHeader({
+    ...header,
+    context: header.context.map(([key, value]) => ({ key, value })),
+  })
+}
+
+/** @throws EnvelopeError MALFORMED where the bytes are not the canonical form of a header within bounds. */
+export function decodeHeader(bytes: Buffer): Header {
+  const cursor = new Cursor(bytes)
+  const header: Header = {
+    suite: cursor.int(),
+    compression: cursor.int(),
+    keyBound: cursor.boolean('keyBound'),
+    boundHeaders: decodeBoundHeaders(cursor),
+    topic: cursor.text(TOPIC, 'topic'),
+    context: decodeContext(cursor),
+    sessionId: cursor.fixed(SESSION_ID_BYTES, 'sessionId'),
+    commitment: cursor.fixed(COMMITMENT_BYTES, 'commitment'),
+  }
+  cursor.end('the header')
+  return header
+}
+
+function decodeBoundHeaders(cursor: Cursor): string[] {
+  const count = cursor.length(0, MAX_BOUND_HEADERS, 'boundHeaders')
+  const names: string[] = []
+  let previous: Buffer | undefined
+  for (let i = 0; i < count; i++) {
+    const name = cursor.bytes(1, MAX_BOUND_HEADER_BYTES, 'the name of a bound header')
+    if (!isUtf8(name)) throw malformed('the name of a bound header is not UTF-8')
+    if (previous && previous.compare(name) >= 0) throw malformed('boundHeaders are not strictly ascending')
+    names.push(name.toString('utf8'))
+    previous = name
+  }
+  if (count > 0) cursor.endOfBlocks('boundHeaders')
+  return names
+}
+
+function decodeContext(cursor: Cursor): [string, string][] {
+  const start = cursor.at
+  const count = cursor.length(0, MAX_CONTEXT_BYTES, 'context')
+  const entries: [string, string][] = []
+  let previous = ''
+  for (let i = 0; i < count; i++) {
+    const key = cursor.text(CONTEXT_TEXT, 'a key of the context')
+    // Plain comparison is byte order here: the pattern admits ASCII only.
+    if (key <= previous) throw malformed('the keys of the context are not strictly ascending')
+    entries.push([key, cursor.text(CONTEXT_TEXT, 'a value of the context')])
+    if (cursor.at - start >= MAX_CONTEXT_BYTES) throw malformed('the context is too long')
+    previous = key
+  }
+  if (count > 0) cursor.endOfBlocks('the context')
+  return entries
+}

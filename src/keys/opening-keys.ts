@@ -1,0 +1,213 @@
+import { LRUCache } from 'lru-cache'
+import type { ContentKey } from '../crypto/content-key.js'
+import { EnvelopeError, isEnvelopeError } from '../errors.js'
+import type { EventHub } from '../events.js'
+import type { Cmk } from '../kms/cmk.js'
+import type { EncryptionContext } from '../kms/kms.js'
+import { ageMeter, MAX_TIMER_STEP_MS, type Clock } from './clock.js'
+import { OpenedDek, type SessionRef } from './opened-dek.js'
+
+/** A wrapping that the read rule accepts, with the CMK that can open it. */
+export interface Candidate {
+  readonly cmk: Cmk
+  readonly ciphertextDek: Buffer
+  /** The cache key: read rule, provider, CMK, canonical context, ciphertext DEK. */
+  readonly name: string
+}
+
+/** What is needed to find or make the content key of a session; constant for a rule and an envelope's head. */
+export interface OpeningRequest {
+  /** In order of preference. */
+  readonly candidates: readonly Candidate[]
+  readonly context: EncryptionContext
+  readonly session: SessionRef
+  /** Names session id, suite and commitment. */
+  readonly sessionName: string
+}
+
+/** A content key and the CMK that opened its DEK. */
+export interface OpeningKey {
+  readonly key: ContentKey
+  readonly cmk: Cmk
+}
+
+/** An opening key that stays usable until released. */
+export interface LeasedKey extends OpeningKey {
+  release(): void
+}
+
+/** Attempts per record that fail for good; a forged envelope must not buy more KMS calls. */
+const MAX_FAILED_ATTEMPTS = 2
+
+/**
+ * The opening side's cache: LRU, bounded in number and in time. Concurrent misses for a DEK share one
+ * KMS call; failures are not remembered; a content key is kept only once its commitment was verified.
+ */
+export class OpeningKeys {
+  readonly #ttlMs: number
+  readonly #clock: Clock
+  readonly #events: EventHub
+  readonly #deks: LRUCache<string, { readonly opened: OpenedDek; readonly cancelTimer: () => void }>
+  readonly #unwrapping = new Map<
+    string,
+    { readonly cmk: Cmk; readonly done: Promise<OpenedDek>; readonly abort: AbortController }
+  >()
+  #closed = false
+
+  constructor(limits: { readonly maxDeks: number; readonly ttlMs: number }, clock: Clock, events: EventHub) {
+    this.#ttlMs = limits.ttlMs
+    this.#clock = clock
+    this.#events = events
+    this.#deks = new LRUCache({
+      max: limits.maxDeks,
+      dispose: ({ opened, cancelTimer }) => {
+        cancelTimer()
+        opened.retire()
+      },
+    })
+  }
+
+  /** The key if it is at hand. Good for use at once, not across an `await`. */
+  find({ candidates, session, sessionName }: OpeningRequest): OpeningKey | undefined {
+    this.#checkOpen()
+    for (const { name, cmk } of candidates) {
+      const key = this.#cached(name)?.contentKey(session, sessionName)
+      if (key !== undefined) return { key, cmk }
+    }
+    return undefined
+  }
+
+  /**
+   * Finds or unwraps the key. A candidate that fails gives way to the next.
+   * @throws EnvelopeError where none is left: a transient failure if there was one, else the first
+   */
+  async load({ candidates, context, session, sessionName }: OpeningRequest): Promise<LeasedKey> {
+    this.#checkOpen()
+    const failures: EnvelopeError[] = []
+    for (const candidate of candidates) {
+      try {
+        const opened = this.#cached(candidate.name) ?? (await this.#unwrap(candidate, context))
+        if (opened.destroyed)
+          throw new EnvelopeError('KMS_TIMEOUT', 'the DEK was forgotten while it was being unwrapped')
+        const key = opened.contentKey(session, sessionName)
+        if (key !== undefined) return { key, cmk: candidate.cmk, release: opened.lease() }
+        failures.push(
+          new EnvelopeError('COMMITMENT_MISMATCH', 'the DEK is not the one that the header commits to'),
+        )
+      } catch (error) {
+        if (!isEnvelopeError(error)) throw error
+        failures.push(error)
+      }
+      if (failures.filter(({ kind }) => kind !== 'transient').length >= MAX_FAILED_ATTEMPTS) break
+    }
+    this.#checkOpen()
+    throw failures.find(({ kind }) => kind === 'transient') ?? (failures[0] as EnvelopeError)
+  }
+
+  /** Drops all that came from a CMK, unwraps in flight included. */
+  forget(cmkId: string): void {
+    this.#drop((cmk) => cmk.id === cmkId)
+  }
+
+  /** DEKs at hand. */
+  get size(): number {
+    return this.#deks.size
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#drop(() => true)
+  }
+
+  #cached(name: string): OpenedDek | undefined {
+    const entry = this.#deks.get(name)
+    if (entry === undefined) return undefined
+    if (entry.opened.ageMs() < this.#ttlMs) return entry.opened
+    this.#deks.delete(name)
+    return undefined
+  }
+
+  #unwrap(candidate: Candidate, context: EncryptionContext): Promise<OpenedDek> {
+    const { name, cmk } = candidate
+    let flight = this.#unwrapping.get(name)
+    if (flight === undefined) {
+      const abort = new AbortController()
+      const done = this.#unwrapOnce(candidate, context, abort.signal).finally(() => {
+        if (this.#unwrapping.get(name)?.abort === abort) this.#unwrapping.delete(name)
+      })
+      flight = { cmk, done, abort }
+      this.#unwrapping.set(name, flight)
+    }
+    return flight.done
+  }
+
+  async #unwrapOnce(
+    { name, cmk, ciphertextDek }: Candidate,
+    context: EncryptionContext,
+    signal: AbortSignal,
+  ): Promise<OpenedDek> {
+    const dek = await unwrapped(cmk, ciphertextDek, context, signal)
+    if (signal.aborted) {
+      dek.destroy()
+      throw new EnvelopeError('KMS_TIMEOUT', 'the DEK was forgotten while it was being unwrapped')
+    }
+    const opened = new OpenedDek(cmk, dek, ageMeter(this.#clock), () => {
+      this.#events.emit('dek.destroyed', { side: 'opening', cmkId: cmk.id })
+    })
+    this.#keep(name, opened)
+    return opened
+  }
+
+  #keep(name: string, opened: OpenedDek): void {
+    let cancel = (): void => undefined
+    const arm = (): void => {
+      const rest = this.#ttlMs - opened.ageMs()
+      cancel = this.#clock.schedule(
+        () => {
+          if (opened.ageMs() >= this.#ttlMs) this.#deks.delete(name)
+          else arm()
+        },
+        Math.min(Math.max(rest, 1), MAX_TIMER_STEP_MS),
+      )
+    }
+    arm()
+    this.#deks.set(name, {
+      opened,
+      cancelTimer: () => {
+        cancel()
+      },
+    })
+  }
+
+  #drop(which: (cmk: Cmk) => boolean): void {
+    for (const [name, { cmk, abort }] of this.#unwrapping) {
+      if (!which(cmk)) continue
+      this.#unwrapping.delete(name)
+      abort.abort()
+    }
+    for (const [name, { opened }] of [...this.#deks.entries()]) {
+      if (which(opened.cmk)) this.#deks.delete(name)
+    }
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new EnvelopeError('ENCRYPTION_CLOSED', 'the encryption was closed')
+  }
+}
+
+/** A KMS says that it cannot unwrap; about the record that means its unwrapping failed. */
+async function unwrapped(
+  cmk: Cmk,
+  ciphertextDek: Buffer,
+  context: EncryptionContext,
+  signal: AbortSignal,
+): ReturnType<Cmk['unwrap']> {
+  try {
+    return await cmk.unwrap(ciphertextDek, context, signal)
+  } catch (error) {
+    if (isEnvelopeError(error) && error.code === 'CIPHERTEXT_DEK_INVALID') {
+      throw new EnvelopeError('UNWRAP_FAILED', `CMK ${cmk.id} did not unwrap the ciphertext DEK`)
+    }
+    throw error
+  }
+}

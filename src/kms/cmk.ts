@@ -1,0 +1,94 @@
+import { Dek, DEK_BYTES } from '../crypto/dek.js'
+import { EnvelopeError } from '../errors.js'
+import type { CmkDescription, EncryptionContext, Kms } from './kms.js'
+
+/** A new DEK and its wrapping under each of several CMKs, in their order. */
+export interface WrappedNewDek {
+  readonly dek: Dek
+  readonly wrappings: readonly Wrapping[]
+}
+
+export interface Wrapping {
+  readonly provider: string
+  readonly cmkId: string
+  readonly ciphertextDek: Buffer
+}
+
+/**
+ * A CMK in its KMS. This is where raw DEKs end: what a provider returns is checked, imported and wiped
+ * here, and after it only `crypto/` sees keys.
+ */
+export class Cmk {
+  /** The name of the KMS in the configuration. */
+  readonly kmsName: string
+  readonly id: string
+  readonly provider: string
+  readonly publicKeyWraps: boolean
+  readonly #kms: Kms
+
+  private constructor(kmsName: string, kms: Kms, id: string, description: CmkDescription) {
+    this.kmsName = kmsName
+    this.#kms = kms
+    this.id = id
+    this.provider = description.provider
+    this.publicKeyWraps = description.publicKeyWraps
+  }
+
+  /** @throws EnvelopeError as `Kms.describe` does */
+  static async describe(kmsName: string, kms: Kms, id: string, signal: AbortSignal): Promise<Cmk> {
+    return new Cmk(kmsName, kms, id, await kms.describe(id, signal))
+  }
+
+  /** Makes a DEK under the first CMK and wraps it under the others; fails unless all succeed. */
+  static async newDek(
+    cmks: readonly [Cmk, ...Cmk[]],
+    context: EncryptionContext,
+    signal: AbortSignal,
+  ): Promise<WrappedNewDek> {
+    const [first, ...others] = cmks
+    const made = await first.#kms.generateDek({ cmkId: first.id, context, signal })
+    try {
+      if (made.dek.length !== DEK_BYTES) throw wrongLength(first)
+      const wrapped = await Promise.all(
+        others.map(async (cmk) =>
+          cmk.#wrapping(await cmk.#kms.wrapDek({ cmkId: cmk.id, context, signal, dek: made.dek })),
+        ),
+      )
+      const wrappings = [first.#wrapping(made.ciphertextDek), ...wrapped]
+      return { dek: Dek.take(made.dek), wrappings }
+    } finally {
+      made.dek.fill(0)
+    }
+  }
+
+  /** @throws EnvelopeError as `Kms.unwrapDek` does, and UNWRAP_FAILED where the result is no DEK */
+  async unwrap(ciphertextDek: Uint8Array, context: EncryptionContext, signal: AbortSignal): Promise<Dek> {
+    const bytes = await this.#kms.unwrapDek({ cmkId: this.id, context, signal, ciphertextDek })
+    if (bytes.length !== DEK_BYTES) {
+      bytes.fill(0)
+      throw new EnvelopeError('UNWRAP_FAILED', 'what was unwrapped is not a DEK of 32 bytes')
+    }
+    return Dek.take(bytes)
+  }
+
+  verify(use: 'wrap' | 'unwrap', context: EncryptionContext, signal: AbortSignal): Promise<void> {
+    return this.#kms.verify({ cmkId: this.id, context, signal, use })
+  }
+
+  #wrapping(ciphertextDek: Uint8Array): Wrapping {
+    if (ciphertextDek.length < 1 || ciphertextDek.length > 1024) {
+      throw new EnvelopeError(
+        'KMS_RESPONSE_INVALID',
+        `a ciphertext DEK of CMK ${this.id} is empty or over 1,024 bytes`,
+      )
+    }
+    return { provider: this.provider, cmkId: this.id, ciphertextDek: Buffer.from(ciphertextDek) }
+  }
+}
+
+function wrongLength(cmk: Cmk): EnvelopeError {
+  return new EnvelopeError(
+    'KMS_RESPONSE_INVALID',
+    `the KMS returned a DEK of CMK ${cmk.id} that has not 32 bytes`,
+  )
+}

@@ -1,0 +1,142 @@
+import { EnvelopeError, isEnvelopeError } from '../errors.js'
+import type { EventHub, KmsOperation } from '../events.js'
+import type { Kms } from './kms.js'
+
+/** What `guarded` needs beside the KMS. */
+export interface Guard {
+  /** The name of the KMS in the configuration. */
+  readonly name: string
+  /** How long a call may take, in ms. */
+  readonly timeoutMs: number
+  readonly events: EventHub
+}
+
+/**
+ * A KMS of which every call ends: within its deadline, even where the provider ignores the signal; with
+ * an `EnvelopeError`, whatever the provider throws; and with a `kms.call` event.
+ */
+export function guarded(kms: Kms, guard: Guard): Kms {
+  const call = async <T>(
+    operation: KmsOperation,
+    cmkId: string,
+    signal: AbortSignal,
+    run: (signal: AbortSignal) => Promise<T>,
+    discard?: (late: T) => void,
+  ): Promise<T> => {
+    const started = performance.now()
+    const report = (outcome: 'ok' | 'failed', error?: EnvelopeError): void => {
+      guard.events.emit('kms.call', {
+        kms: guard.name,
+        cmkId,
+        operation,
+        outcome,
+        ...(error ? { code: error.code } : {}),
+        durationMs: performance.now() - started,
+      })
+    }
+    try {
+      const result = await bounded(run, signal, guard.timeoutMs, discard)
+      report('ok')
+      return result
+    } catch (thrown) {
+      const error = asEnvelopeError(thrown, guard.name)
+      report('failed', error)
+      throw error
+    }
+  }
+
+  return {
+    describe: (cmkId, signal) => call('describe', cmkId, signal, (s) => kms.describe(cmkId, s)),
+    generateDek: (request) =>
+      call(
+        'generate',
+        request.cmkId,
+        request.signal,
+        (signal) => kms.generateDek({ ...request, signal }),
+        (late) => late.dek.fill(0),
+      ),
+    wrapDek: (request) => {
+      // The provider may go on after the deadline, while the caller wipes its own copy.
+      const lent = { ...request, dek: Uint8Array.from(request.dek) }
+      return call('wrap', request.cmkId, request.signal, async (signal) => {
+        try {
+          return await kms.wrapDek({ ...lent, signal })
+        } finally {
+          lent.dek.fill(0)
+        }
+      })
+    },
+    unwrapDek: (request) =>
+      call(
+        'unwrap',
+        request.cmkId,
+        request.signal,
+        (signal) => kms.unwrapDek({ ...request, signal }),
+        (late) => late.fill(0),
+      ),
+    verify: (request) =>
+      call('verify', request.cmkId, request.signal, (signal) => kms.verify({ ...request, signal })),
+    close: async () => {
+      await kms.close?.()
+    },
+  }
+}
+
+/** Runs with a deadline; what comes after it is discarded. */
+async function bounded<T>(
+  run: (signal: AbortSignal) => Promise<T>,
+  outer: AbortSignal,
+  timeoutMs: number,
+  discard?: (late: T) => void,
+): Promise<T> {
+  const controller = new AbortController()
+  return new Promise<T>((resolve, reject) => {
+    let ended = false
+    const end = (settle: () => void): void => {
+      ended = true
+      clearTimeout(timer)
+      outer.removeEventListener('abort', abort)
+      settle()
+    }
+    const giveUp = (error: EnvelopeError): void => {
+      end(() => {
+        reject(error)
+      })
+      controller.abort(error)
+    }
+    const abort = (): void => {
+      const { reason } = outer as { reason: unknown }
+      giveUp(isEnvelopeError(reason) ? reason : new EnvelopeError('KMS_TIMEOUT', 'the call was given up'))
+    }
+    const timer = setTimeout(() => {
+      giveUp(new EnvelopeError('KMS_TIMEOUT', `no answer within ${String(timeoutMs)} ms`))
+    }, timeoutMs)
+    if (outer.aborted) {
+      abort()
+      return
+    }
+    outer.addEventListener('abort', abort)
+    void (async () => run(controller.signal))().then(
+      (result) => {
+        if (ended) discard?.(result)
+        else
+          end(() => {
+            resolve(result)
+          })
+      },
+      (error: unknown) => {
+        if (!ended)
+          end(() => {
+            reject(error as Error)
+          })
+      },
+    )
+  })
+}
+
+/** What a provider throws that is not ours says nothing we may repeat: it could quote a secret. */
+function asEnvelopeError(thrown: unknown, kms: string): EnvelopeError {
+  if (isEnvelopeError(thrown)) return thrown
+  const what = thrown instanceof Error ? thrown.name : typeof thrown
+  return new EnvelopeError('KMS_UNAVAILABLE', `KMS ${kms} failed with ${what}`)
+}

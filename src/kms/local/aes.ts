@@ -1,0 +1,127 @@
+/**
+ * Provider `local`, an AES-256 CMK:
+ *
+ *   ciphertextDek = u32(version of the CMK) ‖ IV 12 random bytes ‖ ciphertext 32 ‖ tag 16
+ *   AAD           = "kafka-envelope/local/v1" ‖ u32(length of cmkId) ‖ cmkId ‖ canonical context
+ *
+ * AES-256-GCM, u32 big-endian. Random IVs allow 2^32 wraps per version (NIST SP 800-38D, 8.3).
+ */
+import {
+  createCipheriv,
+  createDecipheriv,
+  createSecretKey,
+  randomFillSync,
+  type KeyObject,
+} from 'node:crypto'
+
+import { EnvelopeError } from '../../errors.js'
+import type { EncryptionContext } from '../kms.js'
+import { canonicalContext } from './canonical-context.js'
+import { ciphertextDekInvalid, named, type AesCmk, type AesVersion, type CmkRow } from './local-cmk.js'
+
+const CIPHER = 'aes-256-gcm'
+const DOMAIN = Buffer.from('kafka-envelope/local/v1', 'ascii')
+const KEY_BYTES = 32
+const IV_AT = 4
+const BODY_AT = IV_AT + 12
+const TAG_AT = BODY_AT + 32
+const LENGTH = TAG_AT + 16
+const MAX_VERSION = 0xffff_ffff
+
+export const aes: CmkRow<AesCmk> = {
+  provider: 'local',
+  publicKeyWraps: false,
+
+  create(id, modulusLength) {
+    if (modulusLength !== undefined) {
+      const message = 'only RSA CMKs have a modulus length'
+      const issues = [{ path: 'modulusLength', message }]
+      return Promise.reject(new EnvelopeError('CONFIG_INVALID', message, { issues }))
+    }
+    return Promise.resolve({ id, type: 'aes-256', enabled: true, versions: [newVersion(1)] })
+  },
+
+  rotate(cmk) {
+    const version = newest(cmk).version + 1
+    if (version > MAX_VERSION) throw new EnvelopeError('CMK_UNUSABLE', `${named(cmk.id)} has no version left`)
+    return { ...cmk, versions: [...cmk.versions, newVersion(version)] }
+  },
+
+  versions: (cmk) => cmk.versions.map(({ version, createdAt }) => ({ version, createdAt })),
+
+  canUnwrap: () => true,
+
+  publicKey(cmk) {
+    throw new EnvelopeError('CMK_UNUSABLE', `${named(cmk.id)} is symmetric and has no public key`)
+  },
+
+  wrap(cmk, dek, context) {
+    const version = newest(cmk)
+    const out = Buffer.alloc(LENGTH)
+    out.writeUInt32BE(version.version, 0)
+    const iv = randomFillSync(out.subarray(IV_AT, BODY_AT))
+    const cipher = createCipheriv(CIPHER, keyOf(version), iv, { authTagLength: 16 })
+    cipher.setAAD(aadOf(cmk.id, context))
+    out.set(cipher.update(dek), BODY_AT)
+    cipher.final()
+    out.set(cipher.getAuthTag(), TAG_AT)
+    return out
+  },
+
+  unwrap(cmk, ciphertextDek, context) {
+    if (ciphertextDek.length !== LENGTH) throw ciphertextDekInvalid(cmk.id)
+    const { buffer, byteOffset, byteLength } = ciphertextDek
+    const number = new DataView(buffer, byteOffset, byteLength).getUint32(0)
+    const version = cmk.versions.find((candidate) => candidate.version === number)
+    if (version === undefined) throw ciphertextDekInvalid(cmk.id)
+    const iv = ciphertextDek.subarray(IV_AT, BODY_AT)
+    const decipher = createDecipheriv(CIPHER, keyOf(version), iv, { authTagLength: 16 })
+    decipher.setAAD(aadOf(cmk.id, context))
+    decipher.setAuthTag(ciphertextDek.subarray(TAG_AT))
+    const plain = decipher.update(ciphertextDek.subarray(BODY_AT, TAG_AT))
+    try {
+      decipher.final()
+      return new Uint8Array(plain)
+    } catch {
+      throw ciphertextDekInvalid(cmk.id)
+    } finally {
+      plain.fill(0)
+    }
+  },
+}
+
+function newest(cmk: AesCmk): AesVersion {
+  const version = cmk.versions.at(-1)
+  if (version === undefined) throw new EnvelopeError('KEYRING_INVALID', `${named(cmk.id)} has no version`)
+  return version
+}
+
+function newVersion(version: number): AesVersion {
+  const bytes = randomFillSync(Buffer.alloc(KEY_BYTES))
+  try {
+    return { version, createdAt: new Date().toISOString(), key: bytes.toString('base64') }
+  } finally {
+    bytes.fill(0)
+  }
+}
+
+/**
+ * The bytes are wiped at once. The base64 string that they came from and the `KeyObject` cannot be: Node
+ * has no way to, so they last until the memory is used again.
+ */
+function keyOf(version: AesVersion): KeyObject {
+  const bytes = Buffer.alloc(KEY_BYTES)
+  try {
+    bytes.write(version.key, 'base64')
+    return createSecretKey(bytes)
+  } finally {
+    bytes.fill(0)
+  }
+}
+
+function aadOf(cmkId: string, context: EncryptionContext): Buffer {
+  const id = Buffer.from(cmkId)
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(id.length)
+  return Buffer.concat([DOMAIN, length, id, canonicalContext(context)])
+}

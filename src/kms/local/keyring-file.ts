@@ -1,0 +1,176 @@
+import { randomBytes } from 'node:crypto'
+import { link, open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+
+import { EnvelopeError } from '../../errors.js'
+import { MAX_KEYRING_BYTES, parseKeyring, serialiseKeyring, type Keyring } from './keyring.js'
+import type { LocalCmk } from './local-cmk.js'
+
+const PRIVATE = 0o600
+const READABLE_BY_OTHERS = 0o077
+/** Windows has no modes to check, owners to keep or folders to sync. */
+const POSIX: boolean = process.platform !== 'win32'
+
+/** Reads the keyring as it is now. */
+export async function readKeyring(file: string): Promise<Keyring> {
+  const handle = await open(file, 'r').catch((error: unknown) => {
+    throw fileError(error, file, 'read')
+  })
+  let bytes: Buffer | undefined
+  try {
+    // Of the opened file: one that is looked up by path again may be another by then.
+    const { mode, size, isFile } = await describe(handle)
+    if (!isFile) throw new EnvelopeError('KEYRING_INVALID', `${file} is not a file`)
+    if (POSIX && (mode & READABLE_BY_OTHERS) !== 0) {
+      const octal = (mode & 0o777).toString(8).padStart(3, '0')
+      throw new EnvelopeError('KEYRING_EXPOSED', `others than its owner may use ${file} (mode ${octal})`)
+    }
+    if (size > MAX_KEYRING_BYTES) throw new EnvelopeError('KEYRING_INVALID', `${file} is too large`)
+    bytes = Buffer.alloc(size)
+    // The bytes are wiped below; the text and the strings parsed from it cannot be.
+    return parseKeyring(bytes.toString('utf8', 0, await fill(bytes, handle)), file)
+  } catch (error) {
+    throw fileError(error, file, 'read')
+  } finally {
+    bytes?.fill(0)
+    await handle.close()
+  }
+}
+
+/** Replaces the keyring by what `change` makes of it, or leaves it as it is if `change` throws. */
+export async function changeKeyring(
+  file: string,
+  change: (cmks: Map<string, LocalCmk>) => void,
+): Promise<void> {
+  // Beside the file itself: two symbolic links to it must meet at one lock, and survive the renaming.
+  const target = await realpath(file).catch((error: unknown) => {
+    throw fileError(error, file, 'read')
+  })
+  await locked(target, async () => {
+    const cmks = new Map(await readKeyring(target))
+    change(cmks)
+    await write(target, cmks, rename, await stat(target))
+  })
+}
+
+/** Writes a keyring where nothing is yet, else `KEYRING_EXISTS`. */
+export async function writeNewKeyring(file: string, cmks: Keyring): Promise<void> {
+  const path = resolve(file)
+  await locked(path, () =>
+    write(path, cmks, async (temporary) => {
+      // Unlike rename(), link() never replaces what is there.
+      await link(temporary, path)
+      await rm(temporary)
+    }),
+  )
+}
+
+async function locked(file: string, work: () => Promise<void>): Promise<void> {
+  const lock = `${file}.lock`
+  try {
+    await (await open(lock, 'wx', PRIVATE)).close()
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') throw new EnvelopeError('KEYRING_BUSY', `${lock} exists`)
+    throw fileError(error, file, 'write')
+  }
+  try {
+    await work()
+  } catch (error) {
+    throw fileError(error, file, 'write')
+  } finally {
+    await rm(lock, { force: true })
+  }
+}
+
+type Publish = (temporary: string, file: string) => Promise<void>
+
+/** Readers see the old file or the new one, whole, also if this process or the machine stops. */
+async function write(
+  file: string,
+  cmks: Keyring,
+  publish: Publish,
+  owner?: { readonly uid: number; readonly gid: number },
+): Promise<void> {
+  const folder = dirname(file)
+  const temporary = join(folder, `.${basename(file)}.${randomBytes(8).toString('hex')}.tmp`)
+  try {
+    const handle = await open(temporary, 'wx', PRIVATE)
+    try {
+      // If root rotates somebody's keyring, it remains theirs.
+      if (owner !== undefined && POSIX && owner.uid !== process.geteuid?.()) {
+        await handle.chown(owner.uid, owner.gid)
+      }
+      await writeText(handle, serialiseKeyring(cmks, file))
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await publish(temporary, file)
+    if (POSIX) await syncFolder(folder)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+}
+
+async function writeText(handle: FileHandle, text: string): Promise<void> {
+  const bytes = Buffer.alloc(Buffer.byteLength(text))
+  try {
+    bytes.write(text)
+    await handle.writeFile(bytes)
+  } finally {
+    bytes.fill(0)
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+async function describe(handle: FileHandle): Promise<{ mode: number; size: number; isFile: boolean }> {
+  const stats = await handle.stat()
+  return { mode: stats.mode, size: stats.size, isFile: stats.isFile() }
+}
+
+/** Fills `bytes` from the start of the file and says how many there were. */
+async function fill(bytes: Buffer, handle: FileHandle): Promise<number> {
+  let filled = 0
+  while (filled < bytes.length) {
+    const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, filled)
+    if (bytesRead === 0) break
+    filled += bytesRead
+  }
+  return filled
+}
+
+/** The error of ours for one of the file system's. Its cause names a path and a system call, no content. */
+function fileError(error: unknown, file: string, doing: 'read' | 'write'): unknown {
+  switch (codeOf(error)) {
+    case undefined:
+      return error
+    case 'ENOENT':
+    case 'ENOTDIR': {
+      const missing = doing === 'read' ? file : `folder ${dirname(file)}`
+      return new EnvelopeError('KEYRING_NOT_FOUND', `there is no ${missing}`, { cause: error })
+    }
+    case 'EEXIST':
+      return new EnvelopeError('KEYRING_EXISTS', `${file} exists`)
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new EnvelopeError('KMS_DENIED', `this process may not ${doing} ${file}`, { cause: error })
+    default:
+      return new EnvelopeError('KMS_UNAVAILABLE', `cannot ${doing} ${file}`, { cause: error })
+  }
+}
+
+/** The system's error code, if the file system threw `error`. */
+function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return undefined
+  return typeof error.code === 'string' ? error.code : undefined
+}

@@ -1,0 +1,91 @@
+/**
+ * The keyring file, JSON in UTF-8:
+ *
+ *   {"schemaVersion": 1, "cmks": [
+ *     {"id", "type": "aes-256", "enabled", "versions": [{"version", "createdAt", "key": base64}, …]},
+ *     {"id", "type": "rsa-oaep-sha256", "enabled", "createdAt", "publicKey": PEM, "privateKey"?: PEM}
+ *   ]}
+ *
+ * CMKs are a list and not an object, so that no id (`__proto__`, `constructor`) means anything to
+ * JavaScript, and so that a duplicate is seen.
+ */
+import * as v from 'valibot'
+
+import { EnvelopeError } from '../../errors.js'
+import { isCmkId, type LocalCmk } from './local-cmk.js'
+
+export type Keyring = ReadonlyMap<string, LocalCmk>
+
+const SCHEMA_VERSION = 1
+
+/** Bound before anything is allocated: room for over 100,000 versions. */
+export const MAX_KEYRING_BYTES: number = 16 * 1024 * 1024
+
+const time = v.pipe(v.string(), v.isoTimestamp())
+const id = v.pipe(v.string(), v.check((text: string) => isCmkId(text)))
+
+// Strict: a member that is not known here would be lost by the next write.
+const aesCmk = v.strictObject({
+  id,
+  type: v.literal('aes-256'),
+  enabled: v.boolean(),
+  versions: v.pipe(
+    v.array(
+      v.strictObject({
+        version: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(0xffff_ffff)),
+        createdAt: time,
+        key: v.pipe(v.string(), v.regex(/^[A-Za-z0-9+/]{43}=$/)),
+      }),
+    ),
+    v.minLength(1),
+    v.check((versions) => isAscending(versions.map(({ version }) => version))),
+  ),
+})
+
+const rsaCmk = v.strictObject({
+  id,
+  type: v.literal('rsa-oaep-sha256'),
+  enabled: v.boolean(),
+  createdAt: time,
+  publicKey: v.pipe(v.string(), v.startsWith('-----BEGIN PUBLIC KEY-----')),
+  privateKey: v.exactOptional(v.pipe(v.string(), v.startsWith('-----BEGIN PRIVATE KEY-----'))),
+})
+
+const keyring = v.strictObject({
+  schemaVersion: v.literal(SCHEMA_VERSION),
+  cmks: v.array(v.variant('type', [aesCmk, rsaCmk])),
+})
+
+/** The keyring in `text`, else `KEYRING_INVALID`. `file` is for messages. */
+export function parseKeyring(text: string, file: string): Keyring {
+  // Neither parser's message nor its error as a cause: both repeat what they read, keys included.
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch {
+    throw new EnvelopeError('KEYRING_INVALID', `${file} is not JSON`)
+  }
+  const result = v.safeParse(keyring, json)
+  if (!result.success) {
+    const at = v.getDotPath(result.issues[0]) ?? 'the whole file'
+    throw new EnvelopeError('KEYRING_INVALID', `${file} is not a keyring: look at ${at}`)
+  }
+  const cmks = new Map<string, LocalCmk>(result.output.cmks.map((cmk) => [cmk.id, cmk]))
+  if (cmks.size !== result.output.cmks.length) {
+    throw new EnvelopeError('KEYRING_INVALID', `${file} has two CMKs with the same id`)
+  }
+  return cmks
+}
+
+/** The file's text for `cmks`. */
+export function serialiseKeyring(cmks: Keyring, file: string): string {
+  const text = `${JSON.stringify({ schemaVersion: SCHEMA_VERSION, cmks: [...cmks.values()] }, null, 2)}\n`
+  if (Buffer.byteLength(text) > MAX_KEYRING_BYTES) {
+    throw new EnvelopeError('KEYRING_INVALID', `${file} would be larger than a keyring may be`)
+  }
+  return text
+}
+
+function isAscending(numbers: readonly number[]): boolean {
+  return numbers.every((number, at) => at === 0 || number > (numbers[at - 1] ?? Infinity))
+}

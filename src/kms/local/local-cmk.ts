@@ -1,0 +1,80 @@
+import { EnvelopeError } from '../../errors.js'
+import type { CmkDescription, EncryptionContext } from '../kms.js'
+
+/** One version of an AES CMK. */
+export interface AesVersion {
+  /** From 1; stands in every ciphertext DEK that this version made, as u32. */
+  readonly version: number
+  /** ISO 8601, UTC. */
+  readonly createdAt: string
+  /** 32 bytes, base64. */
+  readonly key: string
+}
+
+/** A symmetric CMK: the newest version wraps, the older ones still unwrap. */
+export interface AesCmk {
+  readonly id: string
+  readonly type: 'aes-256'
+  readonly enabled: boolean
+  /** Ascending by version, never empty. */
+  readonly versions: readonly AesVersion[]
+}
+
+/** An asymmetric CMK. A keyring that holds its public part alone can wrap, not unwrap. */
+export interface RsaCmk {
+  readonly id: string
+  readonly type: 'rsa-oaep-sha256'
+  readonly enabled: boolean
+  /** ISO 8601, UTC; of an imported public key, the time of the import. */
+  readonly createdAt: string
+  /** SPKI, PEM. */
+  readonly publicKey: string
+  /** PKCS #8, PEM, not encrypted: the file's mode is what protects it. */
+  readonly privateKey?: string
+}
+
+interface CmkByType {
+  readonly 'aes-256': AesCmk
+  readonly 'rsa-oaep-sha256': RsaCmk
+}
+
+/** What a CMK of a keyring is: `aes-256` or `rsa-oaep-sha256`. */
+export type CmkType = keyof CmkByType
+
+export type CmkOfType<T extends CmkType> = CmkByType[T]
+
+export type LocalCmk = CmkOfType<CmkType>
+
+/** Everything about one type of CMK. A new type is a new row, and a provider name of its own. */
+export interface CmkRow<C extends LocalCmk> extends CmkDescription {
+  create(id: string, modulusLength: number | undefined): Promise<C>
+  /** The same CMK with a new version in front; rejects by `CMK_UNUSABLE` where the type has none. */
+  rotate(cmk: C): C
+  versions(cmk: C): readonly { readonly version: number; readonly createdAt: string }[]
+  canUnwrap(cmk: C): boolean
+  /** The public part as SPKI PEM, or `CMK_UNUSABLE`. */
+  publicKey(cmk: C): string
+  wrap(cmk: C, dek: Uint8Array, context: EncryptionContext): Uint8Array
+  /** The bytes that were wrapped, of whatever length, in memory of their own. */
+  unwrap(cmk: C, ciphertextDek: Uint8Array, context: EncryptionContext): Uint8Array
+}
+
+const CMK_ID = /^[!-~]{1,256}$/
+
+/** Whether `id` can name a CMK: `[!-~]{1,256}`, as on the wire. */
+export function isCmkId(id: unknown): id is string {
+  return typeof id === 'string' && CMK_ID.test(id)
+}
+
+/** `id` for a message: what is no id may be anything, and is not repeated. */
+export function named(id: string): string {
+  return isCmkId(id) ? `CMK ${id}` : 'CMK (an id has 1 to 256 visible ASCII characters)'
+}
+
+/**
+ * The one way in which unwrapping fails, whether version, length, context, key or tag is to blame. It
+ * has no cause: what a cipher throws must not tell them apart either.
+ */
+export function ciphertextDekInvalid(cmkId: string): EnvelopeError {
+  return new EnvelopeError('CIPHERTEXT_DEK_INVALID', `${named(cmkId)} does not open the ciphertext DEK`)
+}

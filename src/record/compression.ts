@@ -1,0 +1,94 @@
+import * as zlib from 'node:zlib'
+import type { Bytes } from '../envelope/aad.js'
+import { EnvelopeError } from '../errors.js'
+import { gzipBody } from './gzip.js'
+import { zstdFrameLength } from './zstd.js'
+
+/** One registered compression of the plaintext. */
+export interface Compression {
+  readonly number: number
+  readonly name: 'none' | 'gzip' | 'zstd'
+  readonly compress: (plaintext: Bytes) => Bytes
+  /**
+   * @throws EnvelopeError DECOMPRESSION_FAILED where the bytes are not exactly one member or frame;
+   * TOO_LARGE where the result is over `maxBytes`
+   */
+  readonly decompress: (body: Buffer, maxBytes: number) => Buffer
+}
+
+/** What zstd needs of `node:zlib`, which has it from Node.js 22.15 on. */
+interface ZstdZlib {
+  zstdCompressSync(data: Bytes): Buffer
+  zstdDecompressSync(data: Buffer, options: { maxOutputLength: number }): Buffer
+}
+
+const zstd = 'zstdCompressSync' in zlib ? (zlib as unknown as ZstdZlib) : undefined
+
+const rows: readonly Compression[] = [
+  { number: 0, name: 'none', compress: (plaintext) => plaintext, decompress: (body) => body },
+  {
+    number: 1,
+    name: 'gzip',
+    compress: (plaintext) => zlib.gzipSync(plaintext),
+    decompress: (body, maxBytes) => decompressed(() => gunzipOne(body, maxBytes)),
+  },
+  ...(zstd
+    ? [
+        {
+          number: 2,
+          name: 'zstd' as const,
+          compress: (plaintext: Bytes) => zstd.zstdCompressSync(plaintext),
+          decompress: (body: Buffer, maxBytes: number) =>
+            decompressed(() => {
+              if (zstdFrameLength(body) !== body.length) throw failed('it is not exactly one zstd frame')
+              return zstd.zstdDecompressSync(body, { maxOutputLength: maxBytes })
+            }),
+        },
+      ]
+    : []),
+]
+
+/** The compression with this number, or undefined where it is not registered or this runtime lacks it. */
+export function compressionOf(number: number): Compression | undefined {
+  return rows.find((row) => row.number === number)
+}
+
+/** A compression that the configuration's check admitted. */
+export function compressionNamed(name: Compression['name']): Compression {
+  const row = rows.find((row) => row.name === name)
+  if (row === undefined) throw new EnvelopeError('UNKNOWN_COMPRESSION', `this runtime has no ${name}`)
+  return row
+}
+
+/** Exactly one gzip member (RFC 1952) and nothing behind it, its CRC and size verified. */
+function gunzipOne(body: Buffer, maxBytes: number): Buffer {
+  const deflated = gzipBody(body)
+  if (deflated === undefined) throw failed('it does not start with the header of a gzip member')
+  // Node's gunzip would take a second member, and bytes behind the last, for granted.
+  const { buffer: plaintext, engine } = zlib.inflateRawSync(deflated, {
+    maxOutputLength: maxBytes,
+    info: true,
+  }) as unknown as { readonly buffer: Buffer; readonly engine: { readonly bytesWritten: number } }
+  const trailer = deflated.subarray(engine.bytesWritten)
+  if (trailer.length !== 8) throw failed('it is not exactly one gzip member')
+  if (trailer.readUInt32LE(0) !== zlib.crc32(plaintext) || trailer.readUInt32LE(4) !== plaintext.length % 2 ** 32) {
+    throw failed('its checksum or size is wrong')
+  }
+  return plaintext
+}
+
+function decompressed(run: () => Buffer): Buffer {
+  try {
+    return run()
+  } catch (error) {
+    if (error instanceof EnvelopeError) throw error
+    if ((error as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE') {
+      throw new EnvelopeError('TOO_LARGE', 'the value is larger after decompression than this reader accepts')
+    }
+    throw failed('it does not decompress')
+  }
+}
+
+function failed(what: string): EnvelopeError {
+  return new EnvelopeError('DECOMPRESSION_FAILED', `the body was authentic, but ${what}`)
+}

@@ -1,0 +1,72 @@
+import type { Bytes } from '../envelope/aad.js'
+import { EnvelopeError } from '../errors.js'
+
+/** Headers of a record: one value for a name, or several in record order. */
+export type RecordHeaders = Readonly<Record<string, HeaderValue | undefined>>
+export type HeaderValue = Bytes | null | readonly (Bytes | null)[]
+
+/** What sealing and opening look at in a record; other members pass as they are. */
+export interface RecordParts {
+  readonly key?: Bytes | null | undefined
+  readonly headers?: RecordHeaders | undefined
+}
+
+/** A record before sealing. `null` is a tombstone. */
+export interface PlainRecord extends RecordParts {
+  readonly value: Bytes | null
+}
+
+/** A record as it was read. */
+export interface SealedRecord extends RecordParts {
+  readonly value: Buffer | null
+  /** Kafka offset, decimal; only a rule that still allows plaintext needs it. */
+  readonly offset?: string
+}
+
+/** What was authenticated with a value that opened. */
+export interface EnvelopeInfo {
+  /** The name on the wire of how the DEK was wrapped. */
+  readonly provider: string
+  /** The CMK that opened it. */
+  readonly cmkId: string
+  /** 32 hex digits. */
+  readonly sessionId: string
+  /** The topic that the record was sealed for. */
+  readonly topic: string
+  readonly keyBound: boolean
+  readonly boundHeaders: readonly string[]
+  readonly context: Readonly<Record<string, string>>
+  readonly suite: number
+  readonly compression: 'none' | 'gzip' | 'zstd'
+}
+
+/** Whether `value` is bytes as KafkaJS sends them; it would write other types as text, and not those bytes. */
+export function isBytes(value: unknown): value is Bytes {
+  return typeof value === 'string' || Buffer.isBuffer(value)
+}
+
+/** The key as it is bound: null where there is none. */
+export function boundKey({ key }: RecordParts): Bytes | null {
+  if (key === undefined || key === null) return null
+  if (isBytes(key)) return key
+  throw new EnvelopeError('INVALID_RECORD', `a key is ${describe(key)}`)
+}
+
+/** The values of each bound header in record order; a header that is absent has none. */
+export function boundHeaderValues({ headers }: RecordParts, names: readonly string[]): (readonly (Bytes | null)[])[] {
+  return names.map((name) => {
+    if (headers === undefined || !Object.hasOwn(headers, name)) return []
+    const value: unknown = headers[name]
+    const values: readonly unknown[] = Array.isArray(value) ? value : [value]
+    const wrong = values.findIndex((v) => v !== null && !isBytes(v))
+    if (wrong >= 0) throw new EnvelopeError('INVALID_RECORD', `bound header ${JSON.stringify(name)} is ${describe(values[wrong])}`)
+    return values as (Bytes | null)[]
+  })
+}
+
+/** Names a type, never a content. */
+export function describe(value: unknown): string {
+  if (value === undefined) return 'undefined'
+  if (value === null) return 'null'
+  return typeof value === 'object' ? `an object (${value.constructor?.name ?? 'no class'})` : `a ${typeof value}`
+}

@@ -1,0 +1,51 @@
+import { EnvelopeError } from '../errors.js'
+import type { SealingRule } from '../keys/sealing-keys.js'
+import type { Cmk } from '../kms/cmk.js'
+import type { CheckedReadRule } from '../policy/checked.js'
+import { TopicIndex } from '../policy/topics.js'
+
+/** A rule with its CMKs. */
+export interface TopicRule {
+  readonly name: string
+  readonly match: readonly string[]
+  readonly passthrough: boolean
+  readonly sealing: SealingRule | undefined
+  readonly reading: ReadingRule | undefined
+}
+
+/** The read half of a rule. */
+export interface ReadingRule {
+  readonly name: string
+  readonly read: CheckedReadRule
+  /** The CMKs whose wrappings are accepted, in order of preference. */
+  readonly cmks: readonly Cmk[]
+}
+
+/** The rules by topic. */
+export class RuleBook {
+  readonly #index: TopicIndex<TopicRule>
+
+  constructor(rules: readonly TopicRule[]) {
+    this.#index = new TopicIndex(rules, ({ match }) => match)
+  }
+
+  /** @throws EnvelopeError TOPIC_NOT_CONFIGURED; there is no default */
+  forWriting(topic: string): SealingRule | 'passthrough' {
+    const rule = this.#index.find(topic)
+    if (rule?.passthrough === true) return 'passthrough'
+    if (rule?.sealing) return rule.sealing
+    throw new EnvelopeError('TOPIC_NOT_CONFIGURED', `${why(rule, 'encrypt')} topic ${topic}, so nothing was sent`)
+  }
+
+  /** @throws EnvelopeError TOPIC_NOT_CONFIGURED */
+  forReading(topic: string): ReadingRule | 'passthrough' {
+    const rule = this.#index.find(topic)
+    if (rule?.passthrough === true) return 'passthrough'
+    if (rule?.reading) return rule.reading
+    throw new EnvelopeError('TOPIC_NOT_CONFIGURED', `${why(rule, 'read')} topic ${topic}, so nothing was delivered`)
+  }
+}
+
+function why(rule: TopicRule | undefined, half: string): string {
+  return rule ? `rule ${rule.name} has no \`${half}\` for` : 'no rule matches'
+}

@@ -1,0 +1,27 @@
+const MAGIC = 0xfd2fb528
+const RLE_BLOCK = 1
+const RESERVED_BLOCK = 3
+
+/**
+ * How long the zstd frame at the start is (RFC 8878, 3.1.1), or undefined where there is no whole frame.
+ * The decoder verifies what is inside; this only tells that nothing stands behind the first frame, which
+ * the decoder would take for a second one.
+ */
+export function zstdFrameLength(bytes: Buffer): number | undefined {
+  if (bytes.length < 6 || bytes.readUInt32LE(0) !== MAGIC) return undefined
+  const descriptor = bytes[4] ?? 0
+  const singleSegment = (descriptor >> 5) & 1
+  const contentSizeBytes = [singleSegment, 2, 4, 8][descriptor >> 6] ?? 0
+  const dictionaryIdBytes = [0, 1, 2, 4][descriptor & 3] ?? 0
+  let at = 5 + (1 - singleSegment) + dictionaryIdBytes + contentSizeBytes
+  for (let last = false; !last; ) {
+    if (at + 3 > bytes.length) return undefined
+    const header = bytes.readUIntLE(at, 3)
+    const type = (header >> 1) & 3
+    if (type === RESERVED_BLOCK) return undefined
+    last = (header & 1) === 1
+    at += 3 + (type === RLE_BLOCK ? 1 : header >> 3)
+  }
+  const end = at + ((descriptor >> 2) & 1 ? 4 : 0)
+  return end <= bytes.length ? end : undefined
+}
