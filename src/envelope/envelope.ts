@@ -39,7 +39,7 @@ export function encodeHead(wrappedDeks: readonly WrappedDek[], headerBytes: Buff
 }
 
 /**
- * Parses a head. What is returned views `bytes`.
+ * Parses the head at the start of `bytes`. What is returned views them; what follows is `bodyStart`'s.
  * @throws EnvelopeError NOT_SEALED, UNKNOWN_FORMAT or MALFORMED.
  */
 export function decodeHead(bytes: Buffer): Head {
@@ -47,10 +47,7 @@ export function decodeHead(bytes: Buffer): Head {
   const cursor = new Cursor(bytes, PREFIX.length)
   const wrappedDeks = decodeWrappedDeks(cursor)
   const headerBytes = cursor.bytes(1, MAX_HEADER_BYTES, 'the header')
-  const ivAt = cursor.at
-  // The whole envelope is checked before its header is: structure first, then what it says.
-  bodyStart(bytes, ivAt)
-  return { bytes: bytes.subarray(0, ivAt), wrappedDeks, header: decodeHeader(headerBytes), headerBytes }
+  return { bytes: bytes.subarray(0, cursor.at), wrappedDeks, header: decodeHeader(headerBytes), headerBytes }
 }
 
 /**
