@@ -71,7 +71,10 @@ function gunzipOne(body: Buffer, maxBytes: number): Buffer {
   }) as unknown as { readonly buffer: Buffer; readonly engine: { readonly bytesWritten: number } }
   const trailer = deflated.subarray(engine.bytesWritten)
   if (trailer.length !== 8) throw failed('it is not exactly one gzip member')
-  if (trailer.readUInt32LE(0) !== zlib.crc32(plaintext) || trailer.readUInt32LE(4) !== plaintext.length % 2 ** 32) {
+  if (
+    trailer.readUInt32LE(0) !== zlib.crc32(plaintext) ||
+    trailer.readUInt32LE(4) !== plaintext.length % 2 ** 32
+  ) {
     throw failed('its checksum or size is wrong')
   }
   return plaintext

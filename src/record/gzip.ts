@@ -27,7 +27,8 @@ export function gzipBody(bytes: Buffer): Buffer | undefined {
     at = end + 1
   }
   if (flags & FHCRC) {
-    if (at + 2 > bytes.length || bytes.readUInt16LE(at) !== (crc32(bytes.subarray(0, at)) & 0xffff)) return undefined
+    if (at + 2 > bytes.length || bytes.readUInt16LE(at) !== (crc32(bytes.subarray(0, at)) & 0xffff))
+      return undefined
     at += 2
   }
   return at <= bytes.length ? bytes.subarray(at) : undefined

@@ -65,19 +65,30 @@ export class HeadReader {
     const { header } = head
     const { read } = this.#rule
     const suite = suiteOf(header.suite)
-    if (suite === undefined) return new EnvelopeError('UNKNOWN_SUITE', `suite ${String(header.suite)} is not known`)
+    if (suite === undefined)
+      return new EnvelopeError('UNKNOWN_SUITE', `suite ${String(header.suite)} is not known`)
     if (!read.require.suites.includes(suite.number)) {
-      return new EnvelopeError('SUITE_NOT_ALLOWED', `suite ${String(suite.number)} is not accepted by rule ${this.#rule.name}`)
+      return new EnvelopeError(
+        'SUITE_NOT_ALLOWED',
+        `suite ${String(suite.number)} is not accepted by rule ${this.#rule.name}`,
+      )
     }
     const compression = compressionOf(header.compression)
     if (compression === undefined) {
-      return new EnvelopeError('UNKNOWN_COMPRESSION', `compression ${String(header.compression)} is not known here`)
+      return new EnvelopeError(
+        'UNKNOWN_COMPRESSION',
+        `compression ${String(header.compression)} is not known here`,
+      )
     }
     if (!this.#isSealedFor(header.topic)) {
-      return new EnvelopeError('WRONG_TOPIC', `the record was sealed for topic ${header.topic} and read from ${this.#topic}`)
+      return new EnvelopeError(
+        'WRONG_TOPIC',
+        `the record was sealed for topic ${header.topic} and read from ${this.#topic}`,
+      )
     }
     const unmet = unmetRequirement(header, read.require)
-    if (unmet !== undefined) return new EnvelopeError('REQUIREMENT_UNMET', `rule ${this.#rule.name} requires ${unmet}`)
+    if (unmet !== undefined)
+      return new EnvelopeError('REQUIREMENT_UNMET', `rule ${this.#rule.name} requires ${unmet}`)
     const candidates = this.#candidates(head)
     if (candidates.length === 0) return noCandidate(head, this.#rule)
     return readable(head, suite, compression, candidates)

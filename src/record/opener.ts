@@ -189,7 +189,8 @@ function isAllowedPlaintext(
 ): boolean {
   const isOwn =
     error.code === 'NOT_SEALED' ||
-    (error.code === 'UNKNOWN_FORMAT' && plaintext.fingerprints.includes((value as Buffer).toString('hex', 2, 10)))
+    (error.code === 'UNKNOWN_FORMAT' &&
+      plaintext.fingerprints.includes((value as Buffer).toString('hex', 2, 10)))
   const until = partition === undefined ? undefined : plaintext.untilOffsets.get(topic)?.get(partition)
   return isOwn && until !== undefined && offset !== undefined && BigInt(offset) < until
 }

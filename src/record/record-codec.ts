@@ -15,13 +15,16 @@ export interface ReadRecord extends SealedRecord {
   readonly partition?: number
 }
 
+/** A copy of a record with its value sealed; null stays null. */
+export type SealedCopy<R> = Omit<R, 'value'> & { value: Bytes | null }
+
 /** Seals and opens records of any topics, for clients and tools other than KafkaJS. */
 export interface RecordCodec {
   /**
    * Copies of the records with sealed values, in order; nothing is mutated.
    * @throws EnvelopeError as a wrapped producer's `send` does; then nothing of the batch is returned
    */
-  seal<R extends TopicRecord>(records: readonly R[]): Promise<(Omit<R, 'value'> & { value: Bytes | null })[]>
+  seal<R extends TopicRecord>(records: readonly R[]): Promise<SealedCopy<R>[]>
   /**
    * What came of each record, in order: its value, or the error with its code and kind. Transient errors
    * are results too: open those records again later.
@@ -74,6 +77,7 @@ function groups<R>(records: readonly R[], nameOf: (record: R) => string): [strin
 }
 
 function at<T>(list: readonly T[], index: number): T {
-  if (index >= list.length) throw new EnvelopeError('INVALID_RECORD', 'a list of records changed while it was used')
+  if (index >= list.length)
+    throw new EnvelopeError('INVALID_RECORD', 'a list of records changed while it was used')
   return list[index] as T
 }

@@ -53,13 +53,20 @@ export function boundKey({ key }: RecordParts): Bytes | null {
 }
 
 /** The values of each bound header in record order; a header that is absent has none. */
-export function boundHeaderValues({ headers }: RecordParts, names: readonly string[]): (readonly (Bytes | null)[])[] {
+export function boundHeaderValues(
+  { headers }: RecordParts,
+  names: readonly string[],
+): (readonly (Bytes | null)[])[] {
   return names.map((name) => {
     if (headers === undefined || !Object.hasOwn(headers, name)) return []
     const value: unknown = headers[name]
     const values: readonly unknown[] = Array.isArray(value) ? value : [value]
     const wrong = values.findIndex((v) => v !== null && !isBytes(v))
-    if (wrong >= 0) throw new EnvelopeError('INVALID_RECORD', `bound header ${JSON.stringify(name)} is ${describe(values[wrong])}`)
+    if (wrong >= 0)
+      throw new EnvelopeError(
+        'INVALID_RECORD',
+        `bound header ${JSON.stringify(name)} is ${describe(values[wrong])}`,
+      )
     return values as (Bytes | null)[]
   })
 }
@@ -68,5 +75,7 @@ export function boundHeaderValues({ headers }: RecordParts, names: readonly stri
 export function describe(value: unknown): string {
   if (value === undefined) return 'undefined'
   if (value === null) return 'null'
-  return typeof value === 'object' ? `an object (${value.constructor?.name ?? 'no class'})` : `a ${typeof value}`
+  return typeof value === 'object'
+    ? `an object (${value.constructor?.name ?? 'no class'})`
+    : `a ${typeof value}`
 }

@@ -34,7 +34,10 @@ export class RuleBook {
     const rule = this.#index.find(topic)
     if (rule?.passthrough === true) return 'passthrough'
     if (rule?.sealing) return rule.sealing
-    throw new EnvelopeError('TOPIC_NOT_CONFIGURED', `${why(rule, 'encrypt')} topic ${topic}, so nothing was sent`)
+    throw new EnvelopeError(
+      'TOPIC_NOT_CONFIGURED',
+      `${why(rule, 'encrypt')} topic ${topic}, so nothing was sent`,
+    )
   }
 
   /** @throws EnvelopeError TOPIC_NOT_CONFIGURED */
@@ -42,7 +45,10 @@ export class RuleBook {
     const rule = this.#index.find(topic)
     if (rule?.passthrough === true) return 'passthrough'
     if (rule?.reading) return rule.reading
-    throw new EnvelopeError('TOPIC_NOT_CONFIGURED', `${why(rule, 'read')} topic ${topic}, so nothing was delivered`)
+    throw new EnvelopeError(
+      'TOPIC_NOT_CONFIGURED',
+      `${why(rule, 'read')} topic ${topic}, so nothing was delivered`,
+    )
   }
 }
 

@@ -99,11 +99,15 @@ export class Sealing {
       this.values.push(value)
       if (value === null) {
         if (encrypt.tombstones === 'pass') continue
-        throw new EnvelopeError('TOMBSTONE_REJECTED', `rule ${rule.name} refuses null values`, { position: { topic } })
+        throw new EnvelopeError('TOMBSTONE_REJECTED', `rule ${rule.name} refuses null values`, {
+          position: { topic },
+        })
       }
       if (typeof value !== 'string' && hasEnvelopePrefix(value)) {
         if (encrypt.forward && isEnvelope(value)) continue
-        throw new EnvelopeError('ALREADY_SEALED', 'the value starts like an envelope', { position: { topic } })
+        throw new EnvelopeError('ALREADY_SEALED', 'the value starts like an envelope', {
+          position: { topic },
+        })
       }
       const body = compression.compress(value)
       const size = byteLength(body)
@@ -114,7 +118,8 @@ export class Sealing {
         index,
         body,
         key: encrypt.bindKey ? boundKey(record) : undefined,
-        headers: encrypt.bindHeaders.length === 0 ? NO_HEADERS : boundHeaderValues(record, encrypt.bindHeaders),
+        headers:
+          encrypt.bindHeaders.length === 0 ? NO_HEADERS : boundHeaderValues(record, encrypt.bindHeaders),
       })
     }
   }

@@ -14,7 +14,7 @@ export function zstdFrameLength(bytes: Buffer): number | undefined {
   const contentSizeBytes = [singleSegment, 2, 4, 8][descriptor >> 6] ?? 0
   const dictionaryIdBytes = [0, 1, 2, 4][descriptor & 3] ?? 0
   let at = 5 + (1 - singleSegment) + dictionaryIdBytes + contentSizeBytes
-  for (let last = false; !last; ) {
+  for (let last = false; !last;) {
     if (at + 3 > bytes.length) return undefined
     const header = bytes.readUIntLE(at, 3)
     const type = (header >> 1) & 3

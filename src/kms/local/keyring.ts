@@ -22,7 +22,10 @@ const SCHEMA_VERSION = 1
 export const MAX_KEYRING_BYTES: number = 16 * 1024 * 1024
 
 const time = v.pipe(v.string(), v.isoTimestamp())
-const id = v.pipe(v.string(), v.check((text: string) => isCmkId(text)))
+const id = v.pipe(
+  v.string(),
+  v.check((text: string) => isCmkId(text)),
+)
 
 // Strict: a member that is not known here would be lost by the next write.
 const aesCmk = v.strictObject({

@@ -1,0 +1,13 @@
+import type { EnvelopeInfo } from '../../record/record.js'
+
+/** Registered globally: two copies of the package may be loaded, and a copy of a message keeps it. */
+export const ENVELOPE: unique symbol = Symbol.for('kafka-envelope.envelope') as never
+
+/**
+ * What was authenticated with a message that a wrapped consumer delivered: CMK, session, the topic it was
+ * sealed for, bound headers, context. Undefined for what was not sealed: tombstones, passthrough topics,
+ * plaintext that a rule still allows, messages of other consumers.
+ */
+export function envelopeOf(message: object): EnvelopeInfo | undefined {
+  return (message as { readonly [ENVELOPE]?: EnvelopeInfo })[ENVELOPE]
+}

@@ -1,0 +1,117 @@
+import type { Message, Producer, ProducerBatch, ProducerRecord, RecordMetadata, Transaction } from 'kafkajs'
+import { EnvelopeError } from '../../errors.js'
+import type { EventHub } from '../../events.js'
+import { describe } from '../../record/record.js'
+import type { Sealer, Sealing } from '../../record/sealer.js'
+import { Lanes } from './lanes.js'
+import { splitToFit } from './split.js'
+
+/** What sends: a producer or one of its transactions. */
+type Sending = Pick<Producer, 'send' | 'sendBatch'>
+type TopicMessages = Pick<ProducerRecord, 'topic' | 'messages'>
+
+/** A producer that seals what it sends; all else is the inner producer's. */
+export function encryptingProducer(inner: Producer, sealer: Sealer, events: EventHub): Producer {
+  return {
+    ...inner,
+    ...sealedSending(inner, sealer, events),
+    transaction: async (): Promise<Transaction> => {
+      const transaction = await inner.transaction()
+      return { ...transaction, ...sealedSending(transaction, sealer, events) }
+    },
+  }
+}
+
+function sealedSending(inner: Sending, sealer: Sealer, events: EventHub): Sending {
+  const lanes = new Lanes()
+  const deliver = (
+    batches: readonly TopicMessages[],
+    dispatch: (part: TopicMessages[]) => Promise<RecordMetadata[]>,
+  ): Promise<RecordMetadata[]> => sealAndSend(mergedByTopic(batches), sealer, lanes, events, dispatch)
+  return {
+    // `async`: KafkaJS rejects, it never throws at the caller.
+    send: async (record: ProducerRecord) =>
+      deliver([record], ([part]) => inner.send({ ...record, messages: part?.messages ?? [] })),
+    sendBatch: async (batch: ProducerBatch) =>
+      deliver(batch.topicMessages ?? [], (topicMessages) => inner.sendBatch({ ...batch, topicMessages })),
+  }
+}
+
+async function sealAndSend(
+  batches: readonly TopicMessages[],
+  sealer: Sealer,
+  lanes: Lanes,
+  events: EventHub,
+  dispatch: (part: TopicMessages[]) => Promise<RecordMetadata[]>,
+): Promise<RecordMetadata[]> {
+  const sealings = batches.map(({ topic, messages }) => sealer.begin(topic, messages))
+  const topics = batches.map(({ topic }) => topic)
+  const before = lanes.before(topics)
+  let leave: (() => void) | undefined
+  try {
+    if (before !== undefined || !sealings.every((sealing) => sealing.proceed())) {
+      leave = lanes.enter(topics)
+      const started = performance.now()
+      await before
+      for (const sealing of sealings) {
+        while (!sealing.proceed()) await sealing.ready(started + sealing.keyWaitMs - performance.now())
+      }
+    }
+    const parts = partsOf(batches, sealings)
+    if (parts.length > 1) {
+      leave ??= lanes.enter(topics)
+      events.emit('send.split', { topics, parts: parts.length })
+    }
+    const metadata: RecordMetadata[][] = []
+    for (const part of parts.slice(0, -1)) metadata.push(await dispatch(part))
+    const last = dispatch(parts.at(-1) ?? [])
+    // Handed over: KafkaJS keeps the order from here on.
+    leave?.()
+    metadata.push(await last)
+    return metadata.length === 1 ? (metadata[0] as RecordMetadata[]) : metadata.flat()
+  } finally {
+    leave?.()
+  }
+}
+
+/** The sends that a batch takes: one, unless sealing made it too big. */
+function partsOf(batches: readonly TopicMessages[], sealings: readonly Sealing[]): TopicMessages[][] {
+  const runs = batches.map(({ topic, messages }, i) => {
+    const sealing = sealings[i] as Sealing
+    const sealed = messages.map((message, n) => withValue(message, sealing.values[n] ?? null))
+    return splitToFit(topic, messages, sealed, sealing)
+  })
+  const parts: TopicMessages[][] = [[]]
+  for (const [i, { topic }] of batches.entries()) {
+    for (const [n, messages] of (runs[i] ?? []).entries()) (parts[n] ??= []).push({ topic, messages })
+  }
+  return parts
+}
+
+/** A copy, headers included: tracers behind us add to the headers of what they are given. */
+function withValue(message: Message, value: Message['value']): Message {
+  return message.headers === undefined
+    ? { ...message, value }
+    : { ...message, value, headers: { ...message.headers } }
+}
+
+/**
+ * The messages by topic, as KafkaJS merges them too. Wrong input ends here: KafkaJS puts a message without a
+ * value into its error text, plaintext and all.
+ */
+function mergedByTopic(batches: readonly TopicMessages[]): TopicMessages[] {
+  if (!Array.isArray(batches))
+    throw new EnvelopeError('INVALID_RECORD', `topicMessages is ${describe(batches)}`)
+  const merged = new Map<string, Message[]>()
+  for (const { topic, messages } of batches as readonly TopicMessages[]) {
+    if (typeof topic !== 'string' || topic === '') {
+      throw new EnvelopeError('INVALID_RECORD', `the topic is ${topic === '' ? 'empty' : describe(topic)}`)
+    }
+    if (!Array.isArray(messages)) {
+      throw new EnvelopeError('INVALID_RECORD', `messages is ${describe(messages)}`, { position: { topic } })
+    }
+    const before = merged.get(topic)
+    merged.set(topic, before ? [...before, ...messages] : messages)
+  }
+  return [...merged].map(([topic, messages]) => ({ topic, messages }))
+}

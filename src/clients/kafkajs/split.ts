@@ -1,0 +1,67 @@
+import type { Message } from 'kafkajs'
+import { byteLength, type Bytes } from '../../envelope/aad.js'
+import { EnvelopeError } from '../../errors.js'
+import type { Sealing } from '../../record/sealer.js'
+
+/** Of a record batch (Kafka protocol, "Record Batch"): 61 bytes, and at most this much for each record beside its content. */
+const BATCH_OVERHEAD = 61
+const RECORD_OVERHEAD = 36
+const HEADER_OVERHEAD = 10
+
+/**
+ * Cuts the messages of one topic into runs that fit a record batch after sealing. KafkaJS puts all
+ * messages of a send for one partition into one batch, and chooses partitions only after us: so unless
+ * every message names its partition, a run counts as if all went to one.
+ *
+ * @throws EnvelopeError RECORD_TOO_LARGE where a sealed record cannot fit alone
+ */
+export function splitToFit(
+  topic: string,
+  plain: readonly Message[],
+  sealed: readonly Message[],
+  sealing: Sealing,
+): Message[][] {
+  const limit = sealing.maxBatchBytes
+  if (limit === undefined || sealing.sealed.length === 0) return [[...sealed]]
+  const isSealed = new Set(sealing.sealed)
+  const byPartition = sealed.every(({ partition }) => typeof partition === 'number')
+  const runs: Message[][] = [[]]
+  let used = new Map<number, number>()
+  for (const [i, message] of sealed.entries()) {
+    const size = recordBytes(message)
+    if (isSealed.has(i) && size + BATCH_OVERHEAD > limit) {
+      throw tooLarge(topic, plain[i]?.value ?? null, message.value, limit)
+    }
+    const partition = byPartition ? (message.partition ?? 0) : 0
+    const before = used.get(partition) ?? BATCH_OVERHEAD
+    if (before + size > limit && runs.at(-1)?.length !== 0) {
+      runs.push([])
+      used = new Map([[partition, BATCH_OVERHEAD + size]])
+    } else used.set(partition, before + size)
+    runs.at(-1)?.push(message)
+  }
+  return runs
+}
+
+function recordBytes({ key, value, headers }: Message): number {
+  let bytes = RECORD_OVERHEAD + contentBytes(key) + contentBytes(value)
+  for (const [name, values] of Object.entries(headers ?? {})) {
+    for (const one of Array.isArray(values) ? values : [values]) {
+      bytes += HEADER_OVERHEAD + Buffer.byteLength(name) + contentBytes(one)
+    }
+  }
+  return bytes
+}
+
+function contentBytes(content: unknown): number {
+  return typeof content === 'string' || Buffer.isBuffer(content) ? byteLength(content) : 0
+}
+
+function tooLarge(topic: string, plain: Bytes | null, sealed: Bytes | null, limit: number): EnvelopeError {
+  return new EnvelopeError(
+    'RECORD_TOO_LARGE',
+    `a value of ${String(contentBytes(plain))} bytes takes ${String(contentBytes(sealed))} bytes sealed, ` +
+      `which with key and headers exceeds the limit of ${String(limit)} bytes for a record batch`,
+    { position: { topic } },
+  )
+}

@@ -1,0 +1,200 @@
+import type { Consumer, Kafka, Producer } from 'kafkajs'
+import { decryptingConsumer, type Fatal, type WrappedConsumer } from './clients/kafkajs/consumer.js'
+import { encryptingKafka } from './clients/kafkajs/kafka.js'
+import { encryptingProducer } from './clients/kafkajs/producer.js'
+import { nodeEngine } from './crypto/engine.js'
+import { EnvelopeError, type ConfigIssue } from './errors.js'
+import { EventHub, type EventListener, type EventName } from './events.js'
+import { systemClock, type Clock } from './keys/clock.js'
+import { OpeningKeys } from './keys/opening-keys.js'
+import type { SealingState } from './keys/sealing-key.js'
+import { SealingKeys } from './keys/sealing-keys.js'
+import { Cmk } from './kms/cmk.js'
+import { guarded } from './kms/guarded.js'
+import type { Kms } from './kms/kms.js'
+import { checkConfig, configError } from './policy/check.js'
+import type { CheckedConfig, CheckedRule } from './policy/checked.js'
+import type { EncryptionConfig } from './policy/config.js'
+import { Opener } from './record/opener.js'
+import { recordCodec, type RecordCodec } from './record/record-codec.js'
+import { RuleBook, type TopicRule } from './record/rules.js'
+import { Sealer } from './record/sealer.js'
+
+/** How an owner and what it owns are. */
+export interface Health {
+  /** `failed` while a consumer has stopped for good; `closed` after `close()`. */
+  readonly status: 'ok' | 'failed' | 'closed'
+  readonly sealingKeys: readonly SealingState[]
+  /** DEKs that readers have at hand. */
+  readonly openedDeks: number
+  /** Consumers that stopped for good and were not run again. */
+  readonly fatal: readonly Fatal[]
+}
+
+/** Owns KMS clients, keys and caches. All wrappers made from it share them; `close()` ends it. */
+export interface Encryption {
+  /** A producer that seals what it sends; otherwise the one given, which is not changed. */
+  producer(producer: Producer): Producer
+  /** A consumer that opens what it delivers; otherwise the one given, which is not changed. */
+  consumer(consumer: Consumer): Consumer
+  /** A client of which every producer and consumer is wrapped. */
+  kafka(kafka: Kafka): Kafka
+  /** Seals and opens records for other clients and tools. */
+  readonly records: RecordCodec
+  /** Listens to an event; returns what removes the listener. */
+  on<N extends EventName>(name: N, listener: EventListener<N>): () => void
+  /**
+   * Ends the current DEKs of a rule, or of all, and fetches the next for those that were in use. A process
+   * restored from a memory snapshot must call it before it sends.
+   * @throws EnvelopeError what the KMS fails with, or CONFIG_INVALID for an unknown rule
+   */
+  rotate(rule?: string): Promise<void>
+  /** Drops every key that came from a CMK, also those on their way; the KMS is asked anew. */
+  forget(cmkId: string): void
+  health(): Health
+  /**
+   * Proves, for each rule, that what this process needs from its KMSs works: wrapping under all CMKs of
+   * `encrypt`, unwrapping under at least one of `read`.
+   * @throws EnvelopeError what the first KMS that does not work fails with
+   */
+  verify(): Promise<void>
+  /** Destroys all keys and closes the KMSs. Disconnect producers and consumers first. Idempotent. */
+  close(): Promise<void>
+}
+
+/**
+ * Checks a configuration, asks each KMS what its CMKs are, and makes the owner of everything else.
+ *
+ * @throws EnvelopeError CONFIG_INVALID with all mistakes; what `Kms.describe` rejects with
+ */
+export async function createEncryption(config: EncryptionConfig): Promise<Encryption> {
+  return compose(checkConfig(config), systemClock)
+}
+
+/** `createEncryption` with a clock of the caller's, for tests. */
+export async function compose(config: CheckedConfig, clock: Clock): Promise<Encryption> {
+  const events = new EventHub()
+  const kmses = Object.fromEntries(
+    Object.entries(config.kms).map(([name, kms]) => [
+      name,
+      guarded(kms, { name, timeoutMs: config.kmsTimeoutMs, events }),
+    ]),
+  )
+  const cmks = await describeCmks(config, kmses)
+  const rules = config.rules.map((rule) => withCmks(rule, cmks))
+  const book = new RuleBook(rules)
+  const sealingKeys = new SealingKeys(clock, events)
+  const openingKeys = new OpeningKeys(config.cache, clock, events)
+  const sealer = new Sealer(book, sealingKeys, nodeEngine)
+  const opener = new Opener(book, openingKeys, nodeEngine)
+  const consumers: WrappedConsumer[] = []
+  const lifetime = new AbortController()
+  let closing: Promise<void> | undefined
+
+  const producer = (inner: Producer): Producer => encryptingProducer(inner, sealer, events)
+  const consumer = (inner: Consumer): Consumer => {
+    const wrapped = decryptingConsumer(inner, { rules: book, opener, events })
+    consumers.push(wrapped)
+    return wrapped.consumer
+  }
+  const checkOpen = (): void => {
+    if (lifetime.signal.aborted) throw closed()
+  }
+
+  return {
+    producer,
+    consumer,
+    kafka: (inner) => encryptingKafka(inner, { producer, consumer }),
+    records: recordCodec(sealer, opener),
+    on: (name, listener) => events.on(name, listener),
+    async rotate(rule) {
+      checkOpen()
+      if (rule !== undefined && !rules.some(({ name }) => name === rule)) {
+        throw configError([{ path: 'rotate()', message: `no rule is named "${rule}"` }])
+      }
+      await sealingKeys.rotate(rule)
+    },
+    forget(cmkId) {
+      sealingKeys.forget(cmkId)
+      openingKeys.forget(cmkId)
+    },
+    health() {
+      const fatal = consumers.flatMap((wrapped) => wrapped.fatal() ?? [])
+      return {
+        status: lifetime.signal.aborted ? 'closed' : fatal.length > 0 ? 'failed' : 'ok',
+        sealingKeys: sealingKeys.states(),
+        openedDeks: openingKeys.size,
+        fatal,
+      }
+    },
+    async verify() {
+      checkOpen()
+      for (const rule of rules) await verifyRule(rule, lifetime.signal)
+    },
+    close() {
+      closing ??= (async () => {
+        lifetime.abort(closed())
+        sealingKeys.close()
+        openingKeys.close()
+        await Promise.all(Object.values(kmses).map((kms) => kms.close?.()))
+      })()
+      return closing
+    },
+  }
+}
+
+async function describeCmks(
+  { cmks }: CheckedConfig,
+  kmses: Readonly<Record<string, Kms>>,
+): Promise<ReadonlyMap<string, readonly Cmk[]>> {
+  const { signal } = new AbortController()
+  const described = await Promise.all(
+    Object.entries(cmks).map(async ([name, refs]): Promise<[string, readonly Cmk[]]> => [
+      name,
+      await Promise.all(refs.map(({ kms, id }) => Cmk.describe(kms, kmses[kms] as Kms, id, signal))),
+    ]),
+  )
+  // Two KMSs may know CMKs that look alike in an envelope; a wrapping must name one.
+  const issues = described.flatMap(([name, list]): ConfigIssue[] =>
+    list.flatMap((cmk, i) =>
+      list.slice(0, i).some(({ provider, id }) => provider === cmk.provider && id === cmk.id)
+        ? [
+            {
+              path: `cmks.${name}[${String(i)}]`,
+              message: `${cmk.provider} ${cmk.id} stands in the list already`,
+            },
+          ]
+        : [],
+    ),
+  )
+  if (issues.length > 0) throw configError(issues)
+  return new Map(described)
+}
+
+function withCmks(rule: CheckedRule, cmks: ReadonlyMap<string, readonly Cmk[]>): TopicRule {
+  const { name, match, passthrough, encrypt, read } = rule
+  const named = (cmk: string): readonly Cmk[] => cmks.get(cmk) ?? []
+  return {
+    name,
+    match,
+    passthrough,
+    sealing: encrypt && { name, encrypt, cmks: named(encrypt.cmk) as readonly [Cmk, ...Cmk[]] },
+    reading: read && { name, read, cmks: read.cmks.flatMap(named) },
+  }
+}
+
+async function verifyRule({ sealing, reading }: TopicRule, signal: AbortSignal): Promise<void> {
+  if (sealing)
+    await Promise.all(sealing.cmks.map((cmk) => cmk.verify('wrap', sealing.encrypt.context, signal)))
+  if (!reading) return
+  const tried = await Promise.allSettled(
+    reading.cmks.map((cmk) => cmk.verify('unwrap', reading.read.require.context, signal)),
+  )
+  if (tried.some(({ status }) => status === 'fulfilled')) return
+  const failed = tried.find((result) => result.status === 'rejected')
+  if (failed) throw failed.reason as Error
+}
+
+function closed(): EnvelopeError {
+  return new EnvelopeError('ENCRYPTION_CLOSED', 'the encryption was closed')
+}

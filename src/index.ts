@@ -1,0 +1,27 @@
+export { createEncryption, type Encryption, type Health } from './encryption.js'
+export { envelopeOf } from './clients/kafkajs/envelope-of.js'
+export type { Fatal } from './clients/kafkajs/consumer.js'
+export {
+  EnvelopeError,
+  isEnvelopeError,
+  type ConfigIssue,
+  type ErrorCode,
+  type FailureKind,
+  type RecordPosition,
+} from './errors.js'
+export type { EncryptionEvents, EventListener, EventName, KmsOperation, RetireReason } from './events.js'
+export type { SealingState } from './keys/sealing-key.js'
+export type { CmkDescription, EncryptionContext, GeneratedDek, Kms, KmsCall } from './kms/kms.js'
+export type {
+  ByteSize,
+  CacheConfig,
+  CmkRef,
+  Duration,
+  EncryptionConfig,
+  EncryptRule,
+  PlaintextRule,
+  ReadRule,
+  RotationConfig,
+  TopicRule,
+} from './policy/config.js'
+export type { EnvelopeInfo } from './record/record.js'
