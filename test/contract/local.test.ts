@@ -29,8 +29,11 @@ function secretsIn(text: string): Uint8Array[] {
     cmks: { versions?: { key: string }[]; privateKey?: string }[]
   }
   return cmks.flatMap(({ versions = [], privateKey }) => {
-    const { d = '', p = '', q = '' } =
-      privateKey === undefined ? {} : createPrivateKey(privateKey).export({ format: 'jwk' })
+    const {
+      d = '',
+      p = '',
+      q = '',
+    } = privateKey === undefined ? {} : createPrivateKey(privateKey).export({ format: 'jwk' })
     return [
       ...versions.map(({ key }) => Buffer.from(key, 'base64')),
       ...[d, p, q].map((number) => Buffer.from(number, 'base64url')),

@@ -5,6 +5,8 @@ import { join } from 'node:path'
 export interface TemporaryFolder {
   /** A path inside. */
   at(name: string): string
+  /** Removes a file inside, if it is there. */
+  removeFile(name: string): Promise<void>
   remove(): Promise<void>
 }
 
@@ -12,6 +14,7 @@ export async function temporaryFolder(): Promise<TemporaryFolder> {
   const folder = await mkdtemp(join(tmpdir(), 'kafka-envelope-test-'))
   return {
     at: (name) => join(folder, name),
+    removeFile: (name) => rm(join(folder, name), { force: true }),
     remove: () => rm(folder, { recursive: true, force: true }),
   }
 }

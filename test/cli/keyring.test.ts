@@ -1,0 +1,131 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, readFile, stat, writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
+
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+
+import { localKms } from '../../src/kms/local/index.js'
+import { VERSION } from '../../src/version.js'
+import { temporaryFolder, type TemporaryFolder } from '../kms/local/temporary-folder.js'
+
+const ROOT = resolve(import.meta.dirname, '../..')
+const { signal } = new AbortController()
+let folder: TemporaryFolder
+let file: string
+
+beforeEach(async () => {
+  folder = await temporaryFolder()
+  file = folder.at('dev.keyring')
+})
+afterEach(() => folder.remove())
+
+async function run(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const exit = once(child, 'exit') as Promise<[number | null]>
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), exit])
+  return { code, stdout, stderr }
+}
+
+async function succeed(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await run(...args)
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  return stdout
+}
+
+/** That the command prints one line with `start` in front, and nothing else. */
+async function fail(start: string, ...args: string[]): Promise<void> {
+  const { code, stdout, stderr } = await run(...args)
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+  expect(stderr).toMatch(/^[^\n]+\n$/)
+  expect(stderr.startsWith(start), stderr).toBe(true)
+}
+
+describe('kafka-envelope', { timeout: 60_000 }, () => {
+  it('says the version of package.json', async () => {
+    const { version } = JSON.parse(await readFile(resolve(ROOT, 'package.json'), 'utf8')) as {
+      version: string
+    }
+    expect(VERSION).toBe(version)
+    expect(await succeed('--version')).toBe(`${version}\n`)
+  })
+
+  it('exits with 1 on a command that there is not', async () => {
+    expect((await run('keyring', 'destroy', file)).code).toBe(1)
+    expect((await run('no-such')).code).toBe(1)
+  })
+})
+
+describe('kafka-envelope keyring', { timeout: 60_000 }, () => {
+  it('creates a keyring with CMKs that work', async () => {
+    expect(await succeed('keyring', 'create', file, '--cmk', 'orders', 'billing', '--cmk', 'users')).toBe('')
+    if (process.platform !== 'win32') expect((await stat(file)).mode & 0o777).toBe(0o600)
+    const kms = localKms({ keyring: file })
+    for (const cmkId of ['orders', 'billing', 'users']) {
+      await kms.verify({ cmkId, context: {}, signal, use: 'unwrap' })
+    }
+  })
+
+  it('adds, rotates, disables, enables and lists', async () => {
+    await succeed('keyring', 'create', file)
+    expect(await succeed('keyring', 'list', file)).toBe('')
+    await succeed('keyring', 'add', file, 'orders')
+    await succeed('keyring', 'add', file, 'partner', '--type', 'rsa-oaep-sha256', '--modulus', '2048')
+    await succeed('keyring', 'rotate', file, 'orders')
+    await succeed('keyring', 'disable', file, 'orders')
+    expect(columns(await succeed('keyring', 'list', file))).toEqual([
+      ['orders', 'aes-256', 'disabled', 'v2'],
+      ['partner', 'rsa-oaep-sha256', 'enabled', 'v1'],
+    ])
+    await succeed('keyring', 'enable', file, 'orders')
+    expect(columns(await succeed('keyring', 'list', file))[0]?.[2]).toBe('enabled')
+  })
+
+  it('carries a public key from one keyring to another', async () => {
+    await succeed('keyring', 'create', file, '--cmk', 'partner', '--type', 'rsa-oaep-sha256')
+    const pem = await succeed('keyring', 'export-public', file, 'partner')
+    expect(pem).toMatch(/^-----BEGIN PUBLIC KEY-----\n/)
+    await writeFile(folder.at('partner.pem'), pem)
+    const producer = folder.at('producer.keyring')
+    await succeed('keyring', 'create', producer)
+    await succeed('keyring', 'import-public', producer, 'partner', folder.at('partner.pem'))
+    expect(columns(await succeed('keyring', 'list', producer))).toEqual([
+      ['partner', 'rsa-oaep-sha256 (public)', 'enabled', 'v1'],
+    ])
+    const call = { cmkId: 'partner', context: {}, signal }
+    const { dek, ciphertextDek } = await localKms({ keyring: producer }).generateDek(call)
+    expect(await localKms({ keyring: file }).unwrapDek({ ...call, ciphertextDek })).toEqual(dek)
+  })
+
+  it('says in one line what is wrong', async () => {
+    await fail('KEYRING_NOT_FOUND: ', 'keyring', 'list', file)
+    await succeed('keyring', 'create', file, '--cmk', 'orders')
+    await fail('KEYRING_EXISTS: ', 'keyring', 'create', file)
+    await fail('KEYRING_EXISTS: ', 'keyring', 'add', file, 'orders')
+    await fail('CMK_NOT_FOUND: ', 'keyring', 'rotate', file, 'unknown')
+    await fail('CMK_UNUSABLE: ', 'keyring', 'export-public', file, 'orders')
+    await fail('CONFIG_INVALID: ', 'keyring', 'add', file, 'a\nb')
+    await fail('CONFIG_INVALID: ', 'keyring', 'add', file, 'short', ...rsaOf('1024'))
+    await fail('error: ', 'keyring', 'add', file, 'odd', ...rsaOf('2e3'))
+    await fail('error: ', 'keyring', 'add', file, 'odd', '--type', 'aes-128')
+    await fail('ENOENT', 'keyring', 'import-public', file, 'partner', folder.at('no.pem'))
+    await fail('KEYRING_NOT_FOUND: ', 'keyring', 'list', `${file}\nnext`)
+    if (process.platform === 'win32') return
+    await chmod(file, 0o644)
+    await fail('KEYRING_EXPOSED: ', 'keyring', 'rotate', file, 'orders')
+  })
+})
+
+function rsaOf(bits: string): string[] {
+  return ['--type', 'rsa-oaep-sha256', '--modulus', bits]
+}
+
+/** All columns but the time. */
+function columns(list: string): string[][] {
+  const lines = list.split('\n').slice(0, -1)
+  return lines.map((line) => line.split('\t').slice(0, 4))
+}

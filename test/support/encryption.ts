@@ -1,0 +1,51 @@
+import {
+  createEncryption,
+  type Encryption,
+  type EncryptionConfig,
+  type EncryptionEvents,
+  type EventName,
+  type TopicRule,
+} from '../../src/index.js'
+import { emitted } from './emissions.js'
+import { MemoryKms } from './memory-kms.js'
+
+const EVENTS: Record<EventName, true> = {
+  'dek.created': true,
+  'dek.retired': true,
+  'dek.destroyed': true,
+  'kms.call': true,
+  'record.rejected': true,
+  'send.split': true,
+  'consumer.waiting': true,
+  fatal: true,
+}
+
+/** An event with its name, in the order emitted. */
+export type SeenEvent = { [N in EventName]: { readonly name: N } & EncryptionEvents[N] }[EventName]
+
+/** Records every event for the aftermath; returns the list they go to. */
+export function watch(encryption: Encryption): SeenEvent[] {
+  const seen: SeenEvent[] = []
+  for (const name of Object.keys(EVENTS) as EventName[]) {
+    encryption.on(name, (event) => {
+      seen.push({ name, ...event } as SeenEvent)
+      emitted('event', { name, ...event })
+    })
+  }
+  return seen
+}
+
+/** An owner on a `MemoryKms` with CMK `cmk` named `main`, and what it emits. */
+export async function memoryEncryption(
+  topics: readonly TopicRule[],
+  rest: Partial<Omit<EncryptionConfig, 'topics' | 'kms'>> & { kms?: MemoryKms } = {},
+): Promise<{ encryption: Encryption; kms: MemoryKms; events: SeenEvent[] }> {
+  const { kms = new MemoryKms(), ...config } = rest
+  const encryption = await createEncryption({
+    cmks: { main: [{ kms: 'memory', id: 'cmk' }] },
+    ...config,
+    kms: { memory: kms },
+    topics,
+  })
+  return { encryption, kms, events: watch(encryption) }
+}
