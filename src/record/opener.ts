@@ -11,7 +11,7 @@ import type { ReadingRule, RuleBook } from './rules.js'
 /** What came of a record: its value, or why there is none. A failure never becomes null. */
 export type OpenedRecord =
   | { readonly value: Buffer | null; readonly envelope: EnvelopeInfo | undefined; readonly error?: undefined }
-  | { readonly error: EnvelopeError }
+  | { readonly error: EnvelopeError; readonly value?: undefined }
 
 /** Where a batch comes from. */
 export interface Source {

@@ -16,7 +16,7 @@ export interface ReadRecord extends SealedRecord {
 }
 
 /** A copy of a record with its value sealed; null stays null. */
-export type SealedCopy<R> = Omit<R, 'value'> & { value: Bytes | null }
+export type SealedCopy<R> = Omit<R, 'value'> & { value: Buffer | null }
 
 /** Seals and opens records of any topics, for clients and tools other than KafkaJS. */
 export interface RecordCodec {
@@ -43,11 +43,11 @@ export function recordCodec(sealer: Sealer, opener: Opener): RecordCodec {
           indexes.map((i) => at(records, i)),
         ),
       }))
-      const sealed = records.map((record) => ({ ...record, value: record.value }))
+      const sealed = records.map((record) => ({ ...record, value: null as Buffer | null }))
       for (const { indexes, sealing } of sealings) {
         const deadline = performance.now() + sealing.keyWaitMs
         while (!sealing.proceed()) await sealing.ready(deadline - performance.now())
-        for (const [n, i] of indexes.entries()) at(sealed, i).value = at(sealing.values, n)
+        for (const [n, i] of indexes.entries()) at(sealed, i).value = asBuffer(at(sealing.values, n))
       }
       return sealed
     },
@@ -63,6 +63,10 @@ export function recordCodec(sealer: Sealer, opener: Opener): RecordCodec {
       return results
     },
   }
+}
+
+function asBuffer(value: Bytes | null): Buffer | null {
+  return typeof value === 'string' ? Buffer.from(value) : value
 }
 
 function groups<R>(records: readonly R[], nameOf: (record: R) => string): [string, number[]][] {

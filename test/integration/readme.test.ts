@@ -1,0 +1,114 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { errorCodes } from '../../src/errors.js'
+import { testKafka } from '../support/broker.js'
+
+const run = promisify(execFile)
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const SOURCES: Record<string, string> = {
+  "'kafka-envelope'": `'${root}src/index.ts'`,
+  "'kafka-envelope/kms/local'": `'${root}src/kms/local/index.ts'`,
+  "'kafka-envelope/record'": `'${root}src/record/index.ts'`,
+}
+
+let readme = ''
+let folder = ''
+
+beforeAll(async () => {
+  readme = await readFile(join(root, 'README.md'), 'utf8')
+  // Inside the project, so that `kafkajs` is found.
+  folder = await mkdtemp(join(root, 'test/.readme-'))
+  const create = /npx kafka-envelope (keyring create .*)/.exec(containing('sh', 'keyring create'))?.[1] ?? ''
+  await run(process.execPath, ['--import', 'tsx', join(root, 'src/cli/main.ts'), ...create.split(' ')], {
+    cwd: folder,
+  })
+  const admin = testKafka().admin()
+  await admin.connect()
+  await admin.createTopics({ topics: [{ topic: 'orders' }], waitForLeaders: true })
+  await admin.disconnect()
+})
+
+afterAll(async () => {
+  const admin = testKafka().admin()
+  await admin.connect()
+  await admin.deleteTopics({ topics: ['orders'] })
+  await admin.disconnect()
+  await rm(folder, { recursive: true, force: true })
+})
+
+/** The snippets of one language, in order. */
+function snippets(language: string): string[] {
+  return [...readme.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'gms'))].map(
+    ([, code]) => code ?? '',
+  )
+}
+
+function containing(language: string, text: string): string {
+  const found = snippets(language).find((code) => code.includes(text))
+  if (found === undefined) throw new Error(`README has no ${language} snippet with ${text}`)
+  return found
+}
+
+async function execute(code: string): Promise<string> {
+  const script = join(folder, 'snippet.ts')
+  const here = Object.entries(SOURCES).reduce((text, [from, to]) => text.replaceAll(from, to), code)
+  await writeFile(script, here)
+  const { stdout } = await run(process.execPath, ['--import', 'tsx', script], {
+    cwd: folder,
+    timeout: 60_000,
+  })
+  return stdout
+}
+
+it('every snippet of the README runs: first use, events, records of other clients', async () => {
+  const END = '// When the application ends:'
+  const first = containing('ts', END)
+  const stdout = await execute(
+    [
+      'const delivered = new Promise<void>((resolve) => {',
+      '  const { log } = console',
+      '  console.log = (...words: unknown[]) => { log(...words); resolve() }',
+      '})',
+      first
+        .replace("'localhost:9092'", JSON.stringify(process.env['KAFKA_BROKERS']))
+        .replace(
+          END,
+          `await delivered\n${containing('ts', 'record.rejected')}\n${containing('ts', 'sealRecords')}`,
+        ),
+    ].join('\n'),
+  )
+  expect(stdout).toContain('{"total":"19.90 €"} sealed under orders')
+  expect(stdout).toContain('ok\n')
+  expect(stdout).toContain('secret\n')
+})
+
+it('the rules that the README shows are a valid configuration', async () => {
+  const stdout = await execute(
+    [
+      "import { createEncryption } from 'kafka-envelope'",
+      "import { localKms } from 'kafka-envelope/kms/local'",
+      containing('ts', 'untilOffsets'),
+      "const cmk = [{ kms: 'dev', id: 'orders' }]",
+      'const encryption = await createEncryption({',
+      "  kms: { dev: localKms({ keyring: './dev.keyring' }) },",
+      "  cmks: { payments: cmk, 'payments-2023': cmk, users: cmk },",
+      '  topics,',
+      '})',
+      'console.log(encryption.health().status)',
+      'await encryption.close()',
+    ].join('\n'),
+  )
+  expect(stdout).toBe('ok\n')
+})
+
+it('every TypeScript snippet of the README is one of those that run', () => {
+  expect(snippets('ts')).toHaveLength(4)
+})
+
+it('the README lists every error code', () => {
+  expect(errorCodes().filter((code) => !readme.includes(`\`${code}\``))).toEqual([])
+})
