@@ -1,0 +1,90 @@
+import { inspect } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { EnvelopeError, errorCodes, isEnvelopeError } from '../src/errors.js'
+
+const TRANSIENT = ['KMS_UNAVAILABLE', 'KMS_THROTTLED', 'KMS_TIMEOUT', 'KEY_WAIT_TIMEOUT']
+const UNREADABLE = [
+  'UNKNOWN_FORMAT',
+  'UNKNOWN_SUITE',
+  'UNKNOWN_COMPRESSION',
+  'NO_CANDIDATE',
+  'TOPIC_NOT_CONFIGURED',
+  'KMS_DENIED',
+  'KMS_RESPONSE_INVALID',
+  'CMK_NOT_FOUND',
+  'CMK_DISABLED',
+  'CMK_UNUSABLE',
+]
+const INVALID = [
+  'NOT_SEALED',
+  'MALFORMED',
+  'SUITE_NOT_ALLOWED',
+  'WRONG_TOPIC',
+  'REQUIREMENT_UNMET',
+  'TOMBSTONE_REJECTED',
+  'UNWRAP_FAILED',
+  'COMMITMENT_MISMATCH',
+  'AUTHENTICATION_FAILED',
+  'DECOMPRESSION_FAILED',
+  'TOO_LARGE',
+  'CMK_MISMATCH',
+  'CIPHERTEXT_DEK_INVALID',
+]
+
+describe('every code', () => {
+  it.each(errorCodes())('%s says what is wrong, where, and what to do', (code) => {
+    const error = new EnvelopeError(code, 'something happened', {
+      position: { topic: 't', partition: 3, offset: '42' },
+      cause: new Error('why'),
+    })
+    expect(error.message).toMatch(
+      new RegExp(`^${code} at topic t, partition 3, offset 42: something happened\\. [A-Z\`].+\\.$`, 's'),
+    )
+    expect(isEnvelopeError(error)).toBe(true)
+    expect(error.retriable).toBe(TRANSIENT.includes(code))
+    const kind = TRANSIENT.includes(code)
+      ? 'transient'
+      : UNREADABLE.includes(code)
+        ? 'unreadable'
+        : INVALID.includes(code)
+          ? 'invalid'
+          : undefined
+    expect(error.kind).toBe(kind)
+  })
+})
+
+it('an error moved to a record says where and keeps the rest', () => {
+  const cause = new Error('why')
+  const error = new EnvelopeError('MALFORMED', 'something', { cause }).at({ topic: 't', offset: '1' })
+  expect(error).toMatchObject({
+    code: 'MALFORMED',
+    kind: 'invalid',
+    position: { topic: 't', offset: '1' },
+    cause,
+  })
+  expect(error.message).toContain('MALFORMED at topic t, offset 1: something.')
+})
+
+it('an error for KafkaJS has no cause, which would decide over it', () => {
+  const error = new EnvelopeError('KMS_DENIED', 'something', {
+    cause: Object.assign(new Error('retry me'), { retriable: true }),
+    position: { topic: 't' },
+  })
+  const bare = error.withoutCause()
+  expect(bare.cause).toBeUndefined()
+  expect(bare.message).toBe(error.message)
+  expect(bare.retriable).toBe(false)
+  expect(inspect(bare)).not.toContain('retry me')
+  expect(bare.withoutCause()).toBe(bare)
+})
+
+it('errors of another copy of the package are recognised, others are not', () => {
+  const foreign = Object.assign(new Error('x'), { name: 'EnvelopeError', code: 'MALFORMED' })
+  expect(isEnvelopeError(foreign)).toBe(true)
+  expect(isEnvelopeError(Object.assign(new Error('x'), { name: 'EnvelopeError', code: 'toString' }))).toBe(
+    false,
+  )
+  expect(isEnvelopeError(Object.assign(new Error('x'), { code: 'MALFORMED' }))).toBe(false)
+  expect(isEnvelopeError({ name: 'EnvelopeError', code: 'MALFORMED' })).toBe(false)
+  expect(isEnvelopeError(undefined)).toBe(false)
+})

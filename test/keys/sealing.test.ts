@@ -1,0 +1,218 @@
+import { describe, expect, it } from 'vitest'
+import type { RotationConfig } from '../../src/index.js'
+import { EnvelopeError } from '../../src/errors.js'
+import { CANARY, thrownBy } from '../support/emissions.js'
+import { memoryEncryption } from '../support/encryption.js'
+import { MemoryKms } from '../support/memory-kms.js'
+import { parts, perSession } from '../support/sealed.js'
+
+const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5))
+
+function records(count: number, topic = 't', size = 0): { topic: string; value: string }[] {
+  return Array.from({ length: count }, (_, i) => ({ topic, value: `${CANARY} ${String(i)}`.padEnd(size) }))
+}
+
+async function owner(rotate: RotationConfig = {}, more: object = {}) {
+  const rule = { match: ['t', 'u'], encrypt: { cmk: 'main', rotate, ...more }, read: { cmk: 'main' } }
+  const made = await memoryEncryption([rule])
+  const seal = async (count: number, topic?: string, size?: number): Promise<(Buffer | null)[]> =>
+    (await made.encryption.records.seal(records(count, topic, size))).map(({ value }) => value)
+  return { ...made, seal }
+}
+
+describe('sharing', () => {
+  it('64 concurrent cold sends make one KMS call', async () => {
+    const { kms, seal } = await owner()
+    kms.hold = true
+    const sends = Array.from({ length: 64 }, () => seal(1))
+    await kms.waitForHeld()
+    expect(kms.calls).toHaveLength(1)
+    kms.held[0]?.succeed()
+    const sealed = (await Promise.all(sends)).flat()
+    expect(kms.calls).toHaveLength(1)
+    expect(perSession(sealed)).toEqual([64])
+    expect(sealed.map((value) => parts(value).counter)).toEqual(sealed.map((_, i) => i))
+  })
+
+  it('a failure is not remembered: the next send asks again', async () => {
+    const { kms, seal } = await owner()
+    kms.failure = new EnvelopeError('KMS_THROTTLED', 'busy')
+    const failures = await Promise.all([seal(1), seal(1)].map((sending) => thrownBy(() => sending)))
+    expect(failures).toMatchObject([{ code: 'KMS_THROTTLED' }, { code: 'KMS_THROTTLED' }])
+    kms.failure = undefined
+    expect(await seal(1)).toHaveLength(1)
+  })
+})
+
+describe('limits', () => {
+  it.each([1, 7, 10])(
+    'maxMessages: %i holds exactly, and a batch that crosses it is split there',
+    async (limit) => {
+      const { seal, events } = await owner({ maxMessages: limit, allowFrequentRotation: true })
+      const sealed = await seal(25)
+      const full = Array.from({ length: Math.floor(25 / limit) }, () => limit)
+      expect(perSession(sealed)).toEqual(25 % limit === 0 ? full : [...full, 25 % limit])
+      const retired = events.filter(({ name }) => name === 'dek.retired')
+      expect(retired).toHaveLength(Math.floor(25 / limit))
+      for (const event of retired) expect(event).toMatchObject({ reason: 'messages', messages: limit })
+    },
+  )
+
+  it('maxBytes holds exactly: a DEK never seals more, and no less than it may', async () => {
+    const { seal, events } = await owner({ maxBytes: 1000, allowFrequentRotation: true })
+    expect(perSession(await seal(10, 't', 300))).toEqual([3, 3, 3, 1])
+    expect(events.filter(({ name }) => name === 'dek.retired')).toMatchObject(
+      Array.from({ length: 3 }, () => ({ reason: 'bytes', messages: 3, bytes: 900 })),
+    )
+    // Exactly full is not over.
+    const exact = await owner({ maxBytes: 900, allowFrequentRotation: true })
+    expect(perSession(await exact.seal(6, 't', 300))).toEqual([3, 3])
+  })
+
+  it('a record that no DEK may seal is refused before anything is sealed', async () => {
+    const { seal, kms } = await owner({ maxBytes: 1000, allowFrequentRotation: true })
+    expect(await thrownBy(() => seal(1, 't', 1001))).toMatchObject({ code: 'DEK_LIMIT_TOO_SMALL' })
+    expect(kms.calls).toHaveLength(0)
+  })
+
+  it('limits hold with concurrent senders, whatever the order of completions', async () => {
+    const { seal, kms } = await owner({ maxMessages: 5, allowFrequentRotation: true })
+    kms.hold = true
+    const sends = Array.from({ length: 12 }, (_, i) => seal((i % 4) + 1))
+    const all = Promise.all(sends)
+    let done = false
+    void all.then(() => (done = true))
+    while (!done) {
+      await settle()
+      expect(kms.held.length).toBeLessThanOrEqual(1)
+      kms.held[0]?.succeed()
+    }
+    const counts = perSession((await all).flat())
+    expect(counts.every((count) => count <= 5)).toBe(true)
+    expect(counts.reduce((a, b) => a + b)).toBe(30)
+    expect(counts).toHaveLength(6)
+  })
+
+  it('dekScope: topic gives each topic its own DEK, else the rule’s topics share one', async () => {
+    const shared = await owner()
+    expect(parts((await shared.seal(1, 't'))[0] ?? null).session).toBe(
+      parts((await shared.seal(1, 'u'))[0] ?? null).session,
+    )
+    const own = await owner({}, { dekScope: 'topic' })
+    expect(parts((await own.seal(1, 't'))[0] ?? null).session).not.toBe(
+      parts((await own.seal(1, 'u'))[0] ?? null).session,
+    )
+    expect(own.events.filter(({ name }) => name === 'dek.created')).toMatchObject([
+      { topic: 't' },
+      { topic: 'u' },
+    ])
+  })
+})
+
+describe('every waiter ends', () => {
+  it('at its deadline, with a code that says so; the answer that comes late still serves the next', async () => {
+    const { seal, kms } = await owner({}, { keyWait: 30 })
+    kms.hold = true
+    expect(await thrownBy(() => seal(1))).toMatchObject({ code: 'KEY_WAIT_TIMEOUT', kind: 'transient' })
+    kms.held[0]?.succeed()
+    await settle()
+    expect(await seal(1)).toHaveLength(1)
+    expect(kms.calls).toHaveLength(1)
+  })
+
+  it('when the owner closes, and nothing is sealed after that', async () => {
+    const { encryption, seal, kms, events } = await owner()
+    await seal(1)
+    await encryption.rotate()
+    kms.hold = true
+    const rotating = thrownBy(() => encryption.rotate())
+    await kms.waitForHeld()
+    const waiting = thrownBy(() => seal(1))
+    await encryption.close()
+    expect([await rotating, await waiting]).toMatchObject([
+      { code: 'ENCRYPTION_CLOSED' },
+      { code: 'ENCRYPTION_CLOSED' },
+    ])
+    kms.held[0]?.succeed()
+    await settle()
+    expect(await thrownBy(() => seal(1))).toMatchObject({ code: 'ENCRYPTION_CLOSED' })
+    expect(encryption.health()).toMatchObject({ status: 'closed' })
+    expect(kms.closed).toBe(true)
+    expect(events.filter(({ name }) => name === 'dek.created')).toHaveLength(2)
+    expect(events.filter(({ name }) => name === 'dek.destroyed')).toHaveLength(2)
+    await encryption.close()
+  })
+})
+
+describe('rotate and forget', () => {
+  it('end the current DEK at once and fetch the next only where one was in use', async () => {
+    const { encryption, seal, kms, events } = await owner()
+    await encryption.rotate()
+    expect(kms.calls).toHaveLength(0)
+    const before = parts((await seal(1))[0] ?? null).session
+    await encryption.rotate('t')
+    const after = parts((await seal(1))[0] ?? null).session
+    expect(after).not.toBe(before)
+    expect(kms.calls).toHaveLength(2)
+    encryption.forget('other')
+    expect(parts((await seal(1))[0] ?? null).session).toBe(after)
+    encryption.forget('cmk')
+    expect(parts((await seal(1))[0] ?? null).session).not.toBe(after)
+    expect(events.filter(({ name }) => name === 'dek.retired')).toMatchObject([
+      { reason: 'manual', messages: 1 },
+      { reason: 'forgotten', messages: 2 },
+    ])
+    expect(await thrownBy(() => encryption.rotate('no such rule'))).toMatchObject({ code: 'CONFIG_INVALID' })
+  })
+
+  it.each(['rotate', 'forget'] as const)(
+    '%s while a DEK is on its way: it is dropped, and who waited gets a newer one',
+    async (action) => {
+      const { encryption, seal, kms, events } = await owner()
+      kms.hold = true
+      const sending = seal(1)
+      await kms.waitForHeld()
+      const acting = action === 'rotate' ? encryption.rotate() : Promise.resolve(encryption.forget('cmk'))
+      await kms.waitForHeld(2)
+      // The second answers first; the first, which was given up, answers into the void.
+      kms.held[1]?.succeed()
+      const sealed = await sending
+      await acting
+      kms.held[0]?.succeed()
+      await settle()
+      expect(perSession([...sealed, ...(await seal(2))])).toEqual([3])
+      expect(kms.calls).toHaveLength(2)
+      expect(events.filter(({ name }) => name === 'dek.created')).toHaveLength(1)
+    },
+  )
+
+  it('several wrappings: sealing needs all of them, and both are in the envelope', async () => {
+    const kms = new MemoryKms()
+    const second = new MemoryKms({ provider: 'memory/other' })
+    const { encryption } = await memoryEncryption(
+      [{ match: ['t'], encrypt: { cmk: 'both' }, read: { cmk: 'both' } }],
+      {
+        kms,
+        cmks: {
+          both: [
+            { kms: 'memory', id: 'a' },
+            { kms: 'memory', id: 'b' },
+          ],
+        },
+      },
+    )
+    const [sealed] = await encryption.records.seal(records(1))
+    expect(parts(sealed?.value ?? null).wrappedDeks.map(({ cmkId }) => cmkId)).toEqual(['a', 'b'])
+    expect(kms.calls.map(({ operation }) => operation)).toEqual(['generate', 'wrap'])
+    await encryption.rotate()
+    kms.hold = true
+    encryption.forget('a')
+    const failing = thrownBy(() => encryption.records.seal(records(1)))
+    await kms.waitForHeld()
+    kms.held[0]?.succeed()
+    await kms.waitForHeld()
+    kms.held[0]?.fail(new EnvelopeError('CMK_DISABLED', 'off'))
+    expect(await failing).toMatchObject({ code: 'CMK_DISABLED' })
+    expect(second.calls).toHaveLength(0)
+  })
+})
