@@ -136,7 +136,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
         lifetime.abort(closed())
         sealingKeys.close()
         openingKeys.close()
-        await Promise.all(Object.values(kmses).map((kms) => kms.close?.()))
+        await Promise.all(Object.values(kmses).map(async (kms) => kms.close?.()))
       })()
       return closing
     },

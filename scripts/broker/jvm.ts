@@ -95,7 +95,7 @@ async function launch(
 async function started(logFile: string, signal: AbortSignal): Promise<boolean> {
   const end = performance.now() + START_MS
   while (performance.now() < end) {
-    if (/Kafka Server started/.test(await readFile(logFile, 'utf8'))) return true
+    if ((await readFile(logFile, 'utf8')).includes('Kafka Server started')) return true
     await sleep(50, undefined, { signal })
   }
   return false

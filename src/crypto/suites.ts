@@ -29,13 +29,3 @@ export const DEFAULT_SUITE: Suite = rows[0] as Suite
 export function suiteOf(number: number): Suite | undefined {
   return byNumber.get(number)
 }
-
-export const SUITE_NUMBERS: readonly number[] = rows.map((suite) => suite.number)
-
-/**
- * What one content key may seal, whatever the policy says: 2^32 records (far below the 2^64 IVs of the
- * deterministic construction, NIST SP 800-38D, 8.2.1) and 2^38 bytes (2^34 blocks; the bound on
- * distinguishing advantage stays below 2^-60).
- */
-export const MAX_RECORDS_PER_KEY: number = 2 ** 32
-export const MAX_BYTES_PER_KEY: number = 2 ** 38

@@ -101,7 +101,8 @@ export class OpeningKeys {
       if (failures.filter(({ kind }) => kind !== 'transient').length >= MAX_FAILED_ATTEMPTS) break
     }
     this.#checkOpen()
-    throw failures.find(({ kind }) => kind === 'transient') ?? (failures[0] as EnvelopeError)
+    const first = failures.find(({ kind }) => kind === 'transient') ?? failures[0]
+    throw first ?? new EnvelopeError('NO_CANDIDATE', 'no wrapping is accepted')
   }
 
   /** Drops all that came from a CMK, unwraps in flight included. */

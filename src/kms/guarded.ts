@@ -35,12 +35,11 @@ export function guarded(kms: Kms, guard: Guard): Kms {
       })
     }
     try {
-      const result = await bounded(run, signal, guard.timeoutMs, discard)
+      const result = await bounded(run, signal, guard, discard)
       report('ok')
       return result
-    } catch (thrown) {
-      const error = asEnvelopeError(thrown, guard.name)
-      report('failed', error)
+    } catch (error) {
+      report('failed', error as EnvelopeError)
       throw error
     }
   }
@@ -86,7 +85,7 @@ export function guarded(kms: Kms, guard: Guard): Kms {
 async function bounded<T>(
   run: (signal: AbortSignal) => Promise<T>,
   outer: AbortSignal,
-  timeoutMs: number,
+  { name, timeoutMs }: Guard,
   discard?: (late: T) => void,
 ): Promise<T> {
   const controller = new AbortController()
@@ -127,7 +126,7 @@ async function bounded<T>(
       (error: unknown) => {
         if (!ended)
           end(() => {
-            reject(error as Error)
+            reject(asEnvelopeError(error, name))
           })
       },
     )

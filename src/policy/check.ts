@@ -8,7 +8,7 @@ import { relations } from './relations.js'
 import { configSchema, type ParsedConfig, type ParsedRule } from './schema.js'
 
 /** Whether this Node.js has zstd (22.15, 23.8 and later). */
-export const HAS_ZSTD: boolean = 'zstdCompressSync' in zlib
+const HAS_ZSTD: boolean = 'zstdCompressSync' in zlib
 
 /**
  * Checks a configuration and fills in its defaults.
@@ -98,7 +98,7 @@ function checkedRead({ cmk, plaintext, kmsWait, ...rule }: NonNullable<ParsedRul
     ...rule,
     cmks: typeof cmk === 'string' ? [cmk] : cmk,
     plaintext: {
-      fingerprints: plaintext.fingerprints ?? [],
+      fingerprints: plaintext.fingerprints,
       untilOffsets: new Map(
         Object.entries(plaintext.untilOffsets).map(([topic, partitions]) => [
           topic,

@@ -1,5 +1,12 @@
 import type { RetireReason } from '../events.js'
 
+/**
+ * What one content key may seal, whatever the configuration says: 2^32 records, far below the 2^64 IVs of the
+ * deterministic construction (NIST SP 800-38D, 8.2.1), and 2^38 bytes of body.
+ */
+export const MAX_MESSAGES: number = 2 ** 32
+export const MAX_BYTES: number = 2 ** 38
+
 /** When a DEK stops sealing. */
 export interface RotationPolicy {
   readonly maxAgeMs: number

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { CMK_ID, CONTEXT_TEXT, MAX_BOUND_HEADERS, MAX_BOUND_HEADER_BYTES, TOPIC } from '../envelope/bounds.js'
 import { parseByteSize, parseDuration } from './quantities.js'
+import { MAX_BYTES, MAX_MESSAGES } from './rotation.js'
 
 /** The shape of a configuration: types, patterns, ranges, defaults. `check.ts` adds what relates one part to another. */
 
@@ -82,12 +83,9 @@ const headerNames = v.pipe(
 const flag = v.boolean('expected true or false')
 const tombstones = v.picklist(['pass', 'reject'], "expected 'pass' or 'reject'")
 
-export const MAX_RECORDS = 2 ** 32
-export const MAX_BYTES = 2 ** 38
-
 const rotate = v.strictObject({
   maxAge: v.optional(duration(SECOND, 365 * DAY), '24h'),
-  maxMessages: v.optional(count(1, MAX_RECORDS), MAX_RECORDS),
+  maxMessages: v.optional(count(1, MAX_MESSAGES), MAX_MESSAGES),
   maxBytes: v.optional(byteSize(1, MAX_BYTES), MAX_BYTES),
   allowFrequentRotation: v.optional(flag, false),
 })

@@ -1,6 +1,8 @@
 import type { Bytes } from '../envelope/aad.js'
 import { EnvelopeError } from '../errors.js'
 
+export { byteLength, type Bytes } from '../envelope/aad.js'
+
 /** Headers of a record: one value for a name, or several in record order. */
 export type RecordHeaders = Readonly<Record<string, HeaderValue | undefined>>
 export type HeaderValue = Bytes | null | readonly (Bytes | null)[]
@@ -76,6 +78,6 @@ export function describe(value: unknown): string {
   if (value === undefined) return 'undefined'
   if (value === null) return 'null'
   return typeof value === 'object'
-    ? `an object (${value.constructor?.name ?? 'no class'})`
+    ? `an object (${(value.constructor as { name?: string } | undefined)?.name ?? 'no class'})`
     : `a ${typeof value}`
 }

@@ -181,7 +181,7 @@ const templates = new WeakMap<SealingSession, Map<string, Template>>()
 
 function templateOf(session: SealingSession, rule: SealingRule, topic: string): Template {
   let ofSession = templates.get(session)
-  if (ofSession === undefined) templates.set(session, (ofSession = new Map()))
+  if (ofSession === undefined) templates.set(session, (ofSession = new Map<string, Template>()))
   let template = ofSession.get(topic)
   if (template === undefined) {
     const header = encodeHeader({

@@ -86,7 +86,8 @@ export class MemoryKms implements Kms {
     this.calls.push({ operation, cmkId: call.cmkId, context: call.context })
     if (this.failure !== undefined) throw this.failure as Error
     if (!this.hold) return
-    await new Promise<void>((resolve, reject) => {
+    let failure: { readonly error: unknown } | undefined
+    await new Promise<void>((resolve) => {
       const remove = (): void => {
         const at = this.held.indexOf(entry)
         if (at >= 0) this.held.splice(at, 1)
@@ -100,10 +101,14 @@ export class MemoryKms implements Kms {
         },
         fail: (error) => {
           remove()
-          reject(error as Error)
+          failure = { error }
+          resolve()
         },
       }
       this.held.push(entry)
     })
+    // Set by `fail`, which the compiler cannot see.
+    const failed = failure as { readonly error: unknown } | undefined
+    if (failed !== undefined) throw failed.error as Error
   }
 }

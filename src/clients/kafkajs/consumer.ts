@@ -1,16 +1,13 @@
-import type {
-  Consumer,
-  ConsumerCrashEvent,
-  ConsumerRunConfig,
-  ConsumerSubscribeTopic,
-  ConsumerSubscribeTopics,
-} from 'kafkajs'
+import type { Consumer, ConsumerCrashEvent, ConsumerRunConfig } from 'kafkajs'
 import { isEnvelopeError } from '../../errors.js'
 import type { EncryptionEvents, EventHub } from '../../events.js'
 import type { Opener } from '../../record/opener.js'
 import type { RuleBook } from '../../record/rules.js'
 import { Delivery } from './delivery.js'
 import { openingEachBatch, openingEachMessage } from './handlers.js'
+
+/** Both forms of it. */
+type Subscription = Parameters<Consumer['subscribe']>[0]
 
 /** Why a consumer stopped for good. */
 export type Fatal = EncryptionEvents['fatal']
@@ -43,7 +40,7 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Wrapped
 
   const consumer: Consumer = {
     ...inner,
-    async subscribe(subscription: ConsumerSubscribeTopics | ConsumerSubscribeTopic): Promise<void> {
+    async subscribe(subscription: Subscription): Promise<void> {
       for (const topic of subscribedTopics(subscription)) host.rules.forReading(topic)
       await inner.subscribe(subscription)
     },
@@ -71,7 +68,7 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Wrapped
 }
 
 /** Topics named in full; which topics a pattern matches shows only at delivery. */
-function subscribedTopics(subscription: ConsumerSubscribeTopics | ConsumerSubscribeTopic): string[] {
+function subscribedTopics(subscription: Subscription): string[] {
   const topics: unknown = 'topics' in subscription ? subscription.topics : [subscription.topic]
   // What is no list is KafkaJS's to refuse.
   return Array.isArray(topics) ? topics.filter((topic) => typeof topic === 'string') : []

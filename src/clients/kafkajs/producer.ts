@@ -105,7 +105,7 @@ function mergedByTopic(batches: readonly TopicMessages[]): TopicMessages[] {
   const merged = new Map<string, Message[]>()
   for (const { topic, messages } of batches as readonly TopicMessages[]) {
     if (typeof topic !== 'string' || topic === '') {
-      throw new EnvelopeError('INVALID_RECORD', `the topic is ${topic === '' ? 'empty' : describe(topic)}`)
+      throw new EnvelopeError('INVALID_RECORD', `the topic is empty or ${describe(topic)}`)
     }
     if (!Array.isArray(messages)) {
       throw new EnvelopeError('INVALID_RECORD', `messages is ${describe(messages)}`, { position: { topic } })

@@ -1,6 +1,6 @@
 import type { Message } from 'kafkajs'
-import { byteLength, type Bytes } from '../../envelope/aad.js'
 import { EnvelopeError } from '../../errors.js'
+import { byteLength, type Bytes } from '../../record/record.js'
 import type { Sealing } from '../../record/sealer.js'
 
 /** Of a record batch (Kafka protocol, "Record Batch"): 61 bytes, and at most this much for each record beside its content. */

@@ -1,0 +1,63 @@
+// Who may import whom, folder by folder. What no row allows is an error.
+const may = (from, to) => ({ from: { path: `^src/${from}` }, to: { path: to.map((path) => `^src/${path}`) } })
+const ENTRIES = ['encryption\\.ts$', 'index\\.ts$', 'version\\.ts$']
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-circles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'kafkajs-is-for-types',
+      severity: 'error',
+      from: { path: '^src' },
+      to: { path: 'node_modules/kafkajs', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'kafkajs-is-for-its-client',
+      severity: 'error',
+      from: { path: '^src', pathNot: '^src/(clients/kafkajs/|encryption\\.ts$)' },
+      to: { path: 'node_modules/kafkajs' },
+    },
+    {
+      name: 'ciphers-are-for-crypto-and-kms',
+      severity: 'error',
+      comment: 'sealing-session.ts takes random session ids',
+      from: { path: '^src', pathNot: '^src/(crypto/|kms/|keys/sealing-session\\.ts$)' },
+      to: { path: '^(node:)?crypto$' },
+    },
+    {
+      name: 'no-dev-dependencies',
+      severity: 'error',
+      from: { path: '^src' },
+      to: { dependencyTypes: ['npm-dev'], pathNot: 'node_modules/kafkajs' },
+    },
+  ],
+  allowed: [
+    // Errors and events are for all; packages and Node's modules are held by the rules above.
+    { from: {}, to: { path: ['^src/(errors|events)\\.ts$', 'node_modules', '^(node:)?[a-z/_]+$'] } },
+    may('events', ['errors']),
+    may('envelope/', ['envelope/']),
+    may('crypto/', ['crypto/']),
+    may('kms/', ['kms/', 'crypto/']),
+    may('policy/', ['policy/', 'envelope/bounds\\.ts$']),
+    { from: { path: '^src/policy/' }, to: { path: '^src/kms/kms\\.ts$', dependencyTypes: ['type-only'] } },
+    may('keys/', ['keys/', 'kms/', 'crypto/', 'policy/']),
+    may('record/', ['record/', 'keys/', 'envelope/', 'crypto/', 'policy/']),
+    { from: { path: '^src/record/' }, to: { path: '^src/kms/cmk\\.ts$', dependencyTypes: ['type-only'] } },
+    may('clients/', ['clients/', 'record/', 'policy/']),
+    may('encryption\\.ts$', ['.*']),
+    may('index\\.ts$', ['.*']),
+    may('cli/', ['cli/', ...ENTRIES, 'policy/', 'kms/local/']),
+  ],
+  allowedSeverity: 'error',
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'types', 'default'] },
+  },
+}

@@ -1,0 +1,29 @@
+import js from '@eslint/js'
+import prettier from 'eslint-config-prettier'
+import { defineConfig } from 'eslint/config'
+import ts from 'typescript-eslint'
+
+export default defineConfig(
+  { ignores: ['dist/', 'coverage/', 'test/package/', '**/*.cjs'] },
+  js.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    extends: [ts.configs.strictTypeChecked, ts.configs.stylisticTypeChecked],
+    languageOptions: { parserOptions: { project: './tsconfig.check.json' } },
+  },
+  {
+    files: ['**/*.ts'],
+    rules: {
+      // Its other form, `!`, is what no-non-null-assertion forbids.
+      '@typescript-eslint/non-nullable-type-assertion-style': 'off',
+      // KafkaJS declares functions of closures as methods.
+      '@typescript-eslint/unbound-method': 'off',
+    },
+  },
+  {
+    files: ['src/**'],
+    rules: { '@typescript-eslint/explicit-module-boundary-types': 'error', 'no-console': 'error' },
+  },
+  { files: ['src/cli/**'], rules: { 'no-console': 'off' } },
+  prettier,
+)
