@@ -1,0 +1,146 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+
+/*
+ * Tries the packed tarball as its users would: in empty projects, from ESM, from `require`, from a CommonJS
+ * TypeScript project under `module: node16`, and from Jest with its defaults.
+ */
+
+const ROUND_TRIP = `
+async function roundTrip({ createEncryption, isEnvelopeError }, { localKms }, { sealRecords, openRecords }) {
+  const encryption = await createEncryption({
+    kms: { dev: localKms({ keyring: './dev.keyring' }) },
+    cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
+    topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, read: { cmk: 'orders' } }],
+  })
+  const [sealed] = await sealRecords(encryption, [{ topic: 'orders', key: 'k', value: 'v' }])
+  if (sealed.value.includes('v'.repeat(2)) || sealed.value[0] !== 0xc3) throw new Error('not sealed')
+  const [opened, moved] = await openRecords(encryption, [sealed, { ...sealed, key: 'other' }])
+  if (opened.value.toString() !== 'v') throw new Error('not opened')
+  if (!isEnvelopeError(moved.error) || moved.error.code !== 'AUTHENTICATION_FAILED') throw new Error('not refused')
+  await encryption.close()
+}
+`
+
+const projects: Record<string, { files: Record<string, string>; install?: string[]; commands: string[][] }> =
+  {
+    'ESM import': {
+      files: {
+        'package.json': '{ "type": "module" }',
+        'main.js': `
+import * as root from 'kafka-envelope'
+import * as local from 'kafka-envelope/kms/local'
+import * as record from 'kafka-envelope/record'
+${ROUND_TRIP}
+await roundTrip(root, local, record)`,
+      },
+      commands: [['node', 'main.js']],
+    },
+    'CommonJS require': {
+      files: {
+        'package.json': '{}',
+        'main.js': `${ROUND_TRIP}
+roundTrip(require('kafka-envelope'), require('kafka-envelope/kms/local'), require('kafka-envelope/record'))
+  .catch((error) => { console.error(error); process.exit(1) })`,
+      },
+      commands: [['node', 'main.js']],
+    },
+    'CommonJS TypeScript under module: node16': {
+      install: ['typescript@6.0.3', '@types/node@20'],
+      files: {
+        'package.json': '{ "type": "commonjs" }',
+        'tsconfig.json': JSON.stringify({
+          compilerOptions: {
+            module: 'node16',
+            target: 'es2022',
+            strict: true,
+            types: ['node'],
+            skipLibCheck: false,
+          },
+          files: ['main.ts'],
+        }),
+        'main.ts': `
+import { Kafka, type Consumer, type Producer } from 'kafkajs'
+import { createEncryption, envelopeOf, EnvelopeError, type EncryptionConfig } from 'kafka-envelope'
+import { localKms } from 'kafka-envelope/kms/local'
+import { openRecords, sealRecords } from 'kafka-envelope/record'
+
+async function main(): Promise<void> {
+  const config: EncryptionConfig = {
+    kms: { dev: localKms({ keyring: './dev.keyring' }) },
+    cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
+    topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, read: { cmk: 'orders' } }],
+  }
+  const encryption = await createEncryption(config)
+  const kafka = new Kafka({ brokers: ['localhost:1'] })
+  const producer: Producer = encryption.producer(kafka.producer())
+  const consumer: Consumer = encryption.consumer(kafka.consumer({ groupId: 'g' }))
+  if (!producer.send || !consumer.run || envelopeOf({})) throw new EnvelopeError('INVALID_RECORD', 'never')
+  const sealed = await sealRecords(encryption, [{ topic: 'orders', key: 'k', value: 'v' }])
+  const [opened] = await openRecords(encryption, sealed)
+  if (opened?.value?.toString() !== 'v') throw new Error('not opened')
+  await encryption.close()
+}
+void main()`,
+      },
+      commands: [
+        ['npx', 'tsc'],
+        ['node', 'main.js'],
+      ],
+    },
+    'Jest with its defaults': {
+      install: ['jest@30'],
+      files: {
+        'package.json': '{}',
+        'main.test.js': `${ROUND_TRIP}
+test('round trip', () =>
+  roundTrip(require('kafka-envelope'), require('kafka-envelope/kms/local'), require('kafka-envelope/record')))`,
+      },
+      commands: [['npx', 'jest']],
+    },
+  }
+
+const work = mkdtempSync(join(tmpdir(), 'kafka-envelope-package-'))
+let passed = 0
+try {
+  run(['npm', 'pack', '--silent', '--pack-destination', work], '.')
+  const tarball = join(work, readdirSync(work).find((name) => name.endsWith('.tgz')) ?? '')
+  const kafkajs = (
+    JSON.parse(readFileSync('package.json', 'utf8')) as { devDependencies: { kafkajs: string } }
+  ).devDependencies.kafkajs
+  for (const [name, { files, install = [], commands }] of Object.entries(projects)) {
+    const folder = join(work, name.replaceAll(/\W+/g, '-'))
+    mkdirSync(folder)
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text)
+    run(
+      [
+        'npm',
+        'install',
+        '--silent',
+        '--prefer-offline',
+        '--no-audit',
+        tarball,
+        `kafkajs@${kafkajs}`,
+        ...install,
+      ],
+      folder,
+    )
+    run(['npx', 'kafka-envelope', 'keyring', 'create', 'dev.keyring', '--cmk', 'orders'], folder)
+    for (const command of commands) run(command, folder)
+    console.log(`package: ${name}: ok`)
+    passed++
+  }
+  console.log(`package: ${String(passed)} projects work`)
+} finally {
+  rmSync(work, { recursive: true, force: true })
+}
+
+function run([program = '', ...args]: string[], folder: string): void {
+  execFileSync(program, args, {
+    cwd: resolve(folder),
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, NODE_ENV: '' },
+  })
+}
