@@ -1,0 +1,69 @@
+import { randomInt } from 'node:crypto'
+import type { IHeaders } from 'kafkajs'
+
+/** A record as the demo sends it. Each has a header `id`, by which it is found again. */
+export interface DemoRecord {
+  readonly key: string | null
+  readonly value: string | null
+  readonly headers: IHeaders & { readonly id: string }
+}
+
+const CUSTOMERS = [
+  'Zoë Ångström',
+  '李小龙',
+  'Łukasz Żółć',
+  'Мария Иванова',
+  'محمد علي',
+  'Seán Ó Briain',
+  '🦄 GmbH',
+]
+const STREETS = ['Große Straße', 'Rue de l’Église', '中山路', 'Calle Señor', 'улица Ленина']
+const IBANS = ['DE89370400440532013000', 'GB29NWBK60161331926819', 'FR1420041010050500013M02606']
+
+/** Text that stands in the orders and must stand nowhere in what the broker holds. */
+export const SECRETS: readonly string[] = [
+  ...CUSTOMERS,
+  ...STREETS,
+  ...IBANS,
+  '"customer"',
+  '"iban"',
+  '"total"',
+]
+
+function pick<T>(list: readonly T[]): T {
+  return list[randomInt(list.length)] as T
+}
+
+function order(id: number, noteBytes: number): string {
+  return JSON.stringify({
+    id,
+    customer: { name: pick(CUSTOMERS), address: { street: pick(STREETS), number: randomInt(1, 200) } },
+    payment: { iban: pick(IBANS), total: `${String(randomInt(1, 9999))}.${String(randomInt(10, 99))} €` },
+    items: Array.from({ length: randomInt(1, 5) }, (_, n) => ({
+      sku: `sku-${String(n)}`,
+      count: randomInt(1, 9),
+    })),
+    note: '✂'.repeat(Math.floor(noteBytes / 3)),
+  })
+}
+
+let lastId = 0
+
+/** Orders, with tombstones, an empty value and keyless ones among them. */
+export function orders(count: number, noteBytes = 200): DemoRecord[] {
+  return Array.from({ length: count }, (_, i) => {
+    const id = ++lastId
+    const value = i % 97 === 96 ? null : i % 499 === 498 ? '' : order(id, noteBytes)
+    return {
+      key: i % 50 === 49 ? null : `customer-${String(id % 300)}`,
+      value,
+      headers: { id: String(id), type: 'order', tag: ['first', `second-${String(id % 3)}`] },
+    }
+  })
+}
+
+/** One order of about 900 KB. */
+export function hugeOrder(): DemoRecord {
+  const id = ++lastId
+  return { key: 'huge', value: order(id, 900_000), headers: { id: String(id), type: 'order' } }
+}
