@@ -1,0 +1,307 @@
+import type { EachBatchPayload, Message } from 'kafkajs'
+import { expect, it } from 'vitest'
+import { CANARY } from '../../support/emissions.js'
+import { delivered, onBoth, until, type Delivered, type Side } from '../support/pair.js'
+
+/** Messages of every shape that KafkaJS admits. */
+function shapes(count: number, from = 0): Message[] {
+  return Array.from({ length: count }, (_, i) => {
+    const n = from + i
+    return {
+      key: n % 5 === 4 ? null : n % 7 === 6 ? '' : `key-${String(n % 3)}`,
+      value: n % 11 === 10 ? null : n % 13 === 12 ? '' : `${CANARY} ${String(n)} é漢🦄`,
+      headers: n % 2 === 0 ? { one: `h${String(n)}`, many: ['a', Buffer.from('b'), 'a'] } : {},
+    }
+  })
+}
+
+async function produce(side: Side, count: number): Promise<void> {
+  const producer = await side.producer()
+  await producer.send({ topic: side.topics[0], messages: shapes(count) })
+}
+
+/** Reads with `eachMessage` until `count` came. */
+async function readAll(side: Side, topics: readonly string[], count: number): Promise<Delivered[]> {
+  const consumer = await side.consumer()
+  const seen: Delivered[] = []
+  await consumer.subscribe({ topics: [...topics], fromBeginning: true })
+  await consumer.run({
+    eachMessage: ({ topic, partition, message }) => {
+      seen.push(delivered(side, topic, partition, message))
+      return Promise.resolve()
+    },
+  })
+  await until(`${String(count)} messages`, () => seen.length >= count)
+  await consumer.disconnect()
+  return seen
+}
+
+function expectEqual<T>({ plain, wrapped }: { plain: T; wrapped: T }): void {
+  expect(wrapped).toEqual(plain)
+}
+
+it('send and eachMessage: same deliveries and committed offsets as plain KafkaJS', async () => {
+  const result = await onBoth(async (side) => {
+    await produce(side, 40)
+    return { seen: await readAll(side, [side.topics[0]], 40), committed: await side.committed() }
+  })
+  expect(result.plain.seen).toHaveLength(40)
+  expectEqual(result)
+})
+
+it('sendBatch over several topics and one topic twice: same deliveries', async () => {
+  expectEqual(
+    await onBoth(async (side) => {
+      const producer = await side.producer()
+      const [a, b] = side.topics
+      const metadata = await producer.sendBatch({
+        topicMessages: [
+          { topic: a, messages: shapes(10) },
+          { topic: b, messages: shapes(7, 10) },
+          { topic: a, messages: shapes(5, 17) },
+        ],
+      })
+      const seen = await readAll(side, [a, b], 22)
+      return {
+        acknowledged: metadata.map(({ topicName, ...rest }) => ({
+          ...rest,
+          topic: side.topics.indexOf(topicName),
+        })),
+        a: seen.filter(({ topic }) => topic === 0),
+        b: seen.filter(({ topic }) => topic === 1),
+      }
+    }),
+  )
+})
+
+it('transactions: commit shows, abort hides, sendOffsets commits', async () => {
+  const result = await onBoth(async (side) => {
+    const producer = await side.producer({
+      transactionalId: side.group,
+      idempotent: true,
+      maxInFlightRequests: 1,
+    })
+    const topic = side.topics[0]
+    const first = await producer.transaction()
+    await first.send({ topic, messages: shapes(3) })
+    await first.sendBatch({ topicMessages: [{ topic, messages: shapes(2, 3) }] })
+    const active = first.isActive()
+    await first.commit()
+    const lost = await producer.transaction()
+    await lost.send({ topic, messages: shapes(4, 100) })
+    await lost.abort()
+    const last = await producer.transaction()
+    await last.send({ topic, messages: shapes(2, 5) })
+    await last.sendOffsets({
+      consumerGroupId: side.group,
+      topics: [{ topic: side.topics[1], partitions: [{ partition: 0, offset: '7' }] }],
+    })
+    await last.commit()
+    const ended = await last
+      .send({ topic, messages: shapes(1) })
+      .catch((error: unknown) => (error as Error).message)
+    const seen = await readAll(side, [topic], 7)
+    return {
+      active,
+      ended,
+      seen: seen.map(({ offset, value }) => ({ offset, value })),
+      committed: await side.committed(),
+    }
+  })
+  expect(result.plain.seen).toHaveLength(7)
+  expectEqual(result)
+})
+
+/** Runs an `eachBatch` script and records what it saw. */
+function batchScript(
+  options: { autoResolve?: boolean; autoCommit?: boolean; enough: number },
+  handle: (payload: EachBatchPayload, see: (offset: string) => void, round: number) => Promise<void>,
+) {
+  return async (side: Side): Promise<{ seen: string[]; committed: string[] }> => {
+    await produce(side, 30)
+    const consumer = await side.consumer({ retry: { initialRetryTime: 20, retries: 8 } })
+    const seen: string[] = []
+    let round = 0
+    await consumer.subscribe({ topic: side.topics[0], fromBeginning: true })
+    await consumer.run({
+      eachBatchAutoResolve: options.autoResolve ?? true,
+      autoCommit: options.autoCommit ?? true,
+      eachBatch: async (payload) => {
+        const { batch } = payload
+        seen.push(
+          `batch ${String(round)}: ${String(batch.messages.length)} to ${batch.lastOffset()} lag ${batch.offsetLag()}`,
+        )
+        await handle(payload, (offset) => seen.push(offset), round++)
+      },
+    })
+    await until('all rounds', () => seen.length >= options.enough)
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    await consumer.disconnect()
+    return { seen, committed: await side.committed() }
+  }
+}
+
+it('eachBatch with auto-resolve: whole batches, and an early return resolves all the same', async () => {
+  expectEqual(
+    await onBoth(
+      batchScript({ enough: 6 }, ({ batch }, see) => {
+        for (const { offset } of batch.messages.slice(0, 5)) see(offset)
+        return Promise.resolve()
+      }),
+    ),
+  )
+})
+
+it('eachBatch without auto-resolve: what is not resolved comes again', async () => {
+  expectEqual(
+    await onBoth(
+      batchScript(
+        { autoResolve: false, enough: 31 },
+        async ({ batch, resolveOffset, heartbeat, uncommittedOffsets, commitOffsetsIfNecessary }, see) => {
+          for (const { offset } of batch.messages.slice(0, 12)) {
+            see(offset)
+            resolveOffset(offset)
+            await heartbeat()
+          }
+          see(String(uncommittedOffsets().topics.length))
+          await commitOffsetsIfNecessary()
+        },
+      ),
+    ),
+  )
+})
+
+it('eachBatch that throws in the middle: goes on exactly behind what was resolved', async () => {
+  const result = await onBoth(
+    batchScript({ enough: 32 }, ({ batch, resolveOffset }, see, round) => {
+      for (const [i, { offset }] of batch.messages.entries()) {
+        if (round === 0 && i === 9) throw new Error('in the middle')
+        see(offset)
+        resolveOffset(offset)
+      }
+      return Promise.resolve()
+    }),
+  )
+  expect(result.plain.seen[10]).toContain('batch 1: 21')
+  expectEqual(result)
+})
+
+it('seek inside eachBatch makes it stale, and delivery goes on there', async () => {
+  expectEqual(
+    await onBoth(async (side) => {
+      await produce(side, 20)
+      const consumer = await side.consumer()
+      const seen: string[] = []
+      let sought = false
+      await consumer.subscribe({ topic: side.topics[0], fromBeginning: true })
+      await consumer.run({
+        eachBatch: ({ batch: { topic, messages }, isStale, isRunning }) => {
+          for (const { offset } of messages) {
+            if (isStale()) break
+            seen.push(`${offset} ${String(isRunning())}`)
+            if (!sought && offset === '5') {
+              sought = true
+              consumer.seek({ topic, partition: 0, offset: '2' })
+            }
+          }
+          return Promise.resolve()
+        },
+      })
+      await until('the rest', () => seen.length >= 24)
+      await consumer.disconnect()
+      return { seen, committed: await side.committed() }
+    }),
+  )
+})
+
+it('autoCommit off: only what commitOffsets says is committed', async () => {
+  expectEqual(
+    await onBoth(async (side) => {
+      await produce(side, 10)
+      const consumer = await side.consumer()
+      const seen: string[] = []
+      await consumer.subscribe({ topics: [side.topics[0]], fromBeginning: true })
+      await consumer.run({
+        autoCommit: false,
+        eachMessage: async ({ topic, partition, message: { offset } }) => {
+          seen.push(offset)
+          if (offset === '3') await consumer.commitOffsets([{ topic, partition, offset: '4' }])
+        },
+      })
+      await until('all', () => seen.length >= 10)
+      await consumer.disconnect()
+      return { seen, committed: await side.committed() }
+    }),
+  )
+})
+
+it('eachMessage that fails now and then, and pause and resume: same deliveries', async () => {
+  expectEqual(
+    await onBoth(async (side) => {
+      await produce(side, 12)
+      const consumer = await side.consumer({ retry: { initialRetryTime: 20 } })
+      const seen: string[] = []
+      let failed = false
+      let paused = false
+      await consumer.subscribe({ topic: side.topics[0], fromBeginning: true })
+      await consumer.run({
+        eachMessage: async ({ topic, partition, message: { offset, value }, pause, heartbeat }) => {
+          seen.push(`${offset} ${value?.toString() ?? 'null'}`)
+          await heartbeat()
+          if (offset === '3' && !failed) {
+            failed = true
+            throw new Error('once')
+          }
+          if (offset === '6' && !paused) {
+            paused = true
+            const resume = pause()
+            seen.push(JSON.stringify(consumer.paused().map(({ partitions }) => partitions)))
+            setTimeout(resume, 100)
+          }
+          if (offset === '9') {
+            consumer.pause([{ topic, partitions: [partition] }])
+            setTimeout(() => {
+              consumer.resume([{ topic, partitions: [partition] }])
+            }, 100)
+          }
+        },
+      })
+      await until('all', () => seen.filter((line) => line.startsWith('11 ')).length >= 1)
+      await consumer.disconnect()
+      return { seen, committed: await side.committed() }
+    }),
+  )
+})
+
+it('two consumers with a rebalance in the middle: every record comes, at the same offset', async () => {
+  const result = await onBoth(async (side) => {
+    const producer = await side.producer()
+    const topic = side.topics[0]
+    const send = (partition: number, from: number): Promise<unknown> =>
+      producer.send({ topic, messages: shapes(50, from).map((message) => ({ ...message, partition })) })
+    for (const partition of [0, 1, 2, 3]) await send(partition, partition * 1000)
+    const seen = new Map<string, string>()
+    const run = async (): Promise<void> => {
+      const consumer = await side.consumer({
+        sessionTimeout: 6000,
+        heartbeatInterval: 100,
+        rebalanceTimeout: 6000,
+      })
+      await consumer.subscribe({ topic, fromBeginning: true })
+      await consumer.run({
+        eachMessage: async ({ partition, message: { offset, value } }) => {
+          seen.set(`${String(partition)} ${offset}`, value?.toString() ?? 'null')
+          await new Promise((resolve) => setTimeout(resolve, 2))
+        },
+      })
+    }
+    await run()
+    await until('a start', () => seen.size > 10)
+    await run()
+    for (const partition of [0, 1, 2, 3]) await send(partition, partition * 1000 + 50)
+    await until('all', () => seen.size >= 400, 40_000)
+    return [...seen].sort()
+  }, 4)
+  expect(result.plain).toHaveLength(400)
+  expectEqual(result)
+}, 120_000)
