@@ -1,0 +1,365 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import type { ReadRule } from '../../../src/index.js'
+import { EnvelopeError } from '../../../src/errors.js'
+import { testKafka } from '../../support/broker.js'
+import { CANARY, thrownBy } from '../../support/emissions.js'
+import { fixture, until, type Fixture } from '../support/pair.js'
+
+const fixtures: Fixture[] = []
+
+async function make(name: string, read: Partial<ReadRule> = {}): Promise<Fixture> {
+  const made = await fixture(name, { read })
+  fixtures.push(made)
+  return made
+}
+
+afterEach(async () => {
+  await Promise.all(fixtures.splice(0).map((made) => made.end()))
+})
+
+const values = (from: number, to: number): { value: string }[] =>
+  Array.from({ length: to - from }, (_, i) => ({ value: `${CANARY} ${String(from + i)}` }))
+
+/** Good records with bad ones (plaintext) at the offsets named. */
+async function writeMixed(
+  { producer, plain, topic }: Fixture,
+  count: number,
+  bad: readonly number[],
+): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    const client = bad.includes(i) ? plain : producer
+    await client.send({ topic, messages: values(i, i + 1) })
+  }
+}
+
+const numberOf = (value: Buffer | null): number => Number(value?.toString().split(' ')[1])
+const named = <N extends string>(made: Fixture, name: N) => made.events.filter((event) => event.name === name)
+
+describe('nothing is sent', () => {
+  it('to a topic that no rule knows, or with a KMS that fails', async () => {
+    const made = await make('closed.send')
+    const { producer, topic, kms } = made
+    expect(
+      await thrownBy(() => producer.send({ topic: 'unheard-of', messages: values(0, 1) })),
+    ).toMatchObject({
+      code: 'TOPIC_NOT_CONFIGURED',
+    })
+    const mixed = {
+      topicMessages: [
+        { topic, messages: values(0, 1) },
+        { topic: 'unheard-of', messages: values(0, 1) },
+      ],
+    }
+    expect(await thrownBy(() => producer.sendBatch(mixed))).toMatchObject({ code: 'TOPIC_NOT_CONFIGURED' })
+    for (const code of ['KMS_UNAVAILABLE', 'KMS_DENIED', 'CMK_DISABLED'] as const) {
+      kms.failure = new EnvelopeError(code, 'no')
+      expect(await thrownBy(() => producer.send({ topic, messages: values(0, 1) }))).toMatchObject({ code })
+    }
+    kms.failure = new Error(`a bug that quotes ${CANARY}`)
+    expect(await thrownBy(() => producer.send({ topic, messages: values(0, 1) }))).toMatchObject({
+      code: 'KMS_UNAVAILABLE',
+    })
+    expect(await made.highWatermark()).toBe('0')
+  })
+
+  it('where a record is not what KafkaJS declares, and the error quotes none of it', async () => {
+    const made = await make('closed.input')
+    const wrong: unknown[] = [
+      undefined,
+      null,
+      [undefined],
+      [null],
+      [{}],
+      [{ value: undefined, key: CANARY }],
+      [{ value: 5 }],
+      [{ value: { text: CANARY } }],
+      [{ value: new Uint8Array(3) }],
+      [{ value: 'v', key: 5 }],
+      [{ value: 'v', key: new Uint8Array(3) }],
+      CANARY,
+    ]
+    for (const messages of wrong) {
+      const error = await thrownBy(() => made.producer.send({ topic: made.topic, messages: messages as [] }))
+      expect(error).toMatchObject({ code: 'INVALID_RECORD' })
+    }
+    expect(await thrownBy(() => made.producer.send({ topic: '', messages: [] }))).toMatchObject({
+      code: 'INVALID_RECORD',
+    })
+    expect(
+      await thrownBy(() => made.producer.sendBatch({ topicMessages: CANARY as unknown as [] })),
+    ).toMatchObject({
+      code: 'INVALID_RECORD',
+    })
+    expect(await made.highWatermark()).toBe('0')
+  })
+
+  it('after close()', async () => {
+    const made = await make('closed.close')
+    await made.encryption.close()
+    expect(
+      await thrownBy(() => made.producer.send({ topic: made.topic, messages: values(0, 1) })),
+    ).toMatchObject({
+      code: 'ENCRYPTION_CLOSED',
+    })
+    expect(await made.highWatermark()).toBe('0')
+  })
+})
+
+describe('an invalid record under `stop`', () => {
+  it.each(['eachMessage', 'eachBatch'] as const)(
+    'ends %s exactly before it, for good, and says so',
+    async (kind) => {
+      const made = await make('raw.stop')
+      await writeMixed(made, 5, [3])
+      const seen: number[] = []
+      const consumer = await made.consumer()
+      await consumer.run(
+        kind === 'eachMessage'
+          ? {
+              eachMessage: ({ message }) => {
+                seen.push(numberOf(message.value))
+                return Promise.resolve()
+              },
+            }
+          : {
+              eachBatch: ({ batch, resolveOffset }) => {
+                seen.push(...batch.messages.map(({ value }) => numberOf(value)))
+                // A handler that resolves all it thinks there is must not skip the bad one.
+                resolveOffset(batch.lastOffset())
+                resolveOffset('99')
+                return Promise.resolve()
+              },
+            },
+      )
+      await until('fatal', () => named(made, 'fatal').length > 0)
+      expect(seen).toEqual([0, 1, 2])
+      expect(named(made, 'record.rejected').at(-1)).toMatchObject({
+        code: 'NOT_SEALED',
+        action: 'stop',
+        offset: '3',
+      })
+      expect(named(made, 'fatal')).toMatchObject([
+        { code: 'NOT_SEALED', topic: made.topic, partition: 0, offset: '3' },
+      ])
+      expect(made.encryption.health()).toMatchObject({ status: 'failed', fatal: [{ offset: '3' }] })
+      expect(await made.committed()).toBe('3')
+    },
+  )
+
+  it.each([
+    { autoResolve: true, committed: '3' },
+    { autoResolve: false, committed: '-1' },
+  ])(
+    'eachBatch with auto-resolve $autoResolve resolves no more than the handler or KafkaJS would',
+    async ({ autoResolve, committed }) => {
+      const made = await make('raw.resolve')
+      await writeMixed(made, 5, [3])
+      const consumer = await made.consumer()
+      await consumer.run({ eachBatchAutoResolve: autoResolve, eachBatch: () => Promise.resolve() })
+      await until('fatal', () => named(made, 'fatal').length > 0)
+      expect(await made.committed()).toBe(committed)
+    },
+  )
+
+  it('the first of a batch: the handler is not called, nothing is committed', async () => {
+    const made = await make('raw.first')
+    await writeMixed(made, 2, [0])
+    let calls = 0
+    const consumer = await made.consumer()
+    await consumer.run({
+      eachBatch: () => {
+        calls++
+        return Promise.resolve()
+      },
+    })
+    await until('fatal', () => named(made, 'fatal').length > 0)
+    expect(calls).toBe(0)
+    expect(Number(await made.committed())).toBeLessThanOrEqual(0)
+  })
+})
+
+describe('an invalid record under `skip`', () => {
+  it.each([
+    { bad: [0], kind: 'eachMessage' },
+    { bad: [1, 4], kind: 'eachMessage' },
+    { bad: [0, 2, 4], kind: 'eachBatch' },
+    { bad: [3, 4], kind: 'eachBatch, resolved by hand' },
+    { bad: [0, 1, 2, 3, 4], kind: 'eachBatch, resolved by hand' },
+  ])('$bad of 5 in $kind: all others are delivered, and the offset moves past all', async ({ bad, kind }) => {
+    const made = await make('raw.skip', { onInvalid: 'skip' })
+    await writeMixed(made, 5, bad)
+    const seen: number[] = []
+    const consumer = await made.consumer()
+    const byHand = kind.endsWith('hand')
+    await consumer.run(
+      kind === 'eachMessage'
+        ? {
+            eachMessage: ({ message }) => {
+              seen.push(numberOf(message.value))
+              return Promise.resolve()
+            },
+          }
+        : {
+            eachBatchAutoResolve: !byHand,
+            eachBatch: ({ batch, resolveOffset }) => {
+              for (const { value, offset } of batch.messages) {
+                seen.push(numberOf(value))
+                if (byHand) resolveOffset(offset)
+              }
+              return Promise.resolve()
+            },
+          },
+    )
+    await until('the end', async () => (await made.committed()) === '5')
+    expect(seen).toEqual([0, 1, 2, 3, 4].filter((n) => !bad.includes(n)))
+    expect(new Set(named(made, 'record.rejected').map((event) => 'offset' in event && event.offset))).toEqual(
+      new Set(bad.map(String)),
+    )
+    expect(named(made, 'fatal')).toEqual([])
+  })
+
+  it('stops all the same once too large a share was invalid', async () => {
+    const made = await make('raw.share', { onInvalid: 'skip', maxInvalidShare: 0.003 })
+    await writeMixed(made, 8, [1, 3, 5, 6])
+    const consumer = await made.consumer()
+    await consumer.run({ eachMessage: () => Promise.resolve() })
+    await until('fatal', () => named(made, 'fatal').length > 0)
+    expect(named(made, 'fatal')).toMatchObject([{ code: 'TOO_MANY_BAD_RECORDS', offset: '6' }])
+    expect(await made.committed()).toBe('6')
+  })
+})
+
+describe('a KMS that fails on the reading side', () => {
+  it('for now: the consumer waits in place, keeps its membership, and delivers all as if nothing had been', async () => {
+    const made = await make('outage')
+    await made.producer.send({ topic: made.topic, messages: values(0, 5) })
+    // A reader of its own, so that the KMS must be asked.
+    made.encryption.forget('cmk')
+    made.kms.failure = new EnvelopeError('KMS_UNAVAILABLE', 'down')
+    const seen: number[] = []
+    const rejoins: unknown[] = []
+    const consumer = await made.consumer({ sessionTimeout: 6000, heartbeatInterval: 200 })
+    consumer.on(consumer.events.REBALANCING, (event) => rejoins.push(event))
+    consumer.on(consumer.events.CRASH, (event) => rejoins.push(event))
+    await consumer.run({
+      eachMessage: ({ message }) => {
+        seen.push(numberOf(message.value))
+        return Promise.resolve()
+      },
+    })
+    // Longer than the session would last without heartbeats.
+    await new Promise((resolve) => setTimeout(resolve, 8000))
+    expect(seen).toEqual([])
+    expect(named(made, 'consumer.waiting').length).toBeGreaterThan(2)
+    expect(await made.committed()).toBe('-1')
+    made.kms.failure = undefined
+    await until('delivery', () => seen.length === 5)
+    expect(seen).toEqual([0, 1, 2, 3, 4])
+    expect(rejoins).toEqual([])
+    expect(named(made, 'record.rejected')).toEqual([])
+  }, 40_000)
+
+  it('beyond the wait in place: KafkaJS restarts the consumer at the same offset, and nothing is skipped', async () => {
+    const made = await make('outage.long', { kmsWait: 50 })
+    await made.producer.send({ topic: made.topic, messages: values(0, 3) })
+    made.encryption.forget('cmk')
+    made.kms.failure = new EnvelopeError('KMS_THROTTLED', 'busy')
+    const seen: number[] = []
+    const crashes: boolean[] = []
+    const consumer = await made.consumer({ retry: { initialRetryTime: 50, retries: 1 } })
+    consumer.on(consumer.events.CRASH, ({ payload }) => crashes.push(payload.restart))
+    await consumer.run({
+      eachMessage: ({ message }) => {
+        seen.push(numberOf(message.value))
+        return Promise.resolve()
+      },
+    })
+    await until('a restart', () => crashes.length > 0)
+    expect(crashes).not.toContain(false)
+    made.kms.failure = undefined
+    await until('delivery', () => seen.length === 3)
+    expect(seen).toEqual([0, 1, 2])
+    expect(named(made, 'fatal')).toEqual([])
+  }, 40_000)
+
+  it('for good: stops at the record, and goes on there once it may read', async () => {
+    const made = await make('denied', { onInvalid: 'skip' })
+    await made.producer.send({ topic: made.topic, messages: values(0, 3) })
+    made.encryption.forget('cmk')
+    made.kms.failure = new EnvelopeError('KMS_DENIED', 'no')
+    const seen: number[] = []
+    const run = async (): Promise<void> => {
+      const consumer = await made.consumer()
+      await consumer.run({
+        eachMessage: ({ message }) => {
+          seen.push(numberOf(message.value))
+          return Promise.resolve()
+        },
+      })
+    }
+    await run()
+    await until('fatal', () => named(made, 'fatal').length > 0)
+    expect(named(made, 'fatal')).toMatchObject([{ code: 'KMS_DENIED', offset: '0' }])
+    expect(seen).toEqual([])
+    expect(Number(await made.committed())).toBeLessThanOrEqual(0)
+    made.kms.failure = undefined
+    await run()
+    await until('delivery', () => seen.length === 3)
+    expect(seen).toEqual([0, 1, 2])
+  })
+
+  it('a consumer told to stop while it waits stops at once', async () => {
+    const made = await make('outage.stop')
+    await made.producer.send({ topic: made.topic, messages: values(0, 1) })
+    made.encryption.forget('cmk')
+    made.kms.failure = new EnvelopeError('KMS_UNAVAILABLE', 'down')
+    const consumer = await made.consumer()
+    await consumer.run({ eachMessage: () => Promise.reject(new Error('never')) })
+    await until('a wait', () => named(made, 'consumer.waiting').length > 3)
+    const started = Date.now()
+    await consumer.disconnect()
+    expect(Date.now() - started).toBeLessThan(5000)
+    expect(await made.committed()).toBe('-1')
+  })
+})
+
+it('a topic that may not be read is refused when it is subscribed to, or when a pattern brings it', async () => {
+  const made = await make('subscribe')
+  const consumer = await made.consumer()
+  expect(await thrownBy(() => consumer.subscribe({ topics: ['unheard-of'] }))).toMatchObject({
+    code: 'TOPIC_NOT_CONFIGURED',
+  })
+  expect(await thrownBy(() => consumer.subscribe({ topic: 'unheard-of' }))).toMatchObject({
+    code: 'TOPIC_NOT_CONFIGURED',
+  })
+  const stranger = await make('stranger')
+  await stranger.producer.send({ topic: stranger.topic, messages: values(0, 1) })
+  const byPattern = made.encryption.consumer(
+    testKafka().consumer({ groupId: `pattern.${made.topic}`, maxWaitTimeInMs: 50 }),
+  )
+  await byPattern.connect()
+  await byPattern.subscribe({ topics: [new RegExp(`^${stranger.topic}$`)], fromBeginning: true })
+  const seen: unknown[] = []
+  await byPattern.run({
+    eachMessage: ({ message }) => {
+      seen.push(message)
+      return Promise.resolve()
+    },
+  })
+  await until('fatal', () => named(made, 'fatal').length > 0)
+  expect(named(made, 'fatal')).toMatchObject([{ code: 'TOPIC_NOT_CONFIGURED', topic: stranger.topic }])
+  expect(seen).toEqual([])
+  await byPattern.disconnect()
+})
+
+it('a handler that crashes for good is fatal too, and its error is only named', async () => {
+  const made = await make('handler')
+  await made.producer.send({ topic: made.topic, messages: values(0, 1) })
+  const consumer = await made.consumer()
+  await consumer.run({ eachMessage: () => Promise.reject(new TypeError('no such thing')) })
+  await until('fatal', () => named(made, 'fatal').length > 0)
+  const [fatal] = named(made, 'fatal')
+  expect(fatal).toMatchObject({ code: undefined })
+  expect(JSON.stringify(fatal)).toContain('TypeError')
+  expect(JSON.stringify(fatal)).not.toContain('no such thing')
+})
