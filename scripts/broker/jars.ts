@@ -20,7 +20,8 @@ export function jarsFolder(env: NodeJS.ProcessEnv = process.env): string {
 /** Gives the folder with Kafka's jars, and fetches them with Maven the first time. */
 export async function kafkaJars(say: Say, signal: AbortSignal): Promise<string> {
   const folder = jarsFolder()
-  if (existsSync(folder)) return folder
+  const complete = (): boolean => existsSync(join(folder, `kafka_2.13-${KAFKA_VERSION}.jar`))
+  if (complete()) return folder
   const maven = await run('mvn', ['-v'], signal).catch(() => undefined)
   signal.throwIfAborted()
   if (maven?.code !== 0) throw new Unavailable('no Maven to fetch Kafka with')
@@ -34,9 +35,10 @@ export async function kafkaJars(say: Say, signal: AbortSignal): Promise<string> 
     const args = ['-q', '-B', '-f', POM, 'dependency:copy-dependencies', `-DoutputDirectory=${partial}`]
     const { code, output } = await run('mvn', args, signal)
     if (code !== 0) throw new Error(`Maven could not fetch Kafka:\n${lastLines(output)}`)
+    // What somebody else fetched at the same time is as good; what is incomplete was emptied by hand.
+    if (!complete()) await rm(folder, { recursive: true, force: true })
     await rename(partial, folder).catch((error: unknown) => {
-      // Somebody else fetched it at the same time: take theirs.
-      if (!existsSync(folder)) throw error
+      if (!complete()) throw error
     })
   } finally {
     await rm(partial, { recursive: true, force: true })

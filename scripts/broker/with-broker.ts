@@ -1,20 +1,27 @@
 /**
- * tsx scripts/broker/with-broker.ts -- COMMAND ARGS…
- *
- * Runs a command with a Kafka broker: obtains one (see `obtainBroker`), gives its address to the command in
- * KAFKA_BROKERS, stops it when the command has ended, and ends with the command's exit code.
+ * Runs a command with a Kafka broker: obtains one, gives its address to the command in KAFKA_BROKERS, stops
+ * it when the command has ended, and ends with the command's exit code.
  */
 import { messageOf } from './broker.js'
 import { exitCodeOf, runCommand, SIGNALS } from './command.js'
 import { obtainBroker } from './find.js'
 
+const USAGE = `usage: tsx scripts/broker/with-broker.ts -- COMMAND ARGS…
+
+Runs the command with the address of a Kafka broker in KAFKA_BROKERS. The broker is the one that
+KAFKA_BROKERS names already; else one in a container, where a Docker engine answers; else one on
+Java 17 or later, fetched once with Maven. The last two end with the command.
+
+  KAFKA_BROKERS          host:port[,host:port…] of a broker without TLS and without login
+  KAFKA_ENVELOPE_BROKER  docker or jvm: start this one, whatever else there is
+`
 const PARENT_CHECK_MS = 500
 /** How long a command has to end after its terminal or its starter went away. */
 const GRACE_MS = 10_000
 
 const command = process.argv.slice(process.argv[2] === '--' ? 3 : 2)
 if (command.length === 0) {
-  process.stderr.write('usage: tsx scripts/broker/with-broker.ts -- COMMAND ARGS…\n')
+  process.stderr.write(USAGE)
   process.exit(2)
 }
 

@@ -1,0 +1,26 @@
+import type { Message, Producer } from 'kafkajs'
+
+/**
+ * A producer that notes the keys of what it is handed, in order. KafkaJS itself reorders sends that are not
+ * awaited (seen with 2.2.4, idempotent or not), so the order that a wrapper keeps is that of handing over.
+ */
+export function spied(inner: Producer): { producer: Producer; keys: string[] } {
+  const keys: string[] = []
+  const note = (messages: readonly Message[]): void => {
+    keys.push(...messages.map(({ key }) => key?.toString() ?? 'null'))
+  }
+  return {
+    keys,
+    producer: {
+      ...inner,
+      send: (record) => {
+        note(record.messages)
+        return inner.send(record)
+      },
+      sendBatch: (batch) => {
+        for (const { messages } of batch.topicMessages ?? []) note(messages)
+        return inner.sendBatch(batch)
+      },
+    },
+  }
+}
