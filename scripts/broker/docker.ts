@@ -84,11 +84,11 @@ function environment(address: string): Record<string, string> {
     'advertised.listeners': `PLAINTEXT://${address}`,
     'controller.quorum.voters': '1@127.0.0.1:9093',
   }
-  const variables = Object.entries(settings).map(([name, value]) => [
-    `KAFKA_${name.toUpperCase().replaceAll('.', '_')}`,
-    value,
-  ])
-  return { ...Object.fromEntries(variables), KAFKA_HEAP_OPTS: '-Xmx512m' }
+  const variables: Record<string, string> = { KAFKA_HEAP_OPTS: '-Xmx512m' }
+  for (const [name, value] of Object.entries(settings)) {
+    variables[`KAFKA_${name.toUpperCase().replaceAll('.', '_')}`] = value
+  }
+  return variables
 }
 
 /** The engine itself has to answer: a `docker` program without one is common. */

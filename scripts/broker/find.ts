@@ -52,7 +52,9 @@ export async function obtainBroker(search: Search = {}): Promise<Broker> {
     } catch (error) {
       if (signal.aborted) throw error
       const reason = messageOf(error)
-      reasons.push(`  - ${source.name}: ${reason}\n    To have it: ${source.remedy}.`)
+      reasons.push(
+        `  - ${source.name}: ${reason.replaceAll('\n', '\n    ')}\n    To have it: ${source.remedy}.`,
+      )
       // On one line: the whole of it comes only if no other source has a broker either.
       if (!(error instanceof Unavailable))
         say(`no broker from ${source.name}: ${reason.replace(/\s*\n\s*/g, ' | ')}`)

@@ -20,11 +20,8 @@ export function jarsFolder(env: NodeJS.ProcessEnv = process.env): string {
 /** Gives the folder with Kafka's jars, and fetches them with Maven the first time. */
 export async function kafkaJars(say: Say, signal: AbortSignal): Promise<string> {
   const folder = jarsFolder()
-  const complete = (): boolean => existsSync(join(folder, `kafka_2.13-${KAFKA_VERSION}.jar`))
-  if (complete()) return folder
-  const maven = await run('mvn', ['-v'], signal).catch(() => undefined)
-  signal.throwIfAborted()
-  if (maven?.code !== 0) throw new Unavailable('no Maven to fetch Kafka with')
+  if (complete(folder)) return folder
+  if (!(await hasMaven(signal))) throw new Unavailable('no Maven to fetch Kafka with')
 
   await mkdir(dirname(folder), { recursive: true })
   await removeAbandoned(folder)
@@ -36,14 +33,29 @@ export async function kafkaJars(say: Say, signal: AbortSignal): Promise<string> 
     const { code, output } = await run('mvn', args, signal)
     if (code !== 0) throw new Error(`Maven could not fetch Kafka:\n${lastLines(output)}`)
     // What somebody else fetched at the same time is as good; what is incomplete was emptied by hand.
-    if (!complete()) await rm(folder, { recursive: true, force: true })
+    if (!complete(folder)) await rm(folder, { recursive: true, force: true })
     await rename(partial, folder).catch((error: unknown) => {
-      if (!complete()) throw error
+      if (!complete(folder)) throw error
     })
   } finally {
     await rm(partial, { recursive: true, force: true })
   }
   return folder
+}
+
+function complete(folder: string): boolean {
+  return existsSync(join(folder, `kafka_2.13-${KAFKA_VERSION}.jar`))
+}
+
+async function hasMaven(signal: AbortSignal): Promise<boolean> {
+  const result = await run('mvn', ['-v'], signal).catch(() => undefined)
+  signal.throwIfAborted()
+  return result?.code === 0
+}
+
+/** Whether `kafkaJars` has a way to succeed. */
+export async function jarsObtainable(signal: AbortSignal): Promise<boolean> {
+  return complete(jarsFolder()) || hasMaven(signal)
 }
 
 /** Fetches that were killed leave their folder; an hour later nobody writes to it any more. */

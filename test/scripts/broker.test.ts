@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import { parseAddresses } from '../../scripts/broker/address.js'
 import { Unavailable, type Broker, type Source } from '../../scripts/broker/broker.js'
 import { exitCodeOf, runCommand } from '../../scripts/broker/command.js'
 import { obtainBroker, type Search } from '../../scripts/broker/find.js'
-import { jarsFolder } from '../../scripts/broker/jars.js'
+import { jarsFolder, jarsObtainable } from '../../scripts/broker/jars.js'
 import { findJava, javaRelease } from '../../scripts/broker/java.js'
 import { clusterId, serverProperties } from '../../scripts/broker/jvm-files.js'
 import { onFreePorts, PortTaken } from '../../scripts/broker/ports.js'
@@ -192,35 +192,36 @@ describe('running a command', () => {
   })
 })
 
-const jarsAreThere = existsSync(jarsFolder()) || spawnSync('mvn', ['-v']).status === 0
-const hasJava = await findJava(new AbortController().signal).catch(() => undefined)
+const never = new AbortController().signal
+const possible =
+  process.platform !== 'win32' &&
+  (await jarsObtainable(never)) &&
+  (await findJava(never).catch(() => undefined)) !== undefined
 
-describe.skipIf(process.platform === 'win32' || hasJava === undefined || !jarsAreThere)(
-  'a real broker',
-  () => {
-    const root = fileURLToPath(new URL('../..', import.meta.url))
-    const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
-    // A temporary folder of our own tells this test's broker from everybody else's.
-    const folder = mkdtempSync(join(tmpdir(), 'broker-test-'))
-    afterAll(() => {
-      rmSync(folder, { recursive: true, force: true })
-    })
+describe.skipIf(!possible)('a real broker', () => {
+  const root = fileURLToPath(new URL('../..', import.meta.url))
+  const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
+  // A temporary folder of our own tells this test's broker from everybody else's.
+  const folder = mkdtempSync(join(tmpdir(), 'broker-test-'))
+  afterAll(() => {
+    rmSync(folder, { recursive: true, force: true })
+  })
 
-    const withBroker = (...command: string[]): ChildProcess => {
-      // Without tsx's own process in between: the process that gets the SIGKILL shall be with-broker.
-      const args = ['--import', loader, 'scripts/broker/with-broker.ts', '--', process.execPath, ...command]
-      const env = { ...process.env, TMPDIR: folder, KAFKA_ENVELOPE_BROKER: 'jvm' }
-      return spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] })
-    }
-    const brokerProcesses = (): string[] => {
-      const { stdout } = spawnSync('ps', ['-A', '-o', 'args'], { encoding: 'utf8' })
-      return stdout.split('\n').filter((line) => line.includes(`${folder}/kafka-envelope-broker-`))
-    }
-    const brokerFolders = (): string[] =>
-      readdirSync(folder).filter((name) => name.startsWith('kafka-envelope-broker-'))
+  const withBroker = (...command: string[]): ChildProcess => {
+    // Without tsx's own process in between: the process that gets the SIGKILL shall be with-broker.
+    const args = ['--import', loader, 'scripts/broker/with-broker.ts', '--', process.execPath, ...command]
+    const env = { ...process.env, TMPDIR: folder, KAFKA_ENVELOPE_BROKER: 'jvm' }
+    return spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] })
+  }
+  const brokerProcesses = (): string[] => {
+    const { stdout } = spawnSync('ps', ['-A', '-o', 'args'], { encoding: 'utf8' })
+    return stdout.split('\n').filter((line) => line.includes(`${folder}/kafka-envelope-broker-`))
+  }
+  const brokerFolders = (): string[] =>
+    readdirSync(folder).filter((name) => name.startsWith('kafka-envelope-broker-'))
 
-    test('it serves the command and ends with it', { timeout: 240_000 }, async () => {
-      const script = `
+  test('it serves the command and ends with it', { timeout: 240_000 }, async () => {
+    const script = `
       import { Kafka, logLevel } from 'kafkajs'
       const admin = new Kafka({ brokers: [process.env.KAFKA_BROKERS], logLevel: logLevel.ERROR }).admin()
       await admin.connect()
@@ -228,30 +229,29 @@ describe.skipIf(process.platform === 'win32' || hasJava === undefined || !jarsAr
       console.log(await admin.listTopics(), process.env.KAFKA_ENVELOPE_BROKER)
       await admin.disconnect()
       process.exitCode = 5`
-      const child = withBroker('--input-type=module', '-e', script)
-      let output = ''
-      child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()))
-      const [code] = (await once(child, 'close')) as [number]
-      expect(output).toBe("[ 'tiny' ] undefined\n")
-      expect(code).toBe(5)
-      expect(brokerProcesses()).toEqual([])
-      expect(brokerFolders()).toEqual([])
-    })
+    const child = withBroker('--input-type=module', '-e', script)
+    let output = ''
+    child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()))
+    const [code] = (await once(child, 'close')) as [number]
+    expect(output).toBe("[ 'tiny' ] undefined\n")
+    expect(code).toBe(5)
+    expect(brokerProcesses()).toEqual([])
+    expect(brokerFolders()).toEqual([])
+  })
 
-    test('it ends when the process that asked for it is killed', { timeout: 60_000 }, async () => {
-      // The command outlives a killed parent for a moment, and then ends by itself.
-      const child = withBroker('-e', 'console.log("up"); setTimeout(() => {}, 1000)')
-      await once(child.stdout as NodeJS.ReadableStream, 'data')
-      expect(brokerProcesses()).toHaveLength(1)
-      expect(brokerFolders()).toHaveLength(1)
-      child.kill('SIGKILL')
-      await vi.waitFor(
-        () => {
-          expect(brokerProcesses()).toEqual([])
-          expect(brokerFolders()).toEqual([])
-        },
-        { timeout: 10_000, interval: 100 },
-      )
-    })
-  },
-)
+  test('it ends when the process that asked for it is killed', { timeout: 60_000 }, async () => {
+    // The command outlives a killed parent for a moment, and then ends by itself.
+    const child = withBroker('-e', 'console.log("up"); setTimeout(() => {}, 1000)')
+    await once(child.stdout as NodeJS.ReadableStream, 'data')
+    expect(brokerProcesses()).toHaveLength(1)
+    expect(brokerFolders()).toHaveLength(1)
+    child.kill('SIGKILL')
+    await vi.waitFor(
+      () => {
+        expect(brokerProcesses()).toEqual([])
+        expect(brokerFolders()).toEqual([])
+      },
+      { timeout: 10_000, interval: 100 },
+    )
+  })
+})

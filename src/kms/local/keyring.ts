@@ -70,8 +70,7 @@ export function parseKeyring(text: string, file: string): Keyring {
   }
   const result = v.safeParse(keyring, json)
   if (!result.success) {
-    const at = v.getDotPath(result.issues[0]) ?? 'the whole file'
-    throw new EnvelopeError('KEYRING_INVALID', `${file} is not a keyring: look at ${at}`)
+    throw new EnvelopeError('KEYRING_INVALID', `${file} is not a keyring: look at ${placeOf(result.issues[0])}`)
   }
   const cmks = new Map<string, LocalCmk>(result.output.cmks.map((cmk) => [cmk.id, cmk]))
   if (cmks.size !== result.output.cmks.length) {
@@ -87,6 +86,13 @@ export function serialiseKeyring(cmks: Keyring, file: string): string {
     throw new EnvelopeError('KEYRING_INVALID', `${file} would be larger than a keyring may be`)
   }
   return text
+}
+
+/** Where an issue is; the name of a member that should not be there is the file's own text, not ours. */
+function placeOf(issue: v.BaseIssue<unknown>): string {
+  const unknownMember = issue.type === 'strict_object' && issue.expected === 'never'
+  const keys = (issue.path ?? []).map(({ key }) => String(key))
+  return ['keyring', ...(unknownMember ? [...keys.slice(0, -1), '(unknown member)'] : keys)].join('.')
 }
 
 function isAscending(numbers: readonly number[]): boolean {

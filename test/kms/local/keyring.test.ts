@@ -158,10 +158,11 @@ describe('reading a keyring', () => {
     const text = typeof contents === 'string' ? contents : JSON.stringify(contents)
     await writeFile(file, text, { mode: 0o600 })
     const kms = localKms({ keyring: file })
-    for (const read of [listCmks(file), rotateCmk(file, 'orders'), kms.generateDek(call('orders'))]) {
-      const error: unknown = await read.catch((reason: unknown) => reason)
+    const calls = [() => listCmks(file), () => rotateCmk(file, 'orders'), () => kms.generateDek(call('orders'))]
+    for (const read of calls) {
+      const error: unknown = await read().catch((reason: unknown) => reason)
       expect(error).toMatchObject({ code: 'KEYRING_INVALID' })
-      expectNoSecret(error, text.includes(`"${version.key}":`) ? [] : [key])
+      expectNoSecret(error, [key])
     }
     expect(await readFile(file, 'utf8')).toBe(text)
   })

@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { openVector, parseVectors } from '../../scripts/vectors/run-vectors.js'
+import { nodeEngine } from '../../src/crypto/engine.js'
+import { Dek } from '../../src/crypto/dek.js'
+import { DEFAULT_SUITE } from '../../src/crypto/suites.js'
+import { aadBase, buildAad } from '../../src/envelope/aad.js'
+import { bodyStart, decodeHead, encodeHead, lengthBytes, writeLengthAt } from '../../src/envelope/envelope.js'
+import { encodeHeader } from '../../src/envelope/header.js'
+
+const vectors = parseVectors(readFileSync(new URL('v1.json', import.meta.url), 'utf8'))
+
+describe('vectors made by another implementation', () => {
+  it('are many, and cover every code that opening bytes can give', () => {
+    expect(vectors.filter(({ error }) => error === null).length).toBeGreaterThanOrEqual(100)
+    expect(vectors.filter(({ error }) => error !== null).length).toBeGreaterThanOrEqual(200)
+    expect(new Set(vectors.map(({ error }) => error))).toEqual(
+      new Set([
+        null,
+        'NOT_SEALED',
+        'MALFORMED',
+        'UNKNOWN_FORMAT',
+        'UNKNOWN_SUITE',
+        'UNKNOWN_COMPRESSION',
+        'WRONG_TOPIC',
+        'COMMITMENT_MISMATCH',
+        'AUTHENTICATION_FAILED',
+        'DECOMPRESSION_FAILED',
+        'TOO_LARGE',
+      ]),
+    )
+  })
+
+  // One test for each would drown the report; a disagreement is named all the same.
+  it('open, or fail with the documented code', async () => {
+    for (const vector of vectors) {
+      expect({ name: vector.name, ...(await openVector(vector)) }).toEqual({
+        name: vector.name,
+        plaintext: vector.plaintext,
+        error: vector.error,
+      })
+    }
+  })
+})
+
+it('given the same DEK, session and counter, sealing yields the same bytes', () => {
+  let compared = 0
+  for (const { name, dek, key, headers, envelope, plaintext } of vectors) {
+    if (plaintext === null) continue
+    const expected = Buffer.from(envelope, 'hex')
+    const { wrappedDeks, header, bytes } = decodeHead(expected)
+    const counter = expected.readBigUInt64BE(bytes.length + 4)
+    if (header.compression !== 0 || counter > 2n ** 53n || expected.readUInt32BE(bytes.length) !== 0) continue
+    const contentKey = Dek.take(Buffer.from(dek, 'hex')).contentKey(DEFAULT_SUITE, header.sessionId)
+    const head = encodeHead(wrappedDeks, encodeHeader({ ...header, commitment: contentKey.commitment }))
+    const body = Buffer.from(plaintext, 'hex')
+    const lengthAt = head.length + 28
+    const bodyAt = lengthAt + lengthBytes(body.length)
+    const target = Buffer.alloc(bodyAt + body.length)
+    head.copy(target)
+    writeLengthAt(target, lengthAt, body.length)
+    const values = header.boundHeaders.map((bound) =>
+      headers
+        .filter(([n]) => n === bound)
+        .map(([, value]) => (value === null ? null : Buffer.from(value, 'hex'))),
+    )
+    const boundKey = header.keyBound ? (key === null ? null : Buffer.from(key, 'hex')) : undefined
+    const aad = buildAad(
+      aadBase(encodeHeader({ ...header, commitment: contentKey.commitment })),
+      boundKey,
+      values,
+    )
+    nodeEngine.sealMany(contentKey, Number(counter), [
+      { plaintext: body, aad, target, ivAt: head.length, tagAt: head.length + 12, bodyAt },
+    ])
+    expect(bodyStart(target, head.length)).toBe(bodyAt)
+    expect(target.equals(expected), name).toBe(true)
+    compared++
+  }
+  expect(compared).toBeGreaterThan(80)
+})
