@@ -1,0 +1,225 @@
+import { readFileSync } from 'node:fs'
+import avsc from 'avsc'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import * as bounds from '../../src/envelope/bounds.js'
+import { canonicalContext, contextEntries } from '../../src/envelope/context.js'
+import { decodeHead, encodeHead, lengthBytes, writeLengthAt } from '../../src/envelope/envelope.js'
+import { decodeHeader, encodeHeader, type Header } from '../../src/envelope/header.js'
+import { ENVELOPE_FINGERPRINT, PREFIX } from '../../src/envelope/schema.js'
+
+const CANONICAL = {
+  'envelope.v1': '0fea18fa6fe363e8',
+  'header.v1': '41c5970602d76d0c',
+}
+
+function schemaOf(name: string): avsc.Schema {
+  return JSON.parse(
+    readFileSync(new URL(`../../schemas/${name}.avsc`, import.meta.url), 'utf8'),
+  ) as avsc.Schema
+}
+
+/** CRC-64-AVRO (Avro specification, "Schema Fingerprints"), bit by bit; not the library's. */
+function crc64Avro(text: string): string {
+  const EMPTY = 0xc15d213aa4d7a795n
+  let fingerprint = EMPTY
+  for (const byte of Buffer.from(text)) {
+    fingerprint ^= BigInt(byte)
+    for (let i = 0; i < 8; i++)
+      fingerprint = (fingerprint >> 1n) ^ (EMPTY & -(fingerprint & 1n) & 0xffffffffffffffffn)
+  }
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigUInt64LE(fingerprint)
+  return bytes.toString('hex')
+}
+
+/** The parsing canonical form, for the kinds of schema that these are. */
+function canonical(schema: unknown, namespace = ''): unknown {
+  if (typeof schema === 'string') return schema
+  const { name, type, fields, items, values, size, namespace: own } = schema as Record<string, unknown>
+  const space = typeof own === 'string' ? own : namespace
+  const full =
+    typeof name === 'string' ? (name.includes('.') || space === '' ? name : `${space}.${name}`) : undefined
+  const inner = full?.includes('.') ? full.slice(0, full.lastIndexOf('.')) : space
+  return {
+    ...(full === undefined ? {} : { name: full }),
+    type,
+    ...(Array.isArray(fields)
+      ? {
+          fields: (fields as { name: string; type: unknown }[]).map((f) => ({
+            name: f.name,
+            type: canonical(f.type, inner),
+          })),
+        }
+      : {}),
+    ...(items === undefined ? {} : { items: canonical(items, inner) }),
+    ...(values === undefined ? {} : { values: canonical(values, inner) }),
+    ...(size === undefined ? {} : { size }),
+  }
+}
+
+describe('released schemas', () => {
+  it('have the fingerprints that are literals in the code, by an independent CRC', () => {
+    expect(crc64Avro('"null"')).toBe('8a8f25cce724dd63')
+    for (const [name, fingerprint] of Object.entries(CANONICAL)) {
+      expect(crc64Avro(JSON.stringify(canonical(schemaOf(name))))).toBe(fingerprint)
+    }
+    expect(ENVELOPE_FINGERPRINT).toBe(CANONICAL['envelope.v1'])
+    expect(PREFIX.toString('hex')).toBe(`c301${ENVELOPE_FINGERPRINT}`)
+  })
+
+  it('bounds are frozen', () => {
+    expect({ ...bounds }).toMatchInlineSnapshot(`
+      {
+        "CMK_ID": {
+          "maxBytes": 256,
+          "pattern": /\\^\\[!-~\\]\\{1,256\\}\\$/,
+        },
+        "COMMITMENT_BYTES": 32,
+        "CONTEXT_TEXT": {
+          "maxBytes": 128,
+          "pattern": /\\^\\[A-Za-z0-9\\._:/@=\\+-\\]\\{1,128\\}\\$/,
+        },
+        "IV_BYTES": 12,
+        "MAX_BOUND_HEADERS": 32,
+        "MAX_BOUND_HEADER_BYTES": 256,
+        "MAX_CIPHERTEXT_DEK_BYTES": 1024,
+        "MAX_CONTEXT_BYTES": 1024,
+        "MAX_HEADER_BYTES": 4096,
+        "MAX_WRAPPINGS": 5,
+        "PROVIDER": {
+          "maxBytes": 64,
+          "pattern": /\\^\\[a-z0-9/-\\]\\{1,64\\}\\$/,
+        },
+        "SESSION_ID_BYTES": 16,
+        "TAG_BYTES": 16,
+        "TOPIC": {
+          "maxBytes": 249,
+          "pattern": /\\^\\[A-Za-z0-9\\._-\\]\\{1,249\\}\\$/,
+        },
+      }
+    `)
+  })
+})
+
+const text = (characters: string, maxLength: number): fc.Arbitrary<string> =>
+  fc.string({ unit: fc.constantFrom(...characters), minLength: 1, maxLength })
+
+const header: fc.Arbitrary<Header> = fc.record({
+  suite: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
+  compression: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
+  keyBound: fc.boolean(),
+  boundHeaders: fc
+    .uniqueArray(fc.string({ unit: 'binary', minLength: 1, maxLength: 20 }), { maxLength: 32 })
+    .map((names) => names.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))),
+  topic: text('abcXYZ019._-', 249),
+  context: fc.dictionary(text('ab019:/@', 8), text('xyz=+', 20), { maxKeys: 8 }).map(contextEntries),
+  sessionId: fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) => Buffer.from(bytes)),
+  commitment: fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes)),
+})
+
+describe('headers', () => {
+  const oracle = avsc.Type.forSchema(schemaOf('header.v1'))
+
+  it('decoding inverts encoding, and a stock Avro library reads the same', () => {
+    fc.assert(
+      fc.property(header, (given) => {
+        const bytes = encodeHeader(given)
+        expect(decodeHeader(bytes)).toEqual(given)
+        const read = oracle.fromBuffer(bytes) as Header & { context: Record<string, string> }
+        expect({ ...read, context: contextEntries(read.context) }).toEqual(given)
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('the decoder accepts exactly the canonical form: what it accepts encodes to the same bytes', () => {
+    const mutated = fc
+      .tuple(header, fc.nat(), fc.uint8Array({ maxLength: 4 }), fc.nat(4))
+      .map(([given, at, insert, remove]) => {
+        const bytes = encodeHeader(given)
+        const from = at % (bytes.length + 1)
+        return Buffer.concat([
+          bytes.subarray(0, from),
+          insert,
+          bytes.subarray(Math.min(bytes.length, from + remove)),
+        ])
+      })
+    let accepted = 0
+    fc.assert(
+      fc.property(mutated, (bytes) => {
+        let decoded: Header
+        try {
+          decoded = decodeHeader(bytes)
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'MALFORMED' })
+          return
+        }
+        accepted++
+        expect(encodeHeader(decoded).equals(bytes)).toBe(true)
+        expect(oracle.isValid(oracle.fromBuffer(bytes))).toBe(true)
+      }),
+      { numRuns: 5000 },
+    )
+    expect(accepted).toBeGreaterThan(100)
+  })
+})
+
+describe('heads', () => {
+  const wrapping = fc.record({
+    provider: text('ab019/-', 64),
+    cmkId: text('cC019!~', 256),
+    ciphertextDek: fc.uint8Array({ minLength: 1, maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
+  })
+  const wrappings = fc.uniqueArray(wrapping, {
+    minLength: 1,
+    maxLength: 5,
+    selector: ({ provider, cmkId }) => JSON.stringify([provider, cmkId]),
+  })
+
+  it('decoding inverts encoding, whatever follows', () => {
+    fc.assert(
+      fc.property(wrappings, header, fc.uint8Array(), (wrappedDeks, given, rest) => {
+        const headerBytes = encodeHeader(given)
+        fc.pre(headerBytes.length <= bounds.MAX_HEADER_BYTES)
+        const bytes = encodeHead(wrappedDeks, headerBytes)
+        const head = decodeHead(Buffer.concat([bytes, rest]))
+        expect(head.bytes.equals(bytes)).toBe(true)
+        expect(head.wrappedDeks).toEqual(wrappedDeks)
+        expect(head.header).toEqual(given)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it('random bytes behind the prefix never crash the decoder, and cost no memory that they only claim', () => {
+    const before = process.memoryUsage().arrayBuffers
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        try {
+          decodeHead(Buffer.concat([PREFIX, bytes]))
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'MALFORMED' })
+        }
+      }),
+      { numRuns: 20_000 },
+    )
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * 2 ** 20)
+  })
+})
+
+it('lengths are written as avsc writes longs', () => {
+  const long = avsc.Type.forSchema('long')
+  for (const length of [0, 1, 63, 64, 8191, 8192, 2 ** 20, 2 ** 31 - 1, 2 ** 33]) {
+    const bytes = Buffer.alloc(lengthBytes(length))
+    expect(writeLengthAt(bytes, 0, length)).toBe(bytes.length)
+    expect(bytes.equals(long.toBuffer(length))).toBe(true)
+  }
+})
+
+it('the canonical context is JSON with its keys in byte order, and nothing for none', () => {
+  expect(canonicalContext({})).toBe('')
+  expect(canonicalContext({ b: '2', a: '1', '9': 'x', '10': 'y', B: 'z' })).toBe(
+    '{"10":"y","9":"x","B":"z","a":"1","b":"2"}',
+  )
+})

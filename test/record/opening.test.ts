@@ -1,0 +1,328 @@
+import * as zlib from 'node:zlib'
+import { describe, expect, it } from 'vitest'
+import type { EncryptRule, ReadRule, TopicRule } from '../../src/index.js'
+import { EnvelopeError } from '../../src/errors.js'
+import { openRecords, sealRecords, type ReadRecord } from '../../src/record/index.js'
+import { CANARY, emitted } from '../support/emissions.js'
+import { memoryEncryption } from '../support/encryption.js'
+import { MemoryKms } from '../support/memory-kms.js'
+
+const VALUE = `${CANARY} value`
+
+async function owner(
+  encrypt: Partial<EncryptRule> = {},
+  read: Partial<ReadRule> = {},
+  more: readonly TopicRule[] = [],
+) {
+  const rule = { match: ['t'], encrypt: { cmk: 'main', ...encrypt }, read: { cmk: 'main', ...read } }
+  const made = await memoryEncryption([rule, ...more])
+  const seal = async (record: object = {}): Promise<ReadRecord> => {
+    const [sealed] = await sealRecords(made.encryption, [{ topic: 't', key: 'k', value: VALUE, ...record }])
+    if (sealed === undefined) throw new Error('nothing was sealed')
+    return sealed
+  }
+  /** The value as text, or the code it was refused with. */
+  const open = async (record: ReadRecord): Promise<string | null> => {
+    const [opened] = await openRecords(made.encryption, [record])
+    if (opened === undefined) throw new Error('no result')
+    if (opened.error === undefined) return opened.value?.toString() ?? null
+    emitted('error', opened.error)
+    expect(opened.error.position?.topic).toBe(record.topic)
+    return opened.error.code
+  }
+  return { ...made, seal, open }
+}
+
+describe('opening inverts sealing', () => {
+  it.each(['none', 'gzip'] as const)(
+    'with compression %s, for text, bytes and the empty value',
+    async (compression) => {
+      const { seal, open } = await owner({ compression })
+      for (const value of ['', VALUE, VALUE.repeat(5000), 'é漢🦄']) {
+        expect(await open(await seal({ value }))).toBe(value)
+        expect(await open(await seal({ value: Buffer.from(value) }))).toBe(value)
+      }
+    },
+  )
+
+  it.runIf('zstdCompressSync' in zlib)('with compression zstd, where this Node.js has it', async () => {
+    const { seal, open } = await owner({ compression: 'zstd' })
+    for (const value of ['', VALUE, VALUE.repeat(5000)]) expect(await open(await seal({ value }))).toBe(value)
+  })
+
+  it('for all keys and bound headers that Kafka has', async () => {
+    const { seal, open } = await owner({ bindHeaders: ['a', 'b'] })
+    for (const key of [null, undefined, '', 'k', Buffer.from([0, 255])]) {
+      for (const headers of [
+        undefined,
+        {},
+        { a: 'x' },
+        { a: ['x', Buffer.from('y'), null], b: null, other: '1' },
+      ]) {
+        expect(await open(await seal({ key, headers }))).toBe(VALUE)
+      }
+    }
+  })
+
+  it('tells what was authenticated, and keeps members it does not know', async () => {
+    const { encryption, seal } = await owner({
+      context: { app: 'pay' },
+      bindHeaders: ['type'],
+      compression: 'gzip',
+    })
+    const sealed = await seal({ headers: { type: 'x' }, mine: 1 })
+    expect(sealed).toMatchObject({ mine: 1, topic: 't' })
+    const [opened] = await openRecords(encryption, [sealed])
+    expect(opened).toMatchObject({
+      envelope: {
+        provider: 'memory',
+        cmkId: 'cmk',
+        topic: 't',
+        keyBound: true,
+        boundHeaders: ['type'],
+        context: { app: 'pay' },
+        suite: 1,
+        compression: 'gzip',
+      },
+    })
+    expect((opened as { envelope: { sessionId: string } }).envelope.sessionId).toMatch(/^[0-9a-f]{32}$/)
+  })
+})
+
+describe('no change of an authenticated byte opens', () => {
+  it('each byte of an envelope, each truncation and an extension: one documented code, never a value', async () => {
+    const { seal, open, kms } = await owner()
+    const sealed = await seal()
+    const value = sealed.value ?? Buffer.alloc(0)
+    expect(await open(sealed)).toBe(VALUE)
+    const codes = new Set<string | null>()
+    const wrappedAt = value.indexOf('cmk') + 4
+    const wrapped = { from: wrappedAt, to: wrappedAt + 24 }
+    for (let i = 0; i < value.length; i++) {
+      for (const bit of [1, 0x80]) {
+        const changed = Buffer.from(value)
+        changed.writeUInt8(changed.readUInt8(i) ^ bit, i)
+        const before = kms.calls.length
+        const code = await open({ ...sealed, value: changed })
+        codes.add(code)
+        const asked = kms.calls.length - before
+        // Only a changed ciphertext DEK is unknown to the cache; all else the bytes show.
+        expect(asked).toBe(i >= wrapped.from && i < wrapped.to && code === 'UNWRAP_FAILED' ? 1 : 0)
+      }
+    }
+    expect(codes).toEqual(
+      new Set([
+        'NOT_SEALED',
+        'UNKNOWN_FORMAT',
+        'MALFORMED',
+        'NO_CANDIDATE',
+        'UNWRAP_FAILED',
+        'UNKNOWN_SUITE',
+        'UNKNOWN_COMPRESSION',
+        'REQUIREMENT_UNMET',
+        'WRONG_TOPIC',
+        'COMMITMENT_MISMATCH',
+        'AUTHENTICATION_FAILED',
+      ]),
+    )
+    for (let length = 0; length < value.length; length++) {
+      const code = await open({ ...sealed, value: value.subarray(0, length) })
+      expect(code).toBe(length < 2 ? 'NOT_SEALED' : 'MALFORMED')
+    }
+    expect(await open({ ...sealed, value: Buffer.concat([value, Buffer.alloc(1)]) })).toBe('MALFORMED')
+  })
+
+  it('key, bound headers and topic are part of it; other headers are not', async () => {
+    const { seal, open } = await owner({ bindHeaders: ['h'] }, {}, [{ match: ['u'], read: { cmk: 'main' } }])
+    const sealed = await seal({ headers: { h: ['1', '2'], other: 'x' } })
+    for (const key of [null, '', 'K', Buffer.from('k2')])
+      expect(await open({ ...sealed, key })).toBe('AUTHENTICATION_FAILED')
+    for (const h of ['1', ['2', '1'], ['1', '2', ''], ['12'], null]) {
+      expect(await open({ ...sealed, headers: { h } })).toBe('AUTHENTICATION_FAILED')
+    }
+    expect(await open({ ...sealed, headers: {} })).toBe('AUTHENTICATION_FAILED')
+    expect(await open({ ...sealed, headers: { h: ['1', '2'], other: 'y', more: 'z' } })).toBe(VALUE)
+    expect(await open({ ...sealed, topic: 'u' })).toBe('WRONG_TOPIC')
+  })
+})
+
+describe('what a read rule requires', () => {
+  it('a bound key, bound headers, context entries', async () => {
+    const loose = await owner({ bindKey: false }, {}, [
+      { match: ['strict'], read: { cmk: 'main', sealedFor: ['t'] } },
+    ])
+    const sealed = await loose.seal()
+    expect(await loose.open(sealed)).toBe('REQUIREMENT_UNMET')
+    const unbound = await owner({ bindKey: false }, { require: { keyBound: false } })
+    expect(await unbound.open({ ...(await unbound.seal()), key: 'another' })).toBe(VALUE)
+    const headers = await owner({ bindHeaders: ['a'] }, { require: { headers: ['a', 'b'] } })
+    expect(await headers.open(await headers.seal())).toBe('REQUIREMENT_UNMET')
+    const context = await owner({ context: { app: 'x', more: '1' } }, { require: { context: { app: 'y' } } })
+    expect(await context.open(await context.seal())).toBe('REQUIREMENT_UNMET')
+    const met = await owner({ context: { app: 'x', more: '1' } }, { require: { context: { app: 'x' } } })
+    expect(await met.open(await met.seal())).toBe(VALUE)
+  })
+
+  it('the topic it was sealed for, or one that `sealedFor` names, exactly or by prefix', async () => {
+    const read = (sealedFor: string[]): ReadRule => ({ cmk: 'main', sealedFor })
+    const { seal, open } = await owner({}, {}, [
+      { match: ['none'], read: { cmk: 'main' } },
+      { match: ['exact'], read: read(['t']) },
+      { match: ['prefix'], read: read(['x', 't*']) },
+      { match: ['other'], read: read(['tt', 'tt*']) },
+    ])
+    const sealed = await seal()
+    expect(await open({ ...sealed, topic: 'none' })).toBe('WRONG_TOPIC')
+    expect(await open({ ...sealed, topic: 'exact' })).toBe(VALUE)
+    expect(await open({ ...sealed, topic: 'prefix' })).toBe(VALUE)
+    expect(await open({ ...sealed, topic: 'other' })).toBe('WRONG_TOPIC')
+  })
+
+  it('a wrapping under a CMK that the rule names; for others no KMS is asked', async () => {
+    const kms = new MemoryKms()
+    const { encryption } = await memoryEncryption(
+      [
+        { match: ['t'], encrypt: { cmk: 'main' }, read: { cmk: 'main' } },
+        { match: ['u'], read: { cmk: 'other', sealedFor: ['t'] } },
+      ],
+      { kms, cmks: { main: [{ kms: 'memory', id: 'a' }], other: [{ kms: 'memory', id: 'b' }] } },
+    )
+    const [sealed] = await sealRecords(encryption, [{ topic: 't', value: VALUE }])
+    const [opened] = await openRecords(encryption, [{ ...sealed, topic: 'u', value: sealed?.value ?? null }])
+    expect(opened?.error).toMatchObject({ code: 'NO_CANDIDATE', kind: 'unreadable' })
+    expect(kms.calls.map(({ operation }) => operation)).toEqual(['generate'])
+  })
+
+  it('public-key wrappings open only where the rule accepts them', async () => {
+    const kms = new MemoryKms({ publicKeyWraps: true, provider: 'memory/rsa' })
+    const { encryption } = await memoryEncryption(
+      [
+        { match: ['t'], encrypt: { cmk: 'main' }, read: { cmk: 'main' } },
+        { match: ['u'], read: { cmk: 'main', sealedFor: ['t'], acceptPublicKeySealing: true } },
+      ],
+      { kms },
+    )
+    const [sealed] = await sealRecords(encryption, [{ topic: 't', value: VALUE }])
+    const value = sealed?.value ?? null
+    const [refused, opened] = await openRecords(encryption, [
+      { topic: 't', value },
+      { topic: 'u', value },
+    ])
+    expect(refused?.error).toMatchObject({ code: 'NO_CANDIDATE' })
+    expect(opened?.value?.toString()).toBe(VALUE)
+  })
+})
+
+describe('several wrappings', () => {
+  async function both(readers = 'both') {
+    const [near, far] = [new MemoryKms({ provider: 'near' }), new MemoryKms({ provider: 'far' })]
+    const { createEncryption } = await import('../../src/index.js')
+    const encryption = await createEncryption({
+      kms: { near, far },
+      cmks: {
+        both: [
+          { kms: 'near', id: 'a' },
+          { kms: 'far', id: 'b' },
+        ],
+        far: [{ kms: 'far', id: 'b' }],
+      },
+      topics: [{ match: ['t'], encrypt: { cmk: 'both' }, read: { cmk: readers } }],
+    })
+    const [sealed] = await sealRecords(encryption, [{ topic: 't', value: VALUE }])
+    const open = async () =>
+      (await openRecords(encryption, [{ topic: 't', value: sealed?.value ?? null }]))[0]
+    const unwraps = (kms: MemoryKms): number =>
+      kms.calls.filter(({ operation }) => operation === 'unwrap').length
+    return { near, far, open, unwraps }
+  }
+
+  it('the nearest opens, and the other is not asked', async () => {
+    const { near, far, open, unwraps } = await both()
+    expect((await open())?.value?.toString()).toBe(VALUE)
+    expect([unwraps(near), unwraps(far)]).toEqual([1, 0])
+  })
+
+  it.each(['KMS_UNAVAILABLE', 'CMK_DISABLED'] as const)('%s at the nearest: the next opens', async (code) => {
+    const { near, far, open, unwraps } = await both()
+    near.failure = new EnvelopeError(code, 'no')
+    const opened = await open()
+    expect(opened).toMatchObject({ envelope: { provider: 'far', cmkId: 'b' } })
+    expect(unwraps(far)).toBe(1)
+  })
+
+  it('none opens: a transient failure is reported if there was one, else the first', async () => {
+    const { near, far, open } = await both()
+    near.failure = new EnvelopeError('KMS_DENIED', 'no')
+    far.failure = new EnvelopeError('CMK_NOT_FOUND', 'no')
+    expect((await open())?.error).toMatchObject({ code: 'KMS_DENIED' })
+    far.failure = new EnvelopeError('KMS_THROTTLED', 'no')
+    expect((await open())?.error).toMatchObject({ code: 'KMS_THROTTLED' })
+  })
+
+  it('a rule that names only one of them uses only that', async () => {
+    const { near, far, open, unwraps } = await both('far')
+    expect((await open())?.value?.toString()).toBe(VALUE)
+    expect([unwraps(near), unwraps(far)]).toEqual([0, 1])
+  })
+})
+
+describe('tombstones, plaintext, forwarding', () => {
+  it('tombstones pass as null both ways, unless a rule refuses them', async () => {
+    const passing = await owner()
+    expect((await passing.seal({ value: null })).value).toBeNull()
+    expect(await passing.open({ topic: 't', value: null })).toBeNull()
+    const refusing = await owner({ tombstones: 'reject' }, { tombstones: 'reject' })
+    await expect(refusing.seal({ value: null })).rejects.toMatchObject({ code: 'TOMBSTONE_REJECTED' })
+    expect(await refusing.open({ topic: 't', value: null })).toBe('TOMBSTONE_REJECTED')
+  })
+
+  it('plaintext is delivered before the offsets stated, and nowhere else', async () => {
+    const plaintext = { untilOffsets: { t: { 0: '10', 2: '5' } }, fingerprints: ['00112233445566ff'] }
+    const { open } = await owner({}, { plaintext })
+    const at = (value: Buffer, partition?: number, offset?: string) =>
+      open({
+        topic: 't',
+        value,
+        ...(partition === undefined ? {} : { partition }),
+        ...(offset === undefined ? {} : { offset }),
+      })
+    const text = Buffer.from('plain')
+    expect(await at(text, 0, '9')).toBe('plain')
+    expect(await at(text, 0, '10')).toBe('NOT_SEALED')
+    expect(await at(text, 1, '0')).toBe('NOT_SEALED')
+    expect(await at(text, 2, '4')).toBe('plain')
+    expect(await at(text, 0)).toBe('NOT_SEALED')
+    expect(await at(text)).toBe('NOT_SEALED')
+    expect(await at(Buffer.alloc(0), 0, '1')).toBe('')
+    const own = Buffer.from('c30100112233445566ff01', 'hex')
+    expect(await at(own, 0, '9')).toBe(own.toString())
+    expect(await at(own, 0, '10')).toBe('UNKNOWN_FORMAT')
+    expect(await at(Buffer.from('c301001122334455660001', 'hex'), 0, '9')).toBe('UNKNOWN_FORMAT')
+    expect(await at(Buffer.from('c301', 'hex'), 0, '9')).toBe('MALFORMED')
+  })
+
+  it('an envelope is not sealed again; it passes where the rule says so, if it is one', async () => {
+    const { seal, open } = await owner()
+    const sealed = await seal()
+    await expect(seal({ value: sealed.value })).rejects.toMatchObject({ code: 'ALREADY_SEALED' })
+    const forwarding = await owner({ forward: true })
+    expect((await forwarding.seal({ value: sealed.value })).value).toBe(sealed.value)
+    const disguised = Buffer.concat([(sealed.value ?? Buffer.alloc(0)).subarray(0, 10), Buffer.from(VALUE)])
+    await expect(forwarding.seal({ value: disguised })).rejects.toMatchObject({ code: 'MALFORMED' })
+    expect(await open(sealed)).toBe(VALUE)
+  })
+
+  it('passthrough topics pass as they are, both ways', async () => {
+    const { encryption, open } = await owner({}, {}, [{ match: ['plain.*'], passthrough: true }])
+    const [sent] = await sealRecords(encryption, [{ topic: 'plain.a', value: 'text' }])
+    expect(sent?.value?.toString()).toBe('text')
+    expect(await open({ topic: 'plain.a', value: Buffer.from('text') })).toBe('text')
+  })
+
+  it('a value over the cap after decompression is refused, one at the cap is not', async () => {
+    const { seal, open } = await owner({ compression: 'gzip' }, { maxDecompressedBytes: 1000 })
+    expect(await open(await seal({ value: 'x'.repeat(1000) }))).toBe('x'.repeat(1000))
+    expect(await open(await seal({ value: 'x'.repeat(1001) }))).toBe('TOO_LARGE')
+    expect(await open(await seal({ value: 'x'.repeat(100_000_000) }))).toBe('TOO_LARGE')
+  })
+})
