@@ -57,10 +57,6 @@ export class OpenedDek {
     this.#destroyIfDone()
   }
 
-  get destroyed(): boolean {
-    return this.#dek.destroyed
-  }
-
   #destroyIfDone(): void {
     if (!this.#retired || this.#leases > 0 || this.#dek.destroyed) return
     this.#dek.destroy()

@@ -36,6 +36,21 @@ export interface LeasedKey extends OpeningKey {
   release(): void
 }
 
+/** A call to a KMS that several wait for. */
+interface Flight {
+  readonly cmk: Cmk
+  readonly abort: AbortController
+  readonly done: Promise<OpenedDek>
+  waiters: number
+  /** Ends the hold on the DEK for waiters that have not gone on yet. */
+  release: (() => void) | undefined
+}
+
+interface LeasedDek {
+  readonly opened: OpenedDek
+  readonly release: () => void
+}
+
 /** Attempts per record that fail for good; a forged envelope must not buy more KMS calls. */
 const MAX_FAILED_ATTEMPTS = 2
 
@@ -48,10 +63,7 @@ export class OpeningKeys {
   readonly #clock: Clock
   readonly #events: EventHub
   readonly #deks: LRUCache<string, { readonly opened: OpenedDek; readonly cancelTimer: () => void }>
-  readonly #unwrapping = new Map<
-    string,
-    { readonly cmk: Cmk; readonly done: Promise<OpenedDek>; readonly abort: AbortController }
-  >()
+  readonly #unwrapping = new Map<string, Flight>()
   #closed = false
 
   constructor(limits: { readonly maxDeks: number; readonly ttlMs: number }, clock: Clock, events: EventHub) {
@@ -86,11 +98,10 @@ export class OpeningKeys {
     const failures: EnvelopeError[] = []
     for (const candidate of candidates) {
       try {
-        const opened = this.#cached(candidate.name) ?? (await this.#unwrap(candidate, context))
-        if (opened.destroyed)
-          throw new EnvelopeError('KMS_TIMEOUT', 'the DEK was forgotten while it was being unwrapped')
+        const { opened, release } = await this.#lease(candidate, context)
         const key = opened.contentKey(session, sessionName)
-        if (key !== undefined) return { key, cmk: candidate.cmk, release: opened.lease() }
+        if (key !== undefined) return { key, cmk: candidate.cmk, release }
+        release()
         failures.push(
           new EnvelopeError('COMMITMENT_MISMATCH', 'the DEK is not the one that the header commits to'),
         )
@@ -128,22 +139,44 @@ export class OpeningKeys {
     return undefined
   }
 
-  #unwrap(candidate: Candidate, context: EncryptionContext): Promise<OpenedDek> {
-    const { name, cmk } = candidate
-    let flight = this.#unwrapping.get(name)
-    if (flight === undefined) {
-      const abort = new AbortController()
-      const done = this.#unwrapOnce(candidate, context, abort.signal).finally(() => {
-        if (this.#unwrapping.get(name)?.abort === abort) this.#unwrapping.delete(name)
-      })
-      flight = { cmk, done, abort }
-      this.#unwrapping.set(name, flight)
+  /** A DEK that stays usable until released: a small cache may evict it before whoever asked goes on. */
+  async #lease(candidate: Candidate, context: EncryptionContext): Promise<LeasedDek> {
+    const cached = this.#cached(candidate.name)
+    if (cached !== undefined) return { opened: cached, release: cached.lease() }
+    const flight = this.#unwrapping.get(candidate.name) ?? this.#unwrap(candidate, context)
+    flight.waiters++
+    try {
+      const opened = await flight.done
+      return { opened, release: opened.lease() }
+    } finally {
+      if (--flight.waiters === 0) flight.release?.()
     }
-    return flight.done
+  }
+
+  #unwrap(candidate: Candidate, context: EncryptionContext): Flight {
+    const { name, cmk } = candidate
+    const abort = new AbortController()
+    const flight: Flight = {
+      cmk,
+      abort,
+      waiters: 0,
+      release: undefined,
+      done: this.#unwrapOnce(candidate, context, abort.signal)
+        .then((opened) => {
+          flight.release = opened.lease()
+          this.#keep(name, opened)
+          return opened
+        })
+        .finally(() => {
+          if (this.#unwrapping.get(name) === flight) this.#unwrapping.delete(name)
+        }),
+    }
+    this.#unwrapping.set(name, flight)
+    return flight
   }
 
   async #unwrapOnce(
-    { name, cmk, ciphertextDek }: Candidate,
+    { cmk, ciphertextDek }: Candidate,
     context: EncryptionContext,
     signal: AbortSignal,
   ): Promise<OpenedDek> {
@@ -152,11 +185,9 @@ export class OpeningKeys {
       dek.destroy()
       throw new EnvelopeError('KMS_TIMEOUT', 'the DEK was forgotten while it was being unwrapped')
     }
-    const opened = new OpenedDek(cmk, dek, ageMeter(this.#clock), () => {
+    return new OpenedDek(cmk, dek, ageMeter(this.#clock), () => {
       this.#events.emit('dek.destroyed', { side: 'opening', cmkId: cmk.id })
     })
-    this.#keep(name, opened)
-    return opened
   }
 
   #keep(name: string, opened: OpenedDek): void {

@@ -81,17 +81,19 @@ export class Opener {
     const heads = [...new Set(pending.map(({ head }) => head))]
     const loaded = await Promise.allSettled(heads.map((head) => this.#keys.load(head.request)))
     const leases: LeasedKey[] = []
-    let bug: unknown
+    // Not about a record: a bug, or an owner that was closed meanwhile.
+    let fatal: unknown
     for (const [i, result] of loaded.entries()) {
       const head = heads[i] as ReadableHead
       if (result.status === 'fulfilled') {
         leases.push(result.value)
         keys.set(head, result.value)
-      } else if (isEnvelopeError(result.reason)) keys.set(head, result.reason)
-      else bug = result.reason
+      } else if (isEnvelopeError(result.reason) && result.reason.code !== 'ENCRYPTION_CLOSED')
+        keys.set(head, result.reason)
+      else fatal = result.reason
     }
     try {
-      if (bug !== undefined) throw bug as Error
+      if (fatal !== undefined) throw fatal as Error
       return finish()
     } finally {
       for (const lease of leases) lease.release()

@@ -70,7 +70,10 @@ export function parseKeyring(text: string, file: string): Keyring {
   }
   const result = v.safeParse(keyring, json)
   if (!result.success) {
-    throw new EnvelopeError('KEYRING_INVALID', `${file} is not a keyring: look at ${placeOf(result.issues[0])}`)
+    throw new EnvelopeError(
+      'KEYRING_INVALID',
+      `${file} is not a keyring: look at ${placeOf(result.issues[0])}`,
+    )
   }
   const cmks = new Map<string, LocalCmk>(result.output.cmks.map((cmk) => [cmk.id, cmk]))
   if (cmks.size !== result.output.cmks.length) {

@@ -38,12 +38,12 @@ describe('a keyring with several writers', { timeout: 60_000 }, () => {
     const { dek, ciphertextDek } = await kms.generateDek(call)
     const children = Array.from({ length: 4 }, () => rotateInChild(15))
     const ended = Promise.all(children.map((child) => once(child, 'exit') as Promise<[number | null]>))
-    let running = true
+    const running = new AbortController()
     void ended.finally(() => {
-      running = false
+      running.abort()
     })
     let reads = 0
-    while (running) {
+    while (!running.signal.aborted) {
       expect(await kms.unwrapDek({ ...call, ciphertextDek })).toEqual(dek)
       reads++
     }

@@ -88,10 +88,7 @@ describe('provider local', () => {
       const kms = localKms({ keyring: file })
       const ciphertextDek = Buffer.from(await kms.wrapDek({ cmkId, context, signal, dek }))
       ciphertextDek.writeUInt32BE(version)
-      await expect(kms.unwrapDek({ cmkId, context, signal, ciphertextDek })).rejects.toMatchObject({
-        code: 'CIPHERTEXT_DEK_INVALID',
-        cause: undefined,
-      })
+      await expectInvalidWithoutHint(kms.unwrapDek({ cmkId, context, signal, ciphertextDek }))
     },
   )
 
@@ -142,10 +139,7 @@ describe('provider local/rsa-oaep-sha256', () => {
     expect(encoded).toHaveLength(bytes)
     const kms = localKms({ keyring: file })
     const ciphertextDek = await wrapRaw(encoded)
-    await expect(kms.unwrapDek({ cmkId, context: {}, signal, ciphertextDek })).rejects.toMatchObject({
-      code: 'CIPHERTEXT_DEK_INVALID',
-      cause: undefined,
-    })
+    await expectInvalidWithoutHint(kms.unwrapDek({ cmkId, context: {}, signal, ciphertextDek }))
   })
 
   function oaepEncode(message: Buffer, hash: string, mgfHash: string, label = ''): Buffer {
@@ -169,6 +163,12 @@ describe('provider local/rsa-oaep-sha256', () => {
     return block.subarray(one + 1)
   }
 })
+
+async function expectInvalidWithoutHint(unwrapped: Promise<unknown>): Promise<void> {
+  const error: unknown = await unwrapped.catch((reason: unknown) => reason)
+  expect(error).toMatchObject({ code: 'CIPHERTEXT_DEK_INVALID' })
+  expect(error).not.toHaveProperty('cause')
+}
 
 /** RFC 8017, B.2.1 */
 function mgf1(seed: Buffer, length: number, hash: string): Buffer {

@@ -1,0 +1,153 @@
+import { inspect } from 'node:util'
+import { describe, expect, it, vi } from 'vitest'
+import { EnvelopeError } from '../../src/errors.js'
+import { EventHub, type EncryptionEvents } from '../../src/events.js'
+import { Cmk } from '../../src/kms/cmk.js'
+import { guarded } from '../../src/kms/guarded.js'
+import type { Kms } from '../../src/kms/kms.js'
+import { MemoryKms } from '../support/memory-kms.js'
+
+const { signal } = new AbortController()
+const call = { cmkId: 'cmk', context: {}, signal }
+const zeros = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0)
+
+function guard(kms: Kms, timeoutMs = 1000) {
+  const events = new EventHub()
+  const calls: EncryptionEvents['kms.call'][] = []
+  events.on('kms.call', (event) => calls.push(event))
+  return { kms: guarded(kms, { name: 'dev', timeoutMs, events }), calls }
+}
+
+describe('every call to a KMS', () => {
+  it('ends within its deadline, even where the provider ignores the signal; what comes late is wiped', async () => {
+    const late: ((dek: Uint8Array) => void)[] = []
+    const slow = new MemoryKms()
+    slow.unwrapDek = () => new Promise((resolve) => late.push(resolve))
+    slow.generateDek = () =>
+      new Promise((resolve) =>
+        late.push((dek) => {
+          resolve({ dek, ciphertextDek: new Uint8Array(1) })
+        }),
+      )
+    const { kms, calls } = guard(slow, 20)
+    await expect(kms.unwrapDek({ ...call, ciphertextDek: new Uint8Array(1) })).rejects.toMatchObject({
+      code: 'KMS_TIMEOUT',
+    })
+    await expect(kms.generateDek(call)).rejects.toMatchObject({ code: 'KMS_TIMEOUT', retriable: true })
+    const deks = late.map((answer) => {
+      const dek = new Uint8Array(32).fill(7)
+      answer(dek)
+      return dek
+    })
+    await vi.waitFor(() => {
+      expect(deks.every(zeros)).toBe(true)
+    })
+    expect(calls).toMatchObject([
+      { kms: 'dev', cmkId: 'cmk', operation: 'unwrap', outcome: 'failed', code: 'KMS_TIMEOUT' },
+      { kms: 'dev', cmkId: 'cmk', operation: 'generate', outcome: 'failed', code: 'KMS_TIMEOUT' },
+    ])
+  })
+
+  it('ends when nobody waits any more, and the provider is told', async () => {
+    const held = new MemoryKms()
+    held.hold = true
+    const { kms } = guard(held)
+    const controller = new AbortController()
+    const calling = kms.generateDek({ ...call, signal: controller.signal })
+    await held.waitForHeld()
+    controller.abort()
+    await expect(calling).rejects.toMatchObject({ code: 'KMS_TIMEOUT' })
+    expect(held.held[0]?.call.signal.aborted).toBe(true)
+    await expect(kms.verify({ ...call, use: 'wrap', signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'KMS_TIMEOUT',
+    })
+    const closed = new EnvelopeError('ENCRYPTION_CLOSED', 'closed')
+    await expect(kms.describe('cmk', AbortSignal.abort(closed))).rejects.toBe(closed)
+  })
+
+  it('fails with an error of ours: what a provider throws is named, never quoted', async () => {
+    const failing = new MemoryKms()
+    const { kms, calls } = guard(failing)
+    for (const failure of [new TypeError('secret'), 'secret', { secret: 'secret' }]) {
+      failing.failure = failure
+      const error: unknown = await kms.generateDek(call).catch((e: unknown) => e)
+      expect(error).toMatchObject({ code: 'KMS_UNAVAILABLE' })
+      expect(inspect(error, { depth: 9 })).not.toContain('secret')
+    }
+    failing.generateDek = () => {
+      throw new RangeError('secret, and at once')
+    }
+    await expect(kms.generateDek(call)).rejects.toMatchObject({ code: 'KMS_UNAVAILABLE' })
+    expect(calls.every(({ outcome, durationMs }) => outcome === 'failed' && durationMs >= 0)).toBe(true)
+  })
+
+  it('lends a DEK by copy, which is wiped after the call', async () => {
+    const kept: Uint8Array[] = []
+    const keeping = new MemoryKms()
+    keeping.wrapDek = ({ dek }) => {
+      kept.push(dek)
+      return Promise.resolve(new Uint8Array(8))
+    }
+    const { kms } = guard(keeping)
+    const dek = new Uint8Array(32).fill(9)
+    await kms.wrapDek({ ...call, dek })
+    expect(kept).toHaveLength(1)
+    expect(kept[0] !== dek && zeros(kept[0] ?? dek)).toBe(true)
+    expect(dek.every((byte) => byte === 9)).toBe(true)
+  })
+})
+
+describe('a raw DEK', () => {
+  async function cmk(change: Partial<MemoryKms> = {}): Promise<{ cmk: Cmk; returned: Uint8Array[] }> {
+    const kms = new MemoryKms()
+    const returned: Uint8Array[] = []
+    const generate = kms.generateDek.bind(kms)
+    const unwrap = kms.unwrapDek.bind(kms)
+    kms.generateDek = async (request) => {
+      const made = await generate(request)
+      returned.push(made.dek)
+      return made
+    }
+    kms.unwrapDek = async (request) => {
+      const dek = await unwrap(request)
+      returned.push(dek)
+      return dek
+    }
+    Object.assign(kms, change)
+    return { cmk: await Cmk.describe('dev', kms, 'cmk', signal), returned }
+  }
+
+  it('is wiped as soon as it is imported', async () => {
+    const { cmk: made, returned } = await cmk()
+    const { dek, wrappings } = await Cmk.newDek([made], {}, signal)
+    const again = await made.unwrap(wrappings[0]?.ciphertextDek ?? Buffer.alloc(0), {}, signal)
+    expect(returned).toHaveLength(2)
+    expect(returned.every(zeros)).toBe(true)
+    expect([dek.destroyed, again.destroyed]).toEqual([false, false])
+  })
+
+  it('of a wrong length is refused, and wiped too', async () => {
+    const short = new Uint8Array(16).fill(1)
+    const ciphertextDek = new Uint8Array(8)
+    const { cmk: made } = await cmk({
+      generateDek: () => Promise.resolve({ dek: short, ciphertextDek }),
+      unwrapDek: () => Promise.resolve(short),
+    })
+    await expect(Cmk.newDek([made], {}, signal)).rejects.toMatchObject({ code: 'KMS_RESPONSE_INVALID' })
+    expect(zeros(short)).toBe(true)
+    short.fill(1)
+    await expect(made.unwrap(ciphertextDek, {}, signal)).rejects.toMatchObject({ code: 'UNWRAP_FAILED' })
+    expect(zeros(short)).toBe(true)
+  })
+
+  it('with a ciphertext that no envelope can hold is refused, and wiped too', async () => {
+    for (const length of [0, 1025]) {
+      const dek = new Uint8Array(32).fill(1)
+      const { cmk: made } = await cmk({
+        generateDek: () => Promise.resolve({ dek, ciphertextDek: new Uint8Array(length) }),
+      })
+      await expect(Cmk.newDek([made], {}, signal)).rejects.toMatchObject({ code: 'KMS_RESPONSE_INVALID' })
+      expect(zeros(dek)).toBe(true)
+    }
+  })
+})
