@@ -9,6 +9,8 @@ const IMAGE = `apache/kafka:${KAFKA_VERSION}`
 const ENGINE_MS = 10_000
 const START_MS = 120_000
 const CLIENT_PORT = 9092
+const NOT_FOUND = 404
+const CONFLICT = 409
 
 /** Starts Kafka in a container. */
 export async function startContainer(hosting: Hosting): Promise<Running> {
@@ -69,7 +71,10 @@ class BrokerContainer extends GenericContainer {
     this.id = id
     this.#hosting.owns({ container: id })
     // Removing it ends the wait for its log too.
-    const remove = (): void => void removeContainer(id)
+    const remove = (): void => {
+      // What it cannot remove is tried again by whoever notices the end of the start or of the broker.
+      removeContainer(id).catch(() => undefined)
+    }
     this.#hosting.signal.addEventListener('abort', remove, { once: true })
     this.#hosting.signal.throwIfAborted()
     return Promise.resolve()
@@ -119,15 +124,21 @@ async function end(engine: Engine, id: string): Promise<string> {
   return 'its container stopped'
 }
 
-/** Removes a container with its data, running or not; nothing happens where it is gone already. */
+/** Removes a container with its data, running or not, and resolves once it is gone. */
 export async function removeContainer(id: string): Promise<void> {
   const engine = await getContainerRuntimeClient()
-  await engine.container
-    .getById(id)
-    .remove({ force: true, v: true })
-    .catch((error: unknown) => {
-      const status = (error as { statusCode?: number }).statusCode
-      // 404: gone; 409: being removed right now, by an earlier call.
-      if (status !== 404 && status !== 409) throw error
+  const container = engine.container.getById(id)
+  await container.remove({ force: true, v: true }).catch(async (error: unknown) => {
+    const status = statusOf(error)
+    if (status === NOT_FOUND) return
+    if (status !== CONFLICT) throw error
+    // An earlier call is at it, and this process must not end before the engine has done it.
+    await container.wait({ condition: 'removed' }).catch((waiting: unknown) => {
+      if (statusOf(waiting) !== NOT_FOUND) throw waiting
     })
+  })
+}
+
+function statusOf(error: unknown): number | undefined {
+  return (error as { statusCode?: number }).statusCode
 }

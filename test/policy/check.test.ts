@@ -1,0 +1,274 @@
+import { describe, expect, it } from 'vitest'
+import type { EncryptionConfig } from '../../src/index.js'
+import { createEncryption } from '../../src/index.js'
+import { checkConfig } from '../../src/policy/check.js'
+import { MemoryKms } from '../support/memory-kms.js'
+
+const kms = { dev: new MemoryKms() }
+const cmks = { main: [{ kms: 'dev', id: 'cmk' }] }
+const config = (...topics: unknown[]): unknown => ({ kms, cmks, topics })
+
+/** The mistakes of a configuration, as `path: message`. */
+function mistakes(given: unknown): string[] {
+  try {
+    checkConfig(given as EncryptionConfig)
+    return []
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'CONFIG_INVALID', retriable: false })
+    const { issues, message } = error as { issues: { path: string; message: string }[]; message: string }
+    for (const { path } of issues) expect(message).toContain(path)
+    return issues.map((issue) => `${issue.path}: ${issue.message}`)
+  }
+}
+
+const good = { match: ['a'], encrypt: { cmk: 'main' } }
+
+describe('a configuration without mistakes', () => {
+  it('gets its defaults, in plain units', () => {
+    const [rule] = checkConfig(config({ ...good, read: { cmk: 'main' } }) as EncryptionConfig).rules
+    expect(rule).toMatchObject({
+      name: 'a',
+      passthrough: false,
+      encrypt: {
+        rotate: { maxAgeMs: 86_400_000, maxMessages: 2 ** 32, maxBytes: 2 ** 38 },
+        bindKey: true,
+        bindHeaders: [],
+        compression: 'none',
+        dekScope: 'rule',
+        tombstones: 'pass',
+        forward: false,
+        maxBatchBytes: 2 ** 20,
+        keyWaitMs: 30_000,
+        context: {},
+      },
+      read: {
+        cmks: ['main'],
+        require: { keyBound: true, headers: [], context: {}, suites: [1] },
+        onInvalid: 'stop',
+        maxInvalidShare: 0.5,
+        maxDecompressedBytes: 2 ** 24,
+        kmsWaitMs: 300_000,
+        acceptPublicKeySealing: false,
+      },
+    })
+  })
+
+  it('bound headers are put in the order of their bytes, which is not that of JavaScript strings', () => {
+    const bindHeaders = ['\u{10000}', 'b', '\uffee', 'a']
+    const [rule] = checkConfig(
+      config({ match: ['a'], encrypt: { cmk: 'main', bindHeaders } }) as EncryptionConfig,
+    ).rules
+    expect(rule?.encrypt?.bindHeaders).toEqual(['a', 'b', '\uffee', '\u{10000}'])
+  })
+
+  it('an exact name may stand beside a glob that matches it', () => {
+    expect(mistakes(config({ ...good, match: ['a.*'] }, { ...good, match: ['a.b'] }))).toEqual([])
+  })
+})
+
+describe('a mistake', () => {
+  it.each<[string, unknown, string]>([
+    ['nothing', undefined, '(root): missing'],
+    ['no members', {}, 'kms: missing'],
+    ['unknown member', { ...(config(good) as object), topic: [] }, 'topic: unknown member'],
+    ['unknown member of a rule', config({ ...good, macth: ['x'] }), 'topics[0].macth: unknown member'],
+    ['no rule', config(), 'topics: expected at least one rule; got a list'],
+    ['no topic', config({ ...good, match: [] }), 'topics[0].match: expected at least one topic; got a list'],
+    [
+      'bad topic',
+      config({ ...good, match: ['a b'] }),
+      'topics[0].match[0]: expected a topic name or glob: 1 to 249 of A-Z a-z 0-9 . _ - *; got "a b"',
+    ],
+    [
+      'empty rule',
+      config({ match: ['a'] }),
+      'topics[0]: expected `encrypt`, `read` or both, or `passthrough: true`',
+    ],
+    [
+      'passthrough that encrypts',
+      config({ ...good, passthrough: true }),
+      'topics[0]: a passthrough rule has no encrypt',
+    ],
+    [
+      'no KMS',
+      { ...(config(good) as object), kms: { dev: {} } },
+      'kms.dev: expected a KMS, for example localKms({ keyring }); got object',
+    ],
+    [
+      'unknown KMS',
+      { kms, cmks: { main: [{ kms: 'prod', id: 'x' }] }, topics: [good] },
+      'cmks.main[0].kms: "prod" is not in `kms`, which has dev',
+    ],
+    [
+      'no CMK',
+      { kms, cmks: { main: [] }, topics: [good] },
+      'cmks.main: expected at least one CMK; got a list',
+    ],
+    [
+      'six CMKs',
+      { kms, cmks: { main: [1, 2, 3, 4, 5, 6].map((n) => ({ kms: 'dev', id: String(n) })) }, topics: [good] },
+      'cmks.main: expected at most 5 CMKs; got a list',
+    ],
+    [
+      'a CMK twice',
+      { kms, cmks: { main: [cmks.main[0], cmks.main[0]] }, topics: [good] },
+      'cmks.main[1]: this CMK stands in the list already',
+    ],
+    [
+      'bad CMK id',
+      { kms, cmks: { main: [{ kms: 'dev', id: 'a b' }] }, topics: [good] },
+      'cmks.main[0].id: expected 1 to 256 visible ASCII characters; got "a b"',
+    ],
+    [
+      'unknown CMK',
+      config({ match: ['a'], encrypt: { cmk: 'other' } }),
+      'topics[0].encrypt.cmk: "other" is not in `cmks`, which has main',
+    ],
+    [
+      'prototype as CMK',
+      config({ match: ['a'], encrypt: { cmk: 'constructor' } }),
+      'topics[0].encrypt.cmk: "constructor" is not in `cmks`, which has main',
+    ],
+    [
+      'unknown CMK to read',
+      config({ match: ['a'], read: { cmk: ['main', 'x'] } }),
+      'topics[0].read.cmk[1]: "x" is not in `cmks`, which has main',
+    ],
+    [
+      'bad duration',
+      config({ match: ['a'], encrypt: { cmk: 'main', rotate: { maxAge: '1 week' } } }),
+      'topics[0].encrypt.rotate.maxAge: expected a duration such as 500, "30s" or "24h"; got "1 week"',
+    ],
+    [
+      'too short',
+      config({ match: ['a'], encrypt: { cmk: 'main', rotate: { maxAge: 5 } } }),
+      'topics[0].encrypt.rotate.maxAge: expected 1000 to 31536000000 ms; got 5',
+    ],
+    [
+      'over the cap',
+      config({ match: ['a'], encrypt: { cmk: 'main', rotate: { maxMessages: 2 ** 32 + 1 } } }),
+      'topics[0].encrypt.rotate.maxMessages: expected a whole number from 1 to 4294967296; got 4294967297',
+    ],
+    [
+      'bytes over the cap',
+      config({ match: ['a'], encrypt: { cmk: 'main', rotate: { maxBytes: '1TiB' } } }),
+      'topics[0].encrypt.rotate.maxBytes: expected 1 to 274877906944 bytes; got "1TiB"',
+    ],
+    [
+      'header twice',
+      config({ match: ['a'], encrypt: { cmk: 'main', bindHeaders: ['x', 'x'] } }),
+      'topics[0].encrypt.bindHeaders: a name stands there twice; got a list',
+    ],
+    [
+      'lone surrogate',
+      config({ match: ['a'], encrypt: { cmk: 'main', bindHeaders: ['\ud800'] } }),
+      'topics[0].encrypt.bindHeaders[0]: expected 1 to 256 bytes of well-formed text; got "\\ud800"',
+    ],
+    [
+      'bad context',
+      config({ match: ['a'], encrypt: { cmk: 'main', context: { a: 'x y' } } }),
+      'topics[0].encrypt.context.a: expected 1 to 128 of A-Z a-z 0-9 . _ : / @ = + -; got "x y"',
+    ],
+    [
+      'long context',
+      config({
+        match: ['a'],
+        encrypt: {
+          cmk: 'main',
+          context: Object.fromEntries(Array.from({ length: 8 }, (_, i) => [String(i), 'v'.repeat(128)])),
+        },
+      }),
+      'topics[0].encrypt.context: takes more than 1024 bytes as encoded',
+    ],
+    [
+      'suite',
+      config({ match: ['a'], read: { cmk: 'main', require: { suites: [2] } } }),
+      'topics[0].read.require.suites[0]: expected a registered suite: 1; got 2',
+    ],
+    [
+      'sealedFor glob',
+      config({ match: ['a'], read: { cmk: 'main', sealedFor: ['a*b'] } }),
+      'topics[0].read.sealedFor[0]: expected a topic name, or a prefix and one trailing *; got "a*b"',
+    ],
+    [
+      'dead letters',
+      config({ match: ['a'], read: { cmk: 'main', onInvalid: 'ignore' } }),
+      "topics[0].read.onInvalid: expected 'stop' or 'skip'; got \"ignore\"",
+    ],
+    [
+      'offset',
+      config({ match: ['a'], read: { cmk: 'main', plaintext: { untilOffsets: { a: { 0: '-1' } } } } }),
+      'topics[0].read.plaintext.untilOffsets.a.0: expected an offset as decimal text; got "-1"',
+    ],
+    [
+      'same topic',
+      config(good, good),
+      'topics[1].match[0]: "a" and "a" (topics[0].match[0]) can match the same topic',
+    ],
+    [
+      'overlap',
+      config({ ...good, match: ['a.*'] }, { ...good, match: ['*.b'] }),
+      'topics[1].match[0]: "*.b" and "a.*" (topics[0].match[0]) can match the same topic',
+    ],
+    [
+      'same name',
+      config({ ...good, name: 'x' }, { ...good, match: ['b'], name: 'x' }),
+      'topics[1].name: topics[0] has the same name',
+    ],
+  ])('%s is reported with its path and what was expected', (_, given, expected) => {
+    expect(mistakes(given)).toContain(expected)
+  })
+
+  it('under 1,000 messages or 1 MiB a DEK needs consent', () => {
+    const rotate = { maxMessages: 999, maxBytes: '1023KiB' }
+    expect(mistakes(config({ match: ['a'], encrypt: { cmk: 'main', rotate } }))).toEqual([
+      expect.stringContaining('topics[0].encrypt.rotate.maxMessages: 999 is under 1000'),
+      expect.stringContaining('topics[0].encrypt.rotate.maxBytes: 1047552 bytes are under 1MiB'),
+    ])
+    expect(
+      mistakes(
+        config({
+          match: ['a'],
+          encrypt: { cmk: 'main', rotate: { ...rotate, allowFrequentRotation: true } },
+        }),
+      ),
+    ).toEqual([])
+    expect(
+      mistakes(
+        config({ match: ['a'], encrypt: { cmk: 'main', rotate: { maxMessages: 1000, maxBytes: '1MiB' } } }),
+      ),
+    ).toEqual([])
+  })
+
+  it('does not hide another, and none shows what is inside objects', async () => {
+    const memory = new MemoryKms()
+    const given = {
+      kms: { dev: memory, other: { secret: 'hunter2' } },
+      cmks: { main: [{ kms: 'nope', id: 'x' }] },
+      topics: [
+        {
+          match: ['a'],
+          encrypt: { cmk: 'gone', rotate: { maxMessages: 5, maxAge: 'soon' } },
+          extra: { secret: 'hunter2' },
+        },
+        { match: ['a'], read: { cmk: 'main', onInvalid: { secret: 'hunter2' } } },
+      ],
+    }
+    const found = mistakes(given)
+    expect(found.map((line) => line.split(':')[0])).toEqual([
+      'kms.other',
+      'topics[0].encrypt.rotate.maxAge',
+      'topics[0].extra',
+      'topics[1].read.onInvalid',
+      'cmks.main[0].kms',
+      'topics[0].encrypt.cmk',
+      'topics[0].encrypt.rotate.maxMessages',
+      'topics[1].match[0]',
+    ])
+    expect(found.join()).not.toContain('hunter2')
+    await expect(createEncryption(given as unknown as EncryptionConfig)).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+    })
+    expect(memory.calls).toEqual([])
+  })
+})
