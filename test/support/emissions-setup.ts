@@ -10,8 +10,11 @@ declare module 'vitest' {
   }
 }
 
+const SHARED = 'KAFKA_ENVELOPE_TEST_EMISSIONS'
+
+/** One folder for all projects of a run: vitest sets up each of them, with modules of its own, in one process. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const folder = await mkdtemp(join(tmpdir(), 'kafka-envelope-emissions-'))
+  const folder = (process.env[SHARED] ??= await mkdtemp(join(tmpdir(), 'kafka-envelope-emissions-')))
   project.provide('emissions', folder)
   return () => rm(folder, { recursive: true, force: true })
 }
