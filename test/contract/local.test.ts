@@ -1,7 +1,7 @@
 import { createPrivateKey } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 
-import { createKeyring, localKms, setCmkEnabled, type CmkType } from '../../src/kms/local/index.js'
+import { createKeyring, localKms, rotateCmk, setCmkEnabled, type CmkType } from '../../src/kms/local/index.js'
 import { temporaryFolder } from '../kms/local/temporary-folder.js'
 import { describeKmsContract, type KmsUnderTest } from './kms-contract.js'
 
@@ -18,6 +18,7 @@ async function setup(type: CmkType): Promise<Omit<KmsUnderTest, 'description'>> 
     otherCmkId: 'other',
     unknownCmkId: '__proto__',
     setEnabled: (enabled) => setCmkEnabled(file, 'orders', enabled),
+    ...(type === 'aes-256' ? { rotate: () => rotateCmk(file, 'orders') } : {}),
     secrets: async () => secretsIn(await readFile(file, 'utf8')),
     teardown: () => folder.remove(),
   }

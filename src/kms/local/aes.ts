@@ -73,7 +73,14 @@ export const aes: CmkRow<AesCmk> = {
     const { buffer, byteOffset, byteLength } = ciphertextDek
     const number = new DataView(buffer, byteOffset, byteLength).getUint32(0)
     const version = cmk.versions.find((candidate) => candidate.version === number)
-    if (version === undefined) throw ciphertextDekInvalid(cmk.id)
+    if (version === undefined) {
+      if (number === 0) throw ciphertextDekInvalid(cmk.id)
+      // Rotated elsewhere: another copy of the keyring may have it, so this says nothing about the record.
+      throw new EnvelopeError(
+        'CMK_NOT_FOUND',
+        `${named(cmk.id)} has no version ${String(number)} in this keyring`,
+      )
+    }
     const iv = ciphertextDek.subarray(IV_AT, BODY_AT)
     const decipher = createDecipheriv(CIPHER, keyOf(version), iv, { authTagLength: 16 })
     decipher.setAAD(aadOf(cmk.id, context))

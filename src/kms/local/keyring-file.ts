@@ -7,7 +7,8 @@ import { MAX_KEYRING_BYTES, parseKeyring, serialiseKeyring, type Keyring } from 
 import type { LocalCmk } from './local-cmk.js'
 
 const PRIVATE = 0o600
-const READABLE_BY_OTHERS = 0o077
+/** Any right of the group or of others. */
+const OTHERS = 0o077
 /** Windows has no modes to check, owners to keep or folders to sync. */
 const POSIX: boolean = process.platform !== 'win32'
 
@@ -19,9 +20,10 @@ export async function readKeyring(file: string): Promise<Keyring> {
   let bytes: Buffer | undefined
   try {
     // Of the opened file: one that is looked up by path again may be another by then.
-    const { mode, size, isFile } = await describe(handle)
-    if (!isFile) throw new EnvelopeError('KEYRING_INVALID', `${file} is not a file`)
-    if (POSIX && (mode & READABLE_BY_OTHERS) !== 0) {
+    const stats = await handle.stat()
+    const { mode, size } = stats
+    if (!stats.isFile()) throw new EnvelopeError('KEYRING_INVALID', `${file} is not a file`)
+    if (POSIX && (mode & OTHERS) !== 0) {
       const octal = (mode & 0o777).toString(8).padStart(3, '0')
       throw new EnvelopeError('KEYRING_EXPOSED', `others than its owner may use ${file} (mode ${octal})`)
     }
@@ -130,11 +132,6 @@ async function syncFolder(folder: string): Promise<void> {
   } finally {
     await handle.close()
   }
-}
-
-async function describe(handle: FileHandle): Promise<{ mode: number; size: number; isFile: boolean }> {
-  const stats = await handle.stat()
-  return { mode: stats.mode, size: stats.size, isFile: stats.isFile() }
 }
 
 /** Fills `bytes` from the start of the file and says how many there were. */

@@ -33,20 +33,18 @@ export interface RsaCmk {
   readonly privateKey?: string
 }
 
-interface CmkByType {
-  readonly 'aes-256': AesCmk
-  readonly 'rsa-oaep-sha256': RsaCmk
-}
+export type LocalCmk = AesCmk | RsaCmk
 
 /** What a CMK of a keyring is: `aes-256` or `rsa-oaep-sha256`. */
-export type CmkType = keyof CmkByType
+export type CmkType = LocalCmk['type']
 
-export type CmkOfType<T extends CmkType> = CmkByType[T]
-
-export type LocalCmk = CmkOfType<CmkType>
-
-/** Everything about one type of CMK. A new type is a new row, and a provider name of its own. */
-export interface CmkRow<C extends LocalCmk> extends CmkDescription {
+/**
+ * Everything about one type of CMK. A new type is a new row, and a provider name of its own.
+ *
+ * Methods, not function properties: TypeScript then lets a row of one type stand for a row of any, which
+ * holds because rows are found by the type of the CMK that they are given.
+ */
+export interface CmkRow<C extends LocalCmk = LocalCmk> extends CmkDescription {
   create(id: string, modulusLength: number | undefined): Promise<C>
   /** The same CMK with a new version in front; rejects by `CMK_UNUSABLE` where the type has none. */
   rotate(cmk: C): C

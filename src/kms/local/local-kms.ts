@@ -1,14 +1,13 @@
-import { randomFillSync, timingSafeEqual } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 import { resolve } from 'node:path'
 
 import { EnvelopeError } from '../../errors.js'
 import type { EncryptionContext, Kms, KmsCall } from '../kms.js'
 import { rowOf } from './cmk-rows.js'
 import { readKeyring } from './keyring-file.js'
-import { ciphertextDekInvalid, named, type CmkOfType, type CmkType, type LocalCmk } from './local-cmk.js'
+import { ciphertextDekInvalid, named, type LocalCmk } from './local-cmk.js'
 
 const DEK_BYTES = 32
-const MAX_CIPHERTEXT_DEK_BYTES = 1024
 
 /** Options of {@link localKms}. */
 export interface LocalKmsOptions {
@@ -68,8 +67,6 @@ export function localKms(options: LocalKmsOptions): Kms {
     },
 
     async unwrapDek(call) {
-      const { length } = call.ciphertextDek
-      if (length < 1 || length > MAX_CIPHERTEXT_DEK_BYTES) throw ciphertextDekInvalid(call.cmkId)
       return unwrap(await findEnabled(call), call.ciphertextDek, call.context)
     },
 
@@ -78,12 +75,7 @@ export function localKms(options: LocalKmsOptions): Kms {
       const dek = newDek()
       try {
         const ciphertextDek = wrap(cmk, dek, call.context)
-        if (call.use === 'wrap') return
-        const again = unwrap(cmk, ciphertextDek, call.context)
-        const same = timingSafeEqual(dek, again)
-        again.fill(0)
-        if (!same)
-          throw new EnvelopeError('KEYRING_INVALID', `${named(cmk.id)} does not unwrap what it wraps`)
+        if (call.use === 'unwrap') unwrap(cmk, ciphertextDek, call.context).fill(0)
       } finally {
         dek.fill(0)
       }
@@ -91,22 +83,15 @@ export function localKms(options: LocalKmsOptions): Kms {
   }
 }
 
-function wrap<T extends CmkType>(
-  cmk: CmkOfType<T> & { readonly type: T },
-  dek: Uint8Array,
-  context: EncryptionContext,
-): Uint8Array {
+function wrap(cmk: LocalCmk, dek: Uint8Array, context: EncryptionContext): Uint8Array {
   if (dek.length !== DEK_BYTES) {
     throw new EnvelopeError('CMK_UNUSABLE', `${named(cmk.id)} wraps DEKs of 32 bytes and nothing else`)
   }
   return rowOf(cmk.type).wrap(cmk, dek, context)
 }
 
-function unwrap<T extends CmkType>(
-  cmk: CmkOfType<T> & { readonly type: T },
-  ciphertextDek: Uint8Array,
-  context: EncryptionContext,
-): Uint8Array {
+/** Rows check the length of `ciphertextDek` exactly, before anything else of it. */
+function unwrap(cmk: LocalCmk, ciphertextDek: Uint8Array, context: EncryptionContext): Uint8Array {
   const dek = rowOf(cmk.type).unwrap(cmk, ciphertextDek, context)
   if (dek.length === DEK_BYTES) return dek
   dek.fill(0)

@@ -1,7 +1,7 @@
 import { EnvelopeError } from '../../errors.js'
 import { CMK_TYPES, isCmkType, rowOf } from './cmk-rows.js'
 import { changeKeyring, readKeyring, writeNewKeyring } from './keyring-file.js'
-import { isCmkId, named, type CmkOfType, type CmkType, type LocalCmk } from './local-cmk.js'
+import { isCmkId, named, type CmkType, type LocalCmk } from './local-cmk.js'
 import { importedCmk } from './rsa.js'
 
 /** What a new CMK shall be. */
@@ -66,7 +66,7 @@ export async function addCmk(file: string, id: string, options: NewCmkOptions): 
  * @throws EnvelopeError CMK_NOT_FOUND, CMK_UNUSABLE for an RSA CMK
  */
 export async function rotateCmk(file: string, id: string): Promise<void> {
-  await changeCmk(file, id, (cmk) => rotated(cmk))
+  await changeCmk(file, id, (cmk) => rowOf(cmk.type).rotate(cmk))
 }
 
 /**
@@ -84,7 +84,8 @@ export async function setCmkEnabled(file: string, id: string, enabled: boolean):
  * @throws EnvelopeError CMK_NOT_FOUND, CMK_UNUSABLE for an AES CMK, KEYRING_*
  */
 export async function exportPublicKey(file: string, id: string): Promise<string> {
-  return publicKeyOf(await readCmk(file, id))
+  const cmk = found((await readKeyring(file)).get(id), file, id)
+  return rowOf(cmk.type).publicKey(cmk)
 }
 
 /**
@@ -101,7 +102,7 @@ export async function importPublicKey(file: string, id: string, pem: string): Pr
 
 /** The CMKs of the keyring, in the order in which they were added, without secrets. */
 export async function listCmks(file: string): Promise<CmkSummary[]> {
-  return [...(await readKeyring(file)).values()].map((cmk) => summaryOf(cmk))
+  return [...(await readKeyring(file)).values()].map(summaryOf)
 }
 
 async function newCmk(id: string, { type, modulusLength }: NewCmkOptions): Promise<LocalCmk> {
@@ -132,26 +133,12 @@ async function changeCmk(file: string, id: string, change: (cmk: LocalCmk) => Lo
   })
 }
 
-async function readCmk(file: string, id: string): Promise<LocalCmk> {
-  return found((await readKeyring(file)).get(id), file, id)
-}
-
 function found(cmk: LocalCmk | undefined, file: string, id: string): LocalCmk {
   if (cmk === undefined) throw new EnvelopeError('CMK_NOT_FOUND', `${named(id)} is not in ${file}`)
   return cmk
 }
 
-// The type parameter ties a CMK to its row; for the union of CMKs TypeScript cannot see that they fit.
-
-function rotated<T extends CmkType>(cmk: CmkOfType<T> & { readonly type: T }): LocalCmk {
-  return rowOf(cmk.type).rotate(cmk)
-}
-
-function publicKeyOf<T extends CmkType>(cmk: CmkOfType<T> & { readonly type: T }): string {
-  return rowOf(cmk.type).publicKey(cmk)
-}
-
-function summaryOf<T extends CmkType>(cmk: CmkOfType<T> & { readonly type: T }): CmkSummary {
+function summaryOf(cmk: LocalCmk): CmkSummary {
   const row = rowOf(cmk.type)
   return {
     id: cmk.id,

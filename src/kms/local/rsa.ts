@@ -107,7 +107,7 @@ function privateKeyOf(cmk: RsaCmk): KeyObject {
     throw new EnvelopeError('CMK_UNUSABLE', `the keyring holds only the public key of ${named(cmk.id)}`)
   }
   const key = usable(cmk, () => createPrivateKey(privateKey))
-  // Otherwise this process would wrap DEKs that it can never unwrap.
+  // Someone edited the file; `verify` finds it before anything is wrapped that cannot be unwrapped.
   if (!createPublicKey(key).equals(publicKeyOf(cmk))) {
     throw new EnvelopeError('KEYRING_INVALID', `public and private key of ${named(cmk.id)} do not match`)
   }

@@ -82,13 +82,23 @@ describe('provider local', () => {
     expect(Buffer.from(opened).equals(dek)).toBe(true)
   })
 
-  it.each([0, 2, 0x01000000, 0xffffffff])(
-    'version %i that the CMK does not have is invalid',
+  it('version 0 is invalid', async () => {
+    const kms = localKms({ keyring: file })
+    const ciphertextDek = Buffer.from(await kms.wrapDek({ cmkId, context, signal, dek }))
+    ciphertextDek.writeUInt32BE(0)
+    await expectInvalidWithoutHint(kms.unwrapDek({ cmkId, context, signal, ciphertextDek }))
+  })
+
+  it.each([2, 0x01000000, 0xffffffff])(
+    'version %i that this keyring does not have may be in another: unreadable, so never skipped',
     async (version) => {
       const kms = localKms({ keyring: file })
       const ciphertextDek = Buffer.from(await kms.wrapDek({ cmkId, context, signal, dek }))
       ciphertextDek.writeUInt32BE(version)
-      await expectInvalidWithoutHint(kms.unwrapDek({ cmkId, context, signal, ciphertextDek }))
+      const error: unknown = await kms
+        .unwrapDek({ cmkId, context, signal, ciphertextDek })
+        .catch((thrown: unknown) => thrown)
+      expect(error).toMatchObject({ code: 'CMK_NOT_FOUND', kind: 'unreadable' })
     },
   )
 
