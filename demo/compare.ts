@@ -1,78 +1,96 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { flat, type FromConsumer, type Received } from './consume.js'
-import type { Sent } from './produce.js'
+import type { Produced, Sent } from './produce.js'
+import { grouped, type Report } from './report.js'
+import { within, type Stage } from './stage.js'
+import { received, type ConsumerEnd, type FromConsumer, type Received } from './wire.js'
 
-/** Consumes in another process, and says what differs from what was sent. */
+const CONSUME_MS = 30_000
+const END_MS = 10_000
+/** For what should not come: records twice. */
+const AFTER_MS = 500
+const SHOWN = 10
+
+/** Consumes in another process, compares what came with what was sent, and reports each difference. */
 export async function consumeElsewhere(
-  keyring: string,
-  run: string,
-  sent: readonly Sent[],
-  progress: (text: string) => void,
-): Promise<{ differences: string[]; kmsCalls: number; busyMs: number }> {
+  { keyring, run, signal }: Stage,
+  { sent, aborted }: Produced,
+  report: Report,
+): Promise<ConsumerEnd | undefined> {
   const expected = new Map(sent.map((record) => [record.headers.id, record]))
+  const hidden = new Set(aborted.map(({ headers }) => headers.id))
   const differences: string[] = []
-  let count = 0
-  let kmsCalls = 0
-  let first = 0
-  let last = 0
+  const compared = { records: 0, bytes: 0 }
+  let end: ConsumerEnd | undefined
+
   const child = fork(new URL('consume.ts', import.meta.url), [keyring, run], {
-    execArgv: ['--import', 'tsx'],
-    serialization: 'advanced',
+    execArgv: ['--import', import.meta.resolve('tsx')],
   })
-  const exit = once(child, 'exit') as Promise<[number | null]>
-  let complete = (): void => undefined
+  signal.addEventListener('abort', () => {
+    if (child.connected) child.disconnect()
+  })
+  const exit = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>
   const all = new Promise<void>((resolve) => {
-    complete = resolve
+    child.on('message', (message: FromConsumer) => {
+      if ('end' in message) end = message.end
+      else if ('failed' in message) {
+        differences.push(message.failed)
+        resolve()
+      } else {
+        for (const record of message.records) {
+          differences.push(...differencesOf(record, expected, hidden))
+          compared.records++
+          compared.bytes += bytesOf(record)
+        }
+        report.progress(compared.records, sent.length, `records opened in process ${String(child.pid)}`)
+        if (expected.size === 0) resolve()
+      }
+    })
   })
-  child.on('message', (message: FromConsumer) => {
-    if ('kmsCalls' in message) kmsCalls = message.kmsCalls
-    else if ('failed' in message) {
-      differences.push(message.failed)
-      complete()
-    } else {
-      first ||= performance.now()
-      last = performance.now()
-      for (const record of message.records) differences.push(...differencesOf(record, expected))
-      count += message.records.length
-      progress(`opened ${count.toLocaleString('en')} records in process ${String(child.pid)}`)
-      if (expected.size === 0) complete()
-    }
-  })
-  const ended = await Promise.race([
-    all.then(() => 'all'),
-    exit.then(() => 'exit'),
-    sleep(40_000, 'time', { ref: false }),
-  ])
-  if (ended !== 'all') differences.push(`the consuming process ended early (${ended})`)
-  // A moment for what should not come: records of the aborted transaction, or records twice.
-  await sleep(500)
-  if (child.connected) child.send('end')
-  const [code] = await Promise.race([exit, sleep(10_000, [null] as [number | null], { ref: false })])
-  if (code !== 0) {
-    differences.push(`the consuming process exited with ${String(code)}`)
-    child.kill('SIGKILL')
+  try {
+    const early = exit.then(() => {
+      throw new Error('the consuming process ended early')
+    })
+    await within(CONSUME_MS, 'consuming in another process', Promise.race([all, early]))
+    await sleep(AFTER_MS)
+    if (child.connected) child.send('end')
+    const [code] = await within(END_MS, 'ending the consuming process', exit)
+    if (code !== 0) differences.push(`the consuming process exited with ${String(code)}`)
+  } catch (error) {
+    differences.push(error instanceof Error ? error.message : String(error))
+  } finally {
+    if (child.exitCode === null) child.kill('SIGKILL')
   }
-  for (const id of expected.keys()) differences.push(`record ${id} did not come`)
-  return { differences, kmsCalls, busyMs: last - first }
+  differences.push(...[...expected.keys()].map((id) => `record ${id} did not come`))
+  report.say(
+    `  ${grouped(compared.records)} records, ${grouped(compared.bytes)} bytes of values, keys and headers ` +
+      `compared: ${String(differences.length)} differences`,
+  )
+  for (const difference of differences.slice(0, SHOWN)) report.expect(false, difference)
+  if (differences.length > SHOWN)
+    report.expect(false, `${String(differences.length - SHOWN)} more differences`)
+  return end
 }
 
-function differencesOf(record: Received, expected: Map<string, Sent>): string[] {
-  const idBase64 = record.headers.find(([name]) => name === 'id')?.[1] ?? ''
-  const id = Buffer.from(idBase64, 'base64').toString()
-  const sent = expected.get(id)
-  if (sent === undefined) return [`record ${id} came twice or was never sent`]
-  expected.delete(id)
-  const bytes = (text: string | null): string | null =>
-    text === null ? null : Buffer.from(text).toString('base64')
-  const same = {
-    topic: record.topic === sent.topic,
-    key: record.key === bytes(sent.key),
-    value: record.value === bytes(sent.value),
-    headers: JSON.stringify([...record.headers].sort()) === JSON.stringify(flat(sent.headers).sort()),
+function differencesOf(came: Received, expected: Map<string, Sent>, hidden: ReadonlySet<string>): string[] {
+  const encoded = came.headers.find(([name]) => name === 'id')?.[1] ?? ''
+  const id = Buffer.from(encoded, 'base64').toString()
+  const record = expected.get(id)
+  if (record === undefined) {
+    const why = hidden.has(id) ? 'belongs to the aborted transaction' : 'came twice or was never sent'
+    return [`record ${id} ${why}`]
   }
-  return Object.entries(same).flatMap(([part, equal]) =>
-    equal ? [] : [`the ${part} of record ${id} differs`],
-  )
+  expected.delete(id)
+  const sent = received(record.topic, record)
+  const parts = ['topic', 'key', 'value', 'headers'] as const
+  return parts
+    .filter((part) => JSON.stringify(came[part]) !== JSON.stringify(sent[part]))
+    .map((part) => `the ${part} of record ${id} differs`)
+}
+
+function bytesOf({ key, value, headers }: Received): number {
+  return [key, value, ...headers.map(([, header]) => header)]
+    .map((part) => Buffer.byteLength(part ?? '', 'base64'))
+    .reduce((sum, bytes) => sum + bytes, Buffer.byteLength(headers.map(([name]) => name).join('')))
 }

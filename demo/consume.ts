@@ -1,71 +1,63 @@
-import type { IHeaders } from 'kafkajs'
-import { demoEncryption, demoKafka, topicsOf } from './setup.js'
+import { demoEncryption, demoKafka, orderTopics, topicsOf } from './setup.js'
+import { received, type FromConsumer } from './wire.js'
 
-/** What the consuming process tells its parent. */
-export type FromConsumer =
-  { readonly records: readonly Received[] } | { readonly kmsCalls: number } | { readonly failed: string }
+/*
+ * The consuming process: opens what is on the topics and hands it to its parent, until it is told to end or
+ * the parent is gone.
+ */
 
-/** A record that came back, its bytes in base64. */
-export interface Received {
-  readonly topic: string
-  readonly key: string | null
-  readonly value: string | null
-  /** In order, with the values of repeated headers one by one. */
-  readonly headers: readonly (readonly [name: string, value: string])[]
+const [keyring = '', run = ''] = process.argv.slice(2)
+
+function tell(message: FromConsumer): void {
+  if (process.connected) process.send?.(message)
 }
 
-const base64 = (bytes: Buffer | string | null): string | null =>
-  bytes === null ? null : Buffer.from(bytes).toString('base64')
+const topics = topicsOf(run)
+const encryption = await demoEncryption(keyring, topics)
+const kmsCalls: Record<string, number> = {}
+encryption.on('kms.call', ({ operation, outcome }) => {
+  const name = outcome === 'ok' ? operation : `${operation} (failed)`
+  kmsCalls[name] = (kmsCalls[name] ?? 0) + 1
+})
+encryption.on('fatal', ({ message }) => {
+  tell({ failed: message })
+})
+const consumer = encryption.consumer(
+  demoKafka().consumer({
+    groupId: `demo.billing.${run}`,
+    maxWaitTimeInMs: 100,
+    allowAutoTopicCreation: false,
+  }),
+)
 
-export function flat(headers: IHeaders): (readonly [string, string])[] {
-  return Object.entries(headers).flatMap(([name, values]) =>
-    (Array.isArray(values) ? values : [values]).map(
-      (value) => [name, base64(value ?? null) ?? 'null'] as const,
-    ),
-  )
+let first: number | undefined
+let last = 0
+consumer.on(consumer.events.START_BATCH_PROCESS, () => {
+  first ??= performance.now()
+})
+consumer.on(consumer.events.END_BATCH_PROCESS, () => {
+  last = performance.now()
+})
+
+let ending: Promise<void> | undefined
+function end(): void {
+  ending ??= (async () => {
+    await consumer.disconnect()
+    await encryption.close()
+    tell({ end: { kmsCalls, busyMs: last - (first ?? last) } })
+    if (process.connected) process.disconnect()
+  })()
 }
+process.once('message', end)
+process.once('disconnect', end)
+// Ctrl-C reaches the parent too, which ends this process.
+process.on('SIGINT', () => undefined)
 
-/** The consuming process: opens what is on the topics and hands it to the parent, until it is told to end. */
-async function main(keyring: string, run: string): Promise<void> {
-  const tell = (message: FromConsumer): void => {
-    process.send?.(message)
-  }
-  const topics = topicsOf(run)
-  const encryption = await demoEncryption(keyring, topics)
-  let kmsCalls = 0
-  encryption.on('kms.call', ({ operation }) => {
-    if (operation === 'unwrap') kmsCalls++
-  })
-  encryption.on('fatal', ({ message }) => {
-    tell({ failed: message })
-  })
-  const consumer = encryption.consumer(
-    demoKafka().consumer({ groupId: `demo.billing.${run}`, maxWaitTimeInMs: 100 }),
-  )
-  process.once('message', () => {
-    void (async () => {
-      await consumer.disconnect()
-      await encryption.close()
-      tell({ kmsCalls })
-      process.disconnect()
-    })()
-  })
-  await consumer.connect()
-  await consumer.subscribe({ topics: [topics.orders, topics.payments, topics.audit], fromBeginning: true })
-  await consumer.run({
-    eachBatch: ({ batch: { topic, messages } }) => {
-      tell({
-        records: messages.map(({ key, value, headers = {} }) => ({
-          topic,
-          key: base64(key),
-          value: base64(value),
-          headers: flat(headers),
-        })),
-      })
-      return Promise.resolve()
-    },
-  })
-}
-
-const [keyring, run] = process.argv.slice(2)
-if (process.send && keyring !== undefined && run !== undefined) await main(keyring, run)
+await consumer.connect()
+await consumer.subscribe({ topics: orderTopics(topics), fromBeginning: true })
+await consumer.run({
+  eachBatch: ({ batch: { topic, messages } }) => {
+    tell({ records: messages.map((message) => received(topic, message)) })
+    return Promise.resolve()
+  },
+})

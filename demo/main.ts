@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { addCmk, createKeyring } from '../src/kms/local/index.js'
+import { constants } from 'node:os'
 import { consumeElsewhere } from './compare.js'
-import { produce } from './produce.js'
-import { readRaw, searchPlaintext, show } from './raw.js'
+import { SECRETS } from './orders.js'
+import { produce, RECORDS, type Produced } from './produce.js'
+import { decode, readRaw, show, type RawMessage } from './raw.js'
 import { refuse } from './refuse.js'
-import { demoEncryption, demoKafka, topicsOf } from './setup.js'
+import { grouped, Report } from './report.js'
+import { missed, search } from './search.js'
+import { demoEncryption, orderTopics } from './setup.js'
+import { onStage, type Stage } from './stage.js'
+import { summarise, watch } from './summary.js'
 
 /*
  * Seals 5,000 orders onto a real broker, shows what the broker holds, opens them in another process and
@@ -15,122 +17,93 @@ import { demoEncryption, demoKafka, topicsOf } from './setup.js'
  */
 
 const started = performance.now()
-const problems: string[] = []
-const say = (text: string): void => {
-  console.log(text)
-}
-const progress = (text: string): void => {
-  if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K  ${text}`)
-  else if (/\d,000 records|aborted/.test(text)) say(`  ${text}`)
-}
-const heading = (text: string): void => {
-  say(`${process.stdout.isTTY ? '\n' : ''}\n${text}`)
-}
-function expectThat(holds: boolean, what: string): void {
-  if (!holds) problems.push(what)
-}
+const report = new Report()
 
-const run = randomBytes(4).toString('hex')
-const topics = topicsOf(run)
-const folder = await mkdtemp(join(tmpdir(), 'kafka-envelope-demo-'))
-const keyring = join(folder, 'demo.keyring')
-const kafka = demoKafka()
-const admin = kafka.admin()
+async function play(stage: Stage): Promise<void> {
+  const encryption = await demoEncryption(stage.keyring, stage.topics)
+  const activity = watch(encryption)
+  const topics = orderTopics(stage.topics)
 
-try {
-  await createKeyring(keyring)
-  await addCmk(keyring, 'orders', { type: 'aes-256' })
-  await admin.connect()
-  const numPartitions = 3
-  await admin.createTopics({
-    waitForLeaders: true,
-    topics: Object.values(topics).map((topic: string) => ({
-      topic,
-      numPartitions: topic === topics.refused ? 1 : numPartitions,
-    })),
+  report.heading(`1. Producing ${grouped(RECORDS)} orders to ${String(topics.length)} topics, encrypted`)
+  const produced = await produce(stage, encryption, report)
+
+  report.heading('2. What the broker holds, read with a plain client')
+  const count = produced.sent.length + produced.aborted.length
+  const raw = await readRaw(stage.kafka, `demo.raw.${stage.run}`, topics, count, (done) => {
+    report.progress(done, count, 'records read')
   })
-  const encryption = await demoEncryption(keyring, topics)
-  const deks: string[] = []
-  const rotations = { age: 0, messages: 0, bytes: 0, manual: 0, forgotten: 0, closed: 0 }
-  let sealingCalls = 0
-  encryption.on('dek.created', ({ sessionId }) => deks.push(sessionId))
-  encryption.on('dek.retired', ({ reason }) => rotations[reason]++)
-  encryption.on('kms.call', ({ operation }) => {
-    if (operation === 'generate') sealingCalls++
-  })
+  const dekCount = inspect(raw, produced)
+  const samples = topics.flatMap((topic) => raw.find((one) => one.topic === topic && one.value) ?? [])
+  for (const sample of samples) report.say(show(sample))
+  searchAll(raw, produced)
 
-  heading(`1. Producing to ${String(Object.keys(topics).length - 1)} topics through an encrypting producer`)
-  const { sent, aborted, busyMs } = await produce(kafka, encryption, topics, progress)
-
-  heading('2. What the broker holds, read with a plain client')
-  const raw = await readRaw(kafka, [topics.orders, topics.payments, topics.audit], sent.length + aborted)
-  const sample = raw.find(({ topic, value }) => topic === topics.payments && (value?.length ?? 0) > 0)
-  const moved = raw.find(({ topic, value }) => topic === topics.orders && (value?.length ?? 0) > 0)
-  if (sample === undefined || moved === undefined) throw new Error('the broker holds no sealed record')
-  say(show(sample))
-  const values = raw.flatMap(({ value }) => (value === null ? [] : [value]))
-  const control = searchPlaintext([Buffer.from(sent[0]?.value ?? '')])
-  const search = searchPlaintext(values)
-  say(
-    `  searched ${search.bytes.toLocaleString('en')} bytes of ${values.length.toLocaleString('en')} values for ` +
-      `${String(search.patterns)} patterns of known plaintext: ${String(search.found)} found ` +
-      `(the same search finds ${String(control.found)} in one order before sealing)`,
-  )
-  expectThat(search.found === 0, 'plaintext was found on the broker')
-  expectThat(control.found > 0, 'the search finds nothing in plaintext either')
-
-  heading('3. Consuming in another process through a decrypting consumer')
-  const consumed = await consumeElsewhere(keyring, run, sent, progress)
-  problems.push(...consumed.differences.slice(0, 10))
-  say(
-    `${process.stdout.isTTY ? '\n' : ''}  ${sent.length.toLocaleString('en')} records compared byte for byte, key and ` +
-      `headers included: ${String(consumed.differences.length)} differences`,
+  report.heading('3. Consuming in another process, decrypting')
+  const consumed = await consumeElsewhere(stage, produced, report)
+  report.expect(
+    consumed?.kmsCalls['unwrap'] === dekCount,
+    `the consuming process should have called the KMS once for each of ${String(dekCount)} DEKs`,
   )
 
-  heading('4. Bad records, written by a plain producer between two good ones')
-  const { refusals, delivered } = await refuse(kafka, encryption, topics, moved)
-  for (const { what, expected, code } of refusals) {
-    say(`  ${what}: ${code ?? 'delivered!'}`)
-    expectThat(code === expected, `${what} should have been refused with ${expected}`)
-  }
-  say(`  delivered: ${delivered.join(' | ')}`)
-  expectThat(
-    delivered.join() === 'good, before,good, after',
-    'the good records should have been delivered, and only they',
-  )
+  report.heading('4. Bad records, each written by a plain producer between two good ones')
+  await refuse(stage, encryption, samples[0] as RawMessage, report)
   await encryption.close()
 
-  for (const reason of ['age', 'messages', 'bytes'] as const) {
-    expectThat(rotations[reason] > 0, `no DEK was rotated by ${reason}`)
-  }
-  const ids = new Set(sent.map(({ headers }) => headers.id))
-  const plainBytes = sent.reduce((sum, { value }) => sum + Buffer.byteLength(value ?? ''), 0)
-  const committed = raw.filter(({ headers }) => ids.has(headers?.['id']?.toString() ?? ''))
-  const sealedValues = committed.filter(({ value }) => value !== null)
-  const sealedBytes = sealedValues.reduce((sum, { value }) => sum + (value?.length ?? 0), 0)
-  heading('Summary')
-  say(`  records     ${sent.length.toLocaleString('en')} sealed and opened, ${String(aborted)} more aborted`)
-  say(`  DEKs        ${String(deks.length)}`)
-  say(
-    `  rotations   ${String(rotations.messages)} by messages, ${String(rotations.bytes)} by bytes, ${String(rotations.age)} by age`,
-  )
-  say(`  KMS calls   ${String(sealingCalls)} to seal, ${String(consumed.kmsCalls)} to open`)
-  say(`  overhead    ${((sealedBytes - plainBytes) / sealedValues.length).toFixed(0)} bytes a record`)
-  const perSecond = (ms: number): string => Math.round((sent.length / ms) * 1000).toLocaleString('en')
-  say(
-    `  throughput  ${perSecond(busyMs)} records/s sealed and acknowledged, ${perSecond(consumed.busyMs)} records/s opened and compared`,
-  )
-  say(`  time        ${((performance.now() - started) / 1000).toFixed(1)} s`)
-} finally {
-  await admin.deleteTopics({ topics: Object.values(topics) as string[] }).catch(() => undefined)
-  await admin.disconnect()
-  await rm(folder, { recursive: true, force: true })
+  report.heading('Summary')
+  summarise(produced, raw, activity, consumed, performance.now() - started, report)
 }
 
-for (const problem of problems) console.error(`  WRONG: ${problem}`)
-say(
-  problems.length === 0
-    ? '\nEverything came back as it was sent.'
-    : `\n${String(problems.length)} things are wrong.`,
-)
-process.exitCode = problems.length === 0 ? 0 : 1
+/** Every value is an envelope for its topic, and every record is there once; returns how many DEKs sealed them. */
+function inspect(raw: readonly RawMessage[], { sent, aborted }: Produced): number {
+  const ids = raw.map(({ headers }) => headers?.['id']?.toString())
+  const complete = new Set(ids).size === ids.length && ids.length === sent.length + aborted.length
+  report.expect(complete, `the broker holds ${grouped(ids.length)} records`)
+  const sessions = new Set<string>()
+  for (const { topic, offset, value } of raw) {
+    if (value === null) continue
+    try {
+      const { header } = decode(value)
+      report.expect(header.topic === topic, `${topic}, offset ${offset}: sealed for ${header.topic}`)
+      sessions.add(header.sessionId.toString('hex'))
+    } catch {
+      report.expect(false, `${topic}, offset ${offset}: not an envelope`)
+    }
+  }
+  return sessions.size
+}
+
+function searchAll(raw: readonly RawMessage[], { sent }: Produced): void {
+  const values = raw.flatMap(({ value }) => value ?? [])
+  const { bytes, patterns, found } = search(SECRETS, values)
+  report.say(
+    `  searched ${grouped(bytes)} bytes of ${grouped(values.length)} values for ${String(SECRETS.length)} pieces of ` +
+      `plaintext in ${String(patterns)} forms (UTF-8, UTF-16, base64): ${String(found.size)} found`,
+  )
+  for (const name of found) report.expect(false, `the broker holds plaintext: ${name}`)
+  // A search that cannot find proves nothing.
+  const plain = Buffer.from(sent.map(({ value }) => value ?? '').join('\n'))
+  const sentForms = search(SECRETS, [plain]).found.size
+  report.say(`  the same search finds ${String(sentForms)} of them in what was sent`)
+  report.expect(sentForms >= SECRETS.length, 'not every piece of plaintext was in what was sent')
+  for (const text of missed(SECRETS)) report.expect(false, `the search would miss ${text}`)
+}
+
+const stopping = new AbortController()
+let signalled: NodeJS.Signals | undefined
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    signalled ??= signal
+    stopping.abort(new Error(`stopped by ${signal}`))
+  })
+}
+
+await onStage(randomBytes(4).toString('hex'), stopping.signal, play).catch((error: unknown) => {
+  report.expect(false, error instanceof Error ? (error.stack ?? error.message) : String(error))
+})
+for (const problem of report.problems) console.error(`  WRONG: ${problem}`)
+if (signalled !== undefined) process.exit(128 + constants.signals[signalled])
+if (report.problems.length > 0) {
+  report.say(`\n${String(report.problems.length)} things are wrong.`)
+  // What failed half-way may still hold connections.
+  process.exit(1)
+}
+report.say('\nEverything came back as it was sent.')

@@ -1,16 +1,15 @@
-import { randomInt } from 'node:crypto'
-import type { IHeaders } from 'kafkajs'
+import { randomBytes, randomInt } from 'node:crypto'
 
 /** A record as the demo sends it. Each has a header `id`, by which it is found again. */
 export interface DemoRecord {
   readonly key: string | null
   readonly value: string | null
-  readonly headers: IHeaders & { readonly id: string }
+  readonly headers: { readonly id: string; readonly [name: string]: string | Buffer | (string | Buffer)[] }
 }
 
 const CUSTOMERS = [
   'Zoë Ångström',
-  '李小龙',
+  '李小龙股份有限公司',
   'Łukasz Żółć',
   'Мария Иванова',
   'محمد علي',
@@ -19,13 +18,16 @@ const CUSTOMERS = [
 ]
 const STREETS = ['Große Straße', 'Rue de l’Église', '中山路', 'Calle Señor', 'улица Ленина']
 const IBANS = ['DE89370400440532013000', 'GB29NWBK60161331926819', 'FR1420041010050500013M02606']
+const NOTE = '✂ bitte nicht knicken '
 
 /** Text that stands in the orders and must stand nowhere in what the broker holds. */
 export const SECRETS: readonly string[] = [
   ...CUSTOMERS,
   ...STREETS,
   ...IBANS,
+  NOTE,
   '"customer"',
+  '"address"',
   '"iban"',
   '"total"',
 ]
@@ -43,26 +45,30 @@ function order(id: number, noteBytes: number): string {
       sku: `sku-${String(n)}`,
       count: randomInt(1, 9),
     })),
-    note: '✂'.repeat(Math.floor(noteBytes / 3)),
+    note: NOTE.repeat(Math.ceil(noteBytes / Buffer.byteLength(NOTE))),
   })
 }
 
 let lastId = 0
 
-/** Orders, with tombstones, an empty value and keyless ones among them. */
+/** Orders, with tombstones, empty values and keyless ones among them, and with text, bytes and repeats in headers. */
 export function orders(count: number, noteBytes = 200): DemoRecord[] {
-  return Array.from({ length: count }, (_, i) => {
+  return Array.from({ length: count }, () => {
     const id = ++lastId
-    const value = i % 97 === 96 ? null : i % 499 === 498 ? '' : order(id, noteBytes)
     return {
-      key: i % 50 === 49 ? null : `customer-${String(id % 300)}`,
-      value,
-      headers: { id: String(id), type: 'order', tag: ['first', `second-${String(id % 3)}`] },
+      key: id % 50 === 49 ? null : `customer-${String(id % 300)}`,
+      value: id % 97 === 0 ? null : id % 499 === 0 ? '' : order(id, noteBytes),
+      headers: {
+        id: String(id),
+        type: 'Bestellung für später',
+        tag: ['second to none', `first-${String(id % 3)}`, randomBytes(8)],
+        trace: randomBytes(16),
+      },
     }
   })
 }
 
-/** One order of about 900 KB. */
+/** One order of 900 KB. */
 export function hugeOrder(): DemoRecord {
   const id = ++lastId
   return { key: 'huge', value: order(id, 900_000), headers: { id: String(id), type: 'order' } }

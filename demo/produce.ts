@@ -1,61 +1,81 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Kafka, Message } from 'kafkajs'
+import type { Message } from 'kafkajs'
 import type { Encryption } from '../src/index.js'
 import { hugeOrder, orders, type DemoRecord } from './orders.js'
-import type { DemoTopics } from './setup.js'
+import type { Report } from './report.js'
+import type { Stage } from './stage.js'
 
-/** A record that the demo expects to get back from a topic. */
+/** How many records shall come back. */
+export const RECORDS = 5000
+const ABORTED = 150
+
+/** A record and the topic that it was sent to. */
 export interface Sent extends DemoRecord {
   readonly topic: string
 }
 
-const messages = (records: readonly DemoRecord[]): Message[] => records.map((record) => ({ ...record }))
+/** What went out. */
+export interface Produced {
+  readonly sent: readonly Sent[]
+  /** Sent in a transaction that was aborted: nobody may see them. */
+  readonly aborted: readonly Sent[]
+  /** Time spent in sending, the pauses in which a DEK ages left out. */
+  readonly busyMs: number
+}
 
-/** Sends 5,000 records that shall come back, and some in a transaction that is aborted. */
+const messages = (records: readonly DemoRecord[]): Message[] => records.map((record) => ({ ...record }))
+const to = (topic: string, records: readonly DemoRecord[]): Sent[] =>
+  records.map((record) => ({ ...record, topic }))
+
+/** Sends orders by `send`, `sendBatch` and in transactions. */
 export async function produce(
-  kafka: Kafka,
+  { kafka, topics, run }: Stage,
   encryption: Encryption,
-  topics: DemoTopics,
-  progress: (text: string) => void,
-): Promise<{ sent: Sent[]; aborted: number; busyMs: number }> {
+  report: Report,
+): Promise<Produced> {
   const sent: Sent[] = []
   let busyMs = 0
-  const deliver = async (
-    topic: string,
-    records: DemoRecord[],
-    send: () => Promise<unknown>,
-  ): Promise<void> => {
+  const deliver = async (records: readonly Sent[], send: () => Promise<unknown>): Promise<void> => {
     const started = performance.now()
     await send()
     busyMs += performance.now() - started
-    sent.push(...records.map((record) => ({ ...record, topic })))
-    progress(`sealed and sent ${sent.length.toLocaleString('en')} records`)
+    sent.push(...records)
+    report.progress(sent.length, RECORDS, 'records sealed, sent and acknowledged')
   }
 
-  const producer = encryption.producer(kafka.producer())
+  const producer = encryption.producer(kafka.producer({ allowAutoTopicCreation: false }))
   const transactional = encryption.producer(
-    kafka.producer({ transactionalId: topics.orders, idempotent: true, maxInFlightRequests: 1 }),
+    kafka.producer({
+      transactionalId: `demo.${run}`,
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+    }),
   )
   await Promise.all([producer.connect(), transactional.connect()])
   try {
-    // One by one, on a key that lives a second: its age ends it on the way.
+    // One by one, under DEKs that live a second: their age ends them on the way.
     for (let i = 0; i < 8; i++) {
-      const records = orders(25)
-      await deliver(topics.audit, records, async () => {
-        for (const message of messages(records))
-          await producer.send({ topic: topics.audit, messages: [message] })
-      })
+      for (const record of orders(25)) {
+        await deliver(to(topics.audit, [record]), () =>
+          producer.send({ topic: topics.audit, messages: messages([record]) }),
+        )
+      }
       await sleep(300)
     }
     for (let i = 0; i < 23; i++) {
       const records = orders(100)
-      await deliver(topics.orders, records, () =>
+      await deliver(to(topics.orders, records), () =>
         producer.send({ topic: topics.orders, messages: messages(records) }),
       )
     }
+    const huge = [hugeOrder()]
+    await deliver(to(topics.payments, huge), () =>
+      producer.send({ topic: topics.payments, messages: messages(huge) }),
+    )
     for (let i = 0; i < 11; i++) {
       const [first, second] = [orders(100), orders(100, 600)]
-      await deliver(topics.orders, first, () =>
+      await deliver([...to(topics.orders, first), ...to(topics.payments, second)], () =>
         producer.sendBatch({
           topicMessages: [
             { topic: topics.orders, messages: messages(first) },
@@ -63,27 +83,23 @@ export async function produce(
           ],
         }),
       )
-      sent.push(...second.map((record) => ({ ...record, topic: topics.payments })))
     }
-    const huge = [hugeOrder()]
-    await deliver(topics.payments, huge, () =>
-      producer.send({ topic: topics.payments, messages: messages(huge) }),
-    )
 
-    const committed = orders(299)
-    const commit = await transactional.transaction()
-    await deliver(topics.orders, committed, async () => {
-      await commit.send({ topic: topics.orders, messages: messages(committed) })
-      await commit.commit()
-    })
-    const lost = orders(50)
+    // The aborted one first: who reads the committed one has passed it.
+    const lost = orders(ABORTED)
     const abort = await transactional.transaction()
     await abort.send({ topic: topics.orders, messages: messages(lost) })
     await abort.abort()
-    progress(
-      `sealed and sent ${sent.length.toLocaleString('en')} records; ${String(lost.length)} more in an aborted transaction`,
+    const kept = orders(RECORDS - sent.length)
+    const commit = await transactional.transaction()
+    await deliver(to(topics.orders, kept), async () => {
+      await commit.send({ topic: topics.orders, messages: messages(kept) })
+      await commit.commit()
+    })
+    report.say(
+      `  committed in a transaction: ${String(kept.length)}; aborted besides: ${String(lost.length)}`,
     )
-    return { sent, aborted: lost.length, busyMs }
+    return { sent, aborted: to(topics.orders, lost), busyMs }
   } finally {
     await Promise.all([producer.disconnect(), transactional.disconnect()])
   }

@@ -1,91 +1,105 @@
 import { readFileSync } from 'node:fs'
 import avsc from 'avsc'
 import type { Kafka, KafkaMessage } from 'kafkajs'
-import { SECRETS } from './orders.js'
+import { within } from './stage.js'
 
 /** A message as the broker holds it. */
 export type RawMessage = KafkaMessage & { readonly topic: string }
 
+const READ_MS = 30_000
+
 /** Reads topics with a plain client until `count` messages came, aborted ones included. */
-export async function readRaw(kafka: Kafka, topics: readonly string[], count: number): Promise<RawMessage[]> {
+export async function readRaw(
+  kafka: Kafka,
+  groupId: string,
+  topics: readonly string[],
+  count: number,
+  onRead: (done: number) => void = () => undefined,
+): Promise<RawMessage[]> {
   const consumer = kafka.consumer({
-    groupId: `demo.raw.${String(Date.now())}`,
+    groupId,
     readUncommitted: true,
     maxWaitTimeInMs: 100,
+    allowAutoTopicCreation: false,
   })
   const seen: RawMessage[] = []
-  await consumer.connect()
-  await consumer.subscribe({ topics: [...topics], fromBeginning: true })
-  await new Promise<void>((resolve, reject) => {
-    consumer
-      .run({
-        eachBatch: ({ batch }) => {
-          seen.push(...batch.messages.map((message) => ({ ...message, topic: batch.topic })))
-          if (seen.length >= count) resolve()
-          return Promise.resolve()
-        },
-      })
-      .catch(reject)
-  })
-  await consumer.disconnect()
+  try {
+    await consumer.connect()
+    await consumer.subscribe({ topics: [...topics], fromBeginning: true })
+    const all = new Promise<void>((resolve, reject) => {
+      consumer
+        .run({
+          eachBatch: ({ batch }) => {
+            seen.push(...batch.messages.map((message) => ({ ...message, topic: batch.topic })))
+            onRead(seen.length)
+            if (seen.length >= count) resolve()
+            return Promise.resolve()
+          },
+        })
+        .catch(reject)
+    })
+    await within(READ_MS, `reading ${String(count)} raw records`, all)
+  } finally {
+    await consumer.disconnect()
+  }
   return seen
 }
 
-/** The forms in which text could stand in bytes. */
-function forms(text: string): Buffer[] {
-  const utf8 = Buffer.from(text)
-  // Base64 depends on where the text starts; the first and last characters on what stands beside it.
-  const base64 = [0, 1, 2].map((shift) =>
-    Buffer.concat([Buffer.alloc(shift), utf8])
-      .toString('base64')
-      .slice(4, -4),
-  )
-  return [
-    utf8,
-    Buffer.from(text, 'utf16le'),
-    ...base64.filter((form) => form.length >= 8).map((form) => Buffer.from(form)),
-  ]
-}
-
-/** Looks for known plaintext in every value that the broker holds. */
-export function searchPlaintext(values: readonly Buffer[]): {
-  bytes: number
-  found: number
-  patterns: number
-} {
-  const patterns = SECRETS.flatMap(forms)
-  let found = 0
-  let bytes = 0
-  for (const value of values) {
-    bytes += value.length
-    for (const pattern of patterns) if (value.includes(pattern)) found++
+/** An envelope as a stock Avro library decodes it. */
+export interface Decoded {
+  readonly wrappedDeks: readonly {
+    readonly provider: string
+    readonly cmkId: string
+    readonly ciphertextDek: Buffer
+  }[]
+  readonly header: {
+    readonly topic: string
+    readonly sessionId: Buffer
+    readonly [field: string]: unknown
   }
-  return { bytes, found, patterns: patterns.length }
+  readonly iv: Buffer
+  readonly tag: Buffer
+  readonly body: Buffer
 }
 
 const schema = (name: string): avsc.Type =>
   avsc.Type.forSchema(
     JSON.parse(readFileSync(new URL(`../schemas/${name}.avsc`, import.meta.url), 'utf8')) as avsc.Schema,
   )
+const envelopeType = schema('envelope.v1')
+const headerType = schema('header.v1')
+/** In front of the Avro binary: a marker of two bytes and the fingerprint of the schema. */
+const PREFIX = Buffer.from('c3010fea18fa6fe363e8', 'hex')
 
-/** Shows one record as a stock Avro library decodes it. */
-export function show({ topic, key, value }: RawMessage): string {
-  if (value === null) return 'a tombstone'
-  const envelope = schema('envelope.v1').fromBuffer(value.subarray(10)) as {
-    wrappedDeks: { provider: string; cmkId: string; ciphertextDek: Buffer }[]
+/** @throws Error where the value is not an envelope */
+export function decode(value: Buffer): Decoded {
+  if (!value.subarray(0, PREFIX.length).equals(PREFIX)) throw new Error('not an envelope')
+  const envelope = envelopeType.fromBuffer(value.subarray(PREFIX.length)) as Omit<Decoded, 'header'> & {
     header: Buffer
-    body: Buffer
   }
-  const header = schema('header.v1').fromBuffer(envelope.header) as Record<string, unknown>
-  const text = (field: unknown): string =>
-    Buffer.isBuffer(field) ? field.toString('hex') : JSON.stringify(field)
-  return [
-    `  topic ${topic}, key ${String(key)}, ${String(value.length)} bytes`,
-    ...envelope.wrappedDeks.map(
+  return { ...envelope, header: headerType.fromBuffer(envelope.header) as Decoded['header'] }
+}
+
+/** One record for people to look at. */
+export function show({ topic, offset, key, value }: RawMessage): string {
+  const { wrappedDeks, header, iv, tag, body } = decode(value ?? Buffer.alloc(0))
+  const hex = (bytes: Buffer): string =>
+    bytes.length <= 32
+      ? bytes.toString('hex')
+      : `${bytes.subarray(0, 32).toString('hex')}… (${String(bytes.length)} bytes)`
+  const text = (field: unknown): string => (Buffer.isBuffer(field) ? hex(field) : JSON.stringify(field))
+  const rows: (readonly [string, string])[] = [
+    ...wrappedDeks.map(
       ({ provider, cmkId, ciphertextDek }) =>
-        `  wrapped DEK   ${provider} ${cmkId}: ${ciphertextDek.toString('hex').slice(0, 48)}… (${String(ciphertextDek.length)} bytes)`,
+        ['wrapped DEK', `${provider} ${cmkId} ${hex(ciphertextDek)}`] as const,
     ),
-    ...Object.entries(header).map(([name, field]) => `  ${name.padEnd(13)} ${text(field).slice(0, 64)}`),
-    `  body          ${envelope.body.toString('hex').slice(0, 64)}… (${String(envelope.body.length)} bytes)`,
+    ...Object.entries(header).map(([name, field]) => [name, text(field)] as const),
+    ['iv', hex(iv)],
+    ['tag', hex(tag)],
+    ['body', hex(body)],
+  ]
+  return [
+    `  ${topic}, offset ${offset}, key ${String(key)}:`,
+    ...rows.map(([name, shown]) => `    ${name.padEnd(13)} ${shown}`),
   ].join('\n')
 }

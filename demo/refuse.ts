@@ -1,77 +1,163 @@
-import type { Kafka } from 'kafkajs'
-import type { Encryption } from '../src/index.js'
-import type { RawMessage } from './raw.js'
-import { readRaw } from './raw.js'
-import type { DemoTopics } from './setup.js'
+import type { Message } from 'kafkajs'
+import type { Encryption, EncryptionEvents, ErrorCode } from '../src/index.js'
+import { readRaw, type RawMessage } from './raw.js'
+import type { Report } from './report.js'
+import { demoKafka } from './setup.js'
+import { within, type Stage } from './stage.js'
 
-/** What came of one bad record. */
-export interface Refusal {
+const REFUSE_MS = 20_000
+const BEFORE = 'good, before'
+const AFTER = 'good, after'
+/** Where the bad record stands, between the two good ones. */
+const BAD_OFFSET = 1
+
+interface BadRecord {
   readonly what: string
-  readonly expected: string
-  readonly code: string | undefined
+  readonly topic: string
+  /** What the rule of the topic says about invalid records. */
+  readonly action: 'skip' | 'stop'
+  readonly code: ErrorCode
+  readonly make: (sealedHere: RawMessage) => Message
 }
 
-/** Writes bad records between two good ones, and tells what a decrypting consumer makes of them. */
+/** Writes one bad record to each of three topics, and shows what a decrypting consumer makes of it. */
 export async function refuse(
-  kafka: Kafka,
+  stage: Stage,
   encryption: Encryption,
-  topics: DemoTopics,
-  elsewhere: RawMessage,
-): Promise<{ refusals: Refusal[]; delivered: string[] }> {
-  const topic = topics.refused
-  const sealing = encryption.producer(kafka.producer())
-  const plain = kafka.producer()
-  await Promise.all([sealing.connect(), plain.connect()])
-  await sealing.send({ topic, messages: [{ key: 'a', value: 'good, before' }] })
-  const [good] = await readRaw(kafka, [topic], 1)
-  const tampered = Buffer.from(good?.value ?? '')
-  const last = tampered.length - 1
-  tampered.writeUInt8(tampered.readUInt8(last) ^ 1, last)
-  const bad = [
+  sealedElsewhere: RawMessage,
+  report: Report,
+): Promise<void> {
+  const { tampered, moved, plaintext } = stage.topics
+  const cases: BadRecord[] = [
     {
-      what: 'one bit of the body flipped',
-      expected: 'AUTHENTICATION_FAILED',
-      key: good?.key ?? null,
-      value: tampered,
+      what: 'a record with one bit of its body flipped',
+      topic: tampered,
+      action: 'skip',
+      code: 'AUTHENTICATION_FAILED',
+      make: (sealedHere) => ({ ...contentOf(sealedHere), value: withLastBitFlipped(sealedHere.value) }),
     },
     {
-      what: 'moved here from another topic',
-      expected: 'WRONG_TOPIC',
-      key: elsewhere.key,
-      value: elsewhere.value,
+      what: `a record moved here from ${sealedElsewhere.topic}`,
+      topic: moved,
+      action: 'stop',
+      code: 'WRONG_TOPIC',
+      make: () => contentOf(sealedElsewhere),
     },
-    { what: 'plaintext', expected: 'NOT_SEALED', key: 'a', value: '{"customer":"nobody"}' },
+    {
+      what: 'a plaintext record',
+      topic: plaintext,
+      action: 'skip',
+      code: 'NOT_SEALED',
+      make: () => ({ key: 'a', value: '{"customer":"nobody"}' }),
+    },
   ]
-  for (const { key, value } of bad) await plain.send({ topic, messages: [{ key, value }] })
-  await sealing.send({ topic, messages: [{ key: 'a', value: 'good, after' }] })
-  await Promise.all([sealing.disconnect(), plain.disconnect()])
+  await Promise.all(cases.map((bad) => refuseOne(stage, encryption, bad, report)))
+}
 
-  const codes = new Map<string | undefined, string>()
-  const forget = encryption.on('record.rejected', ({ offset, code }) => codes.set(offset, code))
-  const delivered: string[] = []
-  const consumer = encryption.consumer(
-    kafka.consumer({ groupId: `demo.refused.${topic}`, maxWaitTimeInMs: 100 }),
-  )
-  await consumer.connect()
-  await consumer.subscribe({ topic, fromBeginning: true })
-  await new Promise<void>((resolve, reject) => {
-    encryption.on('fatal', ({ message }) => {
-      reject(new Error(message))
-    })
-    consumer
-      .run({
-        eachMessage: ({ message }) => {
-          delivered.push(message.value?.toString() ?? 'null')
-          if (delivered.at(-1) === 'good, after') resolve()
-          return Promise.resolve()
-        },
-      })
-      .catch(reject)
+async function refuseOne(
+  stage: Stage,
+  encryption: Encryption,
+  bad: BadRecord,
+  report: Report,
+): Promise<void> {
+  const { topic } = bad
+  await write(stage, encryption, bad)
+
+  const rejected: EncryptionEvents['record.rejected'][] = []
+  const removeListener = encryption.on('record.rejected', (event) => {
+    if (event.topic === topic) rejected.push(event)
   })
-  await consumer.disconnect()
-  forget()
-  return {
-    delivered,
-    refusals: bad.map(({ what, expected }, i) => ({ what, expected, code: codes.get(String(i + 1)) })),
+  const groupId = topic.replace('demo.', 'demo.reader.')
+  const { delivered, stopped } = await deliver(encryption, topic, groupId)
+  removeListener()
+  const [committed] = await stage.admin.fetchOffsets({ groupId, topics: [topic] })
+  const offset = committed?.partitions[0]?.offset ?? '-1'
+
+  const [first] = rejected
+  report.say(
+    `  ${bad.what} (onInvalid: ${bad.action})\n` +
+      `    record.rejected: ${first ? `${first.code}, ${first.action}, offset ${first.offset ?? '?'}` : 'none'}` +
+      `${stopped ? `; fatal: ${stopped.code ?? stopped.message}` : ''}\n` +
+      `    delivered: ${delivered.join(' | ')}; committed offset: ${offset}`,
+  )
+  const skips = bad.action === 'skip'
+  report.expect(
+    rejected.length === 1 && first?.code === bad.code && first.action === bad.action,
+    `${bad.what} should have been refused once, with ${bad.code}`,
+  )
+  report.expect(first?.offset === String(BAD_OFFSET), `${bad.what}: refused at another offset`)
+  report.expect(
+    delivered.join() === (skips ? [BEFORE, AFTER] : [BEFORE]).join(),
+    `${bad.what}: other records were delivered than should have been`,
+  )
+  report.expect(skips ? !stopped : stopped?.code === bad.code, `${bad.what}: should ${bad.action}`)
+  report.expect(
+    skips ? Number(offset) === BAD_OFFSET + 2 : Number(offset) <= BAD_OFFSET,
+    `${bad.what}: offset ${offset} was committed`,
+  )
+}
+
+/** The bad record by a plain producer, between two good ones by an encrypting one. */
+async function write({ kafka }: Stage, encryption: Encryption, { topic, make }: BadRecord): Promise<void> {
+  const plain = kafka.producer({ allowAutoTopicCreation: false })
+  const sealing = encryption.producer(kafka.producer({ allowAutoTopicCreation: false }))
+  await Promise.all([plain.connect(), sealing.connect()])
+  try {
+    await sealing.send({ topic, messages: [{ key: 'a', value: BEFORE }] })
+    const [good] = await readRaw(kafka, topic.replace('demo.', 'demo.raw.'), [topic], 1)
+    await plain.send({ topic, messages: [make(good as RawMessage)] })
+    await sealing.send({ topic, messages: [{ key: 'a', value: AFTER }] })
+  } finally {
+    await Promise.all([plain.disconnect(), sealing.disconnect()])
   }
+}
+
+/** Consumes until the last record came or the consumer stopped for good. */
+async function deliver(
+  encryption: Encryption,
+  topic: string,
+  groupId: string,
+): Promise<{ delivered: string[]; stopped: EncryptionEvents['fatal'] | undefined }> {
+  const delivered: string[] = []
+  let stopped: EncryptionEvents['fatal'] | undefined
+  const consumer = encryption.consumer(
+    demoKafka({ silent: true }).consumer({ groupId, maxWaitTimeInMs: 100, allowAutoTopicCreation: false }),
+  )
+  let removeListener = (): void => undefined
+  try {
+    await consumer.connect()
+    await consumer.subscribe({ topic, fromBeginning: true })
+    const over = new Promise<void>((resolve, reject) => {
+      removeListener = encryption.on('fatal', (event) => {
+        if (event.groupId !== groupId) return
+        stopped = event
+        resolve()
+      })
+      consumer
+        .run({
+          eachMessage: ({ message: { value } }) => {
+            delivered.push(value?.toString() ?? 'null')
+            if (delivered.at(-1) === AFTER) resolve()
+            return Promise.resolve()
+          },
+        })
+        .catch(reject)
+    })
+    await within(REFUSE_MS, `reading ${topic}`, over)
+  } finally {
+    removeListener()
+    await consumer.disconnect()
+  }
+  return { delivered, stopped }
+}
+
+function contentOf({ key, value, headers }: RawMessage): Message {
+  return { key, value, ...(headers ? { headers } : {}) }
+}
+
+function withLastBitFlipped(value: Buffer | null): Buffer {
+  const flipped = Buffer.from(value ?? '')
+  const last = flipped.length - 1
+  flipped.writeUInt8(flipped.readUInt8(last) ^ 1, last)
+  return flipped
 }

@@ -10,8 +10,10 @@ export interface DemoTopics {
   readonly payments: string
   /** By age. */
   readonly audit: string
-  /** Where bad records are written. */
-  readonly refused: string
+  /** Each gets one bad record. */
+  readonly tampered: string
+  readonly moved: string
+  readonly plaintext: string
 }
 
 export function topicsOf(run: string): DemoTopics {
@@ -19,45 +21,57 @@ export function topicsOf(run: string): DemoTopics {
     orders: `demo.orders.${run}`,
     payments: `demo.payments.${run}`,
     audit: `demo.audit.${run}`,
-    refused: `demo.refused.${run}`,
+    tampered: `demo.tampered.${run}`,
+    moved: `demo.moved.${run}`,
+    plaintext: `demo.plaintext.${run}`,
   }
 }
 
-export function demoKafka(): Kafka {
+/** The topics that orders go to. */
+export function orderTopics({ orders, payments, audit }: DemoTopics): string[] {
+  return [orders, payments, audit]
+}
+
+/** `silent` where a consumer is meant to crash. */
+export function demoKafka({ silent = false } = {}): Kafka {
   process.env['KAFKAJS_NO_PARTITIONER_WARNING'] = '1'
   return new Kafka({
     brokers: (process.env['KAFKA_BROKERS'] ?? 'localhost:9092').split(','),
-    logLevel: logLevel.ERROR,
+    logLevel: silent ? logLevel.NOTHING : logLevel.ERROR,
     // A new broker has no coordinator yet, and ends a transaction a moment after it says so: KafkaJS tries
-    // again, which is no news.
+    // again, which is no news. Should that not help, the call itself fails.
     logCreator:
       () =>
       ({ log }) => {
         const { error } = log as { error?: unknown }
-        const text = typeof error === 'string' ? `${log.message} ${error}` : log.message
-        if (!/coordinator|concurrent operation/i.test(text)) console.error(text)
+        const text = typeof error === 'string' ? `${log.message}: ${error}` : log.message
+        if (!/coordinator|concurrent operation/i.test(text)) console.error(`  KafkaJS: ${text}`)
       },
   })
 }
 
 export function demoEncryption(keyring: string, topics: DemoTopics): Promise<Encryption> {
-  const read = { cmk: 'orders' }
+  const cmk = 'orders'
+  const encrypt = { cmk }
+  const read = { cmk }
   return createEncryption({
     kms: { dev: localKms({ keyring }) },
     cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
     topics: [
-      { match: [topics.orders], encrypt: { cmk: 'orders', rotate: { maxMessages: 1000 } }, read },
+      { match: [topics.orders], encrypt: { cmk, rotate: { maxMessages: 1000 } }, read },
       {
         match: [topics.payments],
-        encrypt: { cmk: 'orders', rotate: { maxBytes: '1MiB' }, bindHeaders: ['type'] },
+        encrypt: { cmk, rotate: { maxBytes: '1MiB' }, bindHeaders: ['type', 'tag'] },
         read,
       },
-      { match: [topics.audit], encrypt: { cmk: 'orders', rotate: { maxAge: '1s' } }, read },
+      { match: [topics.audit], encrypt: { cmk, rotate: { maxAge: '1s' } }, read },
       {
-        match: [topics.refused],
-        encrypt: { cmk: 'orders' },
-        read: { ...read, onInvalid: 'skip', maxInvalidShare: 1 },
+        name: 'skipping',
+        match: [topics.tampered, topics.plaintext],
+        encrypt,
+        read: { cmk, onInvalid: 'skip', maxInvalidShare: 1 },
       },
+      { name: 'stopping', match: [topics.moved], encrypt, read: { cmk, onInvalid: 'stop' } },
     ],
   })
 }

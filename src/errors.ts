@@ -137,12 +137,17 @@ const CODES = {
 
   // Configuration and keyrings
   CONFIG_INVALID: { remedy: 'Correct each of them; nothing was started' },
-  KEYRING_NOT_FOUND: { remedy: 'Create it with `npx kafka-envelope keyring create FILE --cmk NAME`' },
+  KEYRING_NOT_FOUND: {
+    kind: 'unreadable',
+    remedy: 'Create it with `npx kafka-envelope keyring create FILE --cmk NAME`',
+  },
   KEYRING_EXISTS: { remedy: 'Choose another name; nothing was changed' },
   KEYRING_EXPOSED: {
+    kind: 'unreadable',
     remedy: 'Run `chmod 600` on the file, and replace its keys if others may have read them',
   },
   KEYRING_INVALID: {
+    kind: 'unreadable',
     remedy: 'Restore the file from a backup; it is not a keyring as kafka-envelope writes it',
   },
   KEYRING_BUSY: {

@@ -85,8 +85,12 @@ class BrokerContainer extends GenericContainer {
 function environment(address: string): Record<string, string> {
   const settings = {
     ...SINGLE_NODE,
-    listeners: `PLAINTEXT://:${String(CLIENT_PORT)},CONTROLLER://127.0.0.1:9093`,
-    'advertised.listeners': `PLAINTEXT://${address}`,
+    // The broker calls itself too (transactions need it), and inside of the container the published address
+    // leads nowhere: so a listener for itself.
+    'inter.broker.listener.name': 'INTERNAL',
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    listeners: `PLAINTEXT://:${String(CLIENT_PORT)},INTERNAL://127.0.0.1:9094,CONTROLLER://127.0.0.1:9093`,
+    'advertised.listeners': `PLAINTEXT://${address},INTERNAL://127.0.0.1:9094`,
     'controller.quorum.voters': '1@127.0.0.1:9093',
   }
   const variables: Record<string, string> = { KAFKA_HEAP_OPTS: '-Xmx512m' }

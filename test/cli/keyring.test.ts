@@ -54,9 +54,12 @@ describe('kafka-envelope', { timeout: 60_000 }, () => {
     expect(await succeed('--version')).toBe(`${version}\n`)
   })
 
-  it('exits with 1 on a command that there is not', async () => {
-    expect((await run('keyring', 'destroy', file)).code).toBe(1)
-    expect((await run('no-such')).code).toBe(1)
+  it('says in one line what there is not, suggestions included', async () => {
+    await fail('error: ', 'keyring', 'destroy', file)
+    await fail('error: ', 'keyrin')
+    await fail('error: ', 'keyring', 'lst', file)
+    await fail('error: ', 'keyring', 'create', file, '--cmks', 'orders')
+    await fail('error: ', 'keyring', 'create')
   })
 })
 
@@ -99,6 +102,17 @@ describe('kafka-envelope keyring', { timeout: 60_000 }, () => {
     const call = { cmkId: 'partner', context: {}, signal }
     const { dek, ciphertextDek } = await localKms({ keyring: producer }).generateDek(call)
     expect(await localKms({ keyring: file }).unwrapDek({ ...call, ciphertextDek })).toEqual(dek)
+  })
+
+  it('ends without a stack where nobody reads what it prints', async () => {
+    const cmks = Array.from({ length: 2_000 }, (_, at) => `${'a'.repeat(200)}${String(at)}`)
+    await succeed('keyring', 'create', file, '--cmk', ...cmks)
+    const args = ['--import', 'tsx', 'src/cli/main.ts', 'keyring', 'list', file]
+    const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
+    child.stdout.destroy()
+    const [stderr] = await Promise.all([text(child.stderr), once(child, 'exit')])
+    expect(stderr).toMatch(/^[^\n]*EPIPE[^\n]*\n$/)
+    expect(child.exitCode).toBe(1)
   })
 
   it('says in one line what is wrong', async () => {

@@ -103,7 +103,7 @@ describe('released schemas', () => {
 })
 
 const text = (characters: string, maxLength: number): fc.Arbitrary<string> =>
-  fc.string({ unit: fc.constantFrom(...characters), minLength: 1, maxLength })
+  fc.string({ unit: fc.constantFrom(...Array.from(characters)), minLength: 1, maxLength })
 
 const header: fc.Arbitrary<Header> = fc.record({
   suite: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),

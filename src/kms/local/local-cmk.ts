@@ -70,7 +70,7 @@ export function named(id: string): string {
 }
 
 /**
- * The one way in which unwrapping fails, whether version, length, context, key or tag is to blame. It
+ * The one way in which a ciphertext DEK fails to open, whether length, context, key or tag is to blame. It
  * has no cause: what a cipher throws must not tell them apart either.
  */
 export function ciphertextDekInvalid(cmkId: string): EnvelopeError {

@@ -3,6 +3,7 @@ import type { ReadRule } from '../../../src/index.js'
 import { EnvelopeError } from '../../../src/errors.js'
 import { testKafka } from '../../support/broker.js'
 import { CANARY, thrownBy } from '../../support/emissions.js'
+import type { SeenEvent } from '../../support/encryption.js'
 import { fixture, until, type Fixture } from '../support/pair.js'
 
 const fixtures: Fixture[] = []
@@ -33,7 +34,8 @@ async function writeMixed(
 }
 
 const numberOf = (value: Buffer | null): number => Number(value?.toString().split(' ')[1])
-const named = <N extends string>(made: Fixture, name: N) => made.events.filter((event) => event.name === name)
+const named = (made: Fixture, name: SeenEvent['name']): SeenEvent[] =>
+  made.events.filter((event) => event.name === name)
 
 describe('nothing is sent', () => {
   it('to a topic that no rule knows, or with a KMS that fails', async () => {

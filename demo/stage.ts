@@ -1,0 +1,91 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Admin, Kafka } from 'kafkajs'
+import { createKeyring } from '../src/kms/local/index.js'
+import { demoKafka, orderTopics, topicsOf, type DemoTopics } from './setup.js'
+
+/** What a run of the demo stands on. */
+export interface Stage {
+  /** Part of the name of everything that the run leaves on the cluster while it lasts. */
+  readonly run: string
+  readonly topics: DemoTopics
+  readonly keyring: string
+  readonly kafka: Kafka
+  readonly admin: Admin
+  /** Aborted when the run is to end early. */
+  readonly signal: AbortSignal
+}
+
+const PARTITIONS = 3
+const CLEANUP_MS = 15_000
+
+/** Makes topics and a keyring, works with them, and removes them whatever happens. */
+export async function onStage(
+  run: string,
+  signal: AbortSignal,
+  work: (stage: Stage) => Promise<void>,
+): Promise<void> {
+  const topics = topicsOf(run)
+  const folder = await mkdtemp(join(tmpdir(), 'kafka-envelope-demo-'))
+  const kafka = demoKafka()
+  const admin = kafka.admin()
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => {
+      reject(signal.reason as Error)
+    })
+  })
+  const play = async (): Promise<void> => {
+    const keyring = join(folder, 'demo.keyring')
+    await createKeyring(keyring, [{ id: 'orders', type: 'aes-256' }])
+    await admin.connect()
+    signal.throwIfAborted()
+    const several = orderTopics(topics)
+    await admin.createTopics({
+      waitForLeaders: true,
+      topics: (Object.values(topics) as string[]).map((topic) => ({
+        topic,
+        numPartitions: several.includes(topic) ? PARTITIONS : 1,
+      })),
+    })
+    await work({ run, topics, keyring, kafka, admin, signal })
+  }
+  try {
+    await Promise.race([play(), aborted])
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+    const late = sleep(CLEANUP_MS, undefined, { ref: false }).then(() => {
+      throw new Error('the cluster did not answer in time')
+    })
+    await Promise.race([clean(admin, run), late]).catch((error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error)
+      console.error(`  Topics of this run may be left, named demo.*.${run}: ${reason}`)
+    })
+  }
+}
+
+async function clean(admin: Admin, run: string): Promise<void> {
+  const ours = (name: string): boolean => name.startsWith('demo.') && name.endsWith(`.${run}`)
+  try {
+    const topics = (await admin.listTopics()).filter(ours)
+    if (topics.length > 0) await admin.deleteTopics({ topics })
+    const groups = (await admin.listGroups()).groups.map(({ groupId }) => groupId).filter(ours)
+    // A group whose members are still leaving cannot be deleted; it expires without its topics.
+    await admin.deleteGroups(groups).catch(() => undefined)
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+/** A promise, or an error that says what did not come in time. */
+export async function within<T>(ms: number, what: string, promise: Promise<T>): Promise<T> {
+  const clock = new AbortController()
+  const late = sleep(ms, undefined, { signal: clock.signal }).then(() => {
+    throw new Error(`${what}: not done after ${String(ms / 1000)} s`)
+  })
+  return Promise.race([promise, late]).finally(() => {
+    late.catch(() => undefined)
+    clock.abort()
+  })
+}

@@ -1,0 +1,117 @@
+import type { ConsumerRunConfig } from 'kafkajs'
+import { afterEach, expect, it } from 'vitest'
+import type { ReadRule } from '../../../src/index.js'
+import { CANARY } from '../../support/emissions.js'
+import { fixture, until, type Fixture } from '../support/pair.js'
+
+const fixtures: Fixture[] = []
+
+afterEach(async () => {
+  await Promise.all(fixtures.splice(0).map((made) => made.end()))
+})
+
+const numberOf = (value: Buffer | null): number => Number(value?.toString().split(' ')[1])
+const named = (made: Fixture, name: string) => made.events.filter((event) => event.name === name)
+
+/** Five records of which some are invalid, in one batch of the broker's and of KafkaJS. */
+async function mixed(bad: readonly number[], read: Partial<ReadRule> = {}): Promise<Fixture> {
+  const made = await fixture('raw.batch', { read })
+  fixtures.push(made)
+  const values = Array.from({ length: 5 }, (_, i) => `${CANARY} ${String(i)}`)
+  const sealed = await made.encryption.records.seal(
+    made.topic,
+    values.map((value) => ({ value })),
+  )
+  const messages = values.map((value, i) => ({ value: bad.includes(i) ? value : (sealed[i]?.value ?? null) }))
+  await made.plain.send({ topic: made.topic, messages })
+  return made
+}
+
+/** How a handler resolves what it was given. */
+const HANDLERS = {
+  'nothing by hand': () => [],
+  'each message': (offsets: readonly string[]) => offsets,
+  'batch.lastOffset()': (_: readonly string[], last: string) => [last],
+} satisfies Record<string, (offsets: readonly string[], last: string) => readonly string[]>
+
+function collect(seen: number[], resolves: keyof typeof HANDLERS, autoResolve: boolean): ConsumerRunConfig {
+  return {
+    eachBatchAutoResolve: autoResolve,
+    eachBatch: ({ batch, resolveOffset }) => {
+      seen.push(...batch.messages.map(({ value }) => numberOf(value)))
+      const offsets = batch.messages.map(({ offset }) => offset)
+      for (const offset of HANDLERS[resolves](offsets, batch.lastOffset())) resolveOffset(offset)
+      return Promise.resolve()
+    },
+  }
+}
+
+const BAD = [[0], [2], [4], [1, 3], [0, 1, 2, 3, 4]]
+const matrix = BAD.flatMap((bad) =>
+  (Object.keys(HANDLERS) as (keyof typeof HANDLERS)[]).flatMap((resolves) =>
+    [true, false].map((autoResolve) => ({ bad, resolves, autoResolve })),
+  ),
+)
+
+it.each(matrix)(
+  'stop: $bad invalid, resolving $resolves, auto-resolve $autoResolve: nothing from the first bad one on is delivered or committed',
+  async ({ bad, resolves, autoResolve }) => {
+    const made = await mixed(bad)
+    const [first = 0] = bad
+    const seen: number[] = []
+    const consumer = await made.consumer()
+    await consumer.run(collect(seen, resolves, autoResolve))
+    await until('fatal', () => named(made, 'fatal').length > 0)
+    expect(seen).toEqual([0, 1, 2, 3, 4].slice(0, first))
+    expect(named(made, 'fatal')).toMatchObject([{ code: 'NOT_SEALED', offset: String(first) }])
+    const moved = first > 0 && (autoResolve || resolves !== 'nothing by hand')
+    const committed = Number(await made.committed())
+    if (moved) expect(committed).toBe(first)
+    else expect(committed).toBeLessThanOrEqual(0)
+  },
+)
+
+it.each(matrix)(
+  'skip: $bad invalid, resolving $resolves, auto-resolve $autoResolve: the others come, and the offset moves as far as with plain KafkaJS',
+  async ({ bad, resolves, autoResolve }) => {
+    const made = await mixed(bad, { onInvalid: 'skip' })
+    const seen: number[] = []
+    const consumer = await made.consumer()
+    await consumer.run(collect(seen, resolves, autoResolve))
+    const good = [0, 1, 2, 3, 4].filter((n) => !bad.includes(n))
+    // A handler that resolves nothing stays where it is and gets the batch again, as with plain KafkaJS.
+    if (good.length === 0 || autoResolve || resolves !== 'nothing by hand') {
+      await until('the end', async () => (await made.committed()) === '5')
+      expect(seen).toEqual(good)
+    } else {
+      await until('the batch again', () => seen.length > good.length)
+      expect(seen.slice(0, good.length * 2)).toEqual([...good, ...good])
+      await consumer.disconnect()
+      expect(Number(await made.committed())).toBeLessThanOrEqual(0)
+    }
+    expect(named(made, 'fatal')).toEqual([])
+  },
+)
+
+it('a handler that throws after it resolved a prefix, a bad record behind it: the prefix does not come again', async () => {
+  const made = await mixed([3])
+  const seen: number[] = []
+  let thrown = false
+  const consumer = await made.consumer({ retry: { initialRetryTime: 20 } })
+  await consumer.run({
+    eachBatch: ({ batch, resolveOffset }) => {
+      for (const { value, offset } of batch.messages) {
+        if (!thrown && offset === '2') {
+          thrown = true
+          throw new Error('once')
+        }
+        seen.push(numberOf(value))
+        resolveOffset(offset)
+      }
+      return Promise.resolve()
+    },
+  })
+  await until('fatal', () => named(made, 'fatal').length > 0)
+  expect(seen).toEqual([0, 1, 2])
+  expect(await made.committed()).toBe('3')
+})
