@@ -14,7 +14,7 @@ const SHOWN = 10
 
 /** Consumes in another process, compares what came with what was sent, and reports each difference. */
 export async function consumeElsewhere(
-  { keyring, run, signal }: Stage,
+  { keyring, run, atEnd }: Stage,
   { sent, aborted }: Produced,
   report: Report,
 ): Promise<ConsumerEnd | undefined> {
@@ -27,10 +27,13 @@ export async function consumeElsewhere(
   const child = fork(new URL('consume.ts', import.meta.url), [keyring, run], {
     execArgv: ['--import', import.meta.resolve('tsx')],
   })
-  signal.addEventListener('abort', () => {
-    if (child.connected) child.disconnect()
-  })
   const exit = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>
+  const stop = async (): Promise<void> => {
+    // It leaves its group when its parent is gone.
+    if (child.connected) child.disconnect()
+    await within(END_MS, 'ending the consuming process', exit).catch(() => child.kill('SIGKILL'))
+  }
+  atEnd(stop)
   const all = new Promise<void>((resolve) => {
     child.on('message', (message: FromConsumer) => {
       if ('end' in message) end = message.end
@@ -60,7 +63,7 @@ export async function consumeElsewhere(
   } catch (error) {
     differences.push(error instanceof Error ? error.message : String(error))
   } finally {
-    if (child.exitCode === null) child.kill('SIGKILL')
+    await stop()
   }
   differences.push(...[...expected.keys()].map((id) => `record ${id} did not come`))
   report.say(

@@ -9,7 +9,8 @@ import { received, type FromConsumer } from './wire.js'
 const [keyring = '', run = ''] = process.argv.slice(2)
 
 function tell(message: FromConsumer): void {
-  if (process.connected) process.send?.(message)
+  // Whether the parent took it shows there; without a callback a parent that is gone would be an uncaught error.
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined)
 }
 
 const topics = topicsOf(run)
@@ -39,9 +40,25 @@ consumer.on(consumer.events.END_BATCH_PROCESS, () => {
   last = performance.now()
 })
 
+async function start(): Promise<void> {
+  await consumer.connect()
+  await consumer.subscribe({ topics: orderTopics(topics), fromBeginning: true })
+  await consumer.run({
+    eachBatch: ({ batch: { topic, messages } }) => {
+      tell({ records: messages.map((message) => received(topic, message)) })
+      return Promise.resolve()
+    },
+  })
+}
+
+const END_MS = 5000
+const starting = start()
 let ending: Promise<void> | undefined
 function end(): void {
   ending ??= (async () => {
+    setTimeout(() => process.exit(1), END_MS).unref()
+    // A consumer that is disconnected while it starts would connect again.
+    await starting
     await consumer.disconnect()
     await encryption.close()
     tell({ end: { kmsCalls, busyMs: last - (first ?? last) } })
@@ -53,11 +70,4 @@ process.once('disconnect', end)
 // Ctrl-C reaches the parent too, which ends this process.
 process.on('SIGINT', () => undefined)
 
-await consumer.connect()
-await consumer.subscribe({ topics: orderTopics(topics), fromBeginning: true })
-await consumer.run({
-  eachBatch: ({ batch: { topic, messages } }) => {
-    tell({ records: messages.map((message) => received(topic, message)) })
-    return Promise.resolve()
-  },
-})
+await starting

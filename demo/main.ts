@@ -92,12 +92,13 @@ let signalled: NodeJS.Signals | undefined
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     signalled ??= signal
-    stopping.abort(new Error(`stopped by ${signal}`))
+    stopping.abort()
   })
 }
 
 await onStage(randomBytes(4).toString('hex'), stopping.signal, play).catch((error: unknown) => {
-  report.expect(false, error instanceof Error ? (error.stack ?? error.message) : String(error))
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  report.expect(false, signalled === undefined ? text : `stopped by ${signalled}`)
 })
 for (const problem of report.problems) console.error(`  WRONG: ${problem}`)
 if (signalled !== undefined) process.exit(128 + constants.signals[signalled])

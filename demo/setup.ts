@@ -38,14 +38,15 @@ export function demoKafka({ silent = false } = {}): Kafka {
   return new Kafka({
     brokers: (process.env['KAFKA_BROKERS'] ?? 'localhost:9092').split(','),
     logLevel: silent ? logLevel.NOTHING : logLevel.ERROR,
-    // A new broker has no coordinator yet, and ends a transaction a moment after it says so: KafkaJS tries
-    // again, which is no news. Should that not help, the call itself fails.
+    // A new broker has no coordinator yet, a new topic no leader, and a transaction ends a moment after the
+    // broker says so: KafkaJS tries again, which is no news. Should that not help, the call itself fails.
     logCreator:
       () =>
       ({ log }) => {
         const { error } = log as { error?: unknown }
         const text = typeof error === 'string' ? `${log.message}: ${error}` : log.message
-        if (!/coordinator|concurrent operation/i.test(text)) console.error(`  KafkaJS: ${text}`)
+        if (!/coordinator|concurrent operation|not the leader|does not host/i.test(text))
+          console.error(`  KafkaJS: ${text}`)
       },
   })
 }

@@ -14,8 +14,8 @@ export interface Stage {
   readonly keyring: string
   readonly kafka: Kafka
   readonly admin: Admin
-  /** Aborted when the run is to end early. */
-  readonly signal: AbortSignal
+  /** Adds what ends something of the run; called once it is over, however that came. */
+  readonly atEnd: (end: () => Promise<void>) => void
 }
 
 const PARTITIONS = 3
@@ -31,6 +31,7 @@ export async function onStage(
   const folder = await mkdtemp(join(tmpdir(), 'kafka-envelope-demo-'))
   const kafka = demoKafka()
   const admin = kafka.admin()
+  const ends: (() => Promise<void>)[] = []
   const aborted = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => {
       reject(signal.reason as Error)
@@ -49,12 +50,13 @@ export async function onStage(
         numPartitions: several.includes(topic) ? PARTITIONS : 1,
       })),
     })
-    await work({ run, topics, keyring, kafka, admin, signal })
+    await work({ run, topics, keyring, kafka, admin, atEnd: (end) => ends.push(end) })
   }
   try {
     await Promise.race([play(), aborted])
   } finally {
     await rm(folder, { recursive: true, force: true })
+    await Promise.all(ends.map((end) => end()))
     const late = sleep(CLEANUP_MS, undefined, { ref: false }).then(() => {
       throw new Error('the cluster did not answer in time')
     })

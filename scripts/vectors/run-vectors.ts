@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import { nodeEngine } from '../../src/crypto/engine.js'
 import { decodeHead } from '../../src/envelope/envelope.js'
@@ -11,7 +12,7 @@ import { Opener } from '../../src/record/opener.js'
 import type { RecordHeaders } from '../../src/record/record.js'
 import { RuleBook } from '../../src/record/rules.js'
 
-const hex = v.pipe(v.string(), v.regex(/^([0-9a-f]{2})*$/))
+const hex = v.pipe(v.string(), v.toLowerCase(), v.regex(/^([0-9a-f]{2})*$/))
 
 /** Test vectors as `docs/format.md` describes them. */
 const vectorFile = v.array(
@@ -32,6 +33,39 @@ export type Vector = v.InferOutput<typeof vectorFile>[number]
 /** @throws ValiError where the text is not a file of vectors */
 export function parseVectors(text: string): Vector[] {
   return v.parse(vectorFile, JSON.parse(text))
+}
+
+/** What came of a file: a line for each disagreement, or one that says why the file cannot be read. */
+export interface Tried {
+  readonly readable: boolean
+  readonly count: number
+  readonly lines: readonly string[]
+}
+
+export async function tryVectors(file: string): Promise<Tried> {
+  let vectors: Vector[]
+  try {
+    vectors = parseVectors(await readFile(file, 'utf8'))
+  } catch (error) {
+    return { readable: false, count: 0, lines: [`${file}: cannot be read: ${said(error)}`] }
+  }
+  const lines: string[] = []
+  for (const vector of vectors) {
+    const expected = vector.error ?? 'to open'
+    try {
+      const got = await openVector(vector)
+      if (got.plaintext === vector.plaintext && got.error === vector.error) continue
+      const instead = got.error ?? (vector.error === null ? 'another plaintext' : 'a plaintext')
+      lines.push(`${file}: ${vector.name}: expected ${expected}, got ${instead}`)
+    } catch (error) {
+      lines.push(`${file}: ${vector.name}: expected ${expected}, but the opener threw: ${said(error)}`)
+    }
+  }
+  return { readable: true, count: vectors.length, lines }
+}
+
+function said(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** What the library's opener makes of a vector: a plaintext in hex, or a code. */

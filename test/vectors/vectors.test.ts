@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { openVector, parseVectors } from '../../scripts/vectors/run-vectors.js'
+import { parseVectors, tryVectors } from '../../scripts/vectors/run-vectors.js'
 import { nodeEngine } from '../../src/crypto/engine.js'
 import { Dek } from '../../src/crypto/dek.js'
 import { DEFAULT_SUITE } from '../../src/crypto/suites.js'
@@ -8,9 +9,11 @@ import { aadBase, buildAad } from '../../src/envelope/aad.js'
 import { bodyStart, decodeHead, encodeHead, lengthBytes, writeLengthAt } from '../../src/envelope/envelope.js'
 import { encodeHeader } from '../../src/envelope/header.js'
 
-const vectors = parseVectors(readFileSync(new URL('v1.json', import.meta.url), 'utf8'))
+const files = readdirSync(new URL('.', import.meta.url)).filter((name) => name.endsWith('.json'))
+const pathOf = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
+const vectors = files.flatMap((file) => parseVectors(readFileSync(pathOf(file), 'utf8')))
 
-describe('vectors made by another implementation', () => {
+describe('vectors made by other implementations', () => {
   it('are many, and cover every code that opening bytes can give', () => {
     expect(vectors.filter(({ error }) => error === null).length).toBeGreaterThanOrEqual(100)
     expect(vectors.filter(({ error }) => error !== null).length).toBeGreaterThanOrEqual(200)
@@ -31,15 +34,12 @@ describe('vectors made by another implementation', () => {
     )
   })
 
-  // One test for each would drown the report; a disagreement is named all the same.
-  it('open, or fail with the documented code', async () => {
-    for (const vector of vectors) {
-      expect({ name: vector.name, ...(await openVector(vector)) }).toEqual({
-        name: vector.name,
-        plaintext: vector.plaintext,
-        error: vector.error,
-      })
-    }
+  // One test for each vector would drown the report; a disagreement is named all the same.
+  it.each(files)('open, or fail with the documented code: %s', async (file) => {
+    const { readable, count, lines } = await tryVectors(pathOf(file))
+    expect(lines).toEqual([])
+    expect(readable).toBe(true)
+    expect(count).toBeGreaterThan(300)
   })
 })
 
@@ -77,5 +77,5 @@ it('given the same DEK, session and counter, sealing yields the same bytes', () 
     expect(target.equals(expected), name).toBe(true)
     compared++
   }
-  expect(compared).toBeGreaterThan(80)
+  expect(compared).toBeGreaterThan(150)
 })

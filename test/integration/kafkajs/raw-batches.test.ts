@@ -18,10 +18,7 @@ async function mixed(bad: readonly number[], read: Partial<ReadRule> = {}): Prom
   const made = await fixture('raw.batch', { read })
   fixtures.push(made)
   const values = Array.from({ length: 5 }, (_, i) => `${CANARY} ${String(i)}`)
-  const sealed = await made.encryption.records.seal(
-    made.topic,
-    values.map((value) => ({ value })),
-  )
+  const sealed = await made.encryption.records.seal(values.map((value) => ({ topic: made.topic, value })))
   const messages = values.map((value, i) => ({ value: bad.includes(i) ? value : (sealed[i]?.value ?? null) }))
   await made.plain.send({ topic: made.topic, messages })
   return made

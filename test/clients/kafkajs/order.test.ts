@@ -1,0 +1,99 @@
+import { Kafka, type Producer, type ProducerBatch, type ProducerRecord, type RecordMetadata } from 'kafkajs'
+import { describe, expect, it } from 'vitest'
+import { EnvelopeError } from '../../../src/errors.js'
+import { CANARY, thrownBy } from '../../support/emissions.js'
+import { memoryEncryption } from '../../support/encryption.js'
+
+const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 10))
+
+/** A producer that connects to nothing and notes what it is handed; a send ends when the test says so. */
+function deaf(): { inner: Producer; handed: string[]; finish: (() => void)[] } {
+  const handed: string[] = []
+  const finish: (() => void)[] = []
+  const take = (topic: string, count: number): Promise<RecordMetadata[]> => {
+    handed.push(`${topic} ${String(count)}`)
+    return new Promise((resolve) => {
+      finish.push(() => {
+        resolve([])
+      })
+    })
+  }
+  const inner: Producer = {
+    ...new Kafka({ brokers: ['127.0.0.1:1'] }).producer(),
+    send: ({ topic, messages }: ProducerRecord) => take(topic, messages.length),
+    sendBatch: ({ topicMessages = [] }: ProducerBatch) =>
+      take(
+        topicMessages.map(({ topic }) => topic).join('+'),
+        topicMessages.flatMap(({ messages }) => messages).length,
+      ),
+  }
+  return { inner, handed, finish }
+}
+
+async function owner(encrypt: object = {}) {
+  const rule = (topic: string) => ({ match: [topic], encrypt: { cmk: 'main', ...encrypt } })
+  const made = await memoryEncryption([rule('a'), rule('b'), rule('c')])
+  const { inner, handed, finish } = deaf()
+  const producer = made.encryption.producer(inner)
+  const send = (topic: string, count = 1) =>
+    producer.send({
+      topic,
+      messages: Array.from({ length: count }, () => ({ value: `${CANARY} x`.padEnd(400) })),
+    })
+  const both = (...topics: string[]) =>
+    producer.sendBatch({ topicMessages: topics.map((topic) => ({ topic, messages: [{ value: CANARY }] })) })
+  return { ...made, send, both, handed, finish }
+}
+
+describe('sends that are not awaited', () => {
+  it('wait for those before them on the same topic, and for no others', async () => {
+    const { send, both, handed, kms } = await owner()
+    void send('b')
+    await settle()
+    kms.hold = true
+    const waiting = [send('a', 1), both('a', 'b'), send('b', 2), send('a', 2)]
+    await kms.waitForHeld()
+    expect(handed).toEqual(['b 1'])
+    void send('c')
+    await kms.waitForHeld(2)
+    // The key of `c` comes first: it overtakes, being of another topic.
+    kms.held[1]?.succeed()
+    await settle()
+    expect(handed).toEqual(['b 1', 'c 1'])
+    kms.held[0]?.succeed()
+    await settle()
+    expect(handed).toEqual(['b 1', 'c 1', 'a 1', 'a+b 2', 'b 2', 'a 2'])
+    expect(waiting).toHaveLength(4)
+  })
+
+  it('a send that fails leaves those behind it to go on', async () => {
+    const { send, handed, kms } = await owner()
+    kms.hold = true
+    const first = thrownBy(() => send('a', 1))
+    const second = send('a', 2)
+    await kms.waitForHeld()
+    kms.held[0]?.fail(new EnvelopeError('KMS_UNAVAILABLE', 'down'))
+    expect(await first).toMatchObject({ code: 'KMS_UNAVAILABLE' })
+    void second
+    await kms.waitForHeld()
+    kms.held[0]?.succeed()
+    await settle()
+    expect(handed).toEqual(['a 2'])
+  })
+
+  it('the parts of a send that was split are sent one after the other, and nothing between them', async () => {
+    const { send, handed, finish } = await owner({ maxBatchBytes: 1500 })
+    void send('a', 1)
+    await settle()
+    void send('a', 5)
+    void send('a', 1)
+    await settle()
+    expect(handed).toEqual(['a 1', 'a 2'])
+    finish[1]?.()
+    await settle()
+    expect(handed).toEqual(['a 1', 'a 2', 'a 2'])
+    finish[2]?.()
+    await settle()
+    expect(handed).toEqual(['a 1', 'a 2', 'a 2', 'a 1', 'a 1'])
+  })
+})

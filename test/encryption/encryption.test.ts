@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest'
+import { createEncryption, EnvelopeError } from '../../src/index.js'
+import { CANARY } from '../support/emissions.js'
+import { memoryEncryption } from '../support/encryption.js'
+import { MemoryKms } from '../support/memory-kms.js'
+
+const rule = { match: ['t'], encrypt: { cmk: 'main' }, read: { cmk: 'main' } }
+
+describe('verify', () => {
+  it('passes where all that the rules need works, and makes no DEK', async () => {
+    const { encryption, kms } = await memoryEncryption([rule])
+    await encryption.verify()
+    expect(kms.calls).toEqual([])
+  })
+
+  it('fails with what the KMS fails with: all CMKs to seal, at least one to read', async () => {
+    const [near, far] = [new MemoryKms({ provider: 'near' }), new MemoryKms({ provider: 'far' })]
+    const make = (half: 'encrypt' | 'read') =>
+      createEncryption({
+        kms: { near, far },
+        cmks: {
+          both: [
+            { kms: 'near', id: 'a' },
+            { kms: 'far', id: 'b' },
+          ],
+        },
+        topics: [{ match: ['t'], [half]: { cmk: 'both' } }],
+      })
+    const [sealing, reading] = [await make('encrypt'), await make('read')]
+    near.failure = new EnvelopeError('KMS_DENIED', 'no')
+    await expect(sealing.verify()).rejects.toMatchObject({ code: 'KMS_DENIED' })
+    await reading.verify()
+    far.failure = new EnvelopeError('CMK_DISABLED', 'no')
+    await expect(reading.verify()).rejects.toMatchObject({ code: 'KMS_DENIED' })
+  })
+
+  it('has nothing to prove for passthrough, and fails once closed', async () => {
+    const { encryption } = await memoryEncryption([{ match: ['t'], passthrough: true }])
+    await encryption.verify()
+    await encryption.close()
+    await expect(encryption.verify()).rejects.toMatchObject({ code: 'ENCRYPTION_CLOSED' })
+    await expect(encryption.rotate()).rejects.toMatchObject({ code: 'ENCRYPTION_CLOSED' })
+    encryption.forget('cmk')
+  })
+})
+
+it('two KMSs that look alike in an envelope cannot stand in one list', async () => {
+  const config = {
+    kms: { one: new MemoryKms(), two: new MemoryKms() },
+    cmks: {
+      main: [
+        { kms: 'one', id: 'x' },
+        { kms: 'two', id: 'x' },
+      ],
+    },
+    topics: [rule],
+  }
+  await expect(createEncryption(config)).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    issues: [{ path: 'cmks.main[1]', message: 'memory x stands in the list already' }],
+  })
+})
+
+it('a KMS that does not know a CMK fails before anything connects', async () => {
+  const kms = new MemoryKms()
+  kms.describe = () => Promise.reject(new EnvelopeError('CMK_NOT_FOUND', 'no such CMK'))
+  await expect(memoryEncryption([rule], { kms })).rejects.toMatchObject({ code: 'CMK_NOT_FOUND' })
+})
+
+it('health tells the state of each sealing key', async () => {
+  const { encryption, kms } = await memoryEncryption([rule])
+  expect(encryption.health()).toEqual({ status: 'ok', sealingKeys: [], openedDeks: 0, fatal: [] })
+  kms.hold = true
+  const sealing = encryption.records.seal([{ topic: 't', value: CANARY }])
+  await kms.waitForHeld()
+  expect(encryption.health().sealingKeys).toEqual([{ rule: 't', state: 'fetching' }])
+  kms.held[0]?.succeed()
+  await sealing
+  expect(encryption.health().sealingKeys).toMatchObject([
+    { rule: 't', state: 'ready', messages: 1, bytes: CANARY.length },
+  ])
+  await encryption.close()
+  expect(encryption.health()).toMatchObject({ status: 'closed', sealingKeys: [{ state: 'empty' }] })
+})
