@@ -67,6 +67,8 @@ function end(): void {
 }
 process.once('message', end)
 process.once('disconnect', end)
+// It may have gone before anyone listened.
+if (!process.connected) end()
 // Ctrl-C reaches the parent too, which ends this process.
 process.on('SIGINT', () => undefined)
 

@@ -23,13 +23,17 @@ async function play(stage: Stage): Promise<void> {
   const encryption = await demoEncryption(stage.keyring, stage.topics)
   const activity = watch(encryption)
   const topics = orderTopics(stage.topics)
+  const step = (title: string): void => {
+    stage.signal.throwIfAborted()
+    report.heading(title)
+  }
 
-  report.heading(`1. Producing ${grouped(RECORDS)} orders to ${String(topics.length)} topics, encrypted`)
+  step(`1. Producing ${grouped(RECORDS)} orders to ${String(topics.length)} topics, encrypted`)
   const produced = await produce(stage, encryption, report)
 
-  report.heading('2. What the broker holds, read with a plain client')
+  step('2. What the broker holds, read with a plain client')
   const count = produced.sent.length + produced.aborted.length
-  const raw = await readRaw(stage.kafka, `demo.raw.${stage.run}`, topics, count, (done) => {
+  const raw = await readRaw(stage, `demo.raw.${stage.run}`, topics, count, (done) => {
     report.progress(done, count, 'records read')
   })
   const dekCount = inspect(raw, produced)
@@ -37,18 +41,18 @@ async function play(stage: Stage): Promise<void> {
   for (const sample of samples) report.say(show(sample))
   searchAll(raw, produced)
 
-  report.heading('3. Consuming in another process, decrypting')
+  step('3. Consuming in another process, decrypting')
   const consumed = await consumeElsewhere(stage, produced, report)
   report.expect(
     consumed?.kmsCalls['unwrap'] === dekCount,
     `the consuming process should have called the KMS once for each of ${String(dekCount)} DEKs`,
   )
 
-  report.heading('4. Bad records, each written by a plain producer between two good ones')
+  step('4. Bad records, each written by a plain producer between two good ones')
   await refuse(stage, encryption, samples[0] as RawMessage, report)
   await encryption.close()
 
-  report.heading('Summary')
+  step('Summary')
   summarise(produced, raw, activity, consumed, performance.now() - started, report)
 }
 
@@ -92,16 +96,19 @@ let signalled: NodeJS.Signals | undefined
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     signalled ??= signal
+    report.close()
     stopping.abort()
   })
 }
 
 await onStage(randomBytes(4).toString('hex'), stopping.signal, play).catch((error: unknown) => {
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  report.expect(false, signalled === undefined ? text : `stopped by ${signalled}`)
+  report.expect(false, error instanceof Error ? (error.stack ?? error.message) : String(error))
 })
+if (signalled !== undefined) {
+  console.error(`Stopped by ${signalled}; topics, keyring and processes of this run were removed.`)
+  process.exit(128 + constants.signals[signalled])
+}
 for (const problem of report.problems) console.error(`  WRONG: ${problem}`)
-if (signalled !== undefined) process.exit(128 + constants.signals[signalled])
 if (report.problems.length > 0) {
   report.say(`\n${String(report.problems.length)} things are wrong.`)
   // What failed half-way may still hold connections.

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import avsc from 'avsc'
-import type { Kafka, KafkaMessage } from 'kafkajs'
-import { within } from './stage.js'
+import type { KafkaMessage } from 'kafkajs'
+import { within, type Stage } from './stage.js'
 
 /** A message as the broker holds it. */
 export type RawMessage = KafkaMessage & { readonly topic: string }
@@ -10,7 +10,7 @@ const READ_MS = 30_000
 
 /** Reads topics with a plain client until `count` messages came, aborted ones included. */
 export async function readRaw(
-  kafka: Kafka,
+  { kafka, atEnd }: Stage,
   groupId: string,
   topics: readonly string[],
   count: number,
@@ -22,6 +22,7 @@ export async function readRaw(
     maxWaitTimeInMs: 100,
     allowAutoTopicCreation: false,
   })
+  atEnd(() => consumer.disconnect())
   const seen: RawMessage[] = []
   try {
     await consumer.connect()

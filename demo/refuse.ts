@@ -68,7 +68,7 @@ async function refuseOne(
     if (event.topic === topic) rejected.push(event)
   })
   const groupId = topic.replace('demo.', 'demo.reader.')
-  const { delivered, stopped } = await deliver(encryption, topic, groupId)
+  const { delivered, stopped } = await deliver(stage, encryption, topic, groupId)
   removeListener()
   const [committed] = await stage.admin.fetchOffsets({ groupId, topics: [topic] })
   const offset = committed?.partitions[0]?.offset ?? '-1'
@@ -98,13 +98,14 @@ async function refuseOne(
 }
 
 /** The bad record by a plain producer, between two good ones by an encrypting one. */
-async function write({ kafka }: Stage, encryption: Encryption, { topic, make }: BadRecord): Promise<void> {
+async function write(stage: Stage, encryption: Encryption, { topic, make }: BadRecord): Promise<void> {
+  const { kafka } = stage
   const plain = kafka.producer({ allowAutoTopicCreation: false })
   const sealing = encryption.producer(kafka.producer({ allowAutoTopicCreation: false }))
   await Promise.all([plain.connect(), sealing.connect()])
   try {
     await sealing.send({ topic, messages: [{ key: 'a', value: BEFORE }] })
-    const [good] = await readRaw(kafka, topic.replace('demo.', 'demo.raw.'), [topic], 1)
+    const [good] = await readRaw(stage, topic.replace('demo.', 'demo.raw.'), [topic], 1)
     await plain.send({ topic, messages: [make(good as RawMessage)] })
     await sealing.send({ topic, messages: [{ key: 'a', value: AFTER }] })
   } finally {
@@ -114,6 +115,7 @@ async function write({ kafka }: Stage, encryption: Encryption, { topic, make }: 
 
 /** Consumes until the last record came or the consumer stopped for good. */
 async function deliver(
+  { atEnd }: Stage,
   encryption: Encryption,
   topic: string,
   groupId: string,
@@ -123,6 +125,7 @@ async function deliver(
   const consumer = encryption.consumer(
     demoKafka({ silent: true }).consumer({ groupId, maxWaitTimeInMs: 100, allowAutoTopicCreation: false }),
   )
+  atEnd(() => consumer.disconnect())
   let removeListener = (): void => undefined
   try {
     await consumer.connect()

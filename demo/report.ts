@@ -9,8 +9,16 @@ export class Report {
   readonly problems: string[] = []
   #lineIsOpen = false
   #lastStep = 0
+  #closed = false
+
+  /** Says no more, whoever is still at work. */
+  close(): void {
+    this.say('')
+    this.#closed = true
+  }
 
   say(text: string): void {
+    if (this.#closed) return
     if (this.#lineIsOpen) process.stdout.write('\n')
     this.#lineIsOpen = false
     console.log(text)
@@ -23,6 +31,7 @@ export class Report {
 
   /** On a terminal one line that changes; elsewhere a line for each thousand. */
   progress(done: number, total: number, what: string): void {
+    if (this.#closed) return
     const text = `  ${grouped(done)} of ${grouped(total)} ${what}`
     if (tty) {
       process.stdout.write(`\r\x1b[K${text}`)

@@ -14,6 +14,8 @@ export interface Stage {
   readonly keyring: string
   readonly kafka: Kafka
   readonly admin: Admin
+  /** Aborted when the run is to end early. */
+  readonly signal: AbortSignal
   /** Adds what ends something of the run; called once it is over, however that came. */
   readonly atEnd: (end: () => Promise<void>) => void
 }
@@ -32,11 +34,18 @@ export async function onStage(
   const kafka = demoKafka()
   const admin = kafka.admin()
   const ends: (() => Promise<void>)[] = []
+  let over = false
   const aborted = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => {
       reject(signal.reason as Error)
     })
   })
+  const atEnd = (end: () => Promise<void>): void => {
+    ends.push(end)
+    if (!over) return
+    void end()
+    throw new Error('the run is over')
+  }
   const play = async (): Promise<void> => {
     const keyring = join(folder, 'demo.keyring')
     await createKeyring(keyring, [{ id: 'orders', type: 'aes-256' }])
@@ -50,13 +59,14 @@ export async function onStage(
         numPartitions: several.includes(topic) ? PARTITIONS : 1,
       })),
     })
-    await work({ run, topics, keyring, kafka, admin, atEnd: (end) => ends.push(end) })
+    await work({ run, topics, keyring, kafka, admin, signal, atEnd })
   }
   try {
     await Promise.race([play(), aborted])
   } finally {
-    await rm(folder, { recursive: true, force: true })
+    over = true
     await Promise.all(ends.map((end) => end()))
+    await rm(folder, { recursive: true, force: true })
     const late = sleep(CLEANUP_MS, undefined, { ref: false }).then(() => {
       throw new Error('the cluster did not answer in time')
     })

@@ -1,16 +1,12 @@
-import { GenericContainer, getContainerRuntimeClient, ImageName, Wait } from 'testcontainers'
-import { KAFKA_VERSION, SINGLE_NODE, messageOf, Unavailable } from './broker.js'
+import { GenericContainer, ImageName, Wait } from 'testcontainers'
+import { KAFKA_VERSION, SINGLE_NODE, messageOf } from './broker.js'
+import { answeringEngine, removeContainer, unlessAborted, whenStopped } from './engine.js'
 import type { Hosting, Running } from './host.js'
 import { onFreePorts, PortTaken } from './ports.js'
 
-type Engine = Awaited<ReturnType<typeof getContainerRuntimeClient>>
-
 const IMAGE = `apache/kafka:${KAFKA_VERSION}`
-const ENGINE_MS = 10_000
 const START_MS = 120_000
 const CLIENT_PORT = 9092
-const NOT_FOUND = 404
-const CONFLICT = 409
 
 /** Starts Kafka in a container. */
 export async function startContainer(hosting: Hosting): Promise<Running> {
@@ -28,7 +24,7 @@ export async function startContainer(hosting: Hosting): Promise<Running> {
     const container = new BrokerContainer(hosting, host, port)
     try {
       const started = await container.start()
-      const ended = end(engine, started.getId())
+      const ended = whenStopped(started.getId())
       const stop = (): Promise<void> => removeContainer(started.getId())
       return {
         brokers: [container.address],
@@ -98,51 +94,4 @@ function environment(address: string): Record<string, string> {
     variables[`KAFKA_${name.toUpperCase().replaceAll('.', '_')}`] = value
   }
   return variables
-}
-
-/** The engine itself has to answer: a `docker` program without one is common. */
-async function answeringEngine(): Promise<Engine> {
-  const timeout = AbortSignal.timeout(ENGINE_MS)
-  return unlessAborted(getContainerRuntimeClient(), timeout).catch(() => {
-    throw new Unavailable('no Docker engine answers')
-  })
-}
-
-/** A promise, or the signal's reason where that comes first. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = new Promise<never>((_, reject) => {
-    const fail = (): void => {
-      reject(signal.reason as Error)
-    }
-    signal.addEventListener('abort', fail, { once: true })
-    if (signal.aborted) fail()
-  })
-  return Promise.race([promise, aborted])
-}
-
-async function end(engine: Engine, id: string): Promise<string> {
-  await engine.container
-    .getById(id)
-    .wait()
-    .catch(() => undefined)
-  return 'its container stopped'
-}
-
-/** Removes a container with its data, running or not, and resolves once it is gone. */
-export async function removeContainer(id: string): Promise<void> {
-  const engine = await getContainerRuntimeClient()
-  const container = engine.container.getById(id)
-  await container.remove({ force: true, v: true }).catch(async (error: unknown) => {
-    const status = statusOf(error)
-    if (status === NOT_FOUND) return
-    if (status !== CONFLICT) throw error
-    // An earlier call is at it, and this process must not end before the engine has done it.
-    await container.wait({ condition: 'removed' }).catch((waiting: unknown) => {
-      if (statusOf(waiting) !== NOT_FOUND) throw waiting
-    })
-  })
-}
-
-function statusOf(error: unknown): number | undefined {
-  return (error as { statusCode?: number }).statusCode
 }

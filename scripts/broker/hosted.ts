@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { Unavailable, type Broker, type Say } from './broker.js'
+import { messageOf, Unavailable, type Broker, type Say } from './broker.js'
 import type { Belongings, HostMessage } from './host.js'
 import { killGroup } from './process.js'
 
@@ -22,7 +22,12 @@ export async function hosted(kind: 'docker' | 'jvm', say: Say, signal: AbortSign
   const exit = once(child, 'exit')
   const belongings: Belongings = {}
   // A host that ended well has left nothing; what a killed one owned is left to this process.
-  const gone = exit.then(() => (child.exitCode === 0 ? undefined : reclaim(belongings)))
+  const gone = exit
+    .then(() => (child.exitCode === 0 ? undefined : reclaim(belongings)))
+    // For instance the engine went away with its containers: no reason to fail what ran with the broker.
+    .catch((error: unknown) => {
+      say(`could not clean up after the broker: ${messageOf(error)}`)
+    })
   let stopped: Promise<void> | undefined
   const stop = (): Promise<void> => (stopped ??= end(child, gone))
   child.on('message', (message: HostMessage) => {
@@ -74,5 +79,5 @@ async function end(child: ChildProcess, gone: Promise<void>): Promise<void> {
 async function reclaim({ pid, folder, container }: Belongings): Promise<void> {
   if (pid !== undefined) killGroup(pid)
   if (folder !== undefined) await rm(folder, { recursive: true, force: true, maxRetries: 5 })
-  if (container !== undefined) await (await import('./docker.js')).removeContainer(container)
+  if (container !== undefined) await (await import('./engine.js')).removeContainer(container)
 }

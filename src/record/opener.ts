@@ -142,7 +142,7 @@ export class Opener {
     const opening: (Pending & { readonly envelope: EnvelopeInfo })[] = []
     for (const item of pending) {
       const found = keys.get(item.head) as OpeningKey | EnvelopeError
-      if (found instanceof EnvelopeError) {
+      if (isEnvelopeError(found)) {
         results[item.index] = { error: found }
         continue
       }

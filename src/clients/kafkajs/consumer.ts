@@ -46,7 +46,8 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Wrapped
     },
     async run(config: ConsumerRunConfig = {}): Promise<void> {
       fatal = undefined
-      stopping = new AbortController()
+      // Run while it runs, KafkaJS goes on with the first run, which must still hear of a stop.
+      if (stopping.signal.aborted) stopping = new AbortController()
       const delivery = new Delivery(host, stopping.signal)
       const { eachMessage, eachBatch, eachBatchAutoResolve = true } = config
       await inner.run({

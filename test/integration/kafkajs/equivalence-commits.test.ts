@@ -120,7 +120,7 @@ it('headers and keys of every shape arrive as they were', async () => {
       key: '',
       headers: { empty: '', bytes: Buffer.from([0xff, 0]), many: ['', 'b', Buffer.from('')] },
     },
-    { value: CANARY, key: Buffer.from([0xc3, 0x28]), headers: { é: 'ü', undef: undefined } },
+    { value: CANARY, key: Buffer.from([0xc3, 0x28]), headers: { é: 'ü' } },
     { value: Buffer.alloc(0), key: null, headers: {} },
     { value: null, key: 'tombstone', headers: { h: 'x' } },
     { value: Buffer.from([0xc3]) },

@@ -1,0 +1,113 @@
+import { createHmac } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { Dek } from '../../src/crypto/dek.js'
+import { DEFAULT_SUITE, suiteOf } from '../../src/crypto/suites.js'
+
+/** HKDF-SHA-256 from its definition (RFC 5869, section 2), on HMAC alone. */
+function hkdf(ikm: Buffer, salt: Buffer, info: Buffer, length: number): Buffer {
+  const hmac = (key: Buffer, ...data: Buffer[]): Buffer =>
+    createHmac('sha256', key).update(Buffer.concat(data)).digest()
+  const prk = hmac(salt, ikm)
+  const blocks: Buffer[] = []
+  for (let i = 1; (i - 1) * 32 < length; i++)
+    blocks.push(hmac(prk, blocks.at(-1) ?? Buffer.alloc(0), info, Buffer.from([i])))
+  return Buffer.concat(blocks).subarray(0, length)
+}
+
+const ikm = Buffer.from(Array.from({ length: 32 }, (_, i) => i))
+const sessionId = Buffer.alloc(16, 0xa5)
+const dek = (): Dek => Dek.take(Uint8Array.from(ikm))
+
+describe('derivation', () => {
+  it('is measured against HKDF that gives the first test case of RFC 5869', () => {
+    const okm = hkdf(
+      Buffer.alloc(22, 0x0b),
+      Buffer.from('000102030405060708090a0b0c', 'hex'),
+      Buffer.from('f0f1f2f3f4f5f6f7f8f9', 'hex'),
+      42,
+    )
+    expect(okm.toString('hex')).toBe(
+      '3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865',
+    )
+  })
+
+  it('of content key and commitment is HKDF-SHA-256 with the session id as salt and the released info', () => {
+    const key = dek().contentKey(DEFAULT_SUITE, sessionId)
+    const derived = (info: string): string => hkdf(ikm, sessionId, Buffer.from(info), 32).toString('hex')
+    expect(key.keyObject().export().toString('hex')).toBe(derived('kafka-envelope/v1/content/1'))
+    expect(key.commitment.toString('hex')).toBe(derived('kafka-envelope/v1/commit/1'))
+  })
+
+  it('gives each session and each DEK a key of its own', () => {
+    const other = Dek.take(new Uint8Array(32))
+    const keys = [
+      dek().contentKey(DEFAULT_SUITE, sessionId),
+      dek().contentKey(DEFAULT_SUITE, Buffer.alloc(16)),
+      other.contentKey(DEFAULT_SUITE, sessionId),
+    ]
+    expect(new Set(keys.map((key) => key.keyObject().export().toString('hex'))).size).toBe(3)
+    expect(new Set(keys.map(({ commitment }) => commitment.toString('hex'))).size).toBe(3)
+  })
+
+  it('gives a key only for the commitment of this DEK', () => {
+    const { commitment } = dek().contentKey(DEFAULT_SUITE, sessionId)
+    expect(dek().contentKeyFor(DEFAULT_SUITE, sessionId, commitment)).toBeDefined()
+    for (let i = 0; i < 32; i++) {
+      const wrong = Buffer.from(commitment)
+      wrong.writeUInt8(wrong.readUInt8(i) ^ 1, i)
+      expect(dek().contentKeyFor(DEFAULT_SUITE, sessionId, wrong)).toBeUndefined()
+    }
+  })
+})
+
+describe('a DEK', () => {
+  it('wipes the bytes it came in, also when they are refused', () => {
+    const bytes = Uint8Array.from(ikm)
+    Dek.take(bytes)
+    expect(bytes).toEqual(new Uint8Array(32))
+    for (const length of [0, 16, 31, 33]) {
+      const wrong = new Uint8Array(length).fill(7)
+      expect(() => Dek.take(wrong)).toThrow(RangeError)
+      expect(wrong).toEqual(new Uint8Array(length))
+    }
+  })
+
+  it('does not show its bytes', () => {
+    const shown = JSON.stringify([dek(), dek().contentKey(DEFAULT_SUITE, sessionId)])
+    expect(shown).not.toContain(ikm.toString('hex'))
+    expect(Object.keys(dek())).toEqual([])
+  })
+
+  it('refuses use after it was destroyed, and so does a content key', () => {
+    const used = dek()
+    const key = used.contentKey(DEFAULT_SUITE, sessionId)
+    expect(used.destroyed).toBe(false)
+    used.destroy()
+    expect(used.destroyed).toBe(true)
+    const destroyed = expect.objectContaining({ code: 'KEY_DESTROYED' }) as Error
+    expect(() => used.contentKey(DEFAULT_SUITE, sessionId)).toThrow(destroyed)
+    // Keys that were derived before go on until they are destroyed themselves.
+    expect(() => key.keyObject()).not.toThrow()
+    key.destroy()
+    expect(() => key.keyObject()).toThrow(destroyed)
+  })
+})
+
+describe('suites', () => {
+  it('released numbers and names are frozen', () => {
+    expect(suiteOf(1)).toEqual({
+      number: 1,
+      cipher: 'aes-256-gcm',
+      hash: 'sha256',
+      keyBytes: 32,
+      contentInfo: 'kafka-envelope/v1/content/1',
+      commitmentInfo: 'kafka-envelope/v1/commit/1',
+    })
+    expect(DEFAULT_SUITE).toBe(suiteOf(1))
+  })
+
+  it('reserved and unregistered numbers are not known', () => {
+    for (const number of [0, 2, 3, -1, 1.5, NaN, 2 ** 31 - 1, -(2 ** 31)])
+      expect(suiteOf(number)).toBeUndefined()
+  })
+})

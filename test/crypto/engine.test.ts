@@ -1,0 +1,137 @@
+import { webcrypto } from 'node:crypto'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { ContentKey } from '../../src/crypto/content-key.js'
+import { Dek } from '../../src/crypto/dek.js'
+import { nodeEngine, type OpenJob } from '../../src/crypto/engine.js'
+import { DEFAULT_SUITE } from '../../src/crypto/suites.js'
+import { CANARY } from '../support/emissions.js'
+
+const key = Dek.take(new Uint8Array(32).fill(3)).contentKey(DEFAULT_SUITE, Buffer.alloc(16, 1))
+const HEAD = 5
+const BODY_AT = HEAD + 12 + 16 + 1
+
+function seal(firstCounter: number, plaintexts: readonly (Buffer | string)[], aad = Buffer.from('aad')) {
+  const targets = plaintexts.map((text) => Buffer.alloc(BODY_AT + Buffer.byteLength(text), 0xee))
+  nodeEngine.sealMany(
+    key,
+    firstCounter,
+    plaintexts.map((plaintext, i) => ({
+      plaintext,
+      aad,
+      target: targets[i] as Buffer,
+      ivAt: HEAD,
+      tagAt: HEAD + 12,
+      bodyAt: BODY_AT,
+    })),
+  )
+  return targets
+}
+
+function job(source: Buffer, more: Partial<OpenJob> = {}): OpenJob {
+  return { key, aad: Buffer.from('aad'), source, ivAt: HEAD, tagAt: HEAD + 12, bodyAt: BODY_AT, ...more }
+}
+
+async function imported(contentKey: ContentKey): Promise<webcrypto.CryptoKey> {
+  const bytes = contentKey.keyObject().export()
+  return webcrypto.subtle.importKey('raw', bytes, 'AES-GCM', false, ['decrypt'])
+}
+
+describe('IVs', () => {
+  it('are four zero bytes and the counter, big-endian', () => {
+    for (const [counter, hex] of [
+      [0, '0000000000000000'],
+      [1, '0000000000000001'],
+      [255, '00000000000000ff'],
+      [256, '0000000000000100'],
+      [2 ** 31, '0000000080000000'],
+      [2 ** 32 - 1, '00000000ffffffff'],
+      [2 ** 32, '0000000100000000'],
+      [2 ** 53 - 1, '001fffffffffffff'],
+    ] as const) {
+      const [target] = seal(counter, [CANARY])
+      expect(target?.toString('hex', HEAD, HEAD + 12)).toBe(`00000000${hex}`)
+    }
+  })
+
+  it('of a batch count on from the first, across 32 bits too', () => {
+    const ivs = seal(2 ** 32 - 2, [CANARY, '', CANARY, CANARY]).map((t) => t.readBigUInt64BE(HEAD + 4))
+    expect(ivs).toEqual([0xfffffffen, 0xffffffffn, 0x100000000n, 0x100000001n])
+  })
+})
+
+describe('sealing', () => {
+  it('is AES-256-GCM as WebCrypto understands it, and writes nothing outside its fields', async () => {
+    const [target] = seal(7, [CANARY]) as [Buffer]
+    const opened = await webcrypto.subtle.decrypt(
+      { name: 'AES-GCM', iv: target.subarray(HEAD, HEAD + 12), additionalData: Buffer.from('aad') },
+      await imported(key),
+      Buffer.concat([target.subarray(BODY_AT), target.subarray(HEAD + 12, HEAD + 28)]),
+    )
+    expect(Buffer.from(opened).toString()).toBe(CANARY)
+    expect(target.subarray(0, HEAD)).toEqual(Buffer.alloc(HEAD, 0xee))
+    expect(target[BODY_AT - 1]).toBe(0xee)
+    expect(target.length).toBe(BODY_AT + CANARY.length)
+  })
+
+  it('a string gives the bytes that its UTF-8 gives, lone surrogates included', () => {
+    for (const text of ['', CANARY, 'é漢🦄', '\ud800', 'a\udc00b', '\ufeffx', '\0']) {
+      expect(seal(1, [text])).toEqual(seal(1, [Buffer.from(text)]))
+    }
+  })
+
+  it('does not change the plaintext it was given', () => {
+    const plaintext = Buffer.from(CANARY)
+    seal(1, [plaintext])
+    expect(plaintext.toString()).toBe(CANARY)
+  })
+})
+
+describe('opening', () => {
+  it('inverts sealing, each job on its own', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 8 }),
+        fc.nat(2 ** 31),
+        (bodies, n) => {
+          const plaintexts = bodies.map((bytes) => Buffer.from(bytes))
+          expect(nodeEngine.openMany(seal(n, plaintexts).map((source) => job(source)))).toEqual(plaintexts)
+        },
+      ),
+      { numRuns: 200 },
+    )
+  })
+
+  it('answers undefined for every change of IV, tag, body or AAD, and still opens the others of a batch', () => {
+    const [sealed, other] = seal(0, [CANARY, 'another']) as [Buffer, Buffer]
+    for (let at = HEAD; at < sealed.length; at++) {
+      if (at === BODY_AT - 1) continue
+      for (let bit = 1; bit < 256; bit *= 2) {
+        const changed = Buffer.from(sealed)
+        changed.writeUInt8(changed.readUInt8(at) ^ bit, at)
+        const [first, bad, last] = nodeEngine.openMany([job(sealed), job(changed), job(other)])
+        expect([first?.toString(), bad, last?.toString()]).toEqual([CANARY, undefined, 'another'])
+      }
+    }
+    for (const aad of [Buffer.alloc(0), Buffer.from('aae'), Buffer.from('aad\0')])
+      expect(nodeEngine.openMany([job(sealed, { aad })])).toEqual([undefined])
+    expect(nodeEngine.openMany([job(sealed.subarray(0, -1))])).toEqual([undefined])
+    expect(nodeEngine.openMany([job(Buffer.concat([sealed, Buffer.alloc(1)]))])).toEqual([undefined])
+  })
+
+  it('gives bytes of their own: what happens to the sealed ones later does not show', () => {
+    const [sealed] = seal(0, [CANARY]) as [Buffer]
+    const [opened] = nodeEngine.openMany([job(sealed)])
+    sealed.fill(0)
+    expect(opened?.toString()).toBe(CANARY)
+  })
+
+  it('and sealing refuse a destroyed key', () => {
+    const gone = Dek.take(new Uint8Array(32)).contentKey(DEFAULT_SUITE, Buffer.alloc(16))
+    gone.destroy()
+    expect(() => nodeEngine.openMany([job(Buffer.alloc(60), { key: gone })])).toThrow(/KEY_DESTROYED/)
+    expect(() => {
+      nodeEngine.sealMany(gone, 0, [])
+    }).toThrow(/KEY_DESTROYED/)
+  })
+})

@@ -1,0 +1,123 @@
+import { readFileSync } from 'node:fs'
+import avsc from 'avsc'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import {
+  bodyStart,
+  decodeHead,
+  encodeHead,
+  hasEnvelopePrefix,
+  headLength,
+  type Head,
+} from '../../src/envelope/envelope.js'
+import { encodeHeader } from '../../src/envelope/header.js'
+import { PREFIX, type WrappedDek } from '../../src/envelope/schema.js'
+
+interface StockEnvelope {
+  readonly wrappedDeks: readonly WrappedDek[]
+  readonly header: Buffer
+  readonly iv: Buffer
+  readonly tag: Buffer
+  readonly body: Buffer
+}
+
+const stock = avsc.Type.forSchema(
+  JSON.parse(readFileSync(new URL('../../schemas/envelope.v1.avsc', import.meta.url), 'utf8')) as avsc.Schema,
+)
+
+const header = encodeHeader({
+  suite: 1,
+  compression: 0,
+  keyBound: true,
+  boundHeaders: ['a', 'b'],
+  topic: 'orders',
+  context: [['env', 'prod']],
+  sessionId: Buffer.alloc(16, 1),
+  commitment: Buffer.alloc(32, 2),
+})
+const wrappedDeks = [
+  { provider: 'local', cmkId: 'orders', ciphertextDek: Buffer.alloc(64, 3) },
+  { provider: 'tencent-kms', cmkId: 'ap-guangzhou/6a1c', ciphertextDek: Buffer.alloc(70, 4) },
+]
+const body = Buffer.alloc(100, 5)
+const envelope = Buffer.concat([
+  PREFIX,
+  stock.toBuffer({ wrappedDeks, header, iv: Buffer.alloc(12, 6), tag: Buffer.alloc(16, 7), body }),
+])
+
+function decoded(bytes: Buffer): { head: Head; bodyAt: number } | string {
+  try {
+    const head = decodeHead(bytes)
+    expect(headLength(bytes)).toBe(head.bytes.length)
+    return { head, bodyAt: bodyStart(bytes, head.bytes.length) }
+  } catch (error) {
+    return (error as { code: string }).code
+  }
+}
+
+describe('an envelope', () => {
+  it('that a stock Avro library wrote is read, as views of its bytes', () => {
+    const result = decoded(envelope)
+    if (typeof result === 'string') throw new Error(result)
+    const { head, bodyAt } = result
+    expect(head.wrappedDeks).toEqual(wrappedDeks)
+    expect(head.headerBytes).toEqual(header)
+    expect(envelope.subarray(bodyAt)).toEqual(body)
+    expect(encodeHead(wrappedDeks, header)).toEqual(head.bytes)
+    for (const view of [head.bytes, head.headerBytes, ...head.wrappedDeks.map((w) => w.ciphertextDek)])
+      expect(view.buffer).toBe(envelope.buffer)
+  })
+
+  it('is accepted in exactly the form in which it would be written, and then read as by a stock library', () => {
+    const mutated = fc
+      .tuple(fc.nat(envelope.length), fc.uint8Array({ maxLength: 3 }), fc.nat(3), fc.boolean())
+      .map(([from, insert, remove, swap]) =>
+        Buffer.concat([
+          envelope.subarray(0, from),
+          insert,
+          envelope.subarray(swap ? from + insert.length : from + remove),
+        ]),
+      )
+    let accepted = 0
+    fc.assert(
+      fc.property(mutated, (bytes) => {
+        const result = decoded(bytes)
+        if (typeof result === 'string') {
+          expect(['NOT_SEALED', 'MALFORMED', 'UNKNOWN_FORMAT']).toContain(result)
+          return
+        }
+        accepted++
+        const { head, bodyAt } = result
+        const read = stock.fromBuffer(bytes.subarray(PREFIX.length)) as StockEnvelope
+        expect(Buffer.concat([PREFIX, stock.toBuffer(read)])).toEqual(bytes)
+        expect(read.wrappedDeks).toEqual(head.wrappedDeks)
+        expect(read.header).toEqual(head.headerBytes)
+        expect(read.body).toEqual(bytes.subarray(bodyAt))
+      }),
+      { numRuns: 5000 },
+    )
+    expect(accepted).toBeGreaterThan(500)
+  })
+
+  it('cut anywhere is malformed, before its second byte not sealed; nothing may follow', () => {
+    for (let length = 0; length < envelope.length; length++)
+      expect([length, decoded(envelope.subarray(0, length))]).toEqual([
+        length,
+        length < 2 ? 'NOT_SEALED' : 'MALFORMED',
+      ])
+    for (const tail of [Buffer.alloc(1), envelope])
+      expect(decoded(Buffer.concat([envelope, tail]))).toBe('MALFORMED')
+  })
+
+  it('is told by its whole prefix', () => {
+    expect(hasEnvelopePrefix(envelope)).toBe(true)
+    expect(hasEnvelopePrefix(PREFIX)).toBe(true)
+    for (let at = 0; at < PREFIX.length; at++) {
+      const other = Buffer.from(PREFIX)
+      other.writeUInt8(other.readUInt8(at) ^ 1, at)
+      expect(hasEnvelopePrefix(other)).toBe(false)
+      expect(hasEnvelopePrefix(PREFIX.subarray(0, at))).toBe(false)
+      expect(decoded(other)).toBe(at < 2 ? 'NOT_SEALED' : 'UNKNOWN_FORMAT')
+    }
+  })
+})

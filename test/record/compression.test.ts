@@ -1,0 +1,104 @@
+import { gzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { compressionNamed, compressionOf } from '../../src/record/compression.js'
+import { CANARY } from '../support/emissions.js'
+
+const MIB = 1 << 20
+const gzip = compressionNamed('gzip')
+const asBuffer = (bytes: Buffer | string): Buffer => Buffer.from(bytes as string)
+
+function opened(body: Buffer, maxBytes = MIB): string {
+  try {
+    return gzip.decompress(body, maxBytes).toString()
+  } catch (error) {
+    return (error as { code: string }).code
+  }
+}
+
+describe('registered compressions', () => {
+  it('have frozen numbers and names', () => {
+    expect([compressionOf(0)?.name, compressionOf(1)?.name]).toEqual(['none', 'gzip'])
+    expect(['zstd', undefined]).toContain(compressionOf(2)?.name)
+    for (const number of [3, -1, 64, 0.5]) expect(compressionOf(number)).toBeUndefined()
+  })
+
+  it('none is the bytes themselves, of any size', () => {
+    const none = compressionNamed('none')
+    const body = Buffer.alloc(2 * MIB)
+    expect(none.compress(body)).toBe(body)
+    expect(none.decompress(body, 1)).toBe(body)
+  })
+})
+
+describe('gzip', () => {
+  it('decompression inverts compression, for text and bytes, the empty value too', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string({ unit: 'binary' }),
+          fc.uint8Array({ maxLength: 5000 }).map((b) => Buffer.from(b)),
+        ),
+        (plaintext) => {
+          const body = asBuffer(gzip.compress(plaintext))
+          expect(gzip.decompress(body, MIB)).toEqual(asBuffer(plaintext))
+        },
+      ),
+      { examples: [[''], [Buffer.alloc(0)], [CANARY]] },
+    )
+  })
+
+  it('a change of any bit fails, or is one of what the header says beside the data', () => {
+    const body = gzipSync(CANARY)
+    for (let at = 0; at < body.length; at++) {
+      for (let bit = 1; bit < 256; bit *= 2) {
+        const changed = Buffer.from(body)
+        changed.writeUInt8(changed.readUInt8(at) ^ bit, at)
+        // Time, level and system (RFC 1952, 2.3) mean nothing here, nor does FTEXT.
+        const harmless = (at >= 4 && at <= 9) || (at === 3 && bit === 1)
+        // The last byte of the deflated data ends in bits that nothing reads.
+        if (at === body.length - 9 && opened(changed) === CANARY) continue
+        expect([at, bit, opened(changed)]).toEqual([at, bit, harmless ? CANARY : 'DECOMPRESSION_FAILED'])
+      }
+    }
+  })
+
+  it('is exactly one member: not cut anywhere, and nothing behind it', () => {
+    const body = gzipSync(CANARY)
+    for (let length = 0; length < body.length; length++)
+      expect(opened(body.subarray(0, length))).toBe('DECOMPRESSION_FAILED')
+    for (const tail of [Buffer.alloc(1), Buffer.alloc(1000), body, gzipSync(''), Buffer.from('x')])
+      expect(opened(Buffer.concat([body, tail]))).toBe('DECOMPRESSION_FAILED')
+  })
+
+  it('random data never crashes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(31), (bytes, flags) => {
+        const body = Buffer.concat([Buffer.from([0x1f, 0x8b, 8, flags, 0, 0, 0, 0, 0, 255]), bytes])
+        expect(opened(body)).toBe('DECOMPRESSION_FAILED')
+      }),
+      { numRuns: 3000 },
+    )
+  })
+
+  it('the cap is inclusive, and a size that the data states does not decide', () => {
+    for (const size of [1, 1000, MIB]) {
+      const body = gzipSync(Buffer.alloc(size, 97))
+      expect(opened(body, size)).toBe('a'.repeat(size))
+      expect(opened(body, size + 1)).toBe('a'.repeat(size))
+      if (size > 1) expect(opened(body, size - 1)).toBe('TOO_LARGE')
+    }
+    const lying = gzipSync(CANARY)
+    lying.writeUInt32LE(0xffffffff, lying.length - 4)
+    expect(opened(lying)).toBe('DECOMPRESSION_FAILED')
+  })
+
+  it('a bomb of 256 MiB is refused without having it in memory', () => {
+    const member = gzipSync(Buffer.alloc(256 * MIB), { level: 9 })
+    const before = process.memoryUsage.rss()
+    const started = performance.now()
+    for (let i = 0; i < 20; i++) expect(opened(member)).toBe('TOO_LARGE')
+    expect(process.memoryUsage.rss() - before).toBeLessThan(128 * MIB)
+    expect(performance.now() - started).toBeLessThan(5000)
+  })
+})

@@ -1,0 +1,126 @@
+import { Dek } from '../../src/crypto/dek.js'
+import { nodeEngine } from '../../src/crypto/engine.js'
+import { DEFAULT_SUITE } from '../../src/crypto/suites.js'
+import { aadBase, buildAad, type Bytes, type HeaderValues } from '../../src/envelope/aad.js'
+import { encodeHead, lengthBytes, writeLengthAt } from '../../src/envelope/envelope.js'
+import { encodeHeader, type Header } from '../../src/envelope/header.js'
+import type { WrappedDek } from '../../src/envelope/schema.js'
+import { EventHub } from '../../src/events.js'
+import { systemClock } from '../../src/keys/clock.js'
+import { OpeningKeys } from '../../src/keys/opening-keys.js'
+import { Cmk } from '../../src/kms/cmk.js'
+import type { Kms } from '../../src/kms/kms.js'
+import type { CheckedReadRule } from '../../src/policy/checked.js'
+import { Opener } from '../../src/record/opener.js'
+import type { SealedRecord } from '../../src/record/record.js'
+import { RuleBook } from '../../src/record/rules.js'
+import { CANARY, emitted } from '../support/emissions.js'
+
+export const DEK = Buffer.alloc(32, 0x42)
+
+/** What to make an envelope of; the rest is what a writer would write. */
+export interface Craft {
+  readonly header?: Partial<Header>
+  readonly wrappings?: readonly WrappedDek[]
+  readonly body?: Buffer
+  readonly key?: Bytes | null
+  /** Of the bound headers, in order of their names. */
+  readonly headers?: readonly HeaderValues[]
+}
+
+export const wrapping = (provider: string, cmkId: string): WrappedDek => ({
+  provider,
+  cmkId,
+  ciphertextDek: Buffer.from(`${provider} ${cmkId}`),
+})
+
+/** An envelope that its writer sealed with whatever header it is told. */
+export function craft({ header: given, wrappings, body, key, headers = [] }: Craft = {}): Buffer {
+  const sessionId = Buffer.alloc(16, 1)
+  const contentKey = Dek.take(Uint8Array.from(DEK)).contentKey(DEFAULT_SUITE, sessionId)
+  const header: Header = {
+    suite: 1,
+    compression: 0,
+    keyBound: true,
+    boundHeaders: [],
+    topic: 't',
+    context: [],
+    sessionId,
+    commitment: contentKey.commitment,
+    ...given,
+  }
+  const headerBytes = encodeHeader(header)
+  const head = encodeHead(wrappings ?? [wrapping('near', 'a')], headerBytes)
+  const plaintext = body ?? Buffer.from(CANARY)
+  const lengthAt = head.length + 28
+  const bodyAt = lengthAt + lengthBytes(plaintext.length)
+  const target = Buffer.alloc(bodyAt + plaintext.length)
+  head.copy(target)
+  writeLengthAt(target, lengthAt, plaintext.length)
+  const aad = buildAad(aadBase(headerBytes), header.keyBound ? (key ?? null) : undefined, headers)
+  nodeEngine.sealMany(contentKey, 0, [
+    { plaintext, aad, target, ivAt: head.length, tagAt: head.length + 12, bodyAt },
+  ])
+  return target
+}
+
+/** A CMK of a KMS that answers with `answer()`; its unwraps are counted in `asked`. */
+export async function cmk(
+  { provider, cmkId }: { provider: string; cmkId: string },
+  asked: string[],
+  answer: () => Uint8Array | Error = () => Uint8Array.from(DEK),
+  publicKeyWraps = false,
+): Promise<Cmk> {
+  const unused = (): Promise<never> => Promise.reject(new Error('only unwraps'))
+  const kms: Kms = {
+    describe: () => Promise.resolve({ provider, publicKeyWraps }),
+    unwrapDek: () => {
+      asked.push(`${provider} ${cmkId}`)
+      const result = answer()
+      return result instanceof Error ? Promise.reject(result) : Promise.resolve(result)
+    },
+    generateDek: unused,
+    wrapDek: unused,
+    verify: unused,
+  }
+  return Cmk.describe(provider, kms, cmkId, new AbortController().signal)
+}
+
+/** Opens one record of topic `t` with a rule that requires nothing but what it is told. */
+export async function open(
+  record: SealedRecord,
+  cmks: readonly Cmk[],
+  rule: Partial<Omit<CheckedReadRule, 'require'>> & { require?: Partial<CheckedReadRule['require']> } = {},
+): Promise<string | null> {
+  const read: CheckedReadRule = {
+    cmks: ['c'],
+    sealedFor: [],
+    acceptPublicKeySealing: false,
+    tombstones: 'pass',
+    onInvalid: 'stop',
+    maxInvalidShare: 1,
+    plaintext: { untilOffsets: new Map(), fingerprints: [] },
+    maxDecompressedBytes: 1 << 20,
+    kmsWaitMs: 0,
+    ...rule,
+    require: { keyBound: true, headers: [], context: {}, suites: [1], ...rule.require },
+  }
+  const opener = new Opener(
+    new RuleBook([
+      {
+        name: 'r',
+        match: ['t'],
+        passthrough: false,
+        sealing: undefined,
+        reading: { name: 'r', read, cmks },
+      },
+    ]),
+    new OpeningKeys({ maxDeks: 10, ttlMs: 60_000 }, systemClock, new EventHub()),
+    nodeEngine,
+  )
+  const [opened] = await opener.open({ topic: 't' }, [record])
+  if (opened === undefined) throw new Error('no result')
+  if (opened.error === undefined) return opened.value?.toString() ?? null
+  emitted('error', opened.error)
+  return opened.error.code
+}
