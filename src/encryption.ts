@@ -27,7 +27,7 @@ export interface Health {
   readonly sealingKeys: readonly SealingState[]
   /** DEKs that readers have at hand. */
   readonly openedDeks: number
-  /** Consumers that stopped for good and were not run again. */
+  /** Consumers that stopped for good and were neither run again nor disconnected. */
   readonly fatal: readonly Fatal[]
 }
 
@@ -44,8 +44,8 @@ export interface Encryption {
   /** Listens to an event; returns what removes the listener. */
   on<N extends EventName>(name: N, listener: EventListener<N>): () => void
   /**
-   * Ends the current DEKs of a rule, or of all, and fetches the next for those that were in use. A process
-   * restored from a memory snapshot must call it before it sends.
+   * Ends the current DEKs of a rule, or of all, and fetches the next for those that were in use. After a
+   * process was restored from a memory snapshot this suffices only where the KMS makes the DEKs.
    * @throws EnvelopeError what the KMS fails with, or CONFIG_INVALID for an unknown rule
    */
   rotate(rule?: string): Promise<void>
@@ -80,7 +80,13 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
       guarded(kms, { name, timeoutMs: config.kmsTimeoutMs, events }),
     ]),
   )
-  const cmks = await describeCmks(config, kmses)
+  const closeKmses = async (): Promise<void> => {
+    await Promise.all(Object.values(kmses).map(async (kms) => kms.close?.()))
+  }
+  const cmks = await describeCmks(config, kmses).catch(async (error: unknown) => {
+    await closeKmses()
+    throw error
+  })
   const rules = config.rules.map((rule) => withCmks(rule, cmks))
   const book = new RuleBook(rules)
   const sealingKeys = new SealingKeys(clock, events)
@@ -136,7 +142,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
         lifetime.abort(closed())
         sealingKeys.close()
         openingKeys.close()
-        await Promise.all(Object.values(kmses).map(async (kms) => kms.close?.()))
+        await closeKmses()
       })()
       return closing
     },

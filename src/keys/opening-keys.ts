@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { ContentKey } from '../crypto/content-key.js'
-import { EnvelopeError, isEnvelopeError } from '../errors.js'
+import { EnvelopeError, isEnvelopeError, type FailureKind } from '../errors.js'
 import type { EventHub } from '../events.js'
 import type { Cmk } from '../kms/cmk.js'
 import type { EncryptionContext } from '../kms/kms.js'
@@ -91,12 +91,14 @@ export class OpeningKeys {
 
   /**
    * Finds or unwraps the key. A candidate that fails gives way to the next.
-   * @throws EnvelopeError where none is left: a transient failure if there was one, else the first
+   * @throws EnvelopeError where none is left: a transient failure if there was one; else an unreadable one, since
+   * what another reader may open must never be skipped as invalid; else the first
    */
   async load({ candidates, context, session, sessionName }: OpeningRequest): Promise<LeasedKey> {
     this.#checkOpen()
     const failures: EnvelopeError[] = []
     for (const candidate of candidates) {
+      this.#checkOpen()
       try {
         const { opened, release } = await this.#lease(candidate, context)
         const key = opened.contentKey(session, sessionName)
@@ -112,7 +114,9 @@ export class OpeningKeys {
       if (failures.filter(({ kind }) => kind !== 'transient').length >= MAX_FAILED_ATTEMPTS) break
     }
     this.#checkOpen()
-    const first = failures.find(({ kind }) => kind === 'transient') ?? failures[0]
+    const ofKind = (wanted: FailureKind): EnvelopeError | undefined =>
+      failures.find(({ kind }) => kind === wanted)
+    const first = ofKind('transient') ?? ofKind('unreadable') ?? failures[0]
     throw first ?? new EnvelopeError('NO_CANDIDATE', 'no wrapping is accepted')
   }
 
@@ -164,7 +168,9 @@ export class OpeningKeys {
       done: this.#unwrapOnce(candidate, context, abort.signal)
         .then((opened) => {
           flight.release = opened.lease()
-          this.#keep(name, opened)
+          // Forgotten or closed in the meantime: it serves who waited, if anybody, and nobody else.
+          if (abort.signal.aborted) opened.retire()
+          else this.#keep(name, opened)
           return opened
         })
         .finally(() => {

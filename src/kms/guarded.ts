@@ -55,13 +55,13 @@ export function guarded(kms: Kms, guard: Guard): Kms {
         (late) => late.dek.fill(0),
       ),
     wrapDek: (request) => {
-      // The provider may go on after the deadline, while the caller wipes its own copy.
-      const lent = { ...request, dek: Uint8Array.from(request.dek) }
       return call('wrap', request.cmkId, request.signal, async (signal) => {
+        // The provider may go on after the deadline, while the caller wipes its own copy.
+        const dek = Uint8Array.from(request.dek)
         try {
-          return await kms.wrapDek({ ...lent, signal })
+          return await kms.wrapDek({ ...request, dek, signal })
         } finally {
-          lent.dek.fill(0)
+          dek.fill(0)
         }
       })
     },
@@ -117,7 +117,7 @@ async function bounded<T>(
     outer.addEventListener('abort', abort)
     void (async () => run(controller.signal))().then(
       (result) => {
-        if (ended) discard?.(result)
+        if (ended) discardSafely(result, discard)
         else
           end(() => {
             resolve(result)
@@ -131,6 +131,15 @@ async function bounded<T>(
       },
     )
   })
+}
+
+/** What comes late may be anything, and nobody is left to tell. */
+function discardSafely<T>(late: T, discard: ((late: T) => void) | undefined): void {
+  try {
+    discard?.(late)
+  } catch {
+    // Nothing to wipe.
+  }
 }
 
 /** What a provider throws that is not ours says nothing we may repeat: it could quote a secret. */

@@ -15,6 +15,8 @@ export function relations(config: unknown, hasZstd: boolean): ConfigIssue[] {
   const { kms, cmks, topics } = members(config)
   const rules = list(topics).map(members)
   return [
+    ...reserved(members(kms), 'kms'),
+    ...reserved(members(cmks), 'cmks'),
     ...cmkRefs(members(cmks), members(kms)),
     ...rules.flatMap((rule, i) => [...ruleRelations(rule, `topics[${String(i)}]`, members(cmks), hasZstd)]),
     ...uniqueNames(rules),
@@ -44,6 +46,10 @@ function* ruleRelations(rule: Members, path: string, cmks: Members, hasZstd: boo
     yield { path, message: 'expected `encrypt`, `read` or both, or `passthrough: true`' }
   }
   const encrypt = members(rule['encrypt'])
+  const read = members(rule['read'])
+  yield* reserved(members(encrypt['context']), `${path}.encrypt.context`)
+  yield* reserved(members(members(read['require'])['context']), `${path}.read.require.context`)
+  yield* reserved(members(members(read['plaintext'])['untilOffsets']), `${path}.read.plaintext.untilOffsets`)
   yield* known(encrypt['cmk'], cmks, 'cmks', `${path}.encrypt.cmk`)
   yield* frequency(members(encrypt['rotate']), `${path}.encrypt.rotate`)
   if (contextBytes(members(encrypt['context'])) > MAX_CONTEXT_BYTES) {
@@ -55,7 +61,7 @@ function* ruleRelations(rule: Members, path: string, cmks: Members, hasZstd: boo
   if (encrypt['compression'] === 'zstd' && !hasZstd) {
     yield { path: `${path}.encrypt.compression`, message: 'zstd needs Node.js 22.15 or later' }
   }
-  const { cmk } = members(rule['read'])
+  const { cmk } = read
   const names = Array.isArray(cmk) ? list(cmk) : [cmk]
   for (const [i, name] of names.entries()) {
     yield* known(name, cmks, 'cmks', `${path}.read.cmk${Array.isArray(cmk) ? `[${String(i)}]` : ''}`)
@@ -110,6 +116,14 @@ function* disjointPatterns(rules: readonly Members[]): Iterable<ConfigIssue> {
         message: `"${b.pattern}" and "${clash.pattern}" (${clash.path}) can match the same topic`,
       }
     }
+  }
+}
+
+/** Names that JavaScript gives a meaning of its own; objects with them are not copied faithfully. */
+function* reserved(object: Members, path: string): Iterable<ConfigIssue> {
+  for (const name of ['__proto__', 'constructor', 'prototype']) {
+    if (Object.hasOwn(object, name))
+      yield { path: `${path}.${name}`, message: 'this name cannot be used here' }
   }
 }
 

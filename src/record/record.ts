@@ -77,7 +77,7 @@ export function boundHeaderValues(
 export function describe(value: unknown): string {
   if (value === undefined) return 'undefined'
   if (value === null) return 'null'
-  return typeof value === 'object'
-    ? `an object (${(value.constructor as { name?: string } | undefined)?.name ?? 'no class'})`
-    : `a ${typeof value}`
+  if (typeof value !== 'object') return `a ${typeof value}`
+  if (Array.isArray(value)) return 'a list'
+  return value instanceof Uint8Array ? 'a Uint8Array that is no Buffer' : 'an object'
 }

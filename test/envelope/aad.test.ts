@@ -59,7 +59,7 @@ describe('laws', () => {
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         const utf8 = Buffer.from(text)
         expect(byteLength(text)).toBe(utf8.length)
-        expect(buildAad(base, text, [[text, null]])).toEqual(buildAad(base, utf8, [[utf8, null]]))
+        expect(buildAad(base, text, [[text, null]]).equals(buildAad(base, utf8, [[utf8, null]]))).toBe(true)
       }),
     )
     for (const text of ['\ud800', 'x\udfff'])

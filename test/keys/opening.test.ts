@@ -157,6 +157,27 @@ describe('forget and close', () => {
     expect(unwraps()).toBe(2)
   })
 
+  it('close while the nearest of two CMKs is asked: the other is not asked any more', async () => {
+    const kms = new MemoryKms()
+    const topics = [{ match: ['t'], encrypt: { cmk: 'main' }, read: { cmk: 'main' } }]
+    const cmks = {
+      main: [
+        { kms: 'memory', id: 'a' },
+        { kms: 'memory', id: 'b' },
+      ],
+    }
+    const encryption = await compose(checkConfig({ kms: { memory: kms }, cmks, topics }), new FakeClock())
+    const sealed = await encryption.records.seal([{ topic: 't', value: CANARY }])
+    kms.hold = true
+    const opening = encryption.records.open(sealed)
+    await kms.waitForHeld()
+    kms.hold = false
+    await encryption.close()
+    await expect(opening).rejects.toMatchObject({ code: 'ENCRYPTION_CLOSED' })
+    expect(kms.calls.filter(({ operation }) => operation === 'unwrap')).toHaveLength(1)
+    expect(encryption.health().openedDeks).toBe(0)
+  })
+
   it('close ends waits, wipes all, and nothing opens after it', async () => {
     const { encryption, kms, clock, sealed, events } = await reader(2)
     await encryption.records.open(sealed.slice(0, 1))

@@ -58,9 +58,17 @@ describe('candidates', () => {
     })
   })
 
-  it('when none is left the first failure is reported', async () => {
-    expect((await tried({ a: failing('CMK_DISABLED'), b: other })).opened).toBe('CMK_DISABLED')
-    expect((await tried({ a: other, b: failing('CMK_DISABLED') })).opened).toBe('COMMITMENT_MISMATCH')
+  it('when none is left, what another reader may open is not reported as invalid; else the first failure', async () => {
+    const [disabled, bad] = [failing('CMK_DISABLED'), failing('CIPHERTEXT_DEK_INVALID')]
+    for (const answers of [
+      { a: disabled, b: other },
+      { a: other, b: disabled },
+      { a: bad, b: disabled },
+    ])
+      expect((await tried(answers)).opened).toBe('CMK_DISABLED')
+    expect((await tried({ a: failing('KMS_DENIED'), b: disabled })).opened).toBe('KMS_DENIED')
+    expect((await tried({ a: bad, b: other })).opened).toBe('UNWRAP_FAILED')
+    expect((await tried({ a: other, b: bad })).opened).toBe('COMMITMENT_MISMATCH')
   })
 
   it('a failure of authentication is final: no further candidate is tried', async () => {

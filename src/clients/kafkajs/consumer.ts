@@ -22,7 +22,7 @@ export interface ConsumerHost {
 /** A wrapped consumer and what its owner may ask about it. */
 export interface WrappedConsumer {
   readonly consumer: Consumer
-  /** Why it stopped for good, until `run` is called again. */
+  /** Why it stopped for good, until it is run again or disconnected. */
   readonly fatal: () => Fatal | undefined
 }
 
@@ -62,6 +62,8 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Wrapped
     },
     disconnect(): Promise<void> {
       stopping.abort()
+      // Whoever ends a consumer has seen why it stopped.
+      fatal = undefined
       return inner.disconnect()
     },
   }

@@ -30,10 +30,17 @@ function sealedSending(inner: Sending, sealer: Sealer, events: EventHub): Sendin
   ): Promise<RecordMetadata[]> => sealAndSend(mergedByTopic(batches), sealer, lanes, events, dispatch)
   return {
     // `async`: KafkaJS rejects, it never throws at the caller.
-    send: async (record: ProducerRecord) =>
-      deliver([record], ([part]) => inner.send({ ...record, messages: part?.messages ?? [] })),
-    sendBatch: async (batch: ProducerBatch) =>
-      deliver(batch.topicMessages ?? [], (topicMessages) => inner.sendBatch({ ...batch, topicMessages })),
+    // What the caller changes after the call is no part of it: a key may be awaited in between.
+    send: async (record: ProducerRecord) => {
+      const atCall = { ...record }
+      return deliver([atCall], ([part]) => inner.send({ ...atCall, messages: part?.messages ?? [] }))
+    },
+    sendBatch: async (batch: ProducerBatch) => {
+      const atCall = { ...batch }
+      return deliver(atCall.topicMessages ?? [], (topicMessages) =>
+        inner.sendBatch({ ...atCall, topicMessages }),
+      )
+    },
   }
 }
 
@@ -78,7 +85,7 @@ async function sealAndSend(
 function partsOf(batches: readonly TopicMessages[], sealings: readonly Sealing[]): TopicMessages[][] {
   const runs = batches.map(({ topic, messages }, i) => {
     const sealing = sealings[i] as Sealing
-    const sealed = messages.map((message, n) => withValue(message, sealing.values[n] ?? null))
+    const sealed = messages.map((message, n) => ({ ...message, value: valueAt(sealing, n) }))
     return splitToFit(topic, messages, sealed, sealing)
   })
   const parts: TopicMessages[][] = [[]]
@@ -88,11 +95,18 @@ function partsOf(batches: readonly TopicMessages[], sealings: readonly Sealing[]
   return parts
 }
 
-/** A copy, headers included: tracers behind us add to the headers of what they are given. */
-function withValue(message: Message, value: Message['value']): Message {
-  return message.headers === undefined
-    ? { ...message, value }
-    : { ...message, value, headers: { ...message.headers } }
+/** A copy, headers included: callers change theirs while a key is awaited, and tracers behind us change ours. */
+function copyOf(message: Message): Message {
+  // What is no object is the sealer's to refuse.
+  if (typeof message !== 'object' || (message as Message | null) === null) return message
+  return message.headers === undefined ? { ...message } : { ...message, headers: { ...message.headers } }
+}
+
+function valueAt(sealing: Sealing, index: number): Message['value'] {
+  const value = sealing.values[index]
+  if (value === undefined)
+    throw new EnvelopeError('INVALID_RECORD', 'the list of messages changed while it was sent')
+  return value
 }
 
 /**
@@ -111,7 +125,7 @@ function mergedByTopic(batches: readonly TopicMessages[]): TopicMessages[] {
       throw new EnvelopeError('INVALID_RECORD', `messages is ${describe(messages)}`, { position: { topic } })
     }
     const before = merged.get(topic)
-    merged.set(topic, before ? [...before, ...messages] : messages)
+    merged.set(topic, [...(before ?? []), ...messages.map(copyOf)])
   }
   return [...merged].map(([topic, messages]) => ({ topic, messages }))
 }

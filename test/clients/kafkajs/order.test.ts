@@ -7,7 +7,8 @@ import { memoryEncryption } from '../../support/encryption.js'
 const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 10))
 
 /** A producer that connects to nothing and notes what it is handed; a send ends when the test says so. */
-function deaf(): { inner: Producer; handed: string[]; finish: (() => void)[] } {
+function deaf(): { inner: Producer; handed: string[]; finish: (() => void)[]; sent: ProducerRecord[] } {
+  const sent: ProducerRecord[] = []
   const handed: string[] = []
   const finish: (() => void)[] = []
   const take = (topic: string, count: number): Promise<RecordMetadata[]> => {
@@ -20,20 +21,23 @@ function deaf(): { inner: Producer; handed: string[]; finish: (() => void)[] } {
   }
   const inner: Producer = {
     ...new Kafka({ brokers: ['127.0.0.1:1'] }).producer(),
-    send: ({ topic, messages }: ProducerRecord) => take(topic, messages.length),
+    send: (record: ProducerRecord) => {
+      sent.push(record)
+      return take(record.topic, record.messages.length)
+    },
     sendBatch: ({ topicMessages = [] }: ProducerBatch) =>
       take(
         topicMessages.map(({ topic }) => topic).join('+'),
         topicMessages.flatMap(({ messages }) => messages).length,
       ),
   }
-  return { inner, handed, finish }
+  return { inner, handed, finish, sent }
 }
 
 async function owner(encrypt: object = {}) {
   const rule = (topic: string) => ({ match: [topic], encrypt: { cmk: 'main', ...encrypt } })
   const made = await memoryEncryption([rule('a'), rule('b'), rule('c')])
-  const { inner, handed, finish } = deaf()
+  const { inner, handed, finish, sent } = deaf()
   const producer = made.encryption.producer(inner)
   const send = (topic: string, count = 1) =>
     producer.send({
@@ -42,7 +46,7 @@ async function owner(encrypt: object = {}) {
     })
   const both = (...topics: string[]) =>
     producer.sendBatch({ topicMessages: topics.map((topic) => ({ topic, messages: [{ value: CANARY }] })) })
-  return { ...made, send, both, handed, finish }
+  return { ...made, producer, send, both, handed, finish, sent }
 }
 
 describe('sends that are not awaited', () => {
@@ -64,6 +68,24 @@ describe('sends that are not awaited', () => {
     await settle()
     expect(handed).toEqual(['b 1', 'c 1', 'a 1', 'a+b 2', 'b 2', 'a 2'])
     expect(waiting).toHaveLength(4)
+  })
+
+  it('are what they were at the call, whatever the caller does to its objects while a key is awaited', async () => {
+    const { producer, sent, kms } = await owner()
+    kms.hold = true
+    const first = { key: 'k', value: `${CANARY} 1`, headers: { h: 'x' } }
+    const record = { topic: 'a', messages: [first] }
+    void producer.send(record)
+    await kms.waitForHeld()
+    record.messages.push({ key: 'l', value: `${CANARY} 2`, headers: { h: 'y' } })
+    record.topic = 'b'
+    first.key = 'changed'
+    first.headers.h = 'changed'
+    kms.held[0]?.succeed()
+    await settle()
+    expect(sent).toMatchObject([{ topic: 'a', messages: [{ key: 'k', headers: { h: 'x' } }] }])
+    expect(sent[0]?.messages).toHaveLength(1)
+    expect(sent[0]?.messages[0]?.value).toBeInstanceOf(Buffer)
   })
 
   it('a send that fails leaves those behind it to go on', async () => {

@@ -29,13 +29,24 @@ const HANDLERS = {
   'nothing by hand': () => [],
   'each message': (offsets: readonly string[]) => offsets,
   'batch.lastOffset()': (_: readonly string[], last: string) => [last],
+  'what it was not given': () => ['4'],
 } satisfies Record<string, (offsets: readonly string[], last: string) => readonly string[]>
 
-function collect(seen: number[], resolves: keyof typeof HANDLERS, autoResolve: boolean): ConsumerRunConfig {
+/** What `batch` says of its end, next to `seen`. */
+const lasts = (seen: readonly number[], last: string, lag: string): string =>
+  `${String(seen.length)} until ${last} lag ${lag}`
+
+function collect(
+  seen: number[],
+  ends: string[],
+  resolves: keyof typeof HANDLERS,
+  autoResolve: boolean,
+): ConsumerRunConfig {
   return {
     eachBatchAutoResolve: autoResolve,
     eachBatch: ({ batch, resolveOffset }) => {
       seen.push(...batch.messages.map(({ value }) => numberOf(value)))
+      ends.push(lasts(seen, batch.lastOffset(), batch.offsetLag()))
       const offsets = batch.messages.map(({ offset }) => offset)
       for (const offset of HANDLERS[resolves](offsets, batch.lastOffset())) resolveOffset(offset)
       return Promise.resolve()
@@ -56,10 +67,13 @@ it.each(matrix)(
     const made = await mixed(bad)
     const [first = 0] = bad
     const seen: number[] = []
+    const ends: string[] = []
     const consumer = await made.consumer()
-    await consumer.run(collect(seen, resolves, autoResolve))
+    await consumer.run(collect(seen, ends, resolves, autoResolve))
     await until('fatal', () => named(made, 'fatal').length > 0)
     expect(seen).toEqual([0, 1, 2, 3, 4].slice(0, first))
+    // The batch ends before the bad record, also for a handler that asks where.
+    expect(ends).toEqual(first === 0 ? [] : [lasts(seen, String(first - 1), String(5 - first))])
     expect(named(made, 'fatal')).toMatchObject([{ code: 'NOT_SEALED', offset: String(first) }])
     const moved = first > 0 && (autoResolve || resolves !== 'nothing by hand')
     const committed = Number(await made.committed())
@@ -74,12 +88,16 @@ it.each(matrix)(
     const made = await mixed(bad, { onInvalid: 'skip' })
     const seen: number[] = []
     const consumer = await made.consumer()
-    await consumer.run(collect(seen, resolves, autoResolve))
+    await consumer.run(collect(seen, [], resolves, autoResolve))
     const good = [0, 1, 2, 3, 4].filter((n) => !bad.includes(n))
     // A handler that resolves nothing stays where it is and gets the batch again, as with plain KafkaJS.
     if (good.length === 0 || autoResolve || resolves !== 'nothing by hand') {
       await until('the end', async () => (await made.committed()) === '5')
       expect(seen).toEqual(good)
+      // Each once: what was skipped is not read again to get past it.
+      expect(named(made, 'record.rejected').map((event) => 'offset' in event && event.offset)).toEqual(
+        bad.map(String),
+      )
     } else {
       await until('the batch again', () => seen.length > good.length)
       expect(seen.slice(0, good.length * 2)).toEqual([...good, ...good])
