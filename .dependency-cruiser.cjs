@@ -35,6 +35,12 @@ module.exports = {
       from: { path: '^src' },
       to: { dependencyTypes: ['npm-dev'], pathNot: 'node_modules/kafkajs' },
     },
+    {
+      name: 'no-undeclared-packages',
+      severity: 'error',
+      from: { path: '^src' },
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown'] },
+    },
   ],
   allowed: [
     // Errors and events are for all; packages and Node's modules are held by the rules above.
