@@ -12,7 +12,7 @@ export default defineConfig({
       include: ['src/**'],
       exclude: ['src/**/index.ts', 'src/cli/main.ts'],
       reporter: ['text-summary', 'json-summary', 'html'],
-      thresholds: { lines: 95, functions: 95, branches: 90, statements: 95 },
+      thresholds: { lines: 95, functions: 95, branches: 89, statements: 95 },
     },
     projects: [
       {
