@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:os'
+import { parseArgs } from 'node:util'
 import { consumeElsewhere } from './compare.js'
 import { SECRETS } from './orders.js'
 import { produce, RECORDS, type Produced } from './produce.js'
+import { leave } from './leave.js'
 import { decode, readRaw, show, type RawMessage } from './raw.js'
 import { refuse } from './refuse.js'
 import { grouped, Report } from './report.js'
@@ -14,8 +16,11 @@ import { summarise, watch } from './summary.js'
 /*
  * Seals 5,000 orders onto a real broker, shows what the broker holds, opens them in another process and
  * compares every byte. Exits with 1 where anything is not as it should be.
+ *
+ *   --keep FOLDER   leave the orders' topics on the broker and, in FOLDER, the keyring and what should be read
  */
 
+const { keep } = parseArgs({ options: { keep: { type: 'string' } } }).values
 const started = performance.now()
 const report = new Report()
 
@@ -51,6 +56,7 @@ async function play(stage: Stage): Promise<void> {
   step('4. Bad records, each written by a plain producer between two good ones')
   await refuse(stage, encryption, samples[0] as RawMessage, report)
   await encryption.close()
+  if (keep !== undefined) await leave(keep, stage, produced)
 
   step('Summary')
   summarise(produced, raw, activity, consumed, performance.now() - started, report)
@@ -101,11 +107,13 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   })
 }
 
-await onStage(randomBytes(4).toString('hex'), stopping.signal, play).catch((error: unknown) => {
+const run = randomBytes(4).toString('hex')
+await onStage({ run, signal: stopping.signal, keep }, play).catch((error: unknown) => {
   report.expect(false, error instanceof Error ? (error.stack ?? error.message) : String(error))
 })
 if (signalled !== undefined) {
-  console.error(`Stopped by ${signalled}; topics, keyring and processes of this run were removed.`)
+  const removed = keep === undefined ? 'topics, keyring and processes' : 'processes'
+  console.error(`Stopped by ${signalled}; ${removed} of this run were removed.`)
   process.exit(128 + constants.signals[signalled])
 }
 for (const problem of report.problems) console.error(`  WRONG: ${problem}`)

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -23,14 +23,22 @@ export interface Stage {
 const PARTITIONS = 3
 const CLEANUP_MS = 15_000
 
-/** Makes topics and a keyring, works with them, and removes them whatever happens. */
+/** How a run of the demo is set. */
+export interface StageOptions {
+  readonly run: string
+  readonly signal: AbortSignal
+  /** A folder that takes the keyring; it and the topics then stay, for others to read. */
+  readonly keep: string | undefined
+}
+
+/** Makes topics and a keyring, works with them, and removes them whatever happens, unless they are to stay. */
 export async function onStage(
-  run: string,
-  signal: AbortSignal,
+  { run, signal, keep }: StageOptions,
   work: (stage: Stage) => Promise<void>,
 ): Promise<void> {
   const topics = topicsOf(run)
-  const folder = await mkdtemp(join(tmpdir(), 'kafka-envelope-demo-'))
+  if (keep !== undefined) await mkdir(keep, { recursive: true })
+  const folder = keep ?? (await mkdtemp(join(tmpdir(), 'kafka-envelope-demo-')))
   const kafka = demoKafka()
   const admin = kafka.admin()
   const ends: (() => Promise<void>)[] = []
@@ -66,11 +74,12 @@ export async function onStage(
   } finally {
     over = true
     await Promise.all(ends.map((end) => end()))
-    await rm(folder, { recursive: true, force: true })
+    if (keep === undefined) await rm(folder, { recursive: true, force: true })
     const late = sleep(CLEANUP_MS, undefined, { ref: false }).then(() => {
       throw new Error('the cluster did not answer in time')
     })
-    await Promise.race([clean(admin, run), late]).catch((error: unknown) => {
+    const cleaned = keep === undefined ? clean(admin, run) : admin.disconnect()
+    await Promise.race([cleaned, late]).catch((error: unknown) => {
       const reason = error instanceof Error ? error.message : String(error)
       console.error(`  Topics of this run may be left, named demo.*.${run}: ${reason}`)
     })

@@ -233,7 +233,9 @@ export class OpeningKeys {
   }
 }
 
-/** A KMS says that it cannot unwrap; about the record that means its unwrapping failed. */
+/** What a KMS says of a ciphertext DEK, the record's error says as one: that its unwrapping failed. */
+const OF_THE_CIPHERTEXT_DEK: ReadonlySet<string> = new Set(['CIPHERTEXT_DEK_INVALID', 'CMK_MISMATCH'])
+
 async function unwrapped(
   cmk: Cmk,
   ciphertextDek: Buffer,
@@ -243,7 +245,7 @@ async function unwrapped(
   try {
     return await cmk.unwrap(ciphertextDek, context, signal)
   } catch (error) {
-    if (isEnvelopeError(error) && error.code === 'CIPHERTEXT_DEK_INVALID') {
+    if (isEnvelopeError(error) && OF_THE_CIPHERTEXT_DEK.has(error.code)) {
       throw new EnvelopeError('UNWRAP_FAILED', `CMK ${cmk.id} did not unwrap the ciphertext DEK`)
     }
     throw error

@@ -71,6 +71,11 @@ describe('candidates', () => {
     expect((await tried({ a: other, b: bad })).opened).toBe('COMMITMENT_MISMATCH')
   })
 
+  it('whatever a KMS has against a ciphertext DEK, damage or another CMK, the record fails as one: UNWRAP_FAILED', async () => {
+    for (const code of ['CIPHERTEXT_DEK_INVALID', 'CMK_MISMATCH'] as const)
+      expect((await tried({ a: failing(code) })).opened).toBe('UNWRAP_FAILED')
+  })
+
   it('a failure of authentication is final: no further candidate is tried', async () => {
     const value = craft({ wrappings: IDS.map((id) => wrapping('p', id)) })
     value.writeUInt8(value.readUInt8(value.length - 1) ^ 1, value.length - 1)
