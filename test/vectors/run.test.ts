@@ -20,8 +20,8 @@ describe('npm run vectors', () => {
     writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content))
     return path
   }
-  const vectors = parseVectors(readFileSync(at('v1-second.json'), 'utf8'))
-  const example = vectors.find(({ name }) => name === 'opens/section 18') as Vector
+  const vectors = parseVectors(readFileSync(at('v1.json'), 'utf8'))
+  const example = vectors.find(({ name }) => name === 'example/no-compression') as Vector
   const refused = vectors.find(({ error }) => error === 'WRONG_TOPIC') as Vector
 
   beforeAll(() => {

@@ -13,7 +13,7 @@ const files = readdirSync(new URL('.', import.meta.url)).filter((name) => name.e
 const pathOf = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
 const vectors = files.flatMap((file) => parseVectors(readFileSync(pathOf(file), 'utf8')))
 
-describe('vectors made by other implementations', () => {
+describe('vectors made by the Python reader, which shares no code with the library', () => {
   it('are many, and cover every code that opening bytes can give', () => {
     expect(vectors.filter(({ error }) => error === null).length).toBeGreaterThanOrEqual(100)
     expect(vectors.filter(({ error }) => error !== null).length).toBeGreaterThanOrEqual(200)
