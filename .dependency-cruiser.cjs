@@ -50,7 +50,10 @@ module.exports = {
     may('crypto/', ['crypto/']),
     may('kms/', ['kms/', 'crypto/']),
     may('policy/', ['policy/', 'envelope/bounds\\.ts$']),
-    { from: { path: '^src/policy/' }, to: { path: '^src/kms/kms\\.ts$', dependencyTypes: ['type-only'] } },
+    {
+      from: { path: '^src/policy/' },
+      to: { path: '^src/(kms/kms|keys/dek-store)\\.ts$', dependencyTypes: ['type-only'] },
+    },
     may('keys/', ['keys/', 'kms/', 'crypto/', 'policy/']),
     may('record/', ['record/', 'keys/', 'envelope/', 'crypto/', 'policy/']),
     { from: { path: '^src/record/' }, to: { path: '^src/kms/cmk\\.ts$', dependencyTypes: ['type-only'] } },

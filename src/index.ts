@@ -10,16 +10,21 @@ export {
   type RecordPosition,
 } from './errors.js'
 export type { EncryptionEvents, EventListener, EventName, KmsOperation, RetireReason } from './events.js'
+export type { DekStore, StoredDek } from './keys/dek-store.js'
 export type { SealingState } from './keys/sealing-key.js'
 export type { CmkDescription, EncryptionContext, GeneratedDek, Kms, KmsCall } from './kms/kms.js'
 export type {
+  BudgetShare,
   ByteSize,
   CacheConfig,
   CmkRef,
   Duration,
   EncryptionConfig,
   EncryptRule,
+  KmsBudget,
+  OutageConfig,
   PlaintextRule,
+  ProvisionedDek,
   ReadRule,
   RotationConfig,
   TopicRule,

@@ -7,6 +7,8 @@ import type { RetireReason } from '../events.js'
 export const MAX_MESSAGES: number = 2 ** 32
 export const MAX_BYTES: number = 2 ** 38
 
+export const DEFAULT_MAX_AGE = '24h'
+
 /** When a DEK stops sealing. */
 export interface RotationPolicy {
   readonly maxAgeMs: number
