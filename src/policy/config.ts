@@ -1,4 +1,4 @@
-import type { DekStore } from '../keys/dek-store.js'
+import type { DekStore } from '../dek-store/dek-store.js'
 import type { EncryptionContext, Kms } from '../kms/kms.js'
 
 /** Milliseconds, or text: a number and `ms`, `s`, `m`, `h` or `d`, for example `'24h'`. */

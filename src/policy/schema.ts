@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { CMK_ID, CONTEXT_TEXT, MAX_BOUND_HEADERS, MAX_BOUND_HEADER_BYTES, TOPIC } from '../envelope/bounds.js'
-import type { DekStore } from '../keys/dek-store.js'
+import type { DekStore } from '../dek-store/dek-store.js'
 import { parseByteSize, parseDuration } from './quantities.js'
 import { DEFAULT_MAX_AGE, MAX_BYTES, MAX_MESSAGES } from './rotation.js'
 
