@@ -99,6 +99,9 @@ const CODES = {
       'Raise `encrypt.maxBatchBytes` together with max.message.bytes of the topic, or turn on `compression`',
   },
   DEK_LIMIT_TOO_SMALL: { remedy: 'Raise `rotate.maxBytes` above the largest record' },
+  DEK_EXHAUSTED: {
+    remedy: 'Provision a new ciphertext DEK (`encryption.provision(rule)`) and configure it',
+  },
   KEY_WAIT_TIMEOUT: {
     kind: 'transient',
     remedy: 'The KMS does not deliver DEKs as fast as the rotation policy uses them; see kms.call events',
@@ -111,6 +114,11 @@ const CODES = {
     remedy: 'Retry later, rotate less often, or raise the quota at the KMS',
   },
   KMS_TIMEOUT: { kind: 'transient', remedy: 'Retry; if it lasts, look at the KMS and the way to it' },
+  KMS_BUDGET_SPENT: {
+    kind: 'transient',
+    remedy:
+      'Retry later; if it lasts, look for a flood of foreign envelopes, or raise `kmsBudget` below the quota of the KMS',
+  },
   KMS_DENIED: { kind: 'unreadable', remedy: 'Grant this process the right to use the CMK' },
   KMS_RESPONSE_INVALID: {
     kind: 'unreadable',

@@ -9,17 +9,32 @@ export {
   type FailureKind,
   type RecordPosition,
 } from './errors.js'
-export type { EncryptionEvents, EventListener, EventName, KmsOperation, RetireReason } from './events.js'
+export type {
+  DekOrigin,
+  EncryptionEvents,
+  EventListener,
+  EventName,
+  GraceUse,
+  KmsOperation,
+  Limit,
+  RetireReason,
+} from './events.js'
+export type { DekStore, StoredDek } from './dek-store/dek-store.js'
+export { fileDekStore, type FileDekStoreOptions } from './dek-store/file-dek-store.js'
 export type { SealingState } from './keys/sealing-key.js'
 export type { CmkDescription, EncryptionContext, GeneratedDek, Kms, KmsCall } from './kms/kms.js'
 export type {
+  BudgetShare,
   ByteSize,
   CacheConfig,
   CmkRef,
   Duration,
   EncryptionConfig,
   EncryptRule,
+  KmsBudget,
+  OutageConfig,
   PlaintextRule,
+  ProvisionedDek,
   ReadRule,
   RotationConfig,
   TopicRule,

@@ -66,6 +66,8 @@ function checked(config: ParsedConfig): CheckedConfig {
     rules: config.topics.map(checkedRule),
     cache: { maxDeks: config.cache.maxDeks, ttlMs: config.cache.ttl },
     kmsTimeoutMs: config.kmsTimeout,
+    kmsBudget: config.kmsBudget,
+    dekStore: config.dekStore,
   }
 }
 
@@ -79,8 +81,13 @@ function checkedRule(rule: ParsedRule): CheckedRule {
   }
 }
 
+/** Long enough for an outage to be noticed and mended, short beside the life of a DEK. */
+const DEFAULT_PREFETCH_MS = 600_000
+
 function checkedEncrypt({
   rotate,
+  onKmsOutage,
+  provisionedDek,
   keyWait,
   bindHeaders,
   ...rule
@@ -89,11 +96,20 @@ function checkedEncrypt({
     ...rule,
     bindHeaders: bindHeaders.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
     rotate: { maxAgeMs: rotate.maxAge, maxMessages: rotate.maxMessages, maxBytes: rotate.maxBytes },
+    prefetchMs: rotate.prefetch ?? Math.min(Math.floor(rotate.maxAge / 10), DEFAULT_PREFETCH_MS),
+    graceMs: onKmsOutage.grace,
+    provisionedDek,
     keyWaitMs: keyWait,
   }
 }
 
-function checkedRead({ cmk, plaintext, kmsWait, ...rule }: NonNullable<ParsedRule['read']>): CheckedReadRule {
+function checkedRead({
+  cmk,
+  plaintext,
+  kmsWait,
+  deadLetterTopic,
+  ...rule
+}: NonNullable<ParsedRule['read']>): CheckedReadRule {
   return {
     ...rule,
     cmks: typeof cmk === 'string' ? [cmk] : cmk,
@@ -108,6 +124,7 @@ function checkedRead({ cmk, plaintext, kmsWait, ...rule }: NonNullable<ParsedRul
         ]),
       ),
     },
+    deadLetterTopic,
     kmsWaitMs: kmsWait,
   }
 }

@@ -1,5 +1,6 @@
+import type { DekStore } from '../dek-store/dek-store.js'
 import type { EncryptionContext, Kms } from '../kms/kms.js'
-import type { CmkRef } from './config.js'
+import type { CmkRef, ProvisionedDek } from './config.js'
 import type { RotationPolicy } from './rotation.js'
 
 /** A configuration without mistakes: defaults filled in, units in the names. */
@@ -9,6 +10,14 @@ export interface CheckedConfig {
   readonly rules: readonly CheckedRule[]
   readonly cache: { readonly maxDeks: number; readonly ttlMs: number }
   readonly kmsTimeoutMs: number
+  readonly kmsBudget: { readonly sealing: Share; readonly opening: Share }
+  readonly dekStore: DekStore | undefined
+}
+
+/** Calls to a KMS, as a token bucket grants them. */
+export interface Share {
+  readonly perSecond: number
+  readonly burst: number
 }
 
 export interface CheckedRule {
@@ -24,6 +33,11 @@ export type Compression = 'none' | 'gzip' | 'zstd'
 export interface CheckedEncryptRule {
   readonly cmk: string
   readonly rotate: RotationPolicy
+  /** How long before `maxAge` the next DEK is fetched; 0 for not at all. */
+  readonly prefetchMs: number
+  /** How long a DEK may go on past a limit in an outage. */
+  readonly graceMs: number
+  readonly provisionedDek: ProvisionedDek | undefined
   readonly context: EncryptionContext
   readonly bindKey: boolean
   /** Strictly ascending by UTF-8 bytes. */
@@ -48,7 +62,9 @@ export interface CheckedReadRule {
     readonly suites: readonly number[]
   }
   readonly tombstones: 'pass' | 'reject'
-  readonly onInvalid: 'stop' | 'skip'
+  readonly onInvalid: 'stop' | 'skip' | 'deadLetter'
+  /** Set exactly where `onInvalid` is `deadLetter`. */
+  readonly deadLetterTopic: string | undefined
   readonly maxInvalidShare: number
   readonly plaintext: {
     /** topic → partition → the first offset at which plaintext is an error. */

@@ -1,3 +1,4 @@
+import type { DekStore } from '../dek-store/dek-store.js'
 import type { EncryptionContext, Kms } from '../kms/kms.js'
 
 /** Milliseconds, or text: a number and `ms`, `s`, `m`, `h` or `d`, for example `'24h'`. */
@@ -17,6 +18,29 @@ export interface EncryptionConfig {
   readonly cache?: CacheConfig
   /** How long one call to a KMS may take. Default 10s. */
   readonly kmsTimeout?: Duration
+  /** Calls that this process may make to each KMS. */
+  readonly kmsBudget?: KmsBudget
+  /** Where ciphertext DEKs outlive the process, so that restarts do not multiply DEKs. Default nowhere. */
+  readonly dekStore?: DekStore
+}
+
+/**
+ * Separate shares for sealing and opening, for each KMS: a flood of forged envelopes can neither exhaust the
+ * account's quota nor stop sealing. A call beyond its share waits its turn, first come, first served, and fails
+ * as `KMS_BUDGET_SPENT` where its turn would come too late.
+ */
+export interface KmsBudget {
+  /** Default 50 calls a second, 100 at once. */
+  readonly sealing?: BudgetShare
+  /** Default 100 calls a second, 300 at once. */
+  readonly opening?: BudgetShare
+}
+
+export interface BudgetShare {
+  /** Calls a second in the long run. 0.1 to 10,000. */
+  readonly perSecond?: number
+  /** Calls at once after a pause. 1 to 100,000. */
+  readonly burst?: number
 }
 
 /** One CMK in one KMS. */
@@ -51,6 +75,13 @@ export interface EncryptRule {
   /** A name from `cmks`. */
   readonly cmk: string
   readonly rotate?: RotationConfig
+  /** What happens when a DEK has reached a limit and the KMS fails for now. Default: sends fail. */
+  readonly onKmsOutage?: OutageConfig
+  /**
+   * A ciphertext DEK made elsewhere, as `encryption.provision(rule)` returns it. It seals until its limits and is not
+   * renewed: then sends fail as `DEK_EXHAUSTED`. Default: DEKs are made and renewed here.
+   */
+  readonly provisionedDek?: ProvisionedDek
   /** Encryption context given to the KMS and authenticated in every envelope; visible. Default none. */
   readonly context?: EncryptionContext
   /** Whether the record key is authenticated with the value. Default true. */
@@ -79,9 +110,25 @@ export interface RotationConfig {
   readonly maxMessages?: number
   /** Bytes of body sealed. Default and at most 2^38 (256GiB). Under 1MiB needs `allowFrequentRotation`. */
   readonly maxBytes?: ByteSize
+  /**
+   * The next DEK is fetched in the background this long before `maxAge`, or at half the records or bytes, each with
+   * jitter, if the current one was used. 0 turns it off. Default a tenth of `maxAge`, at most 10m.
+   */
+  readonly prefetch?: Duration
   /** Says that a KMS call every few records is meant. */
   readonly allowFrequentRotation?: boolean
 }
+
+export interface OutageConfig {
+  /**
+   * How long a DEK that has reached a limit may go on sealing while the KMS is unavailable, throttled or timed out.
+   * Denial or a disabled CMK ends it at once. Never beyond 2^32 records or 2^38 bytes. At most 7d.
+   */
+  readonly grace: Duration
+}
+
+/** The text itself, or a file that has it. */
+export type ProvisionedDek = { readonly text: string } | { readonly file: string }
 
 export interface ReadRule {
   /** Names from `cmks`: only wrappings under these are ever unwrapped. */
@@ -102,8 +149,10 @@ export interface ReadRule {
   }
   /** Whether null values are delivered (as null, unauthenticated) or are invalid. Default `pass`. */
   readonly tombstones?: 'pass' | 'reject'
-  /** What happens to an invalid record. Default `stop`. */
-  readonly onInvalid?: 'stop' | 'skip'
+  /** What happens to an invalid record. `deadLetter` sends it, as it came, to `deadLetterTopic`. Default `stop`. */
+  readonly onInvalid?: 'stop' | 'skip' | 'deadLetter'
+  /** Where dead letters go; not a topic that this rule reads. Only with `onInvalid: 'deadLetter'`. */
+  readonly deadLetterTopic?: string
   /** The consumer stops, whatever `onInvalid` says, once this share of the last 1,000 records of the rule was invalid. 0 to 1, default 0.5. */
   readonly maxInvalidShare?: number
   /** Plaintext accepted during a migration. Default none. */

@@ -1,7 +1,8 @@
 import type { ConfigIssue } from '../errors.js'
 import { MAX_CONTEXT_BYTES } from '../envelope/bounds.js'
-import { parseByteSize } from './quantities.js'
-import { isGlob, overlap } from './topics.js'
+import { parseByteSize, parseDuration } from './quantities.js'
+import { DEFAULT_MAX_AGE } from './rotation.js'
+import { isGlob, matches, overlap } from './topics.js'
 
 /*
  * What relates one part of a configuration to another. These checks run on the input as it came, so that
@@ -52,6 +53,8 @@ function* ruleRelations(rule: Members, path: string, cmks: Members, hasZstd: boo
   yield* reserved(members(members(read['plaintext'])['untilOffsets']), `${path}.read.plaintext.untilOffsets`)
   yield* known(encrypt['cmk'], cmks, 'cmks', `${path}.encrypt.cmk`)
   yield* frequency(members(encrypt['rotate']), `${path}.encrypt.rotate`)
+  yield* prefetch(members(encrypt['rotate']), `${path}.encrypt.rotate`)
+  yield* deadLetters(read, list(rule['match']), `${path}.read`)
   if (contextBytes(members(encrypt['context'])) > MAX_CONTEXT_BYTES) {
     yield {
       path: `${path}.encrypt.context`,
@@ -81,6 +84,34 @@ function* frequency(rotate: Members, path: string): Iterable<ConfigIssue> {
   const maxBytes = parseByteSize(rotate['maxBytes'])
   if (maxBytes !== undefined && maxBytes >= 1 && maxBytes < FREQUENT_BYTES) {
     yield { path: `${path}.maxBytes`, message: `${String(maxBytes)} bytes are under 1MiB: ${remedy}` }
+  }
+}
+
+function* prefetch(rotate: Members, path: string): Iterable<ConfigIssue> {
+  const maxAgeMs = parseDuration(rotate['maxAge'] ?? DEFAULT_MAX_AGE)
+  const prefetchMs = parseDuration(rotate['prefetch'])
+  if (maxAgeMs !== undefined && prefetchMs !== undefined && prefetchMs >= maxAgeMs) {
+    yield {
+      path: `${path}.prefetch`,
+      message: 'expected less than `maxAge`: a DEK would be replaced at once',
+    }
+  }
+}
+
+function* deadLetters(read: Members, match: readonly unknown[], path: string): Iterable<ConfigIssue> {
+  const { onInvalid, deadLetterTopic } = read
+  if (onInvalid === 'deadLetter' && deadLetterTopic === undefined) {
+    yield { path: `${path}.deadLetterTopic`, message: "missing; `onInvalid: 'deadLetter'` needs it" }
+  }
+  if (onInvalid !== 'deadLetter' && deadLetterTopic !== undefined) {
+    yield { path: `${path}.deadLetterTopic`, message: "is used only with `onInvalid: 'deadLetter'`" }
+  }
+  if (typeof deadLetterTopic !== 'string') return
+  if (match.some((pattern) => typeof pattern === 'string' && matches(pattern, deadLetterTopic))) {
+    yield {
+      path: `${path}.deadLetterTopic`,
+      message: `"${deadLetterTopic}" is a topic that this rule reads: dead letters would come back for ever`,
+    }
   }
 }
 

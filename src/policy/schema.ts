@@ -1,7 +1,8 @@
 import * as v from 'valibot'
 import { CMK_ID, CONTEXT_TEXT, MAX_BOUND_HEADERS, MAX_BOUND_HEADER_BYTES, TOPIC } from '../envelope/bounds.js'
+import type { DekStore } from '../dek-store/dek-store.js'
 import { parseByteSize, parseDuration } from './quantities.js'
-import { MAX_BYTES, MAX_MESSAGES } from './rotation.js'
+import { DEFAULT_MAX_AGE, MAX_BYTES, MAX_MESSAGES } from './rotation.js'
 
 /** The shape of a configuration: types, patterns, ranges, defaults. `check.ts` adds what relates one part to another. */
 
@@ -84,15 +85,23 @@ const flag = v.boolean('expected true or false')
 const tombstones = v.picklist(['pass', 'reject'], "expected 'pass' or 'reject'")
 
 const rotate = v.strictObject({
-  maxAge: v.optional(duration(SECOND, 365 * DAY), '24h'),
+  maxAge: v.optional(duration(SECOND, 365 * DAY), DEFAULT_MAX_AGE),
   maxMessages: v.optional(count(1, MAX_MESSAGES), MAX_MESSAGES),
   maxBytes: v.optional(byteSize(1, MAX_BYTES), MAX_BYTES),
+  prefetch: v.optional(duration(0, DAY)),
   allowFrequentRotation: v.optional(flag, false),
 })
+
+const provisionedDek = v.union(
+  [v.strictObject({ text: v.string() }), v.strictObject({ file: v.pipe(v.string(), v.minLength(1)) })],
+  'expected {text} or {file}',
+)
 
 const encrypt = v.strictObject({
   cmk: name,
   rotate: v.optional(rotate, {}),
+  onKmsOutage: v.optional(v.strictObject({ grace: duration(0, 7 * DAY) }), { grace: 0 }),
+  provisionedDek: v.optional(provisionedDek),
   context: v.optional(context, {}),
   bindKey: v.optional(flag, true),
   bindHeaders: v.optional(headerNames, []),
@@ -134,7 +143,13 @@ const read = v.strictObject({
     {},
   ),
   tombstones: v.optional(tombstones, 'pass'),
-  onInvalid: v.optional(v.picklist(['stop', 'skip'], "expected 'stop' or 'skip'"), 'stop'),
+  onInvalid: v.optional(
+    v.picklist(['stop', 'skip', 'deadLetter'], "expected 'stop', 'skip' or 'deadLetter'"),
+    'stop',
+  ),
+  deadLetterTopic: v.optional(
+    v.pipe(v.string('expected a topic name'), v.regex(TOPIC.pattern, 'expected a topic name')),
+  ),
   maxInvalidShare: v.optional(
     v.pipe(v.number('expected a number'), v.minValue(0, 'expected 0 to 1'), v.maxValue(1, 'expected 0 to 1')),
     0.5,
@@ -161,15 +176,41 @@ const rule = v.strictObject({
   passthrough: v.optional(flag, false),
 })
 
+const dekStore = v.custom<DekStore>(
+  (value) => hasMethods(value, ['load', 'save', 'remove']),
+  'expected a store for ciphertext DEKs, for example fileDekStore({ folder })',
+)
+
+const share = (perSecond: number, burst: number) =>
+  v.optional(
+    v.strictObject({
+      perSecond: v.optional(
+        v.pipe(
+          v.number('expected a number'),
+          v.minValue(0.1, 'expected 0.1 to 10000'),
+          v.maxValue(10_000, 'expected 0.1 to 10000'),
+        ),
+        perSecond,
+      ),
+      burst: v.optional(count(1, 100_000), burst),
+    }),
+    {},
+  )
+
 const KMS_METHODS = ['describe', 'generateDek', 'wrapDek', 'unwrapDek', 'verify'] as const
 
 const kms = v.custom<object>(
-  (value) =>
-    typeof value === 'object' &&
-    value !== null &&
-    KMS_METHODS.every((method) => typeof (value as Record<string, unknown>)[method] === 'function'),
+  (value) => hasMethods(value, KMS_METHODS),
   'expected a KMS, for example localKms({ keyring })',
 )
+
+function hasMethods(value: unknown, names: readonly string[]): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    names.every((name) => typeof (value as Record<string, unknown>)[name] === 'function')
+  )
+}
 
 const cmkRef = v.strictObject({
   kms: name,
@@ -198,6 +239,8 @@ export const configSchema = v.strictObject({
     {},
   ),
   kmsTimeout: v.optional(duration(1, 600_000), '10s'),
+  kmsBudget: v.optional(v.strictObject({ sealing: share(50, 100), opening: share(100, 300) }), {}),
+  dekStore: v.optional(dekStore),
 })
 
 export type ParsedConfig = v.InferOutput<typeof configSchema>

@@ -31,6 +31,8 @@ describe('a configuration without mistakes', () => {
       passthrough: false,
       encrypt: {
         rotate: { maxAgeMs: 86_400_000, maxMessages: 2 ** 32, maxBytes: 2 ** 38 },
+        prefetchMs: 600_000,
+        graceMs: 0,
         bindKey: true,
         bindHeaders: [],
         compression: 'none',
@@ -191,9 +193,54 @@ describe('a mistake', () => {
       'topics[0].read.sealedFor[0]: expected a topic name, or a prefix and one trailing *; got "a*b"',
     ],
     [
-      'dead letters',
+      'what to do with the invalid',
       config({ match: ['a'], read: { cmk: 'main', onInvalid: 'ignore' } }),
-      "topics[0].read.onInvalid: expected 'stop' or 'skip'; got \"ignore\"",
+      "topics[0].read.onInvalid: expected 'stop', 'skip' or 'deadLetter'; got \"ignore\"",
+    ],
+    [
+      'dead letters without a topic',
+      config({ match: ['a'], read: { cmk: 'main', onInvalid: 'deadLetter' } }),
+      "topics[0].read.deadLetterTopic: missing; `onInvalid: 'deadLetter'` needs it",
+    ],
+    [
+      'a topic for dead letters without them',
+      config({ match: ['a'], read: { cmk: 'main', deadLetterTopic: 'dlq' } }),
+      "topics[0].read.deadLetterTopic: is used only with `onInvalid: 'deadLetter'`",
+    ],
+    [
+      'dead letters that would be read again',
+      config({ match: ['a.*'], read: { cmk: 'main', onInvalid: 'deadLetter', deadLetterTopic: 'a.dlq' } }),
+      'topics[0].read.deadLetterTopic: "a.dlq" is a topic that this rule reads: dead letters would come back for ever',
+    ],
+    [
+      'prefetch of the whole age',
+      config({ match: ['a'], encrypt: { cmk: 'main', rotate: { maxAge: '10m', prefetch: '600s' } } }),
+      'topics[0].encrypt.rotate.prefetch: expected less than `maxAge`: a DEK would be replaced at once',
+    ],
+    [
+      'prefetch of the whole default age',
+      config({ match: ['a'], encrypt: { cmk: 'main', rotate: { prefetch: '24h' } } }),
+      'topics[0].encrypt.rotate.prefetch: expected less than `maxAge`: a DEK would be replaced at once',
+    ],
+    [
+      'grace without an end',
+      config({ match: ['a'], encrypt: { cmk: 'main', onKmsOutage: { grace: '8d' } } }),
+      'topics[0].encrypt.onKmsOutage.grace: expected 0 to 604800000 ms; got "8d"',
+    ],
+    [
+      'a budget of nothing',
+      { ...(config(good) as object), kmsBudget: { opening: { perSecond: 0 }, sealing: { burst: 0.5 } } },
+      'kmsBudget.opening.perSecond: expected 0.1 to 10000; got 0',
+    ],
+    [
+      'a store that is none',
+      { ...(config(good) as object), dekStore: {} },
+      'dekStore: expected a store for ciphertext DEKs, for example fileDekStore({ folder }); got object',
+    ],
+    [
+      'a provisioned DEK that is none',
+      config({ match: ['a'], encrypt: { cmk: 'main', provisionedDek: 'x' } }),
+      'topics[0].encrypt.provisionedDek: expected {text} or {file}; got "x"',
     ],
     [
       'offset',

@@ -1,0 +1,34 @@
+/** A ciphertext DEK and what it was made for. It is worth nothing without the right to unwrap under one of its CMKs. */
+export interface StoredDek {
+  /** Milliseconds since the epoch. Its age counts from here, whoever uses it. */
+  readonly createdAt: number
+  /** The encryption context that it was wrapped with. */
+  readonly context: Readonly<Record<string, string>>
+  /** In the rule's order. */
+  readonly wrappings: readonly {
+    readonly provider: string
+    readonly cmkId: string
+    /** Base64. */
+    readonly ciphertextDek: string
+  }[]
+}
+
+/**
+ * Keeps ciphertext DEKs across restarts. This doc is the contract.
+ *
+ * - A scope is a name of printable text, up to 600 characters: one for each rule, or for each of its topics under
+ *   `dekScope: 'topic'`.
+ * - What `load` returns is checked before use, and a DEK that is too old, or made under other CMKs or another
+ *   context than the rule has now, is not used. Integrity is the store's: whoever can write to it can make producers
+ *   seal under an older DEK again.
+ * - Several processes may share a store. They then seal under one DEK, each in sessions of its own; of two that save
+ *   at once either may win.
+ * - A store that fails stops nobody: the DEK is made anew, and the failure is a `dekStore.failed` event.
+ */
+export interface DekStore {
+  /** What was saved last for the scope, or undefined. */
+  load(scope: string): Promise<StoredDek | undefined>
+  save(scope: string, dek: StoredDek): Promise<void>
+  /** The DEK was ended before its time (`rotate`, `forget`, denial) and must not be loaded again. */
+  remove(scope: string): Promise<void>
+}
