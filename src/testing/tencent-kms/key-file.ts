@@ -97,21 +97,20 @@ function readKeyFile(file: string): KeyFileContent | undefined {
 }
 
 function readPrivate(file: string): string | undefined {
-  let descriptor: number
+  let descriptor: number | undefined
   try {
     descriptor = openSync(file, 'r')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new EnvelopeError('KMS_DENIED', `this process may not read ${file}`, { cause: error })
-  }
-  try {
-    const { mode } = fstatSync(descriptor)
-    if (POSIX && (mode & OTHERS) !== 0) {
+    // Of the opened file: one that is looked up by path again may be another by then.
+    if (POSIX && (fstatSync(descriptor).mode & OTHERS) !== 0) {
       throw new EnvelopeError('KEYRING_EXPOSED', `others than its owner may use ${file}`)
     }
     return readFileSync(descriptor, 'utf8')
+  } catch (error) {
+    if (error instanceof EnvelopeError) throw error
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw new EnvelopeError('KMS_DENIED', `this process cannot read ${file}`, { cause: error })
   } finally {
-    closeSync(descriptor)
+    if (descriptor !== undefined) closeSync(descriptor)
   }
 }
 

@@ -6,16 +6,16 @@ import { Refusal } from './refusal.js'
 const { RSA_NO_PADDING, RSA_PKCS1_OAEP_PADDING, RSA_PKCS1_PADDING } = constants
 
 /** By the vendor's name. With OAEP, MGF1 takes the same hash; the label is empty. */
-const ALGORITHMS: Readonly<Record<string, { readonly padding: number; readonly oaepHash?: string }>> = {
-  RSAES_PKCS1_V1_5: { padding: RSA_PKCS1_PADDING },
-  RSAES_OAEP_SHA_1: { padding: RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha1' },
-  RSAES_OAEP_SHA_256: { padding: RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' },
-}
+const ALGORITHMS: ReadonlyMap<string, { readonly padding: number; readonly oaepHash?: string }> = new Map([
+  ['RSAES_PKCS1_V1_5', { padding: RSA_PKCS1_PADDING }],
+  ['RSAES_OAEP_SHA_1', { padding: RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha1' }],
+  ['RSAES_OAEP_SHA_256', { padding: RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }],
+])
 const SM2 = ['SM2', 'SM2_C1C3C2_ASN1']
 
 /** @throws Refusal InvalidParameter for an unknown algorithm, FailedOperation.DecryptError */
 export function decryptByRsa(privateKey: string, algorithm: string, ciphertext: Buffer): Buffer {
-  const row = ALGORITHMS[algorithm]
+  const row = ALGORITHMS.get(algorithm)
   if (row === undefined) throw new Refusal('InvalidParameter', 'Algorithm is unknown.')
   try {
     if (row.padding === RSA_PKCS1_PADDING) {
@@ -49,7 +49,7 @@ export function encryptForCaller(
       'This emulator has no SM2: give an EncryptionAlgorithm.',
     )
   }
-  const row = ALGORITHMS[algorithm]
+  const row = ALGORITHMS.get(algorithm)
   if (row === undefined) throw new Refusal('InvalidParameter', 'EncryptionAlgorithm is unknown.')
   const key = rsa2048(pem)
   try {

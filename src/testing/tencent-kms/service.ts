@@ -109,9 +109,14 @@ function required(headers: IncomingHttpHeaders, name: string): string {
 /** The SDKs send no body where an action takes no parameters. */
 function parametersOf(body: Buffer): unknown {
   if (body.length === 0) return {}
+  let parameters: unknown
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
+    parameters = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
   } catch {
-    throw new Refusal('InvalidParameter', 'The body is not JSON.')
+    // Below.
   }
+  if (typeof parameters !== 'object' || parameters === null || Array.isArray(parameters)) {
+    throw new Refusal('InvalidParameter', 'The body is not a JSON object.')
+  }
+  return parameters
 }

@@ -13,7 +13,7 @@ import { Refusal } from './refusal.js'
 
 const ALGORITHM = 'TC3-HMAC-SHA256'
 const AUTHORIZATION =
-  /^TC3-HMAC-SHA256 Credential=([^/\s,]+)\/(\d{4}-\d{2}-\d{2})\/([\w.-]+)\/tc3_request, ?SignedHeaders=([a-z0-9;-]+), ?Signature=([0-9a-f]{64})$/
+  /^TC3-HMAC-SHA256 Credential=([^/\s,]+)\/(\d{4}-\d{2}-\d{2})\/([^/\s,]+)\/tc3_request, ?SignedHeaders=([a-z0-9;-]+), ?Signature=([0-9a-f]{64})$/
 /** "Timestamp and server time cannot differ by more than five minutes." */
 const MAX_SKEW_SECONDS = 300
 
@@ -61,7 +61,7 @@ export function verifySignature(
   if (!signedHeaders.includes('content-type') || !signedHeaders.includes('host')) {
     throw failure('content-type and host must be signed')
   }
-  if (!servicesOf(host.name).includes(service)) throw failure('the credential is for another service')
+  if (!servicesOf(host).includes(service)) throw failure('the credential is for another service')
   // The vendor's SDKs sign the host without its port; a signer that takes the header as it is signs it with.
   const valid = [host.name, host.withPort].some((signedHost) => {
     const headers = canonicalHeaders(request.headers, signedHeaders, signedHost)
@@ -102,14 +102,22 @@ function canonicalHeaders(
   return names.map((name, at) => `${name}:${(values[at] ?? '').trim().toLowerCase()}\n`).join('')
 }
 
-function hostOf(headers: IncomingHttpHeaders): { readonly name: string; readonly withPort: string } {
+interface Host {
+  readonly name: string
+  readonly withPort: string
+}
+
+function hostOf(headers: IncomingHttpHeaders): Host {
   const withPort = headers.host ?? ''
   return { name: withPort.replace(/:\d+$/, ''), withPort }
 }
 
-/** The SDKs take the first label of the endpoint for the service: `127` where the endpoint is 127.0.0.1. */
-function servicesOf(host: string): readonly string[] {
-  return host.endsWith('.tencentcloudapi.com') ? ['kms'] : ['kms', host.split('.')[0] ?? '']
+/**
+ * The SDKs take what stands before the first dot of the endpoint for the service: `127` where it is
+ * 127.0.0.1:8080, `localhost:8080` where it is that.
+ */
+function servicesOf({ name, withPort }: Host): readonly string[] {
+  return name.endsWith('.tencentcloudapi.com') ? ['kms'] : ['kms', withPort.split('.')[0] ?? '']
 }
 
 function failure(why: string): Refusal {

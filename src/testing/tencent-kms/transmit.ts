@@ -4,6 +4,8 @@ import type { Answer } from './action.js'
 import type { Damage } from './faults.js'
 
 const JSON_TYPE = 'application/json'
+/** A reset takes with it what the caller has not read yet: give it time to read half of the body. */
+const RESET_AFTER_MS = 20
 
 /** Sends `{"Response": answer}` with HTTP 200, as the vendor does for errors too, or what a fault makes of it. */
 export function transmit(response: ServerResponse, answer: Answer, damage: Damage | undefined): void {
@@ -28,13 +30,17 @@ export function transmit(response: ServerResponse, answer: Answer, damage: Damag
       sendHalf(response, bodyOf(answer), () => response.socket?.end())
       return
     case 'reset':
-      if (damage.when === 'before-headers') response.socket?.resetAndDestroy()
-      else sendHalf(response, bodyOf(answer), () => response.socket?.resetAndDestroy())
+      if (damage.when === 'before-headers') reset(response)
+      else sendHalf(response, bodyOf(answer), () => setTimeout(reset, RESET_AFTER_MS, response).unref())
       return
     case 'stall':
       // No timer: the connection ends when the caller gives up, or with the emulator.
       if (damage.when === 'in-body') sendHalf(response, bodyOf(answer), () => undefined)
   }
+}
+
+function reset(response: ServerResponse): void {
+  response.socket?.resetAndDestroy()
 }
 
 function bodyOf(answer: Answer): string {
@@ -52,8 +58,8 @@ function sendPage(response: ServerResponse, status: number): void {
 }
 
 /** Announces all of the body. `then` runs when half of it is on its way. */
-function sendHalf(response: ServerResponse, body: string, then: () => void): void {
+function sendHalf(response: ServerResponse, body: string, then: () => unknown): void {
   const bytes = Buffer.from(body)
   response.writeHead(200, { 'content-type': JSON_TYPE, 'content-length': bytes.length })
-  response.write(bytes.subarray(0, bytes.length >> 1), then)
+  response.write(bytes.subarray(0, bytes.length >> 1), () => void then())
 }
