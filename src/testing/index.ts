@@ -5,7 +5,7 @@ export {
   type EmulatorOptions,
   type TencentKmsEmulator,
 } from './tencent-kms/emulator.js'
-export type { EmulatorCredential, Statement } from './tencent-kms/access.js'
+export type { EmulatorCredential, AccessStatement } from './tencent-kms/access.js'
 export type { EmulatorCall } from './tencent-kms/calls.js'
 export type { CmkState, CmkUsage } from './tencent-kms/cmk.js'
 export type { Fault, FaultKind } from './tencent-kms/faults.js'

@@ -4,7 +4,7 @@ import { EnvelopeError } from '../../errors.js'
 import { Refusal } from './refusal.js'
 
 /** Grants actions on keys, as a statement of an access policy does. */
-export interface Statement {
+export interface AccessStatement {
   /** `Decrypt`, `kms:Decrypt`, `Describe*` or `*`. */
   readonly actions: readonly string[]
   /**
@@ -21,10 +21,10 @@ export interface EmulatorCredential {
   /** Of a temporary credential: `X-TC-Token` must be this. Where there is none, no token may come. */
   readonly token?: string
   /** Everything unless said. What no statement grants is denied. */
-  readonly allow?: readonly Statement[]
+  readonly allow?: readonly AccessStatement[]
 }
 
-const EVERYTHING: readonly Statement[] = [{ actions: ['*'] }]
+const EVERYTHING: readonly AccessStatement[] = [{ actions: ['*'] }]
 /** What an `Authorization` header can carry. */
 const SECRET_ID = /^[\w.+=-]{1,128}$/
 

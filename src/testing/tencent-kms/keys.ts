@@ -35,7 +35,7 @@ export interface EmulatorKey {
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const ALIAS = /^(?!kms-)[A-Za-z0-9][A-Za-z0-9_-]{0,59}$/
 const MAX_DESCRIPTION_BYTES = 1024
-export const DAY_SECONDS = 86_400
+const DAY_SECONDS = 86_400
 
 /** All CMKs of all regions. Whatever is due by the clock (deletion, rotation) is done before anybody looks. */
 export class Keys {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   EMULATOR_CREDENTIAL,
   startTencentKmsEmulator,
-  type Statement,
+  type AccessStatement,
   type TencentKmsEmulator,
 } from '../../../src/testing/index.js'
 import { thrownBy } from '../../support/emissions.js'
@@ -20,7 +20,7 @@ beforeAll(async () => {
 })
 afterAll(() => kms.close())
 
-function as(secretId: string, ...allow: Statement[]): ReturnType<typeof sdkClient> {
+function as(secretId: string, ...allow: AccessStatement[]): ReturnType<typeof sdkClient> {
   const credential = { secretId, secretKey: `of ${secretId}`, allow }
   kms.setCredentials([EMULATOR_CREDENTIAL, credential])
   return sdkClient(kms, credential)
@@ -73,7 +73,7 @@ describe('a secret id', () => {
   })
 
   it('needs every CMK for what is not about one', async () => {
-    const lists = async (...allow: Statement[]): Promise<string> =>
+    const lists = async (...allow: AccessStatement[]): Promise<string> =>
       codeOf(as('lister', ...allow).ListKeys({}))
     expect(await lists({ actions: ['ListKeys'] })).toBe('OK')
     expect(await lists({ actions: ['ListKeys'], keys: [orders] })).toBe('UnauthorizedOperation')
