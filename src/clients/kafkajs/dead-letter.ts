@@ -1,6 +1,6 @@
 import type { KafkaMessage, Message } from 'kafkajs'
 import { deadLetterHeaders, type DeadLetterReason } from '../../record/dead-letter.js'
-import { isBytes, type Bytes } from '../../record/record.js'
+import { headerValues, type Bytes } from '../../record/record.js'
 
 const EMPTY = Buffer.alloc(0)
 
@@ -16,11 +16,10 @@ export function deadLetter(
   const kept: [string, Bytes[]][] = []
   const nullHeaders: string[] = []
   for (const [name, given] of Object.entries(headers ?? {})) {
-    const values: readonly unknown[] = Array.isArray(given) ? given : [given]
+    const values = headerValues(given, name)
     // KafkaJS cannot write a null header: it throws over it.
     if (values.includes(null)) nullHeaders.push(name)
-    // And it reads a header named like a member of every object, `constructor` say, as that member and the value.
-    kept.push([name, values.map((one) => one ?? EMPTY).filter(isBytes)])
+    kept.push([name, values.map((one) => one ?? EMPTY) as Bytes[]])
   }
   return {
     key,
