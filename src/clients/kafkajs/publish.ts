@@ -1,4 +1,4 @@
-import type { Message } from 'kafkajs'
+import type { CompressionTypes, Message, ProducerRecord } from 'kafkajs'
 import { EnvelopeError } from '../../errors.js'
 import type { LetterBox } from './letter-box.js'
 import { patiently, type Patience } from './patience.js'
@@ -22,6 +22,8 @@ interface Failure {
 const MAX_SEND_BYTES = 2 ** 20
 /** KafkaJS gives one request this long, so no send is given up earlier. */
 const MIN_WAIT_MS = 30_000
+/** The one codec that KafkaJS has built in. */
+const GZIP: CompressionTypes.GZIP = 1 as never
 /** What KafkaJS too takes for a bug rather than for a fault that passes. */
 const BUGS = new Set(['TypeError', 'RangeError', 'SyntaxError', 'ReferenceError'])
 
@@ -42,12 +44,18 @@ export async function publish(
   const runs = runsOf(letters)
   let done = 0
   for (let run = runs.shift(); run !== undefined; run = runs.shift()) {
-    const failure = await send(letterBox, topic, run, patience)
-    if (failure === undefined) done += run.length
-    else if (failure.tooLarge && run.length > 1) {
+    let failure = await send(letterBox, { topic, messages: run }, patience)
+    if (failure?.tooLarge === true && run.length > 1) {
       const half = Math.ceil(run.length / 2)
       runs.unshift(run.slice(0, half), run.slice(half))
-    } else return { index: done, error: failure.error }
+      continue
+    }
+    // The limit is on batches as compressed: what came in a compressed one may fit only so.
+    if (failure?.tooLarge === true) {
+      failure = await send(letterBox, { topic, messages: run, compression: GZIP }, patience)
+    }
+    if (failure !== undefined) return { index: done, error: failure.error }
+    done += run.length
   }
   return undefined
 }
@@ -70,16 +78,16 @@ function runsOf(letters: readonly Message[]): Message[][] {
 
 async function send(
   letterBox: LetterBox,
-  topic: string,
-  messages: Message[],
+  record: ProducerRecord,
   patience: Patience,
 ): Promise<Failure | undefined> {
+  const { topic } = record
   const { stopping, maxWaitMs } = patience
   return patiently<Failure | undefined>(
     {
       run: async () => {
         try {
-          await letterBox.send({ topic, messages, acks: -1 })
+          await letterBox.send({ ...record, acks: -1 })
           return undefined
         } catch (error) {
           return failureOf(error, topic)

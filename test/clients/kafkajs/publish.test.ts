@@ -1,4 +1,4 @@
-import type { Message, ProducerRecord } from 'kafkajs'
+import { CompressionTypes, type Message, type ProducerRecord } from 'kafkajs'
 import { describe, expect, it } from 'vitest'
 import type { LetterBox } from '../../../src/clients/kafkajs/letter-box.js'
 import { publish, type Refusal } from '../../../src/clients/kafkajs/publish.js'
@@ -19,7 +19,8 @@ function box(onSend: (record: ProducerRecord, count: number) => unknown): {
       connect: () => Promise.resolve(),
       disconnect: () => Promise.resolve(),
       send: async (record) => {
-        sent.push(record.messages.map(({ key }) => String(key)).join(' '))
+        const keys = record.messages.map(({ key }) => String(key)).join(' ')
+        sent.push(record.compression === CompressionTypes.GZIP ? `${keys} gzip` : keys)
         await onSend(record, sent.length)
         return []
       },
@@ -57,7 +58,17 @@ it('one that is too large alone is refused, and those before it are acknowledged
     if (messages.some(({ key }) => key === '3')) throw kafkaError('RECORD_LIST_TOO_LARGE', false)
   })
   expect(await run(letterBox, letters(6))).toMatchObject({ index: 3, error: { code: 'DEAD_LETTER_REFUSED' } })
-  expect(sent).toEqual(['0 1 2 3 4 5', '0 1 2', '3 4 5', '3 4', '3'])
+  expect(sent).toEqual(['0 1 2 3 4 5', '0 1 2', '3 4 5', '3 4', '3', '3 gzip'])
+})
+
+it('one that fits only compressed goes out compressed, and those behind it do not', async () => {
+  const { letterBox, sent } = box(({ messages, compression }) => {
+    if (messages.some(({ key }) => key === '0') && compression === undefined) {
+      throw kafkaError('MESSAGE_TOO_LARGE', false)
+    }
+  })
+  expect(await run(letterBox, letters(2))).toBeUndefined()
+  expect(sent).toEqual(['0 1', '0', '0 gzip', '1'])
 })
 
 it('sends stay under 1 MiB, but for a letter that is larger alone', async () => {

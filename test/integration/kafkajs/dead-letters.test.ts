@@ -1,4 +1,5 @@
-import { ConfigResourceTypes, type Kafka } from 'kafkajs'
+import { randomBytes } from 'node:crypto'
+import { CompressionTypes, ConfigResourceTypes, type Kafka } from 'kafkajs'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { ReadRule } from '../../../src/index.js'
 import { EnvelopeError } from '../../../src/errors.js'
@@ -181,7 +182,8 @@ describe.each(KINDS)('%s: an invalid record', (kind) => {
   it('too large for its topic stops the consumer there: those before it are dead letters, nothing is lost', async () => {
     const deadLetterTopic = await smallTopic(1200)
     const letters = await make({}, deadLetterTopic)
-    const big = `${CANARY} 6`.padEnd(1150)
+    // Incompressible: what fits compressed is taken.
+    const big = Buffer.concat([Buffer.from(`${CANARY} 6 `), randomBytes(1150)])
     await writeMixed(letters, 6, [1, 2, 3, 5])
     await letters.plain.send({ topic: letters.topic, messages: [{ value: big }] })
     await writeMixed(letters, 1, [])
@@ -299,6 +301,16 @@ it('many go out in one send for each chunk, in order, and no send is more than a
   const counts = sends.map(({ messages }) => messages.length)
   // The third chunk is the last 200 small ones and the large ones, as many as fit.
   expect(counts).toEqual([500, 500, 202, 2, 2])
+})
+
+it('a record that came in a compressed batch, larger than its topic takes plain, is a dead letter too', async () => {
+  const letters = await make({}, await smallTopic(1200))
+  const messages = [{ value: `${CANARY} 0 `.padEnd(50_000) }]
+  await letters.plain.send({ topic: letters.topic, messages, compression: CompressionTypes.GZIP })
+  const consumer = await letters.consumer({}, { deadLetters: letters.plain })
+  await consumer.run(noting('eachMessage', []))
+  await until('the end', async () => (await letters.committed()) === '1')
+  expect((await standingOn(letters.deadLetterTopic)).map(({ value }) => value?.length)).toEqual([50_000])
 })
 
 describe('what is not invalid is no dead letter', () => {
