@@ -12,6 +12,7 @@ import { SealingKeys } from './keys/sealing-keys.js'
 import { Cmk } from './kms/cmk.js'
 import { guarded } from './kms/guarded.js'
 import type { Kms } from './kms/kms.js'
+import { retrying } from './kms/retrying.js'
 import { checkConfig, configError } from './policy/check.js'
 import type { CheckedConfig, CheckedRule } from './policy/checked.js'
 import type { EncryptionConfig } from './policy/config.js'
@@ -77,7 +78,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
   const kmses = Object.fromEntries(
     Object.entries(config.kms).map(([name, kms]) => [
       name,
-      guarded(kms, { name, timeoutMs: config.kmsTimeoutMs, events }),
+      guarded(retrying(kms), { name, timeoutMs: config.kmsTimeoutMs, events }),
     ]),
   )
   const closeKmses = async (): Promise<void> => {

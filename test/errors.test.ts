@@ -2,7 +2,13 @@ import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { EnvelopeError, errorCodes, isEnvelopeError } from '../src/errors.js'
 
-const TRANSIENT = ['KMS_UNAVAILABLE', 'KMS_THROTTLED', 'KMS_TIMEOUT', 'KEY_WAIT_TIMEOUT']
+const TRANSIENT = [
+  'KMS_UNAVAILABLE',
+  'KMS_THROTTLED',
+  'KMS_TIMEOUT',
+  'KEY_WAIT_TIMEOUT',
+  'KMS_CREDENTIALS_UNAVAILABLE',
+]
 const UNREADABLE = [
   'UNKNOWN_FORMAT',
   'UNKNOWN_SUITE',
@@ -10,6 +16,7 @@ const UNREADABLE = [
   'NO_CANDIDATE',
   'TOPIC_NOT_CONFIGURED',
   'KMS_DENIED',
+  'KMS_REFUSED',
   'KMS_RESPONSE_INVALID',
   'CMK_NOT_FOUND',
   'CMK_DISABLED',
@@ -58,13 +65,19 @@ describe('every code', () => {
 
 it('an error moved to a record says where and keeps the rest', () => {
   const cause = new Error('why')
-  const error = new EnvelopeError('MALFORMED', 'something', { cause }).at({ topic: 't', offset: '1' })
+  const answer = { kmsCode: 'InternalError', requestId: 'r-1' }
+  const error = new EnvelopeError('MALFORMED', 'something', { cause, ...answer }).at({
+    topic: 't',
+    offset: '1',
+  })
   expect(error).toMatchObject({
     code: 'MALFORMED',
     kind: 'invalid',
     position: { topic: 't', offset: '1' },
     cause,
+    ...answer,
   })
+  expect(error.withoutCause()).toMatchObject({ position: { topic: 't', offset: '1' }, ...answer })
   expect(error.message).toContain('MALFORMED at topic t, offset 1: something.')
 })
 
