@@ -32,6 +32,19 @@ export async function unlessAborted<T>(
   }
 }
 
+/** Waits so long, or less: it rejects as soon as the signal aborts. */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const passed = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms)
+  })
+  try {
+    await unlessAborted(passed, signal)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 function givenUp(): EnvelopeError {
   return new EnvelopeError('KMS_TIMEOUT', 'nobody waits for the answer any more')
 }

@@ -9,14 +9,14 @@ const failing = (code: ConstructorParameters<typeof EnvelopeError>[0]): Envelope
   new EnvelopeError(code, 'something')
 
 /** A KMS that fails its first calls with these, one each. */
-function failingWith(failures: readonly unknown[]): { kms: MemoryKms; calls: number[] } {
+function failingWith(failures: readonly Error[]): { kms: MemoryKms; calls: number[] } {
   const kms = new MemoryKms()
   const calls: number[] = []
   const generate = kms.generateDek.bind(kms)
   kms.generateDek = (request) => {
     calls.push(Date.now())
     const failure = failures[calls.length - 1]
-    return failure === undefined ? generate(request) : Promise.reject(failure as Error)
+    return failure === undefined ? generate(request) : Promise.reject(failure)
   }
   return { kms, calls }
 }

@@ -1,6 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { EnvelopeError } from '../../errors.js'
-import { unlessAborted } from '../aborted.js'
+import { pause, unlessAborted } from '../aborted.js'
 import type { TencentSdk } from './sdk.js'
 
 /** What signs calls to Tencent Cloud. */
@@ -149,7 +148,7 @@ class FetchedCredentials implements CredentialSource {
     const wait = this.#notBefore - performance.now()
     if (this.#lastFailure !== undefined && wait > MIN_SPACING_MS) throw this.#lastFailure
     try {
-      if (wait > 0) await sleep(wait, undefined, { signal: this.#closed.signal })
+      if (wait > 0) await pause(wait, this.#closed.signal)
       this.#notBefore = performance.now() + MIN_SPACING_MS
       const held = holdable(await this.#ask(), this.#name)
       this.#held = held
@@ -173,7 +172,7 @@ class FetchedCredentials implements CredentialSource {
     try {
       return await Promise.race([
         provider.getCredential(),
-        sleep(this.#timeoutMs, undefined, { signal: timeout.signal }).then(() => {
+        pause(this.#timeoutMs, timeout.signal).then(() => {
           // The SDK's providers ask themselves again, without a pause, while a token is about to expire.
           provider.getCredential = () => Promise.reject(new Error('given up'))
           throw unavailable(this.#name, `no answer within ${String(this.#timeoutMs)} ms`)

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { TencentKmsOptions } from '../../../src/kms/tencent/index.js'
@@ -24,6 +25,10 @@ export interface Service {
   readonly options: TencentKmsOptions
   close(): Promise<void>
 }
+
+/** Of callers who wait for ever, many at a time. */
+export const signal: AbortSignal = new AbortController().signal
+setMaxListeners(0, signal)
 
 export const SECRET = { secretId: 'AKIDexampleexample', secretKey: 'SKexampleexampleexample' } as const
 export const REQUEST_ID = '0f1e2d3c-0000-4000-8000-123456789abc'

@@ -2,9 +2,8 @@ import { constants, createPublicKey, generateKeyPairSync, privateDecrypt } from 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Kms } from '../../../src/kms/kms.js'
 import { tencentKms, type TencentKmsOptions } from '../../../src/kms/tencent/index.js'
-import { CMK, failed, KEY_ID, ok, startService, symmetricCmks, type Service } from './service.js'
+import { CMK, failed, KEY_ID, ok, startService, symmetricCmks, type Service, signal } from './service.js'
 
-const { signal } = new AbortController()
 const CONTEXT = { tenant: 'acme', '10': 'a', '1a': 'b' }
 const call = { cmkId: CMK, context: CONTEXT, signal }
 const DEK = Uint8Array.from({ length: 32 }, (_, at) => (at * 73 + 41) & 0xff)
