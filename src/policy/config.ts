@@ -15,7 +15,7 @@ export interface EncryptionConfig {
   readonly topics: readonly TopicRule[]
   /** Opened DEKs that a reader keeps. */
   readonly cache?: CacheConfig
-  /** How long one call to a KMS may take. Default 10s. */
+  /** How long one call to a KMS may take, up to two more attempts after transient failures included. Default 10s. */
   readonly kmsTimeout?: Duration
 }
 

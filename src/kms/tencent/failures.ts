@@ -72,6 +72,9 @@ const CODES: Readonly<Record<string, Row>> = {
   'InvalidParameterValue.InvalidCiphertext': { code: 'CIPHERTEXT_DEK_INVALID' },
 }
 
+/** For the table in the documentation. */
+export const KNOWN_CODES: readonly string[] = Object.keys(CODES)
+
 /** All that a record contributes to these calls are their values, so a bad value is the record's. */
 const DECRYPTS: ReadonlySet<Action> = new Set(['Decrypt', 'AsymmetricRsaDecrypt'])
 const OF_THE_VALUES = ['InvalidParameter', 'InvalidParameterValue']

@@ -45,7 +45,12 @@ export class RsaCmk implements TencentCmk {
   async generateDek({ signal }: CallContext): Promise<GeneratedDek> {
     const key = await this.#publicKey(signal)
     const dek = randomFillSync(new Uint8Array(DEK_BYTES))
-    return { dek, ciphertextDek: wrapWithPublicKey(key, dek) }
+    try {
+      return { dek, ciphertextDek: wrapWithPublicKey(key, dek) }
+    } catch (error) {
+      dek.fill(0)
+      throw error
+    }
   }
 
   async wrapDek(dek: Uint8Array, { signal }: CallContext): Promise<Uint8Array> {
@@ -75,7 +80,11 @@ export class RsaCmk implements TencentCmk {
   async verifyUnwrap(call: CallContext): Promise<void> {
     if (this.#pinned !== undefined) {
       const { dek, ciphertextDek } = await this.generateDek(call)
-      expectSame(dek, await this.unwrapDek(ciphertextDek, call), this.#cmk)
+      try {
+        expectSame(dek, await this.unwrapDek(ciphertextDek, call), this.#cmk)
+      } finally {
+        dek.fill(0)
+      }
       return
     }
     const bytes = randomFillSync(new Uint8Array(BITS / 8))

@@ -65,9 +65,9 @@ export class SymmetricCmk implements TencentCmk {
   }
 
   /**
-   * A round trip, where this identity may also wrap. Where it may not, only that the service lets it call
-   * `Decrypt`: a blob that names no CMK is refused as such, by a service that checks rights first only after
-   * them.
+   * A round trip, where this identity may also wrap. Where it may not, `Decrypt` of bytes that are no blob:
+   * that shows that credentials and the way to the service are right. It shows the right to decrypt only if
+   * the service looks at rights before it looks at the bytes, which is not documented.
    */
   async verifyUnwrap(call: CallContext): Promise<void> {
     let made: GeneratedDek

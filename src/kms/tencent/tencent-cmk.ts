@@ -29,10 +29,9 @@ export function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
 }
 
-/** @throws EnvelopeError KMS_RESPONSE_INVALID where what came back is not what went in */
+/** Wipes what came back. @throws EnvelopeError KMS_RESPONSE_INVALID where what came back is not what went in */
 export function expectSame(wrapped: Uint8Array, unwrapped: Uint8Array, cmk: CmkName): void {
   const same = Buffer.compare(wrapped, unwrapped) === 0
-  wrapped.fill(0)
   unwrapped.fill(0)
   if (same) return
   throw new EnvelopeError('KMS_RESPONSE_INVALID', `CMK ${cmk.id} unwraps something else than it wrapped`)

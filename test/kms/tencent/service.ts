@@ -21,6 +21,8 @@ export interface Service {
   answer: (asked: Asked) => Reply
   /** Connections that were ever made. */
   readonly connections: () => number
+  /** Those that are open. */
+  readonly open: () => number
   /** Options with which the real SDK talks to it. */
   readonly options: TencentKmsOptions
   close(): Promise<void>
@@ -62,6 +64,7 @@ export async function startService(answer: (asked: Asked) => Reply): Promise<Ser
     asked,
     answer,
     connections: () => connections,
+    open: () => sockets.size,
     options: { credentials: SECRET, endpoint: url, requestTimeoutMs: 2000 },
     close: () =>
       new Promise<void>((resolve) => {

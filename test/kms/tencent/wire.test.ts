@@ -1,5 +1,5 @@
 import { constants, createPublicKey, generateKeyPairSync, privateDecrypt } from 'node:crypto'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Kms } from '../../../src/kms/kms.js'
 import { tencentKms, type TencentKmsOptions } from '../../../src/kms/tencent/index.js'
 import { CMK, failed, KEY_ID, ok, startService, symmetricCmks, type Service, signal } from './service.js'
@@ -126,9 +126,13 @@ describe('a symmetric CMK', () => {
     expect(service.asked).toHaveLength(0)
   })
 
-  it('uses one connection for calls one after the other', async () => {
+  it('uses one connection for calls one after the other, and leaves none when closed', async () => {
     for (let i = 0; i < 5; i++) await kms.generateDek(call)
-    expect(service.connections()).toBe(1)
+    expect([service.connections(), service.open()]).toEqual([1, 1])
+    await kms.close?.()
+    await vi.waitFor(() => {
+      expect(service.open()).toBe(0)
+    })
   })
 })
 
@@ -158,18 +162,19 @@ describe('an RSA-2048 CMK', () => {
   })
 
   it('is asked for its public key once, also by many at the same time, and again after an hour', async () => {
+    const before = performance.now()
     await Promise.all(Array.from({ length: 20 }, () => kms.generateDek(call)))
     expect(actions()).toEqual(['GetPublicKey'])
-    const now = performance.now()
-    const clock = performance.now.bind(performance)
+    const after = performance.now()
+    const clock = vi.spyOn(performance, 'now')
     try {
-      performance.now = () => clock() + 3_600_000 - (clock() - now) - 1
+      clock.mockReturnValue(before + 3_599_999)
       await kms.generateDek(call)
-      expect(actions()).toHaveLength(1)
-      performance.now = () => clock() + 3_600_001
+      expect(actions()).toEqual(['GetPublicKey'])
+      clock.mockReturnValue(after + 3_600_000)
       await kms.generateDek(call)
     } finally {
-      performance.now = clock
+      clock.mockRestore()
     }
     expect(actions()).toEqual(['GetPublicKey', 'GetPublicKey'])
   })
