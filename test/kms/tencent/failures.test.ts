@@ -1,6 +1,6 @@
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { EnvelopeError, type ErrorCode } from '../../../src/errors.js'
 import type { Kms } from '../../../src/kms/kms.js'
 import { tencentKms, type TencentKmsOptions } from '../../../src/kms/tencent/index.js'
@@ -16,32 +16,16 @@ import {
   REQUEST_ID,
   reset,
   SECRET,
-  startService,
+  serviceForTests,
   symmetricCmks,
   type Reply,
-  type Service,
   signal,
 } from './service.js'
 
 const call = { cmkId: CMK, context: { tenant: 'acme' }, signal }
 const DEK = Uint8Array.from({ length: 32 }, (_, at) => (at * 73 + 41) & 0xff)
 
-let service: Service
-const made: Kms[] = []
-
-function kmsWith(options: Partial<TencentKmsOptions> = {}): Kms {
-  const kms = tencentKms({ ...service.options, ...options })
-  made.push(kms)
-  return kms
-}
-
-beforeEach(async () => {
-  service = await startService(symmetricCmks())
-})
-afterEach(async () => {
-  for (const each of made.splice(0)) await each.close?.()
-  await service.close()
-})
+const under = serviceForTests()
 
 type Operation = 'GenerateDataKey' | 'Encrypt' | 'Decrypt' | 'GetPublicKey' | 'AsymmetricRsaDecrypt'
 
@@ -62,7 +46,7 @@ async function outcome(
 ): Promise<EnvelopeError> {
   const rsa = operation === 'GetPublicKey' || operation === 'AsymmetricRsaDecrypt'
   const cmks = { [CMK]: { type: rsa ? 'rsa-2048' : 'symmetric' } } as const
-  const error: unknown = await OPERATIONS[operation](kmsWith({ cmks, ...options })).then(
+  const error: unknown = await OPERATIONS[operation](under.kms({ cmks, ...options })).then(
     () => new Error('was fulfilled'),
     (reason: unknown) => reason,
   )
@@ -120,10 +104,10 @@ describe('the code of the vendor', () => {
   it.each(CODES.map(([kmsCode, code, actions = ALL]) => ({ kmsCode, code, actions })))(
     '$kmsCode becomes $code',
     async ({ kmsCode, code, actions }) => {
-      service.answer = () => failed(kmsCode)
+      under.service.answer = () => failed(kmsCode)
       for (const action of actions) {
         const error = await outcome(action)
-        expect(service.asked.at(-1)?.action).toBe(action)
+        expect(under.service.asked.at(-1)?.action).toBe(action)
         expect(error).toMatchObject({ code, kmsCode, requestId: REQUEST_ID })
         expect(error.message).toContain(`${action} under CMK ${CMK} was answered by ${kmsCode}`)
         expect(error.message).toContain(REQUEST_ID)
@@ -139,10 +123,10 @@ describe('the code of the vendor', () => {
       ['AuthFailure.TokenFailure', 2],
       ['AuthFailure.SignatureExpire', 2],
     ] as const) {
-      service.asked.length = 0
-      service.answer = () => failed(kmsCode)
+      under.service.asked.length = 0
+      under.service.answer = () => failed(kmsCode)
       await outcome('Decrypt')
-      expect(service.asked).toHaveLength(times)
+      expect(under.service.asked).toHaveLength(times)
     }
   })
 })
@@ -208,7 +192,7 @@ const WIRE: readonly (readonly [what: string, reply: Reply, code: ErrorCode])[] 
 
 describe('instead of an answer', () => {
   it.each(WIRE)('%s is an error with its code, within the deadline', async (_, reply, code) => {
-    service.answer = () => reply
+    under.service.answer = () => reply
     for (const operation of ['GenerateDataKey', 'Decrypt'] as const) {
       const started = performance.now()
       const error = await outcome(operation, { requestTimeoutMs: 300 })
@@ -234,31 +218,31 @@ describe('instead of an answer', () => {
   })
 
   it('what does not speak TLS is KMS_UNAVAILABLE', async () => {
-    const error = await outcome('Decrypt', { endpoint: service.url.replace('http:', 'https:') })
+    const error = await outcome('Decrypt', { endpoint: under.service.url.replace('http:', 'https:') })
     expect(error.code).toBe('KMS_UNAVAILABLE')
   })
 
   it('bodies that are not read hold no connection: calls go on after any number of failures', async () => {
     const large = raw(500, 'x'.repeat(1_000_000))
-    const kms = kmsWith({ maxConcurrency: 1 })
+    const kms = under.kms({ maxConcurrency: 1 })
     for (let i = 0; i < 5; i++) {
-      service.answer = () => large
+      under.service.answer = () => large
       await expect(kms.generateDek(call)).rejects.toMatchObject({ code: 'KMS_UNAVAILABLE' })
     }
-    service.answer = symmetricCmks()
+    under.service.answer = symmetricCmks()
     expect((await kms.generateDek(call)).dek).toHaveLength(32)
   })
 
   it('a call that is given up ends at once, and its connection too', async () => {
     const gone = new Promise<void>((resolve) => {
-      service.answer = () => (_, request) => {
+      under.service.answer = () => (_, request) => {
         request.socket.once('close', resolve)
       }
     })
-    const kms = kmsWith()
+    const kms = under.kms()
     const controller = new AbortController()
     const calling = kms.generateDek({ ...call, signal: controller.signal })
-    while (service.asked.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    while (under.service.asked.length === 0) await new Promise((resolve) => setImmediate(resolve))
     const started = performance.now()
     controller.abort()
     await expect(calling).rejects.toMatchObject({ code: 'KMS_TIMEOUT' })
@@ -280,17 +264,17 @@ it('no error shows a secret, whatever the service, the client or the credentials
     'InvalidParameterValue.InvalidPlaintext',
     quoted,
   ]) {
-    service.answer = () => failed(kmsCode, quoted)
+    under.service.answer = () => failed(kmsCode, quoted)
     for (const operation of ALL) errors.push(await outcome(operation, { credentials }))
   }
-  service.answer = () =>
+  under.service.answer = () =>
     json({ Response: { Error: { Code: 'InternalError', Message: quoted }, RequestId: quoted } })
   errors.push(await outcome('Encrypt', { credentials }))
-  service.answer = () => raw(502, quoted)
+  under.service.answer = () => raw(502, quoted)
   errors.push(await outcome('Encrypt', { credentials }))
-  service.answer = () => raw(200, quoted)
+  under.service.answer = () => raw(200, quoted)
   errors.push(await outcome('Encrypt', { credentials }))
-  service.answer = () =>
+  under.service.answer = () =>
     ok({ KeyId: KEY_ID, CiphertextBlob: `${quoted} `, Plaintext: quoted, RequestId: quoted })
   for (const operation of ALL) errors.push(await outcome(operation, { credentials }))
   const thrown = [
@@ -308,8 +292,8 @@ it('no error shows a secret, whatever the service, the client or the credentials
     }
     const kms = tencentKms({ client: () => ({ request }) })
     errors.push(await outcomeOf(kms))
-    const provider = tencentKms({ ...service.options, credentials: { getCredential: request } })
-    made.push(provider)
+    const provider = tencentKms({ ...under.service.options, credentials: { getCredential: request } })
+    under.keep(provider)
     errors.push(await outcomeOf(provider))
   }
   expect(errors).toHaveLength(5 * 4 + 3 + 5 + 10)

@@ -1,8 +1,10 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { constants, generateKeyPairSync, privateDecrypt, randomBytes, randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import type { TencentKmsOptions } from '../../../src/kms/tencent/index.js'
+import { afterEach, beforeEach } from 'vitest'
+import type { Kms } from '../../../src/kms/kms.js'
+import { tencentKms, type TencentKmsOptions } from '../../../src/kms/tencent/index.js'
 
 /** A call as it came over the wire. */
 export interface Asked {
@@ -129,3 +131,61 @@ export function symmetricCmks(): (asked: Asked) => Reply {
 
 export const KEY_ID = randomUUID()
 export const CMK = `ap-guangzhou/${KEY_ID}`
+
+const pair = generateKeyPairSync('rsa', { modulusLength: 2048 })
+/** Of {@link rsaCmk}. */
+export const PEM: string = pair.publicKey.export({ type: 'spki', format: 'pem' }).toString()
+
+/** An RSA CMK as the vendor documents it. */
+export function rsaCmk({ action, params }: Asked): Reply {
+  const { KeyId, Ciphertext = '', Algorithm } = params
+  if (action === 'GetPublicKey') return ok({ KeyId, PublicKey: 'x', PublicKeyPem: PEM })
+  if (action !== 'AsymmetricRsaDecrypt' || Algorithm !== 'RSAES_OAEP_SHA_256')
+    return failed('InvalidParameter')
+  const padding = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }
+  try {
+    const plain = privateDecrypt({ key: pair.privateKey, ...padding }, Buffer.from(Ciphertext, 'base64'))
+    return ok({ KeyId, Plaintext: plain.toString('base64') })
+  } catch {
+    return failed('FailedOperation.DecryptError')
+  }
+}
+
+/** A service for each test of a file, and clients that are closed after it. */
+export interface ServiceForTests {
+  readonly service: Service
+  /** A client over the real SDK. */
+  kms(options?: Partial<TencentKmsOptions>): Kms
+  /** To be closed too. */
+  keep(kms: Kms): Kms
+  /** What the service was asked so far. */
+  actions(): string[]
+}
+
+export function serviceForTests(answer: () => (asked: Asked) => Reply = symmetricCmks): ServiceForTests {
+  const made: Kms[] = []
+  let service: Service | undefined
+  const current = (): Service => {
+    if (service === undefined) throw new Error('only inside a test')
+    return service
+  }
+  beforeEach(async () => {
+    service = await startService(answer())
+  })
+  afterEach(async () => {
+    for (const each of made.splice(0)) await each.close?.()
+    await current().close()
+  })
+  const keep = (kms: Kms): Kms => {
+    made.push(kms)
+    return kms
+  }
+  return {
+    get service() {
+      return current()
+    },
+    kms: (options = {}) => keep(tencentKms({ ...current().options, ...options })),
+    keep,
+    actions: () => current().asked.map(({ action }) => action),
+  }
+}
