@@ -15,6 +15,7 @@ import { Budget, budgeted, type BudgetShare } from './kms/budgeted.js'
 import { Cmk } from './kms/cmk.js'
 import { guarded } from './kms/guarded.js'
 import type { Kms } from './kms/kms.js'
+import { retrying } from './kms/retrying.js'
 import { checkConfig, configError } from './policy/check.js'
 import type { CheckedConfig, CheckedRule } from './policy/checked.js'
 import type { EncryptionConfig } from './policy/config.js'
@@ -209,7 +210,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
 
 /** The KMSs for one side: each call ends, and comes in its turn. */
 function guardedKmses(
-  { kms: kmses, kmsTimeoutMs: timeoutMs }: CheckedConfig,
+  { kms: kmses, kmsTimeoutMs: timeoutMs, kmsRetries }: CheckedConfig,
   share: BudgetShare,
   events: EventHub,
 ): Readonly<Record<string, Kms>> {
@@ -217,7 +218,11 @@ function guardedKmses(
     Object.entries(kmses).map(([name, kms]) => [
       name,
       // The call itself gets at least half of the time.
-      guarded(budgeted(kms, new Budget(share), timeoutMs / 2), { name, timeoutMs, events }),
+      guarded(retrying(budgeted(kms, new Budget(share), timeoutMs / 2), kmsRetries), {
+        name,
+        timeoutMs,
+        events,
+      }),
     ]),
   )
 }

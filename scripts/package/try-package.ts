@@ -27,6 +27,19 @@ async function roundTrip({ createEncryption, isEnvelopeError }, { localKms }, { 
 }
 `
 
+/** The SDK of Tencent Cloud is optional, and so are its types. */
+const TENCENT = `
+async function describesTencent({ tencentKms }, expected) {
+  const kms = tencentKms({ credentials: { secretId: 'id', secretKey: 'key' } })
+  const outcome = await kms.describe('ap-guangzhou/x', new AbortController().signal).then(
+    ({ provider }) => provider,
+    ({ code }) => code,
+  )
+  if (outcome !== expected) throw new Error('tencent: ' + outcome)
+  await kms.close()
+}
+`
+
 const projects: Record<string, { files: Record<string, string>; install?: string[]; commands: string[][] }> =
   {
     'ESM import': {
@@ -37,15 +50,22 @@ import * as root from 'kafka-envelope'
 import * as local from 'kafka-envelope/kms/local'
 import * as record from 'kafka-envelope/record'
 import * as testing from 'kafka-envelope/testing'
+import * as tencent from 'kafka-envelope/kms/tencent'
 ${ROUND_TRIP}
+${TENCENT}
+await describesTencent(tencent, 'KMS_SDK_MISSING')
 await roundTrip(root, local, record, testing)`,
       },
       commands: [['node', 'main.js']],
     },
     'CommonJS require': {
+      install: ['tencentcloud-sdk-nodejs-common@4.1.220'],
       files: {
         'package.json': '{}',
         'main.js': `${ROUND_TRIP}
+${TENCENT}
+describesTencent(require('kafka-envelope/kms/tencent'), 'tencent-kms')
+  .catch((error) => { console.error(error); process.exit(1) })
 roundTrip(require('kafka-envelope'), require('kafka-envelope/kms/local'), require('kafka-envelope/record'), require('kafka-envelope/testing'))
   .catch((error) => { console.error(error); process.exit(1) })`,
       },
@@ -69,12 +89,15 @@ roundTrip(require('kafka-envelope'), require('kafka-envelope/kms/local'), requir
 import { Kafka, type Consumer, type Producer } from 'kafkajs'
 import { createEncryption, envelopeOf, EnvelopeError, type EncryptionConfig } from 'kafka-envelope'
 import { localKms } from 'kafka-envelope/kms/local'
+import { tencentKms, type TencentClient } from 'kafka-envelope/kms/tencent'
 import { openRecords, sealRecords } from 'kafka-envelope/record'
 import { startTencentKmsEmulator, type TencentKmsEmulator } from 'kafka-envelope/testing'
 
+const client: TencentClient = { request: async (action, params, { signal }) => ({ action, params, signal }) }
+
 async function main(): Promise<void> {
   const config: EncryptionConfig = {
-    kms: { dev: localKms({ keyring: './dev.keyring' }) },
+    kms: { dev: localKms({ keyring: './dev.keyring' }), tencent: tencentKms({ client: () => client }) },
     cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
     topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, read: { cmk: 'orders' } }],
   }
@@ -98,10 +121,12 @@ void main()`,
       ],
     },
     'Jest with its defaults': {
-      install: ['jest@30'],
+      install: ['jest@30', 'tencentcloud-sdk-nodejs@4.1.313'],
       files: {
         'package.json': '{}',
         'main.test.js': `${ROUND_TRIP}
+${TENCENT}
+test('tencent', () => describesTencent(require('kafka-envelope/kms/tencent'), 'tencent-kms'))
 test('round trip', () =>
   roundTrip(require('kafka-envelope'), require('kafka-envelope/kms/local'), require('kafka-envelope/record'), require('kafka-envelope/testing')))`,
       },

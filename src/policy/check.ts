@@ -66,6 +66,7 @@ function checked(config: ParsedConfig): CheckedConfig {
     rules: config.topics.map(checkedRule),
     cache: { maxDeks: config.cache.maxDeks, ttlMs: config.cache.ttl },
     kmsTimeoutMs: config.kmsTimeout,
+    kmsRetries: config.kmsRetries,
     kmsBudget: config.kmsBudget,
     dekStore: config.dekStore,
   }

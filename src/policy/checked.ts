@@ -10,6 +10,7 @@ export interface CheckedConfig {
   readonly rules: readonly CheckedRule[]
   readonly cache: { readonly maxDeks: number; readonly ttlMs: number }
   readonly kmsTimeoutMs: number
+  readonly kmsRetries: number
   readonly kmsBudget: { readonly sealing: Share; readonly opening: Share }
   readonly dekStore: DekStore | undefined
 }

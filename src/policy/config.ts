@@ -16,8 +16,10 @@ export interface EncryptionConfig {
   readonly topics: readonly TopicRule[]
   /** Opened DEKs that a reader keeps. */
   readonly cache?: CacheConfig
-  /** How long one call to a KMS may take. Default 10s. */
+  /** How long one call to a KMS may take, up to two more attempts after transient failures included. Default 10s. */
   readonly kmsTimeout?: Duration
+  /** How often a call that fails for now is made again, with short random pauses, within `kmsTimeout`. 0 to 5, default 2. */
+  readonly kmsRetries?: number
   /** Calls that this process may make to each KMS. */
   readonly kmsBudget?: KmsBudget
   /** Where ciphertext DEKs outlive the process, so that restarts do not multiply DEKs. Default nowhere. */

@@ -239,6 +239,7 @@ export const configSchema = v.strictObject({
     {},
   ),
   kmsTimeout: v.optional(duration(1, 600_000), '10s'),
+  kmsRetries: v.optional(count(0, 5), 2),
   kmsBudget: v.optional(v.strictObject({ sealing: share(50, 100), opening: share(100, 300) }), {}),
   dekStore: v.optional(dekStore),
 })

@@ -12,6 +12,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const SOURCES: Record<string, string> = {
   "'kafka-envelope'": `'${root}src/index.ts'`,
   "'kafka-envelope/kms/local'": `'${root}src/kms/local/index.ts'`,
+  "'kafka-envelope/kms/tencent'": `'${root}src/kms/tencent/index.ts'`,
   "'kafka-envelope/record'": `'${root}src/record/index.ts'`,
 }
 
@@ -134,8 +135,22 @@ it('the dead letters that the README shows arrive', async () => {
   expect(stdout).toBe('NOT_SEALED deadLetter\n')
 })
 
+it('the CMKs in Tencent Cloud KMS that the README shows are a valid configuration', async () => {
+  const stdout = await execute(
+    [
+      "import { createEncryption } from 'kafka-envelope'",
+      containing('ts', 'tencentKms'),
+      "const topics = [{ match: ['orders'], encrypt: { cmk: 'orders' } }]",
+      'const encryption = await createEncryption({ kms, cmks, topics })',
+      'console.log(encryption.health().status)',
+      'await encryption.close()',
+    ].join('\n'),
+  )
+  expect(stdout).toBe('ok\n')
+})
+
 it('every TypeScript snippet of the README is one of those that run', () => {
-  expect(snippets('ts')).toHaveLength(5)
+  expect(snippets('ts')).toHaveLength(6)
 })
 
 it('the README lists every error code', () => {
