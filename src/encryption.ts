@@ -7,14 +7,14 @@ import { nodeEngine } from './crypto/engine.js'
 import { EnvelopeError, type ConfigIssue } from './errors.js'
 import { EventHub, type EventListener, type EventName } from './events.js'
 import { systemClock, type Clock } from './keys/clock.js'
-import { storableDek } from './keys/dek-source.js'
 import { OpeningKeys } from './keys/opening-keys.js'
 import type { SealingState } from './keys/sealing-key.js'
 import { SealingKeys } from './keys/sealing-keys.js'
+import { storableDek } from './keys/stored.js'
 import { Budget, budgeted, type BudgetShare } from './kms/budgeted.js'
 import { Cmk } from './kms/cmk.js'
 import { guarded } from './kms/guarded.js'
-import type { Kms } from './kms/kms.js'
+import type { EncryptionContext, Kms } from './kms/kms.js'
 import { retrying } from './kms/retrying.js'
 import { checkConfig, configError } from './policy/check.js'
 import type { CheckedConfig, CheckedRule } from './policy/checked.js'
@@ -28,7 +28,7 @@ import { Sealer } from './record/sealer.js'
 export interface Health {
   /**
    * `failed` while a consumer has stopped for good; `degraded` while a DEK seals past a limit because the KMS fails for
-   * now; `closed` after `close()`.
+   * now, or the last attempt to get a DEK failed; `closed` after `close()`.
    */
   readonly status: 'ok' | 'degraded' | 'failed' | 'closed'
   readonly sealingKeys: readonly SealingState[]
@@ -67,8 +67,9 @@ export interface Encryption {
   /** Listens to an event; returns what removes the listener. */
   on<N extends EventName>(name: N, listener: EventListener<N>): () => void
   /**
-   * Ends the current DEKs of a rule, or of all, and fetches the next for those that were in use. After a
-   * process was restored from a memory snapshot this suffices only where the KMS makes the DEKs.
+   * Ends the current DEKs of a rule, or of all, and fetches the next for those that were in use. A
+   * provisioned DEK stays, and gets a new sealing session. After a process was restored from a memory snapshot this
+   * suffices only where the KMS makes the DEKs, and without `dekStore`.
    * @throws EnvelopeError what the KMS fails with, or CONFIG_INVALID for an unknown rule
    */
   rotate(rule?: string): Promise<void>
@@ -78,12 +79,15 @@ export interface Encryption {
    * @throws EnvelopeError what the KMS fails with, or CONFIG_INVALID for an unknown rule or one without `encrypt`
    */
   provision(rule: string): Promise<string>
-  /** Drops every key that came from a CMK, also those on their way; the KMS is asked anew. */
+  /**
+   * Drops every key that came from a CMK, also those on their way; the KMS is asked anew. What was sealed before, and
+   * waits to be sent with records that wait for a DEK, is still sent.
+   */
   forget(cmkId: string): void
   health(): Health
   /**
    * Proves, for each rule, that what this process needs from its KMSs works: wrapping under all CMKs of
-   * `encrypt`, unwrapping under at least one of `read`.
+   * `encrypt` (unwrapping under one, where its DEK is provisioned), unwrapping under at least one of `read`.
    * @throws EnvelopeError what the first KMS that does not work fails with
    */
   verify(): Promise<void>
@@ -108,7 +112,8 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
     opening: guardedKmses(config, config.kmsBudget.opening, events),
   }
   const closeKmses = async (): Promise<void> => {
-    await Promise.all(Object.values(config.kms).map(async (kms) => kms.close?.()))
+    // One KMS may have several names. Whether it closes well is no reason to keep the rest open, or to hide an error.
+    await Promise.allSettled([...new Set(Object.values(config.kms))].map(async (kms) => kms.close?.()))
   }
   const cmks = await describeCmks(config, kmses.sealing).catch(async (error: unknown) => {
     await closeKmses()
@@ -176,8 +181,11 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
         throw configError([{ path: 'provision()', message: `no rule with \`encrypt\` is named "${rule}"` }])
       }
       const made = await Cmk.newDek(sealing.cmks, sealing.encrypt.context, lifetime.signal)
-      made.dek.destroy()
-      return JSON.stringify(storableDek(made.wrappings, sealing, clock))
+      try {
+        return JSON.stringify(storableDek(made, sealing, clock))
+      } finally {
+        made.dek.destroy()
+      }
     },
     forget(cmkId) {
       sealingKeys.forget(cmkId)
@@ -186,7 +194,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
     health() {
       const fatal = consumers.flatMap((wrapped) => wrapped.fatal() ?? [])
       const states = sealingKeys.states()
-      const degraded = states.some(({ state }) => state === 'grace')
+      const degraded = states.some(({ state, failure }) => state === 'grace' || failure !== undefined)
       return {
         status: lifetime.signal.aborted
           ? 'closed'
@@ -214,11 +222,17 @@ function guardedKmses(
   share: BudgetShare,
   events: EventHub,
 ): Readonly<Record<string, Kms>> {
+  const budgets = new Map<Kms, Budget>()
+  const budgetOf = (kms: Kms): Budget => {
+    const budget = budgets.get(kms) ?? new Budget(share)
+    budgets.set(kms, budget)
+    return budget
+  }
   return Object.fromEntries(
     Object.entries(kmses).map(([name, kms]) => [
       name,
       // The call itself gets at least half of the time.
-      guarded(retrying(budgeted(kms, new Budget(share), timeoutMs / 2), kmsRetries), {
+      guarded(retrying(budgeted(kms, budgetOf(kms), timeoutMs / 2), kmsRetries), {
         name,
         timeoutMs,
         events,
@@ -276,12 +290,22 @@ function withCmks(
 }
 
 async function verifyRule({ sealing, reading }: TopicRule, signal: AbortSignal): Promise<void> {
-  if (sealing)
-    await Promise.all(sealing.cmks.map((cmk) => cmk.verify('wrap', sealing.encrypt.context, signal)))
-  if (!reading) return
-  const tried = await Promise.allSettled(
-    reading.cmks.map((cmk) => cmk.verify('unwrap', reading.read.require.context, signal)),
-  )
+  if (sealing) {
+    const { provisionedDek, context } = sealing.encrypt
+    if (provisionedDek === undefined)
+      await Promise.all(sealing.cmks.map((cmk) => cmk.verify('wrap', context, signal)))
+    else await verifyAny(sealing.cmks, context, signal)
+  }
+  if (reading) await verifyAny(reading.cmks, reading.read.require.context, signal)
+}
+
+/** Unwrapping needs one of them. */
+async function verifyAny(
+  cmks: readonly Cmk[],
+  context: EncryptionContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const tried = await Promise.allSettled(cmks.map((cmk) => cmk.verify('unwrap', context, signal)))
   if (tried.some(({ status }) => status === 'fulfilled')) return
   const failed = tried.find((result) => result.status === 'rejected')
   if (failed) throw failed.reason as Error

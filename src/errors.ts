@@ -114,7 +114,8 @@ const CODES = {
   },
   KEY_WAIT_TIMEOUT: {
     kind: 'transient',
-    remedy: 'The KMS does not deliver DEKs as fast as the rotation policy uses them; see kms.call events',
+    remedy:
+      'DEKs do not come as fast as the rotation policy uses them: look at kms.call events, rotate less often, or raise `kmsBudget.sealing`',
   },
 
   // KMS and keys

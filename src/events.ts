@@ -20,7 +20,7 @@ export interface GraceUse {
 
 /** What each event carries. No event carries key bytes or plaintext. */
 export interface EncryptionEvents {
-  /** A DEK was made and wrapped, and a sealing session opened under it. */
+  /** A sealing session was opened, under a DEK that was made here or elsewhere (`origin`). */
   'dek.created': {
     readonly rule: string
     /** Only with `dekScope: 'topic'`. */
@@ -72,7 +72,7 @@ export interface EncryptionEvents {
   }
   /** Key material was given up for good. */
   'dek.destroyed': { readonly side: 'sealing' | 'opening'; readonly cmkId: string }
-  /** One call to a KMS ended. */
+  /** A call to a KMS ended, attempts after transient failures and the wait for its turn included. */
   'kms.call': {
     /** The name of the KMS in the configuration. */
     readonly kms: string

@@ -39,7 +39,8 @@ export function guarded(kms: Kms, guard: Guard): Kms {
       report('ok')
       return result
     } catch (error) {
-      report('failed', error as EnvelopeError)
+      // No call was made, and a flood of those would be a flood of events.
+      if ((error as EnvelopeError).code !== 'KMS_BUDGET_SPENT') report('failed', error as EnvelopeError)
       throw error
     }
   }
@@ -58,6 +59,8 @@ export function guarded(kms: Kms, guard: Guard): Kms {
       return call('wrap', request.cmkId, request.signal, async (signal) => {
         // The provider may go on after the deadline, while the caller wipes its own copy.
         const dek = Uint8Array.from(request.dek)
+        // What it makes after the deadline is discarded.
+        signal.addEventListener('abort', () => dek.fill(0), { once: true })
         try {
           return await kms.wrapDek({ ...request, dek, signal })
         } finally {
@@ -75,9 +78,6 @@ export function guarded(kms: Kms, guard: Guard): Kms {
       ),
     verify: (request) =>
       call('verify', request.cmkId, request.signal, (signal) => kms.verify({ ...request, signal })),
-    close: async () => {
-      await kms.close?.()
-    },
   }
 }
 

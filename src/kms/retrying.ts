@@ -52,8 +52,5 @@ export function retrying(kms: Kms, retries: number): Kms {
         (late) => late.fill(0),
       ),
     verify: (request) => call(request.signal, () => kms.verify(request)),
-    close: async () => {
-      await kms.close?.()
-    },
   }
 }

@@ -32,9 +32,9 @@ export interface EncryptionConfig {
  * as `KMS_BUDGET_SPENT` where its turn would come too late.
  */
 export interface KmsBudget {
-  /** Default 50 calls a second, 100 at once. */
-  readonly sealing?: BudgetShare
   /** Default 100 calls a second, 300 at once. */
+  readonly sealing?: BudgetShare
+  /** Default 200 calls a second, 500 at once. */
   readonly opening?: BudgetShare
 }
 
@@ -81,7 +81,8 @@ export interface EncryptRule {
   readonly onKmsOutage?: OutageConfig
   /**
    * A ciphertext DEK made elsewhere, as `encryption.provision(rule)` returns it. It seals until its limits and is not
-   * renewed: then sends fail as `DEK_EXHAUSTED`. Default: DEKs are made and renewed here.
+   * renewed: then sends fail as `DEK_EXHAUSTED`, until the file is replaced. Under `dekScope: 'topic'` all topics use it, each
+   * in a session of its own. Excludes `prefetch` and `onKmsOutage`. Default: DEKs are made and renewed here.
    */
   readonly provisionedDek?: ProvisionedDek
   /** Encryption context given to the KMS and authenticated in every envelope; visible. Default none. */
@@ -113,8 +114,8 @@ export interface RotationConfig {
   /** Bytes of body sealed. Default and at most 2^38 (256GiB). Under 1MiB needs `allowFrequentRotation`. */
   readonly maxBytes?: ByteSize
   /**
-   * The next DEK is fetched in the background this long before `maxAge`, or at half the records or bytes, each with
-   * jitter, if the current one was used. 0 turns it off. Default a tenth of `maxAge`, at most 10m.
+   * The next DEK is fetched in the background before it is needed, if the current one was used: half to all of this
+   * time before `maxAge`, or at 50 to 80 % of the records or bytes, at random. 0 turns it off. Default a tenth of `maxAge`, at most 10m.
    */
   readonly prefetch?: Duration
   /** Says that a KMS call every few records is meant. */

@@ -55,6 +55,7 @@ function* ruleRelations(rule: Members, path: string, cmks: Members, hasZstd: boo
   yield* known(encrypt['cmk'], cmks, 'cmks', `${path}.encrypt.cmk`)
   yield* frequency(members(encrypt['rotate']), `${path}.encrypt.rotate`)
   yield* prefetch(members(encrypt['rotate']), `${path}.encrypt.rotate`)
+  yield* provisioned(encrypt, `${path}.encrypt`)
   yield* deadLetters(read, `${path}.read`)
   if (contextBytes(members(encrypt['context'])) > MAX_CONTEXT_BYTES) {
     yield {
@@ -97,6 +98,13 @@ function* prefetch(rotate: Members, path: string): Iterable<ConfigIssue> {
       message: 'expected less than `maxAge`: a DEK would be replaced at once',
     }
   }
+}
+
+function* provisioned(encrypt: Members, path: string): Iterable<ConfigIssue> {
+  if (encrypt['provisionedDek'] === undefined) return
+  const message = 'has no effect beside `provisionedDek`, which is not renewed'
+  if (encrypt['onKmsOutage'] !== undefined) yield { path: `${path}.onKmsOutage`, message }
+  if (members(encrypt['rotate'])['prefetch'] !== undefined) yield { path: `${path}.rotate.prefetch`, message }
 }
 
 function* deadLetters(read: Members, path: string): Iterable<ConfigIssue> {

@@ -88,7 +88,7 @@ const rotate = v.strictObject({
   maxAge: v.optional(duration(SECOND, 365 * DAY), DEFAULT_MAX_AGE),
   maxMessages: v.optional(count(1, MAX_MESSAGES), MAX_MESSAGES),
   maxBytes: v.optional(byteSize(1, MAX_BYTES), MAX_BYTES),
-  prefetch: v.optional(duration(0, DAY)),
+  prefetch: v.optional(duration(0, 365 * DAY)),
   allowFrequentRotation: v.optional(flag, false),
 })
 
@@ -240,7 +240,7 @@ export const configSchema = v.strictObject({
   ),
   kmsTimeout: v.optional(duration(1, 600_000), '10s'),
   kmsRetries: v.optional(count(0, 5), 2),
-  kmsBudget: v.optional(v.strictObject({ sealing: share(50, 100), opening: share(100, 300) }), {}),
+  kmsBudget: v.optional(v.strictObject({ sealing: share(100, 300), opening: share(200, 500) }), {}),
   dekStore: v.optional(dekStore),
 })
 

@@ -73,6 +73,8 @@ export class Sealing {
   readonly #sizes: number[] = []
   readonly #sealed: number[]
   #done = 0
+  /** When it first waited for a DEK. */
+  #waitsSince: number | undefined
 
   constructor(target: SealingTarget | undefined, values: (Bytes | null)[], sealed: number[]) {
     this.#target = target
@@ -139,12 +141,25 @@ export class Sealing {
         grant.release()
       }
     }
+    this.#reportWait('ok')
     return true
   }
 
   /** Waits for the next DEK. @throws EnvelopeError as `SealingKey.ready` does */
   async ready(waitMs: number): Promise<void> {
-    await this.#target?.key.ready(waitMs)
+    this.#waitsSince ??= performance.now()
+    try {
+      await this.#target?.key.ready(waitMs)
+    } catch (error) {
+      this.#reportWait('failed')
+      throw error
+    }
+  }
+
+  #reportWait(outcome: 'ok' | 'failed'): void {
+    if (this.#waitsSince === undefined) return
+    this.#target?.key.waited(performance.now() - this.#waitsSince, outcome)
+    this.#waitsSince = undefined
   }
 
   #seal({ rule, topic, engine }: SealingTarget, grant: Grant): void {

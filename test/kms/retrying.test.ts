@@ -132,7 +132,7 @@ it('a DEK that comes after the call was given up is wiped', async () => {
   expect(deks.flatMap((dek) => [...dek])).toEqual(Array.from({ length: 64 }, () => 0))
 })
 
-it('every operation goes through, and closing too', async () => {
+it('every operation goes through', async () => {
   const kms = new MemoryKms()
   const wrapped = retrying(kms, 2)
   expect(await wrapped.describe('cmk', signal)).toEqual({ provider: 'memory', publicKeyWraps: false })
@@ -140,6 +140,4 @@ it('every operation goes through, and closing too', async () => {
   const ciphertextDek = await wrapped.wrapDek({ ...call, dek })
   expect(await wrapped.unwrapDek({ ...call, ciphertextDek })).toEqual(dek)
   await wrapped.verify({ ...call, use: 'wrap' })
-  await wrapped.close?.()
-  expect(kms.closed).toBe(true)
 })

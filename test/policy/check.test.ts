@@ -259,6 +259,22 @@ describe('a mistake', () => {
       'dekStore: expected a store for ciphertext DEKs, for example fileDekStore({ folder }); got object',
     ],
     [
+      'grace for a provisioned DEK',
+      config({
+        match: ['a'],
+        encrypt: { cmk: 'main', provisionedDek: { text: 'x' }, onKmsOutage: { grace: '1h' } },
+      }),
+      'topics[0].encrypt.onKmsOutage: has no effect beside `provisionedDek`, which is not renewed',
+    ],
+    [
+      'prefetch for a provisioned DEK',
+      config({
+        match: ['a'],
+        encrypt: { cmk: 'main', provisionedDek: { text: 'x' }, rotate: { prefetch: '1h' } },
+      }),
+      'topics[0].encrypt.rotate.prefetch: has no effect beside `provisionedDek`, which is not renewed',
+    ],
+    [
       'a provisioned DEK that is none',
       config({ match: ['a'], encrypt: { cmk: 'main', provisionedDek: 'x' } }),
       'topics[0].encrypt.provisionedDek: expected {text} or {file}; got "x"',

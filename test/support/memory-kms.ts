@@ -60,7 +60,7 @@ export class MemoryKms implements Kms {
     return Uint8Array.from(entry.dek)
   }
 
-  async verify(): Promise<void> {
+  async verify(_call?: { readonly use?: string }): Promise<void> {
     if (this.failure !== undefined) throw this.failure as Error
     await Promise.resolve()
   }
