@@ -84,6 +84,9 @@ def test_sealed_for_opens_what_was_copied(run: Runner, keyring_file: str) -> Non
     arguments = ["--keyring", keyring_file, "--topic", "copy", *RECORD[2:]]
     assert run(*arguments).error.startswith("WRONG_TOPIC")
     assert run(*arguments, "--sealed-for", TOPIC).out == PLAINTEXT
+    assert run(*arguments, "--sealed-for", "orders.*").out == PLAINTEXT
+    assert run(*arguments, "--sealed-for", "orders.").error.startswith("WRONG_TOPIC")
+    assert run(*arguments, "--sealed-for", "*").code == 2
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,9 @@ class _KnownDek:
     def unwrap(self, provider: str, cmk_id: str, ciphertext_dek: bytes, canonical_context: bytes) -> bytes:
         return self._dek
 
+    def is_asymmetric(self, provider: str) -> bool:
+        return False
+
 
 def load_vectors(path: str | os.PathLike[str]) -> list[Vector]:
     """Read a vector file. Raises `ConfigurationError` if it is none."""
