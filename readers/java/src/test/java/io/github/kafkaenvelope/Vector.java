@@ -25,6 +25,7 @@ import java.util.stream.Stream;
  */
 public record Vector(String name, byte[] dek, String topic, byte[] key, List<HeaderEntry> headers, byte[] envelope,
                      String plaintext, String error) {
+    private static final int MAX_DECOMPRESSED_BYTES = 1_048_576;
     private static final Path FOLDER = Path.of("../../test/vectors");
     private static final ObjectMapper JSON = new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
     private static final Set<String> MEMBERS =
@@ -92,7 +93,8 @@ public record Vector(String name, byte[] dek, String topic, byte[] key, List<Hea
         } catch (EnvelopeException e) {
             cmks = List.of(new CmkRef("local", "none"));
         }
-        ReadRule rule = ReadRule.accepting(cmks).acceptPublicKeySealing(true).requireBoundKey(false).build();
+        ReadRule rule = ReadRule.accepting(cmks).acceptPublicKeySealing(true).requireBoundKey(false)
+                .maxDecompressedBytes(MAX_DECOMPRESSED_BYTES).build();
         EnvelopeOpener.Builder opener = EnvelopeOpener.builder().ruleForOtherTopics(rule);
         cmks.forEach(cmk -> opener.unwrapper(cmk.provider(), new FixedDek(dek)));
         return opener.build();
