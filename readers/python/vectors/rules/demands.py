@@ -52,6 +52,7 @@ def _sealed_for(book: RuleBook) -> None:
     mapped("prefix-second", opens=True, sealed_for=("copies.eu",), sealed_for_prefixes=("mirror.", "orders."))
     mapped("both", opens=True, sealed_for=("orders.eu",), sealed_for_prefixes=("orders.",))
     mapped("topic-itself-beside-others", opens=True, topic="orders.eu", sealed_for=("copies",))
+    mapped("topic-in-another-case", opens=False, topic="Orders.eu")
     mapped("topic-that-the-sealed-one-begins-with", opens=False, topic="orders")
     mapped("topic-that-begins-with-the-sealed-one", opens=False, topic="orders.eu.copies")
     tampered = replace(_rule(topic="copies", sealed_for=("orders.eu",)), read=Record(key=b"other"))
