@@ -164,7 +164,7 @@ const read = v.strictObject({
     }),
     { untilOffsets: {} },
   ),
-  maxDecompressedBytes: v.optional(byteSize(1, 2 ** 31 - 1), 16 * MIB),
+  maxDecompressedBytes: v.optional(byteSize(0, 2 ** 31 - 1), 16 * MIB),
   kmsWait: v.optional(duration(0, DAY), '5m'),
 })
 

@@ -117,17 +117,13 @@ def _required_context(book: RuleBook) -> None:
 
     required("one", True, env="prod")
     required("two", True, tenant="acme", env="prod")
-    required("proto", True, __proto__="x")
-    required("proto-of-another-value", False, __proto__="y")
     required("another-value", False, env="test")
     required("longer-value", False, env="production")
     required("value-in-another-case", False, env="Prod")
     required("key-in-another-case", False, Env="prod")
     required("another-key", False, region="prod")
     required("one-of-two", False, env="prod", region="eu")
-    required("prototype-member", False, constructor="x")
     required("of-an-empty-one", False, (), env="prod")
-    required("proto-of-an-empty-one", False, (), __proto__="x")
 
 
 def _tombstones(book: RuleBook) -> None:
