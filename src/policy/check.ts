@@ -63,12 +63,15 @@ function kmsNames(input: unknown): Members {
 }
 
 /** The error that reports `issues`, one a line. */
-export function configError(issues: readonly ConfigIssue[], subject = 'the configuration'): EnvelopeError {
+export function configError(
+  issues: readonly ConfigIssue[],
+  { subject = 'the configuration', cause }: { readonly subject?: string; readonly cause?: unknown } = {},
+): EnvelopeError {
   const lines = issues.map((issue) => `\n  ${describeIssue(issue)}`)
   return new EnvelopeError(
     'CONFIG_INVALID',
     `${subject} has ${issues.length === 1 ? 'a mistake' : `${String(issues.length)} mistakes`}${lines.join('')}\n`,
-    { issues },
+    { issues, ...(cause === undefined ? {} : { cause }) },
   )
 }
 
