@@ -40,7 +40,7 @@ export async function readConfigFile(
     ...issues.filter(({ path }) => !broken.has(path)).map((issue) => located(issue, places)),
   ]
   if (all.length > 0 || policy === undefined) {
-    const inOrder = all.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0))
+    const inOrder = all.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0))
     throw configError(inOrder, { subject: file })
   }
   return { value, policy }

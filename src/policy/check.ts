@@ -97,10 +97,8 @@ function shape<S extends v.GenericSchema>(
       }),
   ]
   // One value may miss several expectations that are told as one.
-  const issues = found.filter(
-    (a, i) => !found.slice(0, i).some((b) => a.path === b.path && a.message === b.message),
-  )
-  return { issues, output: parsed.success ? parsed.output : undefined }
+  const issues = new Map(found.map((issue) => [describeIssue(issue), issue]))
+  return { issues: [...issues.values()], output: parsed.success ? parsed.output : undefined }
 }
 
 function checkedPolicy(config: Omit<ParsedFile, 'version'>): CheckedPolicy {
