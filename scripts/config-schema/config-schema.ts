@@ -2,6 +2,7 @@ import { toJsonSchema } from '@valibot/to-json-schema'
 import { BYTES } from '../../src/policy/quantities.js'
 import type { Quantity } from '../../src/policy/scalars.js'
 import { fileSchema } from '../../src/policy/schema.js'
+import { RESERVED } from '../../src/policy/strays.js'
 import { described } from './descriptions.js'
 import { EXPRESSED } from './expressed.js'
 import { mapChildren, type SchemaNode } from './node.js'
@@ -31,9 +32,13 @@ export function configJsonSchema(): SchemaNode {
   } as SchemaNode
 }
 
-/** Without what says nothing. */
-function tidy({ required, ...node }: SchemaNode): SchemaNode {
-  return mapChildren(required?.length ? { ...node, required } : node, tidy)
+/** Without what says nothing, and with names that cannot be used. */
+function tidy({ required, propertyNames, ...node }: SchemaNode): SchemaNode {
+  return {
+    ...mapChildren(node, tidy),
+    ...(required?.length && { required }),
+    ...(propertyNames && { propertyNames: { ...propertyNames, not: { enum: [...RESERVED] } } }),
+  }
 }
 
 function ofQuantity(quantity: Quantity): SchemaNode {

@@ -79,6 +79,7 @@ export function memberPaths(
     }),
     ...(items ? memberPaths(items, `${path}[]`) : []),
     ...(isNode(additionalProperties) ? memberPaths(additionalProperties, `${path}.NAME`) : []),
-    ...anyOf.flatMap((option) => memberPaths(option, path)),
+    // Of an object that has members they are relations.
+    ...(node.properties ? [] : anyOf.flatMap((option) => memberPaths(option, path))),
   ]
 }

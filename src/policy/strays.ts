@@ -19,7 +19,8 @@ type Schema = v.GenericSchema & {
   readonly value?: Schema
 }
 
-const RESERVED: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
+/** Names that JavaScript gives a meaning of its own; objects with them are not copied faithfully. */
+export const RESERVED: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
 
 export function* strays(
   schema: v.GenericSchema,
