@@ -98,6 +98,7 @@ export async function open(
     acceptPublicKeySealing: false,
     tombstones: 'pass',
     onInvalid: 'stop',
+    deadLetterTopic: undefined,
     maxInvalidShare: 1,
     plaintext: { untilOffsets: new Map(), fingerprints: [] },
     maxDecompressedBytes: 1 << 20,
