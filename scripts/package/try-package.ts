@@ -9,18 +9,31 @@ import { join, resolve } from 'node:path'
  */
 
 const ROUND_TRIP = `
-async function roundTrip({ createEncryption, isEnvelopeError }, { localKms }, { sealRecords, openRecords }) {
-  const encryption = await createEncryption({
-    kms: { dev: localKms({ keyring: './dev.keyring' }) },
-    cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
-    topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, read: { cmk: 'orders' } }],
-  })
+async function roundTrip({ createEncryption, isEnvelopeError }, { localKms }, { sealRecords, openRecords }, { loadConfig }) {
+  const kms = { dev: localKms({ keyring: './dev.keyring' }) }
+  const encryption = await createEncryption(await loadConfig('kafka-envelope.yaml', { kms, env: { CMK: 'orders' } }))
   const [sealed] = await sealRecords(encryption, [{ topic: 'orders', key: 'k', value: 'v' }])
   if (sealed.value.includes('v'.repeat(2)) || sealed.value[0] !== 0xc3) throw new Error('not sealed')
   const [opened, moved] = await openRecords(encryption, [sealed, { ...sealed, key: 'other' }])
   if (opened.value.toString() !== 'v') throw new Error('not opened')
   if (!isEnvelopeError(moved.error) || moved.error.code !== 'AUTHENTICATION_FAILED') throw new Error('not refused')
   await encryption.close()
+}
+`
+
+const CONFIG = `version: 1
+cmks:
+  orders: [{ kms: dev, id: "\${CMK}" }]
+topics:
+  - { match: [orders], encrypt: { cmk: orders }, read: { cmk: orders } }
+`
+
+// Whoever gives the configuration in code does not load a YAML parser.
+const FREE_OF_YAML = `
+for (const name of ['kafka-envelope', 'kafka-envelope/kms/local', 'kafka-envelope/record']) require(name)
+const loaded = Object.keys(require.cache).filter((path) => path.includes('/node_modules/'))
+if (!loaded.some((path) => path.includes('/valibot/')) || loaded.some((path) => path.includes('/yaml/'))) {
+  throw new Error('the core loads ' + loaded)
 }
 `
 
@@ -33,16 +46,17 @@ const projects: Record<string, { files: Record<string, string>; install?: string
 import * as root from 'kafka-envelope'
 import * as local from 'kafka-envelope/kms/local'
 import * as record from 'kafka-envelope/record'
+import * as config from 'kafka-envelope/config'
 ${ROUND_TRIP}
-await roundTrip(root, local, record)`,
+await roundTrip(root, local, record, config)`,
       },
       commands: [['node', 'main.js']],
     },
     'CommonJS require': {
       files: {
         'package.json': '{}',
-        'main.js': `${ROUND_TRIP}
-roundTrip(require('kafka-envelope'), require('kafka-envelope/kms/local'), require('kafka-envelope/record'))
+        'main.js': `${FREE_OF_YAML}${ROUND_TRIP}
+roundTrip(require('kafka-envelope'), require('kafka-envelope/kms/local'), require('kafka-envelope/record'), require('kafka-envelope/config'))
   .catch((error) => { console.error(error); process.exit(1) })`,
       },
       commands: [['node', 'main.js']],
@@ -66,6 +80,7 @@ import { Kafka, type Consumer, type Producer } from 'kafkajs'
 import { createEncryption, envelopeOf, EnvelopeError, type EncryptionConfig } from 'kafka-envelope'
 import { localKms } from 'kafka-envelope/kms/local'
 import { openRecords, sealRecords } from 'kafka-envelope/record'
+import { loadConfig, type LoadOptions } from 'kafka-envelope/config'
 
 async function main(): Promise<void> {
   const config: EncryptionConfig = {
@@ -73,6 +88,9 @@ async function main(): Promise<void> {
     cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
     topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, read: { cmk: 'orders' } }],
   }
+  const options: LoadOptions = { kms: config.kms, env: { CMK: 'orders' } }
+  const loaded: EncryptionConfig = await loadConfig('kafka-envelope.yaml', options)
+  if (loaded.topics.length !== config.topics.length) throw new Error('not loaded')
   const encryption = await createEncryption(config)
   const kafka = new Kafka({ brokers: ['localhost:1'] })
   const producer: Producer = encryption.producer(kafka.producer())
@@ -96,7 +114,7 @@ void main()`,
         'package.json': '{}',
         'main.test.js': `${ROUND_TRIP}
 test('round trip', () =>
-  roundTrip(require('kafka-envelope'), require('kafka-envelope/kms/local'), require('kafka-envelope/record')))`,
+  roundTrip(require('kafka-envelope'), require('kafka-envelope/kms/local'), require('kafka-envelope/record'), require('kafka-envelope/config')))`,
       },
       commands: [['npx', 'jest']],
     },
@@ -113,7 +131,9 @@ try {
   for (const [name, { files, install = [], commands }] of Object.entries(projects)) {
     const folder = join(work, name.replaceAll(/\W+/g, '-'))
     mkdirSync(folder)
-    for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text)
+    for (const [file, text] of Object.entries({ ...files, 'kafka-envelope.yaml': CONFIG })) {
+      writeFileSync(join(folder, file), text)
+    }
     run(
       [
         'npm',
@@ -128,6 +148,7 @@ try {
       folder,
     )
     run(['npx', 'kafka-envelope', 'keyring', 'create', 'dev.keyring', '--cmk', 'orders'], folder)
+    run(['npx', 'kafka-envelope', 'check', 'kafka-envelope.yaml', '--env', 'CMK=orders'], folder)
     for (const command of commands) run(command, folder)
     console.log(`package: ${name}: ok`)
     passed++

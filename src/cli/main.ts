@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 
 import { VERSION } from '../version.js'
+import { registerCheck } from './check.js'
 import { registerKeyring } from './keyring.js'
 
 const program = new Command('kafka-envelope')
@@ -15,6 +16,7 @@ const program = new Command('kafka-envelope')
   })
 
 registerKeyring(program)
+registerCheck(program)
 
 // What reads the output may close it early, as `head` does.
 process.stdout.on('error', reportFailure)
