@@ -4,7 +4,7 @@ import { configError } from '../policy/check.js'
 import { ROOT } from '../policy/paths.js'
 
 /** Far above what thousands of rules take. */
-export const MAX_FILE_BYTES: number = 2 ** 18
+const MAX_FILE_BYTES = 2 ** 18
 
 /**
  * The text of a configuration file.

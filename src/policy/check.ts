@@ -59,7 +59,7 @@ export function checkFile(input: unknown, fromCode: FromCode | undefined, showin
 /** The KMSs that a configuration names, as members. */
 function kmsNames(input: unknown): Members {
   const refs = Object.values(members(members(input)['cmks'])).flatMap(list)
-  return Object.fromEntries(refs.map((ref) => [members(ref)['kms'], true]))
+  return Object.fromEntries(refs.map((ref) => [String(members(ref)['kms']), true] as const))
 }
 
 /** The error that reports `issues`, one a line. */
