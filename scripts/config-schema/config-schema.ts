@@ -49,7 +49,7 @@ function ofQuantity(quantity: Quantity): SchemaNode {
       ? 'a number of bytes, or text such as "64KiB" (B, KiB, MiB, GiB, TiB)'
       : 'a number of milliseconds, or text such as "24h" (ms, s, m, h, d)'
   return {
-    description: `From ${range}: ${kind}.`,
+    description: `${range}; a number is ${units === BYTES ? 'bytes' : 'milliseconds'}.`,
     type: ['integer', 'string'],
     minimum: min,
     maximum: max,

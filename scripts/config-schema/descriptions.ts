@@ -62,24 +62,30 @@ function withoutDescription({ description: _, ...node }: SchemaNode): SchemaNode
   return node
 }
 
+export interface SchemaMember {
+  readonly path: string
+  readonly node: SchemaNode
+  /** `alternative`: one of several, exactly one of which is there. */
+  readonly presence: 'required' | 'optional' | 'alternative'
+}
+
 /** Each member in a schema, by its path: `topics[].encrypt.cmk`, `cmks.NAME[].id`. */
-export function memberPaths(
-  node: SchemaNode,
-  path = '',
-): { path: string; node: SchemaNode; required: boolean }[] {
+export function memberPaths(node: SchemaNode, path = ''): SchemaMember[] {
   const { properties = {}, items, additionalProperties, anyOf = [] } = node
   return [
-    ...Object.entries(properties).flatMap(([name, child]) => {
+    ...Object.entries(properties).flatMap(([name, child]): SchemaMember[] => {
       if (!isNode(child)) return []
       const at = path === '' ? name : `${path}.${name}`
       return [
-        { path: at, node: child, required: node.required?.includes(name) ?? false },
+        { path: at, node: child, presence: node.required?.includes(name) === true ? 'required' : 'optional' },
         ...memberPaths(child, at),
       ]
     }),
     ...(items ? memberPaths(items, `${path}[]`) : []),
     ...(isNode(additionalProperties) ? memberPaths(additionalProperties, `${path}.NAME`) : []),
     // Of an object that has members they are relations.
-    ...(node.properties ? [] : anyOf.flatMap((option) => memberPaths(option, path))),
+    ...(node.properties ? [] : anyOf.flatMap((option) => memberPaths(option, path))).map(
+      (member): SchemaMember => ({ ...member, presence: 'alternative' }),
+    ),
   ]
 }

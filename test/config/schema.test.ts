@@ -209,12 +209,12 @@ describe('schemas/config.schema.json', () => {
   })
 
   it('describes every member, with its unit where it has one, and its default where it may be absent', () => {
-    for (const { path, node, required } of memberPaths(schema)) {
+    for (const { path, node, presence } of memberPaths(schema)) {
       const { description = '', type, pattern } = node
       expect(description, path).toMatch(/^[A-Z].{10,}\.$/)
       if (type?.includes('integer') && pattern !== undefined)
         expect(description, path).toMatch(/milliseconds|bytes/)
-      if (!required) expect(description, path).toMatch(/default|absent/i)
+      if (presence === 'optional') expect(description, path).toMatch(/default|absent/i)
     }
   })
 
