@@ -26,7 +26,7 @@ beforeEach(async () => {
 })
 afterEach(() => folder.remove())
 
-async function check(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+async function check(...args: string[]): Promise<{ code: unknown; stdout: string; stderr: string }> {
   const written = { stdout: '', stderr: '' }
   const spies = (['stdout', 'stderr'] as const).map((name) =>
     vi.spyOn(process[name], 'write').mockImplementation((text) => {
@@ -40,7 +40,7 @@ async function check(...args: string[]): Promise<{ code: number; stdout: string;
   process.exitCode = 0
   try {
     await program.parseAsync(['check', file, ...args], { from: 'user' })
-    return { code: Number(process.exitCode), ...written }
+    return { code: process.exitCode, ...written }
   } finally {
     process.exitCode = before
     for (const spy of spies) spy.mockRestore()
