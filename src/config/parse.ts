@@ -16,6 +16,9 @@ export interface Parsed {
   readonly placeOf: (offset: number) => Place
 }
 
+/** White space and the marks of items and names, at the start of a line. */
+const TOO_DEEP = /^[ \t?:-]{256}/m
+
 /** One document of YAML 1.2 in its core schema, of which JSON is a part: `yes` is text, `010` is ten. */
 export function parse(source: string): Parsed {
   const lineCounter = new LineCounter()
@@ -28,23 +31,26 @@ export function parse(source: string): Parsed {
     issues: mistakes.map(([message, offset]) => ({ path: ROOT, message, ...placeOf(offset) })),
     placeOf,
   })
-  let documents
-  try {
-    documents = parseAllDocuments(source, {
-      version: '1.2',
-      schema: 'core',
-      lineCounter,
-      prettyErrors: false,
-      // The reader does it, in less than quadratic time.
-      uniqueKeys: false,
-    })
-  } catch (error) {
-    // The parser recurses as deep as the text is nested.
-    if (error instanceof RangeError) return refused(['is nested too deeply', 0])
-    throw error
+  // The parser makes a regular expression of an indent; one of 100,000 columns ends the process.
+  const indent = TOO_DEEP.exec(source)
+  if (indent) {
+    const line = source.slice(0, indent.index).split('\n').length
+    const issue = { path: ROOT, message: 'is nested too deeply', line, column: 1 }
+    return { document: undefined, issues: [issue], placeOf }
   }
+  const documents = parseAllDocuments(source, {
+    version: '1.2',
+    schema: 'core',
+    lineCounter,
+    prettyErrors: false,
+    // The reader does it, in less than quadratic time.
+    uniqueKeys: false,
+  })
   const [document, second] = documents
   const faults = [...documents].flatMap(({ errors, warnings }) => [...errors, ...warnings])
+  // The parser recurses as deep as the text is nested, and reports it where the stack ends.
+  const tooDeep = faults.find(({ message }) => message.includes('call stack'))
+  if (tooDeep) return refused(['is nested too deeply', tooDeep.pos[0]])
   if (faults.length > 0) {
     return refused(...faults.map(({ message, pos }) => [message, pos[0]] as const))
   }

@@ -32,6 +32,8 @@ export class Reader {
   read(node: unknown, path: string = ROOT): unknown {
     if (this.#values++ === MAX_VALUES) this.#report(path, node, 'the file has too many values')
     if (this.#values > MAX_VALUES) return undefined
+    // A name without a value, as in `? name`.
+    if (node === null) return null
     this.#mark(path, node)
     if (isAlias(node)) return this.#target(node.source, node, path)
     const { anchor, tag } = node as { anchor?: string; tag?: string }
@@ -96,12 +98,12 @@ export class Reader {
 
   /** Keeps the first place: of a member that is its name, of an alias the alias. */
   #mark(path: string, node: unknown): void {
-    const offset = (node as { range?: readonly [number, ...number[]] } | null)?.range?.[0]
+    const offset = (node as { range?: readonly [number, ...number[]] }).range?.[0]
     if (offset !== undefined && !this.places.has(path)) this.places.set(path, this.#placeOf(offset))
   }
 
   #report(path: string, node: unknown, message: string): void {
-    const offset = (node as { range?: readonly [number, ...number[]] } | null)?.range?.[0]
+    const offset = (node as { range?: readonly [number, ...number[]] }).range?.[0]
     this.issues.push({ path, message, ...(offset === undefined ? {} : this.#placeOf(offset)) })
   }
 }

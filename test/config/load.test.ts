@@ -1,8 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadConfig, type Environment } from '../../src/config/index.js'
+import { parse } from '../../src/config/parse.js'
+import { Reader } from '../../src/config/reader.js'
 import { createEncryption, type EncryptionConfig, type EnvelopeError } from '../../src/index.js'
 import { checkConfig } from '../../src/policy/check.js'
 import { MemoryKms } from '../support/memory-kms.js'
@@ -294,7 +297,16 @@ topics:
     )
     const bomb = `x:\n- &a0 lol\n${laughs.join('\n')}\n`
     expect((await mistakes(bomb)).join()).toContain('the file has too many values')
-    expect((await mistakes('['.repeat(200_000))).join()).toMatch(/too deeply|Flow sequence/)
+    for (const text of ['[', '{a: ', '- ', '? ', ' ']) {
+      const deep = text.repeat(Math.floor(200_000 / text.length))
+      expect(
+        (
+          await mistakes(`a:
+${deep}x`)
+        ).join(),
+        text,
+      ).toMatch(/^[0-9:]+ \(root\): is nested too deeply$/)
+    }
     expect((await mistakes(`${head}topics: ${'['.repeat(40)}${']'.repeat(40)}`)).join()).toContain(
       'too deeply',
     )
@@ -315,6 +327,71 @@ topics:
     })
     await expect(loadConfig(folder, { kms })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
   })
+})
+
+it('whatever is in a file, it is read or refused with places', () => {
+  const scraps = fc.constantFrom(
+    ...[
+      'a',
+      'b: ',
+      ': ',
+      '- ',
+      '? ',
+      '{',
+      '}',
+      '[',
+      ']',
+      ', ',
+      '"',
+      "'",
+      '&x ',
+      '*x',
+      '!t ',
+      '!!str ',
+      '#',
+      '|',
+      '>-',
+      '---',
+      '...',
+    ],
+    ...[
+      '\n',
+      '\n  ',
+      '\t',
+      '\r\n',
+      '%YAML 1.1',
+      '<<: ',
+      '0',
+      '1.5',
+      '${A}',
+      '$${',
+      '~',
+      '__proto__: ',
+      'topics: ',
+      '\\',
+      '\ufeff',
+      'é',
+    ],
+  )
+  fc.assert(
+    fc.property(fc.array(scraps, { maxLength: 40 }), (parts) => {
+      const { document, issues, placeOf } = parse(parts.join(''))
+      const reader = new Reader(placeOf, { A: 'x' })
+      const value = document && reader.read(document.contents)
+      expect(document === undefined).toBe(issues.length > 0)
+      for (const { line, column } of [...issues, ...reader.issues]) {
+        expect(line).toBeGreaterThan(0)
+        expect(column).toBeGreaterThan(0)
+      }
+      // What was read is JSON, and what it is does not depend on JavaScript.
+      if (value !== undefined && reader.issues.length === 0 && reader.templates.size === 0) {
+        expect(JSON.parse(JSON.stringify(value))).toEqual(
+          JSON.parse(JSON.stringify(document?.toJS({ maxAliasCount: -1 }))),
+        )
+      }
+    }),
+    { numRuns: 3000 },
+  )
 })
 
 describe('variables of the environment', () => {
