@@ -1,14 +1,17 @@
 import type { Consumer, Kafka, Producer } from 'kafkajs'
 import { decryptingConsumer, type Fatal, type WrappedConsumer } from './clients/kafkajs/consumer.js'
 import { encryptingKafka } from './clients/kafkajs/kafka.js'
+import { letterBoxOf, OwnLetterBox, type LetterBox } from './clients/kafkajs/letter-box.js'
 import { encryptingProducer } from './clients/kafkajs/producer.js'
 import { nodeEngine } from './crypto/engine.js'
 import { EnvelopeError, type ConfigIssue } from './errors.js'
 import { EventHub, type EventListener, type EventName } from './events.js'
 import { systemClock, type Clock } from './keys/clock.js'
+import { storableDek } from './keys/dek-source.js'
 import { OpeningKeys } from './keys/opening-keys.js'
 import type { SealingState } from './keys/sealing-key.js'
 import { SealingKeys } from './keys/sealing-keys.js'
+import { Budget, budgeted, type BudgetShare } from './kms/budgeted.js'
 import { Cmk } from './kms/cmk.js'
 import { guarded } from './kms/guarded.js'
 import type { Kms } from './kms/kms.js'
@@ -22,8 +25,11 @@ import { Sealer } from './record/sealer.js'
 
 /** How an owner and what it owns are. */
 export interface Health {
-  /** `failed` while a consumer has stopped for good; `closed` after `close()`. */
-  readonly status: 'ok' | 'failed' | 'closed'
+  /**
+   * `failed` while a consumer has stopped for good; `degraded` while a DEK seals past a limit because the KMS fails for
+   * now; `closed` after `close()`.
+   */
+  readonly status: 'ok' | 'degraded' | 'failed' | 'closed'
   readonly sealingKeys: readonly SealingState[]
   /** DEKs that readers have at hand. */
   readonly openedDeks: number
@@ -31,13 +37,29 @@ export interface Health {
   readonly fatal: readonly Fatal[]
 }
 
+export interface ConsumerOptions {
+  /**
+   * Sends the dead letters of rules with `onInvalid: 'deadLetter'`. Not a wrapped producer, since records go out as
+   * they came; connect it before the consumer runs, and disconnect it after the consumer.
+   */
+  readonly deadLetters?: Producer
+}
+
 /** Owns KMS clients, keys and caches. All wrappers made from it share them; `close()` ends it. */
 export interface Encryption {
   /** A producer that seals what it sends; otherwise the one given, which is not changed. */
   producer(producer: Producer): Producer
-  /** A consumer that opens what it delivers; otherwise the one given, which is not changed. */
-  consumer(consumer: Consumer): Consumer
-  /** A client of which every producer and consumer is wrapped. */
+  /**
+   * A consumer that opens what it delivers; otherwise the one given, which is not changed. Its `subscribe` rejects
+   * with CONFIG_INVALID where a rule has dead letters and `deadLetters` is missing; where a topic is subscribed to by
+   * a pattern, any rule counts.
+   * @throws EnvelopeError CONFIG_INVALID where `deadLetters` is a wrapped producer, or none
+   */
+  consumer(consumer: Consumer, options?: ConsumerOptions): Consumer
+  /**
+   * A client of which every producer and consumer is wrapped. Where some rule has dead letters, each consumer has a
+   * producer for them, which connects and disconnects with it.
+   */
   kafka(kafka: Kafka): Kafka
   /** Seals and opens records for other clients and tools. */
   readonly records: RecordCodec
@@ -49,6 +71,12 @@ export interface Encryption {
    * @throws EnvelopeError what the KMS fails with, or CONFIG_INVALID for an unknown rule
    */
   rotate(rule?: string): Promise<void>
+  /**
+   * Makes a ciphertext DEK for a rule, to be configured as its `provisionedDek`, here or elsewhere; nothing seals under
+   * it here. The text is no secret: it is worth nothing without the right to unwrap.
+   * @throws EnvelopeError what the KMS fails with, or CONFIG_INVALID for an unknown rule or one without `encrypt`
+   */
+  provision(rule: string): Promise<string>
   /** Drops every key that came from a CMK, also those on their way; the KMS is asked anew. */
   forget(cmkId: string): void
   health(): Health
@@ -74,22 +102,20 @@ export async function createEncryption(config: EncryptionConfig): Promise<Encryp
 /** `createEncryption` with a clock of the caller's, for tests. */
 export async function compose(config: CheckedConfig, clock: Clock): Promise<Encryption> {
   const events = new EventHub()
-  const kmses = Object.fromEntries(
-    Object.entries(config.kms).map(([name, kms]) => [
-      name,
-      guarded(kms, { name, timeoutMs: config.kmsTimeoutMs, events }),
-    ]),
-  )
-  const closeKmses = async (): Promise<void> => {
-    await Promise.all(Object.values(kmses).map(async (kms) => kms.close?.()))
+  const kmses = {
+    sealing: guardedKmses(config, config.kmsBudget.sealing, events),
+    opening: guardedKmses(config, config.kmsBudget.opening, events),
   }
-  const cmks = await describeCmks(config, kmses).catch(async (error: unknown) => {
+  const closeKmses = async (): Promise<void> => {
+    await Promise.all(Object.values(config.kms).map(async (kms) => kms.close?.()))
+  }
+  const cmks = await describeCmks(config, kmses.sealing).catch(async (error: unknown) => {
     await closeKmses()
     throw error
   })
-  const rules = config.rules.map((rule) => withCmks(rule, cmks))
+  const rules = config.rules.map((rule) => withCmks(rule, cmks, kmses.opening))
   const book = new RuleBook(rules)
-  const sealingKeys = new SealingKeys(clock, events)
+  const sealingKeys = new SealingKeys(config.dekStore, clock, events)
   const openingKeys = new OpeningKeys(config.cache, clock, events)
   const sealer = new Sealer(book, sealingKeys, nodeEngine)
   const opener = new Opener(book, openingKeys, nodeEngine)
@@ -98,19 +124,41 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
   let closing: Promise<void> | undefined
 
   const producer = (inner: Producer): Producer => encryptingProducer(inner, sealer, events)
-  const consumer = (inner: Consumer): Consumer => {
-    const wrapped = decryptingConsumer(inner, { rules: book, opener, events })
+  const consumer = (inner: Consumer, deadLetters: LetterBox | undefined): Consumer => {
+    const wrapped = decryptingConsumer(inner, { rules: book, opener, events, deadLetters })
     consumers.push(wrapped)
     return wrapped.consumer
   }
   const checkOpen = (): void => {
     if (lifetime.signal.aborted) throw closed()
   }
+  const close = (): Promise<void> => {
+    closing ??= (async () => {
+      lifetime.abort(closed())
+      const settled = sealingKeys.close()
+      openingKeys.close()
+      await settled
+      await closeKmses()
+    })()
+    return closing
+  }
+  try {
+    await Promise.all(rules.map(async ({ sealing }) => sealing && sealingKeys.start(sealing)))
+  } catch (error) {
+    await close()
+    throw error
+  }
 
   return {
     producer,
-    consumer,
-    kafka: (inner) => encryptingKafka(inner, { producer, consumer }),
+    consumer: (inner, { deadLetters } = {}) =>
+      consumer(inner, deadLetters === undefined ? undefined : letterBoxOf(deadLetters)),
+    kafka: (inner) =>
+      encryptingKafka(inner, {
+        producer,
+        consumer: (made, client) =>
+          consumer(made, book.hasDeadLetters ? new OwnLetterBox(client) : undefined),
+      }),
     records: recordCodec(sealer, opener),
     on: (name, listener) => events.on(name, listener),
     async rotate(rule) {
@@ -120,15 +168,33 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
       }
       await sealingKeys.rotate(rule)
     },
+    async provision(rule) {
+      checkOpen()
+      const sealing = rules.find(({ name }) => name === rule)?.sealing
+      if (sealing === undefined) {
+        throw configError([{ path: 'provision()', message: `no rule with \`encrypt\` is named "${rule}"` }])
+      }
+      const made = await Cmk.newDek(sealing.cmks, sealing.encrypt.context, lifetime.signal)
+      made.dek.destroy()
+      return JSON.stringify(storableDek(made.wrappings, sealing, clock))
+    },
     forget(cmkId) {
       sealingKeys.forget(cmkId)
       openingKeys.forget(cmkId)
     },
     health() {
       const fatal = consumers.flatMap((wrapped) => wrapped.fatal() ?? [])
+      const states = sealingKeys.states()
+      const degraded = states.some(({ state }) => state === 'grace')
       return {
-        status: lifetime.signal.aborted ? 'closed' : fatal.length > 0 ? 'failed' : 'ok',
-        sealingKeys: sealingKeys.states(),
+        status: lifetime.signal.aborted
+          ? 'closed'
+          : fatal.length > 0
+            ? 'failed'
+            : degraded
+              ? 'degraded'
+              : 'ok',
+        sealingKeys: states,
         openedDeks: openingKeys.size,
         fatal,
       }
@@ -137,16 +203,23 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
       checkOpen()
       for (const rule of rules) await verifyRule(rule, lifetime.signal)
     },
-    close() {
-      closing ??= (async () => {
-        lifetime.abort(closed())
-        sealingKeys.close()
-        openingKeys.close()
-        await closeKmses()
-      })()
-      return closing
-    },
+    close,
   }
+}
+
+/** The KMSs for one side: each call ends, and comes in its turn. */
+function guardedKmses(
+  { kms: kmses, kmsTimeoutMs: timeoutMs }: CheckedConfig,
+  share: BudgetShare,
+  events: EventHub,
+): Readonly<Record<string, Kms>> {
+  return Object.fromEntries(
+    Object.entries(kmses).map(([name, kms]) => [
+      name,
+      // The call itself gets at least half of the time.
+      guarded(budgeted(kms, new Budget(share), timeoutMs / 2), { name, timeoutMs, events }),
+    ]),
+  )
 }
 
 async function describeCmks(
@@ -177,7 +250,11 @@ async function describeCmks(
   return new Map(described)
 }
 
-function withCmks(rule: CheckedRule, cmks: ReadonlyMap<string, readonly Cmk[]>): TopicRule {
+function withCmks(
+  rule: CheckedRule,
+  cmks: ReadonlyMap<string, readonly Cmk[]>,
+  openingKmses: Readonly<Record<string, Kms>>,
+): TopicRule {
   const { name, match, passthrough, encrypt, read } = rule
   const named = (cmk: string): readonly Cmk[] => cmks.get(cmk) ?? []
   return {
@@ -185,7 +262,11 @@ function withCmks(rule: CheckedRule, cmks: ReadonlyMap<string, readonly Cmk[]>):
     match,
     passthrough,
     sealing: encrypt && { name, encrypt, cmks: named(encrypt.cmk) as readonly [Cmk, ...Cmk[]] },
-    reading: read && { name, read, cmks: read.cmks.flatMap(named) },
+    reading: read && {
+      name,
+      read,
+      cmks: read.cmks.flatMap(named).map((cmk) => cmk.by(openingKmses[cmk.kmsName] as Kms)),
+    },
   }
 }
 

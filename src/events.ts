@@ -1,7 +1,22 @@
 import type { ErrorCode, FailureKind } from './errors.js'
 
-/** Why a DEK stopped sealing. */
-export type RetireReason = 'age' | 'messages' | 'bytes' | 'manual' | 'forgotten' | 'closed'
+/** The limits of a rotation policy. */
+export type Limit = 'age' | 'messages' | 'bytes'
+
+/**
+ * Why a DEK stopped sealing. `replaced`: by the next one, in a grace. `grace`: the grace was over. `denied`: the KMS
+ * denied this process, or the CMK is disabled or gone. The others are limits and calls of the application.
+ */
+export type RetireReason = Limit | 'replaced' | 'grace' | 'denied' | 'manual' | 'forgotten' | 'closed'
+
+/** What was sealed past a limit while the KMS was away. */
+export interface GraceUse {
+  readonly limit: Limit
+  readonly messages: number
+  /** Bytes of body. */
+  readonly bytes: number
+  readonly ms: number
+}
 
 /** What each event carries. No event carries key bytes or plaintext. */
 export interface EncryptionEvents {
@@ -13,6 +28,8 @@ export interface EncryptionEvents {
     readonly cmkIds: readonly string[]
     /** 32 hex digits. */
     readonly sessionId: string
+    /** `stored`: another process made it and left it in the `dekStore`. */
+    readonly origin: DekOrigin
   }
   /** A DEK seals no more. */
   'dek.retired': {
@@ -24,6 +41,34 @@ export interface EncryptionEvents {
     /** Bytes of body sealed. */
     readonly bytes: number
     readonly ageMs: number
+    /** Only where it went on past a limit. */
+    readonly grace?: GraceUse
+  }
+  /** A DEK goes on past a limit, because the KMS fails for now and the policy grants it. */
+  'dek.grace': {
+    readonly rule: string
+    readonly topic?: string
+    readonly sessionId: string
+    readonly limit: Limit
+    /** What the KMS failed with. */
+    readonly code: ErrorCode
+    /** When it ends at the latest. */
+    readonly graceMs: number
+  }
+  /** A send waited for a DEK: the rotation policy outran `prefetch`, or it was the first. */
+  'dek.waited': {
+    readonly rule: string
+    readonly topic?: string
+    readonly waitedMs: number
+    readonly outcome: 'ok' | 'failed'
+  }
+  /** The `dekStore` failed; sealing goes on without it. */
+  'dekStore.failed': {
+    readonly rule: string
+    readonly topic?: string
+    readonly operation: 'load' | 'save' | 'remove' | 'unwrap'
+    /** The name of what was thrown, or a code of ours; never its message, which could quote anything. */
+    readonly reason: string
   }
   /** Key material was given up for good. */
   'dek.destroyed': { readonly side: 'sealing' | 'opening'; readonly cmkId: string }
@@ -37,18 +82,21 @@ export interface EncryptionEvents {
     readonly code?: ErrorCode
     readonly durationMs: number
   }
-  /** A record was not delivered (`stop`, `skip`) for what it is; transient failures are no rejections. */
+  /**
+   * A record was not delivered for what it is; transient failures are no rejections. `deadLetter`: the topic for
+   * dead letters has acknowledged it.
+   */
   'record.rejected': {
     readonly code: ErrorCode
     readonly kind: FailureKind | undefined
-    readonly action: 'stop' | 'skip'
+    readonly action: 'stop' | 'skip' | 'deadLetter'
     readonly topic: string
     readonly partition?: number
     readonly offset?: string
   }
   /** Sealing took a send past `maxBatchBytes`, so it went out as several. */
   'send.split': { readonly topics: readonly string[]; readonly parts: number }
-  /** A consumer waits in place for a KMS that fails for now. */
+  /** A consumer waits in place for a KMS, or for a topic for dead letters, that fails for now. */
   'consumer.waiting': {
     readonly topic: string
     readonly partition: number
@@ -66,6 +114,8 @@ export interface EncryptionEvents {
   }
 }
 
+/** Where the DEK of a sealing session came from. */
+export type DekOrigin = 'made' | 'stored' | 'provisioned'
 export type KmsOperation = 'describe' | 'generate' | 'wrap' | 'unwrap' | 'verify'
 export type EventName = keyof EncryptionEvents
 export type EventListener<N extends EventName> = (event: EncryptionEvents[N]) => void

@@ -1,4 +1,4 @@
-export { createEncryption, type Encryption, type Health } from './encryption.js'
+export { createEncryption, type ConsumerOptions, type Encryption, type Health } from './encryption.js'
 export { envelopeOf } from './clients/kafkajs/envelope-of.js'
 export type { Fatal } from './clients/kafkajs/consumer.js'
 export {
@@ -9,8 +9,18 @@ export {
   type FailureKind,
   type RecordPosition,
 } from './errors.js'
-export type { EncryptionEvents, EventListener, EventName, KmsOperation, RetireReason } from './events.js'
-export type { DekStore, StoredDek } from './keys/dek-store.js'
+export type {
+  DekOrigin,
+  EncryptionEvents,
+  EventListener,
+  EventName,
+  GraceUse,
+  KmsOperation,
+  Limit,
+  RetireReason,
+} from './events.js'
+export type { DekStore, StoredDek } from './dek-store/dek-store.js'
+export { fileDekStore, type FileDekStoreOptions } from './dek-store/file-dek-store.js'
 export type { SealingState } from './keys/sealing-key.js'
 export type { CmkDescription, EncryptionContext, GeneratedDek, Kms, KmsCall } from './kms/kms.js'
 export type {

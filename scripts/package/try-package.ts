@@ -9,7 +9,10 @@ import { join, resolve } from 'node:path'
  */
 
 const ROUND_TRIP = `
-async function roundTrip({ createEncryption, isEnvelopeError }, { localKms }, { sealRecords, openRecords }, { loadConfig }) {
+async function roundTrip({ createEncryption, isEnvelopeError }, { localKms }, { sealRecords, openRecords }, { loadConfig }, testing) {
+  const emulator = await testing.startTencentKmsEmulator({ keys: [{ alias: 'orders' }] })
+  if (!(await fetch(emulator.url)).ok || emulator.calls().length !== 1) throw new Error('no emulator')
+  await emulator.close()
   const kms = { dev: localKms({ keyring: './dev.keyring' }) }
   const encryption = await createEncryption(await loadConfig('kafka-envelope.yaml', { kms, env: { CMK: 'orders' } }))
   const [sealed] = await sealRecords(encryption, [{ topic: 'orders', key: 'k', value: 'v' }])
@@ -47,8 +50,9 @@ import * as root from 'kafka-envelope'
 import * as local from 'kafka-envelope/kms/local'
 import * as record from 'kafka-envelope/record'
 import * as config from 'kafka-envelope/config'
+import * as testing from 'kafka-envelope/testing'
 ${ROUND_TRIP}
-await roundTrip(root, local, record, config)`,
+await roundTrip(root, local, record, config, testing)`,
       },
       commands: [['node', 'main.js']],
     },
@@ -56,7 +60,7 @@ await roundTrip(root, local, record, config)`,
       files: {
         'package.json': '{}',
         'main.js': `${FREE_OF_YAML}${ROUND_TRIP}
-roundTrip(require('kafka-envelope'), require('kafka-envelope/kms/local'), require('kafka-envelope/record'), require('kafka-envelope/config'))
+roundTrip(require('kafka-envelope'), require('kafka-envelope/kms/local'), require('kafka-envelope/record'), require('kafka-envelope/config'), require('kafka-envelope/testing'))
   .catch((error) => { console.error(error); process.exit(1) })`,
       },
       commands: [['node', 'main.js']],
@@ -81,6 +85,7 @@ import { createEncryption, envelopeOf, EnvelopeError, type EncryptionConfig } fr
 import { localKms } from 'kafka-envelope/kms/local'
 import { openRecords, sealRecords } from 'kafka-envelope/record'
 import { loadConfig, type LoadOptions } from 'kafka-envelope/config'
+import { startTencentKmsEmulator, type TencentKmsEmulator } from 'kafka-envelope/testing'
 
 async function main(): Promise<void> {
   const config: EncryptionConfig = {
@@ -100,6 +105,8 @@ async function main(): Promise<void> {
   const [opened] = await openRecords(encryption, sealed)
   if (opened?.value?.toString() !== 'v') throw new Error('not opened')
   await encryption.close()
+  const kms: TencentKmsEmulator = await startTencentKmsEmulator()
+  await kms.close()
 }
 void main()`,
       },
@@ -114,7 +121,7 @@ void main()`,
         'package.json': '{}',
         'main.test.js': `${ROUND_TRIP}
 test('round trip', () =>
-  roundTrip(require('kafka-envelope'), require('kafka-envelope/kms/local'), require('kafka-envelope/record'), require('kafka-envelope/config')))`,
+  roundTrip(require('kafka-envelope'), require('kafka-envelope/kms/local'), require('kafka-envelope/record'), require('kafka-envelope/config'), require('kafka-envelope/testing')))`,
       },
       commands: [['npx', 'jest']],
     },

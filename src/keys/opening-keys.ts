@@ -51,6 +51,9 @@ interface LeasedDek {
   readonly release: () => void
 }
 
+/** How long a CMK whose KMS failed for now is asked after the others. */
+const AWAY_MS = 30_000
+
 /** Attempts per record that fail for good; a forged envelope must not buy more KMS calls. */
 const MAX_FAILED_ATTEMPTS = 2
 
@@ -64,6 +67,8 @@ export class OpeningKeys {
   readonly #events: EventHub
   readonly #deks: LRUCache<string, { readonly opened: OpenedDek; readonly cancelTimer: () => void }>
   readonly #unwrapping = new Map<string, Flight>()
+  /** CMKs whose KMS failed for now, with how long ago that was. */
+  readonly #away = new Map<Cmk, () => number>()
   #closed = false
 
   constructor(limits: { readonly maxDeks: number; readonly ttlMs: number }, clock: Clock, events: EventHub) {
@@ -90,14 +95,15 @@ export class OpeningKeys {
   }
 
   /**
-   * Finds or unwraps the key. A candidate that fails gives way to the next.
+   * Finds or unwraps the key. A candidate that fails gives way to the next; one whose KMS failed for now a moment ago
+   * comes after the others, so that an outage of the nearest region costs its time-out once and not for each DEK.
    * @throws EnvelopeError where none is left: a transient failure if there was one; else an unreadable one, since
    * what another reader may open must never be skipped as invalid; else the first
    */
   async load({ candidates, context, session, sessionName }: OpeningRequest): Promise<LeasedKey> {
     this.#checkOpen()
     const failures: EnvelopeError[] = []
-    for (const candidate of candidates) {
+    for (const candidate of this.#inOrder(candidates)) {
       this.#checkOpen()
       try {
         const { opened, release } = await this.#lease(candidate, context)
@@ -109,6 +115,7 @@ export class OpeningKeys {
         )
       } catch (error) {
         if (!isEnvelopeError(error)) throw error
+        if (error.kind === 'transient') this.#away.set(candidate.cmk, ageMeter(this.#clock))
         failures.push(error)
       }
       if (failures.filter(({ kind }) => kind !== 'transient').length >= MAX_FAILED_ATTEMPTS) break
@@ -133,6 +140,15 @@ export class OpeningKeys {
   close(): void {
     this.#closed = true
     this.#drop(() => true)
+  }
+
+  #inOrder(candidates: readonly Candidate[]): readonly Candidate[] {
+    if (candidates.length < 2 || this.#away.size === 0) return candidates
+    const isAway = ({ cmk }: Candidate): boolean => (this.#away.get(cmk)?.() ?? AWAY_MS) < AWAY_MS
+    return [
+      ...candidates.filter((candidate) => !isAway(candidate)),
+      ...candidates.filter((candidate) => isAway(candidate)),
+    ]
   }
 
   #cached(name: string): OpenedDek | undefined {

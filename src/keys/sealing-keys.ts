@@ -1,7 +1,9 @@
+import type { DekStore } from '../dek-store/dek-store.js'
 import type { EventHub } from '../events.js'
 import type { Cmk } from '../kms/cmk.js'
 import type { CheckedEncryptRule } from '../policy/checked.js'
 import type { Clock } from './clock.js'
+import { ProvisionedDeks, RenewedDeks, type SealingScope } from './dek-source.js'
 import { SealingKey, type SealingState } from './sealing-key.js'
 
 /** A rule as the sealing side sees it. */
@@ -14,11 +16,13 @@ export interface SealingRule {
 /** All sealing keys of one owner: one for each rule, or for each topic where the rule says so. */
 export class SealingKeys {
   readonly #keys = new Map<SealingRule, Map<string | undefined, SealingKey>>()
+  readonly #store: DekStore | undefined
   readonly #clock: Clock
   readonly #events: EventHub
   #closed = false
 
-  constructor(clock: Clock, events: EventHub) {
+  constructor(store: DekStore | undefined, clock: Clock, events: EventHub) {
+    this.#store = store
     this.#clock = clock
     this.#events = events
   }
@@ -29,15 +33,20 @@ export class SealingKeys {
     const scope = rule.encrypt.dekScope === 'topic' ? topic : undefined
     let key = scopes.get(scope)
     if (key === undefined) {
-      key = new SealingKey(
-        { rule: rule.name, topic: scope, encrypt: rule.encrypt, cmks: rule.cmks },
-        this.#clock,
-        this.#events,
-      )
-      if (this.#closed) key.close()
+      key = this.#make({ rule: rule.name, topic: scope, encrypt: rule.encrypt, cmks: rule.cmks })
+      if (this.#closed) void key.close()
       scopes.set(scope, key)
     }
     return key
+  }
+
+  /**
+   * Unwraps what is provisioned for a rule, so that what is wrong with it shows at the start.
+   * @throws EnvelopeError CONFIG_INVALID, DEK_EXHAUSTED, or what the KMS fails with
+   */
+  async start(rule: SealingRule): Promise<void> {
+    const { provisionedDek, dekScope, keyWaitMs } = rule.encrypt
+    if (provisionedDek !== undefined && dekScope === 'rule') await this.for(rule, '').ready(keyWaitMs)
   }
 
   /** @throws EnvelopeError what fetching the next DEK fails with; the old ones have ended all the same */
@@ -56,9 +65,19 @@ export class SealingKeys {
     return this.#all().map((key) => key.state())
   }
 
-  close(): void {
+  /** At once; resolves when what a store is to keep is there. */
+  async close(): Promise<void> {
     this.#closed = true
-    for (const key of this.#all()) key.close()
+    await Promise.all(this.#all().map((key) => key.close()))
+  }
+
+  #make(scope: SealingScope): SealingKey {
+    const { provisionedDek } = scope.encrypt
+    const source =
+      provisionedDek === undefined
+        ? new RenewedDeks(scope, this.#store, this.#clock, this.#events)
+        : new ProvisionedDeks(scope, provisionedDek, this.#clock)
+    return new SealingKey(scope, source, this.#clock, this.#events)
   }
 
   #all(): SealingKey[] {

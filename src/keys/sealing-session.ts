@@ -11,6 +11,7 @@ import type { Usage } from '../policy/rotation.js'
 export class SealingSession {
   readonly id: Buffer
   readonly wrappings: readonly Wrapping[]
+  /** Since the DEK was made, by whichever process. */
   readonly ageMs: () => number
   readonly #key: ContentKey
   readonly #onDestroyed: () => void

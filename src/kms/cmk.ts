@@ -39,6 +39,11 @@ export class Cmk {
     return new Cmk(kmsName, kms, id, await kms.describe(id, signal))
   }
 
+  /** The same CMK by another way to its KMS: with another budget, for one. */
+  by(kms: Kms): Cmk {
+    return new Cmk(this.kmsName, kms, this.id, this)
+  }
+
   /** Makes a DEK under the first CMK and wraps it under the others; fails unless all succeed. */
   static async newDek(
     cmks: readonly [Cmk, ...Cmk[]],

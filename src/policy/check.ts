@@ -1,7 +1,7 @@
 import * as zlib from 'node:zlib'
 import * as v from 'valibot'
 import { EnvelopeError, type ConfigIssue } from '../errors.js'
-import type { DekStore } from '../keys/dek-store.js'
+import type { DekStore } from '../dek-store/dek-store.js'
 import type { Kms } from '../kms/kms.js'
 import type {
   CheckedConfig,

@@ -1,4 +1,4 @@
-import type { DekStore } from '../keys/dek-store.js'
+import type { DekStore } from '../dek-store/dek-store.js'
 import type { EncryptionContext, Kms } from '../kms/kms.js'
 import type { CmkRef, ProvisionedDek } from './config.js'
 import type { RotationPolicy } from './rotation.js'

@@ -1,4 +1,4 @@
-import type { DekStore } from '../keys/dek-store.js'
+import type { DekStore } from '../dek-store/dek-store.js'
 import type { EncryptionContext, Kms } from '../kms/kms.js'
 
 /** Milliseconds, or text: a number and `ms`, `s`, `m`, `h` or `d`, for example `'24h'`. */
@@ -170,9 +170,15 @@ export interface ReadRule {
   }
   /** Whether null values are delivered (as null, unauthenticated) or are invalid. Default `pass`. */
   readonly tombstones?: 'pass' | 'reject'
-  /** What happens to an invalid record. `deadLetter` sends it, as it came, to `deadLetterTopic`. Default `stop`. */
+  /**
+   * What happens to an invalid record. `deadLetter` sends it, as it came, to `deadLetterTopic`, at least once, and
+   * goes on when that is acknowledged; for KafkaJS only. Default `stop`.
+   */
   readonly onInvalid?: 'stop' | 'skip' | 'deadLetter'
-  /** Where dead letters go; not a topic that this rule reads. Needed by and only with `onInvalid: 'deadLetter'`. Default none. */
+  /**
+   * Where dead letters go: an exact name, not a topic whose own dead letters come back here. Needed by and only with
+   * `onInvalid: 'deadLetter'`. Default none.
+   */
   readonly deadLetterTopic?: string
   /** The consumer stops, whatever `onInvalid` says, once this share of the last 1,000 records of the rule was invalid. 0 to 1, default 0.5. */
   readonly maxInvalidShare?: number
@@ -180,7 +186,7 @@ export interface ReadRule {
   readonly plaintext?: PlaintextRule
   /** Largest value after decompression. Default 16MiB. */
   readonly maxDecompressedBytes?: ByteSize
-  /** How long a consumer waits in place for a KMS that fails for now, before KafkaJS restarts it. Default 5m. */
+  /** How long a consumer waits in place for a KMS, or for `deadLetterTopic`, that fails for now, before KafkaJS restarts it. Default 5m. */
   readonly kmsWait?: Duration
 }
 

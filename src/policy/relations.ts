@@ -5,7 +5,7 @@ import { contextBytes } from './overhead.js'
 import { child, type Show } from './paths.js'
 import { parseByteSize, parseDuration } from './quantities.js'
 import { DEFAULT_MAX_AGE } from './rotation.js'
-import { isGlob, matches, overlap } from './topics.js'
+import { isGlob, overlap, TopicIndex } from './topics.js'
 
 /*
  * What relates one part of a configuration to another. These checks run on the input as it came, so that
@@ -16,10 +16,15 @@ import { isGlob, matches, overlap } from './topics.js'
 export const FREQUENT_MESSAGES = 1000
 export const FREQUENT_BYTES: number = 2 ** 20
 
+interface Ruled {
+  readonly rule: Members
+  readonly path: string
+}
+
 interface Related {
   readonly kms: Members
   readonly cmks: Members
-  readonly rules: readonly { readonly rule: Members; readonly path: string }[]
+  readonly rules: readonly Ruled[]
   readonly hasZstd: boolean
   readonly show: Show
 }
@@ -111,12 +116,26 @@ export const RELATIONS = table({
     }
   },
   'dead letters do not come back': function* ({ rules, show }) {
-    for (const { rule, path } of rules) {
-      const { deadLetterTopic: topic } = members(rule['read'])
-      if (typeof topic !== 'string' || !textsOf(rule['match']).some((pattern) => matches(pattern, topic)))
-        continue
-      const at = `${path}.read.deadLetterTopic`
-      const message = `${show(at, topic)} is a topic that this rule reads: dead letters would come back for ever`
+    const index = new TopicIndex(rules, ({ rule }) => textsOf(rule['match']))
+    const next = ({ rule }: Ruled): Ruled | undefined => {
+      const { deadLetterTopic } = members(rule['read'])
+      return typeof deadLetterTopic === 'string' ? index.find(deadLetterTopic) : undefined
+    }
+    for (const rule of rules) {
+      // Rules may hand on their dead letters to each other, but not in a circle.
+      const seen = new Set<Ruled>()
+      let reader = next(rule)
+      while (reader !== undefined && reader !== rule && !seen.has(reader)) {
+        seen.add(reader)
+        reader = next(reader)
+      }
+      if (reader !== rule) continue
+      const at = `${rule.path}.read.deadLetterTopic`
+      const topic = show(at, members(rule.rule['read'])['deadLetterTopic'])
+      const message =
+        seen.size === 0
+          ? `${topic} is a topic that this rule reads: dead letters would come back for ever`
+          : `dead letters of ${topic} end here again: they would come back for ever`
       yield { path: at, message }
     }
   },
@@ -134,7 +153,7 @@ export const RELATIONS = table({
     }
   },
   'a name means one rule': function* ({ rules }) {
-    const seen = new Map<unknown, { readonly rule: Members; readonly path: string }>()
+    const seen = new Map<unknown, Ruled>()
     for (const each of rules) {
       const name = each.rule['name'] ?? list(each.rule['match'])[0]
       const before = seen.get(name)

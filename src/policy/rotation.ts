@@ -1,4 +1,4 @@
-import type { RetireReason } from '../events.js'
+import type { Limit } from '../events.js'
 
 /**
  * What one content key may seal, whatever the configuration says: 2^32 records, far below the 2^64 IVs of the
@@ -26,11 +26,42 @@ export interface Usage {
 }
 
 /** Why the DEK may seal no more, or undefined while it may. */
-export function limitReached(policy: RotationPolicy, usage: Usage, ageMs: number): RetireReason | undefined {
+export function limitReached(policy: RotationPolicy, usage: Usage, ageMs: number): Limit | undefined {
   if (ageMs >= policy.maxAgeMs) return 'age'
   if (usage.messages >= policy.maxMessages) return 'messages'
   if (usage.bytes >= policy.maxBytes) return 'bytes'
   return undefined
+}
+
+/** The limits that hold whatever the policy says: those of a grace. */
+export const CAPS: RotationPolicy = { maxAgeMs: Infinity, maxMessages: MAX_MESSAGES, maxBytes: MAX_BYTES }
+
+/** From when on the next DEK is wanted: at whichever of these comes first. */
+export interface PrefetchPoint {
+  readonly ageMs: number
+  readonly messages: number
+  readonly bytes: number
+}
+
+/**
+ * Between half and all of `prefetchMs` before the age, or at half to four fifths of the records or bytes.
+ * @param random from 0 to 1, drawn anew for each DEK, so that processes do not rotate in step
+ */
+export function prefetchPoint(
+  { maxAgeMs, maxMessages, maxBytes }: RotationPolicy,
+  prefetchMs: number,
+  random: number,
+): PrefetchPoint {
+  const share = 0.5 + 0.3 * random
+  return {
+    ageMs: maxAgeMs - prefetchMs * (1 - random / 2),
+    messages: maxMessages * share,
+    bytes: maxBytes * share,
+  }
+}
+
+export function isPast(point: PrefetchPoint, { messages, bytes }: Usage, ageMs: number): boolean {
+  return ageMs >= point.ageMs || messages >= point.messages || bytes >= point.bytes
 }
 
 /** A run of records that fits under the limits, from `from` on. */

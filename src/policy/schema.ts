@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { CMK_ID } from '../envelope/bounds.js'
-import type { DekStore } from '../keys/dek-store.js'
+import type { DekStore } from '../dek-store/dek-store.js'
 import { DEFAULT_MAX_AGE, DEFAULT_MAX_BYTES, MAX_BYTES, MAX_MESSAGES } from './rotation.js'
 import {
   byteSize,

@@ -1,0 +1,22 @@
+"""Opens Kafka record values in envelope format version 1."""
+
+from .aad import RecordHeader
+from .errors import Code, ConfigurationError, EnvelopeError, Kind
+from .keyring import Keyring
+from .kms import Kms
+from .opener import Opener
+from .rsa import RsaPrivateKeys
+from .rule import Rule
+
+__all__ = [
+    "Code",
+    "ConfigurationError",
+    "EnvelopeError",
+    "Keyring",
+    "Kind",
+    "Kms",
+    "Opener",
+    "RecordHeader",
+    "RsaPrivateKeys",
+    "Rule",
+]

@@ -1,0 +1,134 @@
+"""Opening a record value: the order of checks (format section 13)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, overload
+
+from .aad import RecordHeader, build_aad, canonical_context
+from .cache import DekCache, DekKey
+from .compression import GZIP, NONE, decompress
+from .errors import ConfigurationError, EnvelopeError
+from .kms import Kms, is_asymmetric
+from .rule import Rule
+from .suite import DEK_BYTES, SUITE, decrypt, verified_content_key
+from .wire import Header, Wrapping, parse_envelope, parse_header
+
+_MAX_FAILURES: Final = 2
+"""How many candidates may fail for a reason that is not transient."""
+
+
+class Opener:
+    """Opens the record values of one topic under one rule. Safe for use by several threads if each `Kms` is."""
+
+    def __init__(self, rule: Rule, kms: Mapping[str, Kms], *, cache_size: int = 256) -> None:
+        """
+        Take a rule and, for each provider that it names, a `Kms`; otherwise `ConfigurationError`.
+
+        At most `cache_size` unwrapped DEKs are kept, for as long as this object lives.
+        """
+        if any(provider not in kms for provider, _ in rule.cmks):
+            raise ConfigurationError("the rule names a provider for which there is no KMS")
+        self._rule = rule
+        self._kms = dict(kms)
+        self._cache = DekCache(cache_size)
+
+    @overload
+    def open(self, value: bytes, *, key: bytes | None, headers: Iterable[RecordHeader]) -> bytes: ...
+    @overload
+    def open(self, value: None, *, key: bytes | None, headers: Iterable[RecordHeader]) -> None: ...
+    @overload
+    def open(self, value: bytes | None, *, key: bytes | None, headers: Iterable[RecordHeader]) -> bytes | None: ...
+    def open(self, value: bytes | None, *, key: bytes | None, headers: Iterable[RecordHeader]) -> bytes | None:
+        """
+        Return the plaintext of a record value, or None for a tombstone. Raises `EnvelopeError`.
+
+        `key` and `headers` are the record's; headers are (name, value) in record order, and a value may be None.
+        """
+        rule = self._rule
+        if value is None:
+            if rule.reject_tombstones:
+                raise EnvelopeError("TOMBSTONE_REJECTED", "the rule rejects tombstones")
+            return None
+        envelope = parse_envelope(value)
+        header = parse_header(envelope.header)
+        _check_header(header, rule)
+        content_key = self._content_key(envelope.wrappings, header)
+        aad = build_aad(
+            envelope.header,
+            key_bound=header.key_bound,
+            bound_headers=header.bound_headers,
+            key=key,
+            headers=headers,
+        )
+        data = decrypt(content_key, envelope.iv, envelope.tag, envelope.body, aad)
+        return decompress(header.compression, data, rule.max_decompressed_bytes)
+
+    def _content_key(self, wrappings: Iterable[Wrapping], header: Header) -> bytes:
+        """Try the candidates in turn (steps 8 to 10)."""
+        context = canonical_context(header.context)
+        candidates = self._candidates(wrappings, context)
+        if not candidates:
+            raise EnvelopeError("NO_CANDIDATE", "the rule accepts none of the wrappings")
+        failures: list[EnvelopeError] = []
+        for candidate in candidates:
+            try:
+                return self._try(candidate, header)
+            except EnvelopeError as failure:
+                failures.append(failure)
+            if sum(failure.kind != "transient" for failure in failures) == _MAX_FAILURES:
+                break
+        raise _reported(failures)
+
+    def _candidates(self, wrappings: Iterable[Wrapping], context: bytes) -> list[DekKey]:
+        """Return the accepted wrappings in the order of the rule, those before the others whose DEK is held."""
+        by_cmk = {(wrapping.provider, wrapping.cmk_id): wrapping for wrapping in wrappings}
+        candidates = [
+            (provider, cmk_id, context, by_cmk[provider, cmk_id].ciphertext_dek)
+            for provider, cmk_id in self._rule.cmks
+            if (provider, cmk_id) in by_cmk and (self._rule.accept_public_key_sealing or not is_asymmetric(provider))
+        ]
+        return sorted(candidates, key=lambda candidate: candidate not in self._cache)
+
+    def _try(self, candidate: DekKey, header: Header) -> bytes:
+        """Return the content key by one candidate (steps 9 and 10)."""
+        dek = self._cache.get(candidate)
+        if dek is None:
+            dek = self._unwrap(candidate)
+        content_key = verified_content_key(dek, header.session_id, header.commitment)
+        self._cache.put(candidate, dek)
+        return content_key
+
+    def _unwrap(self, candidate: DekKey) -> bytes:
+        provider, cmk_id, context, ciphertext_dek = candidate
+        dek = self._kms[provider].unwrap(provider, cmk_id, ciphertext_dek, context)
+        if len(dek) != DEK_BYTES:
+            raise EnvelopeError("UNWRAP_FAILED", "the unwrapped DEK is not 32 bytes long")
+        return dek
+
+
+def _check_header(header: Header, rule: Rule) -> None:
+    """Make the checks that need neither a KMS nor the body (steps 4 to 7)."""
+    if header.suite != SUITE:
+        raise EnvelopeError("UNKNOWN_SUITE", "this reader does not know the suite")
+    if header.suite not in rule.allowed_suites:
+        raise EnvelopeError("SUITE_NOT_ALLOWED", "the rule does not allow the suite")
+    if header.compression not in (NONE, GZIP):
+        raise EnvelopeError("UNKNOWN_COMPRESSION", "this reader does not know the compression")
+    if not rule.accepts_topic(header.topic):
+        raise EnvelopeError("WRONG_TOPIC", "the record was sealed for another topic")
+    if rule.require_key and not header.key_bound:
+        raise EnvelopeError("REQUIREMENT_UNMET", "the rule requires a bound key")
+    if not set(rule.require_headers) <= set(header.bound_headers):
+        raise EnvelopeError("REQUIREMENT_UNMET", "the rule requires a bound header")
+    if not rule.require_context.items() <= dict(header.context).items():
+        raise EnvelopeError("REQUIREMENT_UNMET", "the rule requires a context entry")
+
+
+def _reported(failures: list[EnvelopeError]) -> EnvelopeError:
+    """Return the failure that stands for all: a transient one, else an unreadable one, else the first."""
+    for kind in ("transient", "unreadable"):
+        for failure in failures:
+            if failure.kind == kind:
+                return failure
+    return failures[0]

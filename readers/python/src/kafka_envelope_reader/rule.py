@@ -1,0 +1,55 @@
+"""The rule that a reader applies to a topic (format sections 11 to 13)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from .errors import ConfigurationError
+from .suite import SUITE
+
+DEFAULT_MAX_DECOMPRESSED_BYTES: Final = 1_048_576
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """
+    What is demanded of the records of one topic. Raises `ConfigurationError` if it cannot be meant.
+
+    - `topic`: the topic that is read.
+    - `cmks`: the accepted (provider, cmkId) pairs, the nearest first; nothing else is ever unwrapped.
+    - `accept_public_key_sealing`: whether a pair of an asymmetric provider may be a candidate.
+    - `require_key`, `require_headers`, `require_context`: what has to be bound (step 7).
+    - `allowed_suites`: suites that are accepted (step 4).
+    - `sealed_for`, `sealed_for_prefixes`: other topics, and beginnings of topics, whose records are accepted here.
+    - `max_decompressed_bytes`: cap on the result of decompression; it does not apply to values that are not compressed.
+    - `reject_tombstones`: whether a null value is `TOMBSTONE_REJECTED` instead of delivered as null.
+    """
+
+    topic: str
+    cmks: tuple[tuple[str, str], ...]
+    accept_public_key_sealing: bool = False
+    require_key: bool = True
+    require_headers: tuple[str, ...] = ()
+    require_context: Mapping[str, str] = field(default_factory=dict)
+    allowed_suites: frozenset[int] = frozenset({SUITE})
+    sealed_for: tuple[str, ...] = ()
+    sealed_for_prefixes: tuple[str, ...] = ()
+    max_decompressed_bytes: int = DEFAULT_MAX_DECOMPRESSED_BYTES
+    reject_tombstones: bool = False
+
+    def __post_init__(self) -> None:
+        if any(isinstance(texts, str) for texts in (self.require_headers, self.sealed_for, self.sealed_for_prefixes)):
+            raise ConfigurationError("a text stands in the place of a tuple of texts")
+        if len(set(self.cmks)) < len(self.cmks):
+            raise ConfigurationError("a CMK occurs twice in the rule")
+        if "" in self.sealed_for_prefixes:
+            raise ConfigurationError("an empty prefix accepts the records of every topic")
+        if not 0 <= self.max_decompressed_bytes < sys.maxsize:
+            raise ConfigurationError("max_decompressed_bytes is out of range")
+
+    def accepts_topic(self, sealed: str) -> bool:
+        """Tell whether a record that was sealed for the topic `sealed` may stand in this one (step 6)."""
+        return sealed == self.topic or sealed in self.sealed_for or sealed.startswith(tuple(self.sealed_for_prefixes))

@@ -1,0 +1,1 @@
+"""Tests. The names of the functions are the laws that they check."""

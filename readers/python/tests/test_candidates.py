@@ -1,0 +1,83 @@
+"""Steps 8 to 11 of section 13: several wrappings, and what is reported when none serves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from kafka_envelope_reader import Code, EnvelopeError, Opener, Rule
+from vectors.encode import array, wrapping
+from vectors.plan import Plan, seal
+
+from .example import FakeKms, code_of
+
+PLAN = Plan(wrapped_deks=array([wrapping(cmk_id=cmk_id) for cmk_id in (b"a", b"b", b"c", b"d", b"e")]))
+VALUE = seal(PLAN).value()
+DEK = PLAN.actual_dek()
+OTHER_DEK = bytes(32)
+
+
+def failure(code: Code) -> EnvelopeError:
+    return EnvelopeError(code, "told so")
+
+
+TRANSIENT, UNREADABLE, INVALID = failure("KMS_UNAVAILABLE"), failure("CMK_DISABLED"), failure("UNWRAP_FAILED")
+
+
+def result(order: str, **answers: bytes | EnvelopeError) -> tuple[str, str]:
+    """Return the code, or `opens`, and the CMKs that were asked, for a rule that names CMKs in `order`."""
+    kms = FakeKms(answers, [])
+    rule = Rule(topic=PLAN.record.topic, cmks=tuple(("local", cmk_id) for cmk_id in order))
+    opener = Opener(rule, {"local": kms})
+    code = code_of(lambda: opener.open(VALUE, key=PLAN.record.key, headers=PLAN.record.headers))
+    return code, "".join(kms.calls)
+
+
+def test_candidates_are_tried_in_the_order_of_the_rule_not_of_the_envelope() -> None:
+    assert result("cab", a=DEK, b=DEK, c=DEK) == ("opens", "c")
+
+
+@pytest.mark.parametrize("first", [TRANSIENT, UNREADABLE, INVALID, OTHER_DEK, b"", bytes(31), bytes(33)])
+def test_one_that_fails_in_step_9_or_10_gives_way_to_the_next(first: bytes | EnvelopeError) -> None:
+    assert result("ab", a=first, b=DEK) == ("opens", "ab")
+
+
+def test_at_most_two_may_fail_for_a_reason_that_is_not_transient() -> None:
+    assert result("abc", a=INVALID, b=UNREADABLE, c=DEK) == ("CMK_DISABLED", "ab")
+    assert result("abc", a=OTHER_DEK, b=OTHER_DEK, c=DEK) == ("COMMITMENT_MISMATCH", "ab")
+
+
+def test_transient_failures_are_not_counted() -> None:
+    assert result("abcde", a=TRANSIENT, b=TRANSIENT, c=INVALID, d=TRANSIENT, e=DEK) == ("opens", "abcde")
+
+
+def test_a_transient_failure_is_reported_before_all_others() -> None:
+    assert result("abc", a=INVALID, b=TRANSIENT, c=UNREADABLE)[0] == "KMS_UNAVAILABLE"
+
+
+def test_an_unreadable_failure_is_reported_before_an_invalid_one() -> None:
+    assert result("ab", a=INVALID, b=UNREADABLE)[0] == "CMK_DISABLED"
+
+
+def test_the_first_failure_is_reported_among_invalid_ones() -> None:
+    assert result("ab", a=OTHER_DEK, b=INVALID)[0] == "COMMITMENT_MISMATCH"
+    assert result("ab", a=INVALID, b=OTHER_DEK)[0] == "UNWRAP_FAILED"
+
+
+def test_a_result_that_is_not_32_bytes_is_a_failed_unwrapping() -> None:
+    for size in (0, 16, 31, 33, 64):
+        assert result("a", a=bytes(size))[0] == "UNWRAP_FAILED"
+
+
+def test_a_failure_of_step_11_is_final() -> None:
+    kms = FakeKms({"a": DEK, "b": DEK}, [])
+    opener = Opener(Rule(topic=PLAN.record.topic, cmks=(("local", "a"), ("local", "b"))), {"local": kms})
+    forged = replace(seal(PLAN), tag=bytes(16)).value()
+    assert code_of(lambda: opener.open(forged, key=PLAN.record.key, headers=[])) == "AUTHENTICATION_FAILED"
+    assert kms.calls == ["a"]
+
+
+def test_other_exceptions_of_a_kms_pass_through() -> None:
+    with pytest.raises(KeyError):
+        result("a")

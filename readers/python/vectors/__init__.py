@@ -1,0 +1,1 @@
+"""For tests and vectors only: makes `test/vectors/v1.json`. It seals without any care for IVs or keys."""

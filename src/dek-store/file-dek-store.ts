@@ -1,0 +1,98 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { EnvelopeError } from '../errors.js'
+import type { DekStore, StoredDek } from './dek-store.js'
+import { asStoredDek } from './stored-dek.js'
+
+/** Options of {@link fileDekStore}. */
+export interface FileDekStoreOptions {
+  /** Made with mode 0700 where it is missing; a relative path counts from the working directory at this moment. */
+  readonly folder: string
+}
+
+const POSIX: boolean = process.platform !== 'win32'
+/** The right of the group or of others to write. */
+const WRITABLE_BY_OTHERS = 0o022
+const MAX_BYTES = 16_384
+
+/**
+ * Keeps ciphertext DEKs in a folder, a file of mode 0600 for each scope, replaced as a whole. Reading a file needs no
+ * protection beyond that of the topics; writing does: a folder or file that others than its owner may write to is
+ * refused (not checked on Windows).
+ *
+ * @throws EnvelopeError CONFIG_INVALID where `folder` is no path
+ */
+export function fileDekStore(options: FileDekStoreOptions): DekStore {
+  if (typeof options.folder !== 'string' || options.folder === '') {
+    const message = 'expected the path of a folder'
+    throw new EnvelopeError('CONFIG_INVALID', message, { issues: [{ path: 'folder', message }] })
+  }
+  const folder = resolve(options.folder)
+  // A name of bounded length and harmless characters, whatever the rule is called.
+  const fileOf = (scope: string): string =>
+    join(folder, `${createHash('sha256').update(scope).digest('hex').slice(0, 32)}.dek.json`)
+
+  return {
+    async load(scope) {
+      const file = fileOf(scope)
+      const text = await readOwn(folder, file)
+      if (text === undefined) return undefined
+      const { scope: found, dek } = JSON.parse(text) as { scope?: unknown; dek?: unknown }
+      if (found !== scope) throw new Error('the file is of another scope')
+      const stored = asStoredDek(dek)
+      if (stored === undefined) throw new Error('the file has no ciphertext DEK')
+      return stored
+    },
+    async save(scope, dek) {
+      await mkdir(folder, { recursive: true, mode: 0o700 })
+      await refuseWritable(folder)
+      await replace(fileOf(scope), `${JSON.stringify({ scope, dek } satisfies Content)}\n`)
+    },
+    async remove(scope) {
+      await rm(fileOf(scope), { force: true })
+    },
+  }
+}
+
+/** A file's content. */
+interface Content {
+  readonly scope: string
+  readonly dek: StoredDek
+}
+
+async function readOwn(folder: string, file: string): Promise<string | undefined> {
+  try {
+    await refuseWritable(folder)
+    const { size } = await refuseWritable(file)
+    if (size > MAX_BYTES) throw new Error('the file is too large')
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+async function refuseWritable(path: string): Promise<{ readonly size: number }> {
+  const stats = await stat(path)
+  if (POSIX && (stats.mode & WRITABLE_BY_OTHERS) !== 0) throw new Error('others may write to it')
+  return stats
+}
+
+/** Readers see the old file or the new one, whole. */
+async function replace(file: string, text: string): Promise<void> {
+  const temporary = `${file}.${randomBytes(8).toString('hex')}.tmp`
+  try {
+    const handle = await open(temporary, 'wx', 0o600)
+    try {
+      await handle.writeFile(text)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(temporary, file)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+}

@@ -1,0 +1,98 @@
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { fileDekStore, type StoredDek } from '../../src/index.js'
+import { thrownBy } from '../support/emissions.js'
+import { memoryEncryption } from '../support/encryption.js'
+import { MemoryKms } from '../support/memory-kms.js'
+import { parts } from '../support/sealed.js'
+
+const dek: StoredDek = {
+  createdAt: 1_700_000_000_000,
+  context: { app: 'pay' },
+  wrappings: [{ provider: 'local', cmkId: 'a', ciphertextDek: 'AAAA' }],
+}
+
+describe('a folder of ciphertext DEKs', () => {
+  let parent: string
+  let folder: string
+  beforeEach(() => {
+    parent = mkdtempSync(join(tmpdir(), 'kafka-envelope-deks-'))
+    folder = join(parent, 'deks')
+  })
+  afterEach(() => {
+    rmSync(parent, { recursive: true })
+  })
+  const only = (): string => join(folder, readdirSync(folder)[0] ?? '')
+
+  it('gives back what was saved last, by scope; nothing where nothing was', async () => {
+    const store = fileDekStore({ folder })
+    expect(await store.load('a')).toBeUndefined()
+    await store.save('a', { ...dek, createdAt: 1 })
+    await store.save('a', dek)
+    await store.save('b/../../c', { ...dek, createdAt: 2 })
+    expect(await fileDekStore({ folder }).load('a')).toEqual(dek)
+    expect(await store.load('b/../../c')).toMatchObject({ createdAt: 2 })
+    expect(readdirSync(folder)).toHaveLength(2)
+    expect(readdirSync(parent)).toEqual(['deks'])
+    await store.remove('a')
+    await store.remove('a')
+    expect(await store.load('a')).toBeUndefined()
+  })
+
+  it('is private, and leaves no half-written file', async () => {
+    await fileDekStore({ folder }).save('a', dek)
+    expect(statSync(folder).mode & 0o777).toBe(0o700)
+    expect(statSync(only()).mode & 0o777).toBe(0o600)
+    expect(readdirSync(folder)).toHaveLength(1)
+  })
+
+  it('is refused where others may write to it', async () => {
+    const store = fileDekStore({ folder })
+    await store.save('a', dek)
+    chmodSync(only(), 0o666)
+    await expect(store.load('a')).rejects.toThrow('others may write')
+    chmodSync(only(), 0o644)
+    expect(await store.load('a')).toEqual(dek)
+    chmodSync(folder, 0o777)
+    await expect(store.load('a')).rejects.toThrow('others may write')
+    await expect(store.save('a', dek)).rejects.toThrow('others may write')
+  })
+
+  it('refuses what is no ciphertext DEK, of another scope, or huge', async () => {
+    const store = fileDekStore({ folder })
+    await store.save('a', dek)
+    for (const text of [
+      '',
+      '{}',
+      JSON.stringify({ scope: 'b', dek }),
+      JSON.stringify({ scope: 'a', dek: {} }),
+      'x'.repeat(20_000),
+    ]) {
+      writeFileSync(only(), text)
+      await expect(store.load('a')).rejects.toThrow()
+    }
+  })
+
+  it('needs a folder', async () => {
+    for (const bad of ['', 7, undefined])
+      expect(await thrownBy(() => fileDekStore({ folder: bad as string }))).toMatchObject({
+        code: 'CONFIG_INVALID',
+      })
+  })
+
+  it('holds no key: without the KMS nobody can use it', async () => {
+    const rules = [{ match: ['t'], encrypt: { cmk: 'main' } }]
+    const kms = new MemoryKms()
+    const first = await memoryEncryption(rules, { kms, dekStore: fileDekStore({ folder }) })
+    const [a] = await first.encryption.records.seal([{ topic: 't', value: 'x' }])
+    await first.encryption.close()
+    const second = await memoryEncryption(rules, { kms, dekStore: fileDekStore({ folder }) })
+    const [b] = await second.encryption.records.seal([{ topic: 't', value: 'x' }])
+    const [inA, inB] = [a, b].map((sealed) => parts(sealed?.value ?? null).wrappedDeks[0]?.ciphertextDek)
+    expect(inA).toEqual(inB)
+    expect(readFileSync(only(), 'utf8')).toContain(inA?.toString('base64'))
+    expect(kms.calls.map(({ operation }) => operation)).toEqual(['generate', 'unwrap'])
+  })
+})

@@ -1,0 +1,171 @@
+import { describe, expect, it } from 'vitest'
+import { EnvelopeError } from '../../src/errors.js'
+import { thrownBy } from '../support/emissions.js'
+import { perSession } from '../support/sealed.js'
+import { owner, settle, type Owner, type OwnerOptions } from './owner.js'
+
+const away = new EnvelopeError('KMS_UNAVAILABLE', 'away')
+
+/** A rule with an hour of grace whose DEK has sealed 10 records of its 1,000 and 100 seconds. */
+async function inUse(options: OwnerOptions = {}): Promise<Owner> {
+  const made = await owner({
+    ...options,
+    encrypt: {
+      rotate: { maxAge: '100s', maxMessages: 1000, prefetch: 0 },
+      onKmsOutage: { grace: '1h' },
+      ...options.encrypt,
+    },
+  })
+  await made.seal(10)
+  return made
+}
+
+describe('grace', () => {
+  it('a DEK goes on past its age while the KMS is away, metered and visible; then the next takes over', async () => {
+    const { kms, clock, seal, named, encryption } = await inUse()
+    expect(encryption.health()).toMatchObject({ status: 'ok', sealingKeys: [{ state: 'ready' }] })
+    kms.failure = away
+    clock.advance(100_000)
+    await settle()
+    await seal(5)
+    expect(named('dek.grace')).toMatchObject([
+      { rule: 't', limit: 'age', code: 'KMS_UNAVAILABLE', graceMs: 3_600_000 },
+    ])
+    clock.advance(600_000)
+    await seal(7)
+    expect(encryption.health()).toMatchObject({
+      status: 'degraded',
+      sealingKeys: [
+        {
+          state: 'grace',
+          messages: 22,
+          rotatesInMs: 0,
+          grace: { limit: 'age', code: 'KMS_UNAVAILABLE', leftMs: 3_000_000 },
+        },
+      ],
+    })
+    expect(named('dek.retired')).toEqual([])
+    kms.failure = undefined
+    for (let s = 0; s < 90; s++) {
+      clock.advance(1000)
+      await settle()
+    }
+    expect(named('dek.retired')).toMatchObject([
+      { reason: 'replaced', messages: 22, grace: { limit: 'age', messages: 12 } },
+    ])
+    expect(encryption.health()).toMatchObject({
+      status: 'ok',
+      sealingKeys: [{ state: 'ready', messages: 0 }],
+    })
+    expect(perSession(await seal(3))).toEqual([3])
+    expect(named('dek.waited').filter(({ outcome }) => outcome === 'failed')).toEqual([])
+  })
+
+  it.each([
+    ['messages', { maxMessages: 1000 }, 0],
+    ['bytes', { maxBytes: '1MiB' }, 2000],
+  ] as const)(
+    'past the %s too, and the batch that crosses the limit is sealed whole',
+    async (limit, rotate, bytes) => {
+      const { kms, seal, named } = await inUse({ encrypt: { rotate: { ...rotate, prefetch: 0 } } })
+      kms.failure = away
+      expect(perSession(await seal(1500, 't', bytes))).toEqual([1500])
+      expect(named('dek.grace')).toMatchObject([{ limit, code: 'KMS_UNAVAILABLE' }])
+    },
+  )
+
+  it('ends when it is over, to the millisecond, also for an idle key', async () => {
+    const { kms, clock, seal, named } = await inUse()
+    kms.failure = away
+    clock.advance(100_000)
+    await seal()
+    clock.advance(3_599_999)
+    await seal()
+    clock.advance(1)
+    expect(named('dek.retired')).toMatchObject([
+      { reason: 'grace', grace: { limit: 'age', messages: 2, ms: 3_600_000 } },
+    ])
+    expect(named('dek.destroyed')).toHaveLength(1)
+    expect(await thrownBy(() => seal())).toMatchObject({ code: 'KMS_UNAVAILABLE' })
+  })
+
+  it.each(['KMS_DENIED', 'CMK_DISABLED', 'CMK_NOT_FOUND'] as const)('ends at once by %s', async (code) => {
+    const { kms, clock, seal, named } = await inUse()
+    kms.failure = away
+    clock.advance(100_000)
+    await seal()
+    kms.failure = new EnvelopeError(code, 'no')
+    for (let s = 0; s < 2; s++) {
+      clock.advance(1000)
+      await settle()
+    }
+    expect(named('dek.retired')).toMatchObject([{ reason: 'denied', grace: { messages: 1 } }])
+    expect(await thrownBy(() => seal())).toMatchObject({ code })
+  })
+
+  it.each(['KMS_DENIED', 'CMK_DISABLED', 'KMS_RESPONSE_INVALID', 'CMK_UNUSABLE'] as const)(
+    'is not granted for %s',
+    async (code) => {
+      const { kms, clock, seal, named } = await inUse()
+      kms.failure = new EnvelopeError(code, 'no')
+      clock.advance(100_000)
+      expect(await thrownBy(() => seal())).toMatchObject({ code })
+      expect(named('dek.grace')).toEqual([])
+      expect(named('dek.destroyed')).toHaveLength(1)
+    },
+  )
+
+  it('is not granted without being configured, nor to a key that does not exist', async () => {
+    const without = await inUse({ encrypt: { onKmsOutage: { grace: 0 } } })
+    without.kms.failure = away
+    without.clock.advance(100_000)
+    expect(await thrownBy(() => without.seal())).toMatchObject({ code: 'KMS_UNAVAILABLE' })
+    const { kms, seal, named } = await owner({ encrypt: { onKmsOutage: { grace: '1h' } } })
+    kms.failure = away
+    expect(await thrownBy(() => seal())).toMatchObject({ code: 'KMS_UNAVAILABLE' })
+    expect(named('dek.grace')).toEqual([])
+  })
+
+  it('is not spent on a key that nobody used: it ends with its age', async () => {
+    const { kms, clock, named, encryption } = await inUse()
+    await encryption.rotate()
+    kms.failure = away
+    clock.advance(100_000)
+    await settle()
+    expect(named('dek.retired')).toMatchObject([{ reason: 'manual' }, { reason: 'age', messages: 0 }])
+    expect(named('dek.grace')).toEqual([])
+  })
+
+  it('starts without a wait where prefetch has told of the outage', async () => {
+    const { kms, clock, seal, named } = await inUse({
+      encrypt: { rotate: { maxAge: '100s', prefetch: '50s' } },
+    })
+    kms.failure = away
+    clock.advance(99_000)
+    await settle()
+    kms.failure = undefined
+    kms.hold = true
+    clock.advance(1000)
+    expect(perSession(await seal(2))).toEqual([2])
+    expect(named('dek.grace')).toMatchObject([{ limit: 'age', code: 'KMS_UNAVAILABLE' }])
+  })
+
+  it('rotate, forget and close end it', async () => {
+    for (const end of ['rotate', 'forget', 'close'] as const) {
+      const { kms, clock, seal, named, encryption } = await inUse()
+      kms.failure = away
+      clock.advance(100_000)
+      await seal()
+      if (end === 'rotate')
+        expect(await thrownBy(() => encryption.rotate())).toMatchObject({ code: 'KMS_UNAVAILABLE' })
+      else if (end === 'forget') encryption.forget('cmk')
+      else await encryption.close()
+      const reason = { rotate: 'manual', forget: 'forgotten', close: 'closed' }[end]
+      expect(named('dek.retired')).toMatchObject([{ reason, grace: { messages: 1 } }])
+      expect(await thrownBy(() => seal())).toMatchObject({
+        code: end === 'close' ? 'ENCRYPTION_CLOSED' : 'KMS_UNAVAILABLE',
+      })
+      expect(clock.timers).toBe(0)
+    }
+  })
+})

@@ -1,0 +1,111 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { Budget, budgeted, type BudgetShare } from '../../src/kms/budgeted.js'
+import { thrownBy } from '../support/emissions.js'
+import { MemoryKms } from '../support/memory-kms.js'
+
+/** A budget on a clock of the test's: `at(ms)` moves it. */
+function stage(share: BudgetShare) {
+  let now = 0
+  const sleepers: { at: number; wake: () => void }[] = []
+  const budget = new Budget(share, {
+    now: () => now,
+    wait: (ms, signal) =>
+      new Promise((resolve, reject) => {
+        sleepers.push({ at: now + ms, wake: resolve })
+        signal.addEventListener('abort', () => {
+          reject(new Error('aborted'))
+        })
+      }),
+  })
+  const granted: string[] = []
+  return {
+    budget,
+    granted,
+    ask: (name: string, maxWaitMs = Infinity, signal = new AbortController().signal) => {
+      const turn = budget.turn(maxWaitMs, signal)
+      turn.then(
+        () => granted.push(name),
+        () => undefined,
+      )
+      return turn
+    },
+    async at(ms: number) {
+      now = ms
+      for (const sleeper of sleepers.splice(0)) {
+        if (sleeper.at <= now + 1e-6) sleeper.wake()
+        else sleepers.push(sleeper)
+      }
+      await sleep(0)
+    },
+  }
+}
+
+describe('a budget', () => {
+  it('grants `burst` at once, then `perSecond`, first come, first served', async () => {
+    const { ask, granted, at } = stage({ perSecond: 10, burst: 3 })
+    for (const name of 'abcdefg') void ask(name)
+    await at(0)
+    expect(granted.join('')).toBe('abc')
+    await at(99)
+    expect(granted.join('')).toBe('abc')
+    await at(100)
+    expect(granted.join('')).toBe('abcd')
+    await at(300)
+    expect(granted.join('')).toBe('abcdef')
+    await at(400)
+    expect(granted.join('')).toBe('abcdefg')
+  })
+
+  it('saves no more than `burst` in a pause', async () => {
+    const { ask, granted, at } = stage({ perSecond: 10, burst: 3 })
+    await at(60_000)
+    for (const name of 'abcdef') void ask(name)
+    await at(60_000)
+    expect(granted.join('')).toBe('abc')
+  })
+
+  it('refuses at once, and takes no turn, where the wait would be too long', async () => {
+    const { ask, granted, at } = stage({ perSecond: 10, burst: 1 })
+    void ask('a')
+    void ask('b', 100)
+    for (let i = 0; i < 1000; i++) {
+      expect(await thrownBy(() => ask('x', 100))).toMatchObject({
+        code: 'KMS_BUDGET_SPENT',
+        kind: 'transient',
+      })
+    }
+    await at(100)
+    void ask('c', 100)
+    await at(200)
+    expect(granted.join('')).toBe('abc')
+  })
+
+  it('lets go of who gave up', async () => {
+    const { ask } = stage({ perSecond: 1, burst: 1 })
+    void ask('a')
+    const abort = new AbortController()
+    const waiting = thrownBy(() => ask('b', Infinity, abort.signal))
+    abort.abort()
+    expect(await waiting).toMatchObject({ code: 'KMS_TIMEOUT' })
+  })
+
+  it('counts every call but `describe`, which costs nothing after the start', async () => {
+    const kms = new MemoryKms()
+    const limited = budgeted(kms, new Budget({ perSecond: 0.1, burst: 4 }), 0)
+    const call = { cmkId: 'c', context: {}, signal: new AbortController().signal }
+    for (let i = 0; i < 10; i++) await limited.describe('c', call.signal)
+    const { ciphertextDek, dek } = await limited.generateDek(call)
+    await limited.wrapDek({ ...call, dek })
+    await limited.unwrapDek({ ...call, ciphertextDek })
+    await limited.verify({ ...call, use: 'wrap' })
+    for (const run of [
+      () => limited.generateDek(call),
+      () => limited.wrapDek({ ...call, dek }),
+      () => limited.unwrapDek({ ...call, ciphertextDek }),
+      () => limited.verify({ ...call, use: 'unwrap' }),
+    ])
+      expect(await thrownBy(run)).toMatchObject({ code: 'KMS_BUDGET_SPENT' })
+    expect(kms.calls).toHaveLength(3)
+  })
+})
