@@ -23,6 +23,12 @@ module.exports = {
       to: { path: 'node_modules/kafkajs' },
     },
     {
+      name: 'core-is-free-of-yaml',
+      severity: 'error',
+      from: { path: '^src/(index|record/index|kms/local/index)\\.ts$' },
+      to: { path: 'node_modules/yaml', reachable: true },
+    },
+    {
       name: 'ciphers-are-for-crypto-and-kms',
       severity: 'error',
       comment:
@@ -88,8 +94,9 @@ module.exports = {
     may('clients/', ['clients/', 'record/', 'policy/']),
     may('encryption\\.ts$', ['.*']),
     may('index\\.ts$', ['.*']),
+    may('config/', ['config/', ...ENTRIES, 'policy/']),
     may('testing/', ['testing/']),
-    may('cli/', ['cli/', ...ENTRIES, 'policy/', 'kms/local/', 'testing/']),
+    may('cli/', ['cli/', ...ENTRIES, 'policy/', 'config/', 'kms/local/', 'testing/']),
   ],
   allowedSeverity: 'error',
   options: {

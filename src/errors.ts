@@ -202,6 +202,10 @@ export interface ConfigIssue {
   readonly path: string
   /** What was expected there, and what stands there instead (never a secret). */
   readonly message: string
+  /** Where it stands in a configuration file, from 1. */
+  readonly line?: number
+  /** From 1. */
+  readonly column?: number
 }
 
 interface ErrorOptions {

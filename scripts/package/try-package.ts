@@ -9,21 +9,34 @@ import { join, resolve } from 'node:path'
  */
 
 const ROUND_TRIP = `
-async function roundTrip({ createEncryption, isEnvelopeError }, { localKms }, { sealRecords, openRecords }, testing) {
-  const kms = await testing.startTencentKmsEmulator({ keys: [{ alias: 'orders' }] })
-  if (!(await fetch(kms.url)).ok || kms.calls().length !== 1) throw new Error('no emulator')
-  await kms.close()
-  const encryption = await createEncryption({
-    kms: { dev: localKms({ keyring: './dev.keyring' }) },
-    cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
-    topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, read: { cmk: 'orders' } }],
-  })
+async function roundTrip({ createEncryption, isEnvelopeError }, { localKms }, { sealRecords, openRecords }, { loadConfig }, testing) {
+  const emulator = await testing.startTencentKmsEmulator({ keys: [{ alias: 'orders' }] })
+  if (!(await fetch(emulator.url)).ok || emulator.calls().length !== 1) throw new Error('no emulator')
+  await emulator.close()
+  const kms = { dev: localKms({ keyring: './dev.keyring' }) }
+  const encryption = await createEncryption(await loadConfig('kafka-envelope.yaml', { kms, env: { CMK: 'orders' } }))
   const [sealed] = await sealRecords(encryption, [{ topic: 'orders', key: 'k', value: 'v' }])
   if (sealed.value.includes('v'.repeat(2)) || sealed.value[0] !== 0xc3) throw new Error('not sealed')
   const [opened, moved] = await openRecords(encryption, [sealed, { ...sealed, key: 'other' }])
   if (opened.value.toString() !== 'v') throw new Error('not opened')
   if (!isEnvelopeError(moved.error) || moved.error.code !== 'AUTHENTICATION_FAILED') throw new Error('not refused')
   await encryption.close()
+}
+`
+
+const CONFIG = `version: 1
+cmks:
+  orders: [{ kms: dev, id: "\${CMK}" }]
+topics:
+  - { match: [orders], encrypt: { cmk: orders }, read: { cmk: orders } }
+`
+
+// Whoever gives the configuration in code does not load a YAML parser.
+const FREE_OF_YAML = `
+for (const name of ['kafka-envelope', 'kafka-envelope/kms/local', 'kafka-envelope/record']) require(name)
+const loaded = Object.keys(require.cache).filter((path) => path.includes('/node_modules/'))
+if (!loaded.some((path) => path.includes('/valibot/')) || loaded.some((path) => path.includes('/yaml/'))) {
+  throw new Error('the core loads ' + loaded)
 }
 `
 
@@ -49,12 +62,13 @@ const projects: Record<string, { files: Record<string, string>; install?: string
 import * as root from 'kafka-envelope'
 import * as local from 'kafka-envelope/kms/local'
 import * as record from 'kafka-envelope/record'
+import * as config from 'kafka-envelope/config'
 import * as testing from 'kafka-envelope/testing'
 import * as tencent from 'kafka-envelope/kms/tencent'
 ${ROUND_TRIP}
 ${TENCENT}
 await describesTencent(tencent, 'KMS_SDK_MISSING')
-await roundTrip(root, local, record, testing)`,
+await roundTrip(root, local, record, config, testing)`,
       },
       commands: [['node', 'main.js']],
     },
@@ -62,11 +76,11 @@ await roundTrip(root, local, record, testing)`,
       install: ['tencentcloud-sdk-nodejs-common@4.1.220'],
       files: {
         'package.json': '{}',
-        'main.js': `${ROUND_TRIP}
+        'main.js': `${FREE_OF_YAML}${ROUND_TRIP}
 ${TENCENT}
 describesTencent(require('kafka-envelope/kms/tencent'), 'tencent-kms')
   .catch((error) => { console.error(error); process.exit(1) })
-roundTrip(require('kafka-envelope'), require('kafka-envelope/kms/local'), require('kafka-envelope/record'), require('kafka-envelope/testing'))
+roundTrip(require('kafka-envelope'), require('kafka-envelope/kms/local'), require('kafka-envelope/record'), require('kafka-envelope/config'), require('kafka-envelope/testing'))
   .catch((error) => { console.error(error); process.exit(1) })`,
       },
       commands: [['node', 'main.js']],
@@ -91,6 +105,7 @@ import { createEncryption, envelopeOf, EnvelopeError, type EncryptionConfig } fr
 import { localKms } from 'kafka-envelope/kms/local'
 import { tencentKms, type TencentClient } from 'kafka-envelope/kms/tencent'
 import { openRecords, sealRecords } from 'kafka-envelope/record'
+import { loadConfig, type LoadOptions } from 'kafka-envelope/config'
 import { startTencentKmsEmulator, type TencentKmsEmulator } from 'kafka-envelope/testing'
 
 const client: TencentClient = { request: async (action, params, { signal }) => ({ action, params, signal }) }
@@ -101,6 +116,9 @@ async function main(): Promise<void> {
     cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
     topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, read: { cmk: 'orders' } }],
   }
+  const options: LoadOptions = { kms: config.kms, env: { CMK: 'orders' } }
+  const loaded: EncryptionConfig = await loadConfig('kafka-envelope.yaml', options)
+  if (loaded.topics.length !== config.topics.length) throw new Error('not loaded')
   const encryption = await createEncryption(config)
   const kafka = new Kafka({ brokers: ['localhost:1'] })
   const producer: Producer = encryption.producer(kafka.producer())
@@ -128,7 +146,7 @@ void main()`,
 ${TENCENT}
 test('tencent', () => describesTencent(require('kafka-envelope/kms/tencent'), 'tencent-kms'))
 test('round trip', () =>
-  roundTrip(require('kafka-envelope'), require('kafka-envelope/kms/local'), require('kafka-envelope/record'), require('kafka-envelope/testing')))`,
+  roundTrip(require('kafka-envelope'), require('kafka-envelope/kms/local'), require('kafka-envelope/record'), require('kafka-envelope/config'), require('kafka-envelope/testing')))`,
       },
       commands: [['npx', 'jest']],
     },
@@ -145,7 +163,9 @@ try {
   for (const [name, { files, install = [], commands }] of Object.entries(projects)) {
     const folder = join(work, name.replaceAll(/\W+/g, '-'))
     mkdirSync(folder)
-    for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text)
+    for (const [file, text] of Object.entries({ ...files, 'kafka-envelope.yaml': CONFIG })) {
+      writeFileSync(join(folder, file), text)
+    }
     run(
       [
         'npm',
@@ -160,6 +180,7 @@ try {
       folder,
     )
     run(['npx', 'kafka-envelope', 'keyring', 'create', 'dev.keyring', '--cmk', 'orders'], folder)
+    run(['npx', 'kafka-envelope', 'check', 'kafka-envelope.yaml', '--env', 'CMK=orders'], folder)
     for (const command of commands) run(command, folder)
     console.log(`package: ${name}: ok`)
     passed++

@@ -11,6 +11,7 @@ const run = promisify(execFile)
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const SOURCES: Record<string, string> = {
   "'kafka-envelope'": `'${root}src/index.ts'`,
+  "'kafka-envelope/config'": `'${root}src/config/index.ts'`,
   "'kafka-envelope/kms/local'": `'${root}src/kms/local/index.ts'`,
   "'kafka-envelope/kms/tencent'": `'${root}src/kms/tencent/index.ts'`,
   "'kafka-envelope/record'": `'${root}src/record/index.ts'`,
@@ -101,6 +102,19 @@ it('the rules that the README shows are a valid configuration', async () => {
       "  cmks: { payments: cmk, 'payments-2023': cmk, users: cmk },",
       '  topics,',
       '})',
+      'console.log(encryption.health().status)',
+      'await encryption.close()',
+    ].join('\n'),
+  )
+  expect(stdout).toBe('ok\n')
+})
+
+it('the file that the README shows loads', async () => {
+  await writeFile(join(folder, 'kafka-envelope.yaml'), containing('yaml', 'version: 1'))
+  const stdout = await execute(
+    [
+      "process.env.ORDERS_CMK = 'orders'",
+      containing('ts', 'loadConfig'),
       'console.log(encryption.health().status)',
       'await encryption.close()',
     ].join('\n'),

@@ -34,6 +34,7 @@ it('forged envelopes do not hold good records back for ever, although they spend
     value: one,
     offset: String(i),
     timestamp: '0',
+    headers: {},
     attributes: 0,
   }))
 
