@@ -31,7 +31,11 @@ const { values: options, positionals } = parseArgs({
 })
 const targets = positionals.length === 0 ? TARGETS : TARGETS.filter(({ name }) => positionals.includes(name))
 const [first] = targets
-if (first === undefined || targets.length < positionals.length || (options.input !== undefined && targets.length > 1)) {
+if (
+  first === undefined ||
+  targets.length < positionals.length ||
+  (options.input !== undefined && targets.length > 1)
+) {
   console.error(USAGE)
   process.exit(2)
 }
@@ -65,9 +69,11 @@ async function fuzzAll(all: readonly Target[]): Promise<void> {
     const outcome = await fuzz(target, { node, compiled, seeds, corpus, findings, log, runs: wanted, seed })
     const { finding } = outcome
     console.log(
-      `${name}: ${String(outcome.inputs)} inputs from ${String(count)} seeds in ${String(outcome.seconds)} s, seed ${String(seed)}, ` +
-        `${String(outcome.edges)} edges, ${String(outcome.features)} features, corpus of ${String(outcome.corpus)}, ` +
-        `${String(outcome.peakRssMib)} MiB at most: ${finding ? 'FOUND SOMETHING' : 'nothing found'}`,
+      finding === undefined
+        ? `${name}: ${String(outcome.inputs)} inputs from ${String(count)} seeds in ${String(outcome.seconds)} s, seed ${String(seed)}, ` +
+            `${String(outcome.edges)} edges, ${String(outcome.features)} features, corpus of ${String(outcome.corpus)}, ` +
+            `${String(outcome.peakRssMib)} MiB at most: nothing found`
+        : `${name}: FOUND SOMETHING after ${String(outcome.inputs)} inputs from ${String(count)} seeds, seed ${String(seed)}`,
     )
     if (finding === undefined) continue
     process.exitCode = 1

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { finished } from 'node:stream/promises'
+import { fileURLToPath } from 'node:url'
 import { MAX_INPUT_MS, MAX_RSS_MIB, type Target } from './plan.js'
 
 /** What a run is given beside its target. */
@@ -40,7 +41,7 @@ export async function fuzz({ name, maxLength, sync }: Target, run: Run): Promise
   const [command = '', ...rest] = run.node
   const args = [
     ...rest,
-    'node_modules/@jazzer.js/core/dist/cli.js',
+    fileURLToPath(import.meta.resolve('@jazzer.js/core/dist/cli.js')),
     `${run.compiled}/scripts/fuzz/targets/${name}.js`,
     run.corpus,
     run.seeds,

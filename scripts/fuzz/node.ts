@@ -20,12 +20,16 @@ export function fuzzingNode(folder: string): readonly string[] {
   if (problem === undefined) return own
   const beside = onNewerLibrary(folder)
   if (beside === undefined || loadFailure(beside) !== undefined)
-    throw new Error(`Jazzer.js does not load here (it needs glibc 2.38 or later, macOS, or Windows):\n${problem}`)
+    throw new Error(
+      `Jazzer.js does not load here (it needs glibc 2.38 or later, macOS, or Windows):\n${problem}`,
+    )
   return beside
 }
 
 function loadFailure([command = '', ...args]: readonly string[]): string | undefined {
-  const { status, stderr } = spawnSync(command, [...args, '-e', "require('@jazzer.js/fuzzer')"], { encoding: 'utf8' })
+  const { status, stderr } = spawnSync(command, [...args, '-e', "require('@jazzer.js/fuzzer')"], {
+    encoding: 'utf8',
+  })
   return status === 0 ? undefined : (/^Error: .*/m.exec(stderr)?.[0] ?? stderr)
 }
 
@@ -41,7 +45,11 @@ function onNewerLibrary(folder: string): readonly string[] | undefined {
 function layLibrary(folder: string): void {
   rmSync(folder, { recursive: true, force: true })
   for (const part of ['lists/partial', 'archives/partial']) mkdirSync(join(folder, part), { recursive: true })
-  const targets = run('apt-get', ['indextargets', '--format', '$(REPO_URI) $(RELEASE)', 'Created-By: Packages'], '.')
+  const targets = run(
+    'apt-get',
+    ['indextargets', '--format', '$(REPO_URI) $(RELEASE)', 'Created-By: Packages'],
+    '.',
+  )
   const codename = /^VERSION_CODENAME=(.*)$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1]
   const mirror = targets
     .split('\n')
@@ -59,7 +67,8 @@ function layLibrary(folder: string): void {
   ].flatMap((option) => ['-o', option])
   run('apt-get', [...options, '-qq', 'update'], folder)
   run('apt-get', [...options, '-qq', 'download', 'libc6', 'libstdc++6', 'libgcc-s1'], folder)
-  for (const file of readdirSync(folder).filter((name) => name.endsWith('.deb'))) run('dpkg-deb', ['-x', file, 'root'], folder)
+  for (const file of readdirSync(folder).filter((name) => name.endsWith('.deb')))
+    run('dpkg-deb', ['-x', file, 'root'], folder)
 }
 
 function run(command: string, args: readonly string[], cwd: string): string {

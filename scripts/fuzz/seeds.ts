@@ -37,10 +37,10 @@ function layouts(vectors: readonly Vector[]): Buffer[] {
     ...vectors.flatMap((vector, i) => {
       const parts = takenApart(vector)
       if (parts === undefined) return []
-      const change = { at: i * 7, xor: 1 << i % 8 }
+      const change = { at: i * 7, xor: 1 << (i % 8) }
       const flags = FLAGS.crafted | (vector.key === null ? FLAGS.keyNull : 0)
-      return [flags, flags | FLAGS.changed, flags | FLAGS.strict, flags | FLAGS.gzip | FLAGS.changed].map((f) =>
-        writeLayout({ ...parts, flags: f, change }),
+      return [flags, flags | FLAGS.changed, flags | FLAGS.strict, flags | FLAGS.gzip | FLAGS.changed].map(
+        (f) => writeLayout({ ...parts, flags: f, change }),
       )
     }),
   ]
@@ -56,7 +56,9 @@ function bodies(vectors: readonly Vector[]): Buffer[] {
   const flagged = (flags: number, bytes: Buffer): Buffer => Buffer.concat([Buffer.of(flags), bytes])
   return [
     ...data.flatMap((bytes) => [0, 1, 2].map((flags) => flagged(flags, bytes))),
-    ...texts.flatMap((text) => [8, 9, 10].map((flags) => flagged(flags, Buffer.concat([Buffer.of(3, 1), text])))),
+    ...texts.flatMap((text) =>
+      [8, 9, 10].map((flags) => flagged(flags, Buffer.concat([Buffer.of(3, 1), text]))),
+    ),
   ]
 }
 
@@ -80,15 +82,26 @@ const WRAPPED_DEKS = [
 ].map((hex) => Buffer.from(hex, 'hex'))
 
 /** A vector that authenticates, in parts, on topic `t`. */
-function takenApart({ envelope: hex, dek, key, headers }: Vector): Omit<Layout, 'flags' | 'change'> | undefined {
+function takenApart({
+  envelope: hex,
+  dek,
+  key,
+  headers,
+}: Vector): Omit<Layout, 'flags' | 'change'> | undefined {
   const parsed = oracle(Buffer.from(hex, 'hex'))
   if (parsed === undefined) return undefined
   const { envelope, header } = parsed
   const record = {
     key: key === null ? null : Buffer.from(key, 'hex'),
-    headers: headers.map(([name, value]) => [name, value === null ? null : Buffer.from(value, 'hex')] as const),
+    headers: headers.map(
+      ([name, value]) => [name, value === null ? null : Buffer.from(value, 'hex')] as const,
+    ),
   }
-  const decipher = createDecipheriv('aes-256-gcm', session(Buffer.from(dek, 'hex'), header.sessionId).key, envelope.iv)
+  const decipher = createDecipheriv(
+    'aes-256-gcm',
+    session(Buffer.from(dek, 'hex'), header.sessionId).key,
+    envelope.iv,
+  )
   decipher.setAAD(referenceAad(envelope.header, header, record))
   decipher.setAuthTag(envelope.tag)
   const data = decipher.update(envelope.body)

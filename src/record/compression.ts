@@ -82,7 +82,7 @@ function gunzipOne(body: Buffer, maxBytes: number): Buffer {
 
 function decompressed(run: () => Buffer): Buffer {
   try {
-    return run()
+    return compact(run())
   } catch (error) {
     if (error instanceof EnvelopeError) throw error
     if ((error as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE') {
@@ -90,6 +90,14 @@ function decompressed(run: () => Buffer): Buffer {
     }
     throw failed('it does not decompress')
   }
+}
+
+/** What zlib returns may be a view of a far larger buffer (16 KiB for one byte), all of which it would keep alive. */
+function compact(plaintext: Buffer): Buffer {
+  if (plaintext.length * 2 >= plaintext.buffer.byteLength) return plaintext
+  const own = Buffer.allocUnsafeSlow(plaintext.length)
+  plaintext.copy(own)
+  return own
 }
 
 function failed(what: string): EnvelopeError {

@@ -39,7 +39,11 @@ const typeOf = (schema: RecordSchema): avsc.Type => avsc.Type.forSchema(schema a
 
 /** The same bytes, but the map is a list of pairs: an object would reorder keys like `10`, and lose `__proto__`. */
 function withPairs(schema: RecordSchema): RecordSchema {
-  const pair = { type: 'record', name: 'Pair', fields: ['key', 'value'].map((name) => ({ name, type: 'string' })) }
+  const pair = {
+    type: 'record',
+    name: 'Pair',
+    fields: ['key', 'value'].map((name) => ({ name, type: 'string' })),
+  }
   const fields = schema.fields.map((field) =>
     field.name === 'context' ? { name: 'context', type: { type: 'array', items: pair } } : field,
   )
@@ -48,7 +52,7 @@ function withPairs(schema: RecordSchema): RecordSchema {
 
 /** The released types, as a stock Avro library has them. */
 export const ENVELOPE = typeOf(schemaOf('envelope.v1'))
-export const HEADER = typeOf(schemaOf('header.v1'))
+const HEADER = typeOf(schemaOf('header.v1'))
 /** `HEADER` with its context as a list of `{key, value}`. */
 export const HEADER_PAIRS = typeOf(withPairs(schemaOf('header.v1')))
 export const LONG = avsc.Type.forSchema('long')
@@ -57,7 +61,7 @@ export const PREFIX = Buffer.from('c3010fea18fa6fe363e8', 'hex')
 /** The envelope that `value` is, and its header; undefined where it is none. */
 export function oracle(value: Buffer): { envelope: OracleEnvelope; header: OracleHeader } | undefined {
   if (!value.subarray(0, PREFIX.length).equals(PREFIX)) return undefined
-  const envelope = canonical<OracleEnvelope>(ENVELOPE, value.subarray(PREFIX.length))
+  const envelope = canonical(ENVELOPE, value.subarray(PREFIX.length)) as OracleEnvelope | undefined
   if (envelope === undefined || !isWithinBounds(envelope)) return undefined
   const header = headerOracle(envelope.header)
   return header && { envelope, header }
@@ -65,7 +69,7 @@ export function oracle(value: Buffer): { envelope: OracleEnvelope; header: Oracl
 
 /** The header that `bytes` are; undefined where they are none. */
 export function headerOracle(bytes: Buffer): OracleHeader | undefined {
-  const header = canonical<OracleHeader>(HEADER_PAIRS, bytes)
+  const header = canonical(HEADER_PAIRS, bytes) as OracleHeader | undefined
   if (header === undefined || !isHeaderWithinBounds(header)) return undefined
   const { context } = HEADER.fromBuffer(bytes) as { context: Record<string, string> }
   for (const { key, value } of header.context) {
@@ -74,9 +78,9 @@ export function headerOracle(bytes: Buffer): OracleHeader | undefined {
   return header
 }
 
-function canonical<T>(type: avsc.Type, bytes: Buffer): T | undefined {
+function canonical(type: avsc.Type, bytes: Buffer): unknown {
   if (endOf(type, bytes, 0) !== bytes.length) return undefined
-  const decoded = type.fromBuffer(bytes) as T
+  const decoded: unknown = type.fromBuffer(bytes)
   try {
     return type.toBuffer(decoded).equals(bytes) ? decoded : undefined
   } catch {
@@ -96,7 +100,7 @@ function endOf(type: avsc.Type, bytes: Buffer, at: number): number {
     case 'map':
       return endOfItems(type, bytes, at)
     case 'fixed':
-      return within(bytes, at + (type as avsc.types.FixedType).size)
+      return within(bytes, at + partsOf(type).size)
     case 'boolean':
       // avsc takes any byte for true.
       return within(bytes, at + 1)
@@ -109,13 +113,20 @@ function endOf(type: avsc.Type, bytes: Buffer, at: number): number {
   }
 }
 
+/** What a type is made of; each kind of type has some. */
+interface Parts {
+  readonly size: number
+  readonly fields: readonly { readonly type: avsc.Type }[]
+  readonly itemsType: avsc.Type
+  readonly valuesType: avsc.Type
+}
+const partsOf = (type: avsc.Type): Parts => type as unknown as Parts
+
 function endOfItems(type: avsc.Type, bytes: Buffer, start: number): number {
-  if (type instanceof avsc.types.RecordType)
-    return type.fields.reduce((at, field) => (Number.isNaN(at) ? at : endOf(field.type, bytes, at)), start)
-  const items =
-    type instanceof avsc.types.MapType
-      ? [avsc.Type.forSchema('string'), type.valuesType]
-      : [(type as avsc.types.ArrayType).itemsType]
+  const { fields, itemsType, valuesType } = partsOf(type)
+  if (type.typeName === 'record')
+    return fields.reduce((at, field) => (Number.isNaN(at) ? at : endOf(field.type, bytes, at)), start)
+  const items = type.typeName === 'map' ? [avsc.Type.forSchema('string'), valuesType] : [itemsType]
   let at = start
   for (;;) {
     const block = longAt(bytes, at)
@@ -135,7 +146,7 @@ function endOfItems(type: avsc.Type, bytes: Buffer, start: number): number {
 
 function longAt(bytes: Buffer, at: number): { value: number; end: number } {
   try {
-    const { value, offset } = LONG.decode(bytes, at) as { value: number; offset: number }
+    const { value, offset } = LONG.decode(bytes, at) as { readonly value: number; readonly offset: number }
     if (offset >= 0) return { value, end: offset }
   } catch {
     // avsc reads no long that a double cannot hold; no input is that long.
@@ -165,7 +176,8 @@ function isHeaderWithinBounds({ boundHeaders, topic, context }: OracleHeader): b
   const text = /^[A-Za-z0-9._:/@=+-]{1,128}$/
   // Count and end take two bytes each at most: 1,024 bytes hold under 8,192 entries.
   const contextBytes = context.reduce(
-    (sum, { key, value }) => sum + longBytes(key.length) + key.length + longBytes(value.length) + value.length,
+    (sum, { key, value }) =>
+      sum + longBytes(key.length) + key.length + longBytes(value.length) + value.length,
     context.length === 0 ? 1 : longBytes(context.length) + 1,
   )
   return (
@@ -183,5 +195,7 @@ const isBetween = (n: number, min: number, max: number): boolean => n >= min && 
 const longBytes = (n: number): number => LONG.toBuffer(n).length
 
 function isAscending(names: readonly string[]): boolean {
-  return names.every((name, i) => i === 0 || Buffer.compare(Buffer.from(names[i - 1] ?? ''), Buffer.from(name)) < 0)
+  return names.every(
+    (name, i) => i === 0 || Buffer.compare(Buffer.from(names[i - 1] ?? ''), Buffer.from(name)) < 0,
+  )
 }

@@ -29,7 +29,8 @@ export type ReferenceResult = Buffer | readonly string[]
 
 /** The content key and commitment of a session under a DEK. */
 export function session(dek: Buffer, sessionId: Buffer): { key: Buffer; commitment: Buffer } {
-  const derive = (use: string): Buffer => Buffer.from(hkdfSync('sha256', dek, sessionId, `kafka-envelope/v1/${use}/1`, 32))
+  const derive = (use: string): Buffer =>
+    Buffer.from(hkdfSync('sha256', dek, sessionId, `kafka-envelope/v1/${use}/1`, 32))
   return { key: derive('content'), commitment: derive('commit') }
 }
 
@@ -40,8 +41,13 @@ export function referenceAad(
   { key, headers }: ReferenceRecord,
 ): Buffer {
   const u32 = (n: number): Buffer => Buffer.of(n >>> 24, n >>> 16, n >>> 8, n)
-  const counted = (bytes: Buffer | null): Buffer => (bytes === null ? u32(0xffffffff) : Buffer.concat([u32(bytes.length), bytes]))
-  const keyPart = !keyBound ? Buffer.of(0) : key === null ? Buffer.of(1) : Buffer.concat([Buffer.of(2), counted(key)])
+  const counted = (bytes: Buffer | null): Buffer =>
+    bytes === null ? u32(0xffffffff) : Buffer.concat([u32(bytes.length), bytes])
+  const keyPart = !keyBound
+    ? Buffer.of(0)
+    : key === null
+      ? Buffer.of(1)
+      : Buffer.concat([Buffer.of(2), counted(key)])
   const headerParts = boundHeaders.flatMap((bound) => {
     const values = headers.filter(([name]) => name === bound).map(([, value]) => counted(value))
     return [u32(values.length), ...values]
@@ -49,7 +55,12 @@ export function referenceAad(
   return Buffer.concat([PREFIX, counted(headerBytes), keyPart, ...headerParts])
 }
 
-export function referenceSeal(key: Buffer, iv: Buffer, aad: Buffer, data: Buffer): { tag: Buffer; body: Buffer } {
+export function referenceSeal(
+  key: Buffer,
+  iv: Buffer,
+  aad: Buffer,
+  data: Buffer,
+): { tag: Buffer; body: Buffer } {
   const cipher = createCipheriv('aes-256-gcm', key, iv)
   cipher.setAAD(aad)
   const body = Buffer.concat([cipher.update(data), cipher.final()])
@@ -103,7 +114,10 @@ export function referenceOpen(
   return [failures[0] ?? 'NO_CANDIDATE']
 }
 
-function refusal({ suite, compression, topic, keyBound, boundHeaders, context }: OracleHeader, rule: ReferenceRule) {
+function refusal(
+  { suite, compression, topic, keyBound, boundHeaders, context }: OracleHeader,
+  rule: ReferenceRule,
+) {
   if (suite !== 1) return 'UNKNOWN_SUITE'
   if (compression < 0 || compression > (zstd ? 2 : 1)) return 'UNKNOWN_COMPRESSION'
   if (topic !== rule.topic) return 'WRONG_TOPIC'
@@ -114,10 +128,8 @@ function refusal({ suite, compression, topic, keyBound, boundHeaders, context }:
   return met ? undefined : 'REQUIREMENT_UNMET'
 }
 
-interface ZstdZlib {
-  zstdDecompressSync(data: Buffer, options: object): unknown
-}
-const zstd = 'zstdDecompressSync' in zlib ? (zlib as unknown as ZstdZlib) : undefined
+type Decode = (data: Buffer, options: object) => { buffer: Buffer; engine: { bytesWritten: number } }
+const zstd = 'zstdDecompressSync' in zlib ? (zlib as unknown as { zstdDecompressSync: Decode }) : undefined
 /** Over every cap that tests set; what is larger counts as endless. */
 const MUCH = 1 << 26
 
@@ -128,17 +140,19 @@ export function referenceDecompress(compression: number, data: Buffer, maxBytes:
   if (whole === 'too large') return ['TOO_LARGE', 'DECOMPRESSION_FAILED']
   if (whole === undefined || !isOne(compression, data))
     // Where a fault lies behind the cap, either code is right.
-    return whole !== undefined && whole.length <= maxBytes ? ['DECOMPRESSION_FAILED'] : ['DECOMPRESSION_FAILED', 'TOO_LARGE']
+    return whole !== undefined && whole.length <= maxBytes
+      ? ['DECOMPRESSION_FAILED']
+      : ['DECOMPRESSION_FAILED', 'TOO_LARGE']
   return whole.length > maxBytes ? ['TOO_LARGE'] : whole
 }
 
 /** What the decoders make of it, which take several members, and zeros behind the last. */
 function inflate(compression: number, data: Buffer, maxBytes: number): Buffer | 'too large' | undefined {
-  const options = { maxOutputLength: maxBytes, info: true }
+  const decode: Decode | undefined =
+    compression === 1 ? (zlib.gunzipSync as unknown as Decode) : zstd?.zstdDecompressSync
+  if (decode === undefined) return undefined
   try {
-    const { buffer, engine } = (compression === 1
-      ? zlib.gunzipSync(data, options)
-      : zstd?.zstdDecompressSync(data, options)) as unknown as { buffer: Buffer; engine: { bytesWritten: number } }
+    const { buffer, engine } = decode(data, { maxOutputLength: maxBytes, info: true })
     return engine.bytesWritten === data.length ? buffer : undefined
   } catch (error) {
     return (error as { code: string }).code === 'ERR_BUFFER_TOO_LARGE' ? 'too large' : undefined
@@ -147,10 +161,10 @@ function inflate(compression: number, data: Buffer, maxBytes: number): Buffer | 
 
 /** Whether decodable data is one member or frame: no part of it is one where another, or a skippable frame, follows. */
 function isOne(compression: number, data: Buffer): boolean {
-  const starts = compression === 1 ? ['1f8b'] : ['28b52ffd', ...'0123456789abcdef'.split('').map((n) => `5${n}2a4d18`)]
+  const starts =
+    compression === 1 ? ['1f8b'] : ['28b52ffd', ...'0123456789abcdef'.split('').map((n) => `5${n}2a4d18`)]
   for (const start of starts.map((hex) => Buffer.from(hex, 'hex')))
     for (let at = data.indexOf(start, 1); at > 0; at = data.indexOf(start, at + 1))
       if (inflate(compression, data.subarray(0, at), MUCH) !== undefined) return false
   return compression === 1 || data.subarray(0, 4).toString('hex') === starts[0]
 }
-

@@ -29,7 +29,13 @@ const LOOSE: ReferenceRule = {
   cmks: CMKS,
   maxDecompressedBytes: MAX_DECOMPRESSED_BYTES,
 }
-const STRICT: ReferenceRule = { ...LOOSE, topic: 's', keyBound: true, headers: ['h'], context: { env: 'prod' } }
+const STRICT: ReferenceRule = {
+  ...LOOSE,
+  topic: 's',
+  keyBound: true,
+  headers: ['h'],
+  context: { env: 'prod' },
+}
 
 /** What a ciphertext DEK unwraps to hangs on its first byte. */
 function unwrap(ciphertextDek: Uint8Array): Buffer | undefined {
@@ -128,7 +134,16 @@ function craft(layout: Layout): Sealed & { headerAt: number; bound: Bound } {
   const plain = flags & FLAGS.gzip ? gzipSync(data) : data
   const { tag, body } = referenceSeal(CONTENT_KEY, iv, referenceAad(header, bound, record), plain)
   const headerAt = PREFIX.length + wrappedDeks.length
-  const parts = [PREFIX, wrappedDeks, LONG.toBuffer(header.length), header, iv, tag, LONG.toBuffer(body.length), body]
+  const parts = [
+    PREFIX,
+    wrappedDeks,
+    LONG.toBuffer(header.length),
+    header,
+    iv,
+    tag,
+    LONG.toBuffer(body.length),
+    body,
+  ]
   return { value: Buffer.concat(parts), record, headerAt, bound }
 }
 
