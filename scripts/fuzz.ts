@@ -3,12 +3,12 @@ import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from '
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { fuzz } from './fuzz/jazzer.js'
+import { coverage, fuzz } from './fuzz/jazzer.js'
 import { fuzzingNode } from './fuzz/node.js'
 import { DEFAULT_SEED, FOLDER, TARGETS, type Target } from './fuzz/plan.js'
 import { writeSeeds } from './fuzz/seeds.js'
 
-const USAGE = `usage: npm run fuzz -- [--long] [--runs N] [--seed N] [TARGET…]
+const USAGE = `usage: npm run fuzz -- [--long] [--runs N] [--seed N] [--coverage] [TARGET…]
        npm run fuzz -- --input FILE TARGET
 
 Fuzzes decoder, opener and compression (docs/fuzzing.md), or those that are named. Exit code 1 where
@@ -17,6 +17,7 @@ something was found; ${FOLDER}/findings.md then says what, and how to see it aga
   --long        ten million inputs instead of the short form's
   --runs N      inputs for each target
   --seed N      another seed of the fuzzer's randomness
+  --coverage    then tells which lines and branches the inputs reach
   --input FILE  gives one input to one target, without a fuzzer
 `
 
@@ -26,6 +27,7 @@ const { values: options, positionals } = parseArgs({
     long: { type: 'boolean', default: false },
     runs: { type: 'string' },
     seed: { type: 'string', default: String(DEFAULT_SEED) },
+    coverage: { type: 'boolean', default: false },
     input: { type: 'string' },
   },
 })
@@ -34,6 +36,7 @@ const [first] = targets
 if (
   first === undefined ||
   targets.length < positionals.length ||
+  [options.runs ?? '1', options.seed].some((number) => !/^[1-9]\d{0,8}$/.test(number)) ||
   (options.input !== undefined && targets.length > 1)
 ) {
   console.error(USAGE)
@@ -66,7 +69,8 @@ async function fuzzAll(all: readonly Target[]): Promise<void> {
     for (const folder of [corpus, `${FOLDER}/log`]) mkdirSync(folder, { recursive: true })
     const seed = Number(options.seed)
     const wanted = Number(options.runs ?? (options.long ? runs.long : runs.short))
-    const outcome = await fuzz(target, { node, compiled, seeds, corpus, findings, log, runs: wanted, seed })
+    const run = { node, compiled, seeds, corpus, findings, log, runs: wanted, seed }
+    const outcome = await fuzz(target, run)
     const { finding } = outcome
     console.log(
       finding === undefined
@@ -75,6 +79,7 @@ async function fuzzAll(all: readonly Target[]): Promise<void> {
             `${String(outcome.peakRssMib)} MiB at most: nothing found`
         : `${name}: FOUND SOMETHING after ${String(outcome.inputs)} inputs from ${String(count)} seeds, seed ${String(seed)}`,
     )
+    if (options.coverage) console.log(await coverage(target, run))
     if (finding === undefined) continue
     process.exitCode = 1
     const again = finding.file && `npm run fuzz -- --input ${finding.file} ${name}`

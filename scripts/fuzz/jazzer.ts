@@ -37,30 +37,62 @@ export interface Outcome {
 const INSTRUMENTED = ['envelope', 'record', 'crypto', 'keys'].map((folder) => `src/${folder}/`)
 
 /** Fuzzes one target to its end, with the fuzzer's randomness fixed by `seed`. */
-export async function fuzz({ name, maxLength, sync }: Target, run: Run): Promise<Outcome> {
-  const [command = '', ...rest] = run.node
-  const args = [
-    ...rest,
-    fileURLToPath(import.meta.resolve('@jazzer.js/core/dist/cli.js')),
-    `${run.compiled}/scripts/fuzz/targets/${name}.js`,
+export async function fuzz(target: Target, run: Run): Promise<Outcome> {
+  const { code, output } = await jazzer(
+    target,
+    run,
+    [],
+    [
+      `-runs=${String(run.runs)}`,
+      `-seed=${String(run.seed)}`,
+      `-max_len=${String(target.maxLength)}`,
+      `-rss_limit_mb=${String(MAX_RSS_MIB)}`,
+      `-artifact_prefix=${run.findings}/${target.name}-`,
+      '-print_final_stats=1',
+    ],
+  )
+  return outcomeOf(output, code, run.runs)
+}
+
+/** A table of the lines and branches that the inputs of a run reach, those it started from and those it kept. */
+export async function coverage(target: Target, run: Run): Promise<string> {
+  const options = [
+    '--mode',
+    'regression',
+    '--coverage',
+    '--coverageReporters',
+    'text',
+    '--coverageDirectory',
     run.corpus,
-    run.seeds,
-    ...INSTRUMENTED.flatMap((folder) => ['-i', `${run.compiled}/${folder}`]),
+  ]
+  const { output } = await jazzer(target, { ...run, log: `${run.log}-coverage` }, options, [])
+  return output.slice(Math.max(output.indexOf('-----'), 0))
+}
+
+async function jazzer(
+  { name, sync }: Target,
+  { node: [command = '', ...before], compiled, corpus, seeds, log: path }: Run,
+  options: readonly string[],
+  engineOptions: readonly string[],
+): Promise<{ code: number | null; output: string }> {
+  const args = [
+    ...before,
+    fileURLToPath(import.meta.resolve('@jazzer.js/core/dist/cli.js')),
+    `${compiled}/scripts/fuzz/targets/${name}.js`,
+    corpus,
+    seeds,
+    ...INSTRUMENTED.flatMap((folder) => ['-i', `${compiled}/${folder}`]),
     ...['-e', 'node_modules'],
     // They look for calls that this library does not make.
     ...['--disableBugDetectors', '.*'],
     ...['--timeout', String(MAX_INPUT_MS)],
     ...(sync ? ['--sync'] : []),
+    ...options,
     '--',
-    `-runs=${String(run.runs)}`,
-    `-seed=${String(run.seed)}`,
-    `-max_len=${String(maxLength)}`,
-    `-rss_limit_mb=${String(MAX_RSS_MIB)}`,
-    `-artifact_prefix=${run.findings}/${name}-`,
-    '-print_final_stats=1',
+    ...engineOptions,
   ]
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-  const log = createWriteStream(run.log)
+  const log = createWriteStream(path)
   let output = ''
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => {
@@ -68,13 +100,13 @@ export async function fuzz({ name, maxLength, sync }: Target, run: Run): Promise
       // The end is what counts; a long run says much.
       output = (output + chunk.toString()).slice(-100_000)
     })
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', resolve)
+  const code = await new Promise<number | null>((done, failed) => {
+    child.once('error', failed)
+    child.once('close', done)
   })
   log.end()
   await finished(log)
-  return outcomeOf(output, code, run.runs)
+  return { code, output }
 }
 
 function outcomeOf(output: string, code: number | null, runs: number): Outcome {

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 
 /** The first release of Debian whose C library is new enough for the addon (2.38). */
@@ -68,7 +68,8 @@ function layLibrary(folder: string): void {
   run('apt-get', [...options, '-qq', 'update'], folder)
   run('apt-get', [...options, '-qq', 'download', 'libc6', 'libstdc++6', 'libgcc-s1'], folder)
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.deb')))
-    run('dpkg-deb', ['-x', file, 'root'], folder)
+    run('dpkg-deb', ['-x', file, 'unpacked'], folder)
+  renameSync(join(folder, 'unpacked'), join(folder, 'root'))
 }
 
 function run(command: string, args: readonly string[], cwd: string): string {

@@ -1,7 +1,7 @@
 import { createDecipheriv, createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
-import { HEADER_PAIRS, oracle } from '../../test/property/oracle.js'
+import { HEADER_PAIRS, oracle, type OracleHeader } from '../../test/property/oracle.js'
 import { referenceAad, session } from '../../test/property/reference.js'
 import { parseVectors, type Vector } from '../vectors/run-vectors.js'
 import { FLAGS, writeLayout, type Layout } from './layout.js'
@@ -32,18 +32,35 @@ function envelopes(vectors: readonly Vector[]): Buffer[] {
 
 /** Envelopes as they stand, and what opens taken apart, so that the target seals it again under its own DEK. */
 function layouts(vectors: readonly Vector[]): Buffer[] {
+  const { crafted, changed, strict, gzip, keyNull } = FLAGS
   return [
     ...envelopes(vectors).map((envelope) => Buffer.concat([Buffer.of(0), envelope])),
     ...vectors.flatMap((vector, i) => {
       const parts = takenApart(vector)
       if (parts === undefined) return []
+      const { header, ...rest } = parts
       const change = { at: i * 7, xor: 1 << (i % 8) }
-      const flags = FLAGS.crafted | (vector.key === null ? FLAGS.keyNull : 0)
-      return [flags, flags | FLAGS.changed, flags | FLAGS.strict, flags | FLAGS.gzip | FLAGS.changed].map(
-        (f) => writeLayout({ ...parts, flags: f, change }),
-      )
+      const flags = crafted | (vector.key === null ? keyNull : 0)
+      const layout = (more: number, as: Partial<OracleHeader>): Buffer =>
+        writeLayout({ ...rest, flags: flags | more, change, headerStart: startOf({ ...header, ...as }) })
+      return [
+        layout(0, { topic: 't' }),
+        layout(changed, { topic: 't' }),
+        layout(changed | gzip, { topic: 't', compression: 1 }),
+        // What the strict rule requires: of the vector's own nothing, then all but one, then all.
+        layout(strict, { topic: 's' }),
+        layout(strict, { topic: 's', boundHeaders: ['h'], keyBound: true }),
+        layout(strict | changed, { topic: 's', boundHeaders: ['h'], keyBound: true, context: PROD }),
+      ]
     }),
   ]
+}
+
+const PROD = [{ key: 'env', value: 'prod' }]
+
+/** A header up to its session id. */
+function startOf(header: OracleHeader): Buffer {
+  return HEADER_PAIRS.toBuffer(header).subarray(0, -48)
 }
 
 function bodies(vectors: readonly Vector[]): Buffer[] {
@@ -81,13 +98,13 @@ const WRAPPED_DEKS = [
   '04' + '0866757a7a' + '0262' + '026f' + '026c' + '0278' + '0267' + '00',
 ].map((hex) => Buffer.from(hex, 'hex'))
 
-/** A vector that authenticates, in parts, on topic `t`. */
+/** A vector that authenticates, in parts. */
 function takenApart({
   envelope: hex,
   dek,
   key,
   headers,
-}: Vector): Omit<Layout, 'flags' | 'change'> | undefined {
+}: Vector): (Omit<Layout, 'flags' | 'change' | 'headerStart'> & { header: OracleHeader }) | undefined {
   const parsed = oracle(Buffer.from(hex, 'hex'))
   if (parsed === undefined) return undefined
   const { envelope, header } = parsed
@@ -112,7 +129,7 @@ function takenApart({
   }
   return {
     wrappedDeks: WRAPPED_DEKS[data.length % WRAPPED_DEKS.length] as Buffer,
-    headerStart: HEADER_PAIRS.toBuffer({ ...header, topic: 't' }).subarray(0, -48),
+    header,
     iv: envelope.iv,
     key: record.key ?? Buffer.alloc(0),
     headers: record.headers,
