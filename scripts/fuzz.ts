@@ -77,7 +77,7 @@ async function fuzzAll(all: readonly Target[]): Promise<void> {
         ? `${name}: ${String(outcome.inputs)} inputs from ${String(count)} seeds in ${String(outcome.seconds)} s, seed ${String(seed)}, ` +
             `${String(outcome.edges)} edges, ${String(outcome.features)} features, corpus of ${String(outcome.corpus)}, ` +
             `${String(outcome.peakRssMib)} MiB at most: nothing found`
-        : `${name}: FOUND SOMETHING after ${String(outcome.inputs)} inputs from ${String(count)} seeds, seed ${String(seed)}`,
+        : `${name}: FOUND SOMETHING${Number.isNaN(outcome.inputs) ? '' : ` after ${String(outcome.inputs)} inputs`} from ${String(count)} seeds, seed ${String(seed)}`,
     )
     if (options.coverage) console.log(await coverage(target, run))
     if (finding === undefined) continue

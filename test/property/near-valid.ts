@@ -135,7 +135,12 @@ const unique = <T>(items: readonly T[], key: (item: T) => Buffer): T[] => [
 const set = <T>(item: fc.Arbitrary<T>, key: (item: T) => Buffer, maxLength: number): fc.Arbitrary<T[]> =>
   fc
     .tuple(fc.array(item, { maxLength: 5 }), fc.nat(20), fc.array(item, { maxLength }))
-    .map(([few, kind, many]) => (kind === 0 ? few : sorted(unique(kind === 1 ? many : few, key), key)))
+    .map(([few, kind, many]) => {
+      if (kind === 0) return few
+      if (kind === 1) return sorted(unique(many, key), key)
+      const proper = sorted(unique(few, key), key)
+      return kind === 2 ? [...proper, ...proper.slice(-1)] : proper
+    })
 
 const entry = fc.tuple(text('ab10._:/@=+-', 128), text('xyz', 128))
 

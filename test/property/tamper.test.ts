@@ -90,12 +90,15 @@ function tampered(sealed: Sealed, { encrypt }: TopicRule, chance: Random): Seale
     Buffer.concat([key ?? Buffer.alloc(0), chance.bytes]),
     key?.subarray(1) ?? chance.bytes,
   ]
-  const bound = encrypt?.bindHeaders ?? []
+  const bound = [...(encrypt?.bindHeaders ?? [])].sort((a, b) =>
+    Buffer.compare(Buffer.from(a), Buffer.from(b)),
+  )
   return [
     ...[...ofValue, cut].map((value) => ({ ...sealed, value })),
     ...(encrypt?.bindKey === false ? [] : keys)
       .filter((other) => (other === null || key === null ? other !== key : !other.equals(key)))
       .map((other) => ({ ...sealed, key: other })),
+    ...bound.slice(1).flatMap((name, i) => valueMoved(sealed, bound[i] ?? '', name)),
     ...bound.flatMap((name) =>
       otherValues(valuesOf(sealed, name), chance).map((values) => ({
         ...sealed,
@@ -103,6 +106,15 @@ function tampered(sealed: Sealed, { encrypt }: TopicRule, chance: Random): Seale
       })),
     ),
   ]
+}
+
+/** The last value of a header as the first of the next one: the values alone stay the same, in the same order. */
+function valueMoved(sealed: Sealed, from: string, to: string): Sealed[] {
+  const values = listed(valuesOf(sealed, from))
+  const [last] = values.slice(-1)
+  if (last === undefined) return []
+  const without = { ...sealed, headers: withHeader(sealed, from, values.slice(0, -1)) }
+  return [{ ...without, headers: withHeader(without, to, [last, ...listed(valuesOf(sealed, to))]) }]
 }
 
 function valuesOf({ headers }: Sealed, name: string): HeaderValues | undefined {
