@@ -14,7 +14,7 @@ export const MAX_DECOMPRESSED_BYTES = 1 << 20
 /** Each twice the one before. The last is over the number of heads that a reader remembers. */
 export const SIZES = [150, 300, 600, 1200] as const
 const SESSION_ID = Buffer.alloc(16, 0x51)
-const { key: CONTENT_KEY, commitment: COMMITMENT } = session(DEK, SESSION_ID)
+const SESSION = session(DEK, SESSION_ID)
 
 interface Made extends Partial<ReferenceRecord> {
   readonly header?: Partial<OracleHeader>
@@ -35,6 +35,7 @@ function made({
   key = null,
   headers = [],
 }: Made = {}): ReadRecord {
+  const { key: contentKey, commitment } = given?.sessionId ? session(DEK, given.sessionId) : SESSION
   const header: OracleHeader = {
     suite: 1,
     compression: 0,
@@ -43,12 +44,12 @@ function made({
     topic: 't',
     context: [],
     sessionId: SESSION_ID,
-    commitment: COMMITMENT,
+    commitment,
     ...given,
   }
   const bytes = HEADER_PAIRS.toBuffer(header)
   const iv = Buffer.alloc(12)
-  const sealed = referenceSeal(CONTENT_KEY, iv, referenceAad(bytes, header, { key, headers }), data)
+  const sealed = referenceSeal(contentKey, iv, referenceAad(bytes, header, { key, headers }), data)
   const value = Buffer.concat([PREFIX, ENVELOPE.toBuffer({ wrappedDeks, header: bytes, iv, ...sealed })])
   return recordOf(value, key, headers)
 }
@@ -137,6 +138,10 @@ const ALWAYS: Readonly<Record<string, Family>> = {
   'records with a head each': {
     ends: 'opens',
     batch: (n) => times(n, (i) => made({ header: { boundHeaders: [`h${String(i)}`] } })),
+  },
+  'records with a session each': {
+    ends: 'opens',
+    batch: (n) => times(n, (i) => made({ header: { sessionId: Buffer.concat([Buffer.alloc(12), u32(i)]) } })),
   },
   'records with the fullest head each': {
     ends: 'opens',
