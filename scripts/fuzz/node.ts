@@ -45,23 +45,17 @@ function onNewerLibrary(folder: string): readonly string[] | undefined {
 function layLibrary(folder: string): void {
   rmSync(folder, { recursive: true, force: true })
   for (const part of ['lists/partial', 'archives/partial']) mkdirSync(join(folder, part), { recursive: true })
-  const targets = run(
-    'apt-get',
-    ['indextargets', '--format', '$(REPO_URI) $(RELEASE)', 'Created-By: Packages'],
-    '.',
-  )
-  const codename = /^VERSION_CODENAME=(.*)$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1]
-  const mirror = targets
-    .split('\n')
-    .map((line) => line.split(' '))
-    .find(([, release]) => release === codename)?.[0]
+  const path = resolve(folder)
+  const lists = `Dir::State::lists=${path}/lists`
+  const codename = /^VERSION_CODENAME=(.*)$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? ''
+  const sources = run('apt-get', ['-o', lists, 'update', '--print-uris'], folder)
+  const [, mirror] = new RegExp(`^'(\\S+)/dists/${codename}/InRelease'`, 'm').exec(sources) ?? []
   if (mirror === undefined) return
   writeFileSync(join(folder, 'sources.list'), `deb [signed-by=${KEYS}] ${mirror} ${SUITE} main\n`)
-  const path = resolve(folder)
   const options = [
     `Dir::Etc::sourcelist=${path}/sources.list`,
     'Dir::Etc::sourceparts=/dev/null',
-    `Dir::State::lists=${path}/lists`,
+    lists,
     `Dir::Cache=${path}`,
     'APT::Sandbox::User=',
   ].flatMap((option) => ['-o', option])
