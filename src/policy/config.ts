@@ -43,9 +43,9 @@ export interface ConfigFile extends Pick<
  * as `KMS_BUDGET_SPENT` where its turn would come too late.
  */
 export interface KmsBudget {
-  /** To make and wrap DEKs. Default 100 calls a second, 300 at once. */
+  /** To make and wrap DEKs. Default 50 calls a second, 100 at once. */
   readonly sealing?: BudgetShare
-  /** To unwrap DEKs. Default 200 calls a second, 500 at once. */
+  /** To unwrap DEKs. Default 100 calls a second, 300 at once. */
   readonly opening?: BudgetShare
 }
 

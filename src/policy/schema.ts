@@ -181,7 +181,7 @@ const shared = {
   kmsTimeout: v.optional(duration(1, 600_000), '10s'),
   kmsRetries: v.optional(count(0, 5), 2),
   kmsBudget: v.optional(
-    v.strictObject({ sealing: budgetShare(100, 300), opening: budgetShare(200, 500) }),
+    v.strictObject({ sealing: budgetShare(50, 100), opening: budgetShare(100, 300) }),
     {},
   ),
 }

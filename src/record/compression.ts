@@ -89,7 +89,7 @@ function decompressed(maxBytes: number, run: () => Buffer): Buffer {
   try {
     const plaintext = run()
     if (plaintext.length > maxBytes) throw tooLarge()
-    return plaintext
+    return compact(plaintext)
   } catch (error) {
     if (error instanceof EnvelopeError) throw error
     throw (error as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE'
@@ -100,6 +100,14 @@ function decompressed(maxBytes: number, run: () => Buffer): Buffer {
 
 function tooLarge(): EnvelopeError {
   return new EnvelopeError('TOO_LARGE', 'the value is larger after decompression than this reader accepts')
+}
+
+/** What zlib returns may be a view of a far larger buffer (16 KiB for one byte), all of which it would keep alive. */
+function compact(plaintext: Buffer): Buffer {
+  if (plaintext.length * 2 >= plaintext.buffer.byteLength) return plaintext
+  const own = Buffer.allocUnsafeSlow(plaintext.length)
+  plaintext.copy(own)
+  return own
 }
 
 function failed(what: string): EnvelopeError {

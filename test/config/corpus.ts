@@ -72,7 +72,7 @@ export const good: readonly Json[] = [
     topics: [
       {
         match: ['*'],
-        encrypt: { cmk: 'main', rotate: {}, provisionedDek: { text: 'x' } },
+        encrypt: { cmk: 'main', rotate: {} },
         read: { cmk: 'main', plaintext: { untilOffsets: {} }, require: {} },
       },
     ],
@@ -82,7 +82,10 @@ export const good: readonly Json[] = [
   {
     version: 1,
     cmks: { main: [{ kms: 'gz', id: 'x' }] },
-    topics: [{ match: ['*'], encrypt: { cmk: 'main', provisionedDek: { file: './dek.txt' } } }],
+    topics: [
+      { match: ['a'], encrypt: { cmk: 'main', provisionedDek: { file: './dek.txt' } } },
+      { match: ['b'], encrypt: { cmk: 'main', provisionedDek: { text: 'x' } } },
+    ],
   },
   {
     version: 1,

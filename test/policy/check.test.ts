@@ -86,18 +86,18 @@ describe('a mistake', () => {
     [
       'nothing',
       undefined,
-      '(root): missing; expected an object of kms, cmks, topics, cache, kmsTimeout, kmsBudget, dekStore',
+      '(root): missing; expected an object of kms, cmks, topics, cache, kmsTimeout, kmsRetries, kmsBudget, dekStore',
     ],
     [
       'a list',
       [],
-      '(root): expected an object of kms, cmks, topics, cache, kmsTimeout, kmsBudget, dekStore; got a list',
+      '(root): expected an object of kms, cmks, topics, cache, kmsTimeout, kmsRetries, kmsBudget, dekStore; got a list',
     ],
     ['no members', {}, 'kms: missing; expected KMSs by name'],
     [
       'unknown member',
       { ...(config(good) as object), topic: [] },
-      'topic: unknown member; expected kms, cmks, topics, cache, kmsTimeout, kmsBudget, dekStore',
+      'topic: unknown member; expected kms, cmks, topics, cache, kmsTimeout, kmsRetries, kmsBudget, dekStore',
     ],
     [
       'unknown member of a rule',
