@@ -174,7 +174,7 @@ export class SealingKey {
         if (session.ageMs() >= this.#scope.encrypt.rotate.maxAgeMs) this.#retire('age')
         else this.#armTimer(session)
       },
-      Math.min(Math.max(rest, 1), MAX_TIMER_STEP_MS),
+      Math.min(rest, MAX_TIMER_STEP_MS),
     )
   }
 
