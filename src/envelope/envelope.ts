@@ -126,7 +126,7 @@ export function lengthBytes(length: number): number {
 export function writeLengthAt(target: Buffer, at: number, length: number): number {
   let rest = length * 2
   while (rest >= 128) {
-    target[at++] = (rest % 128) + 128
+    target[at++] = (rest % 128) | 128
     rest = Math.floor(rest / 128)
   }
   target[at++] = rest

@@ -88,6 +88,7 @@ const HEADS: readonly (readonly [part: RegExp, bytes: Buffer])[] = [
 ]
 
 const BODIES: readonly (readonly [part: RegExp, bytes: Buffer])[] = [
+  [/length of the body .*bounds/, avro(Buffer.alloc(28), 2 ** 34)],
   [/length of the body .*negative/, avro(Buffer.alloc(28), -1)],
   [/ends within the body/, avro(Buffer.alloc(28), 3, Buffer.alloc(2))],
   [/follow the envelope/, avro(Buffer.alloc(28), 3, Buffer.alloc(4))],
