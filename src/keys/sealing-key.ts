@@ -37,7 +37,7 @@ export class SealingKey {
   readonly #events: EventHub
   #session: SealingSession | undefined
   #fetching: { readonly done: Promise<void>; readonly abort: AbortController } | undefined
-  #cancelTimer: (() => void) | undefined
+  #cancelTimer = (): void => undefined
   #closed = false
 
   constructor(scope: SealingScope, clock: Clock, events: EventHub) {
@@ -189,7 +189,7 @@ export class SealingKey {
     const session = this.#session
     if (session === undefined) return
     this.#session = undefined
-    this.#cancelTimer?.()
+    this.#cancelTimer()
     const { rule } = this.#scope
     this.#events.emit('dek.retired', {
       rule,

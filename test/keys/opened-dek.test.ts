@@ -40,6 +40,14 @@ describe('content keys of an opened DEK', () => {
     expect(made.contentKey(forged, 'forged')).toBeUndefined()
   })
 
+  it('are not displaced by forged sessions', async () => {
+    const { made, key } = await opened()
+    const kept = key(1)
+    const forged = { ...session(2), commitment: Buffer.alloc(32) }
+    for (let n = 0; n < 1001; n++) expect(made.contentKey(forged, `forged ${String(n)}`)).toBeUndefined()
+    expect(key(1)).toBe(kept)
+  })
+
   it('are remembered for 1,000 sessions; the oldest gives way, and is derived again', async () => {
     const { key } = await opened()
     const keys = Array.from({ length: 1000 }, (_, n) => key(n))

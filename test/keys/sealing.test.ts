@@ -249,7 +249,7 @@ describe('rotate and forget', () => {
   it('several wrappings: sealing needs all of them, and both are in the envelope', async () => {
     const kms = new MemoryKms()
     const second = new MemoryKms({ provider: 'memory/other' })
-    const { encryption } = await memoryEncryption(
+    const { encryption, events } = await memoryEncryption(
       [{ match: ['t'], encrypt: { cmk: 'both' }, read: { cmk: 'both' } }],
       {
         kms,
@@ -264,6 +264,7 @@ describe('rotate and forget', () => {
     const [sealed] = await encryption.records.seal(records(1))
     expect(parts(sealed?.value ?? null).wrappedDeks.map(({ cmkId }) => cmkId)).toEqual(['a', 'b'])
     expect(kms.calls.map(({ operation }) => operation)).toEqual(['generate', 'wrap'])
+    expect(events.filter(({ name }) => name === 'dek.created')).toMatchObject([{ cmkIds: ['a', 'b'] }])
     await encryption.rotate()
     kms.hold = true
     encryption.forget('a')
