@@ -62,6 +62,29 @@ describe('records of several topics', () => {
   })
 })
 
+it('what is no list of records with topics is refused by its type, whatever the rules', async () => {
+  const { encryption } = await memoryEncryption([
+    { match: ['*'], encrypt: { cmk: 'main' }, read: { cmk: 'main' } },
+  ])
+  for (const [records, what] of [
+    [null, 'records is null'],
+    [{}, 'records is an object'],
+    [[null], 'a record is null'],
+    [['text'], 'a record is a string'],
+    [[{ value: null }], 'the topic of a record is empty or undefined'],
+    [[{ topic: 7, value: null }], 'the topic of a record is empty or a number'],
+    [[{ topic: '', value: null }], 'the topic of a record is empty or a string'],
+    [[{ topic: 't', value: 7 }], 'a value is a number'],
+    [[{ topic: 't' }], 'a value is undefined'],
+  ] as const) {
+    for (const call of [sealRecords, openRecords])
+      await expect((async () => call(encryption, records as never))()).rejects.toMatchObject({
+        code: 'INVALID_RECORD',
+        message: expect.stringContaining(`: ${what}.`) as string,
+      })
+  }
+})
+
 it('a list that shrinks while keys are awaited is refused, not read past its end', async () => {
   const { encryption, kms } = await owner()
   const records: ReadRecord[] = await sealRecords(encryption, [
