@@ -83,7 +83,7 @@ export function bodyStart(bytes: Buffer, ivAt: number): number {
 
 /** Whether a value claims to be an envelope of a released version. */
 export function hasEnvelopePrefix(bytes: Uint8Array): boolean {
-  return bytes.length >= PREFIX.length && PREFIX.equals(bytes.subarray(0, PREFIX.length))
+  return PREFIX.equals(bytes.subarray(0, PREFIX.length))
 }
 
 function checkPrefix(bytes: Buffer): void {
