@@ -144,7 +144,7 @@ export class Sealing {
 
   /** Waits for the next DEK. @throws EnvelopeError as `SealingKey.ready` does */
   async ready(waitMs: number): Promise<void> {
-    await this.#target?.key.ready(waitMs)
+    await (this.#target as SealingTarget).key.ready(waitMs)
   }
 
   #seal({ rule, topic, engine }: SealingTarget, grant: Grant): void {

@@ -156,7 +156,8 @@ describe('every waiter ends', () => {
     expect(encryption.health()).toMatchObject({ status: 'closed' })
     expect(kms.closed).toBe(true)
     expect(events.filter(({ name }) => name === 'dek.created')).toHaveLength(2)
-    expect(events.filter(({ name }) => name === 'dek.destroyed')).toHaveLength(2)
+    const destroyed = { name: 'dek.destroyed', side: 'sealing', cmkId: 'cmk' }
+    expect(events.filter(({ name }) => name === 'dek.destroyed')).toEqual([destroyed, destroyed])
     await encryption.close()
   })
 })

@@ -107,6 +107,14 @@ export async function opened(
   cmks: readonly Cmk[],
   rule: Rule = {},
 ): Promise<OpenedRecord> {
+  const [result] = await openerOf(cmks, rule).open({ topic: 't' }, [record])
+  if (result === undefined) throw new Error('no result')
+  if (result.error !== undefined) emitted('error', result.error)
+  return result
+}
+
+/** What opens records of topic `t`. */
+export function openerOf(cmks: readonly Cmk[], rule: Rule = {}): Opener {
   const read: CheckedReadRule = {
     cmks: ['c'],
     sealedFor: [],
@@ -120,7 +128,7 @@ export async function opened(
     ...rule,
     require: { keyBound: true, headers: [], context: {}, suites: [1], ...rule.require },
   }
-  const opener = new Opener(
+  return new Opener(
     new RuleBook([
       {
         name: 'r',
@@ -133,8 +141,4 @@ export async function opened(
     new OpeningKeys({ maxDeks: 10, ttlMs: 60_000 }, systemClock, new EventHub()),
     nodeEngine,
   )
-  const [result] = await opener.open({ topic: 't' }, [record])
-  if (result === undefined) throw new Error('no result')
-  if (result.error !== undefined) emitted('error', result.error)
-  return result
 }
