@@ -106,7 +106,7 @@ export class RsaCmk implements TencentCmk {
     if (this.#pinned !== undefined) return this.#pinned
     if (this.#kept !== undefined && performance.now() < this.#kept.until) return this.#kept.key
     // The request outlives whoever started it: others may wait for it too. It has a deadline of its own.
-    this.#fetching ??= this.#fetch(new AbortController().signal).finally(() => {
+    this.#fetching ??= this.#fetch(this.#api.lifetime).finally(() => {
       this.#fetching = undefined
     })
     return unlessAborted(this.#fetching, signal)

@@ -166,6 +166,21 @@ describe('an RSA-2048 CMK', () => {
     expect(under.actions()).toEqual(['GetPublicKey'])
   })
 
+  it('ends waiting for its public key when it is closed, also where that has not had its turn yet', async () => {
+    const slow = under.kms({
+      cmks: { [CMK]: { type: 'rsa-2048' } },
+      quotaShare: 0.0002,
+      requestTimeoutMs: 60_000,
+    })
+    await slow.verify({ ...call, use: 'wrap' })
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 3_600_000)
+    const waiting = slow.generateDek(call)
+    clock.mockRestore()
+    await slow.close?.()
+    await expect(waiting).rejects.toMatchObject({ code: 'KMS_TIMEOUT' })
+    expect(under.actions()).toEqual(['GetPublicKey'])
+  })
+
   it('whose public key is pinned needs no service, no credentials and no SDK to wrap', async () => {
     const offline = tencentKms({ cmks: { [CMK]: { type: 'rsa-2048', publicKey: PEM } } })
     under.keep(offline)
