@@ -55,7 +55,7 @@ async function callOnce(n: number): Promise<void> {
     () => kms.unwrapDek({ ...call, cmkId: symmetric, ciphertextDek }),
     () => kms.generateDek({ ...call, cmkId: rsa }),
     () => kms.unwrapDek({ ...call, cmkId: rsa, ciphertextDek }),
-    () => kms.verify({ ...call, cmkId: symmetric, use: 'unwrap' as const }),
+    () => kms.verify({ ...call, cmkId: symmetric, use: 'wrap' as const }),
   ][n % 6]
   let code = 'none'
   try {
