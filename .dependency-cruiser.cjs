@@ -23,6 +23,19 @@ module.exports = {
       to: { path: 'node_modules/kafkajs' },
     },
     {
+      name: 'opentelemetry-is-for-its-entry',
+      severity: 'error',
+      comment: 'It is optional, and nobody loads it who does not ask for it',
+      from: { path: '^src', pathNot: '^src/opentelemetry/' },
+      to: { path: 'node_modules/@opentelemetry|^src/opentelemetry/' },
+    },
+    {
+      name: 'opentelemetry-is-the-api-alone',
+      severity: 'error',
+      from: { path: '^src/opentelemetry/' },
+      to: { path: 'node_modules/', pathNot: 'node_modules/@opentelemetry/api/' },
+    },
+    {
       name: 'ciphers-are-for-crypto-and-kms',
       severity: 'error',
       comment: 'sealing-session.ts takes random session ids, file-dek-store.ts names files by hash',
@@ -36,13 +49,17 @@ module.exports = {
       name: 'no-dev-dependencies',
       severity: 'error',
       from: { path: '^src' },
-      to: { dependencyTypes: ['npm-dev'], pathNot: 'node_modules/kafkajs' },
+      to: { dependencyTypes: ['npm-dev'], pathNot: 'node_modules/(kafkajs|@opentelemetry/api)/' },
     },
     {
       name: 'no-undeclared-packages',
       severity: 'error',
+      comment: 'Optional peers count as npm-no-pkg; the rules above hold them',
       from: { path: '^src' },
-      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown'] },
+      to: {
+        dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown'],
+        pathNot: 'node_modules/@opentelemetry/api/',
+      },
     },
   ],
   allowed: [
@@ -64,6 +81,11 @@ module.exports = {
     may('clients/', ['clients/', 'record/', 'policy/']),
     may('encryption\\.ts$', ['.*']),
     may('index\\.ts$', ['.*']),
+    {
+      from: { path: '^src/opentelemetry/' },
+      to: { path: '^src/index\\.ts$', dependencyTypes: ['type-only'] },
+    },
+    may('opentelemetry/', ['opentelemetry/', 'version\\.ts$']),
     may('cli/', ['cli/', ...ENTRIES, 'policy/', 'kms/local/']),
   ],
   allowedSeverity: 'error',

@@ -7,13 +7,14 @@ import { EnvelopeError, type ConfigIssue } from './errors.js'
 import { EventHub, type EventListener, type EventName } from './events.js'
 import { systemClock, type Clock } from './keys/clock.js'
 import { storableDek } from './keys/dek-source.js'
-import { OpeningKeys } from './keys/opening-keys.js'
+import { OpeningKeys, type KeyLookups } from './keys/opening-keys.js'
 import type { SealingState } from './keys/sealing-key.js'
 import { SealingKeys } from './keys/sealing-keys.js'
 import { Budget, budgeted, type BudgetShare } from './kms/budgeted.js'
 import { Cmk } from './kms/cmk.js'
-import { guarded } from './kms/guarded.js'
+import { guarded, type Guard } from './kms/guarded.js'
 import type { Kms } from './kms/kms.js'
+import { KmsTracers, type KmsTracer } from './kms/tracers.js'
 import { checkConfig, configError } from './policy/check.js'
 import type { CheckedConfig, CheckedRule } from './policy/checked.js'
 import type { EncryptionConfig } from './policy/config.js'
@@ -32,6 +33,8 @@ export interface Health {
   readonly sealingKeys: readonly SealingState[]
   /** DEKs that readers have at hand. */
   readonly openedDeks: number
+  /** How often readers had the key they needed at hand. */
+  readonly keyLookups: KeyLookups
   /** Consumers that stopped for good and were neither run again nor disconnected. */
   readonly fatal: readonly Fatal[]
 }
@@ -48,6 +51,8 @@ export interface Encryption {
   readonly records: RecordCodec
   /** Listens to an event; returns what removes the listener. */
   on<N extends EventName>(name: N, listener: EventListener<N>): () => void
+  /** Has a tracer make a span of each call to a KMS from now on; returns what removes it. */
+  trace(tracer: KmsTracer): () => void
   /**
    * Ends the current DEKs of a rule, or of all, and fetches the next for those that were in use. After a
    * process was restored from a memory snapshot this suffices only where the KMS makes the DEKs.
@@ -85,9 +90,11 @@ export async function createEncryption(config: EncryptionConfig): Promise<Encryp
 /** `createEncryption` with a clock of the caller's, for tests. */
 export async function compose(config: CheckedConfig, clock: Clock): Promise<Encryption> {
   const events = new EventHub()
+  const tracers = new KmsTracers()
+  const watched = { events, tracers }
   const kmses = {
-    sealing: guardedKmses(config, config.kmsBudget.sealing, events),
-    opening: guardedKmses(config, config.kmsBudget.opening, events),
+    sealing: guardedKmses(config, config.kmsBudget.sealing, watched),
+    opening: guardedKmses(config, config.kmsBudget.opening, watched),
   }
   const closeKmses = async (): Promise<void> => {
     await Promise.all(Object.values(config.kms).map(async (kms) => kms.close?.()))
@@ -100,8 +107,8 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
   const book = new RuleBook(rules)
   const sealingKeys = new SealingKeys(config.dekStore, clock, events)
   const openingKeys = new OpeningKeys(config.cache, clock, events)
-  const sealer = new Sealer(book, sealingKeys, nodeEngine)
-  const opener = new Opener(book, openingKeys, nodeEngine)
+  const sealer = new Sealer(book, sealingKeys, nodeEngine, events)
+  const opener = new Opener(book, openingKeys, nodeEngine, events)
   const consumers: WrappedConsumer[] = []
   const lifetime = new AbortController()
   let closing: Promise<void> | undefined
@@ -138,6 +145,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
     kafka: (inner) => encryptingKafka(inner, { producer, consumer }),
     records: recordCodec(sealer, opener),
     on: (name, listener) => events.on(name, listener),
+    trace: (tracer) => tracers.add(tracer),
     async rotate(rule) {
       checkOpen()
       if (rule !== undefined && !rules.some(({ name }) => name === rule)) {
@@ -173,6 +181,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
               : 'ok',
         sealingKeys: states,
         openedDeks: openingKeys.size,
+        keyLookups: openingKeys.lookups,
         fatal,
       }
     },
@@ -188,13 +197,13 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
 function guardedKmses(
   { kms: kmses, kmsTimeoutMs: timeoutMs }: CheckedConfig,
   share: BudgetShare,
-  events: EventHub,
+  watched: Pick<Guard, 'events' | 'tracers'>,
 ): Readonly<Record<string, Kms>> {
   return Object.fromEntries(
     Object.entries(kmses).map(([name, kms]) => [
       name,
       // The call itself gets at least half of the time.
-      guarded(budgeted(kms, new Budget(share), timeoutMs / 2), { name, timeoutMs, events }),
+      guarded(budgeted(kms, new Budget(share), timeoutMs / 2), { name, timeoutMs, ...watched }),
     ]),
   )
 }

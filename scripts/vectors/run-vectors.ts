@@ -89,6 +89,7 @@ export async function openVector(
     ]),
     new OpeningKeys({ maxDeks: 10, ttlMs: 60_000 }, systemClock, new EventHub()),
     nodeEngine,
+    new EventHub(),
   )
   const key = vector.key === null ? null : Buffer.from(vector.key, 'hex')
   const [opened] = await opener.open({ topic: vector.topic }, [{ value, key, headers: headersOf(vector) }])

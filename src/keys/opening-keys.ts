@@ -46,6 +46,14 @@ interface Flight {
   release: (() => void) | undefined
 }
 
+/** Look-ups of opening keys since the start: one for each sealing session in a batch that is opened. */
+export interface KeyLookups {
+  /** The key was at hand. */
+  readonly hits: number
+  /** The KMS had to be asked, or a call that was on its way was waited for. */
+  readonly misses: number
+}
+
 interface LeasedDek {
   readonly opened: OpenedDek
   readonly release: () => void
@@ -70,6 +78,8 @@ export class OpeningKeys {
   /** CMKs whose KMS failed for now, with how long ago that was. */
   readonly #away = new Map<Cmk, () => number>()
   #closed = false
+  #hits = 0
+  #misses = 0
 
   constructor(limits: { readonly maxDeks: number; readonly ttlMs: number }, clock: Clock, events: EventHub) {
     this.#ttlMs = limits.ttlMs
@@ -89,8 +99,11 @@ export class OpeningKeys {
     this.#checkOpen()
     for (const { name, cmk } of candidates) {
       const key = this.#cached(name)?.contentKey(session, sessionName)
-      if (key !== undefined) return { key, cmk }
+      if (key === undefined) continue
+      this.#hits++
+      return { key, cmk }
     }
+    this.#misses++
     return undefined
   }
 
@@ -130,6 +143,11 @@ export class OpeningKeys {
   /** Drops all that came from a CMK, unwraps in flight included. */
   forget(cmkId: string): void {
     this.#drop((cmk) => cmk.id === cmkId)
+  }
+
+  /** What `find` came to so far. */
+  get lookups(): KeyLookups {
+    return { hits: this.#hits, misses: this.#misses }
   }
 
   /** DEKs at hand. */

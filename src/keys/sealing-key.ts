@@ -122,14 +122,14 @@ export class SealingKey {
     this.#tick()
     if (this.#current !== undefined && !this.#isWaiting()) return
     const waited = ageMeter(this.#clock)
-    const report = (outcome: 'ok' | 'failed'): void => {
-      this.#events.emit('dek.waited', { ...this.#names(), waitedMs: waited(), outcome })
+    const report = (outcome: { outcome: 'ok' } | { outcome: 'failed'; code?: ErrorCode }): void => {
+      this.#events.emit('dek.waited', { ...this.#names(), waitedMs: waited(), ...outcome })
     }
     try {
       await this.#within(waitMs, this.#fetch())
-      report('ok')
+      report({ outcome: 'ok' })
     } catch (error) {
-      report('failed')
+      report({ outcome: 'failed', ...(isEnvelopeError(error) ? { code: error.code } : {}) })
       throw error
     }
   }

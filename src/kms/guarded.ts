@@ -1,6 +1,7 @@
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
 import type { EventHub, KmsOperation } from '../events.js'
 import type { Kms } from './kms.js'
+import type { KmsTracers } from './tracers.js'
 
 /** What `guarded` needs beside the KMS. */
 export interface Guard {
@@ -9,11 +10,12 @@ export interface Guard {
   /** How long a call may take, in ms. */
   readonly timeoutMs: number
   readonly events: EventHub
+  readonly tracers: KmsTracers
 }
 
 /**
  * A KMS of which every call ends: within its deadline, even where the provider ignores the signal; with
- * an `EnvelopeError`, whatever the provider throws; and with a `kms.call` event.
+ * an `EnvelopeError`, whatever the provider throws; with a `kms.call` event; and within the spans of tracers.
  */
 export function guarded(kms: Kms, guard: Guard): Kms {
   const call = async <T>(
@@ -24,6 +26,7 @@ export function guarded(kms: Kms, guard: Guard): Kms {
     discard?: (late: T) => void,
   ): Promise<T> => {
     const started = performance.now()
+    const traced = guard.tracers.start({ kms: guard.name, cmkId, operation })
     const report = (outcome: 'ok' | 'failed', error?: EnvelopeError): void => {
       guard.events.emit('kms.call', {
         kms: guard.name,
@@ -33,9 +36,10 @@ export function guarded(kms: Kms, guard: Guard): Kms {
         ...(error ? { code: error.code } : {}),
         durationMs: performance.now() - started,
       })
+      traced.end(error?.code)
     }
     try {
-      const result = await bounded(run, signal, guard, discard)
+      const result = await traced.run(() => bounded(run, signal, guard, discard))
       report('ok')
       return result
     } catch (error) {

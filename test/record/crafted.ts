@@ -118,6 +118,7 @@ export async function open(
     ]),
     new OpeningKeys({ maxDeks: 10, ttlMs: 60_000 }, systemClock, new EventHub()),
     nodeEngine,
+    new EventHub(),
   )
   const [opened] = await opener.open({ topic: 't' }, [record])
   if (opened === undefined) throw new Error('no result')

@@ -39,6 +39,7 @@ export class Delivery {
     try {
       const rule = this.#host.rules.forReading(source.topic)
       const results = await this.#results(source, messages, heartbeat, rule)
+      this.#host.opener.report(source.topic, results)
       return this.#sort(source, messages, results, rule)
     } catch (error) {
       throw isEnvelopeError(error) ? (error.position ? error : error.at(source)).withoutCause() : error
@@ -77,6 +78,7 @@ export class Delivery {
       }
       const skip = rule !== 'passthrough' && verdictOf(error, rule) === 'skip' && !tooMany
       this.#host.events.emit('record.rejected', {
+        ...(rule === 'passthrough' ? {} : { rule: rule.name }),
         code: error.code,
         kind: error.kind,
         action: skip ? 'skip' : 'stop',
