@@ -40,16 +40,12 @@ export class KmsTracers {
     return {
       run: <T>(start: () => Promise<T>): Promise<T> => {
         let running: Promise<T> | undefined
-        const once = (): Promise<T> => (running ??= start())
-        spans.reduceRight<() => void>(
-          (inner, span) => () => {
-            harmless(() => {
-              span.run(inner)
-            })
-          },
-          once,
-        )()
-        return once()
+        // A tracer learns that the call runs, never what it returns: that is a DEK.
+        const innermost = (): void => {
+          running = start()
+        }
+        spans.reduceRight(within, innermost)()
+        return running as unknown as Promise<T>
       },
       end: (code) => {
         for (const span of spans.toReversed()) {
@@ -59,6 +55,22 @@ export class KmsTracers {
         }
       },
     }
+  }
+}
+
+/** Runs `inner` within a span, once, whatever the tracer does. */
+function within(inner: () => void, span: CallSpan): () => void {
+  return () => {
+    let ran = false
+    const once = (): void => {
+      if (ran) return
+      ran = true
+      inner()
+    }
+    harmless(() => {
+      span.run(once)
+    })
+    once()
   }
 }
 

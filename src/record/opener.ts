@@ -60,18 +60,18 @@ export class Opener {
       else results[index] = examined
     }
     const keys = new Map<ReadableHead, OpeningKey | EnvelopeError>()
-    let missing = false
+    const missing = new Set<ReadableHead>()
     for (const { head } of pending) {
-      if (keys.has(head)) continue
+      if (keys.has(head) || missing.has(head)) continue
       const key = this.#keys.find(head.request)
-      if (key === undefined) missing = true
+      if (key === undefined) missing.add(head)
       else keys.set(head, key)
     }
     const finish = (): OpenedRecord[] => {
       this.#openPending(rule, records, pending, keys, results)
       return results.map((result, i) => located(result as OpenedRecord, source, records[i] as SealedRecord))
     }
-    return missing ? this.#afterLoading(pending, keys, finish) : finish()
+    return missing.size > 0 ? this.#afterLoading(pending, keys, finish) : finish()
   }
 
   /** Tells listeners what a batch came to. For whoever will not open it again: one that is retried counts once. */
