@@ -1,4 +1,4 @@
-import { tryVectors } from './vectors/run-vectors.js'
+import { tryVectors } from './vectors/try-vectors.js'
 
 // Runs the library's opener over files of test vectors (docs/format.md, section 17): a line for each
 // disagreement, and exit code 1 where there is one, or a file that cannot be read.

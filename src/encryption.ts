@@ -1,6 +1,7 @@
 import type { Consumer, Kafka, Producer } from 'kafkajs'
 import { decryptingConsumer, type Fatal, type WrappedConsumer } from './clients/kafkajs/consumer.js'
 import { encryptingKafka } from './clients/kafkajs/kafka.js'
+import { letterBoxOf, OwnLetterBox, type LetterBox } from './clients/kafkajs/letter-box.js'
 import { encryptingProducer } from './clients/kafkajs/producer.js'
 import { nodeEngine } from './crypto/engine.js'
 import { EnvelopeError, type ConfigIssue } from './errors.js'
@@ -39,13 +40,29 @@ export interface Health {
   readonly fatal: readonly Fatal[]
 }
 
+export interface ConsumerOptions {
+  /**
+   * Sends the dead letters of rules with `onInvalid: 'deadLetter'`. Not a wrapped producer, since records go out as
+   * they came; connect it before the consumer runs, and disconnect it after the consumer.
+   */
+  readonly deadLetters?: Producer
+}
+
 /** Owns KMS clients, keys and caches. All wrappers made from it share them; `close()` ends it. */
 export interface Encryption {
   /** A producer that seals what it sends; otherwise the one given, which is not changed. */
   producer(producer: Producer): Producer
-  /** A consumer that opens what it delivers; otherwise the one given, which is not changed. */
-  consumer(consumer: Consumer): Consumer
-  /** A client of which every producer and consumer is wrapped. */
+  /**
+   * A consumer that opens what it delivers; otherwise the one given, which is not changed. Its `subscribe` rejects
+   * with CONFIG_INVALID where a rule has dead letters and `deadLetters` is missing; where a topic is subscribed to by
+   * a pattern, any rule counts.
+   * @throws EnvelopeError CONFIG_INVALID where `deadLetters` is a wrapped producer, or none
+   */
+  consumer(consumer: Consumer, options?: ConsumerOptions): Consumer
+  /**
+   * A client of which every producer and consumer is wrapped. Where some rule has dead letters, each consumer has a
+   * producer for them, which connects and disconnects with it.
+   */
   kafka(kafka: Kafka): Kafka
   /** Seals and opens records for other clients and tools. */
   readonly records: RecordCodec
@@ -114,8 +131,8 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
   let closing: Promise<void> | undefined
 
   const producer = (inner: Producer): Producer => encryptingProducer(inner, sealer, events)
-  const consumer = (inner: Consumer): Consumer => {
-    const wrapped = decryptingConsumer(inner, { rules: book, opener, events })
+  const consumer = (inner: Consumer, deadLetters: LetterBox | undefined): Consumer => {
+    const wrapped = decryptingConsumer(inner, { rules: book, opener, events, deadLetters })
     consumers.push(wrapped)
     return wrapped.consumer
   }
@@ -141,8 +158,14 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
 
   return {
     producer,
-    consumer,
-    kafka: (inner) => encryptingKafka(inner, { producer, consumer }),
+    consumer: (inner, { deadLetters } = {}) =>
+      consumer(inner, deadLetters === undefined ? undefined : letterBoxOf(deadLetters)),
+    kafka: (inner) =>
+      encryptingKafka(inner, {
+        producer,
+        consumer: (made, client) =>
+          consumer(made, book.hasDeadLetters ? new OwnLetterBox(client) : undefined),
+      }),
     records: recordCodec(sealer, opener),
     on: (name, listener) => events.on(name, listener),
     trace: (tracer) => tracers.add(tracer),

@@ -1,7 +1,8 @@
 /**
  * What a failure says about a record, and so what a consumer may do about it.
  *
- * - `transient`: nothing is wrong with the record; the KMS could not answer now. Wait and retry.
+ * - `transient`: nothing is wrong with the record; the KMS, or the topic for dead letters, could not
+ *   answer now. Wait and retry.
  * - `unreadable`: this reader is not able to open it; another, or a later one, may be. Never skipped.
  * - `invalid`: the record is not what the rule requires; no reader should accept it.
  */
@@ -80,6 +81,15 @@ const CODES = {
   },
   TOO_MANY_BAD_RECORDS: {
     remedy: 'Look at the record.rejected events; the share is set by `read.maxInvalidShare`',
+  },
+  DEAD_LETTER_FAILED: {
+    kind: 'transient',
+    remedy:
+      'Nothing was skipped: the consumer tries again; if it lasts, see that the topic exists and that the producer given as `deadLetters` is connected',
+  },
+  DEAD_LETTER_REFUSED: {
+    remedy:
+      'The consumer stopped at the record; raise max.message.bytes of the topic for dead letters, let this process write to it, or make it one that does not compact',
   },
 
   // Sealing

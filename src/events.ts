@@ -97,19 +97,22 @@ export interface EncryptionEvents {
     readonly code?: ErrorCode
     readonly durationMs: number
   }
-  /** A record was not delivered (`stop`, `skip`) for what it is; transient failures are no rejections. */
+  /**
+   * A record was not delivered for what it is; transient failures are no rejections. `deadLetter`: the topic for
+   * dead letters has acknowledged it.
+   */
   'record.rejected': {
     readonly rule?: string
     readonly code: ErrorCode
     readonly kind: FailureKind | undefined
-    readonly action: 'stop' | 'skip'
+    readonly action: 'stop' | 'skip' | 'deadLetter'
     readonly topic: string
     readonly partition?: number
     readonly offset?: string
   }
   /** Sealing took a send past `maxBatchBytes`, so it went out as several. */
   'send.split': { readonly topics: readonly string[]; readonly parts: number }
-  /** A consumer waits in place for a KMS that fails for now. */
+  /** A consumer waits in place for a KMS, or for a topic for dead letters, that fails for now. */
   'consumer.waiting': {
     readonly topic: string
     readonly partition: number

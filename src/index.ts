@@ -1,4 +1,4 @@
-export { createEncryption, type Encryption, type Health } from './encryption.js'
+export { createEncryption, type ConsumerOptions, type Encryption, type Health } from './encryption.js'
 export { envelopeOf } from './clients/kafkajs/envelope-of.js'
 export type { Fatal } from './clients/kafkajs/consumer.js'
 export {

@@ -2,7 +2,14 @@ import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { EnvelopeError, errorCodes, isEnvelopeError } from '../src/errors.js'
 
-const TRANSIENT = ['KMS_BUDGET_SPENT', 'KMS_UNAVAILABLE', 'KMS_THROTTLED', 'KMS_TIMEOUT', 'KEY_WAIT_TIMEOUT']
+const TRANSIENT = [
+  'KMS_BUDGET_SPENT',
+  'KMS_UNAVAILABLE',
+  'KMS_THROTTLED',
+  'KMS_TIMEOUT',
+  'KEY_WAIT_TIMEOUT',
+  'DEAD_LETTER_FAILED',
+]
 const UNREADABLE = [
   'UNKNOWN_FORMAT',
   'UNKNOWN_SUITE',

@@ -9,7 +9,10 @@ import { join, resolve } from 'node:path'
  */
 
 const ROUND_TRIP = `
-async function roundTrip({ createEncryption, isEnvelopeError }, { localKms }, { sealRecords, openRecords }) {
+async function roundTrip({ createEncryption, isEnvelopeError }, { localKms }, { sealRecords, openRecords }, testing) {
+  const kms = await testing.startTencentKmsEmulator({ keys: [{ alias: 'orders' }] })
+  if (!(await fetch(kms.url)).ok || kms.calls().length !== 1) throw new Error('no emulator')
+  await kms.close()
   const encryption = await createEncryption({
     kms: { dev: localKms({ keyring: './dev.keyring' }) },
     cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
@@ -33,8 +36,9 @@ const projects: Record<string, { files: Record<string, string>; install?: string
 import * as root from 'kafka-envelope'
 import * as local from 'kafka-envelope/kms/local'
 import * as record from 'kafka-envelope/record'
+import * as testing from 'kafka-envelope/testing'
 ${ROUND_TRIP}
-await roundTrip(root, local, record)`,
+await roundTrip(root, local, record, testing)`,
       },
       commands: [['node', 'main.js']],
     },
@@ -42,7 +46,7 @@ await roundTrip(root, local, record)`,
       files: {
         'package.json': '{}',
         'main.js': `${ROUND_TRIP}
-roundTrip(require('kafka-envelope'), require('kafka-envelope/kms/local'), require('kafka-envelope/record'))
+roundTrip(require('kafka-envelope'), require('kafka-envelope/kms/local'), require('kafka-envelope/record'), require('kafka-envelope/testing'))
   .catch((error) => { console.error(error); process.exit(1) })`,
       },
       commands: [['node', 'main.js']],
@@ -66,6 +70,7 @@ import { Kafka, type Consumer, type Producer } from 'kafkajs'
 import { createEncryption, envelopeOf, EnvelopeError, type EncryptionConfig } from 'kafka-envelope'
 import { localKms } from 'kafka-envelope/kms/local'
 import { openRecords, sealRecords } from 'kafka-envelope/record'
+import { startTencentKmsEmulator, type TencentKmsEmulator } from 'kafka-envelope/testing'
 
 async function main(): Promise<void> {
   const config: EncryptionConfig = {
@@ -82,6 +87,8 @@ async function main(): Promise<void> {
   const [opened] = await openRecords(encryption, sealed)
   if (opened?.value?.toString() !== 'v') throw new Error('not opened')
   await encryption.close()
+  const kms: TencentKmsEmulator = await startTencentKmsEmulator()
+  await kms.close()
 }
 void main()`,
       },
@@ -96,7 +103,7 @@ void main()`,
         'package.json': '{}',
         'main.test.js': `${ROUND_TRIP}
 test('round trip', () =>
-  roundTrip(require('kafka-envelope'), require('kafka-envelope/kms/local'), require('kafka-envelope/record')))`,
+  roundTrip(require('kafka-envelope'), require('kafka-envelope/kms/local'), require('kafka-envelope/record'), require('kafka-envelope/testing')))`,
       },
       commands: [['npx', 'jest']],
     },

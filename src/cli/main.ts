@@ -3,6 +3,7 @@ import { Command } from 'commander'
 
 import { VERSION } from '../version.js'
 import { registerKeyring } from './keyring.js'
+import { registerKmsEmulator } from './kms-emulator.js'
 
 const program = new Command('kafka-envelope')
   .description('Envelope encryption for Kafka records')
@@ -15,6 +16,7 @@ const program = new Command('kafka-envelope')
   })
 
 registerKeyring(program)
+registerKmsEmulator(program)
 
 // What reads the output may close it early, as `head` does.
 process.stdout.on('error', reportFailure)

@@ -149,9 +149,15 @@ export interface ReadRule {
   }
   /** Whether null values are delivered (as null, unauthenticated) or are invalid. Default `pass`. */
   readonly tombstones?: 'pass' | 'reject'
-  /** What happens to an invalid record. `deadLetter` sends it, as it came, to `deadLetterTopic`. Default `stop`. */
+  /**
+   * What happens to an invalid record. `deadLetter` sends it, as it came, to `deadLetterTopic`, at least once, and
+   * goes on when that is acknowledged; for KafkaJS only. Default `stop`.
+   */
   readonly onInvalid?: 'stop' | 'skip' | 'deadLetter'
-  /** Where dead letters go; not a topic that this rule reads. Only with `onInvalid: 'deadLetter'`. */
+  /**
+   * Where dead letters go: an exact name, not a topic whose own dead letters come back here. Only with
+   * `onInvalid: 'deadLetter'`.
+   */
   readonly deadLetterTopic?: string
   /** The consumer stops, whatever `onInvalid` says, once this share of the last 1,000 records of the rule was invalid. 0 to 1, default 0.5. */
   readonly maxInvalidShare?: number
@@ -159,7 +165,7 @@ export interface ReadRule {
   readonly plaintext?: PlaintextRule
   /** Largest value after decompression. Default 16MiB. */
   readonly maxDecompressedBytes?: ByteSize
-  /** How long a consumer waits in place for a KMS that fails for now, before KafkaJS restarts it. Default 5m. */
+  /** How long a consumer waits in place for a KMS, or for `deadLetterTopic`, that fails for now, before KafkaJS restarts it. Default 5m. */
   readonly kmsWait?: Duration
 }
 

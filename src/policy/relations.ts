@@ -2,7 +2,7 @@ import type { ConfigIssue } from '../errors.js'
 import { MAX_CONTEXT_BYTES } from '../envelope/bounds.js'
 import { parseByteSize, parseDuration } from './quantities.js'
 import { DEFAULT_MAX_AGE } from './rotation.js'
-import { isGlob, matches, overlap } from './topics.js'
+import { isGlob, overlap, TopicIndex } from './topics.js'
 
 /*
  * What relates one part of a configuration to another. These checks run on the input as it came, so that
@@ -20,6 +20,7 @@ export function relations(config: unknown, hasZstd: boolean): ConfigIssue[] {
     ...reserved(members(cmks), 'cmks'),
     ...cmkRefs(members(cmks), members(kms)),
     ...rules.flatMap((rule, i) => [...ruleRelations(rule, `topics[${String(i)}]`, members(cmks), hasZstd)]),
+    ...deadLetterCircles(rules),
     ...uniqueNames(rules),
     ...disjointPatterns(rules),
   ]
@@ -54,7 +55,7 @@ function* ruleRelations(rule: Members, path: string, cmks: Members, hasZstd: boo
   yield* known(encrypt['cmk'], cmks, 'cmks', `${path}.encrypt.cmk`)
   yield* frequency(members(encrypt['rotate']), `${path}.encrypt.rotate`)
   yield* prefetch(members(encrypt['rotate']), `${path}.encrypt.rotate`)
-  yield* deadLetters(read, list(rule['match']), `${path}.read`)
+  yield* deadLetters(read, `${path}.read`)
   if (contextBytes(members(encrypt['context'])) > MAX_CONTEXT_BYTES) {
     yield {
       path: `${path}.encrypt.context`,
@@ -98,7 +99,7 @@ function* prefetch(rotate: Members, path: string): Iterable<ConfigIssue> {
   }
 }
 
-function* deadLetters(read: Members, match: readonly unknown[], path: string): Iterable<ConfigIssue> {
+function* deadLetters(read: Members, path: string): Iterable<ConfigIssue> {
   const { onInvalid, deadLetterTopic } = read
   if (onInvalid === 'deadLetter' && deadLetterTopic === undefined) {
     yield { path: `${path}.deadLetterTopic`, message: "missing; `onInvalid: 'deadLetter'` needs it" }
@@ -106,11 +107,32 @@ function* deadLetters(read: Members, match: readonly unknown[], path: string): I
   if (onInvalid !== 'deadLetter' && deadLetterTopic !== undefined) {
     yield { path: `${path}.deadLetterTopic`, message: "is used only with `onInvalid: 'deadLetter'`" }
   }
-  if (typeof deadLetterTopic !== 'string') return
-  if (match.some((pattern) => typeof pattern === 'string' && matches(pattern, deadLetterTopic))) {
+}
+
+/** Rules may hand on their dead letters to each other, but not in a circle. */
+function* deadLetterCircles(rules: readonly Members[]): Iterable<ConfigIssue> {
+  const index = new TopicIndex(rules, (rule) =>
+    list(rule['match']).filter((pattern) => typeof pattern === 'string'),
+  )
+  const next = (rule: Members): Members | undefined => {
+    const { deadLetterTopic } = members(rule['read'])
+    return typeof deadLetterTopic === 'string' ? index.find(deadLetterTopic) : undefined
+  }
+  for (const [i, rule] of rules.entries()) {
+    const seen = new Set<Members>()
+    let reader = next(rule)
+    while (reader !== undefined && reader !== rule && !seen.has(reader)) {
+      seen.add(reader)
+      reader = next(reader)
+    }
+    if (reader !== rule) continue
+    const topic = String(members(rule['read'])['deadLetterTopic'])
     yield {
-      path: `${path}.deadLetterTopic`,
-      message: `"${deadLetterTopic}" is a topic that this rule reads: dead letters would come back for ever`,
+      path: `topics[${String(i)}].read.deadLetterTopic`,
+      message:
+        seen.size === 0
+          ? `"${topic}" is a topic that this rule reads: dead letters would come back for ever`
+          : `dead letters of "${topic}" end here again: they would come back for ever`,
     }
   }
 }

@@ -61,8 +61,7 @@ export function boundHeaderValues(
 ): (readonly (Bytes | null)[])[] {
   return names.map((name) => {
     if (headers === undefined || !Object.hasOwn(headers, name)) return []
-    const value: unknown = headers[name]
-    const values: readonly unknown[] = Array.isArray(value) ? value : [value]
+    const values = headerValues(headers[name], name)
     const wrong = values.findIndex((v) => v !== null && !isBytes(v))
     if (wrong >= 0)
       throw new EnvelopeError(
@@ -71,6 +70,17 @@ export function boundHeaderValues(
       )
     return values as (Bytes | null)[]
   })
+}
+
+const PLAIN: Readonly<Record<string, unknown>> = {}
+
+/**
+ * The values of one header in record order. KafkaJS reads a header named like a member of every object,
+ * `constructor` say, as that member and the values: whoever writes one must not make a consumer stumble over it.
+ */
+export function headerValues(given: unknown, name: string): readonly unknown[] {
+  const values: readonly unknown[] = Array.isArray(given) ? given : [given]
+  return name in PLAIN && values[0] === PLAIN[name] ? values.slice(1) : values
 }
 
 /** Names a type, never a content. */

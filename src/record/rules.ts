@@ -23,9 +23,12 @@ export interface ReadingRule {
 
 /** The rules by topic. */
 export class RuleBook {
+  /** Whether some rule sends what is invalid to a topic for dead letters. */
+  readonly hasDeadLetters: boolean
   readonly #index: TopicIndex<TopicRule>
 
   constructor(rules: readonly TopicRule[]) {
+    this.hasDeadLetters = rules.some(({ reading }) => reading?.read.deadLetterTopic !== undefined)
     this.#index = new TopicIndex(rules, ({ match }) => match)
   }
 

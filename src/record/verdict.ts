@@ -2,12 +2,12 @@ import type { EnvelopeError } from '../errors.js'
 import type { ReadingRule } from './rules.js'
 
 /** What a client does about a record that did not open. */
-export type Verdict = 'retry' | 'stop' | 'skip'
+export type Verdict = 'retry' | 'stop' | 'skip' | 'deadLetter'
 
-/** The policy's answer to a failure: only what is invalid is ever skipped, and only where the rule says so. */
+/** The policy's answer to a failure: only what is invalid is ever passed over, and only where the rule says so. */
 export function verdictOf({ kind }: EnvelopeError, { read }: ReadingRule): Verdict {
   if (kind === 'transient') return 'retry'
-  return kind === 'invalid' && read.onInvalid === 'skip' ? 'skip' : 'stop'
+  return kind === 'invalid' ? read.onInvalid : 'stop'
 }
 
 const WINDOW = 1000

@@ -15,6 +15,8 @@ const SOURCES: Record<string, string> = {
   "'kafka-envelope/record'": `'${root}src/record/index.ts'`,
 }
 
+const TOPICS = ['orders', 'orders.dead']
+
 let readme = ''
 let folder = ''
 
@@ -28,14 +30,14 @@ beforeAll(async () => {
   })
   const admin = testKafka().admin()
   await admin.connect()
-  await admin.createTopics({ topics: [{ topic: 'orders' }], waitForLeaders: true })
+  await admin.createTopics({ topics: TOPICS.map((topic) => ({ topic })), waitForLeaders: true })
   await admin.disconnect()
 })
 
 afterAll(async () => {
   const admin = testKafka().admin()
   await admin.connect()
-  await admin.deleteTopics({ topics: ['orders'] })
+  await admin.deleteTopics({ topics: TOPICS })
   await admin.disconnect()
   await rm(folder, { recursive: true, force: true })
 })
@@ -105,8 +107,35 @@ it('the rules that the README shows are a valid configuration', async () => {
   expect(stdout).toBe('ok\n')
 })
 
+it('the dead letters that the README shows arrive', async () => {
+  const stdout = await execute(
+    [
+      "import { Kafka } from 'kafkajs'",
+      "import { createEncryption } from 'kafka-envelope'",
+      "import { localKms } from 'kafka-envelope/kms/local'",
+      'const config = {',
+      "  kms: { dev: localKms({ keyring: './dev.keyring' }) },",
+      "  cmks: { orders: [{ kms: 'dev', id: 'orders' }] },",
+      '}',
+      `const kafka = new Kafka({ brokers: [${JSON.stringify(process.env['KAFKA_BROKERS'])}], logLevel: 0 })`,
+      containing('ts', 'deadLetterTopic'),
+      "await deadLetters.send({ topic: 'orders', messages: [{ value: 'plain' }] })",
+      "const rejected = new Promise((resolve) => encryption.on('record.rejected', resolve))",
+      'await consumer.connect()',
+      "await consumer.subscribe({ topic: 'orders', fromBeginning: true })",
+      'await consumer.run({ eachMessage: async () => undefined })',
+      'const { code, action } = (await rejected) as { code: string; action: string }',
+      'console.log(code, action)',
+      'await consumer.disconnect()',
+      'await deadLetters.disconnect()',
+      'await encryption.close()',
+    ].join('\n'),
+  )
+  expect(stdout).toBe('NOT_SEALED deadLetter\n')
+})
+
 it('every TypeScript snippet of the README is one of those that run', () => {
-  expect(snippets('ts')).toHaveLength(4)
+  expect(snippets('ts')).toHaveLength(5)
 })
 
 it('the README lists every error code', () => {

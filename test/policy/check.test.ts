@@ -55,6 +55,19 @@ describe('a configuration without mistakes', () => {
     })
   })
 
+  it('may hand dead letters on, and keep them under a rule of their own among the topics of a glob', () => {
+    const read = { cmk: 'main', onInvalid: 'deadLetter' }
+    expect(
+      mistakes(
+        config(
+          { match: ['a.*'], read: { ...read, deadLetterTopic: 'a.dlq' } },
+          { match: ['a.dlq'], read: { ...read, sealedFor: ['a.*'], deadLetterTopic: 'parked' } },
+          { match: ['parked'], read: { cmk: 'main' } },
+        ),
+      ),
+    ).toEqual([])
+  })
+
   it('bound headers are put in the order of their bytes, which is not that of JavaScript strings', () => {
     const bindHeaders = ['\u{10000}', 'b', '\uffee', 'a']
     const [rule] = checkConfig(
@@ -206,6 +219,14 @@ describe('a mistake', () => {
       'a topic for dead letters without them',
       config({ match: ['a'], read: { cmk: 'main', deadLetterTopic: 'dlq' } }),
       "topics[0].read.deadLetterTopic: is used only with `onInvalid: 'deadLetter'`",
+    ],
+    [
+      'dead letters that come back by way of another rule',
+      config(
+        { match: ['a'], read: { cmk: 'main', onInvalid: 'deadLetter', deadLetterTopic: 'b' } },
+        { match: ['b'], read: { cmk: 'main', onInvalid: 'deadLetter', deadLetterTopic: 'a' } },
+      ),
+      'topics[1].read.deadLetterTopic: dead letters of "a" end here again: they would come back for ever',
     ],
     [
       'dead letters that would be read again',

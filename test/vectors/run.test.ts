@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { parseVectors, tryVectors, type Vector } from '../../scripts/vectors/run-vectors.js'
+import type { DekVector } from '../../scripts/vectors/dek-vectors.js'
+import { parseVectors, tryVectors, type Vector } from '../../scripts/vectors/try-vectors.js'
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const script = (...files: string[]) =>
@@ -21,7 +22,7 @@ describe('npm run vectors', () => {
     return path
   }
   const vectors = parseVectors(readFileSync(at('v1.json'), 'utf8'))
-  const example = vectors.find(({ name }) => name === 'example/no-compression') as Vector
+  const example = vectors.find(({ name }) => name === 'example/no-compression') as DekVector
   const refused = vectors.find(({ error }) => error === 'WRONG_TOPIC') as Vector
 
   beforeAll(() => {

@@ -1,7 +1,8 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { parseVectors, tryVectors } from '../../scripts/vectors/run-vectors.js'
+import type { DekVector } from '../../scripts/vectors/dek-vectors.js'
+import { parseVectors, tryVectors } from '../../scripts/vectors/try-vectors.js'
 import { nodeEngine } from '../../src/crypto/engine.js'
 import { Dek } from '../../src/crypto/dek.js'
 import { DEFAULT_SUITE } from '../../src/crypto/suites.js'
@@ -11,7 +12,7 @@ import { encodeHeader } from '../../src/envelope/header.js'
 
 const files = readdirSync(new URL('.', import.meta.url)).filter((name) => name.endsWith('.json'))
 const pathOf = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
-const vectors = files.flatMap((file) => parseVectors(readFileSync(pathOf(file), 'utf8')))
+const vectors = files.flatMap((file) => parseVectors(readFileSync(pathOf(file), 'utf8'))) as DekVector[]
 
 describe('vectors made by the Python reader, which shares no code with the library', () => {
   it('are many, and cover every code that opening bytes can give', () => {

@@ -5,31 +5,47 @@ import type { EnvelopeInfo } from '../../record/record.js'
 import type { ReadingRule } from '../../record/rules.js'
 import { InvalidShare, verdictOf } from '../../record/verdict.js'
 import type { ConsumerHost } from './consumer.js'
+import { deadLetter } from './dead-letter.js'
 import { ENVELOPE } from './envelope-of.js'
-import { openPatiently } from './patience.js'
+import { checkLetterBox, type LetterBox } from './letter-box.js'
+import { patiently, type Patience } from './patience.js'
+import { publish } from './publish.js'
 
 /** What a handler gets of a run of messages, and what ends it. */
 export interface Opened {
-  /** Opened messages in order; what the policy skips is left out. */
+  /** Opened messages in order; what the policy skips or sends to the dead letters is left out. */
   readonly messages: KafkaMessage[]
   /** The record that stops the consumer, behind `messages`, and why. */
   readonly stop: { readonly offset: string; readonly error: EnvelopeError } | undefined
 }
 
+/** A record that did not open, and what becomes of it. */
+interface Rejected {
+  readonly message: KafkaMessage
+  readonly error: EnvelopeError
+  readonly action: 'stop' | 'skip' | 'deadLetter'
+}
+
+type Sorted = Opened & { readonly rejected: readonly Rejected[] }
+
 /** Opens messages for one run of a consumer and carries out what the policy says about those that do not open. */
 export class Delivery {
   readonly #host: ConsumerHost
   readonly #stopping: AbortSignal
+  readonly #groupId: () => string | undefined
   readonly #shares = new Map<ReadingRule, InvalidShare>()
 
-  constructor(host: ConsumerHost, stopping: AbortSignal) {
+  constructor(host: ConsumerHost, stopping: AbortSignal, groupId: () => string | undefined) {
     this.#host = host
     this.#stopping = stopping
+    this.#groupId = groupId
   }
 
   /**
-   * @throws EnvelopeError without a cause, for KafkaJS to act on: retriable where a KMS fails for now and the
-   * wait is over, else not. What `heartbeat` rejects with.
+   * Dead letters are acknowledged when this resolves, before anything is delivered.
+   *
+   * @throws EnvelopeError without a cause, for KafkaJS to act on: retriable where a KMS or the topic for dead
+   * letters fails for now and the wait is over, else not. What `heartbeat` rejects with.
    */
   async open(
     source: Required<Source>,
@@ -38,37 +54,50 @@ export class Delivery {
   ): Promise<Opened> {
     try {
       const rule = this.#host.rules.forReading(source.topic)
-      const results = await this.#results(source, messages, heartbeat, rule)
+      checkLetterBox(rule, this.#host.deadLetters)
+      const patience = this.#patience(source, heartbeat, rule)
+      const results = await patiently(
+        {
+          run: () => this.#host.opener.open(source, messages),
+          transientOf: (opened) => opened.find(({ error }) => error?.kind === 'transient')?.error,
+        },
+        patience,
+      )
+      const sorted = this.#sort(messages, results, rule)
+      const carriedOut =
+        rule === 'passthrough' || sorted.rejected.length === 0
+          ? sorted
+          : await this.#publish(source, sorted, rule, patience)
       this.#host.opener.report(source.topic, results)
-      return this.#sort(source, messages, results, rule)
+      this.#report(source, carriedOut.rejected, rule)
+      return carriedOut
     } catch (error) {
       throw isEnvelopeError(error) ? (error.position ? error : error.at(source)).withoutCause() : error
     }
   }
 
-  async #results(
+  #patience(
     source: Required<Source>,
-    messages: readonly KafkaMessage[],
     heartbeat: () => Promise<void>,
     rule: ReadingRule | 'passthrough',
-  ): Promise<OpenedRecord[]> {
-    return openPatiently(() => this.#host.opener.open(source, messages), {
+  ): Patience {
+    return {
       heartbeat,
       stopping: this.#stopping,
       maxWaitMs: rule === 'passthrough' ? 0 : rule.read.kmsWaitMs,
       onWait: ({ code }, waitedMs) => {
         this.#host.events.emit('consumer.waiting', { ...source, code, waitedMs })
       },
-    })
+    }
   }
 
   #sort(
-    source: Required<Source>,
     messages: readonly KafkaMessage[],
     results: readonly OpenedRecord[],
     rule: ReadingRule | 'passthrough',
-  ): Opened {
+  ): Sorted {
     const opened: KafkaMessage[] = []
+    const rejected: Rejected[] = []
     for (const [i, message] of messages.entries()) {
       const { error, ...result } = results[i] as OpenedRecord & { error: EnvelopeError | undefined }
       const tooMany = rule !== 'passthrough' && this.#share(rule).exceededBy(error?.kind === 'invalid')
@@ -76,20 +105,59 @@ export class Delivery {
         opened.push(withValue(message, result as OpenedRecord & { error?: undefined }))
         continue
       }
-      const skip = rule !== 'passthrough' && verdictOf(error, rule) === 'skip' && !tooMany
+      const verdict = rule === 'passthrough' || tooMany ? 'stop' : verdictOf(error, rule)
+      const action = verdict === 'retry' ? 'stop' : verdict
+      rejected.push({ message, error, action })
+      if (action !== 'stop') continue
+      const final = tooMany && error.kind === 'invalid' ? tooManyBad(error) : error
+      const stop = { offset: message.offset, error: final.withoutCause() }
+      return { messages: opened, rejected, stop }
+    }
+    return { messages: opened, rejected, stop: undefined }
+  }
+
+  /** A letter that is refused ends the messages before it. */
+  async #publish(
+    source: Required<Source>,
+    sorted: Sorted,
+    { read }: ReadingRule,
+    patience: Patience,
+  ): Promise<Sorted> {
+    const dead = sorted.rejected.filter(({ action }) => action === 'deadLetter')
+    if (dead.length === 0) return sorted
+    const group = this.#groupId()
+    const letters = dead.map(({ message, error: { code } }) => {
+      const { offset, timestamp } = message
+      return deadLetter(message, { code, ...source, offset, timestamp, group })
+    })
+    const { deadLetterTopic = '' } = read
+    const refusal = await publish(this.#host.deadLetters as LetterBox, deadLetterTopic, letters, patience)
+    if (refusal === undefined) return sorted
+    const refused = dead[refusal.index] as Rejected
+    const { offset } = refused.message
+    return {
+      messages: sorted.messages.filter((message) => BigInt(message.offset) < BigInt(offset)),
+      rejected: [
+        ...sorted.rejected.slice(0, sorted.rejected.indexOf(refused)),
+        { ...refused, action: 'stop' },
+      ],
+      stop: { offset, error: refusal.error.at({ ...source, offset }) },
+    }
+  }
+
+  #report(source: Required<Source>, rejected: readonly Rejected[], rule: ReadingRule | 'passthrough'): void {
+    const named = rule === 'passthrough' ? {} : { rule: rule.name }
+    for (const { message, error, action } of rejected) {
+      const { code, kind } = error
       this.#host.events.emit('record.rejected', {
-        ...(rule === 'passthrough' ? {} : { rule: rule.name }),
-        code: error.code,
-        kind: error.kind,
-        action: skip ? 'skip' : 'stop',
+        ...named,
+        code,
+        kind,
+        action,
         ...source,
         offset: message.offset,
       })
-      if (skip) continue
-      const final = tooMany && error.kind === 'invalid' ? tooManyBad(error) : error
-      return { messages: opened, stop: { offset: message.offset, error: final.withoutCause() } }
     }
-    return { messages: opened, stop: undefined }
   }
 
   #share(rule: ReadingRule): InvalidShare {

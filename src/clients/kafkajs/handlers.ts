@@ -9,12 +9,15 @@ export function openingEachMessage(handler: EachMessageHandler, delivery: Delive
     const { messages, stop } = await delivery.open({ topic, partition }, [message], heartbeat)
     if (stop !== undefined) throw stop.error
     const [opened] = messages
-    // Skipped by policy: KafkaJS resolves its offset as if it had been handled.
+    // Skipped by policy, or a dead letter: KafkaJS resolves its offset as if it had been handled.
     if (opened !== undefined) await handler({ ...payload, message: opened })
   }
 }
 
-/** Delivers each batch opened: what the policy skips left out, and ending before a record that stops the consumer. */
+/**
+ * Delivers each batch opened: what the policy skips or sends to the dead letters left out, and ending before a
+ * record that stops the consumer.
+ */
 export function openingEachBatch(
   handler: EachBatchHandler,
   delivery: Delivery,
@@ -58,14 +61,14 @@ async function deliverWhole(
   const lastRead = batch.messages.at(-1)?.offset
   const lastDelivered = messages.at(-1)?.offset
   if (lastRead !== undefined && lastDelivered === undefined) {
-    // All were skipped, so nobody else will move the offset past them.
+    // None is left, so nobody else will move the offset past them.
     payload.resolveOffset(lastRead)
     return
   }
   await handler({
     ...payload,
     batch: batchWith(batch, messages),
-    // Skipped records at the end are resolved with the last one delivered.
+    // Records left out at the end are resolved with the last one delivered.
     resolveOffset: (offset) => {
       payload.resolveOffset(offset === lastDelivered && lastRead !== undefined ? lastRead : offset)
     },

@@ -1,6 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { EnvelopeError } from '../../errors.js'
-import type { OpenedRecord } from '../../record/opener.js'
+
+/** Something that may fail for now. */
+export interface Trial<T> {
+  readonly run: () => T | Promise<T>
+  /** The transient error in a result, if it is one to wait for. */
+  readonly transientOf: (result: T) => EnvelopeError | undefined
+  /** The result to go on with once nobody shall wait for `run` any longer. Asked with each heartbeat. */
+  readonly late?: (waitedMs: number) => T | undefined
+}
 
 /** What waiting needs of whoever waits. */
 export interface Patience {
@@ -19,22 +27,21 @@ const FIRST_PAUSE_MS = 200
 const MAX_PAUSE_MS = 10_000
 
 /**
- * Opens again and again while a KMS fails for now: with full jitter, and with heartbeats, so that the wait
+ * Tries again and again while it fails for now: with full jitter, and with heartbeats, so that the wait
  * costs neither the group membership nor KafkaJS's count of retries, which never resets.
  *
  * @throws the transient error once `maxWaitMs` is over or the consumer stops; KafkaJS then restarts at the
  * same offset. What `heartbeat` rejects with.
  */
-export async function openPatiently(
-  open: () => OpenedRecord[] | Promise<OpenedRecord[]>,
-  patience: Patience,
-): Promise<OpenedRecord[]> {
+export async function patiently<T>(trial: Trial<T>, patience: Patience): Promise<T> {
   const started = performance.now()
+  const late = (): T | undefined => trial.late?.(performance.now() - started)
   for (let attempt = 0; ; attempt++) {
-    const opening = open()
-    const opened = opening instanceof Promise ? await withHeartbeats(opening, patience.heartbeat) : opening
-    const transient = opened.find(({ error }) => error?.kind === 'transient')?.error
-    if (transient === undefined) return opened
+    const running = trial.run()
+    const result =
+      running instanceof Promise ? await withHeartbeats(running, patience.heartbeat, late) : running
+    const transient = trial.transientOf(result)
+    if (transient === undefined) return result
     const waitedMs = performance.now() - started
     if (waitedMs >= patience.maxWaitMs || patience.stopping.aborted) throw transient
     patience.onWait(transient, waitedMs)
@@ -50,8 +57,12 @@ export async function openPatiently(
   }
 }
 
-async function withHeartbeats<T>(work: Promise<T>, heartbeat: () => Promise<void>): Promise<T> {
-  // Where a heartbeat fails nobody waits for the work any more.
+async function withHeartbeats<T>(
+  work: Promise<T>,
+  heartbeat: () => Promise<void>,
+  late?: () => T | undefined,
+): Promise<T> {
+  // Where a heartbeat fails or it is too late nobody waits for the work any more.
   work.catch(() => undefined)
   for (;;) {
     const clock = new AbortController()
@@ -60,6 +71,8 @@ async function withHeartbeats<T>(work: Promise<T>, heartbeat: () => Promise<void
       clock.abort()
     })
     if (done !== undefined) return done.result
+    const instead = late?.()
+    if (instead !== undefined) return instead
     await heartbeat()
   }
 }

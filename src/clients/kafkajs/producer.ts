@@ -10,16 +10,26 @@ import { splitToFit } from './split.js'
 type Sending = Pick<Producer, 'send' | 'sendBatch'>
 type TopicMessages = Pick<ProducerRecord, 'topic' | 'messages'>
 
+/** Marks what seals. Registered globally: two copies of the package may be loaded, and a copy of a producer keeps it. */
+const SEALING: unique symbol = Symbol.for('kafka-envelope.sealing') as never
+
+/** Whether a producer seals what it sends. */
+export function isSealing(producer: object): boolean {
+  return SEALING in producer
+}
+
 /** A producer that seals what it sends; all else is the inner producer's. */
 export function encryptingProducer(inner: Producer, sealer: Sealer, events: EventHub): Producer {
-  return {
+  const wrapped: Producer & { readonly [SEALING]: true } = {
     ...inner,
+    [SEALING]: true,
     ...sealedSending(inner, sealer, events),
     transaction: async (): Promise<Transaction> => {
       const transaction = await inner.transaction()
       return { ...transaction, ...sealedSending(transaction, sealer, events) }
     },
   }
+  return wrapped
 }
 
 function sealedSending(inner: Sending, sealer: Sealer, events: EventHub): Sending {

@@ -4,7 +4,7 @@ import { byteLength, type Bytes } from '../../record/record.js'
 import type { Sealing } from '../../record/sealer.js'
 
 /** Of a record batch (Kafka protocol, "Record Batch"): 61 bytes, and at most this much for each record beside its content. */
-const BATCH_OVERHEAD = 61
+export const BATCH_OVERHEAD = 61
 const RECORD_OVERHEAD = 36
 const HEADER_OVERHEAD = 10
 
@@ -43,7 +43,8 @@ export function splitToFit(
   return runs
 }
 
-function recordBytes({ key, value, headers }: Message): number {
+/** At most what a record takes in a batch. */
+export function recordBytes({ key, value, headers }: Message): number {
   let bytes = RECORD_OVERHEAD + contentBytes(key) + contentBytes(value)
   for (const [name, values] of Object.entries(headers ?? {})) {
     for (const one of Array.isArray(values) ? values : [values]) {

@@ -1,6 +1,6 @@
 import type { Consumer, Kafka, Producer } from 'kafkajs'
 import { expect, expectTypeOf, it } from 'vitest'
-import type { Encryption } from '../../../src/index.js'
+import type { ConsumerOptions, Encryption } from '../../../src/index.js'
 import { CANARY } from '../../support/emissions.js'
 import { CONSUMER, EACH_BATCH, EACH_MESSAGE, PRODUCER, runApplication, TRANSACTION } from '../../types/app.js'
 import { groupsReady } from '../support/groups.js'
@@ -8,7 +8,9 @@ import { fixture } from '../support/pair.js'
 
 it('wrapped clients have the types of KafkaJS, no more and no less', () => {
   expectTypeOf<Encryption['producer']>().toEqualTypeOf<(producer: Producer) => Producer>()
-  expectTypeOf<Encryption['consumer']>().toEqualTypeOf<(consumer: Consumer) => Consumer>()
+  expectTypeOf<Encryption['consumer']>().toEqualTypeOf<
+    (consumer: Consumer, options?: ConsumerOptions) => Consumer
+  >()
   expectTypeOf<Encryption['kafka']>().toEqualTypeOf<(kafka: Kafka) => Kafka>()
 })
 

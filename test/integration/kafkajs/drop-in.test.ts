@@ -118,6 +118,26 @@ it('wrapped clients and payloads have every member that the inner ones have', as
   await made.end()
 })
 
+it('a bound header named like a member of every object is bound and opened as any other', async () => {
+  const made = await fixture('law1.names', { encrypt: { bindHeaders: ['__proto__', 'constructor'] } })
+  const headers = Object.fromEntries<string | string[]>([
+    ['constructor', 'c'],
+    ['__proto__', ['p', 'q']],
+  ])
+  await made.producer.send({ topic: made.topic, messages: [{ value: `${CANARY} v`, headers }] })
+  const consumer = await made.consumer()
+  const seen: unknown[] = []
+  await consumer.run({
+    eachMessage: ({ message }) => {
+      seen.push(message.value?.toString())
+      return Promise.resolve()
+    },
+  })
+  await until('delivery', () => seen.length > 0 || made.events.some(({ name }) => name === 'fatal'))
+  expect(seen).toEqual([`${CANARY} v`])
+  await made.end()
+})
+
 it('a delivered message keeps every member of the message that KafkaJS read', async () => {
   const made = await fixture('law1.message')
   await made.producer.send({

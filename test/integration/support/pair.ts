@@ -1,5 +1,5 @@
 import type { Consumer, ConsumerConfig, Kafka, KafkaMessage, Producer, ProducerConfig } from 'kafkajs'
-import type { Encryption, EncryptRule, ReadRule } from '../../../src/index.js'
+import type { ConsumerOptions, Encryption, EncryptRule, ReadRule } from '../../../src/index.js'
 import { newTopic, testKafka } from '../../support/broker.js'
 import { memoryEncryption, type SeenEvent } from '../../support/encryption.js'
 import type { MemoryKms } from '../../support/memory-kms.js'
@@ -121,7 +121,7 @@ export interface Fixture {
   readonly producer: Producer
   /** Writes to the topic as it is. */
   readonly plain: Producer
-  consumer(config?: Partial<ConsumerConfig>): Promise<Consumer>
+  consumer(config?: Partial<ConsumerConfig>, options?: ConsumerOptions): Promise<Consumer>
   committed(): Promise<string | undefined>
   highWatermark(): Promise<string | undefined>
   end(): Promise<void>
@@ -150,8 +150,11 @@ export async function fixture(
     events,
     producer,
     plain,
-    async consumer(config) {
-      const consumer = encryption.consumer(kafka.consumer({ groupId, maxWaitTimeInMs: 50, ...config }))
+    async consumer(config, options) {
+      const consumer = encryption.consumer(
+        kafka.consumer({ groupId, maxWaitTimeInMs: 50, ...config }),
+        options,
+      )
       made.push(consumer)
       await consumer.connect()
       await consumer.subscribe({ topic, fromBeginning: true })

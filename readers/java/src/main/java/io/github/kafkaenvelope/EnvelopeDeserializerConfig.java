@@ -1,0 +1,132 @@
+package io.github.kafkaenvelope;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.common.config.AbstractConfig;
+import org.apache.kafka.common.config.ConfigDef;
+import org.apache.kafka.common.config.ConfigDef.Importance;
+import org.apache.kafka.common.config.ConfigDef.Type;
+import org.apache.kafka.common.config.ConfigException;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.Deserializer;
+
+/**
+ * The consumer properties of {@link EnvelopeKeyDeserializer} and {@link EnvelopeValueDeserializer}: one keyring and one rule
+ * for all topics of the consumer. Rules that differ by topic, and other KMSs, are for {@link EnvelopeDeserializers}.
+ */
+public final class EnvelopeDeserializerConfig extends AbstractConfig {
+    /** Class of the deserializer that gets the key's bytes. Default: {@link ByteArrayDeserializer}. */
+    public static final String KEY_DESERIALIZER = "envelope.key.deserializer";
+    /** Class of the deserializer that gets the plaintext. Default: {@link ByteArrayDeserializer}. */
+    public static final String VALUE_DESERIALIZER = "envelope.value.deserializer";
+    /** Path of a keyring file. Required. */
+    public static final String KEYRING_FILE = "envelope.keyring.file";
+    /** Accepted CMKs in order of preference, {@code provider:cmkId} separated by white space. Required. */
+    public static final String ACCEPT = "envelope.accept";
+    /** See {@link ReadRule.Builder#acceptPublicKeySealing}. Default: false. */
+    public static final String ACCEPT_PUBLIC_KEY_SEALING = "envelope.accept.public.key.sealing";
+    /** See {@link ReadRule.Builder#requireBoundKey}. Default: true. */
+    public static final String REQUIRE_BOUND_KEY = "envelope.require.bound.key";
+    /** Names separated by commas; see {@link ReadRule.Builder#requireHeaders}. Default: none. */
+    public static final String REQUIRE_HEADERS = "envelope.require.headers";
+    /** {@code key=value} separated by white space; see {@link ReadRule.Builder#requireContext}. Default: none. */
+    public static final String REQUIRE_CONTEXT = "envelope.require.context";
+    /** Topics separated by white space, a prefix written as {@code prefix*}; see {@link ReadRule.Builder#sealedFor}. Default: none. */
+    public static final String SEALED_FOR = "envelope.sealed.for";
+    /** See {@link ReadRule.Builder#maxDecompressedBytes}. Default: 1,048,576. */
+    public static final String MAX_DECOMPRESSED_BYTES = "envelope.max.decompressed.bytes";
+
+    private static final String BYTES = ByteArrayDeserializer.class.getName();
+    private static final ConfigDef KEY_DEFINITION = new ConfigDef()
+            .define(KEY_DESERIALIZER, Type.CLASS, BYTES, Importance.HIGH, "Class of the deserializer that gets the key's bytes");
+    private static final ConfigDef VALUE_DEFINITION = new ConfigDef()
+            .define(VALUE_DESERIALIZER, Type.CLASS, BYTES, Importance.HIGH, "Class of the deserializer that gets the plaintext")
+            .define(KEYRING_FILE, Type.STRING, Importance.HIGH, "Path of a keyring file")
+            .define(ACCEPT, Type.STRING, Importance.HIGH, "Accepted CMKs: provider:cmkId, separated by white space")
+            .define(ACCEPT_PUBLIC_KEY_SEALING, Type.BOOLEAN, false, Importance.MEDIUM, "Whether asymmetric wrappings are tried")
+            .define(REQUIRE_BOUND_KEY, Type.BOOLEAN, true, Importance.MEDIUM, "Whether the record key must be bound")
+            .define(REQUIRE_HEADERS, Type.LIST, List.of(), Importance.MEDIUM, "Headers that must be bound")
+            .define(REQUIRE_CONTEXT, Type.STRING, "", Importance.MEDIUM, "Context entries that must be there: key=value")
+            .define(SEALED_FOR, Type.STRING, "", Importance.MEDIUM, "Topics, or prefixes ending in *, that are mapped")
+            .define(MAX_DECOMPRESSED_BYTES, Type.INT, 1 << 20, ConfigDef.Range.atLeast(0), Importance.LOW, "Limit of decompression");
+
+    private EnvelopeDeserializerConfig(ConfigDef definition, Map<String, ?> configs) {
+        super(definition, configs, false);
+    }
+
+    static <T> Deserializer<T> innerKey(Map<String, ?> configs) {
+        return inner(new EnvelopeDeserializerConfig(KEY_DEFINITION, configs), KEY_DESERIALIZER, true);
+    }
+
+    static <T> Deserializer<T> innerValue(Map<String, ?> configs) {
+        return inner(new EnvelopeDeserializerConfig(VALUE_DEFINITION, configs), VALUE_DESERIALIZER, false);
+    }
+
+    static EnvelopeOpener opener(Map<String, ?> configs) {
+        EnvelopeDeserializerConfig config = new EnvelopeDeserializerConfig(VALUE_DEFINITION, configs);
+        try {
+            Keyring keyring = Keyring.read(Path.of(config.getString(KEYRING_FILE)));
+            return EnvelopeOpener.builder().keyring(keyring).ruleForOtherTopics(config.rule()).build();
+        } catch (IllegalArgumentException e) {
+            throw new ConfigException("An envelope.* property is wrong: " + e.getMessage());
+        }
+    }
+
+    private ReadRule rule() {
+        ReadRule.Builder rule = ReadRule.accepting(accepted())
+                .acceptPublicKeySealing(getBoolean(ACCEPT_PUBLIC_KEY_SEALING))
+                .requireBoundKey(getBoolean(REQUIRE_BOUND_KEY))
+                .requireHeaders(getList(REQUIRE_HEADERS))
+                .requireContext(requiredContext())
+                .maxDecompressedBytes(getInt(MAX_DECOMPRESSED_BYTES));
+        for (String topic : words(SEALED_FOR)) {
+            if (topic.endsWith("*")) {
+                rule.sealedForPrefix(topic.substring(0, topic.length() - 1));
+            } else {
+                rule.sealedFor(topic);
+            }
+        }
+        return rule.build();
+    }
+
+    private List<CmkRef> accepted() {
+        List<CmkRef> accepted = new ArrayList<>();
+        for (String word : words(ACCEPT)) {
+            String[] pair = split(word, ":");
+            accepted.add(new CmkRef(pair[0], pair[1]));
+        }
+        return accepted;
+    }
+
+    private Map<String, String> requiredContext() {
+        Map<String, String> context = new LinkedHashMap<>();
+        for (String word : words(REQUIRE_CONTEXT)) {
+            String[] entry = split(word, "=");
+            context.put(entry[0], entry[1]);
+        }
+        return context;
+    }
+
+    private List<String> words(String property) {
+        String text = getString(property).strip();
+        return text.isEmpty() ? List.of() : List.of(text.split("\\s+"));
+    }
+
+    private static String[] split(String word, String separator) {
+        String[] parts = word.split(separator, 2);
+        if (parts.length != 2) {
+            throw new IllegalArgumentException("a word has no \"" + separator + '"');
+        }
+        return parts;
+    }
+
+    @SuppressWarnings("unchecked")
+    private static <T> Deserializer<T> inner(EnvelopeDeserializerConfig config, String property, boolean isKey) {
+        Deserializer<T> inner = config.getConfiguredInstance(property, Deserializer.class);
+        inner.configure(config.originals(), isKey);
+        return inner;
+    }
+}

@@ -1,0 +1,41 @@
+package io.github.kafkaenvelope;
+
+import java.util.Objects;
+
+/**
+ * The one exception of this library about a record, a key management service or a keyring.
+ *
+ * <p>Neither message nor cause of an exception made by this library has key bytes, plaintext or record content in it.
+ *
+ * <p>Source: docs/format.md, section 14.
+ */
+public final class EnvelopeException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    private final String code;
+    private final Kind kind;
+
+    /**
+     * For implementations of {@link Unwrapper} that report a failure of their KMS.
+     *
+     * @param code stable, {@code [A-Z0-9_]+}
+     * @param kind for a failing KMS {@link Kind#TRANSIENT} or {@link Kind#UNREADABLE}
+     * @param message without key bytes, plaintext or record content
+     * @param cause may be null; its message is bound by the same rule
+     */
+    public EnvelopeException(String code, Kind kind, String message, Throwable cause) {
+        super(code + ": " + message, cause);
+        this.code = Objects.requireNonNull(code, "code");
+        this.kind = Objects.requireNonNull(kind, "kind");
+    }
+
+    /** The stable code: a name of {@link ErrorCode}, or a code of a KMS. */
+    public String code() {
+        return code;
+    }
+
+    /** What a consumer may do about it. */
+    public Kind kind() {
+        return kind;
+    }
+}

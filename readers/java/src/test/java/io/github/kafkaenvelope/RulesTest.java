@@ -1,0 +1,190 @@
+package io.github.kafkaenvelope;
+
+import static io.github.kafkaenvelope.Assert.assertBytes;
+import static io.github.kafkaenvelope.Assert.assertCode;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
+
+class RulesTest {
+    private static final List<CmkRef> CMKS = List.of(new CmkRef("local", "orders-2025"));
+    private final Sealer sealer = new Sealer();
+
+    @Test
+    void aTombstoneIsNullUnlessTheRuleRejectsIt() {
+        assertNull(opener(rule()).open("orders.eu", Example.KEY, List.of(), null));
+        assertCode("TOMBSTONE_REJECTED",
+                () -> opener(rule().rejectTombstones(true)).open("orders.eu", Example.KEY, List.of(), null));
+    }
+
+    @Test
+    void anEmptyValueIsNotATombstone() {
+        assertCode("NOT_SEALED", () -> opener(rule()).open("orders.eu", Example.KEY, List.of(), new byte[0]));
+        sealer.plaintext = new byte[0];
+        assertEquals(0, open(rule()).length);
+    }
+
+    @Test
+    void aTopicWithoutARuleIsUnreadable() {
+        EnvelopeOpener opener = EnvelopeOpener.builder().keyring(Keyrings.parse(Keyrings.orders2025()))
+                .rule("orders.eu", rule().build()).build();
+        assertBytes(Example.PLAINTEXT, opener.open("orders.eu", Example.KEY, List.of(), sealer.seal()));
+        assertEquals(Kind.UNREADABLE, assertCode("NO_RULE", () -> opener.open("orders.us", null, List.of(), null)).kind());
+    }
+
+    @Test
+    void theKeyMustBeBoundUnlessTheRuleSaysOtherwise() {
+        sealer.keyBound = false;
+        assertCode("REQUIREMENT_UNMET", () -> open(rule()));
+        assertOpens(rule().requireBoundKey(false));
+    }
+
+    @Test
+    void aRequiredHeaderMustBeBoundAndMayBeAbsent() {
+        assertCode("REQUIREMENT_UNMET", () -> open(rule().requireHeaders(List.of("a"))));
+        sealer.boundHeaders = List.of("a", "b");
+        assertOpens(rule().requireHeaders(List.of("a")));
+        assertOpens(rule().requireHeaders(List.of("b", "a")));
+        assertCode("REQUIREMENT_UNMET", () -> open(rule().requireHeaders(List.of("A"))));
+    }
+
+    @Test
+    void aRequiredContextEntryMustBeThereWithExactlyThatValue() {
+        sealer.context = new TreeMap<>(Map.of("env", "prod", "tenant", "acme"));
+        assertOpens(rule().requireContext(Map.of("env", "prod")));
+        assertOpens(rule().requireContext(Map.of("env", "prod", "tenant", "acme")));
+        for (Map<String, String> required : List.of(Map.of("env", "Prod"), Map.of("Env", "prod"), Map.of("region", "eu"))) {
+            assertCode("REQUIREMENT_UNMET", () -> open(rule().requireContext(required)));
+        }
+    }
+
+    @Test
+    void aSuiteIsRefusedUnlessAllowed() {
+        assertCode("SUITE_NOT_ALLOWED", () -> open(rule().allowSuites(Set.of(2))));
+        sealer.suite = 2;
+        assertCode("UNKNOWN_SUITE", () -> open(rule().allowSuites(Set.of(2))));
+    }
+
+    @Test
+    void mappedTopicsOpenByExactNameOrPrefix() {
+        sealer.topic = "orders.eu";
+        byte[] value = sealer.seal();
+        assertCode("WRONG_TOPIC", () -> opener(rule()).open("mirror", sealer.key, List.of(), value));
+        for (ReadRule.Builder rule : List.of(rule().sealedFor("orders.eu"), rule().sealedForPrefix("orders."),
+                rule().sealedForPrefix("orders.eu"), rule().sealedFor("x").sealedFor("orders.eu"))) {
+            assertBytes(Example.PLAINTEXT, opener(rule).open("mirror", sealer.key, List.of(), value));
+            assertBytes(Example.PLAINTEXT, opener(rule).open("orders.eu", sealer.key, List.of(), value));
+        }
+        for (ReadRule.Builder rule : List.of(rule().sealedFor("orders."), rule().sealedFor("Orders.eu"),
+                rule().sealedForPrefix("orders.eu."), rule().sealedForPrefix("eu"))) {
+            assertCode("WRONG_TOPIC", () -> opener(rule).open("mirror", sealer.key, List.of(), value));
+        }
+    }
+
+    @Test
+    void aDecompressedValueOfExactlyTheLimitOpens() {
+        sealer.compression = 1;
+        sealer.plaintext = new byte[100_000];
+        assertEquals(100_000, open(rule().maxDecompressedBytes(100_000)).length);
+        assertCode("TOO_LARGE", () -> open(rule().maxDecompressedBytes(99_999)));
+        assertCode("TOO_LARGE", () -> open(rule().maxDecompressedBytes(0)));
+        sealer.plaintext = new byte[0];
+        assertEquals(0, open(rule().maxDecompressedBytes(0)).length);
+    }
+
+    @Test
+    void theLimitIsNotForUncompressedValues() {
+        sealer.plaintext = new byte[100_000];
+        assertEquals(100_000, open(rule().maxDecompressedBytes(0)).length);
+    }
+
+    @Test
+    void anEnvelopeInsideAnEnvelopeIsDeliveredAsItIs() {
+        byte[] inner = new Sealer().seal();
+        sealer.plaintext = inner;
+        assertBytes(inner, open(rule()));
+    }
+
+    @Test
+    void theFirstFailingCheckDecides() {
+        List<Fault> faults = List.of(
+                new Fault("UNKNOWN_SUITE", s -> s.suite = 3, r -> { }),
+                new Fault("SUITE_NOT_ALLOWED", s -> { }, r -> r.allowSuites(Set.of(2))),
+                new Fault("UNKNOWN_COMPRESSION", s -> s.compression = 2, r -> { }),
+                new Fault("WRONG_TOPIC", s -> s.topic = "other", r -> { }),
+                new Fault("REQUIREMENT_UNMET", s -> s.keyBound = false, r -> { }),
+                new Fault("NO_CANDIDATE", s -> s.wrappings.put("local:other", new byte[64]), r -> { }),
+                new Fault("UNWRAP_FAILED", s -> s.wrappings.putIfAbsent(s.wrappings.isEmpty() ? "local:orders-2025" : "x:x", new byte[64]),
+                        r -> { }),
+                new Fault("COMMITMENT_MISMATCH", s -> s.commitment = new byte[32], r -> { }),
+                new Fault("AUTHENTICATION_FAILED", s -> s.headers = List.of(new HeaderEntry("bound", null)), r -> { }));
+        for (int first = 0; first < faults.size(); first++) {
+            for (int second = first; second < faults.size(); second++) {
+                assertFirst(faults.get(first), faults.get(second));
+            }
+        }
+    }
+
+    @Test
+    void aRuleThatCannotBeMeantIsRefused() {
+        for (Executable faulty : List.<Executable>of(
+                () -> ReadRule.accepting(List.of()),
+                () -> ReadRule.accepting(List.of(CMKS.get(0), CMKS.get(0))),
+                () -> new CmkRef("Local", "a"),
+                () -> new CmkRef("local", ""),
+                () -> new CmkRef("local", "a b"),
+                () -> rule().sealedForPrefix(""),
+                () -> rule().sealedFor("a*"),
+                () -> rule().maxDecompressedBytes(-1),
+                () -> rule().requireContext(Map.of("a b", "c")),
+                () -> rule().requireContext(Map.of("a", "")),
+                () -> EnvelopeOpener.builder().cachedKeys(-1),
+                () -> EnvelopeOpener.builder().build(),
+                () -> EnvelopeOpener.builder().ruleForOtherTopics(rule().build()).build(),
+                () -> EnvelopeOpener.builder().rule("orders.eu", rule().build()).build())) {
+            assertThrows(IllegalArgumentException.class, faulty);
+        }
+    }
+
+    private static void assertFirst(Fault first, Fault second) {
+        Sealer sealer = new Sealer();
+        sealer.boundHeaders = List.of("bound");
+        ReadRule.Builder rule = rule();
+        for (Fault fault : List.of(first, second)) {
+            fault.sealer.accept(sealer);
+            fault.rule.accept(rule);
+        }
+        byte[] value = sealer.seal();
+        assertCode(first.code, () -> opener(rule).open("orders.eu", Example.KEY, List.of(), value));
+        byte[] cut = Arrays.copyOf(value, value.length - 1);
+        assertCode("MALFORMED", () -> opener(rule).open("orders.eu", Example.KEY, List.of(), cut));
+    }
+
+    private static ReadRule.Builder rule() {
+        return ReadRule.accepting(CMKS);
+    }
+
+    private static EnvelopeOpener opener(ReadRule.Builder rule) {
+        return EnvelopeOpener.builder().keyring(Keyrings.parse(Keyrings.orders2025())).ruleForOtherTopics(rule.build()).build();
+    }
+
+    private byte[] open(ReadRule.Builder rule) {
+        return opener(rule).open("orders.eu", sealer.key, sealer.headers, sealer.seal());
+    }
+
+    private void assertOpens(ReadRule.Builder rule) {
+        assertBytes(Example.PLAINTEXT, open(rule));
+    }
+
+    private record Fault(String code, Consumer<Sealer> sealer, Consumer<ReadRule.Builder> rule) {
+    }
+}

@@ -1,0 +1,41 @@
+package io.github.kafkaenvelope.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class CommandTest {
+    private static final String VECTOR = "[{\"name\":\"n\",\"dek\":\"\",\"topic\":\"t\",\"key\":null,\"headers\":[],"
+            + "\"envelope\":\"\",\"plaintext\":null,\"error\":\"%s\"}]";
+    @TempDir
+    Path folder;
+    private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+
+    @Test
+    void agreementIsACount() throws IOException {
+        assertTrue(run("NOT_SEALED"));
+        assertEquals("1 vectors, 0 disagreements\n", out.toString(StandardCharsets.UTF_8));
+    }
+
+    @Test
+    void aDisagreementIsALine() throws IOException {
+        assertFalse(run("MALFORMED"));
+        assertTrue(out.toString(StandardCharsets.UTF_8).endsWith(
+                ": n: stated MALFORMED, got NOT_SEALED\n1 vectors, 1 disagreements\n"));
+    }
+
+    private boolean run(String stated) throws IOException {
+        Path file = Files.writeString(folder.resolve("vectors.json"), VECTOR.formatted(stated));
+        return Vectors.run(List.of(file.toString()), new PrintStream(out, true, StandardCharsets.UTF_8));
+    }
+}

@@ -1,0 +1,33 @@
+package io.github.kafkaenvelope.cli;
+
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Command for checks by hand and by other programs; README.md has its call.
+ *
+ * <pre>
+ * vectors FILE…                                       a line per disagreement, then a count; exit 1 on any
+ * topics --brokers HOST:PORT --keyring FILE TOPIC…    a JSON line per record, from the beginning to the current end
+ * </pre>
+ */
+public final class Open {
+    private static final int USAGE = 2;
+
+    private Open() {
+    }
+
+    public static void main(String[] args) throws IOException {
+        List<String> words = Arrays.asList(args);
+        if (words.size() > 1 && words.get(0).equals("vectors")) {
+            System.exit(Vectors.run(words.subList(1, words.size()), System.out) ? 0 : 1);
+        }
+        if (words.size() > 5 && words.get(0).equals("topics") && words.get(1).equals("--brokers") && words.get(3).equals("--keyring")) {
+            Topics.run(words.get(2), words.get(4), words.subList(5, words.size()), System.out);
+            return;
+        }
+        System.err.println("usage: Open vectors FILE...\n       Open topics --brokers HOST:PORT --keyring FILE TOPIC...");
+        System.exit(USAGE);
+    }
+}

@@ -1,0 +1,81 @@
+import * as v from 'valibot'
+import { nodeEngine } from '../../src/crypto/engine.js'
+import { decodeHead } from '../../src/envelope/envelope.js'
+import { EventHub } from '../../src/events.js'
+import { systemClock } from '../../src/keys/clock.js'
+import { OpeningKeys } from '../../src/keys/opening-keys.js'
+import { Cmk } from '../../src/kms/cmk.js'
+import type { Kms } from '../../src/kms/kms.js'
+import { checkConfig } from '../../src/policy/check.js'
+import { Opener } from '../../src/record/opener.js'
+import { RuleBook } from '../../src/record/rules.js'
+import { hex, outcomeOf, partsOf, recordMembers, type Outcome } from './vector.js'
+
+/** A test vector as `docs/format.md`, section 17 describes it: the DEK is given. */
+export const dekVector = v.object({ ...recordMembers, dek: hex, envelope: hex })
+
+export type DekVector = v.InferOutput<typeof dekVector>
+
+/** What the library's opener makes of a vector: a plaintext in hex, or a code. */
+export async function openDekVector(vector: DekVector): Promise<Outcome> {
+  const value = Buffer.from(vector.envelope, 'hex')
+  const opener = new Opener(
+    new RuleBook([
+      {
+        name: 'vectors',
+        match: [vector.topic],
+        passthrough: false,
+        sealing: undefined,
+        reading: {
+          name: 'vectors',
+          read: readRule(),
+          cmks: await everyWrapping(value, Buffer.from(vector.dek, 'hex')),
+        },
+      },
+    ]),
+    new OpeningKeys({ maxDeks: 10, ttlMs: 60_000 }, systemClock, new EventHub()),
+    nodeEngine,
+    new EventHub(),
+  )
+  const [opened] = await opener.open({ topic: vector.topic }, [{ value, ...partsOf(vector) }])
+  return outcomeOf(opened)
+}
+
+/** Nothing is required but the topic; values of up to 1 MiB. */
+function readRule() {
+  const { rules } = checkConfig({
+    kms: { none: stubKms('none', Buffer.alloc(32)) },
+    cmks: { any: [{ kms: 'none', id: 'none' }] },
+    topics: [
+      { match: ['t'], read: { cmk: 'any', require: { keyBound: false }, maxDecompressedBytes: '1MiB' } },
+    ],
+  })
+  const read = rules[0]?.read
+  if (read === undefined) throw new Error('the rule has a read half')
+  return { ...read, acceptPublicKeySealing: true }
+}
+
+/** A CMK for each wrapping, all of which hold the vector's DEK. */
+async function everyWrapping(value: Buffer, dek: Buffer): Promise<Cmk[]> {
+  try {
+    const { wrappedDeks } = decodeHead(value)
+    const { signal } = new AbortController()
+    return await Promise.all(
+      wrappedDeks.map(({ provider, cmkId }) => Cmk.describe(provider, stubKms(provider, dek), cmkId, signal)),
+    )
+  } catch {
+    // Not parsed, so nothing will be unwrapped either; the opener says why.
+    return []
+  }
+}
+
+function stubKms(provider: string, dek: Buffer): Kms {
+  const unused = (): Promise<never> => Promise.reject(new Error('vectors only unwrap'))
+  return {
+    describe: () => Promise.resolve({ provider, publicKeyWraps: false }),
+    unwrapDek: () => Promise.resolve(Uint8Array.from(dek)),
+    generateDek: unused,
+    wrapDek: unused,
+    verify: unused,
+  }
+}

@@ -1,0 +1,54 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { createEncryption } from '../../src/index.js'
+import { localKms } from '../../src/kms/local/index.js'
+import { hex, outcomeOf, partsOf, recordMembers, type Outcome } from './vector.js'
+
+/** A test vector as `docs/format.md`, section 17.1 describes it: a keyring and a rule are given. */
+export const ruleVector = v.object({
+  ...recordMembers,
+  keyring: v.looseObject({}),
+  rule: v.strictObject({
+    cmks: v.array(v.tuple([v.string(), v.string()])),
+    acceptPublicKeySealing: v.boolean(),
+    sealedFor: v.array(v.string()),
+    require: v.strictObject({
+      keyBound: v.boolean(),
+      headers: v.array(v.string()),
+      context: v.record(v.string(), v.string()),
+    }),
+    tombstones: v.picklist(['pass', 'reject']),
+    maxDecompressedBytes: v.number(),
+  }),
+  envelope: v.nullable(hex),
+})
+
+export type RuleVector = v.InferOutput<typeof ruleVector>
+
+/** What a reader with this keyring and this rule makes of the vector. */
+export async function openRuleVector(vector: RuleVector): Promise<Outcome> {
+  const { topic, envelope, rule } = vector
+  const folder = await mkdtemp(join(tmpdir(), 'kafka-envelope-vectors-'))
+  try {
+    const keyring = join(folder, 'keyring')
+    await writeFile(keyring, JSON.stringify(vector.keyring), { mode: 0o600 })
+    const { cmks, ...read } = rule
+    const names = cmks.map((_, i) => `cmk-${String(i)}`)
+    const encryption = await createEncryption({
+      kms: { local: localKms({ keyring }) },
+      cmks: Object.fromEntries(cmks.map(([, id], i) => [names[i] ?? '', [{ kms: 'local', id }]])),
+      topics: [{ match: [topic], read: { cmk: names, ...read } }],
+    })
+    try {
+      const value = envelope === null ? null : Buffer.from(envelope, 'hex')
+      const [opened] = await encryption.records.open([{ topic, value, ...partsOf(vector) }])
+      return outcomeOf(opened)
+    } finally {
+      await encryption.close()
+    }
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}

@@ -1,0 +1,53 @@
+import { readFile } from 'node:fs/promises'
+import * as v from 'valibot'
+import { dekVector, openDekVector, type DekVector } from './dek-vectors.js'
+import { openRuleVector, ruleVector, type RuleVector } from './rule-vectors.js'
+import type { Outcome } from './vector.js'
+
+/** Test vectors of both kinds, as `docs/format.md` describes them. */
+const vectorFile = v.array(v.union([ruleVector, dekVector]))
+
+export type Vector = DekVector | RuleVector
+
+/** @throws ValiError where the text is not a file of vectors */
+export function parseVectors(text: string): Vector[] {
+  return v.parse(vectorFile, JSON.parse(text))
+}
+
+/** What came of a file: a line for each disagreement, or one that says why the file cannot be read. */
+export interface Tried {
+  readonly readable: boolean
+  readonly count: number
+  readonly lines: readonly string[]
+}
+
+export async function tryVectors(file: string): Promise<Tried> {
+  let vectors: Vector[]
+  try {
+    vectors = parseVectors(await readFile(file, 'utf8'))
+  } catch (error) {
+    return { readable: false, count: 0, lines: [`${file}: cannot be read: ${said(error)}`] }
+  }
+  const lines: string[] = []
+  for (const vector of vectors) {
+    const expected = vector.error ?? 'to open'
+    try {
+      const got = await openVector(vector)
+      if (got.plaintext === vector.plaintext && got.error === vector.error) continue
+      const instead = got.error ?? (vector.error === null ? 'another plaintext' : 'a plaintext')
+      lines.push(`${file}: ${vector.name}: expected ${expected}, got ${instead}`)
+    } catch (error) {
+      lines.push(`${file}: ${vector.name}: expected ${expected}, but the opener threw: ${said(error)}`)
+    }
+  }
+  return { readable: true, count: vectors.length, lines }
+}
+
+/** What the library's opener makes of a vector. */
+function openVector(vector: Vector): Promise<Outcome> {
+  return 'keyring' in vector ? openRuleVector(vector) : openDekVector(vector)
+}
+
+function said(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,131 @@
+import * as v from 'valibot'
+
+import { requireGrant, type EmulatorCredential } from './access.js'
+import type { OpenCall } from './calls.js'
+import type { Cmk } from './cmk.js'
+import type { Keys } from './keys.js'
+import { Refusal } from './refusal.js'
+
+/** Members of `Response`, RequestId aside. */
+export type Answer = Readonly<Record<string, unknown>>
+
+/** An authenticated request for an action. */
+export class ActionCall {
+  readonly keys: Keys
+  readonly region: string
+  readonly #action: string
+  readonly #caller: EmulatorCredential
+  readonly #log: OpenCall
+
+  constructor(from: {
+    readonly keys: Keys
+    readonly region: string
+    readonly action: string
+    readonly caller: EmulatorCredential
+    readonly log: OpenCall
+  }) {
+    this.keys = from.keys
+    this.region = from.region
+    this.#action = from.action
+    this.#caller = from.caller
+    this.#log = from.log
+  }
+
+  /**
+   * The CMK, if the caller may do this to it. Whether it exists is told only then.
+   *
+   * @throws Refusal UnauthorizedOperation, InvalidParameterValue.InvalidKeyId, ResourceUnavailable.CmkNotFound
+   */
+  cmk(keyId: string): Cmk {
+    this.#log.keyId ??= keyId
+    requireGrant(this.#caller, this.#action, keyId)
+    return this.keys.get(keyId, this.region)
+  }
+
+  /** @throws Refusal UnauthorizedOperation where the caller may not do this without naming a key */
+  requireGeneral(): void {
+    requireGrant(this.#caller, this.#action, undefined)
+  }
+
+  /**
+   * The context as it is authenticated; '' where none was given.
+   *
+   * @throws Refusal InvalidParameter where it is not a JSON object of strings
+   */
+  context(text: string | undefined): string {
+    if (text === undefined || text === '') return ''
+    this.#log.encryptionContext ??= text
+    if (!isContext(text)) {
+      throw new Refusal('InvalidParameter', 'The encryption context is not a JSON object of strings.')
+    }
+    return text
+  }
+}
+
+/** One action of the API. */
+export interface Action {
+  readonly name: string
+  /** Calls a second and region. */
+  readonly quota: number
+  /** @throws Refusal */
+  run(call: ActionCall, parameters: unknown): Answer
+}
+
+type Schema = v.StrictObjectSchema<v.ObjectEntries, undefined>
+
+/** An action, from a row: what it takes, and what it does. */
+export function action<S extends Schema>(row: {
+  readonly name: string
+  /** The vendor's default; 100 unless said. */
+  readonly quota?: number
+  readonly parameters: S
+  readonly run: (parameters: v.InferOutput<S>, call: ActionCall) => Answer
+}): Action {
+  return {
+    name: row.name,
+    quota: row.quota ?? 100,
+    run: (call, parameters) => row.run(parsed(row.parameters, parameters), call),
+  }
+}
+
+/** @throws Refusal UnknownParameter, MissingParameter, InvalidParameter */
+function parsed<S extends Schema>(schema: S, parameters: unknown): v.InferOutput<S> {
+  const result = v.safeParse(schema, parameters)
+  if (result.success) return result.output
+  const [issue] = result.issues
+  const path = v.getDotPath(issue) ?? 'the body'
+  if (issue.type === 'strict_object' && issue.expected === 'never') {
+    throw new Refusal('UnknownParameter', `The parameter ${path} is unknown.`)
+  }
+  if (issue.type === 'strict_object' && issue.received === 'undefined') {
+    throw new Refusal('MissingParameter', `The parameter ${path} is missing.`)
+  }
+  // Not what was received: it may be a plaintext.
+  throw new Refusal('InvalidParameter', `The parameter ${path} is invalid.`)
+}
+
+function isContext(text: string): boolean {
+  try {
+    return v.is(v.record(v.string(), v.string()), JSON.parse(text)) && !text.trimStart().startsWith('[')
+  } catch {
+    return false
+  }
+}
+
+/** An empty string counts as a parameter that was not given. */
+export function given(text: string | undefined): string | undefined {
+  return text === '' ? undefined : text
+}
+
+/** A whole number of a range, both ends included. */
+export function integer(min: number, max: number): v.GenericSchema<number> {
+  return v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max))
+}
+
+/** "At most 1,024 characters." */
+export const contextText = v.optional(
+  v.pipe(
+    v.string(),
+    v.check((text) => Array.from(text).length <= 1024),
+  ),
+)

@@ -1,0 +1,51 @@
+import { randomBytes } from 'node:crypto'
+
+import * as v from 'valibot'
+
+import { action, integer, type Action } from '../action.js'
+import { REGIONS } from '../regions.js'
+
+const nothing = v.strictObject({})
+
+export const serviceActions: readonly Action[] = [
+  action({
+    name: 'GenerateRandom',
+    parameters: v.strictObject({ NumberOfBytes: integer(1, 1024) }),
+    run({ NumberOfBytes }, call) {
+      call.requireGeneral()
+      return { Plaintext: randomBytes(NumberOfBytes).toString('base64') }
+    },
+  }),
+  action({
+    name: 'ListAlgorithms',
+    parameters: nothing,
+    run(_, call) {
+      call.requireGeneral()
+      return {
+        SymmetricAlgorithms: [{ KeyUsage: 'ENCRYPT_DECRYPT', Algorithm: 'AES_256' }],
+        AsymmetricAlgorithms: [{ KeyUsage: 'ASYMMETRIC_DECRYPT_RSA_2048', Algorithm: 'RSA_2048' }],
+        AsymmetricSignVerifyAlgorithms: [],
+      }
+    },
+  }),
+  action({
+    name: 'GetRegions',
+    parameters: nothing,
+    run: () => ({ Regions: REGIONS }),
+  }),
+  action({
+    name: 'GetServiceStatus',
+    parameters: nothing,
+    run(_, call) {
+      call.requireGeneral()
+      return {
+        ServiceEnabled: true,
+        InvalidType: 1,
+        UserLevel: 0,
+        ExclusiveVSMEnabled: false,
+        ExclusiveHSMEnabled: false,
+        CmkUserCount: call.keys.in(call.region).length,
+      }
+    },
+  }),
+]

@@ -1,0 +1,31 @@
+import { Refusal } from './refusal.js'
+
+/** Calls a second and region, counted in whole seconds of the clock. */
+export class Quotas {
+  readonly #limits: Readonly<Record<string, number>>
+  readonly #clock: () => number
+  readonly #used = new Map<string, number>()
+  #second = 0
+
+  /** `limits` by action go before what an action has of itself; `*` is for all that are not named. */
+  constructor(limits: Readonly<Record<string, number>>, clock: () => number) {
+    this.#limits = limits
+    this.#clock = clock
+  }
+
+  /** @throws Refusal RequestLimitExceeded */
+  take(action: string, region: string, byDefault: number): void {
+    const second = Math.floor(this.#clock() / 1000)
+    if (second !== this.#second) {
+      this.#second = second
+      this.#used.clear()
+    }
+    const limit = this.#limits[action] ?? this.#limits['*'] ?? byDefault
+    const counter = `${region} ${action}`
+    const used = this.#used.get(counter) ?? 0
+    if (used >= limit) {
+      throw new Refusal('RequestLimitExceeded', `Over ${String(limit)} calls of ${action} in a second.`)
+    }
+    this.#used.set(counter, used + 1)
+  }
+}
