@@ -27,6 +27,21 @@ async function roundTrip({ createEncryption, isEnvelopeError }, { localKms }, { 
 }
 `
 
+/** OpenTelemetry's API is an optional peer: its entry works where it is installed, and all others where it is not. */
+const TELEMETRY = `
+async function instruments({ createEncryption }, { localKms }, { instrument }) {
+  const encryption = await createEncryption({
+    kms: { dev: localKms({ keyring: './dev.keyring' }) },
+    cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
+    topics: [{ match: ['orders'], encrypt: { cmk: 'orders' } }],
+  })
+  const stop = instrument(encryption)
+  await encryption.records.seal([{ topic: 'orders', value: 'v' }])
+  stop()
+  await encryption.close()
+}
+`
+
 const projects: Record<string, { files: Record<string, string>; install?: string[]; commands: string[][] }> =
   {
     'ESM import': {
@@ -38,21 +53,27 @@ import * as local from 'kafka-envelope/kms/local'
 import * as record from 'kafka-envelope/record'
 import * as testing from 'kafka-envelope/testing'
 ${ROUND_TRIP}
-await roundTrip(root, local, record, testing)`,
+await roundTrip(root, local, record, testing)
+const loading = await import('kafka-envelope/opentelemetry').then(() => 'loaded', ({ code }) => code)
+if (loading !== 'ERR_MODULE_NOT_FOUND') throw new Error('opentelemetry: ' + loading)`,
       },
       commands: [['node', 'main.js']],
     },
     'CommonJS require': {
+      install: ['@opentelemetry/api@1.9.1'],
       files: {
         'package.json': '{}',
         'main.js': `${ROUND_TRIP}
+${TELEMETRY}
+instruments(require('kafka-envelope'), require('kafka-envelope/kms/local'), require('kafka-envelope/opentelemetry'))
+  .catch((error) => { console.error(error); process.exit(1) })
 roundTrip(require('kafka-envelope'), require('kafka-envelope/kms/local'), require('kafka-envelope/record'), require('kafka-envelope/testing'))
   .catch((error) => { console.error(error); process.exit(1) })`,
       },
       commands: [['node', 'main.js']],
     },
     'CommonJS TypeScript under module: node16': {
-      install: ['typescript@6.0.3', '@types/node@20'],
+      install: ['typescript@6.0.3', '@types/node@20', '@opentelemetry/api@1.10.0'],
       files: {
         'package.json': '{ "type": "commonjs" }',
         'tsconfig.json': JSON.stringify({
@@ -69,6 +90,7 @@ roundTrip(require('kafka-envelope'), require('kafka-envelope/kms/local'), requir
 import { Kafka, type Consumer, type Producer } from 'kafkajs'
 import { createEncryption, envelopeOf, EnvelopeError, type EncryptionConfig } from 'kafka-envelope'
 import { localKms } from 'kafka-envelope/kms/local'
+import { instrument } from 'kafka-envelope/opentelemetry'
 import { openRecords, sealRecords } from 'kafka-envelope/record'
 import { startTencentKmsEmulator, type TencentKmsEmulator } from 'kafka-envelope/testing'
 
@@ -79,6 +101,7 @@ async function main(): Promise<void> {
     topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, read: { cmk: 'orders' } }],
   }
   const encryption = await createEncryption(config)
+  const stop: () => void = instrument(encryption)
   const kafka = new Kafka({ brokers: ['localhost:1'] })
   const producer: Producer = encryption.producer(kafka.producer())
   const consumer: Consumer = encryption.consumer(kafka.consumer({ groupId: 'g' }))
@@ -86,6 +109,7 @@ async function main(): Promise<void> {
   const sealed = await sealRecords(encryption, [{ topic: 'orders', key: 'k', value: 'v' }])
   const [opened] = await openRecords(encryption, sealed)
   if (opened?.value?.toString() !== 'v') throw new Error('not opened')
+  stop()
   await encryption.close()
   const kms: TencentKmsEmulator = await startTencentKmsEmulator()
   await kms.close()

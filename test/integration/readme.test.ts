@@ -12,6 +12,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const SOURCES: Record<string, string> = {
   "'kafka-envelope'": `'${root}src/index.ts'`,
   "'kafka-envelope/kms/local'": `'${root}src/kms/local/index.ts'`,
+  "'kafka-envelope/opentelemetry'": `'${root}src/opentelemetry/index.ts'`,
   "'kafka-envelope/record'": `'${root}src/record/index.ts'`,
 }
 
@@ -79,7 +80,7 @@ it('every snippet of the README runs: first use, events, records of other client
         .replace("'localhost:9092'", JSON.stringify(process.env['KAFKA_BROKERS']))
         .replace(
           END,
-          `await delivered\n${containing('ts', 'record.rejected')}\n${containing('ts', 'sealRecords')}`,
+          `await delivered\n${['record.rejected', 'instrument(', 'sealRecords'].map((text) => containing('ts', text)).join('\n')}\nstop()`,
         ),
     ].join('\n'),
   )
@@ -135,7 +136,7 @@ it('the dead letters that the README shows arrive', async () => {
 })
 
 it('every TypeScript snippet of the README is one of those that run', () => {
-  expect(snippets('ts')).toHaveLength(5)
+  expect(snippets('ts')).toHaveLength(6)
 })
 
 it('the README lists every error code', () => {

@@ -1,6 +1,6 @@
 import { context, propagation, trace } from '@opentelemetry/api'
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus'
-import { MeterProvider, type Histogram } from '@opentelemetry/sdk-metrics'
+import { DataPointType, MeterProvider, type Histogram, type MetricData } from '@opentelemetry/sdk-metrics'
 import {
   InMemorySpanExporter,
   NodeTracerProvider,
@@ -11,12 +11,21 @@ import { emitted } from './emissions.js'
 
 type Labels = Readonly<Record<string, string>>
 
+/** An instrument that measured something, and the attributes of each point. */
+export interface Measured {
+  readonly name: string
+  readonly kind: 'counter' | 'upDownCounter' | 'histogram' | 'gauge'
+  readonly unit: string
+  readonly attributes: readonly Labels[]
+}
+
 /** The real SDK, in memory. What it exports is recorded for the aftermath. */
 export interface Telemetry {
   readonly meterProvider: MeterProvider
   readonly tracerProvider: NodeTracerProvider
   /** The sum of all points with these attributes, of a histogram its count; undefined where there is none. */
   value(name: string, labels?: Labels): Promise<number | undefined>
+  measured(): Promise<Measured[]>
   /** What Prometheus would be told. */
   exposition(): Promise<string>
   /** Spans that ended, in that order. */
@@ -51,6 +60,17 @@ export function telemetry(): Telemetry {
       if (points.length === 0) return undefined
       return points.reduce((sum, { value }) => sum + (typeof value === 'number' ? value : value.count), 0)
     },
+    async measured() {
+      const { resourceMetrics } = await reader.collect()
+      return resourceMetrics.scopeMetrics
+        .flatMap(({ metrics }) => metrics)
+        .map((metric) => ({
+          name: metric.descriptor.name,
+          kind: kindOf(metric),
+          unit: metric.descriptor.unit,
+          attributes: metric.dataPoints.map(({ attributes }) => attributes as Labels),
+        }))
+    },
     spans: () => exporter.getFinishedSpans(),
     async end() {
       await exposition()
@@ -61,4 +81,9 @@ export function telemetry(): Telemetry {
       for (const api of [trace, context, propagation]) api.disable()
     },
   }
+}
+
+function kindOf(metric: MetricData): Measured['kind'] {
+  if (metric.dataPointType === DataPointType.SUM) return metric.isMonotonic ? 'counter' : 'upDownCounter'
+  return metric.dataPointType === DataPointType.GAUGE ? 'gauge' : 'histogram'
 }
