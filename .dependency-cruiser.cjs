@@ -36,6 +36,12 @@ module.exports = {
       to: { path: 'node_modules/', pathNot: 'node_modules/@opentelemetry/api/' },
     },
     {
+      name: 'core-is-free-of-yaml',
+      severity: 'error',
+      from: { path: '^src/(index|record/index|kms/local/index)\\.ts$' },
+      to: { path: 'node_modules/yaml', reachable: true },
+    },
+    {
       name: 'ciphers-are-for-crypto-and-kms',
       severity: 'error',
       comment:
@@ -47,10 +53,32 @@ module.exports = {
       to: { path: '^(node:)?crypto$' },
     },
     {
+      name: 'tencent-sdk-is-loaded-when-needed',
+      severity: 'error',
+      comment: 'It is optional, and slow to load',
+      from: { path: '^src' },
+      to: { path: 'node_modules/tencentcloud-sdk', dynamic: false },
+    },
+    {
+      name: 'tencent-sdk-is-loaded-in-one-place',
+      severity: 'error',
+      from: { path: '^src', pathNot: '^src/kms/tencent/sdk\\.ts$' },
+      to: { path: 'node_modules/tencentcloud-sdk' },
+    },
+    {
+      name: 'providers-do-not-know-each-other',
+      severity: 'error',
+      from: { path: '^src/kms/([^/]+)/' },
+      to: { path: '^src/kms/[^/]+/', pathNot: '^src/kms/$1/' },
+    },
+    {
       name: 'no-dev-dependencies',
       severity: 'error',
       from: { path: '^src' },
-      to: { dependencyTypes: ['npm-dev'], pathNot: 'node_modules/(kafkajs|@opentelemetry/api)/' },
+      to: {
+        dependencyTypes: ['npm-dev'],
+        pathNot: 'node_modules/(kafkajs|tencentcloud-sdk|@opentelemetry/api)',
+      },
     },
     {
       name: 'no-undeclared-packages',
@@ -59,7 +87,7 @@ module.exports = {
       from: { path: '^src' },
       to: {
         dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown'],
-        pathNot: 'node_modules/@opentelemetry/api/',
+        pathNot: 'node_modules/(tencentcloud-sdk|@opentelemetry/api)',
       },
     },
   ],
@@ -87,8 +115,9 @@ module.exports = {
       to: { path: '^src/index\\.ts$', dependencyTypes: ['type-only'] },
     },
     may('opentelemetry/', ['opentelemetry/', 'version\\.ts$']),
+    may('config/', ['config/', ...ENTRIES, 'policy/']),
     may('testing/', ['testing/']),
-    may('cli/', ['cli/', ...ENTRIES, 'policy/', 'kms/local/', 'testing/']),
+    may('cli/', ['cli/', ...ENTRIES, 'policy/', 'config/', 'kms/local/', 'testing/']),
   ],
   allowedSeverity: 'error',
   options: {

@@ -7,14 +7,16 @@ import { nodeEngine } from './crypto/engine.js'
 import { EnvelopeError, type ConfigIssue } from './errors.js'
 import { EventHub, type EventListener, type EventName } from './events.js'
 import { systemClock, type Clock } from './keys/clock.js'
-import { storableDek } from './keys/dek-source.js'
 import { OpeningKeys, type KeyLookups } from './keys/opening-keys.js'
 import type { SealingState } from './keys/sealing-key.js'
 import { SealingKeys } from './keys/sealing-keys.js'
+import { storableDek } from './keys/stored.js'
 import { Budget, budgeted, type BudgetShare } from './kms/budgeted.js'
 import { Cmk } from './kms/cmk.js'
-import { guarded, type Guard } from './kms/guarded.js'
-import type { Kms } from './kms/kms.js'
+import { guarded } from './kms/guarded.js'
+import type { EncryptionContext, Kms } from './kms/kms.js'
+import { retrying } from './kms/retrying.js'
+import { traced } from './kms/traced.js'
 import { KmsTracers, type KmsTracer } from './kms/tracers.js'
 import { checkConfig, configError } from './policy/check.js'
 import type { CheckedConfig, CheckedRule } from './policy/checked.js'
@@ -28,7 +30,7 @@ import { Sealer } from './record/sealer.js'
 export interface Health {
   /**
    * `failed` while a consumer has stopped for good; `degraded` while a DEK seals past a limit because the KMS fails for
-   * now; `closed` after `close()`.
+   * now, or the last attempt to get a DEK failed; `closed` after `close()`.
    */
   readonly status: 'ok' | 'degraded' | 'failed' | 'closed'
   readonly sealingKeys: readonly SealingState[]
@@ -71,8 +73,9 @@ export interface Encryption {
   /** Has a tracer make a span of each call to a KMS from now on; returns what removes it. */
   trace(tracer: KmsTracer): () => void
   /**
-   * Ends the current DEKs of a rule, or of all, and fetches the next for those that were in use. After a
-   * process was restored from a memory snapshot this suffices only where the KMS makes the DEKs.
+   * Ends the current DEKs of a rule, or of all, and fetches the next for those that were in use. A
+   * provisioned DEK stays, and gets a new sealing session. After a process was restored from a memory snapshot this
+   * suffices only where the KMS makes the DEKs, and without `dekStore`.
    * @throws EnvelopeError what the KMS fails with, or CONFIG_INVALID for an unknown rule
    */
   rotate(rule?: string): Promise<void>
@@ -82,12 +85,15 @@ export interface Encryption {
    * @throws EnvelopeError what the KMS fails with, or CONFIG_INVALID for an unknown rule or one without `encrypt`
    */
   provision(rule: string): Promise<string>
-  /** Drops every key that came from a CMK, also those on their way; the KMS is asked anew. */
+  /**
+   * Drops every key that came from a CMK, also those on their way; the KMS is asked anew. What was sealed before, and
+   * waits to be sent with records that wait for a DEK, is still sent.
+   */
   forget(cmkId: string): void
   health(): Health
   /**
    * Proves, for each rule, that what this process needs from its KMSs works: wrapping under all CMKs of
-   * `encrypt`, unwrapping under at least one of `read`.
+   * `encrypt` (unwrapping under one, where its DEK is provisioned), unwrapping under at least one of `read`.
    * @throws EnvelopeError what the first KMS that does not work fails with
    */
   verify(): Promise<void>
@@ -108,13 +114,13 @@ export async function createEncryption(config: EncryptionConfig): Promise<Encryp
 export async function compose(config: CheckedConfig, clock: Clock): Promise<Encryption> {
   const events = new EventHub()
   const tracers = new KmsTracers()
-  const watched = { events, tracers }
   const kmses = {
-    sealing: guardedKmses(config, config.kmsBudget.sealing, watched),
-    opening: guardedKmses(config, config.kmsBudget.opening, watched),
+    sealing: guardedKmses(config, config.kmsBudget.sealing, events, tracers),
+    opening: guardedKmses(config, config.kmsBudget.opening, events, tracers),
   }
   const closeKmses = async (): Promise<void> => {
-    await Promise.all(Object.values(config.kms).map(async (kms) => kms.close?.()))
+    // One KMS may have several names. Whether it closes well is no reason to keep the rest open, or to hide an error.
+    await Promise.allSettled([...new Set(Object.values(config.kms))].map(async (kms) => kms.close?.()))
   }
   const cmks = await describeCmks(config, kmses.sealing).catch(async (error: unknown) => {
     await closeKmses()
@@ -183,8 +189,11 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
         throw configError([{ path: 'provision()', message: `no rule with \`encrypt\` is named "${rule}"` }])
       }
       const made = await Cmk.newDek(sealing.cmks, sealing.encrypt.context, lifetime.signal)
-      made.dek.destroy()
-      return JSON.stringify(storableDek(made.wrappings, sealing, clock))
+      try {
+        return JSON.stringify(storableDek(made, sealing, clock))
+      } finally {
+        made.dek.destroy()
+      }
     },
     forget(cmkId) {
       sealingKeys.forget(cmkId)
@@ -193,7 +202,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
     health() {
       const fatal = consumers.flatMap((wrapped) => wrapped.fatal() ?? [])
       const states = sealingKeys.states()
-      const degraded = states.some(({ state }) => state === 'grace')
+      const degraded = states.some(({ state, failure }) => state === 'grace' || failure !== undefined)
       return {
         status: lifetime.signal.aborted
           ? 'closed'
@@ -218,15 +227,26 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
 
 /** The KMSs for one side: each call ends, and comes in its turn. */
 function guardedKmses(
-  { kms: kmses, kmsTimeoutMs: timeoutMs }: CheckedConfig,
+  { kms: kmses, kmsTimeoutMs: timeoutMs, kmsRetries }: CheckedConfig,
   share: BudgetShare,
-  watched: Pick<Guard, 'events' | 'tracers'>,
+  events: EventHub,
+  tracers: KmsTracers,
 ): Readonly<Record<string, Kms>> {
+  const budgets = new Map<Kms, Budget>()
+  const budgetOf = (kms: Kms): Budget => {
+    const budget = budgets.get(kms) ?? new Budget(share)
+    budgets.set(kms, budget)
+    return budget
+  }
   return Object.fromEntries(
     Object.entries(kmses).map(([name, kms]) => [
       name,
       // The call itself gets at least half of the time.
-      guarded(budgeted(kms, new Budget(share), timeoutMs / 2), { name, timeoutMs, ...watched }),
+      guarded(retrying(budgeted(traced(kms, name, tracers), budgetOf(kms), timeoutMs / 2), kmsRetries), {
+        name,
+        timeoutMs,
+        events,
+      }),
     ]),
   )
 }
@@ -280,12 +300,22 @@ function withCmks(
 }
 
 async function verifyRule({ sealing, reading }: TopicRule, signal: AbortSignal): Promise<void> {
-  if (sealing)
-    await Promise.all(sealing.cmks.map((cmk) => cmk.verify('wrap', sealing.encrypt.context, signal)))
-  if (!reading) return
-  const tried = await Promise.allSettled(
-    reading.cmks.map((cmk) => cmk.verify('unwrap', reading.read.require.context, signal)),
-  )
+  if (sealing) {
+    const { provisionedDek, context } = sealing.encrypt
+    if (provisionedDek === undefined)
+      await Promise.all(sealing.cmks.map((cmk) => cmk.verify('wrap', context, signal)))
+    else await verifyAny(sealing.cmks, context, signal)
+  }
+  if (reading) await verifyAny(reading.cmks, reading.read.require.context, signal)
+}
+
+/** Unwrapping needs one of them. */
+async function verifyAny(
+  cmks: readonly Cmk[],
+  context: EncryptionContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const tried = await Promise.allSettled(cmks.map((cmk) => cmk.verify('unwrap', context, signal)))
   if (tried.some(({ status }) => status === 'fulfilled')) return
   const failed = tried.find((result) => result.status === 'rejected')
   if (failed) throw failed.reason as Error

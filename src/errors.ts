@@ -114,7 +114,8 @@ const CODES = {
   },
   KEY_WAIT_TIMEOUT: {
     kind: 'transient',
-    remedy: 'The KMS does not deliver DEKs as fast as the rotation policy uses them; see kms.call events',
+    remedy:
+      'DEKs do not come as fast as the rotation policy uses them: look at kms.call events, rotate less often, or raise `kmsBudget.sealing`',
   },
 
   // KMS and keys
@@ -130,6 +131,17 @@ const CODES = {
       'Retry later; if it lasts, look for a flood of foreign envelopes, or raise `kmsBudget` below the quota of the KMS',
   },
   KMS_DENIED: { kind: 'unreadable', remedy: 'Grant this process the right to use the CMK' },
+  KMS_REFUSED: {
+    kind: 'unreadable',
+    remedy: 'Look up the code that the KMS gave; waiting does not help',
+  },
+  KMS_CREDENTIALS_UNAVAILABLE: {
+    kind: 'transient',
+    remedy: 'Retry; if it lasts, look at where this process gets its credentials from',
+  },
+  KMS_SDK_MISSING: {
+    remedy: 'Run `npm install tencentcloud-sdk-nodejs` (or tencentcloud-sdk-nodejs-common, which is smaller)',
+  },
   KMS_RESPONSE_INVALID: {
     kind: 'unreadable',
     remedy: 'The KMS answered with something that is not a DEK; check the endpoint and the provider',
@@ -190,12 +202,18 @@ export interface ConfigIssue {
   readonly path: string
   /** What was expected there, and what stands there instead (never a secret). */
   readonly message: string
+  /** Where it stands in a configuration file, from 1. */
+  readonly line?: number
+  /** From 1. */
+  readonly column?: number
 }
 
 interface ErrorOptions {
   readonly cause?: unknown
   readonly position?: RecordPosition
   readonly issues?: readonly ConfigIssue[]
+  readonly kmsCode?: string
+  readonly requestId?: string
 }
 
 /**
@@ -212,7 +230,12 @@ export class EnvelopeError extends Error {
   readonly position: RecordPosition | undefined
   /** All mistakes of a configuration; empty for other codes. */
   readonly issues: readonly ConfigIssue[]
+  /** The code that the KMS itself gave, where it gave one, for example `ResourceUnavailable.CmkDisabled`. */
+  readonly kmsCode: string | undefined
+  /** The id under which the KMS knows the call, where it told one: for its logs and its support. */
+  readonly requestId: string | undefined
   readonly #what: string
+  readonly #options: ErrorOptions
 
   constructor(code: ErrorCode, what: string, options: ErrorOptions = {}) {
     const row: CodeRow = CODES[code]
@@ -223,15 +246,15 @@ export class EnvelopeError extends Error {
     this.retriable = row.kind === 'transient'
     this.position = options.position
     this.issues = options.issues ?? []
+    this.kmsCode = options.kmsCode
+    this.requestId = options.requestId
     this.#what = what
+    this.#options = options
   }
 
   /** The same error, saying where the record stands. */
   at(position: RecordPosition): EnvelopeError {
-    return new EnvelopeError(this.code, this.#what, {
-      position,
-      ...(this.cause === undefined ? {} : { cause: this.cause }),
-    })
+    return new EnvelopeError(this.code, this.#what, { ...this.#options, position })
   }
 
   /**
@@ -239,9 +262,9 @@ export class EnvelopeError extends Error {
    * consumer restarts, and reports an error with a cause as that cause alone.
    */
   withoutCause(): EnvelopeError {
-    return this.cause === undefined
-      ? this
-      : new EnvelopeError(this.code, this.#what, this.position ? { position: this.position } : {})
+    if (this.cause === undefined) return this
+    const { cause: _, ...rest } = this.#options
+    return new EnvelopeError(this.code, this.#what, rest)
   }
 }
 

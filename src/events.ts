@@ -29,7 +29,7 @@ export interface BatchCount {
 
 /** What each event carries. No event carries key bytes or plaintext. */
 export interface EncryptionEvents {
-  /** A DEK was made and wrapped, and a sealing session opened under it. */
+  /** A sealing session was opened, under a DEK that was made here or elsewhere (`origin`). */
   'dek.created': {
     readonly rule: string
     /** Only with `dekScope: 'topic'`. */
@@ -87,7 +87,7 @@ export interface EncryptionEvents {
   'batch.sealed': BatchCount
   /** A batch was opened; only records that were sealed, and did open, count. */
   'batch.opened': BatchCount
-  /** One call to a KMS ended. */
+  /** A call to a KMS ended, attempts after transient failures and the wait for its turn included. */
   'kms.call': {
     /** The name of the KMS in the configuration. */
     readonly kms: string

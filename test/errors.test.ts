@@ -9,6 +9,7 @@ const TRANSIENT = [
   'KMS_TIMEOUT',
   'KEY_WAIT_TIMEOUT',
   'DEAD_LETTER_FAILED',
+  'KMS_CREDENTIALS_UNAVAILABLE',
 ]
 const UNREADABLE = [
   'UNKNOWN_FORMAT',
@@ -17,6 +18,7 @@ const UNREADABLE = [
   'NO_CANDIDATE',
   'TOPIC_NOT_CONFIGURED',
   'KMS_DENIED',
+  'KMS_REFUSED',
   'KMS_RESPONSE_INVALID',
   'CMK_NOT_FOUND',
   'CMK_DISABLED',
@@ -65,13 +67,19 @@ describe('every code', () => {
 
 it('an error moved to a record says where and keeps the rest', () => {
   const cause = new Error('why')
-  const error = new EnvelopeError('MALFORMED', 'something', { cause }).at({ topic: 't', offset: '1' })
+  const answer = { kmsCode: 'InternalError', requestId: 'r-1' }
+  const error = new EnvelopeError('MALFORMED', 'something', { cause, ...answer }).at({
+    topic: 't',
+    offset: '1',
+  })
   expect(error).toMatchObject({
     code: 'MALFORMED',
     kind: 'invalid',
     position: { topic: 't', offset: '1' },
     cause,
+    ...answer,
   })
+  expect(error.withoutCause()).toMatchObject({ position: { topic: 't', offset: '1' }, ...answer })
   expect(error.message).toContain('MALFORMED at topic t, offset 1: something.')
 })
 

@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 
 import { VERSION } from '../version.js'
+import { registerCheck } from './check.js'
 import { registerKeyring } from './keyring.js'
 import { registerKmsEmulator } from './kms-emulator.js'
 
@@ -16,6 +17,7 @@ const program = new Command('kafka-envelope')
   })
 
 registerKeyring(program)
+registerCheck(program)
 registerKmsEmulator(program)
 
 // What reads the output may close it early, as `head` does.

@@ -1,4 +1,4 @@
-import { createSecretKey, hkdfSync, timingSafeEqual, type KeyObject } from 'node:crypto'
+import { createHmac, createSecretKey, hkdfSync, timingSafeEqual, type KeyObject } from 'node:crypto'
 import { EnvelopeError } from '../errors.js'
 import { ContentKey } from './content-key.js'
 import type { Suite } from './suites.js'
@@ -40,6 +40,27 @@ export class Dek {
     const key = createSecretKey(keyBytes)
     keyBytes.fill(0)
     return new ContentKey(suite, key, derive(suite.commitmentInfo))
+  }
+
+  /**
+   * HMAC-SHA-256 of `bytes` under a key derived for nothing else (HKDF-SHA-256, RFC 5869, no salt, `info` as its name).
+   * @throws EnvelopeError KEY_DESTROYED
+   */
+  mac(info: string, bytes: Uint8Array): Buffer {
+    if (this.#key === undefined)
+      throw new EnvelopeError('KEY_DESTROYED', 'a DEK was used after it was destroyed')
+    const key = Buffer.from(hkdfSync('sha256', this.#key, new Uint8Array(0), info, 32))
+    try {
+      return createHmac('sha256', key).update(bytes).digest()
+    } finally {
+      key.fill(0)
+    }
+  }
+
+  /** Whether `mac` is that of `bytes`, compared in constant time. */
+  verifyMac(info: string, bytes: Uint8Array, mac: Uint8Array): boolean {
+    const expected = this.mac(info, bytes)
+    return expected.length === mac.length && timingSafeEqual(expected, mac)
   }
 
   /** The content key of a session if this is the DEK that the commitment was made under, else undefined. */

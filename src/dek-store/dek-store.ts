@@ -11,6 +11,8 @@ export interface StoredDek {
     /** Base64. */
     readonly ciphertextDek: string
   }[]
+  /** Base64 of 32 bytes: authenticates all of the above under the DEK itself, so that nobody without it can mix or date anew. */
+  readonly mac: string
 }
 
 /**
@@ -18,17 +20,19 @@ export interface StoredDek {
  *
  * - A scope is a name of printable text, up to 600 characters: one for each rule, or for each of its topics under
  *   `dekScope: 'topic'`.
- * - What `load` returns is checked before use, and a DEK that is too old, or made under other CMKs or another
- *   context than the rule has now, is not used. Integrity is the store's: whoever can write to it can make producers
- *   seal under an older DEK again.
+ * - What `load` returns is checked before use, and a DEK that is too old, changed, or made under other CMKs or another
+ *   context than the rule has now, is not used. Still, whoever can write to a store can have an older DEK used again until
+ *   its age is up, and who can also wrap under the CMK can plant a DEK of their own and read what is sealed under it: keep
+ *   it as well as the configuration. Rules with a CMK whose public key wraps never use a store, since everyone has that key.
  * - Several processes may share a store. They then seal under one DEK, each in sessions of its own; of two that save
  *   at once either may win.
- * - A store that fails stops nobody: the DEK is made anew, and the failure is a `dekStore.failed` event.
+ * - A store that fails stops nobody: the DEK is made anew, and the failure is a `dekStore.failed` event. One that does not
+ *   answer is waited for 5 seconds at most.
  */
 export interface DekStore {
   /** What was saved last for the scope, or undefined. */
   load(scope: string): Promise<StoredDek | undefined>
   save(scope: string, dek: StoredDek): Promise<void>
-  /** The DEK was ended before its time (`rotate`, `forget`, denial) and must not be loaded again. */
+  /** The DEK was ended before its time (`rotate`, `forget`, denial): nobody shall load it any more. */
   remove(scope: string): Promise<void>
 }

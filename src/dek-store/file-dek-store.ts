@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import type { Stats } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { EnvelopeError } from '../errors.js'
 import type { DekStore, StoredDek } from './dek-store.js'
 import { asStoredDek } from './stored-dek.js'
@@ -18,8 +19,8 @@ const MAX_BYTES = 16_384
 
 /**
  * Keeps ciphertext DEKs in a folder, a file of mode 0600 for each scope, replaced as a whole. Reading a file needs no
- * protection beyond that of the topics; writing does: a folder or file that others than its owner may write to is
- * refused (not checked on Windows).
+ * protection beyond that of the topics; writing does: a folder or file is refused that others than its owner may write
+ * to, or that belongs to somebody else than this user or root (not checked on Windows).
  *
  * @throws EnvelopeError CONFIG_INVALID where `folder` is no path
  */
@@ -46,11 +47,12 @@ export function fileDekStore(options: FileDekStoreOptions): DekStore {
     },
     async save(scope, dek) {
       await mkdir(folder, { recursive: true, mode: 0o700 })
-      await refuseWritable(folder)
+      refuseForeign(await stat(folder))
       await replace(fileOf(scope), `${JSON.stringify({ scope, dek } satisfies Content)}\n`)
     },
     async remove(scope) {
       await rm(fileOf(scope), { force: true })
+      await syncFolder(folder)
     },
   }
 }
@@ -63,20 +65,34 @@ interface Content {
 
 async function readOwn(folder: string, file: string): Promise<string | undefined> {
   try {
-    await refuseWritable(folder)
-    const { size } = await refuseWritable(file)
-    if (size > MAX_BYTES) throw new Error('the file is too large')
-    return await readFile(file, 'utf8')
+    refuseForeign(await stat(folder))
+    const handle = await open(file, 'r')
+    try {
+      // Of the opened file: one that is looked up by path again may be another by then.
+      const stats = await handle.stat()
+      refuseForeign(stats)
+      if (!stats.isFile()) throw new Error('this is no file')
+      const bytes = Buffer.alloc(MAX_BYTES + 1)
+      const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0)
+      if (bytesRead > MAX_BYTES) throw new Error('the file is too large')
+      return bytes.toString('utf8', 0, bytesRead)
+    } finally {
+      await handle.close()
+    }
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    if (isMissing(error)) return undefined
     throw error
   }
 }
 
-async function refuseWritable(path: string): Promise<{ readonly size: number }> {
-  const stats = await stat(path)
-  if (POSIX && (stats.mode & WRITABLE_BY_OTHERS) !== 0) throw new Error('others may write to it')
-  return stats
+function refuseForeign({ mode, uid }: Stats): void {
+  if (!POSIX) return
+  if ((mode & WRITABLE_BY_OTHERS) !== 0) throw new Error('others may write to it')
+  if (uid !== 0 && uid !== process.geteuid?.()) throw new Error('it belongs to somebody else')
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }
 
 /** Readers see the old file or the new one, whole. */
@@ -91,8 +107,20 @@ async function replace(file: string, text: string): Promise<void> {
       await handle.close()
     }
     await rename(temporary, file)
+    await syncFolder(dirname(file))
   } catch (error) {
     await rm(temporary, { force: true })
     throw error
+  }
+}
+
+/** So that what was renamed or removed is so after a power failure too. */
+async function syncFolder(folder: string): Promise<void> {
+  if (!POSIX) return
+  try {
+    const handle = await open(folder, 'r')
+    await handle.sync().finally(() => handle.close())
+  } catch (error) {
+    if (!isMissing(error)) throw error
   }
 }

@@ -1,16 +1,38 @@
 import * as v from 'valibot'
 import type { StoredDek } from './dek-store.js'
 
-const base64 = v.pipe(v.string(), v.regex(/^[A-Za-z0-9+/]{2,1368}={0,2}$/))
+const MAX_CIPHERTEXT_DEK_BYTES = 1024
+const MAC_BYTES = 32
+
+/** Base64 (RFC 4648, section 4) of so many bytes, in its one canonical form. */
+function base64(minBytes: number, maxBytes: number) {
+  return v.pipe(
+    v.string(),
+    v.maxLength(4 * Math.ceil(maxBytes / 3)),
+    v.check((text) => {
+      const bytes = Buffer.from(text, 'base64')
+      return bytes.length >= minBytes && bytes.length <= maxBytes && bytes.toString('base64') === text
+    }),
+  )
+}
+
+const contextText = v.pipe(v.string(), v.maxLength(128))
 
 const storedDek = v.strictObject({
   createdAt: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
-  context: v.record(v.pipe(v.string(), v.maxLength(128)), v.pipe(v.string(), v.maxLength(128))),
+  context: v.record(contextText, contextText),
   wrappings: v.pipe(
-    v.array(v.strictObject({ provider: v.string(), cmkId: v.string(), ciphertextDek: base64 })),
+    v.array(
+      v.strictObject({
+        provider: v.pipe(v.string(), v.maxLength(64)),
+        cmkId: v.pipe(v.string(), v.maxLength(256)),
+        ciphertextDek: base64(1, MAX_CIPHERTEXT_DEK_BYTES),
+      }),
+    ),
     v.minLength(1),
     v.maxLength(5),
   ),
+  mac: base64(MAC_BYTES, MAC_BYTES),
 })
 
 /** `value` if it has the shape of a ciphertext DEK, else undefined. What it says is still to be checked. */

@@ -30,12 +30,25 @@ export const systemClock: Clock = {
 /** A longer wait is taken in steps: a timer stands still while the machine sleeps, and Node's end at 24.8 days. */
 export const MAX_TIMER_STEP_MS = 3_600_000
 
+/** By how much the wall clock must run ahead between two readings to count as a sleep, or as a step forward. */
+const JUMP_MS = 1000
+
 /**
- * Tells the age of something from now on. Of two clocks the one that shows more counts: so a sleep or a
- * step of the wall clock, in whichever direction, never makes a key live longer.
+ * Tells the age of something from now on: by the wall clock, or by the monotonic clock and whatever the wall clock
+ * jumped ahead of it between two readings, whichever is more. So a sleep counts, also where the wall clock is set back
+ * after it, and no step of the wall clock makes a key live longer. Read it at least once an hour, as timers here do.
  */
 export function ageMeter(clock: Clock): () => number {
-  const monotonic = clock.monotonicMs()
-  const wall = clock.wallMs()
-  return () => Math.max(clock.monotonicMs() - monotonic, clock.wallMs() - wall)
+  const start = { monotonic: clock.monotonicMs(), wall: clock.wallMs() }
+  let { monotonic, wall } = start
+  let slept = 0
+  return () => {
+    const nowMonotonic = clock.monotonicMs()
+    const nowWall = clock.wallMs()
+    const jump = nowWall - wall - (nowMonotonic - monotonic)
+    if (jump >= JUMP_MS) slept += jump
+    monotonic = nowMonotonic
+    wall = nowWall
+    return Math.max(monotonic - start.monotonic + slept, wall - start.wall)
+  }
 }

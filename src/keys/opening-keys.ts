@@ -54,13 +54,21 @@ export interface KeyLookups {
   readonly misses: number
 }
 
+interface Away {
+  readonly sinceMs: () => number
+  readonly forMs: number
+}
+
 interface LeasedDek {
   readonly opened: OpenedDek
   readonly release: () => void
 }
 
-/** How long a CMK whose KMS failed for now is asked after the others. */
-const AWAY_MS = 30_000
+/** How long a KMS that failed for now is asked after the others: longer each time, until it answers. */
+const FIRST_AWAY_MS = 30_000
+const MAX_AWAY_MS = 300_000
+/** Transient failures that say nothing of the KMS. */
+const OURS: ReadonlySet<string> = new Set(['KMS_BUDGET_SPENT'])
 
 /** Attempts per record that fail for good; a forged envelope must not buy more KMS calls. */
 const MAX_FAILED_ATTEMPTS = 2
@@ -75,8 +83,8 @@ export class OpeningKeys {
   readonly #events: EventHub
   readonly #deks: LRUCache<string, { readonly opened: OpenedDek; readonly cancelTimer: () => void }>
   readonly #unwrapping = new Map<string, Flight>()
-  /** CMKs whose KMS failed for now, with how long ago that was. */
-  readonly #away = new Map<Cmk, () => number>()
+  /** KMSs that failed for now, by their names in the configuration. */
+  readonly #away = new Map<string, Away>()
   #closed = false
   #hits = 0
   #misses = 0
@@ -109,7 +117,7 @@ export class OpeningKeys {
 
   /**
    * Finds or unwraps the key. A candidate that fails gives way to the next; one whose KMS failed for now a moment ago
-   * comes after the others, so that an outage of the nearest region costs its time-out once and not for each DEK.
+   * comes after the others, so that an outage of the nearest region costs its time-out now and then, not for each DEK.
    * @throws EnvelopeError where none is left: a transient failure if there was one; else an unreadable one, since
    * what another reader may open must never be skipped as invalid; else the first
    */
@@ -120,6 +128,7 @@ export class OpeningKeys {
       this.#checkOpen()
       try {
         const { opened, release } = await this.#lease(candidate, context)
+        this.#away.delete(candidate.cmk.kmsName)
         const key = opened.contentKey(session, sessionName)
         if (key !== undefined) return { key, cmk: candidate.cmk, release }
         release()
@@ -128,7 +137,7 @@ export class OpeningKeys {
         )
       } catch (error) {
         if (!isEnvelopeError(error)) throw error
-        if (error.kind === 'transient') this.#away.set(candidate.cmk, ageMeter(this.#clock))
+        if (error.kind === 'transient' && !OURS.has(error.code)) this.#isAway(candidate.cmk)
         failures.push(error)
       }
       if (failures.filter(({ kind }) => kind !== 'transient').length >= MAX_FAILED_ATTEMPTS) break
@@ -162,11 +171,22 @@ export class OpeningKeys {
 
   #inOrder(candidates: readonly Candidate[]): readonly Candidate[] {
     if (candidates.length < 2 || this.#away.size === 0) return candidates
-    const isAway = ({ cmk }: Candidate): boolean => (this.#away.get(cmk)?.() ?? AWAY_MS) < AWAY_MS
+    const isAway = ({ cmk }: Candidate): boolean => {
+      const away = this.#away.get(cmk.kmsName)
+      return away !== undefined && away.sinceMs() < away.forMs
+    }
     return [
       ...candidates.filter((candidate) => !isAway(candidate)),
       ...candidates.filter((candidate) => isAway(candidate)),
     ]
+  }
+
+  #isAway({ kmsName }: Cmk): void {
+    const before = this.#away.get(kmsName)
+    // Concurrent failures are one.
+    if (before !== undefined && before.sinceMs() < before.forMs) return
+    const forMs = before === undefined ? FIRST_AWAY_MS : Math.min(before.forMs * 2, MAX_AWAY_MS)
+    this.#away.set(kmsName, { sinceMs: ageMeter(this.#clock), forMs })
   }
 
   #cached(name: string): OpenedDek | undefined {

@@ -1,7 +1,8 @@
 import type { Clock } from './clock.js'
 
 const FIRST_MS = 1000
-const MAX_MS = 60_000
+/** The longest pause. */
+export const MAX_PAUSE_MS = 60_000
 
 /** How long background attempts pause after failures: with full jitter, so that many processes do not come at once. */
 export class RetryPause {
@@ -14,7 +15,7 @@ export class RetryPause {
   }
 
   failed(): void {
-    const pauseMs = Math.random() * Math.min(FIRST_MS * 2 ** this.#failures, MAX_MS)
+    const pauseMs = Math.random() * Math.min(FIRST_MS * 2 ** this.#failures, MAX_PAUSE_MS)
     this.#failures++
     this.#untilMs = this.#clock.monotonicMs() + pauseMs
   }

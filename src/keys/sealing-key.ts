@@ -1,10 +1,10 @@
 import { EnvelopeError, isEnvelopeError, type ErrorCode } from '../errors.js'
-import type { EventHub, Limit, RetireReason } from '../events.js'
+import type { EncryptionEvents, EventHub, GraceUse, Limit, RetireReason } from '../events.js'
 import { CAPS, fit, isPast, limitReached, prefetchPoint, type RotationPolicy } from '../policy/rotation.js'
 import { ageMeter, MAX_TIMER_STEP_MS, type Clock } from './clock.js'
 import type { DekSource, SealingScope, SourcedDek } from './dek-source.js'
 import { Grace } from './grace.js'
-import { RetryPause } from './retry-pause.js'
+import { MAX_PAUSE_MS, RetryPause } from './retry-pause.js'
 import { SealingSession, type Grant } from './sealing-session.js'
 
 /** What `health()` tells of a sealing key. */
@@ -12,8 +12,8 @@ export interface SealingState {
   readonly rule: string
   readonly topic?: string
   /**
-   * `empty`: no DEK yet, or the last one ended and nobody needed another. `grace`: the DEK is past a limit and goes
-   * on, because the KMS fails for now.
+   * `empty`: no DEK yet, or the last one ended and nobody needed another. `fetching`: sends wait for the next one.
+   * `grace`: the DEK is past a limit and goes on, because the KMS fails for now.
    */
   readonly state: 'empty' | 'fetching' | 'ready' | 'grace'
   readonly sessionId?: string
@@ -24,17 +24,26 @@ export interface SealingState {
   readonly rotatesInMs?: number
   /** Whether the next DEK is there already. */
   readonly nextReady?: boolean
+  /** What the last attempt to get a DEK failed with; absent once one succeeded. */
+  readonly failure?: ErrorCode
   readonly grace?: { readonly limit: Limit; readonly code: ErrorCode; readonly leftMs: number }
 }
 
 /** A session and when its successor is wanted. */
-interface Current {
+interface Slot {
   readonly session: SealingSession
   readonly wanted: ReturnType<typeof prefetchPoint>
 }
 
 /** What the KMS says when it wants nothing more to be sealed here. */
 const DENIALS: ReadonlySet<ErrorCode> = new Set(['KMS_DENIED', 'CMK_DISABLED', 'CMK_NOT_FOUND'])
+/** What the KMS says, or does not say, in an outage. A budget of our own that is spent is none. */
+const OUTAGES: ReadonlySet<ErrorCode> = new Set([
+  'KMS_UNAVAILABLE',
+  'KMS_THROTTLED',
+  'KMS_TIMEOUT',
+  'KMS_CREDENTIALS_UNAVAILABLE',
+])
 
 /**
  * The current DEK of one scope, and the next where it is there already. Grants are taken synchronously while one
@@ -53,16 +62,16 @@ export class SealingKey {
   readonly #clock: Clock
   readonly #events: EventHub
   readonly #retry: RetryPause
-  #current: Current | undefined
-  #next: Current | undefined
+  #current: Slot | undefined
+  #next: Slot | undefined
   /** Set while the current DEK is past a limit and kept all the same. */
   #due: Limit | undefined
   #grace: Grace | undefined
-  /** What the last call failed with, if that was transient. */
-  #outage: ErrorCode | undefined
+  /** What the last attempt failed with, and how long ago. */
+  #failure: { readonly code: ErrorCode | undefined; readonly ageMs: () => number } | undefined
+  #waiters = 0
   #fetching: { readonly done: Promise<void>; readonly abort: AbortController } | undefined
   #cancelTimer: (() => void) | undefined
-  #exhausted = false
   #closed = false
 
   constructor(scope: SealingScope, source: DekSource, clock: Clock, events: EventHub) {
@@ -91,8 +100,9 @@ export class SealingKey {
    * @throws EnvelopeError ENCRYPTION_CLOSED
    */
   reserve(sizes: readonly number[], from: number): Grant | undefined {
-    this.#checkOpen()
     for (;;) {
+      // Again after each turn: who listens to an event may have closed or forgotten meanwhile.
+      this.#checkOpen()
       this.#tick()
       const current = this.#current
       if (current === undefined || this.#isWaiting()) return undefined
@@ -121,17 +131,22 @@ export class SealingKey {
     this.#checkOpen()
     this.#tick()
     if (this.#current !== undefined && !this.#isWaiting()) return
-    const waited = ageMeter(this.#clock)
-    const report = (outcome: { outcome: 'ok' } | { outcome: 'failed'; code?: ErrorCode }): void => {
-      this.#events.emit('dek.waited', { ...this.#names(), waitedMs: waited(), ...outcome })
-    }
+    this.#waiters++
     try {
       await this.#within(waitMs, this.#fetch())
-      report({ outcome: 'ok' })
-    } catch (error) {
-      report({ outcome: 'failed', ...(isEnvelopeError(error) ? { code: error.code } : {}) })
-      throw error
+    } finally {
+      this.#waiters--
     }
+  }
+
+  /** To be told once for each send that waited. */
+  waited(waitedMs: number, outcome: 'ok' | 'failed', code?: ErrorCode): void {
+    this.#events.emit('dek.waited', {
+      ...this.#names(),
+      waitedMs,
+      outcome,
+      ...(code === undefined ? {} : { code }),
+    })
   }
 
   /** Ends the current DEK, also one that is being fetched; fetches the next if there was one. */
@@ -147,6 +162,11 @@ export class SealingKey {
     if (this.#scope.cmks.some(({ id }) => id === cmkId)) this.#end('forgotten')
   }
 
+  /** Takes no DEK that was made before now, wherever it comes from. */
+  startAnew(): void {
+    this.#source.revoke()
+  }
+
   /** At once; resolves when what a store is to keep is there. */
   close(): Promise<void> {
     this.#closed = true
@@ -156,19 +176,24 @@ export class SealingKey {
 
   state(): SealingState {
     const session = this.#current?.session
+    const grace = this.#grace
+    const failure = this.#failure?.code
+    const isFetching = session === undefined ? this.#fetching !== undefined : this.#isWaiting()
+    const { maxAgeMs } = this.#scope.encrypt.rotate
     return {
       ...this.#names(),
-      state: this.#grace ? 'grace' : session ? 'ready' : this.#fetching ? 'fetching' : 'empty',
+      state: grace ? 'grace' : isFetching ? 'fetching' : session ? 'ready' : 'empty',
       ...(session
         ? {
             sessionId: session.id.toString('hex'),
             ...session.usage,
             ageMs: session.ageMs(),
-            rotatesInMs: Math.max(0, this.#scope.encrypt.rotate.maxAgeMs - session.ageMs()),
+            rotatesInMs: grace ? 0 : Math.max(0, maxAgeMs - session.ageMs()),
             nextReady: this.#next !== undefined,
           }
         : {}),
-      ...(this.#grace ? { grace: this.#grace.state() } : {}),
+      ...(failure === undefined ? {} : { failure }),
+      ...(grace ? { grace: grace.state() } : {}),
     }
   }
 
@@ -183,10 +208,10 @@ export class SealingKey {
 
   /** What time alone brings about. */
   #tick(): void {
-    if (this.#next && this.#isTooOld(this.#next.session)) this.#drop('next', 'age')
+    if (this.#next && this.#isTooOld(this.#next.session)) this.#dropNext('age')
     const session = this.#current?.session
     if (session === undefined) return
-    if (this.#grace?.isOver() === true) this.#drop('current', 'grace')
+    if (this.#grace?.isOver() === true) this.#dropCurrent('grace')
     else if (this.#due === undefined && this.#isTooOld(session)) this.#atLimit('age')
     else this.#prefetch()
   }
@@ -197,35 +222,48 @@ export class SealingKey {
 
   /** The current DEK has reached a limit: the next takes over, or it is kept for a grace, or it ends. */
   #atLimit(limit: Limit): void {
+    const { graceMs, prefetchMs } = this.#scope.encrypt
     const used = (this.#current?.session.usage.messages ?? 0) > 0
-    if (this.#grace !== undefined || !this.#source.renews) this.#exhausted = !this.#source.renews
-    else if (this.#next !== undefined) {
+    this.#source.exhausted()
+    if (this.#next !== undefined) {
       const next = this.#next
       this.#next = undefined
-      this.#drop('current', limit)
-      this.#current = next
-      this.#arm()
+      this.#dropCurrent(limit, next)
       return
-    } else if (used && this.#scope.encrypt.graceMs > 0) {
+    }
+    if (this.#grace === undefined && used && graceMs > 0 && this.#source.renews) {
       this.#due = limit
-      if (this.#outage !== undefined) this.#enterGrace(this.#outage)
+      const outage = this.#outage()
+      if (outage !== undefined) this.#enterGrace(outage)
       this.#fetchSoon()
       return
     }
-    this.#drop('current', limit)
+    this.#dropCurrent(limit)
     // Where count or bytes ended it more sends are to be expected; where age did, nobody may be there.
-    if (limit !== 'age' && used && this.#scope.encrypt.prefetchMs > 0) this.#fetchSoon()
+    if (limit !== 'age' && used && prefetchMs > 0) this.#fetchSoon()
+  }
+
+  /** What a recent attempt says of an outage that is still on. */
+  #outage(): ErrorCode | undefined {
+    const { code, ageMs } = this.#failure ?? {}
+    return code !== undefined && OUTAGES.has(code) && ageMs !== undefined && ageMs() <= MAX_PAUSE_MS
+      ? code
+      : undefined
   }
 
   #prefetch(): void {
-    const { encrypt } = this.#scope
-    const current = this.#current
-    if (current === undefined || this.#next !== undefined) return
-    const { session, wanted } = current
-    const isWanted =
+    if (this.#next === undefined && this.#isNextWanted()) this.#fetchSoon()
+  }
+
+  #isNextWanted(): boolean {
+    if (this.#current === undefined) return false
+    const { session, wanted } = this.#current
+    return (
       this.#due !== undefined ||
-      (encrypt.prefetchMs > 0 && session.usage.messages > 0 && isPast(wanted, session.usage, session.ageMs()))
-    if (isWanted) this.#fetchSoon()
+      (this.#scope.encrypt.prefetchMs > 0 &&
+        session.usage.messages > 0 &&
+        isPast(wanted, session.usage, session.ageMs()))
+    )
   }
 
   /** Fetches in the background, unless the last attempt failed a moment ago. */
@@ -252,18 +290,12 @@ export class SealingKey {
 
   async #create(signal: AbortSignal): Promise<void> {
     try {
-      if (this.#exhausted) {
-        throw new EnvelopeError(
-          'DEK_EXHAUSTED',
-          `the provisioned DEK of rule ${this.#scope.rule} has reached a limit`,
-        )
-      }
       const made = await this.#source.next(signal)
       if (signal.aborted) {
         made.dek.destroy()
         throw signal.reason as Error
       }
-      this.#outage = undefined
+      this.#failure = undefined
       this.#retry.succeeded()
       this.#open(made)
     } catch (error) {
@@ -273,23 +305,23 @@ export class SealingKey {
       }
       this.#checkOpen()
       // The DEK was forgotten or rotated while it was on its way: whoever waits gets the next one.
-      if (this.#current === undefined) await this.#fetch()
+      if (this.#current === undefined && this.#waiters > 0) await this.#fetch()
     }
   }
 
   /** @throws `error`, unless the policy grants a grace for it */
   #failed(error: unknown): void {
-    const { code, kind } = isEnvelopeError(error) ? error : { code: undefined, kind: undefined }
+    const code = isEnvelopeError(error) ? error.code : undefined
     this.#retry.failed()
-    this.#outage = kind === 'transient' ? code : undefined
-    if (code !== undefined && DENIALS.has(code)) this.#revoke('denied')
-    else if (this.#due !== undefined && this.#current !== undefined) {
-      if (this.#grace !== undefined) return
-      if (this.#outage !== undefined) {
-        this.#enterGrace(this.#outage)
+    this.#failure = { code, ageMs: ageMeter(this.#clock) }
+    if (code !== undefined && DENIALS.has(code)) {
+      if (this.#current !== undefined) this.#revoke('denied')
+    } else if (this.#due !== undefined) {
+      if (code !== undefined && OUTAGES.has(code)) {
+        if (this.#grace === undefined) this.#enterGrace(code)
         return
       }
-      this.#drop('current', this.#due)
+      this.#dropCurrent(this.#grace ? 'grace' : this.#due)
     }
     throw error as Error
   }
@@ -316,18 +348,20 @@ export class SealingKey {
       this.#events.emit('dek.destroyed', { side: 'sealing', cmkId: cmks[0].id })
     })
     const opened = { session, wanted: prefetchPoint(encrypt.rotate, encrypt.prefetchMs, Math.random()) }
-    if (this.#current !== undefined && this.#due === undefined) this.#next = opened
-    else {
-      if (this.#current !== undefined) this.#drop('current', this.#grace ? 'replaced' : (this.#due ?? 'age'))
-      this.#current = opened
-    }
-    this.#arm()
-    this.#events.emit('dek.created', {
+    const created = {
       ...this.#names(),
       cmkIds: cmks.map(({ id }) => id),
       sessionId: session.id.toString('hex'),
       origin,
-    })
+    }
+    if (this.#current === undefined) this.#current = opened
+    else if (this.#due === undefined) this.#next = opened
+    else {
+      this.#dropCurrent(this.#grace ? 'replaced' : this.#due, opened, created)
+      return
+    }
+    this.#arm()
+    this.#events.emit('dek.created', created)
   }
 
   /** An idle key ends with its age too, and the next is fetched in time, without a send to notice. */
@@ -336,26 +370,28 @@ export class SealingKey {
     this.#cancelTimer = undefined
     const current = this.#current
     if (current === undefined || this.#closed) return
-    const { rotate, prefetchMs } = this.#scope.encrypt
+    const { rotate } = this.#scope.encrypt
+    const ageMs = current.session.ageMs()
     const restMs = [
-      this.#grace ? this.#grace.leftMs() : rotate.maxAgeMs - current.session.ageMs(),
+      MAX_TIMER_STEP_MS,
+      ...(this.#grace ? [this.#grace.leftMs()] : this.#due === undefined ? [rotate.maxAgeMs - ageMs] : []),
       ...(this.#next ? [rotate.maxAgeMs - this.#next.session.ageMs()] : []),
-      // With a pause after a failure, and never sooner than that.
-      ...(this.#next || this.#fetching
-        ? []
-        : this.#due !== undefined
-          ? [this.#retry.pausesMs()]
-          : prefetchMs > 0
-            ? [Math.max(current.wanted.ageMs - current.session.ageMs(), this.#retry.pausesMs())]
-            : []),
-    ].filter((ms) => ms > 0)
+      ...(this.#next || this.#fetching ? [] : this.#prefetchIn(current, ageMs)),
+    ]
     this.#cancelTimer = this.#clock.schedule(
       () => {
         this.#tick()
         this.#arm()
       },
-      Math.min(Math.max(Math.min(...restMs, MAX_TIMER_STEP_MS), 1), MAX_TIMER_STEP_MS),
+      Math.max(1, Math.min(...restMs)),
     )
+  }
+
+  /** When to look at prefetching again: at its age, or after the pause that follows a failure. */
+  #prefetchIn({ wanted }: Slot, ageMs: number): number[] {
+    if (this.#isNextWanted()) return [this.#retry.pausesMs()]
+    const isAhead = this.#scope.encrypt.prefetchMs > 0 && ageMs < wanted.ageMs
+    return isAhead ? [wanted.ageMs - ageMs] : []
   }
 
   #end(reason: RetireReason): void {
@@ -372,22 +408,33 @@ export class SealingKey {
   }
 
   #dropAll(reason: RetireReason): void {
-    this.#drop('next', reason)
-    this.#drop('current', reason)
+    this.#dropNext(reason)
+    this.#dropCurrent(reason)
   }
 
-  #drop(which: 'current' | 'next', reason: RetireReason): void {
-    const session = (which === 'current' ? this.#current : this.#next)?.session
-    if (session === undefined) return
-    const grace = which === 'current' ? this.#grace?.use() : undefined
-    if (which === 'next') this.#next = undefined
-    else {
-      this.#current = undefined
-      this.#due = undefined
-      this.#grace = undefined
-      this.#cancelTimer?.()
-      this.#cancelTimer = undefined
-    }
+  #dropNext(reason: RetireReason): void {
+    const session = this.#next?.session
+    this.#next = undefined
+    if (session !== undefined) this.#retire(session, reason, undefined)
+  }
+
+  /**
+   * Ends the current DEK, and puts another in its place where there is one. Events come last: who listens may call
+   * back, and must find things as they are.
+   */
+  #dropCurrent(reason: RetireReason, successor?: Slot, created?: EncryptionEvents['dek.created']): void {
+    const session = this.#current?.session
+    const grace = this.#grace?.use()
+    this.#current = successor
+    this.#due = undefined
+    this.#grace = undefined
+    this.#arm()
+    if (created !== undefined) this.#events.emit('dek.created', created)
+    if (session !== undefined) this.#retire(session, reason, grace)
+  }
+
+  #retire(session: SealingSession, reason: RetireReason, grace: GraceUse | undefined): void {
+    session.retire()
     this.#events.emit('dek.retired', {
       ...this.#names(),
       sessionId: session.id.toString('hex'),
@@ -396,7 +443,6 @@ export class SealingKey {
       ageMs: session.ageMs(),
       ...(grace === undefined ? {} : { grace }),
     })
-    session.retire()
   }
 
   #names(): { rule: string; topic?: string } {
@@ -414,7 +460,7 @@ export class SealingKey {
         reject(
           new EnvelopeError(
             'KEY_WAIT_TIMEOUT',
-            `no DEK for rule ${this.#scope.rule} within ${String(Math.round(waitMs))} ms`,
+            `no DEK for rule ${this.#scope.rule} within ${String(this.#scope.encrypt.keyWaitMs)} ms`,
           ),
         )
       }, waitMs)

@@ -3,7 +3,9 @@ import type { EventHub } from '../events.js'
 import type { Cmk } from '../kms/cmk.js'
 import type { CheckedEncryptRule } from '../policy/checked.js'
 import type { Clock } from './clock.js'
-import { ProvisionedDeks, RenewedDeks, type SealingScope } from './dek-source.js'
+import type { SealingScope } from './dek-source.js'
+import { ProvisionedDeks } from './provisioned-deks.js'
+import { RenewedDeks } from './renewed-deks.js'
 import { SealingKey, type SealingState } from './sealing-key.js'
 
 /** A rule as the sealing side sees it. */
@@ -19,6 +21,8 @@ export class SealingKeys {
   readonly #store: DekStore | undefined
   readonly #clock: Clock
   readonly #events: EventHub
+  /** Rules and CMKs that were ended before a key of theirs was made: it must not begin with what a store has. */
+  readonly #ended = new Set<string>()
   #closed = false
 
   constructor(store: DekStore | undefined, clock: Clock, events: EventHub) {
@@ -34,6 +38,12 @@ export class SealingKeys {
     let key = scopes.get(scope)
     if (key === undefined) {
       key = this.#make({ rule: rule.name, topic: scope, encrypt: rule.encrypt, cmks: rule.cmks })
+      if (
+        this.#ended.has(ruleName(undefined)) ||
+        this.#ended.has(ruleName(rule.name)) ||
+        rule.cmks.some(({ id }) => this.#ended.has(cmkName(id)))
+      )
+        key.startAnew()
       if (this.#closed) void key.close()
       scopes.set(scope, key)
     }
@@ -51,6 +61,7 @@ export class SealingKeys {
 
   /** @throws EnvelopeError what fetching the next DEK fails with; the old ones have ended all the same */
   async rotate(rule?: string): Promise<void> {
+    this.#ended.add(ruleName(rule))
     const keys = [...this.#keys].flatMap(([{ name }, scopes]) =>
       rule === undefined || rule === name ? [...scopes.values()] : [],
     )
@@ -58,6 +69,7 @@ export class SealingKeys {
   }
 
   forget(cmkId: string): void {
+    this.#ended.add(cmkName(cmkId))
     for (const key of this.#all()) key.forget(cmkId)
   }
 
@@ -83,4 +95,12 @@ export class SealingKeys {
   #all(): SealingKey[] {
     return [...this.#keys.values()].flatMap((scopes) => [...scopes.values()])
   }
+}
+
+function ruleName(rule: string | undefined): string {
+  return rule === undefined ? 'all rules' : `rule ${rule}`
+}
+
+function cmkName(id: string): string {
+  return `CMK ${id}`
 }

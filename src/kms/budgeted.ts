@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { EnvelopeError } from '../errors.js'
 import type { Kms } from './kms.js'
 
@@ -12,53 +11,103 @@ export interface BudgetShare {
 export interface BudgetTime {
   /** Milliseconds since some start; never steps. */
   now(): number
-  wait(ms: number, signal: AbortSignal): Promise<void>
+  /** Calls back once. */
+  schedule(callback: () => void, ms: number): void
 }
 
 const realTime: BudgetTime = {
   now: () => performance.now(),
-  wait: (ms, signal) => sleep(ms, undefined, { signal }),
+  schedule: (callback, ms) => {
+    setTimeout(callback, ms)
+  },
 }
 
 /**
- * A token bucket that serves first come, first served (a virtual scheduler: GCRA, ITU-T I.371). It keeps one number
- * and no queue, so that a flood of requests costs it nothing.
+ * A token bucket that serves first come, first served. Its queue is no longer than what can be served in time, so
+ * that a flood of requests costs it little.
  */
 export class Budget {
   readonly #intervalMs: number
   readonly #burst: number
   readonly #time: BudgetTime
-  /** When the next call may be made, had there been no pause. */
-  #nextMs: number
+  /** In the order in which they came. */
+  readonly #waiting = new Set<() => void>()
+  #tokens: number
+  #filledAtMs: number
+  #isArmed = false
 
   constructor({ perSecond, burst }: BudgetShare, time: BudgetTime = realTime) {
     this.#intervalMs = 1000 / perSecond
     this.#burst = burst
     this.#time = time
-    this.#nextMs = time.now() - burst * this.#intervalMs
+    this.#tokens = burst
+    this.#filledAtMs = time.now()
   }
 
   /**
-   * Waits for its turn.
-   * @throws EnvelopeError KMS_BUDGET_SPENT at once, without taking a turn, where it would come later than `maxWaitMs`;
-   * KMS_TIMEOUT where the caller gave up first
+   * Waits for its turn. Who gives up leaves the queue.
+   * @throws EnvelopeError KMS_BUDGET_SPENT at once where its turn would come later than `maxWaitMs`; KMS_TIMEOUT
+   * where the caller gave up first
    */
   async turn(maxWaitMs: number, signal: AbortSignal): Promise<void> {
-    const now = this.#time.now()
-    const turnMs = Math.max(this.#nextMs, now - (this.#burst - 1) * this.#intervalMs)
-    const waitMs = turnMs - now
+    this.#fill()
+    if (this.#waiting.size === 0 && this.#tokens >= 1) {
+      this.#tokens--
+      return
+    }
+    const waitMs = (this.#waiting.size + 1 - this.#tokens) * this.#intervalMs
     if (waitMs > maxWaitMs) {
       throw new EnvelopeError(
         'KMS_BUDGET_SPENT',
         `${String(1000 / this.#intervalMs)} calls a second are spent for the next ${String(Math.ceil(waitMs))} ms`,
       )
     }
-    this.#nextMs = turnMs + this.#intervalMs
-    if (waitMs <= 0) return
-    try {
-      await this.#time.wait(waitMs, signal)
-    } catch {
-      throw new EnvelopeError('KMS_TIMEOUT', 'the call was given up before its turn')
+    await new Promise<void>((resolve, reject) => {
+      const giveUp = (): void => {
+        this.#waiting.delete(go)
+        reject(new EnvelopeError('KMS_TIMEOUT', 'the call was given up before its turn'))
+      }
+      const go = (): void => {
+        signal.removeEventListener('abort', giveUp)
+        resolve()
+      }
+      if (signal.aborted) {
+        giveUp()
+        return
+      }
+      signal.addEventListener('abort', giveUp, { once: true })
+      this.#waiting.add(go)
+      this.#arm()
+    })
+  }
+
+  #fill(): void {
+    const now = this.#time.now()
+    this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#filledAtMs) / this.#intervalMs)
+    this.#filledAtMs = now
+  }
+
+  #arm(): void {
+    if (this.#waiting.size === 0 || this.#isArmed) return
+    this.#isArmed = true
+    this.#time.schedule(
+      () => {
+        this.#isArmed = false
+        this.#serve()
+        this.#arm()
+      },
+      Math.max(1, Math.ceil((1 - this.#tokens) * this.#intervalMs)),
+    )
+  }
+
+  #serve(): void {
+    this.#fill()
+    for (const go of this.#waiting) {
+      // A sum of fractions falls short of one now and then.
+      if (this.#tokens < 1 - 1e-9) return
+      this.#tokens--
+      this.#waiting.delete(go)
+      go()
     }
   }
 }

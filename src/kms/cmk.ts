@@ -1,6 +1,6 @@
 import { Dek, DEK_BYTES } from '../crypto/dek.js'
-import { EnvelopeError } from '../errors.js'
-import type { CmkDescription, EncryptionContext, Kms } from './kms.js'
+import { EnvelopeError, isEnvelopeError } from '../errors.js'
+import type { CmkDescription, EncryptionContext, GeneratedDek, Kms } from './kms.js'
 
 /** A new DEK and its wrapping under each of several CMKs, in their order. */
 export interface WrappedNewDek {
@@ -44,7 +44,10 @@ export class Cmk {
     return new Cmk(this.kmsName, kms, this.id, this)
   }
 
-  /** Makes a DEK under the first CMK and wraps it under the others; fails unless all succeed. */
+  /**
+   * Makes a DEK under the first CMK and wraps it under the others; fails unless all succeed. Ends when every call has
+   * ended: what denies outweighs what fails for now, whichever came first.
+   */
   static async newDek(
     cmks: readonly [Cmk, ...Cmk[]],
     context: EncryptionContext,
@@ -52,23 +55,29 @@ export class Cmk {
   ): Promise<WrappedNewDek> {
     const [first, ...others] = cmks
     const made = await first.#kms.generateDek({ cmkId: first.id, context, signal })
+    const { dek, ciphertextDek } = first.#generated(made)
     try {
-      if (made.dek.length !== DEK_BYTES) throw wrongLength(first)
-      const wrapped = await Promise.all(
+      const wrapped = await Promise.allSettled(
         others.map(async (cmk) =>
-          cmk.#wrapping(await cmk.#kms.wrapDek({ cmkId: cmk.id, context, signal, dek: made.dek })),
+          cmk.#wrapping(await cmk.#kms.wrapDek({ cmkId: cmk.id, context, signal, dek })),
         ),
       )
-      const wrappings = [first.#wrapping(made.ciphertextDek), ...wrapped]
-      return { dek: Dek.take(made.dek), wrappings }
+      const failures = wrapped.flatMap((result): unknown[] =>
+        result.status === 'rejected' ? [result.reason] : [],
+      )
+      const worst = failures.find((error) => !isEnvelopeError(error) || error.kind !== 'transient')
+      if (failures.length > 0) throw worst ?? failures[0]
+      const wrappings = wrapped.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+      return { dek: Dek.take(dek), wrappings: [first.#wrapping(ciphertextDek), ...wrappings] }
     } finally {
-      made.dek.fill(0)
+      dek.fill(0)
     }
   }
 
   /** @throws EnvelopeError as `Kms.unwrapDek` does, and UNWRAP_FAILED where the result is no DEK */
   async unwrap(ciphertextDek: Uint8Array, context: EncryptionContext, signal: AbortSignal): Promise<Dek> {
-    const bytes = await this.#kms.unwrapDek({ cmkId: this.id, context, signal, ciphertextDek })
+    const bytes: unknown = await this.#kms.unwrapDek({ cmkId: this.id, context, signal, ciphertextDek })
+    if (!(bytes instanceof Uint8Array)) throw nonsense(this)
     if (bytes.length !== DEK_BYTES) {
       bytes.fill(0)
       throw new EnvelopeError('UNWRAP_FAILED', 'what was unwrapped is not a DEK of 32 bytes')
@@ -80,7 +89,16 @@ export class Cmk {
     return this.#kms.verify({ cmkId: this.id, context, signal, use })
   }
 
+  #generated(made: unknown): GeneratedDek {
+    const { dek, ciphertextDek } = (made ?? {}) as Partial<GeneratedDek>
+    if (!(dek instanceof Uint8Array)) throw nonsense(this)
+    if (dek.length === DEK_BYTES && ciphertextDek instanceof Uint8Array) return { dek, ciphertextDek }
+    dek.fill(0)
+    throw nonsense(this)
+  }
+
   #wrapping(ciphertextDek: Uint8Array): Wrapping {
+    if (!((ciphertextDek as unknown) instanceof Uint8Array)) throw nonsense(this)
     if (ciphertextDek.length < 1 || ciphertextDek.length > 1024) {
       throw new EnvelopeError(
         'KMS_RESPONSE_INVALID',
@@ -91,9 +109,9 @@ export class Cmk {
   }
 }
 
-function wrongLength(cmk: Cmk): EnvelopeError {
+function nonsense(cmk: Cmk): EnvelopeError {
   return new EnvelopeError(
     'KMS_RESPONSE_INVALID',
-    `the KMS returned a DEK of CMK ${cmk.id} that has not 32 bytes`,
+    `what the KMS returned for CMK ${cmk.id} is not a DEK of 32 bytes with its ciphertext`,
   )
 }

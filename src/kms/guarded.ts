@@ -1,7 +1,6 @@
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
 import type { EventHub, KmsOperation } from '../events.js'
 import type { Kms } from './kms.js'
-import type { KmsTracers } from './tracers.js'
 
 /** What `guarded` needs beside the KMS. */
 export interface Guard {
@@ -10,12 +9,11 @@ export interface Guard {
   /** How long a call may take, in ms. */
   readonly timeoutMs: number
   readonly events: EventHub
-  readonly tracers: KmsTracers
 }
 
 /**
  * A KMS of which every call ends: within its deadline, even where the provider ignores the signal; with
- * an `EnvelopeError`, whatever the provider throws; with a `kms.call` event; and within the spans of tracers.
+ * an `EnvelopeError`, whatever the provider throws; and with a `kms.call` event.
  */
 export function guarded(kms: Kms, guard: Guard): Kms {
   const call = async <T>(
@@ -26,7 +24,6 @@ export function guarded(kms: Kms, guard: Guard): Kms {
     discard?: (late: T) => void,
   ): Promise<T> => {
     const started = performance.now()
-    const traced = guard.tracers.start({ kms: guard.name, cmkId, operation })
     const report = (outcome: 'ok' | 'failed', error?: EnvelopeError): void => {
       guard.events.emit('kms.call', {
         kms: guard.name,
@@ -36,14 +33,14 @@ export function guarded(kms: Kms, guard: Guard): Kms {
         ...(error ? { code: error.code } : {}),
         durationMs: performance.now() - started,
       })
-      traced.end(error?.code)
     }
     try {
-      const result = await traced.run(() => bounded(run, signal, guard, discard))
+      const result = await bounded(run, signal, guard, discard)
       report('ok')
       return result
     } catch (error) {
-      report('failed', error as EnvelopeError)
+      // No call was made, and a flood of those would be a flood of events.
+      if ((error as EnvelopeError).code !== 'KMS_BUDGET_SPENT') report('failed', error as EnvelopeError)
       throw error
     }
   }
@@ -62,6 +59,8 @@ export function guarded(kms: Kms, guard: Guard): Kms {
       return call('wrap', request.cmkId, request.signal, async (signal) => {
         // The provider may go on after the deadline, while the caller wipes its own copy.
         const dek = Uint8Array.from(request.dek)
+        // What it makes after the deadline is discarded.
+        signal.addEventListener('abort', () => dek.fill(0), { once: true })
         try {
           return await kms.wrapDek({ ...request, dek, signal })
         } finally {
@@ -79,9 +78,6 @@ export function guarded(kms: Kms, guard: Guard): Kms {
       ),
     verify: (request) =>
       call('verify', request.cmkId, request.signal, (signal) => kms.verify({ ...request, signal })),
-    close: async () => {
-      await kms.close?.()
-    },
   }
 }
 

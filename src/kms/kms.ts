@@ -37,10 +37,12 @@ export interface KmsCall {
  * - A rejection is an `EnvelopeError`: `KMS_UNAVAILABLE`, `KMS_THROTTLED` or `KMS_TIMEOUT` where the
  *   same call may succeed later; `KMS_DENIED`, `CMK_NOT_FOUND`, `CMK_DISABLED`, `CMK_UNUSABLE` where
  *   somebody must act; `CIPHERTEXT_DEK_INVALID` or `CMK_MISMATCH` where the ciphertext DEK is to blame;
- *   `KMS_RESPONSE_INVALID` where the service answered nonsense; a code of the provider's own (`KEYRING_…`). Anything else that is thrown counts as
- *   `KMS_UNAVAILABLE`. No message contains a secret.
- * - A provider neither caches DEKs nor retries, and may be called concurrently. It looks at the current
- *   state of the CMK on each call, so that disabling or rotating one shows at once.
+ *   `KMS_RESPONSE_INVALID` where the service answered nonsense; a code of the provider's own (`KEYRING_…`,
+ *   `KMS_CREDENTIALS_UNAVAILABLE`). Anything else that is thrown counts as `KMS_UNAVAILABLE`. No message
+ *   contains a secret.
+ * - A provider neither caches DEKs nor retries (`retrying` does that for all of them), and may be called
+ *   concurrently. It looks at the current state of the CMK on each call, so that disabling or rotating one
+ *   shows at once; wrapping with a public key that is at hand is the exception.
  */
 export interface Kms {
   /** Says what the CMK is. Called once per configured CMK, before any client connects. */

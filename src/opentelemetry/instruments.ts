@@ -107,7 +107,7 @@ const INSTRUMENTS = {
   'kafka_envelope.kms.call.duration': {
     kind: 'histogram',
     unit: 's',
-    description: 'Calls to KMSs, the wait for their turn included.',
+    description: 'Calls to KMSs, further attempts and the wait for their turn included.',
     buckets: SECONDS,
   },
   'kafka_envelope.key.lookups': {

@@ -1,11 +1,21 @@
 import * as zlib from 'node:zlib'
 import * as v from 'valibot'
 import { EnvelopeError, type ConfigIssue } from '../errors.js'
+import type { DekStore } from '../dek-store/dek-store.js'
 import type { Kms } from '../kms/kms.js'
-import type { CheckedConfig, CheckedEncryptRule, CheckedReadRule, CheckedRule } from './checked.js'
+import type {
+  CheckedConfig,
+  CheckedEncryptRule,
+  CheckedPolicy,
+  CheckedReadRule,
+  CheckedRule,
+} from './checked.js'
 import type { EncryptionConfig } from './config.js'
+import { list, members, type Members } from './members.js'
+import { child, ROOT, show, type Show } from './paths.js'
 import { relations } from './relations.js'
-import { configSchema, type ParsedConfig, type ParsedRule } from './schema.js'
+import { configSchema, fileSchema, fromCodeSchema, type ParsedFile, type ParsedRule } from './schema.js'
+import { mistaken, OBJECTS, strays } from './strays.js'
 
 /** Whether this Node.js has zstd (22.15, 23.8 and later). */
 const HAS_ZSTD: boolean = 'zstdCompressSync' in zlib
@@ -15,59 +25,90 @@ const HAS_ZSTD: boolean = 'zstdCompressSync' in zlib
  * @throws EnvelopeError CONFIG_INVALID with all mistakes in `issues`
  */
 export function checkConfig(input: EncryptionConfig): CheckedConfig {
-  const parsed = v.safeParse(configSchema, input)
-  const issues = [...(parsed.issues ?? []).map(shapeIssue), ...relations(input, HAS_ZSTD)]
-  if (!parsed.success || issues.length > 0) throw configError(issues)
-  return checked(parsed.output)
+  const { issues, output } = shape(configSchema, input, show)
+  issues.push(...relations(input, HAS_ZSTD, show))
+  if (issues.length > 0 || output === undefined) throw configError(issues)
+  const { kms, dekStore } = output
+  return { ...checkedPolicy(output), kms: kms as Record<string, Kms>, dekStore }
+}
+
+/** What code gives beside a configuration file. */
+export interface FromCode {
+  readonly kms: Readonly<Record<string, Kms>>
+  readonly dekStore?: DekStore | undefined
+}
+
+/** The mistakes of a file, or what it says with defaults filled in. */
+export interface FileCheck {
+  readonly issues: readonly ConfigIssue[]
+  readonly policy: CheckedPolicy | undefined
+}
+
+/**
+ * Checks what a configuration file says.
+ * @param fromCode undefined where no code is at hand: then every KMS that the file names is taken to be there
+ */
+export function checkFile(input: unknown, fromCode: FromCode | undefined, showing: Show): FileCheck {
+  const { issues, output } = shape(fileSchema, input, showing)
+  if (fromCode) issues.push(...shape(fromCodeSchema, fromCode, show).issues)
+  const kms = fromCode ? fromCode.kms : kmsNames(input)
+  issues.push(...relations({ ...members(input), kms }, HAS_ZSTD, showing))
+  return { issues, policy: issues.length === 0 && output ? checkedPolicy(output) : undefined }
+}
+
+/** The KMSs that a configuration names, as members. */
+function kmsNames(input: unknown): Members {
+  const refs = Object.values(members(members(input)['cmks'])).flatMap(list)
+  return Object.fromEntries(refs.map((ref) => [String(members(ref)['kms']), true] as const))
 }
 
 /** The error that reports `issues`, one a line. */
-export function configError(issues: readonly ConfigIssue[]): EnvelopeError {
-  const lines = issues.map(({ path, message }) => `\n  ${path}: ${message}`)
+export function configError(
+  issues: readonly ConfigIssue[],
+  { subject = 'the configuration', cause }: { readonly subject?: string; readonly cause?: unknown } = {},
+): EnvelopeError {
+  const lines = issues.map((issue) => `\n  ${describeIssue(issue)}`)
   return new EnvelopeError(
     'CONFIG_INVALID',
-    `the configuration has ${issues.length === 1 ? 'a mistake' : `${String(issues.length)} mistakes`}${lines.join('')}\n`,
-    { issues },
+    `${subject} has ${issues.length === 1 ? 'a mistake' : `${String(issues.length)} mistakes`}${lines.join('')}\n`,
+    { issues, ...(cause === undefined ? {} : { cause }) },
   )
 }
 
-type ShapeIssue = v.InferIssue<typeof configSchema>
-
-function shapeIssue(issue: ShapeIssue): ConfigIssue {
-  const path = (issue.path ?? []).reduce(
-    (text, { key }) =>
-      typeof key === 'number' ? `${text}[${String(key)}]` : `${text}${text && '.'}${String(key)}`,
-    '',
-  )
-  if (issue.type === 'strict_object') {
-    const message =
-      issue.expected === 'never'
-        ? 'unknown member'
-        : issue.received === 'undefined'
-          ? 'missing'
-          : 'expected an object'
-    return { path: path || '(root)', message }
-  }
-  const received = issue.input === undefined ? 'missing' : `got ${show(issue.input)}`
-  return { path: path || '(root)', message: `${issue.message}; ${received}` }
+/** One mistake in one line. */
+export function describeIssue({ path, message, line, column }: ConfigIssue): string {
+  return `${path}: ${message}${line === undefined ? '' : ` (line ${String(line)}, column ${String(column)})`}`
 }
 
-/** A value as a message may repeat it: short, and nothing of what is inside objects. */
-function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  return value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value
+function shape<S extends v.GenericSchema>(
+  schema: S,
+  input: unknown,
+  showing: Show,
+): { issues: ConfigIssue[]; output: v.InferOutput<S> | undefined } {
+  const parsed = v.safeParse(schema, input)
+  const found = [
+    ...strays(schema, input, ROOT, showing),
+    ...(parsed.issues ?? [])
+      .filter(({ type }) => !OBJECTS.has(type))
+      .map((issue) => {
+        const keys = (issue.path ?? []).map(({ key }) => (typeof key === 'number' ? key : String(key)))
+        const path = keys.reduce(child, ROOT)
+        return { path, message: mistaken(issue.message, path, issue.input, showing) }
+      }),
+  ]
+  // One value may miss several expectations that are told as one.
+  const issues = new Map(found.map((issue) => [describeIssue(issue), issue]))
+  return { issues: [...issues.values()], output: parsed.success ? parsed.output : undefined }
 }
 
-function checked(config: ParsedConfig): CheckedConfig {
+function checkedPolicy(config: Omit<ParsedFile, 'version'>): CheckedPolicy {
   return {
-    kms: config.kms as Record<string, Kms>,
     cmks: config.cmks,
     rules: config.topics.map(checkedRule),
     cache: { maxDeks: config.cache.maxDeks, ttlMs: config.cache.ttl },
     kmsTimeoutMs: config.kmsTimeout,
+    kmsRetries: config.kmsRetries,
     kmsBudget: config.kmsBudget,
-    dekStore: config.dekStore,
   }
 }
 

@@ -4,14 +4,19 @@ import type { CmkRef, ProvisionedDek } from './config.js'
 import type { RotationPolicy } from './rotation.js'
 
 /** A configuration without mistakes: defaults filled in, units in the names. */
-export interface CheckedConfig {
+export interface CheckedConfig extends CheckedPolicy {
   readonly kms: Readonly<Record<string, Kms>>
+  readonly dekStore: DekStore | undefined
+}
+
+/** The part of it that a file can say. */
+export interface CheckedPolicy {
   readonly cmks: Readonly<Record<string, readonly CmkRef[]>>
   readonly rules: readonly CheckedRule[]
   readonly cache: { readonly maxDeks: number; readonly ttlMs: number }
   readonly kmsTimeoutMs: number
+  readonly kmsRetries: number
   readonly kmsBudget: { readonly sealing: Share; readonly opening: Share }
-  readonly dekStore: DekStore | undefined
 }
 
 /** Calls to a KMS, as a token bucket grants them. */

@@ -14,14 +14,27 @@ export interface EncryptionConfig {
   readonly cmks: Readonly<Record<string, readonly CmkRef[]>>
   /** Every topic that is written or read matches exactly one rule; no rule, no traffic. */
   readonly topics: readonly TopicRule[]
-  /** Opened DEKs that a reader keeps. */
+  /** Opened DEKs that a reader keeps. Default the defaults of its members. */
   readonly cache?: CacheConfig
-  /** How long one call to a KMS may take. Default 10s. */
+  /** How long one call to a KMS may take, further attempts included. Default 10s. */
   readonly kmsTimeout?: Duration
-  /** Calls that this process may make to each KMS. */
+  /** How often a call that fails for now is made again, after short random pauses. 0 to 5, default 2. */
+  readonly kmsRetries?: number
+  /** Calls that this process may make to each KMS. Default the defaults of its members. */
   readonly kmsBudget?: KmsBudget
   /** Where ciphertext DEKs outlive the process, so that restarts do not multiply DEKs. Default nowhere. */
   readonly dekStore?: DekStore
+}
+
+/** What a configuration file says: the same without what only code can give, and the version of the file. */
+export interface ConfigFile extends Pick<
+  EncryptionConfig,
+  'cmks' | 'topics' | 'cache' | 'kmsTimeout' | 'kmsRetries' | 'kmsBudget'
+> {
+  /** Where editors find the JSON Schema of the file; ignored. Default none. */
+  readonly $schema?: string
+  /** The version of configuration files: 1. */
+  readonly version: 1
 }
 
 /**
@@ -30,9 +43,9 @@ export interface EncryptionConfig {
  * as `KMS_BUDGET_SPENT` where its turn would come too late.
  */
 export interface KmsBudget {
-  /** Default 50 calls a second, 100 at once. */
+  /** To make and wrap DEKs. Default 50 calls a second, 100 at once. */
   readonly sealing?: BudgetShare
-  /** Default 100 calls a second, 300 at once. */
+  /** To unwrap DEKs. Default 100 calls a second, 300 at once. */
   readonly opening?: BudgetShare
 }
 
@@ -54,7 +67,7 @@ export interface CmkRef {
 export interface CacheConfig {
   /** DEKs kept at most, least recently used out first. 1 to 1,000,000, default 10,000. */
   readonly maxDeks?: number
-  /** How long an opened DEK serves before the KMS is asked again; bounds how long a disabled CMK still reads. Default 1h, at most 7d. */
+  /** How long an opened DEK serves before the KMS is asked again; bounds how long a disabled CMK still reads. Default 1h. */
   readonly ttl?: Duration
 }
 
@@ -67,19 +80,21 @@ export interface TopicRule {
   readonly encrypt?: EncryptRule
   /** How consumers open. Absent: reading these topics is an error. */
   readonly read?: ReadRule
-  /** Values pass as they are, both ways. Excludes `encrypt` and `read`. */
+  /** Values pass as they are, both ways. Excludes `encrypt` and `read`. Default false. */
   readonly passthrough?: boolean
 }
 
 export interface EncryptRule {
   /** A name from `cmks`. */
   readonly cmk: string
+  /** When a DEK stops sealing and the next takes over. Default the defaults of its members. */
   readonly rotate?: RotationConfig
   /** What happens when a DEK has reached a limit and the KMS fails for now. Default: sends fail. */
   readonly onKmsOutage?: OutageConfig
   /**
    * A ciphertext DEK made elsewhere, as `encryption.provision(rule)` returns it. It seals until its limits and is not
-   * renewed: then sends fail as `DEK_EXHAUSTED`. Default: DEKs are made and renewed here.
+   * renewed: then sends fail as `DEK_EXHAUSTED`, until the file is replaced. Under `dekScope: 'topic'` all topics use it, each
+   * in a session of its own. Excludes `prefetch` and `onKmsOutage`. Default: DEKs are made and renewed here.
    */
   readonly provisionedDek?: ProvisionedDek
   /** Encryption context given to the KMS and authenticated in every envelope; visible. Default none. */
@@ -104,18 +119,18 @@ export interface EncryptRule {
 
 /** When a DEK stops sealing. Whichever limit is reached first counts; limits hold exactly. */
 export interface RotationConfig {
-  /** Default 24h. 1s to 365d. */
+  /** Time since the DEK was made. Default 24h. */
   readonly maxAge?: Duration
   /** Records sealed. Default and at most 2^32. Under 1,000 needs `allowFrequentRotation`. */
   readonly maxMessages?: number
   /** Bytes of body sealed. Default and at most 2^38 (256GiB). Under 1MiB needs `allowFrequentRotation`. */
   readonly maxBytes?: ByteSize
   /**
-   * The next DEK is fetched in the background this long before `maxAge`, or at half the records or bytes, each with
-   * jitter, if the current one was used. 0 turns it off. Default a tenth of `maxAge`, at most 10m.
+   * The next DEK is fetched in the background before it is needed, if the current one was used: half to all of this
+   * time before `maxAge`, or at 50 to 80 % of the records or bytes, at random. 0 turns it off. Default a tenth of `maxAge`, at most 10m.
    */
   readonly prefetch?: Duration
-  /** Says that a KMS call every few records is meant. */
+  /** Says that a KMS call every few records is meant. Default false. */
   readonly allowFrequentRotation?: boolean
 }
 
@@ -128,21 +143,30 @@ export interface OutageConfig {
 }
 
 /** The text itself, or a file that has it. */
-export type ProvisionedDek = { readonly text: string } | { readonly file: string }
+export type ProvisionedDek =
+  | {
+      /** The text itself. */
+      readonly text: string
+    }
+  | {
+      /** A file that has it, from the folder in which the process runs. */
+      readonly file: string
+    }
 
 export interface ReadRule {
   /** Names from `cmks`: only wrappings under these are ever unwrapped. */
   readonly cmk: string | readonly string[]
-  /** Topics, exact or with one trailing `*`, that records read here may have been sealed for besides the topic itself (mirrors, dead letters, copies). */
+  /** Topics, exact or with one trailing `*`, that records read here may have been sealed for besides the topic itself (mirrors, dead letters, copies). Default none. */
   readonly sealedFor?: readonly string[]
   /** Accept DEKs wrapped with a public key, which anyone who has it can do. Default false. */
   readonly acceptPublicKeySealing?: boolean
+  /** What a record must have authenticated beside its value, or be invalid. Default a bound key. */
   readonly require?: {
-    /** Default true. */
+    /** The record key. Default true. */
     readonly keyBound?: boolean
-    /** Headers that must be bound. */
+    /** Headers that must be bound. Default none. */
     readonly headers?: readonly string[]
-    /** Context entries that must be there with these values. */
+    /** Context entries that must be there with these values. Default none. */
     readonly context?: EncryptionContext
     /** Suites accepted. Default all registered: [1]. */
     readonly suites?: readonly number[]
@@ -155,8 +179,8 @@ export interface ReadRule {
    */
   readonly onInvalid?: 'stop' | 'skip' | 'deadLetter'
   /**
-   * Where dead letters go: an exact name, not a topic whose own dead letters come back here. Only with
-   * `onInvalid: 'deadLetter'`.
+   * Where dead letters go: an exact name, not a topic whose own dead letters come back here. Needed by and only with
+   * `onInvalid: 'deadLetter'`. Default none.
    */
   readonly deadLetterTopic?: string
   /** The consumer stops, whatever `onInvalid` says, once this share of the last 1,000 records of the rule was invalid. 0 to 1, default 0.5. */
@@ -172,6 +196,6 @@ export interface ReadRule {
 export interface PlaintextRule {
   /** Per topic and partition, the first offset at which plaintext is an error again: `{ orders: { 0: '1500' } }`. */
   readonly untilOffsets: Readonly<Record<string, Readonly<Record<number, string>>>>
-  /** Avro single-object fingerprints (16 hex digits, as on the wire) of your own plaintext. Others behind `C3 01` stay errors. */
+  /** Avro single-object fingerprints (16 hex digits, as on the wire) of your own plaintext. Others behind `C3 01` stay errors. Default none. */
   readonly fingerprints?: readonly string[]
 }

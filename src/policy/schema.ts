@@ -1,94 +1,36 @@
 import * as v from 'valibot'
-import { CMK_ID, CONTEXT_TEXT, MAX_BOUND_HEADERS, MAX_BOUND_HEADER_BYTES, TOPIC } from '../envelope/bounds.js'
+import { CMK_ID } from '../envelope/bounds.js'
 import type { DekStore } from '../dek-store/dek-store.js'
-import { parseByteSize, parseDuration } from './quantities.js'
-import { DEFAULT_MAX_AGE, MAX_BYTES, MAX_MESSAGES } from './rotation.js'
+import { DEFAULT_MAX_AGE, DEFAULT_MAX_BYTES, MAX_BYTES, MAX_MESSAGES } from './rotation.js'
+import {
+  byteSize,
+  context,
+  count,
+  duration,
+  flag,
+  headerNames,
+  name,
+  origin,
+  pattern,
+  share,
+  tombstones,
+  topicName,
+} from './scalars.js'
 
-/** The shape of a configuration: types, patterns, ranges, defaults. `check.ts` adds what relates one part to another. */
+/*
+ * The shape of a configuration: types, patterns, ranges, defaults. `check.ts` adds what relates one part to
+ * another, and what Valibot lets pass. `npm run schema` writes the JSON Schema of files from it.
+ */
 
 const KIB = 2 ** 10
-const MIB = 2 ** 20
 const SECOND = 1000
 const DAY = 86_400_000
-
-const duration = (min: number, max: number) =>
-  quantity(parseDuration, min, max, 'a duration such as 500, "30s" or "24h"', 'ms')
-const byteSize = (min: number, max: number) =>
-  quantity(parseByteSize, min, max, 'a size such as 65536, "64KiB" or "1GiB"', 'bytes')
-
-function quantity(
-  parse: (value: unknown) => number | undefined,
-  min: number,
-  max: number,
-  expected: string,
-  unit: string,
-) {
-  return v.pipe(
-    v.union([v.number(), v.string()], `expected ${expected}`),
-    v.rawTransform<number | string, number>(({ dataset, addIssue, NEVER }) => {
-      const parsed = parse(dataset.value)
-      if (parsed === undefined) {
-        addIssue({ message: `expected ${expected}` })
-        return NEVER
-      }
-      if (parsed < min || parsed > max) {
-        addIssue({ message: `expected ${String(min)} to ${String(max)} ${unit}` })
-        return NEVER
-      }
-      return parsed
-    }),
-  )
-}
-
-const count = (min: number, max: number) =>
-  v.pipe(
-    v.number('expected a number'),
-    v.check(
-      (n) => Number.isInteger(n) && n >= min && n <= max,
-      `expected a whole number from ${String(min)} to ${String(max)}`,
-    ),
-  )
-
-const name = v.pipe(
-  v.string('expected a name'),
-  v.regex(/^[\w.:*/-]{1,256}$/, 'expected 1 to 256 of A-Z a-z 0-9 _ . : * / -'),
-)
-const pattern = v.pipe(
-  v.string('expected a topic name or glob'),
-  v.regex(/^[A-Za-z0-9._*-]{1,249}$/, 'expected a topic name or glob: 1 to 249 of A-Z a-z 0-9 . _ - *'),
-)
-const origin = v.pipe(
-  v.string('expected a topic name'),
-  v.regex(
-    /^[A-Za-z0-9._-]{1,249}$|^[A-Za-z0-9._-]{0,248}\*$/,
-    'expected a topic name, or a prefix and one trailing *',
-  ),
-)
-const contextText = v.pipe(
-  v.string('expected text'),
-  v.regex(CONTEXT_TEXT.pattern, 'expected 1 to 128 of A-Z a-z 0-9 . _ : / @ = + -'),
-)
-const context = v.record(contextText, contextText)
-const headerName = v.pipe(
-  v.string('expected the name of a header'),
-  v.check(
-    (text) => text.isWellFormed() && text !== '' && Buffer.byteLength(text) <= MAX_BOUND_HEADER_BYTES,
-    `expected 1 to ${String(MAX_BOUND_HEADER_BYTES)} bytes of well-formed text`,
-  ),
-)
-const headerNames = v.pipe(
-  v.array(headerName, 'expected a list of header names'),
-  v.maxLength(MAX_BOUND_HEADERS, `expected at most ${String(MAX_BOUND_HEADERS)} names`),
-  v.check((names) => new Set(names).size === names.length, 'a name stands there twice'),
-)
-const flag = v.boolean('expected true or false')
-const tombstones = v.picklist(['pass', 'reject'], "expected 'pass' or 'reject'")
 
 const rotate = v.strictObject({
   maxAge: v.optional(duration(SECOND, 365 * DAY), DEFAULT_MAX_AGE),
   maxMessages: v.optional(count(1, MAX_MESSAGES), MAX_MESSAGES),
-  maxBytes: v.optional(byteSize(1, MAX_BYTES), MAX_BYTES),
-  prefetch: v.optional(duration(0, DAY)),
+  maxBytes: v.optional(byteSize(1, MAX_BYTES), DEFAULT_MAX_BYTES),
+  prefetch: v.optional(duration(0, 365 * DAY)),
   allowFrequentRotation: v.optional(flag, false),
 })
 
@@ -109,16 +51,15 @@ const encrypt = v.strictObject({
   dekScope: v.optional(v.picklist(['rule', 'topic'], "expected 'rule' or 'topic'"), 'rule'),
   tombstones: v.optional(tombstones, 'pass'),
   forward: v.optional(flag, false),
-  maxBatchBytes: v.optional(byteSize(KIB, 2 ** 31 - 1), MIB),
+  maxBatchBytes: v.optional(byteSize(KIB, 2 ** 31 - 1), '1MiB'),
   keyWait: v.optional(duration(1, 3_600_000), '30s'),
 })
 
 const offset = v.pipe(
-  v.string('expected an offset as text'),
-  v.regex(/^\d{1,19}$/, 'expected an offset as decimal text'),
+  v.string('expected an offset as text, in quotes'),
+  v.regex(/^[0-9]{1,19}$/, 'expected an offset as decimal text'),
 )
-const partition = v.pipe(v.string(), v.regex(/^\d{1,10}$/, 'expected a partition number'))
-const topicName = v.pipe(v.string(), v.regex(TOPIC.pattern, 'expected a topic name'))
+const partition = v.pipe(v.string(), v.regex(/^[0-9]{1,10}$/, 'expected a partition number'))
 
 const read = v.strictObject({
   cmk: v.union(
@@ -147,24 +88,29 @@ const read = v.strictObject({
     v.picklist(['stop', 'skip', 'deadLetter'], "expected 'stop', 'skip' or 'deadLetter'"),
     'stop',
   ),
-  deadLetterTopic: v.optional(
-    v.pipe(v.string('expected a topic name'), v.regex(TOPIC.pattern, 'expected a topic name')),
-  ),
-  maxInvalidShare: v.optional(
-    v.pipe(v.number('expected a number'), v.minValue(0, 'expected 0 to 1'), v.maxValue(1, 'expected 0 to 1')),
-    0.5,
-  ),
+  deadLetterTopic: v.optional(topicName),
+  maxInvalidShare: v.optional(share(0, 1), 0.5),
   plaintext: v.optional(
     v.strictObject({
-      untilOffsets: v.record(topicName, v.record(partition, offset)),
+      untilOffsets: v.record(
+        topicName,
+        v.record(partition, offset, 'expected offsets by partition'),
+        'expected offsets by topic and partition',
+      ),
       fingerprints: v.optional(
-        v.array(v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/, 'expected 16 lower-case hex digits'))),
+        v.array(
+          v.pipe(
+            v.string('expected 16 lower-case hex digits'),
+            v.regex(/^[0-9a-f]{16}$/, 'expected 16 lower-case hex digits'),
+          ),
+          'expected a list of fingerprints',
+        ),
         [],
       ),
     }),
     { untilOffsets: {} },
   ),
-  maxDecompressedBytes: v.optional(byteSize(1, 2 ** 31 - 1), 16 * MIB),
+  maxDecompressedBytes: v.optional(byteSize(0, 2 ** 31 - 1), '16MiB'),
   kmsWait: v.optional(duration(0, DAY), '5m'),
 })
 
@@ -181,17 +127,10 @@ const dekStore = v.custom<DekStore>(
   'expected a store for ciphertext DEKs, for example fileDekStore({ folder })',
 )
 
-const share = (perSecond: number, burst: number) =>
+const budgetShare = (perSecond: number, burst: number) =>
   v.optional(
     v.strictObject({
-      perSecond: v.optional(
-        v.pipe(
-          v.number('expected a number'),
-          v.minValue(0.1, 'expected 0.1 to 10000'),
-          v.maxValue(10_000, 'expected 0.1 to 10000'),
-        ),
-        perSecond,
-      ),
+      perSecond: v.optional(share(0.1, 10_000), perSecond),
       burst: v.optional(count(1, 100_000), burst),
     }),
     {},
@@ -220,8 +159,8 @@ const cmkRef = v.strictObject({
   ),
 })
 
-export const configSchema = v.strictObject({
-  kms: v.record(name, kms),
+/** What files and code say alike. */
+const shared = {
   cmks: v.record(
     name,
     v.pipe(
@@ -229,6 +168,7 @@ export const configSchema = v.strictObject({
       v.minLength(1, 'expected at least one CMK'),
       v.maxLength(5, 'expected at most 5 CMKs'),
     ),
+    'expected lists of {kms, id} by name',
   ),
   topics: v.pipe(v.array(rule, 'expected a list of rules'), v.minLength(1, 'expected at least one rule')),
   cache: v.optional(
@@ -239,9 +179,31 @@ export const configSchema = v.strictObject({
     {},
   ),
   kmsTimeout: v.optional(duration(1, 600_000), '10s'),
-  kmsBudget: v.optional(v.strictObject({ sealing: share(50, 100), opening: share(100, 300) }), {}),
+  kmsRetries: v.optional(count(0, 5), 2),
+  kmsBudget: v.optional(
+    v.strictObject({ sealing: budgetShare(50, 100), opening: budgetShare(100, 300) }),
+    {},
+  ),
+}
+
+/** What only code can say: objects. */
+const fromCode = {
+  kms: v.record(name, kms, 'expected KMSs by name'),
   dekStore: v.optional(dekStore),
+}
+
+/** `EncryptionConfig`. */
+export const configSchema = v.strictObject({ kms: fromCode.kms, ...shared, dekStore: fromCode.dekStore })
+
+/** `ConfigFile`. */
+export const fileSchema = v.strictObject({
+  $schema: v.optional(v.string('expected text')),
+  version: v.literal(1, 'expected 1, the version of configuration files that this release reads'),
+  ...shared,
 })
 
-export type ParsedConfig = v.InferOutput<typeof configSchema>
-export type ParsedRule = ParsedConfig['topics'][number]
+/** What `loadConfig` takes beside the file. */
+export const fromCodeSchema = v.strictObject(fromCode)
+
+export type ParsedFile = v.InferOutput<typeof fileSchema>
+export type ParsedRule = ParsedFile['topics'][number]

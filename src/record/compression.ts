@@ -30,7 +30,7 @@ const rows: readonly Compression[] = [
     number: 1,
     name: 'gzip',
     compress: (plaintext) => zlib.gzipSync(plaintext),
-    decompress: (body, maxBytes) => decompressed(() => gunzipOne(body, maxBytes)),
+    decompress: (body, maxBytes) => decompressed(maxBytes, () => gunzipOne(body, maxBytes)),
   },
   ...(zstd
     ? [
@@ -39,9 +39,9 @@ const rows: readonly Compression[] = [
           name: 'zstd' as const,
           compress: (plaintext: Bytes) => zstd.zstdCompressSync(plaintext),
           decompress: (body: Buffer, maxBytes: number) =>
-            decompressed(() => {
+            decompressed(maxBytes, () => {
               if (zstdFrameLength(body) !== body.length) throw failed('it is not exactly one zstd frame')
-              return zstd.zstdDecompressSync(body, { maxOutputLength: maxBytes })
+              return zstd.zstdDecompressSync(body, { maxOutputLength: outputLimit(maxBytes) })
             }),
         },
       ]
@@ -66,7 +66,7 @@ function gunzipOne(body: Buffer, maxBytes: number): Buffer {
   if (deflated === undefined) throw failed('it does not start with the header of a gzip member')
   // Node's gunzip would take a second member, and bytes behind the last, for granted.
   const { buffer: plaintext, engine } = zlib.inflateRawSync(deflated, {
-    maxOutputLength: maxBytes,
+    maxOutputLength: outputLimit(maxBytes),
     info: true,
   }) as unknown as { readonly buffer: Buffer; readonly engine: { readonly bytesWritten: number } }
   const trailer = deflated.subarray(engine.bytesWritten)
@@ -80,16 +80,34 @@ function gunzipOne(body: Buffer, maxBytes: number): Buffer {
   return plaintext
 }
 
-function decompressed(run: () => Buffer): Buffer {
+/** Node.js takes no limit of 0. */
+function outputLimit(maxBytes: number): number {
+  return Math.max(maxBytes, 1)
+}
+
+function decompressed(maxBytes: number, run: () => Buffer): Buffer {
   try {
-    return run()
+    const plaintext = run()
+    if (plaintext.length > maxBytes) throw tooLarge()
+    return compact(plaintext)
   } catch (error) {
     if (error instanceof EnvelopeError) throw error
-    if ((error as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE') {
-      throw new EnvelopeError('TOO_LARGE', 'the value is larger after decompression than this reader accepts')
-    }
-    throw failed('it does not decompress')
+    throw (error as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE'
+      ? tooLarge()
+      : failed('it does not decompress')
   }
+}
+
+function tooLarge(): EnvelopeError {
+  return new EnvelopeError('TOO_LARGE', 'the value is larger after decompression than this reader accepts')
+}
+
+/** What zlib returns may be a view of a far larger buffer (16 KiB for one byte), all of which it would keep alive. */
+function compact(plaintext: Buffer): Buffer {
+  if (plaintext.length * 2 >= plaintext.buffer.byteLength) return plaintext
+  const own = Buffer.allocUnsafeSlow(plaintext.length)
+  plaintext.copy(own)
+  return own
 }
 
 function failed(what: string): EnvelopeError {

@@ -11,7 +11,7 @@ import {
   writeLengthAt,
 } from '../envelope/envelope.js'
 import { encodeHeader } from '../envelope/header.js'
-import { EnvelopeError } from '../errors.js'
+import { EnvelopeError, isEnvelopeError, type ErrorCode } from '../errors.js'
 import type { EventHub } from '../events.js'
 import type { SealingKey } from '../keys/sealing-key.js'
 import type { SealingKeys, SealingRule } from '../keys/sealing-keys.js'
@@ -79,6 +79,8 @@ export class Sealing {
   #done = 0
   /** Bytes of values before sealing and compression; counted only where somebody listens. */
   #bytes = 0
+  /** When it first waited for a DEK. */
+  #waitsSince: number | undefined
 
   constructor(target: SealingTarget | undefined, values: (Bytes | null)[], sealed: number[]) {
     this.#target = target
@@ -148,13 +150,26 @@ export class Sealing {
         grant.release()
       }
     }
+    this.#reportWait('ok')
     this.#report()
     return true
   }
 
   /** Waits for the next DEK. @throws EnvelopeError as `SealingKey.ready` does */
   async ready(waitMs: number): Promise<void> {
-    await this.#target?.key.ready(waitMs)
+    this.#waitsSince ??= performance.now()
+    try {
+      await this.#target?.key.ready(waitMs)
+    } catch (error) {
+      this.#reportWait('failed', isEnvelopeError(error) ? error.code : undefined)
+      throw error
+    }
+  }
+
+  #reportWait(outcome: 'ok' | 'failed', code?: ErrorCode): void {
+    if (this.#waitsSince === undefined) return
+    this.#target?.key.waited(performance.now() - this.#waitsSince, outcome, code)
+    this.#waitsSince = undefined
   }
 
   #report(): void {

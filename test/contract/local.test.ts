@@ -1,5 +1,5 @@
 import { createPrivateKey } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 
 import { createKeyring, localKms, rotateCmk, setCmkEnabled, type CmkType } from '../../src/kms/local/index.js'
 import { temporaryFolder } from '../kms/local/temporary-folder.js'
@@ -19,9 +19,17 @@ async function setup(type: CmkType): Promise<Omit<KmsUnderTest, 'description'>> 
     unknownCmkId: '__proto__',
     setEnabled: (enabled) => setCmkEnabled(file, 'orders', enabled),
     ...(type === 'aes-256' ? { rotate: () => rotateCmk(file, 'orders') } : {}),
+    removeOther: () => removeCmk(file, 'other'),
     secrets: async () => secretsIn(await readFile(file, 'utf8')),
     teardown: () => folder.remove(),
   }
+}
+
+/** There is no command for it: it is an administrator with an editor. */
+async function removeCmk(file: string, id: string): Promise<void> {
+  const keyring = JSON.parse(await readFile(file, 'utf8')) as { cmks: { id: string }[] }
+  const cmks = keyring.cmks.filter((cmk) => cmk.id !== id)
+  await writeFile(file, JSON.stringify({ ...keyring, cmks }), { mode: 0o600 })
 }
 
 /** AES keys, and the secret numbers of RSA keys. */

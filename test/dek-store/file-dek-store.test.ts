@@ -12,6 +12,7 @@ const dek: StoredDek = {
   createdAt: 1_700_000_000_000,
   context: { app: 'pay' },
   wrappings: [{ provider: 'local', cmkId: 'a', ciphertextDek: 'AAAA' }],
+  mac: Buffer.alloc(32).toString('base64'),
 }
 
 describe('a folder of ciphertext DEKs', () => {

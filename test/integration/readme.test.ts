@@ -11,8 +11,10 @@ const run = promisify(execFile)
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const SOURCES: Record<string, string> = {
   "'kafka-envelope'": `'${root}src/index.ts'`,
+  "'kafka-envelope/config'": `'${root}src/config/index.ts'`,
   "'kafka-envelope/kms/local'": `'${root}src/kms/local/index.ts'`,
   "'kafka-envelope/opentelemetry'": `'${root}src/opentelemetry/index.ts'`,
+  "'kafka-envelope/kms/tencent'": `'${root}src/kms/tencent/index.ts'`,
   "'kafka-envelope/record'": `'${root}src/record/index.ts'`,
 }
 
@@ -108,6 +110,19 @@ it('the rules that the README shows are a valid configuration', async () => {
   expect(stdout).toBe('ok\n')
 })
 
+it('the file that the README shows loads', async () => {
+  await writeFile(join(folder, 'kafka-envelope.yaml'), containing('yaml', 'version: 1'))
+  const stdout = await execute(
+    [
+      "process.env.ORDERS_CMK = 'orders'",
+      containing('ts', 'loadConfig'),
+      'console.log(encryption.health().status)',
+      'await encryption.close()',
+    ].join('\n'),
+  )
+  expect(stdout).toBe('ok\n')
+})
+
 it('the dead letters that the README shows arrive', async () => {
   const stdout = await execute(
     [
@@ -133,6 +148,20 @@ it('the dead letters that the README shows arrive', async () => {
     ].join('\n'),
   )
   expect(stdout).toBe('NOT_SEALED deadLetter\n')
+})
+
+it('the CMKs in Tencent Cloud KMS that the README shows are a valid configuration', async () => {
+  const stdout = await execute(
+    [
+      "import { createEncryption } from 'kafka-envelope'",
+      containing('ts', 'tencentKms'),
+      "const topics = [{ match: ['orders'], encrypt: { cmk: 'orders' } }]",
+      'const encryption = await createEncryption({ kms, cmks, topics })',
+      'console.log(encryption.health().status)',
+      'await encryption.close()',
+    ].join('\n'),
+  )
+  expect(stdout).toBe('ok\n')
 })
 
 it('every TypeScript snippet of the README is one of those that run', () => {

@@ -29,6 +29,17 @@ describe('the age limit holds', () => {
     expect(named('dek.retired')).toMatchObject([{ reason: 'age' }, { reason: 'age' }])
   })
 
+  it('when the wall clock is set back after a sleep: the sleep is not forgotten', async () => {
+    const { clock, seal, named } = await owner({ encrypt: { rotate: { maxAge: '24h', prefetch: 0 } } })
+    await seal()
+    clock.sleep(20 * HOUR)
+    // A timer looks at the clocks within the hour.
+    clock.advance(HOUR)
+    clock.step(-20 * HOUR)
+    clock.advance(3 * HOUR)
+    expect(named('dek.destroyed')).toHaveLength(1)
+  })
+
   it('beyond the 24.8 days of a timer of Node.js', async () => {
     const { clock, seal, named } = await owner({ encrypt: { rotate: { maxAge: '365d', prefetch: 0 } } })
     await seal()

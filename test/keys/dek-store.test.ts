@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { DekStore, EncryptRule, StoredDek } from '../../src/index.js'
 import { EnvelopeError } from '../../src/errors.js'
@@ -169,6 +172,100 @@ describe('a DEK store', () => {
     expect(next.named('dekStore.failed')).toMatchObject([{ operation: 'load' }])
   })
 
+  it.each<[string, (stored: StoredDek) => StoredDek]>([
+    ['dated anew', (dek) => ({ ...dek, createdAt: dek.createdAt + 1000 })],
+    [
+      'with the wrapping of another DEK',
+      (dek) => ({
+        ...dek,
+        wrappings: dek.wrappings.map((wrapping, i) =>
+          i === 1 ? { ...wrapping, ciphertextDek: 'AAAA' } : wrapping,
+        ),
+      }),
+    ],
+    ['with another MAC', (dek) => ({ ...dek, mac: Buffer.alloc(32).toString('base64') })],
+  ])('a DEK that somebody changed without having it is not used, and is an event: %s', async (_, change) => {
+    const all = stage()
+    const config = {
+      dekStore: all.store,
+      cmks: { main: ['a', 'b'].map((id) => ({ kms: 'memory', id })) },
+    }
+    await (await owner({ kms: all.kms, clock: all.clock, config })).seal()
+    for (const [scope, dek] of all.store.deks) all.store.deks.set(scope, change(dek))
+    const next = await owner({ kms: all.kms, clock: all.clock, config })
+    await next.seal()
+    expect(next.named('dek.created')).toMatchObject([{ origin: 'made' }])
+    expect(next.named('dekStore.failed')).toMatchObject([{ operation: 'unwrap', reason: 'UNWRAP_FAILED' }])
+  })
+
+  it('is not used by rules with a CMK whose public key wraps: whoever has it could plant a DEK', async () => {
+    const store = new MemoryStore()
+    const { seal } = await owner({
+      kms: new MemoryKms({ publicKeyWraps: true }),
+      config: { dekStore: store },
+    })
+    await seal()
+    expect(store.deks.size).toBe(0)
+  })
+
+  it.each(['rotate', 'forget'] as const)(
+    '%s before the first send holds too: the DEK is made anew',
+    async (end) => {
+      const all = stage()
+      const [before] = await (await process(all)).seal()
+      const { seal, encryption } = await process(all)
+      if (end === 'rotate') await encryption.rotate()
+      else encryption.forget('cmk')
+      const [after] = await seal()
+      expect(ciphertextOf(after ?? null)).not.toBe(ciphertextOf(before ?? null))
+    },
+  )
+
+  it('a removal is not overtaken by a save that was slow', async () => {
+    const all = stage()
+    const { seal, encryption } = await process(all)
+    const slow: (() => void)[] = []
+    const save = all.store.save.bind(all.store)
+    all.store.save = async (scope, dek) => {
+      await new Promise<void>((resolve) => slow.push(resolve))
+      await save(scope, dek)
+    }
+    await seal()
+    await settle()
+    encryption.forget('cmk')
+    all.clock.advance(6000)
+    for (const go of slow) go()
+    for (let i = 0; i < 5; i++) await settle()
+    expect(all.store.deks.size).toBe(0)
+  })
+
+  it('a DEK that was forgotten while it was on its way is not saved', async () => {
+    const all = stage()
+    const { seal, encryption } = await process(all)
+    all.kms.hold = true
+    const sending = seal()
+    await all.kms.waitForHeld()
+    const first = all.kms.held[0]
+    encryption.forget('cmk')
+    first?.succeed()
+    await all.kms.waitForHeld()
+    for (let i = 0; i < 5; i++) await settle()
+    expect(all.store.deks.size).toBe(0)
+    all.kms.held[0]?.succeed()
+    await sending
+  })
+
+  it('a process that is denied without having had a DEK leaves the store to the others', async () => {
+    const all = stage()
+    await (await process(all)).seal()
+    await settle()
+    const denied = await process(all)
+    all.kms.failure = new EnvelopeError('KMS_DENIED', 'no')
+    for (let i = 0; i < 3; i++) await thrownBy(() => denied.seal())
+    await settle()
+    expect(all.store.deks.size).toBe(1)
+  })
+
   it('a DEK that this process may not unwrap is made anew, and is an event', async () => {
     const all = stage()
     await (await process(all)).seal()
@@ -205,7 +302,7 @@ describe('a DEK store', () => {
     await settle()
     all.clock.advance(5000)
     await sending
-    expect(named('dekStore.failed')).toMatchObject([{ operation: 'load', reason: 'Error' }])
+    expect(named('dekStore.failed')).toMatchObject([{ operation: 'load', reason: 'TimeoutError' }])
   })
 
   it('keeps a DEK for each topic under `dekScope: topic`', async () => {
@@ -243,7 +340,6 @@ describe('a provisioned DEK', () => {
     const all = stage()
     const { seal, clock, named } = await producer(all, await provision(all), {
       rotate,
-      onKmsOutage: { grace: '1h' },
     })
     await seal(1000)
     clock.advance(24 * 3_600_000)
@@ -253,6 +349,34 @@ describe('a provisioned DEK', () => {
     })
     expect(named('dek.retired')).toMatchObject([{ reason: limit }])
     expect(named('dek.grace')).toEqual([])
+  })
+
+  it('goes on with another one when its file was replaced', async () => {
+    const all = stage()
+    const folder = mkdtempSync(join(tmpdir(), 'kafka-envelope-provisioned-'))
+    try {
+      const file = join(folder, 'dek.json')
+      writeFileSync(file, await provision(all))
+      const { seal } = await producer(all, '', { provisionedDek: { file }, rotate: { maxMessages: 1000 } })
+      await seal(1000)
+      expect(await thrownBy(() => seal())).toMatchObject({ code: 'DEK_EXHAUSTED' })
+      writeFileSync(file, await provision(all))
+      expect(perSession(await seal(2))).toEqual([2])
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+
+  it('is verified by unwrapping: its producer needs no right to wrap', async () => {
+    const all = stage()
+    const { encryption, kms } = await producer(all, await provision(all))
+    const asked: string[] = []
+    kms.verify = ({ use }: { use?: string } = {}) => {
+      asked.push(use ?? '')
+      return Promise.resolve()
+    }
+    await encryption.verify()
+    expect(asked).toEqual(['unwrap', 'unwrap'])
   })
 
   it('rotate() and forget() open a new session under it', async () => {

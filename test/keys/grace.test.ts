@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { EnvelopeError } from '../../src/errors.js'
 import { thrownBy } from '../support/emissions.js'
 import { perSession } from '../support/sealed.js'
+import { MemoryKms } from '../support/memory-kms.js'
 import { owner, settle, type Owner, type OwnerOptions } from './owner.js'
 
 const away = new EnvelopeError('KMS_UNAVAILABLE', 'away')
@@ -103,17 +104,72 @@ describe('grace', () => {
     expect(await thrownBy(() => seal())).toMatchObject({ code })
   })
 
-  it.each(['KMS_DENIED', 'CMK_DISABLED', 'KMS_RESPONSE_INVALID', 'CMK_UNUSABLE'] as const)(
-    'is not granted for %s',
+  it.each(['CMK_UNUSABLE', 'KMS_RESPONSE_INVALID', 'KEYRING_EXPOSED', 'KMS_BUDGET_SPENT'] as const)(
+    'ends where the KMS answers with something else: %s is no outage',
     async (code) => {
       const { kms, clock, seal, named } = await inUse()
-      kms.failure = new EnvelopeError(code, 'no')
+      kms.failure = away
       clock.advance(100_000)
+      await seal()
+      kms.failure = new EnvelopeError(code, 'no')
+      for (let s = 0; s < 3; s++) {
+        clock.advance(1000)
+        await settle()
+      }
+      expect(named('dek.retired')).toMatchObject([{ reason: 'grace', grace: { messages: 1 } }])
       expect(await thrownBy(() => seal())).toMatchObject({ code })
-      expect(named('dek.grace')).toEqual([])
-      expect(named('dek.destroyed')).toHaveLength(1)
     },
   )
+
+  it('is not granted for an outage that is over: an old failure of prefetch tells nothing of now', async () => {
+    const { kms, clock, seal, named } = await inUse({
+      encrypt: { rotate: { maxAge: '24h', maxMessages: 1000, prefetch: 0 } },
+    })
+    kms.failure = away
+    clock.advance(86_400_000)
+    await seal()
+    expect(named('dek.grace')).toHaveLength(1)
+    kms.failure = undefined
+    for (let s = 0; s < 90; s++) {
+      clock.advance(1000)
+      await settle()
+    }
+    await seal(1500)
+    expect(named('dek.grace')).toHaveLength(1)
+  })
+
+  it('a denial by one of several CMKs counts, although another one is away', async () => {
+    const kms = new MemoryKms()
+    const cmks = ['a', 'b', 'c'].map((id) => ({ kms: 'memory', id }))
+    const { clock, seal, named } = await inUse({ kms, config: { cmks: { main: cmks } } })
+    kms.hold = true
+    clock.advance(100_000)
+    const sending = thrownBy(() => seal())
+    await kms.waitForHeld()
+    kms.held[0]?.succeed()
+    await kms.waitForHeld(2)
+    kms.held[0]?.fail(away)
+    await settle()
+    kms.held[0]?.fail(new EnvelopeError('CMK_DISABLED', 'off'))
+    expect(await sending).toMatchObject({ code: 'CMK_DISABLED' })
+    expect(named('dek.grace')).toEqual([])
+    expect(named('dek.retired')).toMatchObject([{ reason: 'denied' }])
+  })
+
+  it.each([
+    'KMS_DENIED',
+    'CMK_DISABLED',
+    'KMS_RESPONSE_INVALID',
+    'CMK_UNUSABLE',
+    'KMS_BUDGET_SPENT',
+  ] as const)('is not granted for %s', async (code) => {
+    const { kms, clock, seal, named } = await inUse()
+    kms.failure = new EnvelopeError(code, 'no')
+    clock.advance(100_000)
+    expect(await thrownBy(() => seal())).toMatchObject({ code })
+    expect(named('dek.grace')).toEqual([])
+    expect(named('dek.destroyed')).toHaveLength(1)
+  })
 
   it('is not granted without being configured, nor to a key that does not exist', async () => {
     const without = await inUse({ encrypt: { onKmsOutage: { grace: 0 } } })

@@ -85,9 +85,9 @@ describe('the cache', () => {
     const opening = open(sealed)
     await kms.waitForHeld(3)
     kms.hold = false
-    kms.held[1]?.fail(new EnvelopeError('KMS_THROTTLED', 'busy'))
+    kms.held[1]?.fail(new EnvelopeError('KMS_DENIED', 'busy'))
     for (const held of [...kms.held]) held.succeed()
-    expect(await opening).toEqual([`${CANARY} 0`, 'KMS_THROTTLED', `${CANARY} 2`])
+    expect(await opening).toEqual([`${CANARY} 0`, 'KMS_DENIED', `${CANARY} 2`])
     expect(await open(sealed)).toEqual(values(3))
   })
 })

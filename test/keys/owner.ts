@@ -30,6 +30,8 @@ export async function owner(options: OwnerOptions = {}): Promise<Owner> {
     kms: { memory: kms },
     cmks: { main: [{ kms: 'memory', id: 'cmk' }] },
     topics: [{ match: ['t', 'u'], encrypt: { cmk: 'main', ...options.encrypt }, read: { cmk: 'main' } }],
+    // Pauses between attempts would be real ones.
+    kmsRetries: 0,
     ...options.config,
   })
   const encryption = await compose(config, clock)

@@ -62,6 +62,7 @@ describe('two regions', () => {
     const encryption = await compose(
       checkConfig({
         kms: { near, far },
+        kmsRetries: 0,
         cmks: {
           main: [
             { kms: 'near', id: 'a' },

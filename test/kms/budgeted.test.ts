@@ -7,20 +7,15 @@ import { MemoryKms } from '../support/memory-kms.js'
 /** A budget on a clock of the test's: `at(ms)` moves it. */
 function stage(share: BudgetShare) {
   let now = 0
-  const sleepers: { at: number; wake: () => void }[] = []
+  const timers: { at: number; callback: () => void }[] = []
   const budget = new Budget(share, {
     now: () => now,
-    wait: (ms, signal) =>
-      new Promise((resolve, reject) => {
-        sleepers.push({ at: now + ms, wake: resolve })
-        signal.addEventListener('abort', () => {
-          reject(new Error('aborted'))
-        })
-      }),
+    schedule: (callback, ms) => {
+      timers.push({ at: now + ms, callback })
+    },
   })
   const granted: string[] = []
   return {
-    budget,
     granted,
     ask: (name: string, maxWaitMs = Infinity, signal = new AbortController().signal) => {
       const turn = budget.turn(maxWaitMs, signal)
@@ -31,11 +26,14 @@ function stage(share: BudgetShare) {
       return turn
     },
     async at(ms: number) {
-      now = ms
-      for (const sleeper of sleepers.splice(0)) {
-        if (sleeper.at <= now + 1e-6) sleeper.wake()
-        else sleepers.push(sleeper)
+      for (;;) {
+        const next = timers.sort((a, b) => a.at - b.at)[0]
+        if (next === undefined || next.at > ms) break
+        timers.shift()
+        now = next.at
+        next.callback()
       }
+      now = ms
       await sleep(0)
     },
   }
@@ -81,13 +79,20 @@ describe('a budget', () => {
     expect(granted.join('')).toBe('abc')
   })
 
-  it('lets go of who gave up', async () => {
-    const { ask } = stage({ perSecond: 1, burst: 1 })
+  it('lets go of who gave up, whose turn goes to who is behind', async () => {
+    const { ask, granted, at } = stage({ perSecond: 1, burst: 1 })
     void ask('a')
     const abort = new AbortController()
-    const waiting = thrownBy(() => ask('b', Infinity, abort.signal))
+    const waiting = Array.from({ length: 100 }, () => thrownBy(() => ask('b', Infinity, abort.signal)))
+    void ask('c')
     abort.abort()
-    expect(await waiting).toMatchObject({ code: 'KMS_TIMEOUT' })
+    for (const error of await Promise.all(waiting)) expect(error).toMatchObject({ code: 'KMS_TIMEOUT' })
+    void ask('d', 2000)
+    expect(await thrownBy(() => ask('e', 2000))).toMatchObject({ code: 'KMS_BUDGET_SPENT' })
+    await at(1000)
+    await at(2000)
+    expect(granted.join('')).toBe('acd')
+    expect(await thrownBy(() => ask('f', 2000, AbortSignal.abort()))).toMatchObject({ code: 'KMS_TIMEOUT' })
   })
 
   it('counts every call but `describe`, which costs nothing after the start', async () => {

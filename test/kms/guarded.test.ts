@@ -5,7 +5,6 @@ import { EventHub, type EncryptionEvents } from '../../src/events.js'
 import { Cmk } from '../../src/kms/cmk.js'
 import { guarded } from '../../src/kms/guarded.js'
 import type { Kms } from '../../src/kms/kms.js'
-import { KmsTracers } from '../../src/kms/tracers.js'
 import { MemoryKms } from '../support/memory-kms.js'
 
 const { signal } = new AbortController()
@@ -16,7 +15,7 @@ function guard(kms: Kms, timeoutMs = 1000) {
   const events = new EventHub()
   const calls: EncryptionEvents['kms.call'][] = []
   events.on('kms.call', (event) => calls.push(event))
-  return { kms: guarded(kms, { name: 'dev', timeoutMs, events, tracers: new KmsTracers() }), calls }
+  return { kms: guarded(kms, { name: 'dev', timeoutMs, events }), calls }
 }
 
 describe('every call to a KMS', () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { EnvelopeError } from '../../src/errors.js'
 import { instrument } from '../../src/opentelemetry/index.js'
-import { answersAfter, owner, settle, type Owner, type OwnerOptions } from '../keys/owner.js'
+import { owner, settle, type Owner, type OwnerOptions } from '../keys/owner.js'
 import { CANARY } from '../support/emissions.js'
 import { telemetry, type Telemetry } from '../support/telemetry.js'
 
@@ -159,11 +159,16 @@ describe('keys', () => {
 
   it('waits for a DEK count with their time, failed ones by code', async () => {
     const made = await instrumented()
-    const { step } = answersAfter(made.kms, made.clock, 2000)
+    made.kms.hold = true
     const sealing = made.seal(1)
-    for (let s = 0; s < 3; s++) await step(1000)
+    await made.kms.waitForHeld()
+    await new Promise((resolve) => setTimeout(resolve, 30))
+    made.kms.held[0]?.succeed()
     await sealing
-    expect(await seen.exposition()).toMatch(/^kafka_envelope_dek_wait_duration_sum\{.*\} [23]$/m)
+    const [, seconds] =
+      /^kafka_envelope_dek_wait_duration_sum\{.*\} (.*)$/m.exec(await seen.exposition()) ?? []
+    expect(Number(seconds)).toBeGreaterThan(0.02)
+    expect(Number(seconds)).toBeLessThan(20)
     made.kms.hold = false
     made.kms.failure = away
     made.encryption.forget('cmk')

@@ -83,10 +83,60 @@ describe('a configuration without mistakes', () => {
 
 describe('a mistake', () => {
   it.each<[string, unknown, string]>([
-    ['nothing', undefined, '(root): missing'],
-    ['no members', {}, 'kms: missing'],
-    ['unknown member', { ...(config(good) as object), topic: [] }, 'topic: unknown member'],
-    ['unknown member of a rule', config({ ...good, macth: ['x'] }), 'topics[0].macth: unknown member'],
+    [
+      'nothing',
+      undefined,
+      '(root): missing; expected an object of kms, cmks, topics, cache, kmsTimeout, kmsRetries, kmsBudget, dekStore',
+    ],
+    [
+      'a list',
+      [],
+      '(root): expected an object of kms, cmks, topics, cache, kmsTimeout, kmsRetries, kmsBudget, dekStore; got a list',
+    ],
+    ['no members', {}, 'kms: missing; expected KMSs by name'],
+    [
+      'unknown member',
+      { ...(config(good) as object), topic: [] },
+      'topic: unknown member; expected kms, cmks, topics, cache, kmsTimeout, kmsRetries, kmsBudget, dekStore',
+    ],
+    [
+      'unknown member of a rule',
+      config({ ...good, macth: ['x'] }),
+      'topics[0].macth: unknown member; expected name, match, encrypt, read, passthrough',
+    ],
+    [
+      'a second unknown member',
+      config({ ...good, macth: ['x'], raed: 1 }),
+      'topics[0].raed: unknown member; expected name, match, encrypt, read, passthrough',
+    ],
+    [
+      'a list for an object',
+      { ...(config(good) as object), cache: [] },
+      'cache: expected an object of maxDeks, ttl; got a list',
+    ],
+    [
+      'a list for names',
+      config({ match: ['a'], encrypt: { cmk: 'main', context: ['x'] } }),
+      'topics[0].encrypt.context: expected texts by name; got a list',
+    ],
+    [
+      'a name that would not be seen',
+      config({
+        match: ['a'],
+        read: { cmk: 'main', plaintext: { untilOffsets: { a: { constructor: '5' } } } },
+      }),
+      'topics[0].read.plaintext.untilOffsets.a.constructor: this name cannot be used here',
+    ],
+    [
+      'a member with the name of a prototype',
+      config(JSON.parse('{"match":["a"],"passthrough":true,"__proto__":{}}')),
+      'topics[0].__proto__: unknown member; expected name, match, encrypt, read, passthrough',
+    ],
+    [
+      'a name that no terminal should see',
+      config({ ...good, '\u001b[2J': 1 }),
+      'topics[0]["\\u001b[2J"]: unknown member; expected name, match, encrypt, read, passthrough',
+    ],
     ['no rule', config(), 'topics: expected at least one rule; got a list'],
     ['no topic', config({ ...good, match: [] }), 'topics[0].match: expected at least one topic; got a list'],
     [
@@ -259,6 +309,22 @@ describe('a mistake', () => {
       'dekStore: expected a store for ciphertext DEKs, for example fileDekStore({ folder }); got object',
     ],
     [
+      'grace for a provisioned DEK',
+      config({
+        match: ['a'],
+        encrypt: { cmk: 'main', provisionedDek: { text: 'x' }, onKmsOutage: { grace: '1h' } },
+      }),
+      'topics[0].encrypt.onKmsOutage: has no effect beside `provisionedDek`, which is not renewed',
+    ],
+    [
+      'prefetch for a provisioned DEK',
+      config({
+        match: ['a'],
+        encrypt: { cmk: 'main', provisionedDek: { text: 'x' }, rotate: { prefetch: '1h' } },
+      }),
+      'topics[0].encrypt.rotate.prefetch: has no effect beside `provisionedDek`, which is not renewed',
+    ],
+    [
       'a provisioned DEK that is none',
       config({ match: ['a'], encrypt: { cmk: 'main', provisionedDek: 'x' } }),
       'topics[0].encrypt.provisionedDek: expected {text} or {file}; got "x"',
@@ -291,7 +357,7 @@ describe('a mistake', () => {
     const rotate = { maxMessages: 999, maxBytes: '1023KiB' }
     expect(mistakes(config({ match: ['a'], encrypt: { cmk: 'main', rotate } }))).toEqual([
       expect.stringContaining('topics[0].encrypt.rotate.maxMessages: 999 is under 1000'),
-      expect.stringContaining('topics[0].encrypt.rotate.maxBytes: 1047552 bytes are under 1MiB'),
+      expect.stringContaining('topics[0].encrypt.rotate.maxBytes: "1023KiB" is under 1MiB'),
     ])
     expect(
       mistakes(
@@ -324,9 +390,9 @@ describe('a mistake', () => {
     }
     const found = mistakes(given)
     expect(found.map((line) => line.split(':')[0])).toEqual([
+      'topics[0].extra',
       'kms.other',
       'topics[0].encrypt.rotate.maxAge',
-      'topics[0].extra',
       'topics[1].read.onInvalid',
       'cmks.main[0].kms',
       'topics[0].encrypt.cmk',

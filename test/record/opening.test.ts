@@ -1,4 +1,3 @@
-import * as zlib from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import type { EncryptRule, ReadRule, TopicRule } from '../../src/index.js'
 import { EnvelopeError } from '../../src/errors.js'
@@ -33,117 +32,28 @@ async function owner(
   return { ...made, seal, open }
 }
 
-describe('opening inverts sealing', () => {
-  it.each(['none', 'gzip'] as const)(
-    'with compression %s, for text, bytes and the empty value',
-    async (compression) => {
-      const { seal, open } = await owner({ compression })
-      for (const value of ['', VALUE, VALUE.repeat(5000), 'é漢🦄']) {
-        expect(await open(await seal({ value }))).toBe(value)
-        expect(await open(await seal({ value: Buffer.from(value) }))).toBe(value)
-      }
-    },
-  )
-
-  it.runIf('zstdCompressSync' in zlib)('with compression zstd, where this Node.js has it', async () => {
-    const { seal, open } = await owner({ compression: 'zstd' })
-    for (const value of ['', VALUE, VALUE.repeat(5000)]) expect(await open(await seal({ value }))).toBe(value)
+it('tells what was authenticated, and keeps members it does not know', async () => {
+  const { encryption, seal } = await owner({
+    context: { app: 'pay' },
+    bindHeaders: ['type'],
+    compression: 'gzip',
   })
-
-  it('for all keys and bound headers that Kafka has', async () => {
-    const { seal, open } = await owner({ bindHeaders: ['a', 'b'] })
-    for (const key of [null, undefined, '', 'k', Buffer.from([0, 255])]) {
-      for (const headers of [
-        undefined,
-        {},
-        { a: 'x' },
-        { a: ['x', Buffer.from('y'), null], b: null, other: '1' },
-      ]) {
-        expect(await open(await seal({ key, headers }))).toBe(VALUE)
-      }
-    }
-  })
-
-  it('tells what was authenticated, and keeps members it does not know', async () => {
-    const { encryption, seal } = await owner({
+  const sealed = await seal({ headers: { type: 'x' }, mine: 1 })
+  expect(sealed).toMatchObject({ mine: 1, topic: 't' })
+  const [opened] = await openRecords(encryption, [sealed])
+  expect(opened).toMatchObject({
+    envelope: {
+      provider: 'memory',
+      cmkId: 'cmk',
+      topic: 't',
+      keyBound: true,
+      boundHeaders: ['type'],
       context: { app: 'pay' },
-      bindHeaders: ['type'],
+      suite: 1,
       compression: 'gzip',
-    })
-    const sealed = await seal({ headers: { type: 'x' }, mine: 1 })
-    expect(sealed).toMatchObject({ mine: 1, topic: 't' })
-    const [opened] = await openRecords(encryption, [sealed])
-    expect(opened).toMatchObject({
-      envelope: {
-        provider: 'memory',
-        cmkId: 'cmk',
-        topic: 't',
-        keyBound: true,
-        boundHeaders: ['type'],
-        context: { app: 'pay' },
-        suite: 1,
-        compression: 'gzip',
-      },
-    })
-    expect((opened as { envelope: { sessionId: string } }).envelope.sessionId).toMatch(/^[0-9a-f]{32}$/)
+    },
   })
-})
-
-describe('no change of an authenticated byte opens', () => {
-  it('each byte of an envelope, each truncation and an extension: one documented code, never a value', async () => {
-    const { seal, open, kms } = await owner()
-    const sealed = await seal()
-    const value = sealed.value ?? Buffer.alloc(0)
-    expect(await open(sealed)).toBe(VALUE)
-    const codes = new Set<string | null>()
-    const wrappedAt = value.indexOf('cmk') + 4
-    const wrapped = { from: wrappedAt, to: wrappedAt + 24 }
-    for (let i = 0; i < value.length; i++) {
-      for (const bit of [1, 0x80]) {
-        const changed = Buffer.from(value)
-        changed.writeUInt8(changed.readUInt8(i) ^ bit, i)
-        const before = kms.calls.length
-        const code = await open({ ...sealed, value: changed })
-        codes.add(code)
-        const asked = kms.calls.length - before
-        // Only a changed ciphertext DEK is unknown to the cache; all else the bytes show.
-        expect(asked).toBe(i >= wrapped.from && i < wrapped.to && code === 'UNWRAP_FAILED' ? 1 : 0)
-      }
-    }
-    expect(codes).toEqual(
-      new Set([
-        'NOT_SEALED',
-        'UNKNOWN_FORMAT',
-        'MALFORMED',
-        'NO_CANDIDATE',
-        'UNWRAP_FAILED',
-        'UNKNOWN_SUITE',
-        'UNKNOWN_COMPRESSION',
-        'REQUIREMENT_UNMET',
-        'WRONG_TOPIC',
-        'COMMITMENT_MISMATCH',
-        'AUTHENTICATION_FAILED',
-      ]),
-    )
-    for (let length = 0; length < value.length; length++) {
-      const code = await open({ ...sealed, value: value.subarray(0, length) })
-      expect(code).toBe(length < 2 ? 'NOT_SEALED' : 'MALFORMED')
-    }
-    expect(await open({ ...sealed, value: Buffer.concat([value, Buffer.alloc(1)]) })).toBe('MALFORMED')
-  })
-
-  it('key, bound headers and topic are part of it; other headers are not', async () => {
-    const { seal, open } = await owner({ bindHeaders: ['h'] }, {}, [{ match: ['u'], read: { cmk: 'main' } }])
-    const sealed = await seal({ headers: { h: ['1', '2'], other: 'x' } })
-    for (const key of [null, '', 'K', Buffer.from('k2')])
-      expect(await open({ ...sealed, key })).toBe('AUTHENTICATION_FAILED')
-    for (const h of ['1', ['2', '1'], ['1', '2', ''], ['12'], null]) {
-      expect(await open({ ...sealed, headers: { h } })).toBe('AUTHENTICATION_FAILED')
-    }
-    expect(await open({ ...sealed, headers: {} })).toBe('AUTHENTICATION_FAILED')
-    expect(await open({ ...sealed, headers: { h: ['1', '2'], other: 'y', more: 'z' } })).toBe(VALUE)
-    expect(await open({ ...sealed, topic: 'u' })).toBe('WRONG_TOPIC')
-  })
+  expect((opened as { envelope: { sessionId: string } }).envelope.sessionId).toMatch(/^[0-9a-f]{32}$/)
 })
 
 describe('what a read rule requires', () => {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { canonicalContext } from '../../src/envelope/context.js'
 import { EnvelopeError } from '../../src/errors.js'
 import type { Kms, KmsCall } from '../../src/kms/kms.js'
 import { handedOut } from './emissions.js'
@@ -54,13 +55,13 @@ export class MemoryKms implements Kms {
   async unwrapDek(call: KmsCall & { readonly ciphertextDek: Uint8Array }): Promise<Uint8Array> {
     await this.#turn('unwrap', call)
     const entry = this.#deks.get(Buffer.from(call.ciphertextDek).toString('hex'))
-    if (entry?.cmkId !== call.cmkId || entry.context !== JSON.stringify(call.context)) {
+    if (entry?.cmkId !== call.cmkId || entry.context !== canonicalContext(call.context)) {
       throw new EnvelopeError('CIPHERTEXT_DEK_INVALID', 'unknown ciphertext DEK')
     }
     return Uint8Array.from(entry.dek)
   }
 
-  async verify(): Promise<void> {
+  async verify(_call?: { readonly use?: string }): Promise<void> {
     if (this.failure !== undefined) throw this.failure as Error
     await Promise.resolve()
   }
@@ -78,7 +79,7 @@ export class MemoryKms implements Kms {
   #keep(dek: Buffer, { cmkId, context }: KmsCall): Uint8Array {
     handedOut(dek)
     const name = randomBytes(24)
-    this.#deks.set(name.toString('hex'), { dek, cmkId, context: JSON.stringify(context) })
+    this.#deks.set(name.toString('hex'), { dek, cmkId, context: canonicalContext(context) })
     return Uint8Array.from(name)
   }
 

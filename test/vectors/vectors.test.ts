@@ -14,6 +14,8 @@ const files = readdirSync(new URL('.', import.meta.url)).filter((name) => name.e
 const pathOf = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
 const vectors = files.flatMap((file) => parseVectors(readFileSync(pathOf(file), 'utf8'))) as DekVector[]
 
+const ruleVectors = parseVectors(readFileSync(pathOf('rules/v1.json'), 'utf8'))
+
 describe('vectors made by the Python reader, which shares no code with the library', () => {
   it('are many, and cover every code that opening bytes can give', () => {
     expect(vectors.filter(({ error }) => error === null).length).toBeGreaterThanOrEqual(100)
@@ -35,8 +37,33 @@ describe('vectors made by the Python reader, which shares no code with the libra
     )
   })
 
+  it('rule vectors, in which unwrapping is real, give each of its codes', () => {
+    expect(new Set(ruleVectors.map(({ error }) => error))).toEqual(
+      new Set([
+        null,
+        'NO_CANDIDATE',
+        'UNWRAP_FAILED',
+        'REQUIREMENT_UNMET',
+        'TOMBSTONE_REJECTED',
+        'CMK_NOT_FOUND',
+        'CMK_DISABLED',
+        'CMK_UNUSABLE',
+        'NOT_SEALED',
+        'MALFORMED',
+        'UNKNOWN_FORMAT',
+        'UNKNOWN_SUITE',
+        'UNKNOWN_COMPRESSION',
+        'WRONG_TOPIC',
+        'COMMITMENT_MISMATCH',
+        'AUTHENTICATION_FAILED',
+        'DECOMPRESSION_FAILED',
+        'TOO_LARGE',
+      ]),
+    )
+  })
+
   // One test for each vector would drown the report; a disagreement is named all the same.
-  it.each(files)('open, or fail with the documented code: %s', async (file) => {
+  it.each([...files, 'rules/v1.json'])('open, or fail with the documented code: %s', async (file) => {
     const { readable, count, lines } = await tryVectors(pathOf(file))
     expect(lines).toEqual([])
     expect(readable).toBe(true)

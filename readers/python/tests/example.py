@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kafka_envelope_reader import EnvelopeError, Opener, RecordHeader, Rule
@@ -77,16 +77,21 @@ RULE = Rule(topic=TOPIC, cmks=(("local", CMK_ID),))
 class FakeKms:
     """A `Kms` that does what it is told for each cmkId: returns a DEK, or raises. It counts its calls."""
 
-    answers: dict[str, bytes | EnvelopeError]
+    answers: Mapping[str, object]
     calls: list[str]
+    asymmetric: bool = False
 
     def unwrap(self, provider: str, cmk_id: str, ciphertext_dek: bytes, canonical_context: bytes) -> bytes:
         """Unwrap."""
         self.calls.append(cmk_id)
         answer = self.answers[cmk_id]
-        if isinstance(answer, EnvelopeError):
+        if isinstance(answer, BaseException):
             raise answer
-        return answer
+        return answer  # type: ignore[return-value]
+
+    def is_asymmetric(self, provider: str) -> bool:
+        """Tell what it was told."""
+        return self.asymmetric
 
 
 def knows_dek(*cmk_ids: str) -> FakeKms:

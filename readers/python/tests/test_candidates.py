@@ -25,7 +25,7 @@ def failure(code: Code) -> EnvelopeError:
 TRANSIENT, UNREADABLE, INVALID = failure("KMS_UNAVAILABLE"), failure("CMK_DISABLED"), failure("UNWRAP_FAILED")
 
 
-def result(order: str, **answers: bytes | EnvelopeError) -> tuple[str, str]:
+def result(order: str, **answers: object) -> tuple[str, str]:
     """Return the code, or `opens`, and the CMKs that were asked, for a rule that names CMKs in `order`."""
     kms = FakeKms(answers, [])
     rule = Rule(topic=PLAN.record.topic, cmks=tuple(("local", cmk_id) for cmk_id in order))
@@ -78,6 +78,40 @@ def test_a_failure_of_step_11_is_final() -> None:
     assert kms.calls == ["a"]
 
 
-def test_other_exceptions_of_a_kms_pass_through() -> None:
-    with pytest.raises(KeyError):
-        result("a")
+@pytest.mark.parametrize("size", [None, "text", bytearray(31), list(DEK)])
+def test_a_result_that_is_no_bytes_is_a_failed_unwrapping(size: object) -> None:
+    assert result("a", a=size)[0] == "UNWRAP_FAILED"
+
+
+def test_a_kms_that_wipes_its_buffer_harms_nothing() -> None:
+    buffer = bytearray(DEK)
+    opener = Opener(Rule(topic=PLAN.record.topic, cmks=(("local", "a"),)), {"local": FakeKms({"a": buffer}, [])})
+    for _ in range(2):
+        assert opener.open(VALUE, key=PLAN.record.key, headers=PLAN.record.headers) == PLAN.plaintext
+        buffer[:] = bytes(32)
+
+
+@pytest.mark.parametrize("exception", [KeyError("a"), TypeError(), OSError(), TimeoutError(), failure("MALFORMED")])
+def test_any_other_exception_of_a_kms_is_a_transient_failure_with_that_cause(exception: Exception) -> None:
+    opener = Opener(Rule(topic=PLAN.record.topic, cmks=(("local", "a"),)), {"local": FakeKms({"a": exception}, [])})
+    with pytest.raises(EnvelopeError) as caught:
+        opener.open(VALUE, key=PLAN.record.key, headers=PLAN.record.headers)
+    assert (caught.value.code, caught.value.kind) == ("KMS_UNAVAILABLE", "transient")
+    assert caught.value.__cause__ is exception
+    assert result("ab", a=exception, b=DEK) == ("opens", "ab")
+
+
+@pytest.mark.parametrize("code", ["KMS_THROTTLED", "KMS_TIMEOUT", "KMS_BUDGET_SPENT", "KMS_DENIED", "CMK_UNUSABLE"])
+def test_a_code_of_a_kms_is_passed_on(code: Code) -> None:
+    assert result("a", a=failure(code))[0] == code
+
+
+def test_what_ends_the_process_is_no_failure_of_a_kms() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        result("a", a=KeyboardInterrupt())
+
+
+def test_exceptions_of_anything_but_the_kms_are_not_hidden() -> None:
+    opener = Opener(Rule(topic=PLAN.record.topic, cmks=(("local", "a"),)), {"local": FakeKms({"a": DEK}, [])})
+    with pytest.raises(TypeError):
+        opener.open(VALUE, key="text", headers=[])  # type: ignore[call-overload]

@@ -16,7 +16,7 @@ from vectors.plan import Plan, seal
 
 from .example import GZIP_VALUE, PLAINTEXT, TOPIC, VALUE
 from .test_keyring import content
-from .test_vectors import OWN
+from .test_vectors import OWN, RULES
 from .test_wrappings import SHA256_OAEP, aes_cmk, private_key, private_pem
 
 __all__ = ["private_key"]
@@ -84,6 +84,9 @@ def test_sealed_for_opens_what_was_copied(run: Runner, keyring_file: str) -> Non
     arguments = ["--keyring", keyring_file, "--topic", "copy", *RECORD[2:]]
     assert run(*arguments).error.startswith("WRONG_TOPIC")
     assert run(*arguments, "--sealed-for", TOPIC).out == PLAINTEXT
+    assert run(*arguments, "--sealed-for", "orders.*").out == PLAINTEXT
+    assert run(*arguments, "--sealed-for", "orders.").error.startswith("WRONG_TOPIC")
+    assert run(*arguments, "--sealed-for", "*").code == 2
 
 
 @pytest.mark.parametrize(
@@ -133,17 +136,22 @@ def test_wrong_usage_and_configuration_have_exit_code_2(run: Runner, arguments: 
 
 
 def test_vectors_that_agree_give_only_a_count(run: Runner) -> None:
-    result = run("--vectors", str(OWN), str(OWN))
-    assert result.code == 0
-    assert result.out.decode().splitlines()[0].endswith("vectors, 0 disagreements")
+    result = run("--vectors", str(OWN), str(RULES / "v1.json"))
+    count = sum(len(json.loads(file.read_text("ascii"))) for file in (OWN, RULES / "v1.json"))
+    assert (result.code, result.out.decode()) == (0, f"{count} vectors, 0 disagreements\n")
 
 
 def test_a_vector_that_disagrees_gives_a_line_and_exit_code_1(run: Runner, tmp_path: Path) -> None:
-    vectors = json.loads(OWN.read_text("ascii"))[:3]
-    vectors[1] = {**vectors[1], "plaintext": "00"}
+    vectors = json.loads(OWN.read_text("ascii"))[:2] + json.loads((RULES / "v1.json").read_text("ascii"))[:1]
+    for index in (1, 2):
+        vectors[index] = {**vectors[index], "plaintext": "00"}
     file = tmp_path / "vectors.json"
     file.write_text(json.dumps(vectors))
     result = run("--vectors", str(file))
     lines = result.out.decode().splitlines()
     assert result.code == 1
-    assert lines == [f"{vectors[1]['name']}: it opens with another plaintext", "3 vectors, 1 disagreements"]
+    assert lines == [
+        f"{vectors[1]['name']}: it opens with another plaintext",
+        f"{vectors[2]['name']}: it opens with another plaintext",
+        "3 vectors, 2 disagreements",
+    ]

@@ -41,7 +41,12 @@ def test_an_empty_keyring_is_allowed() -> None:
 
 @pytest.mark.parametrize(
     "time",
-    ["2025-01-02T03:04:05Z", "2025-01-02T03:04:05.1Z", "2024-02-29T23:59:59.123456Z", "2025-01-02T03:04:05+00:00"],
+    [
+        "2025-01-02T03:04:05Z",
+        "2025-01-02T03:04:05.1Z",
+        "2024-02-29T23:59:59.123456Z",
+        "2025-01-02T03:04:05.0123456789Z",
+    ],
 )
 def test_times_of_iso_8601_in_utc_are_taken(time: str) -> None:
     assert Keyring(content(version(createdAt=time))).cmks
@@ -100,6 +105,10 @@ def test_times_of_iso_8601_in_utc_are_taken(time: str) -> None:
         content(version(createdAt="2025-01-02")),
         content(version(createdAt="2025-01-02T03:04:05")),
         content(version(createdAt="2025-01-02T03:04:05+01:00")),
+        content(version(createdAt="2025-01-02T03:04:05+00:00")),
+        content(version(createdAt="2025-01-02t03:04:05z")),
+        content(version(createdAt="2025-01-02T03:04:05.Z")),
+        content(version(createdAt="2025-01-02T03:04:60Z")),
         content(version(createdAt="2025-02-30T03:04:05Z")),
         content(version(createdAt="2025-01-02T24:00:01Z")),
         content(version(createdAt=1)),
@@ -137,6 +146,13 @@ def test_rsa_cmks_of_another_form_are_refused(private_key: rsa.RSAPrivateKey) ->
         {"publicKey": "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"},
         {"publicKey": None},
         {"privateKey": None},
+        {"privateKey": good["privateKey"] * 2},
+        {"privateKey": good["privateKey"] + "text"},
+        {"privateKey": "text\n" + good["privateKey"]},
+        {"publicKey": good["publicKey"] + good["privateKey"]},
+        {"publicKey": good["publicKey"] + "text"},
+        {"publicKey": "text\n" + good["publicKey"]},
+        {"publicKey": good["publicKey"].replace("-----\n", "-----\nProc-Type: 4\n\n", 1)},
         {"privateKey": ""},
         {"privateKey": public_pem(private_key).decode()},
         {"createdAt": ""},
@@ -148,6 +164,20 @@ def test_rsa_cmks_of_another_form_are_refused(private_key: rsa.RSAPrivateKey) ->
     for name in ("publicKey", "createdAt", "enabled", "id"):
         with pytest.raises(ConfigurationError):
             Keyring(content({key: value for key, value in good.items() if key != name}))
+
+
+def test_white_space_around_and_in_a_pem_block_is_no_text(private_key: rsa.RSAPrivateKey) -> None:
+    good: dict[str, Any] = rsa_cmk(private_key)
+    for before, after in (("", ""), ("", "\n\n"), (" \n", " "), ("\r\n", "\r\n")):
+        members = {name: before + good[name].strip() + after for name in ("publicKey", "privateKey")}
+        assert Keyring(content({**good, **members})).cmks
+        assert Keyring(content({**good, **{name: pem.replace("\n", "\r\n") for name, pem in members.items()}})).cmks
+
+
+def test_a_number_is_the_same_however_it_is_written() -> None:
+    text = content(aes_cmk(1)).decode().replace('"schemaVersion": 1', '"schemaVersion": 1.0')
+    assert Keyring(text.replace('"version": 1', '"version": 1.0').encode()).cmks
+    assert Keyring(text.replace('"version": 1', '"version": 10e-1').encode()).cmks
 
 
 def test_the_text_of_an_error_has_nothing_of_the_file() -> None:

@@ -88,6 +88,19 @@ def test_public_key_sealing_is_accepted_only_if_the_rule_says_so(provider: str) 
     assert opens(value, rule=accepting, kms=kms, headers=headers) == plan.plaintext
 
 
+@pytest.mark.parametrize("accept", [False, True])
+def test_a_provider_of_another_name_is_asymmetric_if_its_kms_says_so(accept: bool) -> None:
+    plan = Plan(wrapped_deks=array([wrapping(b"own-hsm", b"k")]))
+    kms = FakeKms({"k": plan.actual_dek()}, [], asymmetric=True)
+    accepting = rule(cmks=(("own-hsm", "k"),), accept_public_key_sealing=accept)
+    result = code_of(lambda: opens(seal(plan).value(), rule=accepting, kms=kms, headers=plan.record.headers))
+    assert (result, kms.calls) == (("opens", ["k"]) if accept else ("NO_CANDIDATE", []))
+
+
+def test_the_default_cap_is_16_mib() -> None:
+    assert rule().max_decompressed_bytes == 16_777_216
+
+
 def test_a_result_of_exactly_the_cap_is_accepted_and_a_larger_one_is_too_large() -> None:
     unbound = rule(require_key=False, max_decompressed_bytes=64)
     assert opens(GZIP_VALUE, rule=unbound) == b"a" * 64

@@ -22,19 +22,24 @@ from kafka_envelope_reader.wire import PREFIX
 from vectors.make import vectors as made_again
 
 FOLDER = Path(__file__).parents[3] / "test" / "vectors"
-VECTOR_FILES = sorted(FOLDER.glob("*.json"))
+RULES = FOLDER / "rules"
+VECTOR_FILES = sorted([*FOLDER.glob("*.json"), *RULES.glob("*.json")])
 SCHEMAS = Path(kafka_envelope_reader.__file__).parent / "schemas"
 OWN = FOLDER / "v1.json"
 
 
-def test_there_is_a_vector_file() -> None:
-    assert OWN in VECTOR_FILES
+def test_there_are_vector_files_of_both_kinds() -> None:
+    assert {OWN, RULES / "v1.json"} <= set(VECTOR_FILES)
 
 
-@pytest.mark.parametrize("path", VECTOR_FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", VECTOR_FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_every_vector_agrees(path: Path) -> None:
     differences = {vector.name: disagreement(vector) for vector in load_vectors(path)}
     assert {name: difference for name, difference in differences.items() if difference} == {}
+
+
+def own_vectors() -> list[Vector]:
+    return [vector for vector in load_vectors(OWN) if isinstance(vector, Vector)]
 
 
 def test_the_file_is_made_again_byte_for_byte() -> None:
@@ -112,12 +117,12 @@ class TestStockDecoder:
             return error.code
 
     def test_it_agrees_on_all_that_is_not_named_form(self) -> None:
-        for vector in load_vectors(OWN):
+        for vector in own_vectors():
             if not vector.name.startswith("form/"):
                 assert self.result(vector) == (vector.plaintext if vector.error is None else vector.error), vector.name
 
     def test_it_gets_what_was_sealed_from_most_form_vectors_and_nothing_else_from_any(self) -> None:
-        results = [self.result(vector) for vector in load_vectors(OWN) if vector.name.startswith("form/")]
+        results = [self.result(vector) for vector in own_vectors() if vector.name.startswith("form/")]
         opened = [result for result in results if isinstance(result, bytes)]
         assert set(opened) == {b'{"order":17}', b""}
         assert len(opened) > len(results) / 2
@@ -131,7 +136,9 @@ class TestRunner:
     def loaded(self, folder: Path, **changes: object) -> Vector:
         file = folder / "vectors.json"
         file.write_text(json.dumps([{**self.GOOD, **changes}]))
-        return load_vectors(file)[0]
+        (vector,) = load_vectors(file)
+        assert isinstance(vector, Vector)
+        return vector
 
     def test_it_agrees_with_a_good_vector_in_upper_case_too(self, tmp_path: Path) -> None:
         assert disagreement(self.loaded(tmp_path, envelope=self.GOOD["envelope"].upper())) is None

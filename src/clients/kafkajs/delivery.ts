@@ -58,7 +58,7 @@ export class Delivery {
       const patience = this.#patience(source, heartbeat, rule)
       const results = await patiently(
         {
-          run: () => this.#host.opener.open(source, messages),
+          run: trying(messages, (rest) => this.#host.opener.open(source, rest)),
           transientOf: (opened) => opened.find(({ error }) => error?.kind === 'transient')?.error,
         },
         patience,
@@ -164,6 +164,31 @@ export class Delivery {
     let share = this.#shares.get(rule)
     if (share === undefined) this.#shares.set(rule, (share = new InvalidShare(rule.read.maxInvalidShare)))
     return share
+  }
+}
+
+type Opening = (messages: readonly KafkaMessage[]) => OpenedRecord[] | Promise<OpenedRecord[]>
+
+/**
+ * Opens what is not decided yet, each time that it is called. What was decided is not asked of a KMS again: otherwise
+ * a few forged envelopes would spend its budget at each attempt, and hold the others back for ever.
+ */
+function trying(
+  messages: readonly KafkaMessage[],
+  open: Opening,
+): () => OpenedRecord[] | Promise<OpenedRecord[]> {
+  let results: OpenedRecord[] | undefined
+  const merged = (rest: readonly number[], opened: readonly OpenedRecord[]): OpenedRecord[] => {
+    const all = results ?? []
+    for (const [n, i] of rest.entries()) all[i] = opened[n] as OpenedRecord
+    return (results = all)
+  }
+  return () => {
+    const rest = [...messages.keys()].filter(
+      (i) => results === undefined || results[i]?.error?.kind === 'transient',
+    )
+    const opening = open(rest.map((i) => messages[i] as KafkaMessage))
+    return opening instanceof Promise ? opening.then((opened) => merged(rest, opened)) : merged(rest, opening)
   }
 }
 

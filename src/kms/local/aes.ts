@@ -16,7 +16,7 @@ import {
 
 import { EnvelopeError } from '../../errors.js'
 import type { EncryptionContext } from '../kms.js'
-import { canonicalContext } from './canonical-context.js'
+import { canonicalContext } from '../canonical-context.js'
 import { ciphertextDekInvalid, named, type AesCmk, type AesVersion, type CmkRow } from './local-cmk.js'
 
 const CIPHER = 'aes-256-gcm'

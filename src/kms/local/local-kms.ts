@@ -2,6 +2,7 @@ import { randomFillSync } from 'node:crypto'
 import { resolve } from 'node:path'
 
 import { EnvelopeError } from '../../errors.js'
+import { refuseAborted } from '../aborted.js'
 import type { EncryptionContext, Kms, KmsCall } from '../kms.js'
 import { rowOf } from './cmk-rows.js'
 import { readKeyring } from './keyring-file.js'
@@ -101,8 +102,4 @@ function unwrap(cmk: LocalCmk, ciphertextDek: Uint8Array, context: EncryptionCon
 /** In memory of its own: a view of Node's buffer pool would outlive the wiping by its neighbours. */
 function newDek(): Uint8Array {
   return randomFillSync(new Uint8Array(DEK_BYTES))
-}
-
-function refuseAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw new EnvelopeError('KMS_TIMEOUT', 'nobody waits for the answer any more')
 }

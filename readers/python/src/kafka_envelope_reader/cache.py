@@ -1,8 +1,9 @@
-"""A bounded store of unwrapped DEKs (format section 20, "Caches")."""
+"""A store of unwrapped DEKs, bounded in number and age (format section 20, "Caches" and "Revocation")."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from threading import Lock
 
 DekKey = tuple[str, str, bytes, bytes]
@@ -10,28 +11,51 @@ DekKey = tuple[str, str, bytes, bytes]
 
 
 class DekCache:
-    """The `size` DEKs that were used last; 0 stores none. No age limit. Safe for use by several threads."""
+    """
+    The `size` DEKs that were used last, none of them longer than `max_age` seconds after it was put; 0 stores none.
 
-    def __init__(self, size: int) -> None:
+    `clock` gives seconds and never goes back. Safe for use by several threads.
+    """
+
+    def __init__(self, size: int, max_age: float, clock: Callable[[], float]) -> None:
         self._size = size
-        self._deks: OrderedDict[DekKey, bytes] = OrderedDict()
+        self._max_age = max_age
+        self._clock = clock
+        self._deks: OrderedDict[DekKey, tuple[float, bytes]] = OrderedDict()
         self._lock = Lock()
+
+    def __len__(self) -> int:
+        return len(self._deks)
 
     def __contains__(self, key: DekKey) -> bool:
         with self._lock:
-            return key in self._deks
+            return self._fresh(key) is not None
 
     def get(self, key: DekKey) -> bytes | None:
-        """Return a DEK and mark it as used, or return None."""
+        """Return a DEK and mark it as used, which makes it no younger, or return None."""
         with self._lock:
-            if key in self._deks:
+            dek = self._fresh(key)
+            if dek is not None:
                 self._deks.move_to_end(key)
-            return self._deks.get(key)
+            return dek
 
     def put(self, key: DekKey, dek: bytes) -> None:
-        """Store a DEK; the one that was not used for the longest time gives way."""
+        """Store a DEK; those that are too old give way, then the one that was not used for the longest time."""
         with self._lock:
-            self._deks[key] = dek
+            self._deks[key] = self._clock(), dek
             self._deks.move_to_end(key)
-            if len(self._deks) > self._size:
+            for held in list(self._deks):
+                self._fresh(held)
+            while len(self._deks) > self._size:
                 self._deks.popitem(last=False)
+
+    def _fresh(self, key: DekKey) -> bytes | None:
+        """Return a DEK that is young enough; drop one that is not."""
+        entry = self._deks.get(key)
+        if entry is None:
+            return None
+        since, dek = entry
+        if self._clock() - since < self._max_age:
+            return dek
+        del self._deks[key]
+        return None

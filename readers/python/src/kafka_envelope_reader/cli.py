@@ -14,7 +14,7 @@ from .keyring import Keyring
 from .kms import LOCAL, LOCAL_RSA, Kms
 from .opener import Opener
 from .rsa import RsaPrivateKeys
-from .rule import DEFAULT_MAX_DECOMPRESSED_BYTES, Rule
+from .rule import DEFAULT_MAX_DECOMPRESSED_BYTES, Rule, exact_and_prefixes
 from .vectors import disagreement, load_vectors
 
 EXIT_DISAGREEMENT: Final = 1
@@ -84,7 +84,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--unbound", action="store_true", help="do not require that the key is bound")
     parser.add_argument(
-        "--sealed-for", action="append", default=[], metavar="TOPIC", help="accept records of this topic as well"
+        "--sealed-for",
+        action="append",
+        default=[],
+        metavar="TOPIC",
+        help="accept records of this topic as well, or of all topics that begin so: PREFIX*",
     )
     parser.add_argument(
         "--max-decompressed-bytes",
@@ -118,13 +122,15 @@ def _opener(options: argparse.Namespace) -> Opener:
         cmks += pairs
         keys = RsaPrivateKeys({(provider, cmk_id): _read(file) for provider, cmk_id, file in options.private_key})
         kms |= dict.fromkeys(providers, keys)
+    sealed_for, sealed_for_prefixes = exact_and_prefixes(options.sealed_for)
     return Opener(
         Rule(
             topic=options.topic,
             cmks=tuple(cmks),
             accept_public_key_sealing=options.accept_public_key_sealing,
             require_key=not options.unbound,
-            sealed_for=tuple(options.sealed_for),
+            sealed_for=sealed_for,
+            sealed_for_prefixes=sealed_for_prefixes,
             max_decompressed_bytes=options.max_decompressed_bytes,
         ),
         kms,

@@ -1,4 +1,4 @@
-"""Errors: their codes and kinds (format sections 13, 14 and 21)."""
+"""Errors: their codes and kinds (format sections 13 and 14)."""
 
 from __future__ import annotations
 
@@ -27,6 +27,10 @@ Code = Literal[
     "CMK_UNUSABLE",
     "KMS_DENIED",
     "KMS_UNAVAILABLE",
+    "KMS_THROTTLED",
+    "KMS_TIMEOUT",
+    "KMS_BUDGET_SPENT",
+    "TOPIC_NOT_CONFIGURED",
 ]
 
 KINDS: Final[dict[Code, Kind]] = {
@@ -45,13 +49,17 @@ KINDS: Final[dict[Code, Kind]] = {
     "AUTHENTICATION_FAILED": "invalid",
     "DECOMPRESSION_FAILED": "invalid",
     "TOO_LARGE": "invalid",
-    # Section 21:
+    # Section 14:
     "CMK_NOT_FOUND": "unreadable",
     "CMK_DISABLED": "unreadable",
     "CMK_UNUSABLE": "unreadable",
-    # Of this implementation (section 14):
     "KMS_DENIED": "unreadable",
     "KMS_UNAVAILABLE": "transient",
+    "KMS_THROTTLED": "transient",
+    "KMS_TIMEOUT": "transient",
+    "KMS_BUDGET_SPENT": "transient",
+    # For the application that chooses an `Opener` by topic and has none:
+    "TOPIC_NOT_CONFIGURED": "unreadable",
 }
 
 

@@ -27,7 +27,7 @@ MAX_FILE_BYTES: Final = 16 * 1024 * 1024
 
 _CIPHERTEXT_BYTES: Final = 64
 _CMK_ID: Final = re.compile(r"[!-~]{1,256}")
-_CREATED_AT: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(?:Z|\+00:00)", re.ASCII)
+_CREATED_AT: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?Z", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,10 @@ class Keyring:
                 return cls(file.read(MAX_FILE_BYTES + 1))
         except OSError as error:
             raise ConfigurationError(f"the keyring file cannot be read: {error.strerror}") from None
+
+    def is_asymmetric(self, provider: str) -> bool:
+        """Tell whether `provider` is that of RSA."""
+        return provider == LOCAL_RSA
 
     @property
     def cmks(self) -> tuple[tuple[str, str], ...]:
@@ -158,8 +162,8 @@ def _versions(value: object) -> dict[int, bytes]:
     last = 0
     for entry in _list(value, "versions"):
         member = _members(entry, "a version", {"version", "createdAt", "key"})
-        number = member["version"]
-        if type(number) is not int or not last < number < 2**32:
+        number = _integer(member["version"])
+        if not last < number < 2**32:
             raise ConfigurationError("the versions of a CMK do not ascend from 1 to 2^32 - 1")
         _check_created_at(member["createdAt"])
         keys[number] = _aes_key(member["key"])
@@ -211,6 +215,15 @@ def _text(value: object, what: str) -> str:
 def _boolean(value: object) -> bool:
     if not isinstance(value, bool):
         raise ConfigurationError("enabled is not true or false")
+    return value
+
+
+def _integer(value: object) -> int:
+    """Return a JSON number without a fraction, which may be written with one: 1.0."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if type(value) is not int:
+        raise ConfigurationError("a version is not a whole number")
     return value
 
 

@@ -4,10 +4,28 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
+from .errors import Code, EnvelopeError
+from .suite import DEK_BYTES
+
 LOCAL: Final = "local"
 LOCAL_RSA: Final = "local/rsa-oaep-sha256"
 
 _ASYMMETRIC_ALGORITHMS: Final = ("/rsa-oaep-sha256", "/sm2")
+
+_CODES: Final[frozenset[Code]] = frozenset(
+    {
+        "UNWRAP_FAILED",
+        "CMK_NOT_FOUND",
+        "CMK_DISABLED",
+        "CMK_UNUSABLE",
+        "KMS_DENIED",
+        "KMS_UNAVAILABLE",
+        "KMS_THROTTLED",
+        "KMS_TIMEOUT",
+        "KMS_BUDGET_SPENT",
+    }
+)
+"""What a `Kms` may answer. Of the invalid codes, only the one about the ciphertext DEK; others are about a record."""
 
 
 class Kms(Protocol):
@@ -16,15 +34,21 @@ class Kms(Protocol):
 
     `unwrap` either returns the 32 bytes of the DEK, or raises `EnvelopeError` with one of these codes:
 
-    - `KMS_UNAVAILABLE` (transient): unreachable, throttled, timed out, or a budget is spent; a retry may succeed.
+    - `KMS_UNAVAILABLE`, `KMS_THROTTLED`, `KMS_TIMEOUT`, `KMS_BUDGET_SPENT` (transient): the KMS cannot answer now, or
+      the object's own limit on calls is reached; a retry may succeed.
     - `KMS_DENIED`, `CMK_NOT_FOUND`, `CMK_DISABLED`, `CMK_UNUSABLE` (unreadable): access is denied, or the CMK is gone,
       disabled, or of no use for unwrapping. Another reader may succeed.
     - `UNWRAP_FAILED` (invalid): the KMS has the CMK, and the ciphertext is not one of it under that context; also if
       the KMS names another CMK than `cmk_id` as the one that it used.
 
-    Any other exception is a fault of the KMS object: it passes through `Opener.open` unchanged, and the
-    record counts as neither opened nor refused.
+    Any other exception, and any other code, is reported as `KMS_UNAVAILABLE` with the exception as its cause; hence no
+    exception of a `Kms` may have key bytes or anything of the record in its text. What is not 32 bytes counts as
+    `UNWRAP_FAILED`.
     """
+
+    def is_asymmetric(self, provider: str) -> bool:
+        """Tell whether everyone who has the public key of a CMK can wrap for `provider`."""
+        ...
 
     def unwrap(self, provider: str, cmk_id: str, ciphertext_dek: bytes, canonical_context: bytes) -> bytes:
         """
@@ -36,6 +60,19 @@ class Kms(Protocol):
         ...
 
 
-def is_asymmetric(provider: str) -> bool:
-    """Tell whether everyone who has a public key can wrap for `provider`."""
-    return provider.endswith(_ASYMMETRIC_ALGORITHMS)
+def is_asymmetric(provider: str, kms: Kms) -> bool:
+    """Tell whether `provider` is asymmetric: because its name says so, or else because `kms` does."""
+    return provider.endswith(_ASYMMETRIC_ALGORITHMS) or kms.is_asymmetric(provider)
+
+
+def unwrap(kms: Kms, provider: str, cmk_id: str, ciphertext_dek: bytes, canonical_context: bytes) -> bytes:
+    """Return the 32 bytes that `kms` unwraps, or raise `EnvelopeError` with a code that a `Kms` may give."""
+    try:
+        dek = kms.unwrap(provider, cmk_id, ciphertext_dek, canonical_context)
+    except Exception as error:
+        if isinstance(error, EnvelopeError) and error.code in _CODES:
+            raise
+        raise EnvelopeError("KMS_UNAVAILABLE", "the KMS object failed in a way that has no code") from error
+    if not isinstance(dek, (bytes, bytearray)) or len(dek) != DEK_BYTES:
+        raise EnvelopeError("UNWRAP_FAILED", "what was unwrapped is not 32 bytes")
+    return bytes(dek)

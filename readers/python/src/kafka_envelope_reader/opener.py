@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, overload
 
 from .aad import RecordHeader, build_aad, canonical_context
 from .cache import DekCache, DekKey
 from .compression import GZIP, NONE, decompress
 from .errors import ConfigurationError, EnvelopeError
-from .kms import Kms, is_asymmetric
+from .kms import Kms, is_asymmetric, unwrap
 from .rule import Rule
-from .suite import DEK_BYTES, SUITE, decrypt, verified_content_key
+from .suite import SUITE, decrypt, verified_content_key
 from .wire import Header, Wrapping, parse_envelope, parse_header
 
 _MAX_FAILURES: Final = 2
@@ -21,17 +23,31 @@ _MAX_FAILURES: Final = 2
 class Opener:
     """Opens the record values of one topic under one rule. Safe for use by several threads if each `Kms` is."""
 
-    def __init__(self, rule: Rule, kms: Mapping[str, Kms], *, cache_size: int = 256) -> None:
+    def __init__(
+        self,
+        rule: Rule,
+        kms: Mapping[str, Kms],
+        *,
+        cache_size: int = 256,
+        cache_max_age_seconds: float = 3600.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """
         Take a rule and, for each provider that it names, a `Kms`; otherwise `ConfigurationError`.
 
-        At most `cache_size` unwrapped DEKs are kept, for as long as this object lives.
+        At most `cache_size` unwrapped DEKs are kept, each for less than `cache_max_age_seconds` after it was
+        unwrapped: so long does a CMK that was disabled still open records. `clock` is for tests: seconds that never
+        go back.
         """
         if any(provider not in kms for provider, _ in rule.cmks):
             raise ConfigurationError("the rule names a provider for which there is no KMS")
+        if cache_size < 0 or not 0 <= cache_max_age_seconds < math.inf:
+            raise ConfigurationError("a bound of the cache is negative or not finite")
         self._rule = rule
         self._kms = dict(kms)
-        self._cache = DekCache(cache_size)
+        asymmetric = frozenset(provider for provider, _ in rule.cmks if is_asymmetric(provider, kms[provider]))
+        self._ignored = frozenset[str]() if rule.accept_public_key_sealing else asymmetric
+        self._cache = DekCache(cache_size, cache_max_age_seconds, clock)
 
     @overload
     def open(self, value: bytes, *, key: bytes | None, headers: Iterable[RecordHeader]) -> bytes: ...
@@ -86,7 +102,7 @@ class Opener:
         candidates = [
             (provider, cmk_id, context, by_cmk[provider, cmk_id].ciphertext_dek)
             for provider, cmk_id in self._rule.cmks
-            if (provider, cmk_id) in by_cmk and (self._rule.accept_public_key_sealing or not is_asymmetric(provider))
+            if (provider, cmk_id) in by_cmk and provider not in self._ignored
         ]
         return sorted(candidates, key=lambda candidate: candidate not in self._cache)
 
@@ -94,17 +110,10 @@ class Opener:
         """Return the content key by one candidate (steps 9 and 10)."""
         dek = self._cache.get(candidate)
         if dek is None:
-            dek = self._unwrap(candidate)
-        content_key = verified_content_key(dek, header.session_id, header.commitment)
-        self._cache.put(candidate, dek)
-        return content_key
-
-    def _unwrap(self, candidate: DekKey) -> bytes:
-        provider, cmk_id, context, ciphertext_dek = candidate
-        dek = self._kms[provider].unwrap(provider, cmk_id, ciphertext_dek, context)
-        if len(dek) != DEK_BYTES:
-            raise EnvelopeError("UNWRAP_FAILED", "the unwrapped DEK is not 32 bytes long")
-        return dek
+            provider, cmk_id, context, ciphertext_dek = candidate
+            dek = unwrap(self._kms[provider], provider, cmk_id, ciphertext_dek, context)
+            self._cache.put(candidate, dek)
+        return verified_content_key(dek, header.session_id, header.commitment)
 
 
 def _check_header(header: Header, rule: Rule) -> None:

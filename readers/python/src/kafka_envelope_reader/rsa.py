@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -16,6 +17,8 @@ from .errors import ConfigurationError, EnvelopeError
 MIN_BITS: Final = 2_048
 MAX_BITS: Final = 8_192
 
+_BASE64_LINES: Final = re.compile(rb"\s[A-Za-z0-9+/=\s]+")
+
 
 class RsaPrivateKeys:
     """
@@ -27,6 +30,10 @@ class RsaPrivateKeys:
 
     def __init__(self, keys: Mapping[tuple[str, str], bytes]) -> None:
         self._keys = {pair: load_private_key(pem) for pair, pem in keys.items()}
+
+    def is_asymmetric(self, provider: str) -> bool:
+        """Tell that whoever has a public key can wrap."""
+        return True
 
     def unwrap(self, provider: str, cmk_id: str, ciphertext_dek: bytes, canonical_context: bytes) -> bytes:
         """Unwrap; the context is not bound by such a wrapping. Raises `CMK_NOT_FOUND` or `UNWRAP_FAILED`."""
@@ -44,12 +51,20 @@ def decrypt_oaep(key: RSAPrivateKey, ciphertext: bytes) -> bytes:
         raise EnvelopeError("UNWRAP_FAILED", "the ciphertext DEK is not one of this RSA key") from None
 
 
+def _only_block(pem: bytes, label: bytes) -> bytes:
+    """Return the one PEM block of that label, which may have white space around it and nothing else (RFC 7468)."""
+    block = pem.strip()
+    begin, end = (b"-----%b %b-----" % (word, label) for word in (b"BEGIN", b"END"))
+    inner = block[len(begin) : -len(end)]
+    if not block.startswith(begin) or not block.endswith(end) or not _BASE64_LINES.fullmatch(inner):
+        raise ConfigurationError("a key is not exactly one PEM block with the label that it must have")
+    return block + b"\n"
+
+
 def load_private_key(pem: bytes) -> RSAPrivateKey:
     """Load an unencrypted PKCS #8 key, or raise `ConfigurationError`."""
-    if not pem.startswith(b"-----BEGIN PRIVATE KEY-----"):
-        raise ConfigurationError("a private key is not an unencrypted PKCS #8 key in PEM")
     try:
-        key = load_pem_private_key(pem, password=None)
+        key = load_pem_private_key(_only_block(pem, b"PRIVATE KEY"), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise ConfigurationError("a private key cannot be read") from None
     if not isinstance(key, RSAPrivateKey) or not MIN_BITS <= key.key_size <= MAX_BITS:
@@ -59,10 +74,8 @@ def load_private_key(pem: bytes) -> RSAPrivateKey:
 
 def load_public_key(pem: bytes) -> RSAPublicKey:
     """Load a SubjectPublicKeyInfo, or raise `ConfigurationError`."""
-    if not pem.startswith(b"-----BEGIN PUBLIC KEY-----"):
-        raise ConfigurationError("a public key is not a SubjectPublicKeyInfo in PEM")
     try:
-        key = load_pem_public_key(pem)
+        key = load_pem_public_key(_only_block(pem, b"PUBLIC KEY"))
     except (ValueError, UnsupportedAlgorithm):
         raise ConfigurationError("a public key cannot be read") from None
     if not isinstance(key, RSAPublicKey) or not MIN_BITS <= key.key_size <= MAX_BITS:

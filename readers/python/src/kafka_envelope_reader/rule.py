@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from .errors import ConfigurationError
 from .suite import SUITE
 
-DEFAULT_MAX_DECOMPRESSED_BYTES: Final = 1_048_576
+DEFAULT_MAX_DECOMPRESSED_BYTES: Final = 16_777_216
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,3 +53,10 @@ class Rule:
     def accepts_topic(self, sealed: str) -> bool:
         """Tell whether a record that was sealed for the topic `sealed` may stand in this one (step 6)."""
         return sealed == self.topic or sealed in self.sealed_for or sealed.startswith(tuple(self.sealed_for_prefixes))
+
+
+def exact_and_prefixes(topics: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return `sealed_for` and `sealed_for_prefixes` from one list in which prefixes are written `prefix*`."""
+    listed = tuple(topics)
+    exact = tuple(topic for topic in listed if not topic.endswith("*"))
+    return exact, tuple(topic[:-1] for topic in listed if topic.endswith("*"))

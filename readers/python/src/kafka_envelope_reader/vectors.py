@@ -1,29 +1,30 @@
-"""Running vector files (format section 17)."""
+"""Running vector files of both kinds (format section 17)."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from . import rule_vectors
 from .aad import RecordHeader
 from .errors import ConfigurationError, EnvelopeError
 from .opener import Opener
 from .rule import Rule
+from .rule_vectors import RuleVector
+from .vector_json import headers, members, octets, octets_or_none, text, text_or_none
 from .wire import Wrapping, parse_envelope
 
 MAX_DECOMPRESSED_BYTES: Final = 1_048_576
 
 _MEMBERS: Final = {"name", "dek", "topic", "key", "headers", "envelope", "plaintext", "error"}
-_HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2})*")
 
 
 @dataclass(frozen=True)
 class Vector:
-    """One entry of a vector file; exactly one of `plaintext` and `error` is None."""
+    """One entry of a file without rules; exactly one of `plaintext` and `error` is None."""
 
     name: str
     dek: bytes
@@ -33,6 +34,37 @@ class Vector:
     envelope: bytes
     plaintext: bytes | None
     error: str | None
+
+    def open(self) -> bytes:
+        """Open with every wrapping as a candidate, whose DEK is given, under a rule that requires only the topic."""
+        wrappings = _wrappings(self.envelope)
+        rule = Rule(
+            topic=self.topic,
+            cmks=tuple((wrapping.provider, wrapping.cmk_id) for wrapping in wrappings),
+            accept_public_key_sealing=True,
+            require_key=False,
+            max_decompressed_bytes=MAX_DECOMPRESSED_BYTES,
+        )
+        kms = _KnownDek(self.dek)
+        opener = Opener(rule, {wrapping.provider: kms for wrapping in wrappings})
+        return opener.open(self.envelope, key=self.key, headers=self.headers)
+
+    @staticmethod
+    def parse(entry: dict[str, object]) -> Vector:
+        """Read an entry with the right members. Raises `TypeError` or `ValueError`."""
+        vector = Vector(
+            name=text(entry["name"]),
+            dek=octets(entry["dek"]),
+            topic=text(entry["topic"]),
+            key=octets_or_none(entry["key"]),
+            headers=headers(entry["headers"]),
+            envelope=octets(entry["envelope"]),
+            plaintext=octets_or_none(entry["plaintext"]),
+            error=text_or_none(entry["error"]),
+        )
+        if (vector.plaintext is None) == (vector.error is None):
+            raise ValueError
+        return vector
 
 
 class _KnownDek:
@@ -44,9 +76,12 @@ class _KnownDek:
     def unwrap(self, provider: str, cmk_id: str, ciphertext_dek: bytes, canonical_context: bytes) -> bytes:
         return self._dek
 
+    def is_asymmetric(self, provider: str) -> bool:
+        return False
 
-def load_vectors(path: str | os.PathLike[str]) -> list[Vector]:
-    """Read a vector file. Raises `ConfigurationError` if it is none."""
+
+def load_vectors(path: str | os.PathLike[str]) -> list[Vector | RuleVector]:
+    """Read a vector file; what has a member `keyring` is a rule vector. Raises `ConfigurationError` if it is none."""
     try:
         entries = json.loads(Path(path).read_bytes().decode("utf-8"))
     except OSError as error:
@@ -55,28 +90,17 @@ def load_vectors(path: str | os.PathLike[str]) -> list[Vector]:
         raise ConfigurationError("the vector file is not JSON in UTF-8") from None
     if not isinstance(entries, list):
         raise ConfigurationError("the vector file is not an array")
-    return [_vector(entry, index) for index, entry in enumerate(entries)]
+    return [_parse(entry, index) for index, entry in enumerate(entries)]
 
 
-def disagreement(vector: Vector) -> str | None:
+def disagreement(vector: Vector | RuleVector) -> str | None:
     """Open a vector's envelope and say what differs from the stated result, or return None if nothing does."""
-    wrappings = _wrappings(vector.envelope)
-    rule = Rule(
-        topic=vector.topic,
-        cmks=tuple((wrapping.provider, wrapping.cmk_id) for wrapping in wrappings),
-        accept_public_key_sealing=True,
-        require_key=False,
-        max_decompressed_bytes=MAX_DECOMPRESSED_BYTES,
-    )
-    kms = _KnownDek(vector.dek)
-    opener = Opener(rule, {wrapping.provider: kms for wrapping in wrappings})
-    expected = vector.error or "it opens"
     try:
-        plaintext = opener.open(vector.envelope, key=vector.key, headers=vector.headers)
+        plaintext = vector.open()
     except EnvelopeError as error:
-        return None if error.code == vector.error else f"expected: {expected}; got: {error.code}"
-    if vector.plaintext is None:
-        return f"expected: {expected}; got: it opens"
+        return None if error.code == vector.error else f"expected: {vector.error or 'it opens'}; got: {error.code}"
+    if vector.error is not None:
+        return f"expected: {vector.error}; got: it opens"
     return None if plaintext == vector.plaintext else "it opens with another plaintext"
 
 
@@ -88,40 +112,12 @@ def _wrappings(envelope: bytes) -> tuple[Wrapping, ...]:
         return ()
 
 
-def _vector(entry: Any, index: int) -> Vector:  # noqa: ANN401
-    wrong = ConfigurationError(f"entry {index} of the vector file does not have the form of a vector")
-    if not isinstance(entry, dict) or entry.keys() != _MEMBERS or not isinstance(entry["headers"], list):
-        raise wrong
+def _parse(entry: object, index: int) -> Vector | RuleVector:
     try:
-        vector = Vector(
-            name=_text(entry["name"]),
-            dek=_hex(entry["dek"]),
-            topic=_text(entry["topic"]),
-            key=_hex_or_none(entry["key"]),
-            headers=tuple((_text(name), _hex_or_none(value)) for name, value in entry["headers"]),
-            envelope=_hex(entry["envelope"]),
-            plaintext=_hex_or_none(entry["plaintext"]),
-            error=None if entry["error"] is None else _text(entry["error"]),
-        )
+        if isinstance(entry, dict) and "keyring" in entry:
+            return RuleVector.parse(members(entry, rule_vectors.MEMBERS))
+        return Vector.parse(members(entry, _MEMBERS))
+    except ConfigurationError as error:
+        raise ConfigurationError(f"entry {index} of the vector file: {error}") from None
     except (TypeError, ValueError):
-        raise wrong from None
-    if (vector.plaintext is None) == (vector.error is None):
-        raise wrong
-    return vector
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
-
-
-def _hex(value: object) -> bytes:
-    text = _text(value)
-    if not _HEX.fullmatch(text):
-        raise ValueError
-    return bytes.fromhex(text)
-
-
-def _hex_or_none(value: object) -> bytes | None:
-    return None if value is None else _hex(value)
+        raise ConfigurationError(f"entry {index} of the vector file does not have the form of a vector") from None

@@ -1,29 +1,47 @@
 package io.github.kafkaenvelope;
 
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.LongSupplier;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Finds the content key of an envelope: steps 8 to 10 of reading, with the caches.
  *
  * <p>A DEK is found only under (rule, provider, cmkId, canonical context, ciphertext DEK), a content key only under that
- * and (sessionId, suite, commitment). Both are stored after the commitment was verified, and no failure is stored.
+ * and (sessionId, suite, commitment). A DEK is stored as soon as it is unwrapped, so that a flood of forged headers costs no
+ * calls; a content key after the commitment was verified, and no longer than its DEK. No failure is stored.
  *
  * <p>Source: docs/format.md, sections 7, 13 and 20.
  */
 final class ContentKeys {
-    private final Map<String, Unwrapper> unwrappers;
-    private final LruCache<DekId, byte[]> deks;
-    private final LruCache<ContentKeyId, byte[]> contentKeys;
+    private static final List<String> ASYMMETRIC_ALGORITHMS = List.of("/rsa-oaep-sha256", "/sm2");
 
-    /** @param capacity of each of both caches */
-    ContentKeys(Map<String, Unwrapper> unwrappers, int capacity) {
+    private final Map<String, Unwrapper> unwrappers;
+    private final Set<String> asymmetric;
+    private final KeyCache<DekId> deks;
+    private final KeyCache<ContentKeyId> contentKeys;
+
+    /**
+     * @param capacity of each of both caches
+     * @param maxAge of what is in them, counted from the unwrapping
+     * @param nanoTime as {@link System#nanoTime()}
+     */
+    ContentKeys(Map<String, Unwrapper> unwrappers, int capacity, Duration maxAge, LongSupplier nanoTime) {
         this.unwrappers = Map.copyOf(unwrappers);
-        deks = new LruCache<>(capacity);
-        contentKeys = new LruCache<>(capacity);
+        asymmetric = unwrappers.keySet().stream().filter(this::isAsymmetric).collect(Collectors.toUnmodifiableSet());
+        deks = new KeyCache<>(capacity, maxAge, nanoTime);
+        contentKeys = new KeyCache<>(capacity, maxAge, nanoTime);
+    }
+
+    /** The name alone can say so, whatever the implementation says. */
+    private boolean isAsymmetric(String provider) {
+        return ASYMMETRIC_ALGORITHMS.stream().anyMatch(provider::endsWith) || unwrappers.get(provider).asymmetric();
     }
 
     /**
@@ -38,9 +56,9 @@ final class ContentKeys {
         }
         EnvelopeHeader header = envelope.header();
         for (DekId candidate : candidates) {
-            byte[] contentKey = contentKeys.get(ContentKeyId.of(candidate, header));
+            KeyCache.Held contentKey = contentKeys.get(ContentKeyId.of(candidate, header));
             if (contentKey != null) {
-                return contentKey;
+                return contentKey.key();
             }
         }
         return tryInOrder(candidates, header);
@@ -50,7 +68,7 @@ final class ContentKeys {
         String context = CanonicalContext.of(envelope.header().context());
         List<DekId> candidates = new ArrayList<>();
         for (CmkRef cmk : rule.accepted()) {
-            if (!rule.acceptsPublicKeySealing() && unwrappers.get(cmk.provider()).asymmetric()) {
+            if (!rule.acceptsPublicKeySealing() && asymmetric.contains(cmk.provider())) {
                 continue;
             }
             envelope.wrappings().stream()
@@ -61,9 +79,10 @@ final class ContentKeys {
     }
 
     private byte[] tryInOrder(List<DekId> candidates, EnvelopeHeader header) {
-        candidates.sort(Comparator.comparing(candidate -> deks.get(candidate) == null));
+        Map<Boolean, List<DekId>> byHeld =
+                candidates.stream().collect(Collectors.partitioningBy(candidate -> deks.get(candidate) != null));
         Failures failures = new Failures();
-        for (DekId candidate : candidates) {
+        for (DekId candidate : Stream.concat(byHeld.get(true).stream(), byHeld.get(false).stream()).toList()) {
             try {
                 return contentKey(candidate, header);
             } catch (EnvelopeException e) {
@@ -77,15 +96,17 @@ final class ContentKeys {
     }
 
     private byte[] contentKey(DekId candidate, EnvelopeHeader header) {
-        byte[] cached = deks.get(candidate);
-        byte[] dek = cached == null ? unwrap(candidate) : cached;
-        Suite1 suite = new Suite1(dek, header.sessionId());
+        KeyCache.Held dek = deks.get(candidate);
+        if (dek == null) {
+            dek = deks.held(unwrap(candidate));
+            deks.put(candidate, dek);
+        }
+        Suite1 suite = new Suite1(dek.key(), header.sessionId());
         if (!suite.commitsTo(header.commitment())) {
             throw ErrorCode.COMMITMENT_MISMATCH.error("the commitment is not that of the DEK");
         }
         byte[] contentKey = suite.contentKey();
-        deks.put(candidate, dek);
-        contentKeys.put(ContentKeyId.of(candidate, header), contentKey);
+        contentKeys.put(ContentKeyId.of(candidate, header), dek.derived(contentKey));
         return contentKey;
     }
 
@@ -95,16 +116,23 @@ final class ContentKeys {
         try {
             byte[] ciphertextDek = candidate.ciphertextDek().array().clone();
             dek = unwrappers.get(cmk.provider()).unwrap(cmk.cmkId(), ciphertextDek, candidate.context());
-        } catch (EnvelopeException e) {
-            throw e;
-        } catch (RuntimeException e) {
-            throw new EnvelopeException(ErrorCode.KMS_FAILED.name(), ErrorCode.KMS_FAILED.kind(),
-                    "an Unwrapper threw something other than EnvelopeException", e);
+        } catch (Exception e) {
+            throw ofKms(e);
         }
         if (dek == null || dek.length != Suite1.DEK) {
             throw Unwrapper.unwrapFailed();
         }
         return dek.clone();
+    }
+
+    /** Of the failures of a KMS only that about the ciphertext DEK is invalid; one that fits no code is transient. */
+    private static EnvelopeException ofKms(Exception e) {
+        if (e instanceof EnvelopeException failure
+                && (failure.kind() != Kind.INVALID || failure.code().equals(ErrorCode.UNWRAP_FAILED.name()))) {
+            return failure;
+        }
+        return new EnvelopeException(ErrorCode.KMS_UNAVAILABLE.name(), ErrorCode.KMS_UNAVAILABLE.kind(),
+                "an Unwrapper failed in a way that has no code", e);
     }
 
     /** Equal for one rule instance, CMK, context and ciphertext DEK. */

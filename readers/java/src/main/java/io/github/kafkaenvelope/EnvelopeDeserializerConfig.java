@@ -1,6 +1,7 @@
 package io.github.kafkaenvelope;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -36,8 +37,11 @@ public final class EnvelopeDeserializerConfig extends AbstractConfig {
     public static final String REQUIRE_CONTEXT = "envelope.require.context";
     /** Topics separated by white space, a prefix written as {@code prefix*}; see {@link ReadRule.Builder#sealedFor}. Default: none. */
     public static final String SEALED_FOR = "envelope.sealed.for";
-    /** See {@link ReadRule.Builder#maxDecompressedBytes}. Default: 1,048,576. */
+    /** See {@link ReadRule.Builder#maxDecompressedBytes}. Default: 16,777,216. */
     public static final String MAX_DECOMPRESSED_BYTES = "envelope.max.decompressed.bytes";
+
+    /** Milliseconds; see {@link EnvelopeOpener.Builder#cachedKeysMaxAge}. Default: 3,600,000. */
+    public static final String CACHED_KEYS_MAX_AGE_MS = "envelope.cached.keys.max.age.ms";
 
     private static final String BYTES = ByteArrayDeserializer.class.getName();
     private static final ConfigDef KEY_DEFINITION = new ConfigDef()
@@ -51,7 +55,10 @@ public final class EnvelopeDeserializerConfig extends AbstractConfig {
             .define(REQUIRE_HEADERS, Type.LIST, List.of(), Importance.MEDIUM, "Headers that must be bound")
             .define(REQUIRE_CONTEXT, Type.STRING, "", Importance.MEDIUM, "Context entries that must be there: key=value")
             .define(SEALED_FOR, Type.STRING, "", Importance.MEDIUM, "Topics, or prefixes ending in *, that are mapped")
-            .define(MAX_DECOMPRESSED_BYTES, Type.INT, 1 << 20, ConfigDef.Range.atLeast(0), Importance.LOW, "Limit of decompression");
+            .define(MAX_DECOMPRESSED_BYTES, Type.INT, ReadRule.DEFAULT_MAX_DECOMPRESSED_BYTES, ConfigDef.Range.atLeast(0),
+                    Importance.LOW, "Limit of decompression")
+            .define(CACHED_KEYS_MAX_AGE_MS, Type.LONG, EnvelopeOpener.DEFAULT_CACHED_KEYS_MAX_AGE.toMillis(),
+                    ConfigDef.Range.atLeast(0), Importance.LOW, "How long a key may be kept after it was unwrapped");
 
     private EnvelopeDeserializerConfig(ConfigDef definition, Map<String, ?> configs) {
         super(definition, configs, false);
@@ -69,7 +76,8 @@ public final class EnvelopeDeserializerConfig extends AbstractConfig {
         EnvelopeDeserializerConfig config = new EnvelopeDeserializerConfig(VALUE_DEFINITION, configs);
         try {
             Keyring keyring = Keyring.read(Path.of(config.getString(KEYRING_FILE)));
-            return EnvelopeOpener.builder().keyring(keyring).ruleForOtherTopics(config.rule()).build();
+            return EnvelopeOpener.builder().keyring(keyring).ruleForOtherTopics(config.rule())
+                    .cachedKeysMaxAge(Duration.ofMillis(config.getLong(CACHED_KEYS_MAX_AGE_MS))).build();
         } catch (IllegalArgumentException e) {
             throw new ConfigException("An envelope.* property is wrong: " + e.getMessage());
         }

@@ -22,11 +22,15 @@ public final class EnvelopeException extends RuntimeException {
      * @param kind for a failing KMS {@link Kind#TRANSIENT} or {@link Kind#UNREADABLE}
      * @param message without key bytes, plaintext or record content
      * @param cause may be null; its message is bound by the same rule
+     * @throws IllegalArgumentException if the code is an {@link ErrorCode} of another kind
      */
     public EnvelopeException(String code, Kind kind, String message, Throwable cause) {
         super(code + ": " + message, cause);
         this.code = Objects.requireNonNull(code, "code");
         this.kind = Objects.requireNonNull(kind, "kind");
+        if (ErrorCode.kindOf(code).orElse(kind) != kind) {
+            throw new IllegalArgumentException("the code " + code + " is of another kind");
+        }
     }
 
     /** The stable code: a name of {@link ErrorCode}, or a code of a KMS. */

@@ -1,9 +1,11 @@
 package io.github.kafkaenvelope;
 
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.LongSupplier;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
@@ -16,6 +18,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
  */
 public final class EnvelopeOpener {
     private static final int DEFAULT_CACHED_KEYS = 1024;
+    static final Duration DEFAULT_CACHED_KEYS_MAX_AGE = Duration.ofHours(1);
 
     private final Map<String, ReadRule> rules;
     private final ReadRule otherTopics;
@@ -24,7 +27,7 @@ public final class EnvelopeOpener {
     private EnvelopeOpener(Builder builder) {
         rules = Map.copyOf(builder.rules);
         otherTopics = builder.otherTopics;
-        contentKeys = new ContentKeys(builder.unwrappers, builder.cachedKeys);
+        contentKeys = new ContentKeys(builder.unwrappers, builder.cachedKeys, builder.cachedKeysMaxAge, builder.nanoTime);
     }
 
     public static Builder builder() {
@@ -35,7 +38,7 @@ public final class EnvelopeOpener {
      * Opens the value of a record.
      *
      * @return the plaintext; null only for a null value that the rule does not reject
-     * @throws EnvelopeException the first failing check of section 13, or {@code NO_RULE}
+     * @throws EnvelopeException the first failing check of section 13, or {@code TOPIC_NOT_CONFIGURED}
      */
     public byte[] open(ConsumerRecord<byte[], byte[]> record) {
         return open(record.topic(), record.key(), HeaderEntry.listOf(record.headers()), record.value());
@@ -49,12 +52,12 @@ public final class EnvelopeOpener {
      * @param headers all headers of the record in its order
      * @param value the record's value as it is in Kafka, may be null; not changed
      * @return the plaintext; null only for a null value that the rule does not reject
-     * @throws EnvelopeException the first failing check of section 13, or {@code NO_RULE}
+     * @throws EnvelopeException the first failing check of section 13, or {@code TOPIC_NOT_CONFIGURED}
      */
     public byte[] open(String topic, byte[] key, List<HeaderEntry> headers, byte[] value) {
         ReadRule rule = rules.getOrDefault(topic, otherTopics);
         if (rule == null) {
-            throw ErrorCode.NO_RULE.error("there is no rule for the topic");
+            throw ErrorCode.TOPIC_NOT_CONFIGURED.error("there is no rule for the topic");
         }
         if (value == null) {
             if (rule.rejectsTombstones()) {
@@ -77,6 +80,8 @@ public final class EnvelopeOpener {
         private final Map<String, ReadRule> rules = new HashMap<>();
         private ReadRule otherTopics;
         private int cachedKeys = DEFAULT_CACHED_KEYS;
+        private Duration cachedKeysMaxAge = DEFAULT_CACHED_KEYS_MAX_AGE;
+        private LongSupplier nanoTime = System::nanoTime;
 
         private Builder() {
         }
@@ -98,7 +103,7 @@ public final class EnvelopeOpener {
             return this;
         }
 
-        /** The rule for all topics that have none of their own. Without it, reading such a topic fails with {@code NO_RULE}. */
+        /** The rule for all topics that have none of their own. Without it, reading such a topic fails with {@code TOPIC_NOT_CONFIGURED}. */
         public Builder ruleForOtherTopics(ReadRule rule) {
             otherTopics = Objects.requireNonNull(rule, "rule");
             return this;
@@ -110,6 +115,24 @@ public final class EnvelopeOpener {
                 throw new IllegalArgumentException("cachedKeys is negative");
             }
             cachedKeys = entries;
+            return this;
+        }
+
+        /**
+         * How long a key may be kept after it was unwrapped, hence how long a CMK that was disabled still opens records.
+         * Default: 1 hour; zero keeps none.
+         */
+        public Builder cachedKeysMaxAge(Duration maxAge) {
+            if (maxAge.isNegative() || maxAge.compareTo(Duration.ofNanos(Long.MAX_VALUE)) > 0) {
+                throw new IllegalArgumentException("cachedKeysMaxAge is negative or endless");
+            }
+            cachedKeysMaxAge = maxAge;
+            return this;
+        }
+
+        /** For tests. */
+        Builder nanoTime(LongSupplier clock) {
+            nanoTime = clock;
             return this;
         }
 

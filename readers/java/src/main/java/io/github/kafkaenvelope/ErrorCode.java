@@ -1,9 +1,13 @@
 package io.github.kafkaenvelope;
 
+import java.util.Optional;
+import java.util.stream.Stream;
+
 /**
- * The codes that this library itself gives, each with its kind. {@link EnvelopeException#code()} is the name.
+ * The codes of the format, each with its kind. {@link EnvelopeException#code()} is the name. An {@link Unwrapper} may give
+ * codes of its own beside those that begin with {@code KMS_} and {@code CMK_}.
  *
- * <p>Source: docs/format.md, sections 13 and 21. The codes below the last comment are of this implementation.
+ * <p>Source: docs/format.md, sections 13, 14 and 21.
  */
 public enum ErrorCode {
     TOMBSTONE_REJECTED(Kind.INVALID),
@@ -27,12 +31,16 @@ public enum ErrorCode {
     CMK_DISABLED(Kind.UNREADABLE),
     /** The CMK has no private key. */
     CMK_UNUSABLE(Kind.UNREADABLE),
-
-    // Not in the format.
+    /** This reader may not use the CMK. */
+    KMS_DENIED(Kind.UNREADABLE),
+    /** The KMS does not answer, or an {@link Unwrapper} failed in a way that has no code. */
+    KMS_UNAVAILABLE(Kind.TRANSIENT),
+    KMS_THROTTLED(Kind.TRANSIENT),
+    KMS_TIMEOUT(Kind.TRANSIENT),
+    /** The reader's own limit on calls of a KMS. */
+    KMS_BUDGET_SPENT(Kind.TRANSIENT),
     /** No rule for the topic that is read. */
-    NO_RULE(Kind.UNREADABLE),
-    /** An {@link Unwrapper} threw something other than {@link EnvelopeException}. */
-    KMS_FAILED(Kind.UNREADABLE),
+    TOPIC_NOT_CONFIGURED(Kind.UNREADABLE),
     /** A keyring file that cannot be read, is readable for others, or is not of the form of section 21. */
     KEYRING_INVALID(Kind.UNREADABLE);
 
@@ -45,6 +53,11 @@ public enum ErrorCode {
     /** What a consumer may do about it. */
     public Kind kind() {
         return kind;
+    }
+
+    /** The kind of a code, if it is one of these. */
+    static Optional<Kind> kindOf(String code) {
+        return Stream.of(values()).filter(known -> known.name().equals(code)).map(ErrorCode::kind).findFirst();
     }
 
     EnvelopeException error(String message) {

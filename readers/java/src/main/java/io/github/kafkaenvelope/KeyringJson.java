@@ -11,13 +11,15 @@ import java.nio.charset.StandardCharsets;
 import java.security.interfaces.RSAPrivateKey;
 import java.security.interfaces.RSAPublicKey;
 import java.time.DateTimeException;
-import java.time.Instant;
+import java.time.LocalDateTime;
 import java.util.Base64;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * The JSON of a keyring file. Every fault is {@link ErrorCode#KEYRING_INVALID}; no message has any of the file's text,
@@ -29,6 +31,7 @@ final class KeyringJson {
     private static final ObjectMapper JSON = new ObjectMapper()
             .enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION)
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+    private static final Pattern TIME = Pattern.compile("(\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d)(?:\\.\\d+)?Z");
     private static final int AES_KEY = 32;
     private static final long MAX_VERSION = (1L << 32) - 1;
 
@@ -96,7 +99,7 @@ final class KeyringJson {
         try {
             RSAPublicKey publicKey = RsaPem.publicKey(text(cmk, "publicKey"));
             RSAPrivateKey privateKey = cmk.has("privateKey") ? RsaPem.privateKey(text(cmk, "privateKey")) : null;
-            require(privateKey == null || privateKey.getModulus().equals(publicKey.getModulus()), "the keys are not a pair");
+            require(privateKey == null || RsaOaep.areAPair(publicKey, privateKey), "the keys are not a pair");
             return new KeyringCmk.Rsa(enabled(cmk), privateKey);
         } catch (IllegalArgumentException e) {
             throw invalid(e.getMessage());
@@ -122,12 +125,13 @@ final class KeyringJson {
 
     private static void requireTime(JsonNode node) {
         String time = text(node, "createdAt");
+        Matcher matcher = TIME.matcher(time);
+        require(matcher.matches(), "a createdAt is not of its form");
         try {
-            Instant.parse(time);
+            LocalDateTime.parse(matcher.group(1));
         } catch (DateTimeException e) {
-            throw invalid("a createdAt is not ISO 8601");
+            throw invalid("a createdAt is no time");
         }
-        require(time.endsWith("Z"), "a createdAt is not in UTC");
     }
 
     private static void requireMembers(JsonNode node, Set<String> required, Set<String> optional) {

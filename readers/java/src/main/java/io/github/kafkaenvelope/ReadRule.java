@@ -13,7 +13,7 @@ import java.util.Set;
  * <p>Source: docs/format.md, sections 11 to 13 and 20.
  */
 public final class ReadRule {
-    private static final int DEFAULT_MAX_DECOMPRESSED_BYTES = 1 << 20;
+    static final int DEFAULT_MAX_DECOMPRESSED_BYTES = 16 << 20;
 
     private final List<CmkRef> accepted;
     private final boolean acceptPublicKeySealing;
@@ -163,7 +163,7 @@ public final class ReadRule {
             return this;
         }
 
-        /** The largest result of a decompression, in bytes; uncompressed values have no limit. Default: 1,048,576. */
+        /** The largest result of a decompression, in bytes; uncompressed values have no limit. Default: 16,777,216. */
         public Builder maxDecompressedBytes(int bytes) {
             if (bytes < 0) {
                 throw new IllegalArgumentException("maxDecompressedBytes is negative");

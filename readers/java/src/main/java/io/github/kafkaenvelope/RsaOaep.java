@@ -1,8 +1,10 @@
 package io.github.kafkaenvelope;
 
+import java.math.BigInteger;
 import java.security.GeneralSecurityException;
 import java.security.interfaces.RSAKey;
 import java.security.interfaces.RSAPrivateKey;
+import java.security.interfaces.RSAPublicKey;
 import java.security.spec.MGF1ParameterSpec;
 import javax.crypto.BadPaddingException;
 import javax.crypto.Cipher;
@@ -28,6 +30,13 @@ final class RsaOaep {
     static boolean accepts(RSAKey key) {
         int bits = key.getModulus().bitLength();
         return bits >= MIN_MODULUS_BITS && bits <= MAX_MODULUS_BITS;
+    }
+
+    /** Whether the private key undoes what the public one does, whatever else stands in either. */
+    static boolean areAPair(RSAPublicKey publicKey, RSAPrivateKey privateKey) {
+        BigInteger modulus = publicKey.getModulus();
+        return privateKey.getModulus().equals(modulus) && BigInteger.TWO.modPow(publicKey.getPublicExponent(), modulus)
+                .modPow(privateKey.getPrivateExponent(), modulus).equals(BigInteger.TWO);
     }
 
     /** @throws EnvelopeException {@code UNWRAP_FAILED} */

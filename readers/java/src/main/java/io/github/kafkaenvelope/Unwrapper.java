@@ -26,9 +26,11 @@ public interface Unwrapper {
      *     {@code {"env":"prod","tenant":"acme"}}; empty for no context, and then no parameter at all in a call to a KMS
      * @return the DEK, 32 bytes; any other result counts as {@code UNWRAP_FAILED}
      * @throws EnvelopeException made by {@link #unwrapFailed()} where the ciphertext DEK does not decrypt under this CMK
-     *     and context; with a code of the implementation and kind {@link Kind#TRANSIENT} where the KMS is unavailable,
-     *     throttled or timed out; with kind {@link Kind#UNREADABLE} where access is denied or the CMK is disabled or gone.
-     *     Any other exception is reported as {@code KMS_FAILED} of kind {@link Kind#UNREADABLE}
+     *     and context; of kind {@link Kind#TRANSIENT}, such as {@code KMS_TIMEOUT}, where the KMS is unavailable, throttled
+     *     or timed out or a limit on calls is reached; of kind {@link Kind#UNREADABLE}, such as {@code KMS_DENIED}, where
+     *     access is denied or the CMK is disabled or gone. Any other exception, and any other of kind
+     *     {@link Kind#INVALID}, is reported as {@code KMS_UNAVAILABLE} with that exception as its cause, whose text must
+     *     therefore have neither key bytes nor record content
      */
     byte[] unwrap(String cmkId, byte[] ciphertextDek, String canonicalContext);
 

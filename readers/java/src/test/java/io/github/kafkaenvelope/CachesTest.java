@@ -4,6 +4,7 @@ import static io.github.kafkaenvelope.Assert.assertBytes;
 import static io.github.kafkaenvelope.Assert.assertCode;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -11,6 +12,7 @@ import java.util.TreeMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 
 class CachesTest {
@@ -82,12 +84,58 @@ class CachesTest {
     }
 
     @Test
-    void nothingIsStoredBeforeTheCommitmentIsVerified() {
-        Sealer other = sealer();
-        other.commitment = new byte[32];
-        assertCode("COMMITMENT_MISMATCH", () -> open(other));
+    void aDekIsStoredOnceUnwrappedAndAContentKeyNotBeforeTheCommitmentIsVerified() {
+        for (int i = 0; i < 5; i++) {
+            Sealer other = sealer();
+            other.commitment = Sealer.ascending(i, 32);
+            assertCode("COMMITMENT_MISMATCH", () -> open(other));
+            assertCode("COMMITMENT_MISMATCH", () -> open(other));
+        }
         assertOpens(sealer());
-        assertEquals(2, kms.calls.get());
+        assertEquals(1, kms.calls.get());
+    }
+
+    @Test
+    void aKeyIsStoredForAnHourOrAsLongAsConfigured() {
+        assertIsStoredFor(Duration.ofHours(1), builder());
+        assertIsStoredFor(Duration.ofSeconds(5), builder().cachedKeysMaxAge(Duration.ofSeconds(5)));
+    }
+
+    private void assertIsStoredFor(Duration age, EnvelopeOpener.Builder builder) {
+        AtomicLong now = new AtomicLong(Long.MAX_VALUE - 1);
+        EnvelopeOpener aging = builder.nanoTime(now::get).build();
+        int before = kms.calls.get();
+        assertBytes(Example.PLAINTEXT, aging.open("orders.eu", Example.KEY, List.of(), sealer().seal()));
+        now.addAndGet(age.toNanos() - 1);
+        assertBytes(Example.PLAINTEXT, aging.open("orders.eu", Example.KEY, List.of(), sealer().seal()));
+        assertBytes(Example.PLAINTEXT, aging.open("orders.eu", Example.KEY, List.of(), nextSession().seal()));
+        assertEquals(before + 1, kms.calls.get());
+        now.addAndGet(1);
+        assertBytes(Example.PLAINTEXT, aging.open("orders.eu", Example.KEY, List.of(), nextSession().seal()));
+        assertEquals(before + 2, kms.calls.get());
+    }
+
+    @Test
+    void aContentKeyIsNoYoungerThanItsDek() {
+        AtomicLong now = new AtomicLong();
+        FakeKms revoked = new FakeKms(false).answers("a", () -> Sealer.DEK);
+        EnvelopeOpener aging = EnvelopeOpener.builder().unwrapper("kms", revoked).nanoTime(now::get)
+                .ruleForOtherTopics(ReadRule.accepting(CMKS).build()).build();
+        assertBytes(Example.PLAINTEXT, aging.open("orders.eu", Example.KEY, List.of(), sealer().seal()));
+        revoked.fails("a", "CMK_DISABLED", Kind.UNREADABLE);
+        now.set(Duration.ofHours(1).toNanos() - 1);
+        assertBytes(Example.PLAINTEXT, aging.open("orders.eu", Example.KEY, List.of(), nextSession().seal()));
+        now.incrementAndGet();
+        assertCode("CMK_DISABLED", () -> aging.open("orders.eu", Example.KEY, List.of(), nextSession().seal()));
+    }
+
+    @Test
+    void withoutAnAgeEveryRecordIsUnwrapped() {
+        EnvelopeOpener none = builder().cachedKeysMaxAge(Duration.ZERO).build();
+        for (int i = 0; i < 3; i++) {
+            none.open("orders.eu", Example.KEY, List.of(), sealer().seal());
+        }
+        assertEquals(3, kms.calls.get());
     }
 
     @Test
@@ -113,14 +161,15 @@ class CachesTest {
 
     @Test
     void theNumberOfEntriesIsBoundedAndTheOneUnusedForLongestGoesFirst() {
-        LruCache<Integer, String> cache = new LruCache<>(2);
-        cache.put(1, "one");
-        cache.put(2, "two");
-        assertEquals("one", cache.get(1));
-        cache.put(3, "three");
+        KeyCache<Integer> cache = new KeyCache<>(2, Duration.ofHours(1), () -> 0);
+        KeyCache.Held held = cache.held(Sealer.DEK);
+        cache.put(1, held);
+        cache.put(2, held);
+        assertEquals(held, cache.get(1));
+        cache.put(3, held);
         assertEquals(null, cache.get(2));
-        assertEquals("one", cache.get(1));
-        assertEquals("three", cache.get(3));
+        assertEquals(held, cache.get(1));
+        assertEquals(held, cache.get(3));
     }
 
     @Test
@@ -160,9 +209,13 @@ class CachesTest {
     }
 
     private EnvelopeOpener opener(int cachedKeys) {
-        return EnvelopeOpener.builder().unwrapper("kms", kms).cachedKeys(cachedKeys)
+        return builder().cachedKeys(cachedKeys).build();
+    }
+
+    private EnvelopeOpener.Builder builder() {
+        return EnvelopeOpener.builder().unwrapper("kms", kms)
                 .rule("orders.eu", ReadRule.accepting(CMKS).build())
-                .rule("invoices", ReadRule.accepting(CMKS).build()).build();
+                .rule("invoices", ReadRule.accepting(CMKS).build());
     }
 
     private static Sealer sealer() {

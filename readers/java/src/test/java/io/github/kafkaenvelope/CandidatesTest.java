@@ -3,11 +3,12 @@ package io.github.kafkaenvelope;
 import static io.github.kafkaenvelope.Assert.assertBytes;
 import static io.github.kafkaenvelope.Assert.assertCode;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Steps 8 to 10. */
 class CandidatesTest {
@@ -85,15 +86,43 @@ class CandidatesTest {
         assertCode("COMMITMENT_MISMATCH", () -> open(opener("kms:a", "kms:b"), sealed("kms:a", "kms:b")));
     }
 
-    @Test
-    void anExceptionOfAnotherClassIsReportedAsUnreadable() {
-        IllegalStateException cause = new IllegalStateException("a fault in the implementation");
+    @ParameterizedTest
+    @MethodSource("exceptionsWithoutACode")
+    void anyOtherExceptionOfAKmsIsATransientFailureWithThatCause(RuntimeException cause) {
         kms.answers("a", () -> {
             throw cause;
         });
-        EnvelopeException e = assertCode("KMS_FAILED", () -> open(opener("kms:a"), sealed("kms:a")));
-        assertEquals(Kind.UNREADABLE, e.kind());
-        assertEquals(cause, assertInstanceOf(IllegalStateException.class, e.getCause()));
+        EnvelopeException e = assertCode("KMS_UNAVAILABLE", () -> open(opener("kms:a"), sealed("kms:a")));
+        assertEquals(Kind.TRANSIENT, e.kind());
+        assertEquals(cause, e.getCause());
+        assertOpens(opener("kms:a", "kms:b"), sealed("kms:a", "kms:b"));
+    }
+
+    private static Stream<RuntimeException> exceptionsWithoutACode() {
+        return Stream.of(new IllegalStateException("a fault in the implementation"), new NullPointerException(),
+                new EnvelopeException("MALFORMED", Kind.INVALID, "not of a KMS", null),
+                new EnvelopeException("OWN", Kind.INVALID, "not of a KMS", null));
+    }
+
+    @Test
+    void aCodeOfAKmsIsPassedOn() {
+        for (ErrorCode code : List.of(ErrorCode.KMS_THROTTLED, ErrorCode.KMS_TIMEOUT, ErrorCode.KMS_BUDGET_SPENT, ErrorCode.KMS_DENIED)) {
+            kms.fails("a", code.name(), code.kind());
+            assertCode(code.name(), () -> open(opener("kms:a"), sealed("kms:a")));
+        }
+        kms.fails("a", "OWN", Kind.UNREADABLE);
+        assertCode("OWN", () -> open(opener("kms:a"), sealed("kms:a")));
+    }
+
+    @Test
+    void aNameOfAnAsymmetricAlgorithmCountsWhateverTheImplementationSays() {
+        for (String provider : List.of("own/rsa-oaep-sha256", "own/sm2")) {
+            ReadRule.Builder rule = rule(provider + ":a");
+            EnvelopeOpener refusing = EnvelopeOpener.builder().unwrapper(provider, kms).ruleForOtherTopics(rule.build()).build();
+            assertCode("NO_CANDIDATE", () -> open(refusing, sealed(provider + ":a")));
+            assertOpens(EnvelopeOpener.builder().unwrapper(provider, kms)
+                    .ruleForOtherTopics(rule.acceptPublicKeySealing(true).build()).build(), sealed(provider + ":a"));
+        }
     }
 
     @Test

@@ -160,7 +160,8 @@ class DeserializersTest {
             {"envelope.keyring.file", null}, {"envelope.accept", null}, {"envelope.accept", ""}, {"envelope.accept", "local"},
             {"envelope.accept", "nobody:a"}, {"envelope.accept", "LOCAL:a"}, {"envelope.require.bound.key", "perhaps"},
             {"envelope.require.context", "env"}, {"envelope.sealed.for", "*"}, {"envelope.sealed.for", "a*b"},
-            {"envelope.max.decompressed.bytes", "-1"}, {"envelope.value.deserializer", "no.such.Class"},
+            {"envelope.max.decompressed.bytes", "-1"}, {"envelope.cached.keys.max.age.ms", "-1"},
+            {"envelope.value.deserializer", "no.such.Class"},
         }) {
             Map<String, Object> properties = properties();
             properties.put(wrong[0], wrong[1]);

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -22,18 +23,33 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
 class ErrorsTest {
+    private static final Pattern ROW_OF_14 =
+            Pattern.compile("(?m)^\\| ((?:`[A-Z_]+`(?:, )?)+) +\\| _(transient|unreadable)_ +\\|");
     private static final Pattern ROW = Pattern.compile("\\| `([A-Z_]+)` +\\| (invalid|unreadable) +\\|");
 
     @Test
-    void theKindsAreThoseOfTheTableOfSection13() throws IOException {
+    void codesAndKindsAreThoseOfTheTablesOfSections13And14() throws IOException {
         Map<String, String> stated = new TreeMap<>();
-        ROW.matcher(Files.readString(Path.of("../../docs/format.md"))).results()
+        String format = Files.readString(Path.of("../../docs/format.md"));
+        ROW.matcher(format).results()
                 .forEach((MatchResult row) -> stated.put(row.group(1), row.group(2).toUpperCase(Locale.ROOT)));
         assertEquals(15, stated.size());
-        stated.forEach((code, kind) -> assertEquals(kind, ErrorCode.valueOf(code).kind().name(), code));
-        for (ErrorCode code : List.of(ErrorCode.CMK_NOT_FOUND, ErrorCode.CMK_DISABLED, ErrorCode.CMK_UNUSABLE)) {
-            assertEquals(Kind.UNREADABLE, code.kind());
+        ROW_OF_14.matcher(format).results().forEach((MatchResult row) -> Pattern.compile("[A-Z_]+").matcher(row.group(1)).results()
+                .forEach(code -> stated.put(code.group(), row.group(2).toUpperCase(Locale.ROOT))));
+        assertEquals(15 + 9, stated.size());
+        stated.put("KEYRING_INVALID", "UNREADABLE");
+        Map<String, String> actual = new TreeMap<>();
+        for (ErrorCode code : ErrorCode.values()) {
+            actual.put(code.name(), code.kind().name());
         }
+        assertEquals(stated, actual);
+    }
+
+    @Test
+    void theCodeDecidesTheKind() {
+        assertThrows(IllegalArgumentException.class, () -> new EnvelopeException("KMS_TIMEOUT", Kind.UNREADABLE, "", null));
+        assertEquals(Kind.TRANSIENT, new EnvelopeException("KMS_TIMEOUT", Kind.TRANSIENT, "", null).kind());
+        assertEquals(Kind.UNREADABLE, new EnvelopeException("OWN", Kind.UNREADABLE, "", null).kind());
     }
 
     @Test

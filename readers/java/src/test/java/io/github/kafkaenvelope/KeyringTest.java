@@ -11,10 +11,14 @@ import static io.github.kafkaenvelope.Keyrings.version;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 
+import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.KeyFactory;
 import java.security.KeyPair;
+import java.security.interfaces.RSAPublicKey;
+import java.security.spec.RSAPublicKeySpec;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -55,6 +59,26 @@ class KeyringTest {
                 assertCode("CMK_DISABLED", () -> keyring.localRsa().unwrap("r-off", new byte[256], "")),
                 assertCode("CMK_UNUSABLE", () -> keyring.localRsa().unwrap("public", new byte[256], "")));
         failures.forEach(e -> assertEquals(Kind.UNREADABLE, e.kind()));
+    }
+
+    @Test
+    void theExponentsOfAPairBelongTogether() throws Exception {
+        RSAPublicKeySpec otherExponent = new RSAPublicKeySpec(((RSAPublicKey) RSA.getPublic()).getModulus(), BigInteger.valueOf(17));
+        KeyPair mixed = new KeyPair(KeyFactory.getInstance("RSA").generatePublic(otherExponent), RSA.getPrivate());
+        assertCode("KEYRING_INVALID", () -> Keyrings.parse(json(rsa("r", true, mixed))));
+    }
+
+    @Test
+    void aNumberIsTheSameHoweverItIsWritten() {
+        String json = Keyrings.orders2025().replace("\"schemaVersion\":1", "\"schemaVersion\":1.0");
+        assertEquals(1, Keyrings.parse(json.replace("\"version\":1", "\"version\":10e-1")).cmks().size());
+    }
+
+    @Test
+    void aTimeMayHaveAFractionOfAnyLength() {
+        for (String time : List.of("2025-01-02T03:04:05Z", "2024-02-29T23:59:59.1Z", "2025-01-02T03:04:05.0123456789Z")) {
+            assertEquals(1, Keyrings.parse(Keyrings.orders2025().replace(Keyrings.TIME, time)).cmks().size());
+        }
     }
 
     @Test
@@ -118,7 +142,9 @@ class KeyringTest {
             {"rsa-oaep-sha256", "aes-256"}, {"\"enabled\":true", "\"enabled\":\"true\""}, {"\"enabled\":true", "\"enabled\":1"},
             {"\"version\":1", "\"version\":\"1\""}, {"\"version\":1", "\"version\":1.5"},
             {"\"version\":1", "\"version\":1e400000000"}, {Keyrings.TIME, "yesterday"}, {Keyrings.TIME, "2025-01-02T03:04:05+01:00"},
-            {Keyrings.TIME, "2025-02-30T03:04:05Z"}, {Keyrings.TIME, "2025-01-02"}, {KEY, KEY.substring(1)},
+            {Keyrings.TIME, "2025-01-02T03:04:05+00:00"},
+            {Keyrings.TIME, "2025-01-02t03:04:05z"}, {Keyrings.TIME, "2025-01-02T03:04:05.Z"}, {Keyrings.TIME, "2025-01-02T03:04:60Z"},
+            {Keyrings.TIME, "+12025-01-02T03:04:05Z"}, {Keyrings.TIME, "2025-02-30T03:04:05Z"}, {Keyrings.TIME, "2025-01-02"}, {KEY, KEY.substring(1)},
             {KEY, KEY.replace("=", "")}, {KEY, KEY.replace("8=", "9=")}, {KEY, KEY.replace('Q', '_')}, {KEY, KEY + "\\n"},
             {"BEGIN PUBLIC", "BEGIN PRIVATE"}, {"BEGIN PRIVATE", "BEGIN ENCRYPTED PRIVATE"},
             {"-----BEGIN PRIVATE", "junk-----BEGIN PRIVATE"}, {"\"enabled\":true", "\"enabled\":" + KEY},

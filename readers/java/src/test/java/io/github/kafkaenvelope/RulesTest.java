@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -38,7 +39,7 @@ class RulesTest {
         EnvelopeOpener opener = EnvelopeOpener.builder().keyring(Keyrings.parse(Keyrings.orders2025()))
                 .rule("orders.eu", rule().build()).build();
         assertBytes(Example.PLAINTEXT, opener.open("orders.eu", Example.KEY, List.of(), sealer.seal()));
-        assertEquals(Kind.UNREADABLE, assertCode("NO_RULE", () -> opener.open("orders.us", null, List.of(), null)).kind());
+        assertEquals(Kind.UNREADABLE, assertCode("TOPIC_NOT_CONFIGURED", () -> opener.open("orders.us", null, List.of(), null)).kind());
     }
 
     @Test
@@ -102,6 +103,15 @@ class RulesTest {
     }
 
     @Test
+    void theDefaultLimitIs16MiB() {
+        sealer.compression = 1;
+        sealer.plaintext = new byte[16 << 20];
+        assertEquals(16 << 20, open(rule()).length);
+        sealer.plaintext = new byte[(16 << 20) + 1];
+        assertCode("TOO_LARGE", () -> open(rule()));
+    }
+
+    @Test
     void theLimitIsNotForUncompressedValues() {
         sealer.plaintext = new byte[100_000];
         assertEquals(100_000, open(rule().maxDecompressedBytes(0)).length);
@@ -148,6 +158,8 @@ class RulesTest {
                 () -> rule().requireContext(Map.of("a b", "c")),
                 () -> rule().requireContext(Map.of("a", "")),
                 () -> EnvelopeOpener.builder().cachedKeys(-1),
+                () -> EnvelopeOpener.builder().cachedKeysMaxAge(Duration.ofNanos(-1)),
+                () -> EnvelopeOpener.builder().cachedKeysMaxAge(Duration.ofSeconds(Long.MAX_VALUE)),
                 () -> EnvelopeOpener.builder().build(),
                 () -> EnvelopeOpener.builder().ruleForOtherTopics(rule().build()).build(),
                 () -> EnvelopeOpener.builder().rule("orders.eu", rule().build()).build())) {

@@ -1,7 +1,7 @@
 package io.github.kafkaenvelope;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Path;
@@ -14,19 +14,24 @@ import org.junit.jupiter.api.TestFactory;
 
 class VectorsTest {
     @Test
-    void theRepositoryHasVectors() throws IOException {
-        assertFalse(Vector.all().isEmpty());
+    void theRepositoryHasVectorsOfBothKinds() throws IOException {
+        long rules = 0;
+        for (Path file : VectorFile.all()) {
+            rules += VectorFile.read(file).stream().filter(RuleVector.class::isInstance).count();
+        }
+        assertTrue(rules >= 150);
+        assertTrue(Vector.all().size() >= 1000);
     }
 
     @TestFactory
     Stream<DynamicContainer> everyVectorHasTheStatedResult() throws IOException {
-        return Vector.files().stream().map(VectorsTest::container);
+        return VectorFile.all().stream().map(VectorsTest::container);
     }
 
     private static DynamicContainer container(Path file) {
         try {
-            List<Vector> vectors = Vector.read(file);
-            return DynamicContainer.dynamicContainer(file.getFileName().toString(), vectors.stream()
+            List<TestVector> vectors = VectorFile.read(file);
+            return DynamicContainer.dynamicContainer(file.getParent().getFileName() + "/" + file.getFileName(), vectors.stream()
                     .map(v -> DynamicTest.dynamicTest(v.name(), () -> assertEquals(v.expected(), v.outcome()))));
         } catch (IOException e) {
             throw new IllegalStateException(e);

@@ -2,6 +2,7 @@ package io.github.kafkaenvelope.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.ByteArrayOutputStream;
@@ -17,6 +18,10 @@ import org.junit.jupiter.api.io.TempDir;
 class CommandTest {
     private static final String VECTOR = "[{\"name\":\"n\",\"dek\":\"\",\"topic\":\"t\",\"key\":null,\"headers\":[],"
             + "\"envelope\":\"\",\"plaintext\":null,\"error\":\"%s\"}]";
+    private static final String RULE_VECTOR = "[{\"name\":\"n\",\"keyring\":{\"schemaVersion\":1,\"cmks\":[]},"
+            + "\"rule\":{\"cmks\":[[\"local\",\"a\"]],\"acceptPublicKeySealing\":false,\"sealedFor\":[],\"require\":{\"keyBound\":true,"
+            + "\"headers\":[],\"context\":{}},\"tombstones\":\"%s\",\"maxDecompressedBytes\":0},\"topic\":\"t\",\"key\":null,"
+            + "\"headers\":[],\"envelope\":null,\"plaintext\":null,\"error\":\"%s\"}]";
     @TempDir
     Path folder;
     private final ByteArrayOutputStream out = new ByteArrayOutputStream();
@@ -34,8 +39,28 @@ class CommandTest {
                 ": n: stated MALFORMED, got NOT_SEALED\n1 vectors, 1 disagreements\n"));
     }
 
+    @Test
+    void ruleVectorsAreTakenToo() throws IOException {
+        assertTrue(runText(RULE_VECTOR.formatted("reject", "TOMBSTONE_REJECTED")));
+        assertTrue(runText(RULE_VECTOR.replace("\"%s\"}]", "%s}]").formatted("pass", "null")));
+        assertFalse(runText(RULE_VECTOR.formatted("pass", "TOMBSTONE_REJECTED")));
+        assertTrue(out.toString(StandardCharsets.UTF_8).endsWith(
+                ": n: stated TOMBSTONE_REJECTED, got null\n1 vectors, 1 disagreements\n"));
+    }
+
+    @Test
+    void whatIsNoVectorIsRefused() {
+        for (String text : List.of("{}", "[{}]", "[{\"keyring\":{}}]", RULE_VECTOR.formatted("ignore", "x"))) {
+            assertThrows(IOException.class, () -> runText(text));
+        }
+    }
+
     private boolean run(String stated) throws IOException {
-        Path file = Files.writeString(folder.resolve("vectors.json"), VECTOR.formatted(stated));
+        return runText(VECTOR.formatted(stated));
+    }
+
+    private boolean runText(String json) throws IOException {
+        Path file = Files.writeString(folder.resolve("vectors.json"), json);
         return Vectors.run(List.of(file.toString()), new PrintStream(out, true, StandardCharsets.UTF_8));
     }
 }

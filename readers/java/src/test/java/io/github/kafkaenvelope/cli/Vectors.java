@@ -1,12 +1,13 @@
 package io.github.kafkaenvelope.cli;
 
-import io.github.kafkaenvelope.Vector;
+import io.github.kafkaenvelope.TestVector;
+import io.github.kafkaenvelope.VectorFile;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.List;
 
-/** Compares this reader with test vectors. */
+/** Compares this reader with test vectors of both kinds. */
 final class Vectors {
     private Vectors() {
     }
@@ -16,7 +17,7 @@ final class Vectors {
         int count = 0;
         int disagreements = 0;
         for (String file : files) {
-            for (Vector vector : Vector.read(Path.of(file))) {
+            for (TestVector vector : VectorFile.read(Path.of(file))) {
                 count++;
                 String outcome = vector.outcome();
                 if (!outcome.equals(vector.expected())) {

@@ -1,4 +1,4 @@
-import type { EncryptionContext } from '../kms.js'
+import type { EncryptionContext } from './kms.js'
 
 /**
  * The canonical context: a JSON object, keys in byte order, no white space; zero bytes if it is empty. A

@@ -1,0 +1,76 @@
+import { BYTES } from '../../src/policy/quantities.js'
+import { FREQUENT_BYTES, FREQUENT_MESSAGES, type RelationName } from '../../src/policy/relations.js'
+import type { SchemaNode } from './node.js'
+import { rangePattern } from './range-pattern.js'
+
+/** Where in a file, as a path through the schema; `*` is any name, `[]` any item. */
+type Where = 'cmks/*' | 'topics/[]' | 'topics/[]/encrypt' | 'topics/[]/encrypt/rotate' | 'topics/[]/read'
+
+const few: SchemaNode = { exclusiveMaximum: FREQUENT_MESSAGES }
+const small: SchemaNode = {
+  maximum: FREQUENT_BYTES - 1,
+  pattern: rangePattern({ units: BYTES, min: 1, max: FREQUENT_BYTES - 1 }),
+}
+const consent: SchemaNode = {
+  required: ['allowFrequentRotation'],
+  properties: { allowFrequentRotation: { const: true } },
+}
+
+/**
+ * Relations between parts of a configuration that the JSON Schema tells as the checker does. What text a variable of
+ * the environment stands for is not known to it: what depends on that it lets pass.
+ */
+export const EXPRESSED: Partial<Record<RelationName, readonly [where: Where, node: SchemaNode]>> = {
+  'a CMK stands in a list once': ['cmks/*', { uniqueItems: true }],
+  'a passthrough rule does nothing else': [
+    'topics/[]',
+    {
+      if: { required: ['passthrough'], properties: { passthrough: { const: true } } },
+      then: { properties: { encrypt: false, read: false } },
+    },
+  ],
+  'a rule does something': [
+    'topics/[]',
+    {
+      anyOf: [
+        { required: ['encrypt'] },
+        { required: ['read'] },
+        { required: ['passthrough'], properties: { passthrough: { const: true } } },
+      ],
+    },
+  ],
+  'frequent rotation is meant': [
+    'topics/[]/encrypt/rotate',
+    {
+      if: {
+        anyOf: [
+          { required: ['maxMessages'], properties: { maxMessages: few } },
+          { required: ['maxBytes'], properties: { maxBytes: small } },
+        ],
+      },
+      then: consent,
+    },
+  ],
+  'a provisioned DEK is not renewed': [
+    'topics/[]/encrypt',
+    {
+      if: { required: ['provisionedDek'] },
+      then: { properties: { onKmsOutage: false, rotate: { properties: { prefetch: false } } } },
+    },
+  ],
+  'dead letters have a topic, and a topic for them has dead letters': [
+    'topics/[]/read',
+    {
+      allOf: [
+        {
+          if: { required: ['onInvalid'], properties: { onInvalid: { const: 'deadLetter' } } },
+          then: { required: ['deadLetterTopic'] },
+        },
+        {
+          if: { properties: { onInvalid: { enum: ['stop', 'skip'] } } },
+          then: { properties: { deadLetterTopic: false } },
+        },
+      ],
+    },
+  ],
+}

@@ -1,0 +1,23 @@
+/** A module of `targets/`, and how much of it a run does. */
+export interface Target {
+  readonly name: 'decoder' | 'opener' | 'compression'
+  /** Inputs of the short form, and of the long one: ten million in all. */
+  readonly runs: { readonly short: number; readonly long: number }
+  /** In bytes. Of the decoder: room for every bound of a head at once. */
+  readonly maxLength: number
+  /** Whether the target is done when it returns; Jazzer.js is faster then. */
+  readonly sync: boolean
+}
+
+export const TARGETS: readonly Target[] = [
+  { name: 'decoder', runs: { short: 1_000_000, long: 7_000_000 }, maxLength: 12_288, sync: true },
+  { name: 'opener', runs: { short: 200_000, long: 1_500_000 }, maxLength: 8192, sync: false },
+  { name: 'compression', runs: { short: 200_000, long: 1_500_000 }, maxLength: 4096, sync: false },
+]
+
+/** Where all that a run makes goes; not under version control. */
+export const FOLDER = '.cache/fuzz'
+export const DEFAULT_SEED = 20_251_125
+/** What makes a run a finding: an input that takes longer, or a process that takes more memory. */
+export const MAX_INPUT_MS = 5000
+export const MAX_RSS_MIB = 1024

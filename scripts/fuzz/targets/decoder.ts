@@ -1,0 +1,6 @@
+import { accepted } from '../../../test/property/agreement.js'
+
+/** The input is a record value. */
+export function fuzz(input: Buffer): void {
+  accepted(input)
+}

@@ -1,0 +1,109 @@
+import { InvalidArgumentError, Option, type Command } from 'commander'
+
+import { readConfigFile } from '../config/read-file.js'
+import { isEnvelopeError, type ConfigIssue } from '../errors.js'
+import { describeIssue } from '../policy/check.js'
+import type { Load } from '../policy/deks.js'
+import { estimate } from '../policy/estimate.js'
+import { VENDORS, type VendorName } from '../policy/vendors.js'
+import { warnings } from '../policy/warnings.js'
+import { explain } from './explain.js'
+
+interface Options extends Omit<Load, 'dekStore'> {
+  readonly topic: readonly string[]
+  readonly kms: Readonly<Record<string, VendorName>>
+  readonly env: Readonly<Record<string, string>>
+  readonly dekStore?: true
+  readonly json?: true
+}
+
+/** `kafka-envelope check FILE`: all mistakes of a configuration file, or what it comes to. */
+export function registerCheck(program: Command): void {
+  const names = Object.keys(VENDORS)
+  program
+    .command('check')
+    .description('check a configuration file: report all mistakes, or explain what it comes to')
+    .argument('<file>')
+    .option(
+      '--topic <name...>',
+      'say which rule these topics fall under; it is a failure if one has none',
+      [],
+    )
+    .addOption(amount('--producers <n>', 'processes that seal', 1))
+    .addOption(amount('--restarts-per-day <n>', 'starts of each producer', 1))
+    .option('--dek-store', 'producers keep their DEKs across restarts')
+    .addOption(amount('--readers <n>', 'processes that open', 1))
+    .addOption(amount('--records-per-day <n>', 'under each rule, over all its producers', 1_000_000))
+    .addOption(amount('--record-bytes <n>', 'of a value as sealed', 1000))
+    .addOption(amount('--retention-days <n>', 'for how long topics keep records', 7))
+    .option(
+      '--kms <name=kind...>',
+      `what a KMS is, ${names.join(' or ')} (default: by the ids of its CMKs)`,
+      pairs((kind) => names.includes(kind)),
+      {},
+    )
+    .option(
+      '--env <name=value...>',
+      'variables for ${NAME} in the file, besides those of the environment',
+      pairs(),
+      {},
+    )
+    .option('--json', 'print one JSON object instead of text')
+    .action(check)
+}
+
+async function check(file: string, options: Options): Promise<void> {
+  const { topic: topics, kms, env, dekStore = false, json = false, ...figures } = options
+  const load: Load = { ...figures, dekStore }
+  const read = await readConfigFile(file, { ...process.env, ...env }).catch(mistakesOf)
+  if ('issues' in read) {
+    process.exitCode = 1
+    if (json) print({ file, mistakes: read.issues })
+    else {
+      const count = read.issues.length === 1 ? 'a mistake' : `${String(read.issues.length)} mistakes`
+      process.stderr.write(
+        [`${file}: ${count}`, ...read.issues.map((issue) => `  ${describeIssue(issue)}`), ''].join('\n'),
+      )
+    }
+    return
+  }
+  const { policy } = read
+  const estimated = estimate(policy, load, topics, kms)
+  const found = warnings(policy, load, estimated)
+  const stray = estimated.topics.filter(({ rule }) => rule === undefined).map(({ topic }) => topic)
+  if (stray.length > 0) process.exitCode = 1
+  if (json) {
+    const named = estimated.topics.map(({ topic, rule }) => ({ topic, rule: rule?.name ?? null }))
+    const rules = estimated.rules.map(({ rule, ...rest }) => ({ rule: rule.name, ...rest }))
+    print({ file, mistakes: [], load, topics: named, rules, kmses: estimated.kmses, warnings: found })
+    return
+  }
+  process.stdout.write(explain(file, { policy, load, estimated, found }))
+  if (stray.length > 0) process.stderr.write(`no rule: ${stray.join(', ')}\n`)
+}
+
+function mistakesOf(error: unknown): { readonly issues: readonly ConfigIssue[] } {
+  if (isEnvelopeError(error) && error.code === 'CONFIG_INVALID') return error
+  throw error
+}
+
+function print(value: object): void {
+  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
+}
+
+function amount(flags: string, description: string, byDefault: number): Option {
+  return new Option(flags, description).default(byDefault).argParser((text) => {
+    if (!/^[0-9]{1,15}(\.[0-9]{1,6})?$/.test(text)) throw new InvalidArgumentError('Expected a number.')
+    return Number(text)
+  })
+}
+
+function pairs(
+  accepts: (value: string) => boolean = () => true,
+): (text: string, before: Readonly<Record<string, string>>) => Readonly<Record<string, string>> {
+  return (text, before) => {
+    const at = text.indexOf('=')
+    if (at < 1 || !accepts(text.slice(at + 1))) throw new InvalidArgumentError('Expected NAME=VALUE.')
+    return { ...before, [text.slice(0, at)]: text.slice(at + 1) }
+  }
+}

@@ -1,0 +1,32 @@
+/** Where texts of a file stand for variables of the environment, as `process.env` has them. */
+export type Environment = Readonly<Record<string, string | undefined>>
+
+export interface Substituted {
+  readonly text: string
+  /** What is wrong with each reference that could not be resolved. */
+  readonly mistakes: readonly string[]
+}
+
+/**
+ * Replaces `${NAME}` by the variable NAME, once: what the variable has is text and nothing else. `$${` is the text
+ * `${`. A variable that is empty counts as not set: an id with a hole in it would be worse than an error.
+ */
+export function substitute(template: string, env: Environment): Substituted {
+  const mistakes: string[] = []
+  const text = template.replaceAll(
+    /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$\{/g,
+    (found, name: string | undefined) => {
+      if (found === '$${') return '${'
+      if (name === undefined) {
+        mistakes.push('expected ${NAME}, a variable of the environment; write $${ where ${ is meant as text')
+        return found
+      }
+      const value = Object.hasOwn(env, name) ? env[name] : undefined
+      if (value === undefined || value === '') {
+        mistakes.push(`the variable ${name} of the environment is ${value === '' ? 'empty' : 'not set'}`)
+      }
+      return value ?? ''
+    },
+  )
+  return { text, mistakes }
+}

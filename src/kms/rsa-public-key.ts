@@ -1,0 +1,54 @@
+/**
+ * RSA-OAEP (RFC 8017, 7.1) of a DEK, SHA-256 for both hash and MGF1, empty label, modulus of at least 2,048
+ * bits. It authenticates no encryption context (the envelope does), and whoever has the public key can wrap.
+ */
+import { constants, createPublicKey, publicEncrypt, type KeyObject } from 'node:crypto'
+import type { EnvelopeError } from '../errors.js'
+
+export const MIN_BITS = 2048
+/** A ciphertext DEK is as long as the modulus, and has at most 1,024 bytes. */
+export const MAX_BITS = 8192
+/** NIST SP 800-56B, 6.2: smaller exponents are not allowed. */
+const MIN_EXPONENT = 65537n
+
+/** OpenSSL takes the OAEP hash for MGF1 too; the label is empty unless one is given. */
+export const OAEP = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' } as const
+
+/**
+ * A public key in PEM form (SPKI or PKCS #1) that DEKs may be wrapped with.
+ * @throws what `refused` makes of the reason, a predicate such as `is damaged`
+ */
+export function readPublicKey(pem: string, refused: (why: string) => EnvelopeError): KeyObject {
+  // createPublicKey() would take a private key or a certificate too. The first shows that the wrong file
+  // is being handed around, the second that somebody expects its dates and issuer to be checked.
+  if (!/^\s*-----BEGIN (?:RSA )?PUBLIC KEY-----/.test(pem)) throw refused('is not one in PEM form')
+  let key: KeyObject
+  try {
+    key = createPublicKey(pem)
+  } catch {
+    throw refused('is damaged')
+  }
+  const why = whyUnusable(key)
+  if (why !== undefined) throw refused(why)
+  return key
+}
+
+/** As long as the modulus. */
+export function wrapWithPublicKey(key: KeyObject, dek: Uint8Array): Uint8Array {
+  return new Uint8Array(publicEncrypt({ key, ...OAEP }, dek))
+}
+
+/** Why a public or private key is none for DEKs, as a predicate; undefined if it is. */
+export function whyUnusable(key: KeyObject): string | undefined {
+  if (key.asymmetricKeyType !== 'rsa') return `is of type ${key.asymmetricKeyType ?? 'unknown'}, not RSA`
+  if (modulusBits(key) < MIN_BITS) return `has fewer than ${String(MIN_BITS)} bits`
+  if (modulusBits(key) > MAX_BITS) return `has more than ${String(MAX_BITS)} bits`
+  if ((key.asymmetricKeyDetails?.publicExponent ?? 0n) < MIN_EXPONENT) {
+    return `has a public exponent below ${String(MIN_EXPONENT)}`
+  }
+  return undefined
+}
+
+export function modulusBits(key: KeyObject): number {
+  return key.asymmetricKeyDetails?.modulusLength ?? 0
+}

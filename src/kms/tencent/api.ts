@@ -1,0 +1,89 @@
+import { EnvelopeError } from '../../errors.js'
+import { refuseAborted, unlessAborted } from '../aborted.js'
+import type { Connections, TencentClient } from './client.js'
+import type { CmkName } from './cmk-name.js'
+import { failureOf, isStaleCredentials, timedOut, type FailedCall } from './failures.js'
+import type { Action, Limits } from './limits.js'
+import { Answer } from './responses.js'
+
+/** Calls of the service: each with a turn, a deadline of its own, and one way to fail. */
+export class TencentApi {
+  readonly #connections: Connections
+  readonly #limits: Limits
+  readonly #timeoutMs: number
+  #closed = false
+
+  constructor(connections: Connections, limits: Limits, timeoutMs: number) {
+    this.#connections = connections
+    this.#limits = limits
+    this.#timeoutMs = timeoutMs
+  }
+
+  /** @throws EnvelopeError KMS_SDK_MISSING */
+  prepare(): Promise<void> {
+    return this.#connections.prepare()
+  }
+
+  /** @throws EnvelopeError as `Kms` says; nothing else */
+  async call(
+    action: Action,
+    cmk: CmkName,
+    params: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<Answer> {
+    const call = { action, cmk }
+    for (let attempt = 1; ; attempt++) {
+      refuseAborted(signal)
+      this.#refuseClosed()
+      const { client, renew } = await this.#connections.connect(cmk.region, signal)
+      const end = await this.#limits.turn(cmk.region, action, signal)
+      try {
+        return new Answer(call, await this.#send(client, call, params, signal))
+      } catch (error) {
+        if (error instanceof EnvelopeError) throw error
+        if (attempt > 1 || !isStaleCredentials(error)) throw failureOf(error, call)
+        renew()
+      } finally {
+        end()
+      }
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#connections.close()
+  }
+
+  async #send(
+    client: TencentClient,
+    call: FailedCall,
+    params: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    const own = new AbortController()
+    const abort = (): void => {
+      own.abort()
+    }
+    const timer = setTimeout(() => {
+      own.abort(timedOut(call, this.#timeoutMs))
+    }, this.#timeoutMs)
+    signal.addEventListener('abort', abort)
+    try {
+      // A client may ignore the signal.
+      return await unlessAborted(client.request(call.action, params, { signal: own.signal }), own.signal)
+    } catch (error) {
+      refuseAborted(signal)
+      const { reason } = own.signal as { reason: unknown }
+      throw reason instanceof EnvelopeError ? reason : error
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', abort)
+      // The SDK leaves the body of an answer that is not 200 unread: that would hold the socket for ever.
+      own.abort()
+    }
+  }
+
+  #refuseClosed(): void {
+    if (this.#closed) throw new EnvelopeError('ENCRYPTION_CLOSED', 'this KMS client was closed')
+  }
+}

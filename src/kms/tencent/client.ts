@@ -1,0 +1,48 @@
+/**
+ * What the provider needs of a client of Tencent Cloud: the official SDK's clients are such, and so is
+ * anything that makes signed API calls. One client serves one region.
+ */
+export interface TencentClient {
+  /**
+   * @param action an action of KMS, version 2019-01-18, for example `Decrypt`
+   * @param options aborted when nobody waits for the answer any more
+   * @returns the members of `Response`
+   * @throws for an answer with an error: an error with its `code` and `requestId`; for an HTTP status other
+   *   than 200: an error with `httpCode`
+   */
+  request(
+    action: string,
+    params: Readonly<Record<string, string>>,
+    options: { readonly signal: AbortSignal },
+  ): Promise<unknown>
+}
+
+/** A client that is ready for one call. */
+export interface Connection {
+  readonly client: TencentClient
+  /** Gives up the credentials that this connection was made with: the service says that they are stale. */
+  renew(): void
+}
+
+/** Where clients come from. */
+export interface Connections {
+  /** Does at start what can fail for good, such as loading the SDK. */
+  prepare(): Promise<void>
+  connect(region: string, signal: AbortSignal): Promise<Connection>
+  /** Gives up sockets and timers. */
+  close(): void
+}
+
+/** Clients that the application makes, each once. Their credentials, agents and endpoints are its own. */
+export function givenClients(make: (region: string) => TencentClient): Connections {
+  const clients = new Map<string, TencentClient>()
+  return {
+    prepare: () => Promise.resolve(),
+    connect: (region) => {
+      const client = clients.get(region) ?? make(region)
+      clients.set(region, client)
+      return Promise.resolve({ client, renew: () => undefined })
+    },
+    close: () => undefined,
+  }
+}

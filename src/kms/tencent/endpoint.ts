@@ -1,0 +1,45 @@
+const NAMED = {
+  regional: 'https://kms.{region}.tencentcloudapi.com',
+  internal: 'https://kms.internal.tencentcloudapi.com',
+  international: 'https://kms.intl.tencentcloudapi.com',
+} as const
+
+/**
+ * Which host serves KMS: `regional` (`kms.<region>.tencentcloudapi.com`), `internal` (from inside Tencent's
+ * networks), `international` (accounts of the international site), or an origin such as
+ * `https://kms.example.com:8443`, in which `{region}` stands for the region.
+ */
+export type EndpointOption = string
+
+const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|localhost|\[::1\])$/
+
+/** Why `option` is no endpoint; undefined if it is one. */
+export function whyNoEndpoint(option: EndpointOption): string | undefined {
+  const text = template(option).replaceAll('{region}', 'ap-guangzhou')
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
+    return `expected ${Object.keys(NAMED).join(', ')}, or an origin such as https://kms.example.com`
+  }
+  if (
+    url.username !== '' ||
+    url.password !== '' ||
+    url.pathname !== '/' ||
+    url.search !== '' ||
+    url.hash !== ''
+  )
+    return 'expected scheme, host and port alone'
+  if (url.protocol === 'http:' && !LOOPBACK.test(url.hostname)) {
+    return 'expected https: DEKs go over this connection; plain http is for loopback addresses'
+  }
+  return undefined
+}
+
+/** `option` is one that {@link whyNoEndpoint} accepts, `region` of the form that `parseCmkName` checks. */
+export function endpointOf(option: EndpointOption, region: string): { protocol: string; host: string } {
+  const { protocol, host } = new URL(template(option).replaceAll('{region}', region))
+  return { protocol, host }
+}
+
+function template(option: EndpointOption): string {
+  return Object.hasOwn(NAMED, option) ? NAMED[option as keyof typeof NAMED] : option
+}

@@ -1,0 +1,198 @@
+import type { KeyObject } from 'node:crypto'
+import * as v from 'valibot'
+import { EnvelopeError, type ConfigIssue } from '../../errors.js'
+import type { TencentClient } from './client.js'
+import { parseCmkName } from './cmk-name.js'
+import { isVisible, NAMED_PROVIDERS, type NamedProvider, type TencentCredentials } from './credentials.js'
+import { whyNoEndpoint, type EndpointOption } from './endpoint.js'
+import { readRsa2048 } from './rsa.js'
+import type { DekSource } from './symmetric.js'
+
+/**
+ * Options of {@link tencentKms}. Unknown members are errors. Either `credentials` or `client` is needed,
+ * except where public keys are pinned and nothing else is done.
+ */
+export interface TencentKmsOptions {
+  readonly credentials?: TencentCredentials
+  /**
+   * Clients of your own, made once per region that a CMK names. They bring their own credentials, agents and
+   * endpoints, so `credentials`, `endpoint` and `proxy` cannot be given beside it.
+   */
+  readonly client?: (region: string) => TencentClient
+  /** By `<region>/<key id>`, those that are not symmetric with DEKs by `GenerateDataKey`. */
+  readonly cmks?: Readonly<Record<string, TencentCmkOptions>>
+  /** Default `regional`. */
+  readonly endpoint?: EndpointOption
+  /** URL of an HTTP proxy. None is taken from the environment. */
+  readonly proxy?: string
+  /** How long one call may wait for its turn, and then for its answer, in ms. 1 to 60,000, default 3,000: three attempts fit into the default `kmsTimeout`. */
+  readonly requestTimeoutMs?: number
+  /** The share of the vendor's default quotas that this process may use, for each action and region. Over 0, at most 100 (for raised quotas); default 0.8. */
+  readonly quotaShare?: number
+  /** Calls to a region at the same time. 1 to 1,000, default 16. */
+  readonly maxConcurrency?: number
+}
+
+/** What a CMK is. The service is not asked: that would need one more right, and all regions at start. */
+export type TencentCmkOptions = SymmetricCmkOptions | RsaCmkOptions
+
+export interface SymmetricCmkOptions {
+  readonly type: 'symmetric'
+  /** Where DEKs come from: the KMS (`generate`, default), or this process, wrapped by the KMS (`encrypt`). */
+  readonly dek?: DekSource
+}
+
+export interface RsaCmkOptions {
+  readonly type: 'rsa-2048'
+  /** The public key in PEM form. With it, sealing needs neither the service nor credentials nor the SDK. */
+  readonly publicKey?: string
+}
+
+/** Options without mistakes, defaults filled in. */
+export interface CheckedOptions {
+  readonly credentials: TencentCredentials | undefined
+  readonly client: ((region: string) => TencentClient) | undefined
+  readonly cmks: ReadonlyMap<string, CheckedCmk>
+  readonly endpoint: EndpointOption
+  readonly proxy: string | undefined
+  readonly requestTimeoutMs: number
+  readonly quotaShare: number
+  readonly maxConcurrency: number
+}
+
+export type CheckedCmk =
+  | { readonly type: 'symmetric'; readonly dek: DekSource }
+  | { readonly type: 'rsa-2048'; readonly publicKey: KeyObject | undefined }
+
+const whole = (min: number, max: number) => {
+  const message = `expected a whole number from ${min.toLocaleString('en')} to ${max.toLocaleString('en')}`
+  return v.pipe(v.number(message), v.integer(message), v.minValue(min, message), v.maxValue(max, message))
+}
+
+const SHARE = 'expected a number over 0, at most 100'
+
+const credential = v.strictObject({
+  secretId: v.custom<string>(isVisible, 'expected visible ASCII characters'),
+  secretKey: v.custom<string>(isVisible, 'expected visible ASCII characters'),
+  token: v.optional(v.custom<string>(isVisible, 'expected visible ASCII characters')),
+})
+
+const provider = v.custom<Extract<TencentCredentials, { getCredential: unknown }>>(
+  (value) => typeof (value as { getCredential?: unknown } | null)?.getCredential === 'function',
+  'expected getCredential()',
+)
+
+const schema = v.strictObject({
+  credentials: v.optional(
+    v.lazy((given) =>
+      typeof given === 'string'
+        ? v.picklist<readonly NamedProvider[], string>(
+            NAMED_PROVIDERS,
+            `expected ${NAMED_PROVIDERS.join(', ')}, a credential or a provider`,
+          )
+        : typeof given === 'object' && given !== null && 'getCredential' in given
+          ? provider
+          : credential,
+    ),
+  ),
+  client: v.optional(
+    v.custom<(region: string) => TencentClient>(
+      (value) => typeof value === 'function',
+      'expected a function of the region',
+    ),
+  ),
+  cmks: v.optional(
+    v.record(
+      v.pipe(
+        v.string(),
+        v.check((id) => parseCmkName(id) !== undefined, 'expected <region>/<key id>'),
+      ),
+      v.variant(
+        'type',
+        [
+          v.strictObject({
+            type: v.literal('symmetric'),
+            dek: v.optional(
+              v.picklist(['generate', 'encrypt'], "expected 'generate' or 'encrypt'"),
+              'generate',
+            ),
+          }),
+          v.strictObject({
+            type: v.literal('rsa-2048'),
+            publicKey: v.optional(v.string('expected a public key in PEM form')),
+          }),
+        ],
+        "expected 'symmetric' or 'rsa-2048' (SM2 is not supported)",
+      ),
+    ),
+    {},
+  ),
+  endpoint: v.optional(
+    v.pipe(
+      v.string('expected a name or an origin'),
+      v.rawCheck(({ dataset, addIssue }) => {
+        const why = dataset.typed ? whyNoEndpoint(dataset.value) : undefined
+        if (why !== undefined) addIssue({ message: why })
+      }),
+    ),
+    'regional',
+  ),
+  proxy: v.optional(
+    v.custom<string>(
+      (value) => typeof value === 'string' && /^https?:\/\//.test(value) && URL.canParse(value),
+      'expected a URL such as http://proxy.example.com:3128',
+    ),
+  ),
+  requestTimeoutMs: v.optional(whole(1, 60_000), 3000),
+  quotaShare: v.optional(v.pipe(v.number(SHARE), v.gtValue(0, SHARE), v.maxValue(100, SHARE)), 0.8),
+  maxConcurrency: v.optional(whole(1, 1000), 16),
+})
+
+/** @throws EnvelopeError CONFIG_INVALID with all mistakes in `issues`; no message repeats a value */
+export function checkOptions(options: TencentKmsOptions): CheckedOptions {
+  const parsed = v.safeParse(schema, options)
+  const issues: ConfigIssue[] = (parsed.issues ?? []).map((issue) => ({
+    path: v.getDotPath(issue) ?? '(root)',
+    message: issue.type === 'strict_object' && issue.expected === 'never' ? 'unknown member' : issue.message,
+  }))
+  if (!parsed.success) throw configError(issues)
+  const { credentials, client, cmks, endpoint, proxy, ...numbers } = parsed.output
+  if (client === undefined && credentials === undefined && !sealsOffline(options.cmks)) {
+    issues.push({ path: 'credentials', message: 'missing (or `client`)' })
+  }
+  if (client !== undefined) {
+    for (const path of ['credentials', 'endpoint', 'proxy'] as const) {
+      if (options[path] !== undefined)
+        issues.push({ path, message: 'clients of your own bring it themselves' })
+    }
+  }
+  const checked = new Map(
+    Object.entries(cmks).map(([id, cmk]): [string, CheckedCmk] => [
+      id,
+      cmk.type === 'symmetric' ? cmk : { type: cmk.type, publicKey: pinned(id, cmk.publicKey, issues) },
+    ]),
+  )
+  if (issues.length > 0) throw configError(issues)
+  return { credentials, client, cmks: checked, endpoint, proxy, ...numbers }
+}
+
+/** A producer that only wraps with pinned public keys calls nothing. */
+function sealsOffline(cmks: TencentKmsOptions['cmks']): boolean {
+  return Object.values(cmks ?? {}).some((cmk) => cmk.type === 'rsa-2048' && cmk.publicKey !== undefined)
+}
+
+function pinned(id: string, pem: string | undefined, issues: ConfigIssue[]): KeyObject | undefined {
+  if (pem === undefined) return undefined
+  try {
+    return readRsa2048(pem, (why) => new EnvelopeError('CONFIG_INVALID', why))
+  } catch {
+    const message = `expected the public key of an RSA-2048 CMK in PEM form`
+    issues.push({ path: `cmks.${id}.publicKey`, message })
+    return undefined
+  }
+}
+
+function configError(issues: readonly ConfigIssue[]): EnvelopeError {
+  const lines = issues.map(({ path, message }) => `\n  ${path}: ${message}`)
+  return new EnvelopeError('CONFIG_INVALID', `tencentKms() was given mistakes${lines.join('')}\n`, { issues })
+}

@@ -1,0 +1,81 @@
+import { EnvelopeError } from '../../errors.js'
+import { described, type FailedCall } from './failures.js'
+
+const DEK_BYTES = 32
+
+/** What a call was answered, member by member. Every member is optional in the vendor's types. */
+export class Answer {
+  readonly #call: FailedCall
+  readonly #members: Readonly<Record<string, unknown>>
+  readonly #requestId: string | undefined
+
+  /** @throws EnvelopeError KMS_RESPONSE_INVALID; CMK_MISMATCH where another CMK was used */
+  constructor(call: FailedCall, response: unknown) {
+    this.#call = call
+    this.#members = typeof response === 'object' && response !== null ? { ...response } : {}
+    const { RequestId: id } = this.#members
+    this.#requestId = typeof id === 'string' && /^[A-Za-z0-9-]{1,64}$/.test(id) ? id : undefined
+    const keyId = this.#text('KeyId', /^[!-~]{1,128}$/)
+    if (keyId === call.cmk.keyId) return
+    throw this.#error('CMK_MISMATCH', `${described(call)} was done under another CMK, ${keyId}`)
+  }
+
+  /** 1 to 1,024 characters of visible ASCII, as bytes: an opaque string, not base64. */
+  ciphertextBlob(): Uint8Array {
+    return new Uint8Array(Buffer.from(this.#text('CiphertextBlob', /^[!-~]{1,1024}$/), 'latin1'))
+  }
+
+  /** The DEK, in memory of its own. The base64 text that it came in cannot be wiped. */
+  generatedDek(): Uint8Array {
+    const dek = this.#plaintext()
+    if (dek !== undefined) return dek
+    throw this.#invalid('Plaintext')
+  }
+
+  /** The same, of a ciphertext DEK: whoever made that decided what is in it. */
+  unwrappedDek(): Uint8Array {
+    const dek = this.#plaintext()
+    if (dek !== undefined) return dek
+    throw this.#error('CIPHERTEXT_DEK_INVALID', `what ${described(this.#call)} gave is not a DEK of 32 bytes`)
+  }
+
+  publicKeyPem(): string {
+    return this.#text('PublicKeyPem', /^[\n\r -~]{1,10000}$/)
+  }
+
+  unusablePublicKey(why: string): EnvelopeError {
+    return this.#error('CMK_UNUSABLE', `the public key of CMK ${this.#call.cmk.id} ${why}`)
+  }
+
+  /** Undefined where it is something of another length. */
+  #plaintext(): Uint8Array | undefined {
+    const text = this.#text('Plaintext', /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/)
+    // 44 characters, the last of them padding, are 32 bytes.
+    if (!/^[^=]{43}=$/.test(text)) return undefined
+    const dek = new Uint8Array(DEK_BYTES)
+    Buffer.from(dek.buffer).write(text, 'base64')
+    return dek
+  }
+
+  #text(member: string, form: RegExp): string {
+    const value = Object.hasOwn(this.#members, member) ? this.#members[member] : undefined
+    if (typeof value === 'string' && form.test(value)) return value
+    throw this.#invalid(member)
+  }
+
+  #invalid(member: string): EnvelopeError {
+    return this.#error(
+      'KMS_RESPONSE_INVALID',
+      `${described(this.#call)} was answered without a valid ${member}`,
+    )
+  }
+
+  #error(code: ConstructorParameters<typeof EnvelopeError>[0], what: string): EnvelopeError {
+    const requestId = this.#requestId
+    return new EnvelopeError(
+      code,
+      requestId === undefined ? what : `${what} (request ${requestId})`,
+      requestId === undefined ? {} : { requestId },
+    )
+  }
+}

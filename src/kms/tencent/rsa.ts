@@ -1,0 +1,118 @@
+/**
+ * Provider `tencent-kms/rsa-oaep-sha256`, an asymmetric CMK (KeyUsage ASYMMETRIC_DECRYPT_RSA_2048): DEKs are
+ * made and wrapped here with its public key, as in `rsa-public-key.ts`, and unwrapped by the service.
+ */
+import { randomFillSync, type KeyObject } from 'node:crypto'
+import { EnvelopeError, isEnvelopeError } from '../../errors.js'
+import { refuseAborted, unlessAborted } from '../aborted.js'
+import type { GeneratedDek } from '../kms.js'
+import { modulusBits, readPublicKey, wrapWithPublicKey } from '../rsa-public-key.js'
+import type { TencentApi } from './api.js'
+import type { CmkName } from './cmk-name.js'
+import { base64, ciphertextDekInvalid, expectSame, type CallContext, type TencentCmk } from './tencent-cmk.js'
+
+const DEK_BYTES = 32
+const BITS = 2048
+const KEEP_MS = 3_600_000
+
+/** @throws what `refused` makes of the reason why `pem` is not the public key of an RSA-2048 CMK */
+export function readRsa2048(pem: string, refused: (why: string) => EnvelopeError): KeyObject {
+  const key = readPublicKey(pem, refused)
+  if (modulusBits(key) !== BITS) throw refused(`has ${String(modulusBits(key))} bits, not ${String(BITS)}`)
+  return key
+}
+
+export class RsaCmk implements TencentCmk {
+  readonly provider = 'tencent-kms/rsa-oaep-sha256'
+  readonly publicKeyWraps = true
+  readonly #api: TencentApi
+  readonly #cmk: CmkName
+  readonly #pinned: KeyObject | undefined
+  #kept: { readonly key: KeyObject; readonly until: number } | undefined
+  #fetching: Promise<KeyObject> | undefined
+
+  /** @param pinned the public key, where the service shall never be asked for it */
+  constructor(api: TencentApi, cmk: CmkName, pinned: KeyObject | undefined) {
+    this.#api = api
+    this.#cmk = cmk
+    this.#pinned = pinned
+  }
+
+  get offline(): boolean {
+    return this.#pinned !== undefined
+  }
+
+  async generateDek({ signal }: CallContext): Promise<GeneratedDek> {
+    const key = await this.#publicKey(signal)
+    const dek = randomFillSync(new Uint8Array(DEK_BYTES))
+    try {
+      return { dek, ciphertextDek: wrapWithPublicKey(key, dek) }
+    } catch (error) {
+      dek.fill(0)
+      throw error
+    }
+  }
+
+  async wrapDek(dek: Uint8Array, { signal }: CallContext): Promise<Uint8Array> {
+    return wrapWithPublicKey(await this.#publicKey(signal), dek)
+  }
+
+  async unwrapDek(ciphertextDek: Uint8Array, { signal }: CallContext): Promise<Uint8Array> {
+    if (ciphertextDek.length !== BITS / 8) throw ciphertextDekInvalid(this.#cmk)
+    const params = {
+      KeyId: this.#cmk.keyId,
+      Ciphertext: base64(ciphertextDek),
+      Algorithm: 'RSAES_OAEP_SHA_256',
+    }
+    return (await this.#api.call('AsymmetricRsaDecrypt', this.#cmk, params, signal)).unwrappedDek()
+  }
+
+  /** The public key, asked for anew: one that is kept says nothing about the CMK now. */
+  async verifyWrap({ signal }: CallContext): Promise<void> {
+    if (this.#pinned === undefined) await this.#fetch(signal)
+    else refuseAborted(signal)
+  }
+
+  /**
+   * A round trip where the public key is pinned, which also shows that it is this CMK's. Otherwise bytes
+   * that cannot open: the service says so only to those who may decrypt, and who reads needs no other right.
+   */
+  async verifyUnwrap(call: CallContext): Promise<void> {
+    if (this.#pinned !== undefined) {
+      const { dek, ciphertextDek } = await this.generateDek(call)
+      try {
+        expectSame(dek, await this.unwrapDek(ciphertextDek, call), this.#cmk)
+      } finally {
+        dek.fill(0)
+      }
+      return
+    }
+    const bytes = randomFillSync(new Uint8Array(BITS / 8))
+    // Below any modulus of this size.
+    bytes[0] = 0
+    try {
+      ;(await this.unwrapDek(bytes, call)).fill(0)
+    } catch (error) {
+      if (!isEnvelopeError(error) || error.code !== 'CIPHERTEXT_DEK_INVALID') throw error
+    }
+  }
+
+  /** Pinned, or kept for an hour: asymmetric CMKs do not rotate. One request for all who wait. */
+  async #publicKey(signal: AbortSignal): Promise<KeyObject> {
+    refuseAborted(signal)
+    if (this.#pinned !== undefined) return this.#pinned
+    if (this.#kept !== undefined && performance.now() < this.#kept.until) return this.#kept.key
+    // The request outlives whoever started it: others may wait for it too. It has a deadline of its own.
+    this.#fetching ??= this.#fetch(new AbortController().signal).finally(() => {
+      this.#fetching = undefined
+    })
+    return unlessAborted(this.#fetching, signal)
+  }
+
+  async #fetch(signal: AbortSignal): Promise<KeyObject> {
+    const answer = await this.#api.call('GetPublicKey', this.#cmk, { KeyId: this.#cmk.keyId }, signal)
+    const key = readRsa2048(answer.publicKeyPem(), (why) => answer.unusablePublicKey(why))
+    this.#kept = { key, until: performance.now() + KEEP_MS }
+    return key
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * Provider `tencent-kms`, a symmetric CMK (KeyUsage ENCRYPT_DECRYPT). A ciphertext DEK is the
+ * `CiphertextBlob` as it came, in ASCII; it names its CMK itself. It is not base64, whatever the vendor's
+ * documentation says.
+ */
+import { randomFillSync } from 'node:crypto'
+import { EnvelopeError, isEnvelopeError } from '../../errors.js'
+import { canonicalContext } from '../canonical-context.js'
+import type { EncryptionContext, GeneratedDek } from '../kms.js'
+import type { TencentApi } from './api.js'
+import type { CmkName } from './cmk-name.js'
+import { base64, ciphertextDekInvalid, expectSame, type CallContext, type TencentCmk } from './tencent-cmk.js'
+
+/** Where DEKs come from: `GenerateDataKey` of the KMS, or the process's own random generator and `Encrypt`. */
+export type DekSource = 'generate' | 'encrypt'
+
+const DEK_BYTES = 32
+const MAX_BLOB_BYTES = 1024
+/** Of `EncryptionContext`, in characters. */
+const MAX_CONTEXT = 1024
+
+export class SymmetricCmk implements TencentCmk {
+  readonly provider = 'tencent-kms'
+  readonly publicKeyWraps = false
+  readonly offline = false
+  readonly #api: TencentApi
+  readonly #cmk: CmkName
+  readonly #source: DekSource
+
+  constructor(api: TencentApi, cmk: CmkName, source: DekSource) {
+    this.#api = api
+    this.#cmk = cmk
+    this.#source = source
+  }
+
+  async generateDek(call: CallContext): Promise<GeneratedDek> {
+    if (this.#source === 'generate') return this.#generated(call)
+    const dek = randomFillSync(new Uint8Array(DEK_BYTES))
+    try {
+      return { dek, ciphertextDek: await this.wrapDek(dek, call) }
+    } catch (error) {
+      dek.fill(0)
+      throw error
+    }
+  }
+
+  async wrapDek(dek: Uint8Array, { context, signal }: CallContext): Promise<Uint8Array> {
+    const params = { KeyId: this.#cmk.keyId, Plaintext: base64(dek), ...this.#contextOf(context) }
+    return (await this.#api.call('Encrypt', this.#cmk, params, signal)).ciphertextBlob()
+  }
+
+  async unwrapDek(ciphertextDek: Uint8Array, { context, signal }: CallContext): Promise<Uint8Array> {
+    // Its form is the vendor's to change, so nothing more is checked.
+    if (ciphertextDek.length === 0 || ciphertextDek.length > MAX_BLOB_BYTES)
+      throw ciphertextDekInvalid(this.#cmk)
+    if (!ciphertextDek.every((byte) => byte > 0x20 && byte < 0x7f)) throw ciphertextDekInvalid(this.#cmk)
+    const params = { CiphertextBlob: Buffer.from(ciphertextDek).toString('latin1'), ...contextParam(context) }
+    // Nothing can have been wrapped with it.
+    if ((params.EncryptionContext ?? '').length > MAX_CONTEXT) throw ciphertextDekInvalid(this.#cmk)
+    return (await this.#api.call('Decrypt', this.#cmk, params, signal)).unwrappedDek()
+  }
+
+  async verifyWrap(call: CallContext): Promise<void> {
+    ;(await this.generateDek(call)).dek.fill(0)
+  }
+
+  /**
+   * A round trip, where this identity may also wrap. Where it may not, `Decrypt` of bytes that are no blob:
+   * that shows that credentials and the way to the service are right. It shows the right to decrypt only if
+   * the service looks at rights before it looks at the bytes, which is not documented.
+   */
+  async verifyUnwrap(call: CallContext): Promise<void> {
+    let made: GeneratedDek
+    try {
+      made = await this.#generated(call)
+    } catch (error) {
+      if (!isEnvelopeError(error) || !onlyUnwraps(error)) throw error
+      await this.#probe(call)
+      return
+    }
+    try {
+      expectSame(made.dek, await this.unwrapDek(made.ciphertextDek, call), this.#cmk)
+    } finally {
+      made.dek.fill(0)
+    }
+  }
+
+  async #generated({ context, signal }: CallContext): Promise<GeneratedDek> {
+    const params = { KeyId: this.#cmk.keyId, KeySpec: 'AES_256', ...this.#contextOf(context) }
+    const answer = await this.#api.call('GenerateDataKey', this.#cmk, params, signal)
+    const ciphertextDek = answer.ciphertextBlob()
+    return { dek: answer.generatedDek(), ciphertextDek }
+  }
+
+  async #probe(call: CallContext): Promise<void> {
+    try {
+      ;(await this.unwrapDek(Buffer.from('kafka-envelope-verifies'), call)).fill(0)
+    } catch (error) {
+      if (!isEnvelopeError(error) || error.code !== 'CIPHERTEXT_DEK_INVALID') throw error
+    }
+  }
+
+  #contextOf(context: EncryptionContext): { EncryptionContext?: string } {
+    const param = contextParam(context)
+    if ((param.EncryptionContext ?? '').length <= MAX_CONTEXT) return param
+    throw new EnvelopeError(
+      'CMK_UNUSABLE',
+      `the encryption context has over ${String(MAX_CONTEXT)} characters as JSON, which CMK ${this.#cmk.id} does not take; shorten it`,
+    )
+  }
+}
+
+/** An identity that may decrypt alone, or a CMK that does so alone. */
+function onlyUnwraps({ code, kmsCode }: EnvelopeError): boolean {
+  return code === 'KMS_DENIED' || kmsCode === 'ResourceUnavailable.CmkArchived'
+}
+
+function contextParam(context: EncryptionContext): { EncryptionContext?: string } {
+  const json = canonicalContext(context).toString()
+  return json === '' ? {} : { EncryptionContext: json }
+}

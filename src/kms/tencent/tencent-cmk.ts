@@ -1,0 +1,38 @@
+import { EnvelopeError } from '../../errors.js'
+import type { CmkDescription, EncryptionContext, GeneratedDek } from '../kms.js'
+import type { CmkName } from './cmk-name.js'
+
+/** What a call carries beside the CMK. */
+export interface CallContext {
+  readonly context: EncryptionContext
+  readonly signal: AbortSignal
+}
+
+/** One CMK: all that depends on its type. */
+export interface TencentCmk extends CmkDescription {
+  /** Whether wrapping needs the service at all. */
+  readonly offline: boolean
+  generateDek(call: CallContext): Promise<GeneratedDek>
+  wrapDek(dek: Uint8Array, call: CallContext): Promise<Uint8Array>
+  unwrapDek(ciphertextDek: Uint8Array, call: CallContext): Promise<Uint8Array>
+  verifyWrap(call: CallContext): Promise<void>
+  verifyUnwrap(call: CallContext): Promise<void>
+}
+
+/** No cause and no reason: what is wrong with a ciphertext DEK is nobody's business. */
+export function ciphertextDekInvalid(cmk: CmkName): EnvelopeError {
+  return new EnvelopeError('CIPHERTEXT_DEK_INVALID', `CMK ${cmk.id} does not open the ciphertext DEK`)
+}
+
+/** Base64 without a copy of the bytes in between. The text cannot be wiped. */
+export function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
+}
+
+/** Wipes what came back. @throws EnvelopeError KMS_RESPONSE_INVALID where what came back is not what went in */
+export function expectSame(wrapped: Uint8Array, unwrapped: Uint8Array, cmk: CmkName): void {
+  const same = Buffer.compare(wrapped, unwrapped) === 0
+  unwrapped.fill(0)
+  if (same) return
+  throw new EnvelopeError('KMS_RESPONSE_INVALID', `CMK ${cmk.id} unwraps something else than it wrapped`)
+}

@@ -1,0 +1,89 @@
+import { EnvelopeError } from '../../errors.js'
+import { refuseAborted } from '../aborted.js'
+import type { Kms, KmsCall } from '../kms.js'
+import { TencentApi } from './api.js'
+import { givenClients, type Connections } from './client.js'
+import { parseCmkName } from './cmk-name.js'
+import { credentialSource } from './credentials.js'
+import { Limits } from './limits.js'
+import { checkOptions, type CheckedCmk, type CheckedOptions, type TencentKmsOptions } from './options.js'
+import { RsaCmk } from './rsa.js'
+import { sdkClients } from './sdk-clients.js'
+import { loadSdk } from './sdk.js'
+import { SymmetricCmk } from './symmetric.js'
+import type { TencentCmk } from './tencent-cmk.js'
+
+const DEK_BYTES = 32
+
+/**
+ * Tencent Cloud KMS. The id of a CMK is `<region>/<key id>`. Providers on the wire are `tencent-kms` and
+ * `tencent-kms/rsa-oaep-sha256`. `docs/tencent-kms.md` tells how to set it up.
+ *
+ * What a CMK is comes from `cmks` alone: `describe` asks nobody, so that a process starts while a region is
+ * down; `verify` finds a mistake in it. Beyond what `Kms` says, a call rejects by
+ * `KMS_CREDENTIALS_UNAVAILABLE`, `KMS_REFUSED` or `KMS_SDK_MISSING`, and is made once more, with fresh
+ * credentials, where the service says that they are stale. With an RSA CMK, wrapping uses a public key that
+ * was fetched up to an hour ago or is pinned, and so does not notice that the CMK was disabled.
+ *
+ * Key bytes pass through base64 text and JSON, which Node.js cannot wipe.
+ *
+ * @throws EnvelopeError CONFIG_INVALID with all mistakes in `issues`
+ */
+export function tencentKms(options: TencentKmsOptions): Kms {
+  const checked = checkOptions(options)
+  const { requestTimeoutMs, quotaShare, maxConcurrency } = checked
+  const limits = new Limits({ quotaShare, maxConcurrency, maxWaitMs: requestTimeoutMs })
+  const api = new TencentApi(connections(checked), limits, requestTimeoutMs)
+  const stated = new Map(
+    [...checked.cmks].map(([id, cmk]): [string, TencentCmk] => [id, makeCmk(api, id, cmk)]),
+  )
+  const find = (id: string): TencentCmk =>
+    stated.get(id) ?? makeCmk(api, id, { type: 'symmetric', dek: 'generate' })
+
+  return {
+    async describe(cmkId, signal) {
+      refuseAborted(signal)
+      const { provider, publicKeyWraps, offline } = find(cmkId)
+      if (!offline) await api.prepare()
+      return { provider, publicKeyWraps }
+    },
+    generateDek: async (call) => find(call.cmkId).generateDek(call),
+    async wrapDek(call) {
+      if (call.dek.length !== DEK_BYTES) {
+        throw new EnvelopeError('CMK_UNUSABLE', `CMK ${call.cmkId} wraps DEKs of 32 bytes and nothing else`)
+      }
+      return find(call.cmkId).wrapDek(call.dek, call)
+    },
+    unwrapDek: async (call) => find(call.cmkId).unwrapDek(call.ciphertextDek, call),
+    verify: async (call: KmsCall & { use: 'wrap' | 'unwrap' }) =>
+      call.use === 'wrap' ? find(call.cmkId).verifyWrap(call) : find(call.cmkId).verifyUnwrap(call),
+    close() {
+      api.close()
+      return Promise.resolve()
+    },
+  }
+}
+
+function connections({ client, credentials, ...rest }: CheckedOptions): Connections {
+  if (client !== undefined) return givenClients(client)
+  const timeoutMs = rest.requestTimeoutMs
+  return sdkClients({
+    sdk: loadSdk,
+    credentials: credentials && credentialSource(credentials, loadSdk, timeoutMs),
+    endpoint: rest.endpoint,
+    proxy: rest.proxy,
+    maxSockets: rest.maxConcurrency,
+    timeoutMs,
+  })
+}
+
+function makeCmk(api: TencentApi, id: string, cmk: CheckedCmk): TencentCmk {
+  const name = parseCmkName(id)
+  if (name === undefined) {
+    // What is no id may be anything, and is not repeated.
+    throw new EnvelopeError('CMK_NOT_FOUND', 'the id of a CMK of Tencent Cloud KMS is <region>/<key id>')
+  }
+  return cmk.type === 'symmetric'
+    ? new SymmetricCmk(api, name, cmk.dek)
+    : new RsaCmk(api, name, cmk.publicKey)
+}

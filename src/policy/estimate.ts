@@ -1,0 +1,203 @@
+import type { CheckedEncryptRule, CheckedPolicy, CheckedReadRule, CheckedRule } from './checked.js'
+import type { CmkRef } from './config.js'
+import { DAY_MS, deksOf, unwrapsPerReader, type Deks, type Load, type Renewal } from './deks.js'
+import { overheadBytes } from './overhead.js'
+import { MAX_BYTES, MAX_MESSAGES } from './rotation.js'
+import { TopicIndex } from './topics.js'
+import { VENDORS, vendorOf, type Vendor, type VendorName } from './vendors.js'
+
+/** What a configuration comes to under a load. Reckoned, not measured: records are taken to flow evenly. */
+export interface Estimate {
+  readonly topics: readonly { readonly topic: string; readonly rule: CheckedRule | undefined }[]
+  readonly rules: readonly RuleEstimate[]
+  readonly kmses: readonly KmsEstimate[]
+}
+
+export interface RuleEstimate {
+  readonly rule: CheckedRule
+  /** In the file, `topics[0]`. */
+  readonly path: string
+  readonly sealing: SealingEstimate | undefined
+  readonly reading: ReadingEstimate | undefined
+}
+
+export interface SealingEstimate {
+  readonly deks: Deks
+  readonly cmks: readonly CmkRef[]
+  /** Bytes that an envelope has more than its body, for each topic given, else for the first pattern as a name. */
+  readonly overhead: readonly { readonly topic: string; readonly bytes: number }[]
+}
+
+export interface ReadingEstimate {
+  readonly deks: Deks
+  /** Whether the records come from a rule elsewhere, of which the default rotation is assumed. */
+  readonly sealedElsewhere: boolean
+  /** The CMK that opens: the first of the read rule that seals too. Undefined where none does. */
+  readonly cmk: CmkRef | undefined
+  /** Of all readers. */
+  readonly unwrapsPerDay: number
+}
+
+export interface KmsEstimate {
+  readonly name: string
+  readonly vendor: VendorName
+  readonly callsPerDay: { readonly generate: number; readonly wrap: number; readonly unwrap: number }
+  /** Of an average second's quota, the largest of the three kinds. Absent where there is none. */
+  readonly quotaShare?: number
+  readonly dollarsPerDay?: number
+  /** What all readers unwrap here when they start anew. */
+  readonly restart: {
+    /** Where they stopped: the DEKs that seal now. */
+    readonly resuming: Restart
+    /** From the beginning: all DEKs of the time for which topics keep records. */
+    readonly rereading: Restart
+  }
+}
+
+export interface Restart {
+  readonly calls: number
+  /** Of one reader. */
+  readonly deks: number
+  /** At least, by the opening share of a reader's `kmsBudget`. */
+  readonly budgetSeconds: number
+  /** At least, by the account's quota. */
+  readonly quotaSeconds?: number
+}
+
+const DEFAULT_RENEWAL: Renewal = {
+  rotate: { maxAgeMs: DAY_MS, maxMessages: MAX_MESSAGES, maxBytes: MAX_BYTES },
+  prefetchMs: 600_000,
+  dekScope: 'rule',
+  provisionedDek: undefined,
+}
+
+/**
+ * @param topics names of topics, for which rules are looked up, and that count under `dekScope: 'topic'`
+ * @param vendors what KMSs are, by name; the others are told by the ids of their CMKs
+ */
+export function estimate(
+  policy: CheckedPolicy,
+  load: Load,
+  topics: readonly string[],
+  vendors: Readonly<Record<string, VendorName>>,
+): Estimate {
+  const index = new TopicIndex(policy.rules, ({ match }) => match)
+  const found = topics.map((topic) => ({ topic, rule: index.find(topic) }))
+  const known = vendorsOf(policy, vendors)
+  const rules = policy.rules.map((rule, i): RuleEstimate => {
+    const own = found.filter((each) => each.rule === rule).map(({ topic }) => topic)
+    return {
+      rule,
+      path: `topics[${String(i)}]`,
+      sealing: rule.encrypt && sealing(rule, rule.encrypt, { policy, load, topics: own, vendors: known }),
+      reading: rule.read && reading(rule, rule.read, policy, load, own.length),
+    }
+  })
+  const kmses = Object.entries(known).map(([name, vendor]) => kmsEstimate(name, vendor, rules, policy, load))
+  return { topics: found, rules, kmses }
+}
+
+function vendorsOf(
+  { cmks }: CheckedPolicy,
+  stated: Readonly<Record<string, VendorName>>,
+): Record<string, VendorName> {
+  const refs = Object.values(cmks).flat()
+  const names = [...new Set(refs.map(({ kms }) => kms))]
+  return Object.fromEntries(
+    names.map((name) => [
+      name,
+      (Object.hasOwn(stated, name) ? stated[name] : undefined) ??
+        vendorOf(refs.filter(({ kms }) => kms === name).map(({ id }) => id)),
+    ]),
+  )
+}
+
+interface Surroundings {
+  readonly policy: CheckedPolicy
+  readonly load: Load
+  readonly topics: readonly string[]
+  readonly vendors: Readonly<Record<string, VendorName>>
+}
+
+function sealing(
+  { match }: CheckedRule,
+  encrypt: CheckedEncryptRule,
+  { policy, load, topics, vendors }: Surroundings,
+): SealingEstimate {
+  const cmks = policy.cmks[encrypt.cmk] ?? []
+  const wrappings = cmks.map(({ kms, id }) => ({ ...VENDORS[vendors[kms] ?? 'local'], cmkId: id }))
+  const named = topics.length > 0 ? topics : [match[0] ?? '']
+  const envelope = { wrappings, boundHeaders: encrypt.bindHeaders, context: encrypt.context }
+  return {
+    deks: deksOf(encrypt, Math.max(topics.length, 1), load),
+    cmks,
+    overhead: named.map((topic) => ({
+      topic,
+      bytes: overheadBytes({ ...envelope, topic, bodyBytes: load.recordBytes }),
+    })),
+  }
+}
+
+function reading(
+  { encrypt }: CheckedRule,
+  read: CheckedReadRule,
+  policy: CheckedPolicy,
+  load: Load,
+  topics: number,
+): ReadingEstimate {
+  const deks = deksOf(encrypt ?? DEFAULT_RENEWAL, Math.max(topics, 1), load)
+  const accepted = read.cmks.flatMap((name) => policy.cmks[name] ?? [])
+  const sealed = encrypt ? (policy.cmks[encrypt.cmk] ?? []) : accepted
+  return {
+    deks,
+    sealedElsewhere: encrypt === undefined,
+    cmk: accepted.find(({ kms, id }) => sealed.some((cmk) => cmk.kms === kms && cmk.id === id)),
+    unwrapsPerDay: load.readers * unwrapsPerReader(deks, policy.cache.ttlMs),
+  }
+}
+
+function kmsEstimate(
+  name: string,
+  vendorName: VendorName,
+  rules: readonly RuleEstimate[],
+  policy: CheckedPolicy,
+  load: Load,
+): KmsEstimate {
+  const callsPerDay = { generate: 0, wrap: 0, unwrap: 0 }
+  for (const { sealing: seals, reading: reads } of rules) {
+    for (const [i, { kms }] of (seals?.cmks ?? []).entries()) {
+      if (kms !== name) continue
+      // The first makes the DEK, the others wrap it; one that is there already is unwrapped by the first.
+      callsPerDay[i === 0 ? 'generate' : 'wrap'] += seals?.deks.perDay ?? 0
+      if (i === 0) callsPerDay.unwrap += seals?.deks.reopened ?? 0
+    }
+    if (reads?.cmk?.kms === name) callsPerDay.unwrap += reads.unwrapsPerDay
+  }
+  const read = rules.flatMap(({ reading: reads }) => (reads?.cmk?.kms === name ? [reads.deks] : []))
+  const live = read.reduce((sum, { sealers }) => sum + sealers, 0)
+  const kept = read.reduce((sum, deks) => sum + Math.max(deks.perDay * load.retentionDays, deks.sealers), 0)
+  const { calls }: Vendor = VENDORS[vendorName]
+  const restart = (deks: number): Restart => ({
+    calls: load.readers * deks,
+    deks,
+    budgetSeconds: budgetSeconds(deks, policy.kmsBudget.opening),
+    ...(calls && { quotaSeconds: (load.readers * deks) / calls.quota.unwrap }),
+  })
+  const { generate, wrap, unwrap } = callsPerDay
+  return {
+    name,
+    vendor: vendorName,
+    callsPerDay,
+    ...(calls && {
+      quotaShare:
+        Math.max(generate / calls.quota.generate, wrap / calls.quota.wrap, unwrap / calls.quota.unwrap) /
+        86_400,
+      dollarsPerDay: (generate + wrap + unwrap) * calls.dollars,
+    }),
+    restart: { resuming: restart(live), rereading: restart(kept) },
+  }
+}
+
+function budgetSeconds(calls: number, { perSecond, burst }: CheckedPolicy['kmsBudget']['opening']): number {
+  return Math.max(0, calls - burst) / perSecond
+}

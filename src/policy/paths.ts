@@ -1,0 +1,26 @@
+/** How a message names a part of a configuration, `topics[0].encrypt.rotate`, and the values there. */
+
+export const ROOT = '(root)'
+
+/** The path of a member or of an item of a list. */
+export function child(path: string, key: string | number): string {
+  const parent = path === ROOT ? '' : path
+  if (typeof key === 'number') return `${parent}[${String(key)}]`
+  if (/^[\w.:*/$-]+$/.test(key)) return `${parent}${parent && '.'}${key}`
+  // Whatever stands in a file may come to a terminal.
+  return `${parent}[${quoted(key)}]`
+}
+
+/** Says what stands at a path as a message may repeat it. */
+export type Show = (path: string, value: unknown) => string
+
+/** A value as a message may repeat it: short, and nothing of what is inside objects. */
+export const show: Show = (_, value) => {
+  if (typeof value === 'string') return quoted(value)
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  return value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)
+}

@@ -1,0 +1,192 @@
+import type { CheckedEncryptRule, CheckedPolicy, CheckedReadRule } from './checked.js'
+import { DAY_MS, type Load } from './deks.js'
+import type { Estimate, KmsEstimate, RuleEstimate } from './estimate.js'
+import { figure, timeSpan } from './figures.js'
+import { matches, TopicIndex } from './topics.js'
+import { VENDORS, type Vendor } from './vendors.js'
+
+/** What is valid and will hurt. */
+export interface Warning {
+  readonly path: string
+  readonly message: string
+}
+
+/** Under a rule; more are unwrapped by each reader that starts. */
+const MANY_DEKS_PER_DAY = 10_000
+/** KafkaJS's default `transactionTimeout`. */
+const TRANSACTION_TIMEOUT_MS = 60_000
+
+export function warnings(policy: CheckedPolicy, load: Load, estimated: Estimate): Warning[] {
+  return [
+    ...estimated.rules.flatMap((rule) => [
+      ...ofSealing(rule, policy, load),
+      ...ofReading(rule, policy),
+      ...ofBoth(rule, policy),
+    ]),
+    ...ofCache(policy, estimated),
+    ...estimated.kmses.flatMap((kms) => [...ofKms(kms, policy, load)]),
+  ]
+}
+
+function* ofSealing(
+  { rule, path, sealing }: RuleEstimate,
+  policy: CheckedPolicy,
+  load: Load,
+): Iterable<Warning> {
+  const { encrypt } = rule
+  if (!encrypt || !sealing) return
+  const at = (member: string): string => `${path}.encrypt.${member}`
+  const { deks, cmks, overhead } = sealing
+  const { maxAgeMs } = encrypt.rotate
+  if (deks.perDay > MANY_DEKS_PER_DAY) {
+    const remedy =
+      deks.restarts > deks.rotations ? 'a `dekStore` keeps DEKs across restarts' : 'let a DEK serve longer'
+    const message = `${figure(deks.perDay)} DEKs a day, each of which every reader must unwrap: ${remedy}`
+    yield {
+      path: at(
+        deks.limit === 'age'
+          ? 'rotate.maxAge'
+          : deks.limit === 'bytes'
+            ? 'rotate.maxBytes'
+            : 'rotate.maxMessages',
+      ),
+      message,
+    }
+  }
+  const perSecond = deks.perDay / load.producers / 86_400
+  if (perSecond > policy.kmsBudget.sealing.perSecond) {
+    yield {
+      path: at('rotate'),
+      message: `each producer needs ${figure(perSecond)} DEKs a second, its \`kmsBudget.sealing\` grants ${figure(policy.kmsBudget.sealing.perSecond)} calls: sends will wait and fail`,
+    }
+  }
+  if (encrypt.graceMs > maxAgeMs) {
+    yield {
+      path: at('onKmsOutage.grace'),
+      message: `is longer than \`maxAge\`: in an outage a DEK would seal for more than twice its age, ${timeSpan(maxAgeMs + encrypt.graceMs)} instead of ${timeSpan(maxAgeMs)}`,
+    }
+  }
+  if (encrypt.prefetchMs === 0 && !encrypt.provisionedDek) {
+    yield {
+      path: at('rotate.prefetch'),
+      message: 'sends wait for the KMS whenever a DEK has reached a limit',
+    }
+  }
+  if (encrypt.keyWaitMs >= TRANSACTION_TIMEOUT_MS) {
+    yield {
+      path: at('keyWait'),
+      message:
+        "reaches KafkaJS's `transactionTimeout`, 60s by default: brokers abort a transaction that waits so long",
+    }
+  }
+  const largest = Math.max(...overhead.map(({ bytes }) => bytes)) + load.recordBytes
+  if (largest > encrypt.maxBatchBytes) {
+    yield {
+      path: at('maxBatchBytes'),
+      message: `a record of ${figure(load.recordBytes)} bytes takes ${figure(largest)} sealed and cannot be sent`,
+    }
+  }
+  if (encrypt.provisionedDek && cmks.length > 0) {
+    yield {
+      path: at('provisionedDek'),
+      message: `is not renewed: sends fail ${timeSpan(maxAgeMs)} after it was made, or at its other limits`,
+    }
+  }
+}
+
+function* ofReading({ rule, path }: RuleEstimate, policy: CheckedPolicy): Iterable<Warning> {
+  const { read } = rule
+  if (!read) return
+  const until = [...read.plaintext.untilOffsets.keys()]
+  if (until.length > 0) {
+    yield {
+      path: `${path}.read.plaintext.untilOffsets`,
+      message: `plaintext of ${until.join(', ')} is accepted below these offsets: take it out when the migration is over`,
+    }
+  }
+  const { deadLetterTopic } = read
+  const reader = deadLetterTopic === undefined ? undefined : readerOf(policy, deadLetterTopic)
+  if (deadLetterTopic !== undefined && reader) {
+    const refused = rule.match.filter(
+      (pattern) => !reader.sealedFor.some((origin) => covers(origin, pattern)),
+    )
+    if (refused.length > 0) {
+      yield {
+        path: `${path}.read.deadLetterTopic`,
+        message: `the rule that reads ${deadLetterTopic} refuses what was sealed for ${refused.join(', ')}: add it to its \`sealedFor\``,
+      }
+    }
+  }
+}
+
+function readerOf({ rules }: CheckedPolicy, topic: string): CheckedReadRule | undefined {
+  return new TopicIndex(rules, ({ match }) => match).find(topic)?.read
+}
+
+/** Whether what may come from topics of a pattern is among the topics of `sealedFor`. */
+function covers(origin: string, pattern: string): boolean {
+  return origin === pattern || (origin.endsWith('*') && matches(origin, pattern))
+}
+
+/** Where a rule would refuse to read what it seals. */
+function* ofBoth({ rule, path, reading }: RuleEstimate, { cmks }: CheckedPolicy): Iterable<Warning> {
+  const { encrypt, read } = rule
+  if (!encrypt || !read) return
+  const at = (member: string): string => `${path}.read.${member}`
+  const refuses = 'records that this rule seals are refused by it'
+  if (!reading?.cmk && cmks[encrypt.cmk]) {
+    yield { path: at('cmk'), message: `has none of the CMKs of \`${encrypt.cmk}\`: ${refuses}` }
+  }
+  if (read.require.keyBound && !encrypt.bindKey) {
+    yield { path: at('require.keyBound'), message: `\`bindKey\` is false: ${refuses}` }
+  }
+  const unbound = read.require.headers.filter((name) => !encrypt.bindHeaders.includes(name))
+  if (unbound.length > 0) {
+    yield { path: at('require.headers'), message: `${unbound.join(', ')} not in \`bindHeaders\`: ${refuses}` }
+  }
+  const missing = missingContext(encrypt, read)
+  if (missing.length > 0) {
+    yield { path: at('require.context'), message: `${missing.join(', ')} not so in \`context\`: ${refuses}` }
+  }
+  if (read.tombstones === 'reject' && encrypt.tombstones === 'pass') {
+    yield { path: at('tombstones'), message: `null values are sent, and refused when they are read` }
+  }
+}
+
+function missingContext(encrypt: CheckedEncryptRule, read: CheckedReadRule): string[] {
+  return Object.entries(read.require.context)
+    .filter(([key, value]) => encrypt.context[key] !== value)
+    .map(([key]) => key)
+}
+
+function* ofCache({ cache }: CheckedPolicy, { rules }: Estimate): Iterable<Warning> {
+  const perDay = rules.reduce(
+    (sum, { reading }) => sum + (reading ? Math.max(reading.deks.perDay, reading.deks.sealers) : 0),
+    0,
+  )
+  if (cache.maxDeks < perDay) {
+    yield {
+      path: 'cache.maxDeks',
+      message: `${figure(cache.maxDeks)} is less than the ${figure(perDay)} DEKs of a day: who reads a day again unwraps many of them more than once`,
+    }
+  }
+  if (cache.ttlMs > DAY_MS) {
+    yield { path: 'cache.ttl', message: `a CMK that was disabled still reads for ${timeSpan(cache.ttlMs)}` }
+  }
+}
+
+function* ofKms(
+  { name, vendor, restart }: KmsEstimate,
+  { kmsBudget }: CheckedPolicy,
+  { readers }: Load,
+): Iterable<Warning> {
+  const { title, calls }: Vendor = VENDORS[vendor]
+  const { perSecond } = kmsBudget.opening
+  const { deks } = restart.rereading
+  if (calls && readers * Math.min(perSecond, deks) > calls.quota.unwrap) {
+    yield {
+      path: 'kmsBudget.opening.perSecond',
+      message: `${figure(readers)} readers that start at once, each at ${figure(perSecond)} calls a second, exceed the ${figure(calls.quota.unwrap)} that ${title} grants (${name}): give each at most ${figure(Math.floor((10 * calls.quota.unwrap) / readers) / 10)}`,
+    }
+  }
+}

@@ -1,0 +1,173 @@
+import { writeFile } from 'node:fs/promises'
+import { Command } from 'commander'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { registerCheck } from '../../src/cli/check.js'
+import { temporaryFolder, type TemporaryFolder } from '../kms/local/temporary-folder.js'
+
+const GOOD = `version: 1
+cmks:
+  pay: [{ kms: gz, id: 'ap-guangzhou/\${CMK}' }]
+topics:
+  - match: ['pay.*']
+    encrypt: { cmk: pay, compression: gzip, dekScope: topic }
+    read: { cmk: pay }
+  - { match: [copy], read: { cmk: pay, sealedFor: ['pay.*'] } }
+  - { match: [given], encrypt: { cmk: pay, provisionedDek: { file: dek.txt } } }
+  - { match: ['metrics.*'], passthrough: true }
+`
+
+let folder: TemporaryFolder
+let file: string
+
+beforeEach(async () => {
+  folder = await temporaryFolder()
+  file = folder.at('kafka-envelope.yaml')
+  await writeFile(file, GOOD)
+})
+afterEach(() => folder.remove())
+
+async function check(...args: string[]): Promise<{ code: unknown; stdout: string; stderr: string }> {
+  const written = { stdout: '', stderr: '' }
+  const spies = (['stdout', 'stderr'] as const).map((name) =>
+    vi.spyOn(process[name], 'write').mockImplementation((text) => {
+      written[name] += String(text)
+      return true
+    }),
+  )
+  const program = new Command().exitOverride()
+  registerCheck(program)
+  const before = process.exitCode
+  process.exitCode = 0
+  try {
+    await program.parseAsync(['check', file, ...args], { from: 'user' })
+    return { code: process.exitCode, ...written }
+  } finally {
+    process.exitCode = before
+    for (const spy of spies) spy.mockRestore()
+  }
+}
+
+describe('kafka-envelope check', () => {
+  it('reports all mistakes of a file on stderr, with path, value and what was expected, and fails', async () => {
+    await writeFile(
+      file,
+      GOOD.replace('gzip', 'lz4').replace('[copy]', '["pay.x*"]').replace('cmk: pay,', 'cmk: play,'),
+    )
+    expect(await check()).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `${file}: 4 mistakes
+  cmks.pay[0].id: the variable CMK of the environment is not set (line 3, column 20)
+  topics[0].encrypt.cmk: "play" is not in \`cmks\`, which has pay (line 6, column 16)
+  topics[0].encrypt.compression: expected 'none', 'gzip' or 'zstd'; got "lz4" (line 6, column 27)
+  topics[1].match[0]: "pay.x*" and "pay.*" (topics[0].match[0]) can match the same topic (line 8, column 15)
+`,
+    })
+  })
+
+  it('says the same as JSON', async () => {
+    const { code, stdout, stderr } = await check('--json')
+    expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
+    expect(JSON.parse(stdout)).toEqual({
+      file,
+      mistakes: [
+        {
+          path: 'cmks.pay[0].id',
+          message: 'the variable CMK of the environment is not set',
+          line: 3,
+          column: 20,
+        },
+      ],
+    })
+  })
+
+  it('explains a file without mistakes', async () => {
+    const { code, stdout, stderr } = await check(
+      ...[
+        '--env',
+        'CMK=1=2',
+        '--topic',
+        'pay.eu',
+        'pay.us',
+        'metrics.x',
+        '--producers',
+        '3',
+        '--restarts-per-day',
+        '0.5',
+      ],
+    )
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toContain(`${file}: no mistakes\n`)
+    for (const line of [
+      'producers: 3, each starts 0.5 × a day, without a store for DEKs',
+      'pay.us: sealed and opened by rule pay.*',
+      'metrics.x: passes as it is by rule metrics.*',
+      'sealed under pay: ap-guangzhou/1=2 (gz)',
+      'DEKs a day: about 9 = 6 producers and topics × (1 by limit + 0.5 by start)',
+      'compressed by gzip: lengths tell about content, which matters where others can put text beside secrets',
+      'opened under pay; sealed elsewhere, taken for one DEK a day and producer, 4.5 with starts',
+      'DEKs a day: 0; all producers seal under the one that is provisioned',
+      'values pass as they are, both ways',
+      'KMS gz, taken for Tencent Cloud KMS',
+      'This will hurt',
+      'topics[2].encrypt.provisionedDek: is not renewed',
+    ]) {
+      expect(stdout).toContain(line)
+    }
+  })
+
+  it('explains the same as JSON, for the KMS that it is told of', async () => {
+    const { stdout } = await check(
+      '--json',
+      '--env',
+      'CMK=1',
+      '--kms',
+      'gz=local',
+      '--topic',
+      'copy',
+      '--dek-store',
+    )
+    expect(JSON.parse(stdout)).toMatchObject({
+      file,
+      mistakes: [],
+      load: { producers: 1, readers: 1, dekStore: true },
+      topics: [{ topic: 'copy', rule: 'copy' }],
+      rules: [
+        { rule: 'pay.*', sealing: { deks: { limit: 'age', restarts: 0 } } },
+        { rule: 'copy' },
+        { rule: 'given' },
+        { rule: 'metrics.*' },
+      ],
+      kmses: [{ name: 'gz', vendor: 'local' }],
+    })
+    const text = await check('--env', 'CMK=1', '--kms', 'gz=local')
+    expect(text.stdout).toContain('KMS gz, taken for a keyring file')
+    expect(text.stdout).toContain('no price and no quota')
+    expect(text.stdout).not.toContain('\nTopics\n')
+  })
+
+  it('fails where a topic has no rule, and says so', async () => {
+    const { code, stdout, stderr } = await check('--env', 'CMK=1', '--topic', 'pay.eu', 'orders', 'users')
+    expect({ code, stderr }).toEqual({ code: 1, stderr: 'no rule: orders, users\n' })
+    expect(stdout).toContain('orders: no rule; writing and reading it are errors')
+  })
+
+  it('says that nothing will hurt where nothing was found', async () => {
+    await writeFile(file, 'version: 1\ncmks: {}\ntopics: [{ match: [a], passthrough: true }]\n')
+    expect((await check()).stdout).toContain('Nothing that will hurt was found')
+  })
+
+  it('refuses options that are none', async () => {
+    for (const args of [
+      ['--producers', 'many'],
+      ['--readers', '-1'],
+      ['--kms', 'gz=aws'],
+      ['--kms', 'gz'],
+      ['--env', '=x'],
+    ]) {
+      await expect(check(...args), args.join(' ')).rejects.toMatchObject({
+        code: 'commander.invalidArgument',
+      })
+    }
+  })
+})

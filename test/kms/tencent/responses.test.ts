@@ -1,0 +1,85 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { Kms } from '../../../src/kms/kms.js'
+import { CMK, KEY_ID, ok, serviceForTests, signal } from './service.js'
+
+const call = { cmkId: CMK, context: { tenant: 'acme', '10': 'a', '1a': 'b' }, signal }
+const DEK = Uint8Array.from({ length: 32 }, (_, at) => (at * 73 + 41) & 0xff)
+
+const under = serviceForTests()
+let kms: Kms
+
+beforeEach(() => {
+  kms = under.kms()
+})
+
+describe('what the service answers', () => {
+  const generate = (change: Record<string, unknown>) => {
+    under.service.answer = () =>
+      ok({
+        KeyId: KEY_ID,
+        Plaintext: Buffer.from(DEK).toString('base64'),
+        CiphertextBlob: 'a-k-b-k-c',
+        ...change,
+      })
+    return kms.generateDek(call)
+  }
+
+  it('must be for the CMK that was asked: anything else is CMK_MISMATCH', async () => {
+    for (const action of ['generate', 'wrap', 'unwrap'] as const) {
+      under.service.answer = () =>
+        ok({ KeyId: 'other', Plaintext: Buffer.from(DEK).toString('base64'), CiphertextBlob: 'a' })
+      const made =
+        action === 'generate'
+          ? kms.generateDek(call)
+          : action === 'wrap'
+            ? kms.wrapDek({ ...call, dek: DEK })
+            : kms.unwrapDek({ ...call, ciphertextDek: Buffer.from('a') })
+      await expect(made).rejects.toMatchObject({ code: 'CMK_MISMATCH' })
+    }
+  })
+
+  it.each([
+    [{ KeyId: undefined }],
+    [{ KeyId: 7 }],
+    [{ KeyId: '' }],
+    [{ Plaintext: undefined }],
+    [{ Plaintext: '' }],
+    [{ Plaintext: ['x'] }],
+    [{ Plaintext: 'not base64!' }],
+    [{ Plaintext: Buffer.alloc(31).toString('base64') }],
+    [{ Plaintext: Buffer.alloc(33).toString('base64') }],
+    [{ Plaintext: Buffer.alloc(32).toString('hex') }],
+    [{ Plaintext: Buffer.alloc(32).toString('base64').slice(0, -1) }],
+    [{ Plaintext: ` ${Buffer.alloc(32).toString('base64')}` }],
+    [{ CiphertextBlob: undefined }],
+    [{ CiphertextBlob: '' }],
+    [{ CiphertextBlob: 'a b' }],
+    [{ CiphertextBlob: 'ä' }],
+    [{ CiphertextBlob: 'x'.repeat(1025) }],
+    [{ CiphertextBlob: { length: 3 } }],
+  ])('with %j is KMS_RESPONSE_INVALID, with the request id', async (change) => {
+    await expect(generate(change)).rejects.toMatchObject({
+      code: 'KMS_RESPONSE_INVALID',
+      requestId: '0f1e2d3c-0000-4000-8000-123456789abc',
+    })
+  })
+
+  it('to unwrapping, of another length than a DEK, blames the ciphertext DEK: whoever made it chose that', async () => {
+    for (const length of [0, 16, 31, 33, 64]) {
+      under.service.answer = () => ok({ KeyId: KEY_ID, Plaintext: Buffer.alloc(length).toString('base64') })
+      await expect(kms.unwrapDek({ ...call, ciphertextDek: Buffer.from('a') })).rejects.toMatchObject({
+        code: 'CIPHERTEXT_DEK_INVALID',
+      })
+    }
+    under.service.answer = () => ok({ KeyId: KEY_ID, Plaintext: '?' })
+    await expect(kms.unwrapDek({ ...call, ciphertextDek: Buffer.from('a') })).rejects.toMatchObject({
+      code: 'KMS_RESPONSE_INVALID',
+    })
+  })
+
+  it('becomes a DEK in memory of its own', async () => {
+    const { dek } = await generate({})
+    expect(dek).toEqual(DEK)
+    expect(dek.buffer.byteLength).toBe(32)
+  })
+})

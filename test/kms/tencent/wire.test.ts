@@ -1,0 +1,227 @@
+import { createPublicKey, generateKeyPairSync } from 'node:crypto'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Kms } from '../../../src/kms/kms.js'
+import { tencentKms } from '../../../src/kms/tencent/index.js'
+import { CMK, failed, KEY_ID, ok, PEM, rsaCmk, serviceForTests, signal } from './service.js'
+
+const call = { cmkId: CMK, context: { tenant: 'acme', '10': 'a', '1a': 'b' }, signal }
+const DEK = Uint8Array.from({ length: 32 }, (_, at) => (at * 73 + 41) & 0xff)
+
+const under = serviceForTests()
+let kms: Kms
+
+beforeEach(() => {
+  kms = under.kms()
+})
+
+describe('a symmetric CMK', () => {
+  it('has its DEK generated, 32 bytes of it, and unwrapped from the blob as it came', async () => {
+    const { dek, ciphertextDek } = await kms.generateDek(call)
+    expect(await kms.unwrapDek({ ...call, ciphertextDek })).toEqual(dek)
+    const [generate, decrypt] = under.service.asked
+    expect(generate).toMatchObject({
+      action: 'GenerateDataKey',
+      params: { KeyId: KEY_ID, KeySpec: 'AES_256', EncryptionContext: '{"10":"a","1a":"b","tenant":"acme"}' },
+    })
+    expect(decrypt).toMatchObject({
+      action: 'Decrypt',
+      params: {
+        CiphertextBlob: Buffer.from(ciphertextDek).toString(),
+        EncryptionContext: '{"10":"a","1a":"b","tenant":"acme"}',
+      },
+    })
+    expect(Object.keys(decrypt?.params ?? {})).toHaveLength(2)
+    expect(Buffer.from(ciphertextDek).toString()).toMatch(/-k-.+-k-/)
+  })
+
+  it('is named to its own region, in version 2019-01-18, by a signature of the configured id', async () => {
+    await kms.generateDek(call)
+    expect(under.service.asked[0]?.headers).toMatchObject({
+      'x-tc-region': 'ap-guangzhou',
+      'x-tc-version': '2019-01-18',
+    })
+    expect(under.service.asked[0]?.headers.authorization).toMatch(
+      /^TC3-HMAC-SHA256 Credential=AKIDexampleexample\//,
+    )
+  })
+
+  it('gets no context where it is empty', async () => {
+    const { ciphertextDek } = await kms.generateDek({ ...call, context: {} })
+    await kms.unwrapDek({ ...call, context: {}, ciphertextDek })
+    await kms.wrapDek({ ...call, context: {}, dek: DEK })
+    for (const { params } of under.service.asked) expect(params).not.toHaveProperty('EncryptionContext')
+  })
+
+  it('wraps a DEK made elsewhere, as base64', async () => {
+    const ciphertextDek = await kms.wrapDek({ ...call, dek: DEK })
+    expect(under.service.asked[0]).toMatchObject({
+      action: 'Encrypt',
+      params: { KeyId: KEY_ID, Plaintext: Buffer.from(DEK).toString('base64') },
+    })
+    expect(await kms.unwrapDek({ ...call, ciphertextDek })).toEqual(DEK)
+  })
+
+  it('that shall get its DEKs from this process is only asked to wrap them', async () => {
+    kms = under.kms({ cmks: { [CMK]: { type: 'symmetric', dek: 'encrypt' } } })
+    const { dek, ciphertextDek } = await kms.generateDek(call)
+    expect(await kms.unwrapDek({ ...call, ciphertextDek })).toEqual(dek)
+    const other = await kms.generateDek(call)
+    expect(other.dek).not.toEqual(dek)
+    expect(under.actions()).toEqual(['Encrypt', 'Decrypt', 'Encrypt'])
+    expect(await kms.describe(CMK, signal)).toEqual({ provider: 'tencent-kms', publicKeyWraps: false })
+  })
+
+  it('gets no blob that cannot be one, and no context that is longer than it takes', async () => {
+    const long = Object.fromEntries(
+      Array.from({ length: 9 }, (_, i) => [`key-${String(i)}`, 'v'.repeat(110)]),
+    )
+    const blobs = ['', 'a b', 'ä', 'a\n', 'x'.repeat(1025)].map((text) => Buffer.from(text))
+    for (const ciphertextDek of blobs) {
+      await expect(kms.unwrapDek({ ...call, ciphertextDek })).rejects.toMatchObject({
+        code: 'CIPHERTEXT_DEK_INVALID',
+      })
+    }
+    const ciphertextDek = Buffer.from('x')
+    await expect(kms.unwrapDek({ ...call, context: long, ciphertextDek })).rejects.toMatchObject({
+      code: 'CIPHERTEXT_DEK_INVALID',
+    })
+    for (const seal of [
+      kms.generateDek({ ...call, context: long }),
+      kms.wrapDek({ ...call, context: long, dek: DEK }),
+    ])
+      await expect(seal).rejects.toMatchObject({ code: 'CMK_UNUSABLE' })
+    expect(under.service.asked).toHaveLength(0)
+  })
+
+  it('uses one connection for calls one after the other, and leaves none when closed', async () => {
+    for (let i = 0; i < 5; i++) await kms.generateDek(call)
+    expect([under.service.connections(), under.service.open()]).toEqual([1, 1])
+    await kms.close?.()
+    await vi.waitFor(() => {
+      expect(under.service.open()).toBe(0)
+    })
+  })
+})
+
+describe('an RSA-2048 CMK', () => {
+  beforeEach(() => {
+    under.service.answer = rsaCmk
+    kms = under.kms({ cmks: { [CMK]: { type: 'rsa-2048' } } })
+  })
+
+  it('has DEKs wrapped here, with RSA-OAEP-SHA-256 under its public key, and unwrapped by the service', async () => {
+    expect(await kms.describe(CMK, signal)).toEqual({
+      provider: 'tencent-kms/rsa-oaep-sha256',
+      publicKeyWraps: true,
+    })
+    const { dek, ciphertextDek } = await kms.generateDek(call)
+    expect(ciphertextDek).toHaveLength(256)
+    expect(await kms.unwrapDek({ ...call, ciphertextDek })).toEqual(dek)
+    expect(await kms.unwrapDek({ ...call, ciphertextDek: await kms.wrapDek({ ...call, dek: DEK }) })).toEqual(
+      DEK,
+    )
+    expect(under.actions()).toEqual(['GetPublicKey', 'AsymmetricRsaDecrypt', 'AsymmetricRsaDecrypt'])
+    expect(under.service.asked[1]?.params).toEqual({
+      KeyId: KEY_ID,
+      Ciphertext: Buffer.from(ciphertextDek).toString('base64'),
+      Algorithm: 'RSAES_OAEP_SHA_256',
+    })
+  })
+
+  it('is asked for its public key once, also by many at the same time, and again after an hour', async () => {
+    const before = performance.now()
+    await Promise.all(Array.from({ length: 20 }, () => kms.generateDek(call)))
+    expect(under.actions()).toEqual(['GetPublicKey'])
+    const after = performance.now()
+    const clock = vi.spyOn(performance, 'now')
+    try {
+      clock.mockReturnValue(before + 3_599_999)
+      await kms.generateDek(call)
+      expect(under.actions()).toEqual(['GetPublicKey'])
+      clock.mockReturnValue(after + 3_600_000)
+      await kms.generateDek(call)
+    } finally {
+      clock.mockRestore()
+    }
+    expect(under.actions()).toEqual(['GetPublicKey', 'GetPublicKey'])
+  })
+
+  it('is asked again after a failure', async () => {
+    under.service.answer = () => failed('InternalError')
+    await expect(kms.generateDek(call)).rejects.toMatchObject({ code: 'KMS_UNAVAILABLE' })
+    under.service.answer = rsaCmk
+    await kms.generateDek(call)
+    expect(under.actions()).toEqual(['GetPublicKey', 'GetPublicKey'])
+  })
+
+  it('whoever gives up waiting for the public key leaves it to the others', async () => {
+    const controller = new AbortController()
+    const first = kms.generateDek({ ...call, signal: controller.signal })
+    const second = kms.generateDek(call)
+    controller.abort()
+    await expect(first).rejects.toMatchObject({ code: 'KMS_TIMEOUT' })
+    expect((await second).dek).toHaveLength(32)
+    expect(under.actions()).toEqual(['GetPublicKey'])
+  })
+
+  it('whose public key is pinned needs no service, no credentials and no SDK to wrap', async () => {
+    const offline = tencentKms({ cmks: { [CMK]: { type: 'rsa-2048', publicKey: PEM } } })
+    under.keep(offline)
+    expect(await offline.describe(CMK, signal)).toMatchObject({ publicKeyWraps: true })
+    await offline.verify({ ...call, use: 'wrap' })
+    const { dek, ciphertextDek } = await offline.generateDek(call)
+    expect(await kms.unwrapDek({ ...call, ciphertextDek })).toEqual(dek)
+    expect(under.actions()).toEqual(['AsymmetricRsaDecrypt'])
+    await expect(offline.unwrapDek({ ...call, ciphertextDek })).rejects.toMatchObject({ code: 'KMS_DENIED' })
+  })
+
+  it.each([
+    ['of another type', createPublicKey(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey)],
+    ['of another size', createPublicKey(generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey)],
+    [
+      'with a small exponent',
+      generateKeyPairSync('rsa', { modulusLength: 2048, publicExponent: 3 }).publicKey,
+    ],
+  ])('with a public key %s wraps nothing', async (_, key) => {
+    const pem = key.export({ type: 'spki', format: 'pem' }).toString()
+    under.service.answer = () => ok({ KeyId: KEY_ID, PublicKey: 'x', PublicKeyPem: pem })
+    await expect(kms.generateDek(call)).rejects.toMatchObject({ code: 'CMK_UNUSABLE' })
+  })
+
+  it('gets no ciphertext DEK of another length than its modulus', async () => {
+    for (const length of [0, 255, 257, 384]) {
+      await expect(kms.unwrapDek({ ...call, ciphertextDek: new Uint8Array(length) })).rejects.toMatchObject({
+        code: 'CIPHERTEXT_DEK_INVALID',
+      })
+    }
+    expect(under.service.asked).toHaveLength(0)
+  })
+})
+
+it('an id that is none never leads anywhere', async () => {
+  const ids = [
+    'orders',
+    'ap-guangzhou',
+    'ap-guangzhou/',
+    '/x',
+    'evil.example/x',
+    'ap-guangzhou@evil/x',
+    'ap-a/b/c',
+    'ap-guangzhou/a b',
+    '__proto__',
+  ]
+  for (const cmkId of ids) {
+    await expect(kms.describe(cmkId, signal)).rejects.toMatchObject({ code: 'CMK_NOT_FOUND' })
+    await expect(kms.generateDek({ ...call, cmkId })).rejects.toMatchObject({ code: 'CMK_NOT_FOUND' })
+    await expect(kms.unwrapDek({ ...call, cmkId, ciphertextDek: Buffer.from('a') })).rejects.toMatchObject({
+      code: 'CMK_NOT_FOUND',
+    })
+  }
+  expect(under.service.asked).toHaveLength(0)
+})
+
+it('after it was closed, nothing is called', async () => {
+  await kms.close?.()
+  await expect(kms.generateDek(call)).rejects.toMatchObject({ code: 'ENCRYPTION_CLOSED' })
+  expect(under.service.asked).toHaveLength(0)
+})

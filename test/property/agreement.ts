@@ -1,0 +1,60 @@
+import { strictEqual } from 'node:assert'
+import { bodyStart, decodeHead, headLength, type Head } from '../../src/envelope/envelope.js'
+import { isEnvelopeError } from '../../src/errors.js'
+import { ENVELOPE, HEADER_PAIRS, oracle, PREFIX } from './oracle.js'
+
+/**
+ * The decoder accepts a value if and only if the oracle does, and reads the same; whether it does.
+ * @throws AssertionError where they disagree
+ */
+export function accepted(data: Buffer): boolean {
+  const decoded = decode(data)
+  const expected = oracle(data)
+  strictEqual(typeof decoded === 'object', expected !== undefined, 'decoder and oracle disagree')
+  if (typeof decoded === 'string' || expected === undefined) return false
+  strictEqual(encoded(data, decoded).equals(data), true, 'what was read encodes to other bytes')
+  strictEqual(decoded.head.headerBytes.equals(expected.envelope.header), true)
+  return true
+}
+
+/** What the decoder read, written by a stock Avro library. */
+function encoded(data: Buffer, { head, bodyAt }: Decoded): Buffer {
+  const ivAt = head.bytes.length
+  const context = head.header.context.map(([key, value]) => ({ key, value }))
+  return Buffer.concat([
+    PREFIX,
+    ENVELOPE.toBuffer({
+      wrappedDeks: head.wrappedDeks,
+      header: HEADER_PAIRS.toBuffer({ ...head.header, context }),
+      iv: data.subarray(ivAt, ivAt + 12),
+      tag: data.subarray(ivAt + 12, ivAt + 28),
+      body: data.subarray(bodyAt),
+    }),
+  ])
+}
+
+interface Decoded {
+  readonly head: Head
+  readonly bodyAt: number
+}
+
+function decode(data: Buffer): Decoded | string {
+  const length = attempt(() => headLength(data))
+  const head = attempt(() => decodeHead(data))
+  if (typeof head === 'string') return head
+  // The quick walk and the parser agree on where a head ends.
+  strictEqual(length, head.bytes.length)
+  const bodyAt = attempt(() => bodyStart(data, head.bytes.length))
+  return typeof bodyAt === 'string' ? bodyAt : { head, bodyAt }
+}
+
+const CODES = ['NOT_SEALED', 'UNKNOWN_FORMAT', 'MALFORMED']
+
+function attempt<T>(run: () => T): T | string {
+  try {
+    return run()
+  } catch (error) {
+    if (isEnvelopeError(error) && CODES.includes(error.code)) return error.code
+    throw error
+  }
+}
