@@ -23,6 +23,19 @@ module.exports = {
       to: { path: 'node_modules/kafkajs' },
     },
     {
+      name: 'opentelemetry-is-for-its-entry',
+      severity: 'error',
+      comment: 'It is optional, and nobody loads it who does not ask for it',
+      from: { path: '^src', pathNot: '^src/opentelemetry/' },
+      to: { path: 'node_modules/@opentelemetry|^src/opentelemetry/' },
+    },
+    {
+      name: 'opentelemetry-is-the-api-alone',
+      severity: 'error',
+      from: { path: '^src/opentelemetry/' },
+      to: { path: 'node_modules/', pathNot: 'node_modules/@opentelemetry/api/' },
+    },
+    {
       name: 'core-is-free-of-yaml',
       severity: 'error',
       from: { path: '^src/(index|record/index|kms/local/index)\\.ts$' },
@@ -62,7 +75,10 @@ module.exports = {
       name: 'no-dev-dependencies',
       severity: 'error',
       from: { path: '^src' },
-      to: { dependencyTypes: ['npm-dev'], pathNot: 'node_modules/(kafkajs|tencentcloud-sdk)' },
+      to: {
+        dependencyTypes: ['npm-dev'],
+        pathNot: 'node_modules/(kafkajs|tencentcloud-sdk|@opentelemetry/api)',
+      },
     },
     {
       name: 'no-undeclared-packages',
@@ -71,7 +87,7 @@ module.exports = {
       from: { path: '^src' },
       to: {
         dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown'],
-        pathNot: 'node_modules/tencentcloud-sdk',
+        pathNot: 'node_modules/(tencentcloud-sdk|@opentelemetry/api)',
       },
     },
   ],
@@ -94,6 +110,11 @@ module.exports = {
     may('clients/', ['clients/', 'record/', 'policy/']),
     may('encryption\\.ts$', ['.*']),
     may('index\\.ts$', ['.*']),
+    {
+      from: { path: '^src/opentelemetry/' },
+      to: { path: '^src/index\\.ts$', dependencyTypes: ['type-only'] },
+    },
+    may('opentelemetry/', ['opentelemetry/', 'version\\.ts$']),
     may('config/', ['config/', ...ENTRIES, 'policy/']),
     may('testing/', ['testing/']),
     may('cli/', ['cli/', ...ENTRIES, 'policy/', 'config/', 'kms/local/', 'testing/']),

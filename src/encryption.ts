@@ -7,7 +7,7 @@ import { nodeEngine } from './crypto/engine.js'
 import { EnvelopeError, type ConfigIssue } from './errors.js'
 import { EventHub, type EventListener, type EventName } from './events.js'
 import { systemClock, type Clock } from './keys/clock.js'
-import { OpeningKeys } from './keys/opening-keys.js'
+import { OpeningKeys, type KeyLookups } from './keys/opening-keys.js'
 import type { SealingState } from './keys/sealing-key.js'
 import { SealingKeys } from './keys/sealing-keys.js'
 import { storableDek } from './keys/stored.js'
@@ -16,6 +16,8 @@ import { Cmk } from './kms/cmk.js'
 import { guarded } from './kms/guarded.js'
 import type { EncryptionContext, Kms } from './kms/kms.js'
 import { retrying } from './kms/retrying.js'
+import { traced } from './kms/traced.js'
+import { KmsTracers, type KmsTracer } from './kms/tracers.js'
 import { checkConfig, configError } from './policy/check.js'
 import type { CheckedConfig, CheckedRule } from './policy/checked.js'
 import type { EncryptionConfig } from './policy/config.js'
@@ -34,6 +36,8 @@ export interface Health {
   readonly sealingKeys: readonly SealingState[]
   /** DEKs that readers have at hand. */
   readonly openedDeks: number
+  /** How often readers had the key they needed at hand. */
+  readonly keyLookups: KeyLookups
   /** Consumers that stopped for good and were neither run again nor disconnected. */
   readonly fatal: readonly Fatal[]
 }
@@ -66,6 +70,8 @@ export interface Encryption {
   readonly records: RecordCodec
   /** Listens to an event; returns what removes the listener. */
   on<N extends EventName>(name: N, listener: EventListener<N>): () => void
+  /** Has a tracer make a span of each call to a KMS from now on; returns what removes it. */
+  trace(tracer: KmsTracer): () => void
   /**
    * Ends the current DEKs of a rule, or of all, and fetches the next for those that were in use. A
    * provisioned DEK stays, and gets a new sealing session. After a process was restored from a memory snapshot this
@@ -107,9 +113,10 @@ export async function createEncryption(config: EncryptionConfig): Promise<Encryp
 /** `createEncryption` with a clock of the caller's, for tests. */
 export async function compose(config: CheckedConfig, clock: Clock): Promise<Encryption> {
   const events = new EventHub()
+  const tracers = new KmsTracers()
   const kmses = {
-    sealing: guardedKmses(config, config.kmsBudget.sealing, events),
-    opening: guardedKmses(config, config.kmsBudget.opening, events),
+    sealing: guardedKmses(config, config.kmsBudget.sealing, events, tracers),
+    opening: guardedKmses(config, config.kmsBudget.opening, events, tracers),
   }
   const closeKmses = async (): Promise<void> => {
     // One KMS may have several names. Whether it closes well is no reason to keep the rest open, or to hide an error.
@@ -123,8 +130,8 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
   const book = new RuleBook(rules)
   const sealingKeys = new SealingKeys(config.dekStore, clock, events)
   const openingKeys = new OpeningKeys(config.cache, clock, events)
-  const sealer = new Sealer(book, sealingKeys, nodeEngine)
-  const opener = new Opener(book, openingKeys, nodeEngine)
+  const sealer = new Sealer(book, sealingKeys, nodeEngine, events)
+  const opener = new Opener(book, openingKeys, nodeEngine, events)
   const consumers: WrappedConsumer[] = []
   const lifetime = new AbortController()
   let closing: Promise<void> | undefined
@@ -167,6 +174,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
       }),
     records: recordCodec(sealer, opener),
     on: (name, listener) => events.on(name, listener),
+    trace: (tracer) => tracers.add(tracer),
     async rotate(rule) {
       checkOpen()
       if (rule !== undefined && !rules.some(({ name }) => name === rule)) {
@@ -205,6 +213,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
               : 'ok',
         sealingKeys: states,
         openedDeks: openingKeys.size,
+        keyLookups: openingKeys.lookups,
         fatal,
       }
     },
@@ -221,6 +230,7 @@ function guardedKmses(
   { kms: kmses, kmsTimeoutMs: timeoutMs, kmsRetries }: CheckedConfig,
   share: BudgetShare,
   events: EventHub,
+  tracers: KmsTracers,
 ): Readonly<Record<string, Kms>> {
   const budgets = new Map<Kms, Budget>()
   const budgetOf = (kms: Kms): Budget => {
@@ -232,7 +242,7 @@ function guardedKmses(
     Object.entries(kmses).map(([name, kms]) => [
       name,
       // The call itself gets at least half of the time.
-      guarded(retrying(budgeted(kms, budgetOf(kms), timeoutMs / 2), kmsRetries), {
+      guarded(retrying(budgeted(traced(kms, name, tracers), budgetOf(kms), timeoutMs / 2), kmsRetries), {
         name,
         timeoutMs,
         events,

@@ -18,6 +18,15 @@ export interface GraceUse {
   readonly ms: number
 }
 
+/** Records of one topic. */
+export interface BatchCount {
+  readonly rule: string
+  readonly topic: string
+  readonly messages: number
+  /** Bytes of values as the application has them: before sealing and compression. */
+  readonly bytes: number
+}
+
 /** What each event carries. No event carries key bytes or plaintext. */
 export interface EncryptionEvents {
   /** A sealing session was opened, under a DEK that was made here or elsewhere (`origin`). */
@@ -61,6 +70,8 @@ export interface EncryptionEvents {
     readonly topic?: string
     readonly waitedMs: number
     readonly outcome: 'ok' | 'failed'
+    /** Why it failed. */
+    readonly code?: ErrorCode
   }
   /** The `dekStore` failed; sealing goes on without it. */
   'dekStore.failed': {
@@ -72,6 +83,10 @@ export interface EncryptionEvents {
   }
   /** Key material was given up for good. */
   'dek.destroyed': { readonly side: 'sealing' | 'opening'; readonly cmkId: string }
+  /** All records of a batch that a rule seals are sealed; what passes as it is does not count. */
+  'batch.sealed': BatchCount
+  /** A batch was opened; only records that were sealed, and did open, count. */
+  'batch.opened': BatchCount
   /** A call to a KMS ended, attempts after transient failures and the wait for its turn included. */
   'kms.call': {
     /** The name of the KMS in the configuration. */
@@ -87,6 +102,7 @@ export interface EncryptionEvents {
    * dead letters has acknowledged it.
    */
   'record.rejected': {
+    readonly rule?: string
     readonly code: ErrorCode
     readonly kind: FailureKind | undefined
     readonly action: 'stop' | 'skip' | 'deadLetter'
@@ -132,6 +148,11 @@ export class EventHub {
     return () => {
       listeners.delete(listener)
     }
+  }
+
+  /** Whether anybody listens: what only listeners need is not worked out for nobody. */
+  has(name: EventName): boolean {
+    return (this.#listeners.get(name)?.size ?? 0) > 0
   }
 
   /** A listener that throws harms nobody: a bug in metrics must not stop sealing. It is reported as a warning. */

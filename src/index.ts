@@ -10,6 +10,7 @@ export {
   type RecordPosition,
 } from './errors.js'
 export type {
+  BatchCount,
   DekOrigin,
   EncryptionEvents,
   EventListener,
@@ -22,6 +23,8 @@ export type {
 export type { DekStore, StoredDek } from './dek-store/dek-store.js'
 export { fileDekStore, type FileDekStoreOptions } from './dek-store/file-dek-store.js'
 export type { SealingState } from './keys/sealing-key.js'
+export type { KeyLookups } from './keys/opening-keys.js'
+export type { CallSpan, KmsTracer, TracedCall } from './kms/tracers.js'
 export type { CmkDescription, EncryptionContext, GeneratedDek, Kms, KmsCall } from './kms/kms.js'
 export type {
   BudgetShare,

@@ -24,6 +24,21 @@ async function roundTrip({ createEncryption, isEnvelopeError }, { localKms }, { 
 }
 `
 
+/** OpenTelemetry's API is an optional peer: its entry works where it is installed, and all others where it is not. */
+const TELEMETRY = `
+async function instruments({ createEncryption }, { localKms }, { instrument }) {
+  const encryption = await createEncryption({
+    kms: { dev: localKms({ keyring: './dev.keyring' }) },
+    cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
+    topics: [{ match: ['orders'], encrypt: { cmk: 'orders' } }],
+  })
+  const stop = instrument(encryption)
+  await encryption.records.seal([{ topic: 'orders', value: 'v' }])
+  stop()
+  await encryption.close()
+}
+`
+
 const CONFIG = `version: 1
 cmks:
   orders: [{ kms: dev, id: "\${CMK}" }]
@@ -68,16 +83,21 @@ import * as tencent from 'kafka-envelope/kms/tencent'
 ${ROUND_TRIP}
 ${TENCENT}
 await describesTencent(tencent, 'KMS_SDK_MISSING')
-await roundTrip(root, local, record, config, testing)`,
+await roundTrip(root, local, record, config, testing)
+const loading = await import('kafka-envelope/opentelemetry').then(() => 'loaded', ({ code }) => code)
+if (loading !== 'ERR_MODULE_NOT_FOUND') throw new Error('opentelemetry: ' + loading)`,
       },
       commands: [['node', 'main.js']],
     },
     'CommonJS require': {
-      install: ['tencentcloud-sdk-nodejs-common@4.1.220'],
+      install: ['tencentcloud-sdk-nodejs-common@4.1.220', '@opentelemetry/api@1.9.1'],
       files: {
         'package.json': '{}',
         'main.js': `${FREE_OF_YAML}${ROUND_TRIP}
 ${TENCENT}
+${TELEMETRY}
+instruments(require('kafka-envelope'), require('kafka-envelope/kms/local'), require('kafka-envelope/opentelemetry'))
+  .catch((error) => { console.error(error); process.exit(1) })
 describesTencent(require('kafka-envelope/kms/tencent'), 'tencent-kms')
   .catch((error) => { console.error(error); process.exit(1) })
 roundTrip(require('kafka-envelope'), require('kafka-envelope/kms/local'), require('kafka-envelope/record'), require('kafka-envelope/config'), require('kafka-envelope/testing'))
@@ -86,7 +106,7 @@ roundTrip(require('kafka-envelope'), require('kafka-envelope/kms/local'), requir
       commands: [['node', 'main.js']],
     },
     'CommonJS TypeScript under module: node16': {
-      install: ['typescript@6.0.3', '@types/node@20'],
+      install: ['typescript@6.0.3', '@types/node@20', '@opentelemetry/api@1.10.0'],
       files: {
         'package.json': '{ "type": "commonjs" }',
         'tsconfig.json': JSON.stringify({
@@ -104,6 +124,7 @@ import { Kafka, type Consumer, type Producer } from 'kafkajs'
 import { createEncryption, envelopeOf, EnvelopeError, type EncryptionConfig } from 'kafka-envelope'
 import { localKms } from 'kafka-envelope/kms/local'
 import { tencentKms, type TencentClient } from 'kafka-envelope/kms/tencent'
+import { instrument } from 'kafka-envelope/opentelemetry'
 import { openRecords, sealRecords } from 'kafka-envelope/record'
 import { loadConfig, type LoadOptions } from 'kafka-envelope/config'
 import { startTencentKmsEmulator, type TencentKmsEmulator } from 'kafka-envelope/testing'
@@ -120,6 +141,7 @@ async function main(): Promise<void> {
   const loaded: EncryptionConfig = await loadConfig('kafka-envelope.yaml', options)
   if (loaded.topics.length !== config.topics.length) throw new Error('not loaded')
   const encryption = await createEncryption(config)
+  const stop: () => void = instrument(encryption)
   const kafka = new Kafka({ brokers: ['localhost:1'] })
   const producer: Producer = encryption.producer(kafka.producer())
   const consumer: Consumer = encryption.consumer(kafka.consumer({ groupId: 'g' }))
@@ -127,6 +149,7 @@ async function main(): Promise<void> {
   const sealed = await sealRecords(encryption, [{ topic: 'orders', key: 'k', value: 'v' }])
   const [opened] = await openRecords(encryption, sealed)
   if (opened?.value?.toString() !== 'v') throw new Error('not opened')
+  stop()
   await encryption.close()
   const kms: TencentKmsEmulator = await startTencentKmsEmulator()
   await kms.close()

@@ -35,6 +35,7 @@ export async function openDekVector(vector: DekVector): Promise<Outcome> {
     ]),
     new OpeningKeys({ maxDeks: 10, ttlMs: 60_000 }, systemClock, new EventHub()),
     nodeEngine,
+    new EventHub(),
   )
   const [opened] = await opener.open({ topic: vector.topic }, [{ value, ...partsOf(vector) }])
   return outcomeOf(opened)

@@ -1,3 +1,5 @@
+import { AsyncResource } from 'node:async_hooks'
+
 /** Time as keys need it. Injected through internal constructors only. */
 export interface Clock {
   /** Milliseconds since some start; never steps, but may stand still while the machine sleeps. */
@@ -8,11 +10,17 @@ export interface Clock {
   schedule(callback: () => void, ms: number): () => void
 }
 
+/**
+ * A timer is nobody's: what it does later is no part of the request or trace in which it was set, and it must not keep
+ * what belongs to one alive for an hour.
+ */
+const outside = new AsyncResource('KafkaEnvelopeTimer')
+
 export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
   wallMs: () => Date.now(),
   schedule: (callback, ms) => {
-    const timer = setTimeout(callback, ms).unref()
+    const timer = outside.runInAsyncScope(() => setTimeout(callback, ms)).unref()
     return () => {
       clearTimeout(timer)
     }

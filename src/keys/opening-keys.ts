@@ -46,6 +46,14 @@ interface Flight {
   release: (() => void) | undefined
 }
 
+/** Look-ups of opening keys since the start: one for each sealing session in a batch that is opened. */
+export interface KeyLookups {
+  /** The key was at hand. */
+  readonly hits: number
+  /** The KMS had to be asked, or a call that was on its way was waited for. */
+  readonly misses: number
+}
+
 interface Away {
   readonly sinceMs: () => number
   readonly forMs: number
@@ -78,6 +86,8 @@ export class OpeningKeys {
   /** KMSs that failed for now, by their names in the configuration. */
   readonly #away = new Map<string, Away>()
   #closed = false
+  #hits = 0
+  #misses = 0
 
   constructor(limits: { readonly maxDeks: number; readonly ttlMs: number }, clock: Clock, events: EventHub) {
     this.#ttlMs = limits.ttlMs
@@ -97,8 +107,11 @@ export class OpeningKeys {
     this.#checkOpen()
     for (const { name, cmk } of candidates) {
       const key = this.#cached(name)?.contentKey(session, sessionName)
-      if (key !== undefined) return { key, cmk }
+      if (key === undefined) continue
+      this.#hits++
+      return { key, cmk }
     }
+    this.#misses++
     return undefined
   }
 
@@ -139,6 +152,11 @@ export class OpeningKeys {
   /** Drops all that came from a CMK, unwraps in flight included. */
   forget(cmkId: string): void {
     this.#drop((cmk) => cmk.id === cmkId)
+  }
+
+  /** What `find` came to so far. */
+  get lookups(): KeyLookups {
+    return { hits: this.#hits, misses: this.#misses }
   }
 
   /** DEKs at hand. */

@@ -140,8 +140,13 @@ export class SealingKey {
   }
 
   /** To be told once for each send that waited. */
-  waited(waitedMs: number, outcome: 'ok' | 'failed'): void {
-    this.#events.emit('dek.waited', { ...this.#names(), waitedMs, outcome })
+  waited(waitedMs: number, outcome: 'ok' | 'failed', code?: ErrorCode): void {
+    this.#events.emit('dek.waited', {
+      ...this.#names(),
+      waitedMs,
+      outcome,
+      ...(code === undefined ? {} : { code }),
+    })
   }
 
   /** Ends the current DEK, also one that is being fetched; fetches the next if there was one. */

@@ -3,6 +3,7 @@ import { buildAad } from '../envelope/aad.js'
 import { IV_BYTES } from '../envelope/bounds.js'
 import { bodyStart } from '../envelope/envelope.js'
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
+import type { EventHub } from '../events.js'
 import type { LeasedKey, OpeningKey, OpeningKeys } from '../keys/opening-keys.js'
 import { HeadReader, type ReadableHead } from './head-reader.js'
 import { boundHeaderValues, boundKey, describe, type EnvelopeInfo, type SealedRecord } from './record.js'
@@ -32,12 +33,14 @@ export class Opener {
   readonly #rules: RuleBook
   readonly #keys: OpeningKeys
   readonly #engine: Engine
+  readonly #events: EventHub
   readonly #heads = new Map<string, HeadReader>()
 
-  constructor(rules: RuleBook, keys: OpeningKeys, engine: Engine) {
+  constructor(rules: RuleBook, keys: OpeningKeys, engine: Engine, events: EventHub) {
     this.#rules = rules
     this.#keys = keys
     this.#engine = engine
+    this.#events = events
   }
 
   /**
@@ -57,18 +60,33 @@ export class Opener {
       else results[index] = examined
     }
     const keys = new Map<ReadableHead, OpeningKey | EnvelopeError>()
-    let missing = false
+    const missing = new Set<ReadableHead>()
     for (const { head } of pending) {
-      if (keys.has(head)) continue
+      if (keys.has(head) || missing.has(head)) continue
       const key = this.#keys.find(head.request)
-      if (key === undefined) missing = true
+      if (key === undefined) missing.add(head)
       else keys.set(head, key)
     }
     const finish = (): OpenedRecord[] => {
       this.#openPending(rule, records, pending, keys, results)
       return results.map((result, i) => located(result as OpenedRecord, source, records[i] as SealedRecord))
     }
-    return missing ? this.#afterLoading(pending, keys, finish) : finish()
+    return missing.size > 0 ? this.#afterLoading(pending, keys, finish) : finish()
+  }
+
+  /** Tells listeners what a batch came to. For whoever will not open it again: one that is retried counts once. */
+  report(topic: string, results: readonly OpenedRecord[]): void {
+    if (!this.#events.has('batch.opened')) return
+    const rule = this.#rules.forReading(topic)
+    if (rule === 'passthrough') return
+    let messages = 0
+    let bytes = 0
+    for (const result of results) {
+      if (result.error !== undefined || result.envelope === undefined) continue
+      messages++
+      bytes += result.value?.length ?? 0
+    }
+    if (messages > 0) this.#events.emit('batch.opened', { rule: rule.name, topic, messages, bytes })
   }
 
   /** Unwraps a batch's distinct DEKs together, and holds all its keys until the batch is open. */

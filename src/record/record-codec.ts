@@ -58,6 +58,7 @@ export function recordCodec(sealer: Sealer, opener: Opener): RecordCodec {
         const { topic, partition } = at(records, indexes[0] ?? 0)
         const batch = indexes.map((i) => at(records, i))
         const opened = await opener.open({ topic, ...(partition === undefined ? {} : { partition }) }, batch)
+        opener.report(topic, opened)
         for (const [n, i] of indexes.entries()) results[i] = at(opened, n)
       }
       return results

@@ -11,7 +11,8 @@ import {
   writeLengthAt,
 } from '../envelope/envelope.js'
 import { encodeHeader } from '../envelope/header.js'
-import { EnvelopeError } from '../errors.js'
+import { EnvelopeError, isEnvelopeError, type ErrorCode } from '../errors.js'
+import type { EventHub } from '../events.js'
 import type { SealingKey } from '../keys/sealing-key.js'
 import type { SealingKeys, SealingRule } from '../keys/sealing-keys.js'
 import type { Grant, SealingSession } from '../keys/sealing-session.js'
@@ -24,11 +25,13 @@ export class Sealer {
   readonly #rules: RuleBook
   readonly #keys: SealingKeys
   readonly #engine: Engine
+  readonly #events: EventHub
 
-  constructor(rules: RuleBook, keys: SealingKeys, engine: Engine) {
+  constructor(rules: RuleBook, keys: SealingKeys, engine: Engine, events: EventHub) {
     this.#rules = rules
     this.#keys = keys
     this.#engine = engine
+    this.#events = events
   }
 
   /**
@@ -40,7 +43,7 @@ export class Sealer {
     const rule = this.#rules.forWriting(topic)
     if (rule === 'passthrough') return new Sealing(undefined, checkedValues(records), [])
     const key = this.#keys.for(rule, topic)
-    const sealing = new Sealing({ rule, topic, key, engine: this.#engine }, [], [])
+    const sealing = new Sealing({ rule, topic, key, engine: this.#engine, events: this.#events }, [], [])
     sealing.add(records)
     return sealing
   }
@@ -51,6 +54,7 @@ interface SealingTarget {
   readonly topic: string
   readonly key: SealingKey
   readonly engine: Engine
+  readonly events: EventHub
 }
 
 /** A record that waits for its DEK. */
@@ -73,6 +77,8 @@ export class Sealing {
   readonly #sizes: number[] = []
   readonly #sealed: number[]
   #done = 0
+  /** Bytes of values before sealing and compression; counted only where somebody listens. */
+  #bytes = 0
   /** When it first waited for a DEK. */
   #waitsSince: number | undefined
 
@@ -93,8 +99,9 @@ export class Sealing {
   }
 
   add(records: readonly PlainRecord[]): void {
-    const { rule, topic, key } = this.#target as SealingTarget
+    const { rule, topic, key, events } = this.#target as SealingTarget
     const { encrypt } = rule
+    const counts = events.has('batch.sealed')
     const compression = compressionNamed(encrypt.compression)
     for (const [index, record] of records.entries()) {
       const value = checkedValue(record)
@@ -114,6 +121,7 @@ export class Sealing {
       const body = compression.compress(value)
       const size = byteLength(body)
       key.admit(size)
+      if (counts) this.#bytes += body === value ? size : byteLength(value)
       this.#sizes.push(size)
       this.#sealed.push(index)
       this.#pending.push({
@@ -131,6 +139,7 @@ export class Sealing {
    * @throws EnvelopeError ENCRYPTION_CLOSED
    */
   proceed(): boolean {
+    if (this.#done === this.#pending.length) return true
     while (this.#done < this.#pending.length) {
       const target = this.#target as SealingTarget
       const grant = target.key.reserve(this.#sizes, this.#done)
@@ -142,6 +151,7 @@ export class Sealing {
       }
     }
     this.#reportWait('ok')
+    this.#report()
     return true
   }
 
@@ -151,15 +161,26 @@ export class Sealing {
     try {
       await (this.#target as SealingTarget).key.ready(waitMs)
     } catch (error) {
-      this.#reportWait('failed')
+      this.#reportWait('failed', isEnvelopeError(error) ? error.code : undefined)
       throw error
     }
   }
 
-  #reportWait(outcome: 'ok' | 'failed'): void {
+  #reportWait(outcome: 'ok' | 'failed', code?: ErrorCode): void {
     if (this.#waitsSince === undefined) return
-    this.#target?.key.waited(performance.now() - this.#waitsSince, outcome)
+    this.#target?.key.waited(performance.now() - this.#waitsSince, outcome, code)
     this.#waitsSince = undefined
+  }
+
+  #report(): void {
+    const { rule, topic, events } = this.#target as SealingTarget
+    if (!events.has('batch.sealed')) return
+    events.emit('batch.sealed', {
+      rule: rule.name,
+      topic,
+      messages: this.#pending.length,
+      bytes: this.#bytes,
+    })
   }
 
   #seal({ rule, topic, engine }: SealingTarget, grant: Grant): void {

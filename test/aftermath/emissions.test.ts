@@ -31,15 +31,45 @@ function forms(bytes: Buffer): string[] {
   ]
 }
 
+/** Every piece of `length` characters. */
+function* pieces(runs: readonly string[], length: number): Generator<string> {
+  for (const run of runs) for (let at = 0; at + length <= run.length; at++) yield run.slice(at, at + length)
+}
+
+/** The keys that stand in a text, in whatever form. It is read a few times, not once for each of many keys. */
+function keysIn(text: string): string[] {
+  const runs = (pattern: RegExp): string[] => [...text.matchAll(pattern)].map(([run]) => run)
+  const hex = [
+    ...runs(/[0-9a-f]{64,}/gi),
+    ...runs(/[0-9a-f]{2}(?: [0-9a-f]{2}){31,}/gi).map((run) => run.replaceAll(' ', '')),
+    ...runs(/\d{1,3}(?:, ?\d{1,3}){31,}/g).map((run) =>
+      Buffer.from(run.split(',').map(Number)).toString('hex'),
+    ),
+  ].map((run) => run.toLowerCase())
+  const base64 = runs(/[\w+/-]{43,}/g)
+  const names = new Map(
+    keys.flatMap((key) => {
+      const [, standard = '', url = ''] = forms(Buffer.from(key, 'hex'))
+      return [key, standard, url].map((form): [string, string] => [form, key])
+    }),
+  )
+  const found = new Set<string>()
+  for (const [texts, length] of [
+    [hex, 64],
+    [base64, 43],
+  ] as const) {
+    for (const piece of pieces(texts, length)) {
+      const key = names.get(piece)
+      if (key !== undefined) found.add(key)
+    }
+  }
+  return [...found]
+}
+
 function leaks(text: string): string[] {
   const canary = Buffer.from(CANARY)
   const ofCanary = [CANARY, ...forms(canary)].filter((form) => text.includes(form))
-  const lower = text.toLowerCase()
-  const ofKeys = keys.filter((key) => {
-    const [hex = '', ...others] = forms(Buffer.from(key, 'hex'))
-    return lower.includes(hex) || others.some((form) => text.includes(form))
-  })
-  return [...ofCanary, ...ofKeys.map((key) => `a key (${key.slice(0, 4)}…)`)]
+  return [...ofCanary, ...keysIn(text).map((key) => `a key (${key.slice(0, 4)}…)`)]
 }
 
 // Every key in six forms, in all that was emitted: some 20 MB.

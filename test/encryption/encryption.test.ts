@@ -69,7 +69,13 @@ it('a KMS that does not know a CMK fails before anything connects', async () => 
 
 it('health tells the state of each sealing key', async () => {
   const { encryption, kms } = await memoryEncryption([rule])
-  expect(encryption.health()).toEqual({ status: 'ok', sealingKeys: [], openedDeks: 0, fatal: [] })
+  expect(encryption.health()).toEqual({
+    status: 'ok',
+    sealingKeys: [],
+    openedDeks: 0,
+    keyLookups: { hits: 0, misses: 0 },
+    fatal: [],
+  })
   kms.hold = true
   const sealing = encryption.records.seal([{ topic: 't', value: CANARY }])
   await kms.waitForHeld()

@@ -13,6 +13,7 @@ const SOURCES: Record<string, string> = {
   "'kafka-envelope'": `'${root}src/index.ts'`,
   "'kafka-envelope/config'": `'${root}src/config/index.ts'`,
   "'kafka-envelope/kms/local'": `'${root}src/kms/local/index.ts'`,
+  "'kafka-envelope/opentelemetry'": `'${root}src/opentelemetry/index.ts'`,
   "'kafka-envelope/kms/tencent'": `'${root}src/kms/tencent/index.ts'`,
   "'kafka-envelope/record'": `'${root}src/record/index.ts'`,
 }
@@ -81,7 +82,7 @@ it('every snippet of the README runs: first use, events, records of other client
         .replace("'localhost:9092'", JSON.stringify(process.env['KAFKA_BROKERS']))
         .replace(
           END,
-          `await delivered\n${containing('ts', 'record.rejected')}\n${containing('ts', 'sealRecords')}`,
+          `await delivered\n${['record.rejected', 'instrument(', 'sealRecords'].map((text) => containing('ts', text)).join('\n')}\nstop()`,
         ),
     ].join('\n'),
   )

@@ -9,7 +9,7 @@ const KMS_MS = 300
 
 describe('with a KMS that takes 300 ms', () => {
   it.each<[string, RotationConfig, number]>([
-    ['age', { maxAge: '60s', prefetch: '10s' }, 12],
+    ['age', { maxAge: '60s', prefetch: '10s' }, 11],
     ['records', { maxMessages: 1000, prefetch: '10s' }, 6],
     ['bytes', { maxBytes: '1MiB', prefetch: '10s' }, 6],
   ])('no send waits for a DEK that ends by %s, but for the first', async (limit, rotate, atLeast) => {

@@ -49,7 +49,12 @@ it('a batch for a passthrough topic is complete at once, with nothing sealed and
   const rules = new RuleBook([
     { name: 'r', match: ['t'], passthrough: true, sealing: undefined, reading: undefined },
   ])
-  const sealer = new Sealer(rules, new SealingKeys(undefined, systemClock, new EventHub()), nodeEngine)
+  const sealer = new Sealer(
+    rules,
+    new SealingKeys(undefined, systemClock, new EventHub()),
+    nodeEngine,
+    new EventHub(),
+  )
   const sealing = sealer.begin('t', [{ value: 'text' }, { value: null }])
   expect(sealing.proceed()).toBe(true)
   expect(sealing.values).toEqual(['text', null])

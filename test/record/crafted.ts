@@ -141,5 +141,6 @@ export function openerOf(cmks: readonly Cmk[], rule: Rule = {}): Opener {
     ]),
     new OpeningKeys({ maxDeks: 10, ttlMs: 60_000 }, systemClock, new EventHub()),
     nodeEngine,
+    new EventHub(),
   )
 }

@@ -6,10 +6,16 @@ import { inject } from 'vitest'
 /** Stands in every plaintext that tests use; the aftermath looks for it in all that was emitted. */
 export const CANARY = 'canary-5e1f9d'
 
+/** What stands in the record already; of many events that are the same one tells all. */
+const recorded = new Set<string>()
+
 /** Records something that the library emitted: an event, a log line, an error with its stack and causes. */
 export function emitted(kind: 'event' | 'log' | 'error', what: unknown): void {
   const text = inspect(what, { depth: 8, maxArrayLength: null, maxStringLength: null, showHidden: true })
-  appendFileSync(join(inject('emissions'), `${String(process.pid)}.log`), `${kind} ${text}\n`)
+  const entry = `${kind} ${text}\n`
+  if (recorded.has(entry)) return
+  recorded.add(entry)
+  appendFileSync(join(inject('emissions'), `${String(process.pid)}.log`), entry)
 }
 
 /** Records a DEK as test KMSs hand it out, so that the aftermath can look for it too. */

@@ -16,6 +16,8 @@ const EVENTS: Record<EventName, true> = {
   'dek.grace': true,
   'dek.waited': true,
   'dekStore.failed': true,
+  'batch.sealed': true,
+  'batch.opened': true,
   'kms.call': true,
   'record.rejected': true,
   'send.split': true,

@@ -68,7 +68,8 @@ export class Delivery {
         rule === 'passthrough' || sorted.rejected.length === 0
           ? sorted
           : await this.#publish(source, sorted, rule, patience)
-      this.#report(source, carriedOut.rejected)
+      this.#host.opener.report(source.topic, results)
+      this.#report(source, carriedOut.rejected, rule)
       return carriedOut
     } catch (error) {
       throw isEnvelopeError(error) ? (error.position ? error : error.at(source)).withoutCause() : error
@@ -144,10 +145,18 @@ export class Delivery {
     }
   }
 
-  #report(source: Required<Source>, rejected: readonly Rejected[]): void {
+  #report(source: Required<Source>, rejected: readonly Rejected[], rule: ReadingRule | 'passthrough'): void {
+    const named = rule === 'passthrough' ? {} : { rule: rule.name }
     for (const { message, error, action } of rejected) {
       const { code, kind } = error
-      this.#host.events.emit('record.rejected', { code, kind, action, ...source, offset: message.offset })
+      this.#host.events.emit('record.rejected', {
+        ...named,
+        code,
+        kind,
+        action,
+        ...source,
+        offset: message.offset,
+      })
     }
   }
 

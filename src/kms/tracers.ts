@@ -1,0 +1,84 @@
+import type { ErrorCode } from '../errors.js'
+import type { KmsOperation } from '../events.js'
+
+/** A call to a KMS, as far as tracers see it: never a DEK. */
+export interface TracedCall {
+  /** The name of the KMS in the configuration. */
+  readonly kms: string
+  readonly cmkId: string
+  readonly operation: KmsOperation
+}
+
+/** What a tracer makes of one call. */
+export interface CallSpan {
+  /** Runs the call, synchronously and once, in whatever context it shall have. */
+  run(call: () => void): void
+  /** The call ended; `code` where it failed. Called once. */
+  end(code?: ErrorCode): void
+}
+
+/** Called in the async context of whoever made the call. Callers who share a call share the first one's. */
+export type KmsTracer = (call: TracedCall) => CallSpan
+
+/** The tracers of one owner. A tracer that throws, or does not run the call, harms nobody: it is reported as a warning. */
+export class KmsTracers {
+  readonly #tracers = new Set<{ readonly trace: KmsTracer }>()
+
+  /** Adds a tracer; returns what removes it. */
+  add(trace: KmsTracer): () => void {
+    const entry = { trace }
+    this.#tracers.add(entry)
+    return () => {
+      this.#tracers.delete(entry)
+    }
+  }
+
+  /** The call within a span of each tracer, the first one's outermost. */
+  start(call: TracedCall): { run<T>(call: () => Promise<T>): Promise<T>; end(code?: ErrorCode): void } {
+    const spans: CallSpan[] = []
+    for (const { trace } of this.#tracers) harmless(() => spans.push(trace(call)))
+    return {
+      run: <T>(start: () => Promise<T>): Promise<T> => {
+        let running: Promise<T> | undefined
+        // A tracer learns that the call runs, never what it returns: that is a DEK.
+        const innermost = (): void => {
+          running = start()
+        }
+        spans.reduceRight(within, innermost)()
+        return running as unknown as Promise<T>
+      },
+      end: (code) => {
+        for (const span of spans.toReversed()) {
+          harmless(() => {
+            span.end(code)
+          })
+        }
+      },
+    }
+  }
+}
+
+/** Runs `inner` within a span, once, whatever the tracer does. */
+function within(inner: () => void, span: CallSpan): () => void {
+  return () => {
+    let ran = false
+    const once = (): void => {
+      if (ran) return
+      ran = true
+      inner()
+    }
+    harmless(() => {
+      span.run(once)
+    })
+    once()
+  }
+}
+
+function harmless(run: () => void): void {
+  try {
+    run()
+  } catch (error) {
+    const what = error instanceof Error ? error.name : typeof error
+    process.emitWarning(`a tracer of KMS calls threw ${what}`, 'KafkaEnvelopeWarning')
+  }
+}

@@ -1,0 +1,29 @@
+import { context, SpanKind, SpanStatusCode, trace, type Tracer } from '@opentelemetry/api'
+import type { KmsTracer } from '../index.js'
+import { ATTR } from './attributes.js'
+
+/**
+ * A span around each call to a KMS, one for each attempt: a child of what was active when the call was made, and active
+ * during the call, so that spans of HTTP clients are its children.
+ */
+export function kmsTracer(tracer: Tracer): KmsTracer {
+  return ({ kms, cmkId, operation }) => {
+    const span = tracer.startSpan(`${operation} ${kms}`, {
+      kind: SpanKind.CLIENT,
+      attributes: { [ATTR.kmsName]: kms, [ATTR.operation]: operation, [ATTR.cmkId]: cmkId },
+    })
+    const inside = trace.setSpan(context.active(), span)
+    return {
+      run: (call) => {
+        context.with(inside, call)
+      },
+      end: (code) => {
+        if (code !== undefined) {
+          span.setAttribute(ATTR.errorType, code)
+          span.setStatus({ code: SpanStatusCode.ERROR })
+        }
+        span.end()
+      },
+    }
+  }
+}

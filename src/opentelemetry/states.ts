@@ -1,0 +1,92 @@
+import type { BatchObservableCallback, Meter } from '@opentelemetry/api'
+import type { Encryption, Health, KeyLookups, SealingState } from '../index.js'
+import { ATTR, KAFKA, OTHER } from './attributes.js'
+import type { Instruments } from './instruments.js'
+import { Levels, type Level } from './levels.js'
+import type { Tally } from './tally.js'
+
+/** What is looked at when metrics are collected, rather than when it happens; returns what ends it. */
+export function readStates(
+  encryption: Encryption,
+  meter: Meter,
+  instruments: Instruments,
+  tallies: readonly Tally[],
+): () => void {
+  const timeToRotation = instruments['kafka_envelope.dek.time_to_rotation']
+  const graceLeft = instruments['kafka_envelope.grace.time_left']
+  const deks = new Levels(instruments['kafka_envelope.dek.count'])
+  const stopped = new Levels(instruments['kafka_envelope.consumer.stopped'])
+  let lookups = encryption.health().keyLookups
+
+  const count = (health: Health): void => {
+    for (const tally of tallies) tally.flush()
+    for (const result of ['hits', 'misses'] as const satisfies (keyof KeyLookups)[]) {
+      instruments['kafka_envelope.key.lookups'].add(health.keyLookups[result] - lookups[result], {
+        [ATTR.keyLookup]: result === 'hits' ? 'hit' : 'miss',
+      })
+    }
+    lookups = health.keyLookups
+  }
+  const collect: BatchObservableCallback = (observed) => {
+    const health = encryption.health()
+    count(health)
+    deks.set(dekLevels(health))
+    stopped.set(stoppedLevels(health))
+    for (const rule of new Set(health.sealingKeys.map((state) => state.rule))) {
+      const states = health.sealingKeys.filter((state) => state.rule === rule)
+      const attributes = { [ATTR.rule]: rule }
+      observed.observe(
+        timeToRotation,
+        shortest(states, ({ rotatesInMs }) => rotatesInMs),
+        attributes,
+      )
+      observed.observe(
+        graceLeft,
+        shortest(states, ({ grace }) => grace?.leftMs),
+        attributes,
+      )
+    }
+  }
+  meter.addBatchObservableCallback(collect, [timeToRotation, graceLeft])
+  return () => {
+    meter.removeBatchObservableCallback(collect, [timeToRotation, graceLeft])
+    count(encryption.health())
+    deks.set([])
+    stopped.set([])
+  }
+}
+
+function dekLevels({ sealingKeys, openedDeks }: Health): Level[] {
+  const ofState = (key: SealingState): Level[] => {
+    const level = (state: string, is: boolean): Level => [
+      { [ATTR.rule]: key.rule, [ATTR.dekState]: state },
+      is ? 1 : 0,
+    ]
+    return [
+      level('current', key.state === 'ready'),
+      level('next', key.nextReady === true),
+      level('grace', key.state === 'grace'),
+    ]
+  }
+  return [...sealingKeys.flatMap(ofState), [{ [ATTR.dekState]: 'opened' }, openedDeks]]
+}
+
+function stoppedLevels({ fatal }: Health): Level[] {
+  return [
+    // So that the series is there before anything happens.
+    [KAFKA, 0],
+    ...fatal.map(({ groupId, code }): Level => [
+      { ...KAFKA, [ATTR.group]: groupId, [ATTR.errorType]: code ?? OTHER },
+      1,
+    ]),
+  ]
+}
+
+/** In seconds; 0 where there is none. */
+function shortest(
+  states: readonly SealingState[],
+  msOf: (state: SealingState) => number | undefined,
+): number {
+  const times = states.map(msOf).filter((ms) => ms !== undefined)
+  return times.length === 0 ? 0 : Math.min(...times) / 1000
+}

@@ -1,0 +1,250 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { EnvelopeError } from '../../src/errors.js'
+import { instrument } from '../../src/opentelemetry/index.js'
+import { owner, settle, type Owner, type OwnerOptions } from '../keys/owner.js'
+import { CANARY } from '../support/emissions.js'
+import { telemetry, type Telemetry } from '../support/telemetry.js'
+
+const away = new EnvelopeError('KMS_UNAVAILABLE', 'away')
+
+let seen: Telemetry
+let end: () => void
+
+beforeEach(() => {
+  seen = telemetry()
+})
+afterEach(() => seen.end())
+
+async function instrumented(options: OwnerOptions = {}): Promise<Owner> {
+  const made = await owner(options)
+  end = instrument(made.encryption, seen)
+  return made
+}
+
+async function open(
+  { encryption }: Owner,
+  values: readonly (Buffer | null)[],
+  topic = 't',
+): Promise<(string | undefined)[]> {
+  const opened = await encryption.records.open(values.map((value) => ({ topic, value })))
+  return opened.map(({ error }) => error?.code)
+}
+
+describe('records and bytes', () => {
+  it.each(['none', 'gzip'] as const)(
+    'sealed and opened count by topic and rule, as the application has them (compression: %s)',
+    async (compression) => {
+      const made = await instrumented({ encrypt: { compression } })
+      const sealed = await made.seal(3, 't', 500)
+      await made.seal(2, 'u', 100)
+      await open(made, sealed)
+      const t = { 'messaging.destination.name': 't', 'kafka_envelope.rule': 't', 'messaging.system': 'kafka' }
+      expect(await seen.value('kafka_envelope.sealed.records', t)).toBe(3)
+      expect(await seen.value('kafka_envelope.sealed.bytes', t)).toBe(1500)
+      expect(await seen.value('kafka_envelope.opened.records', t)).toBe(3)
+      expect(await seen.value('kafka_envelope.opened.bytes', t)).toBe(1500)
+      await made.seal(1, 'u', 100)
+      const u = { 'messaging.destination.name': 'u' }
+      expect(await seen.value('kafka_envelope.sealed.records', u)).toBe(3)
+      expect(await seen.value('kafka_envelope.sealed.bytes', u)).toBe(300)
+      expect(await seen.value('kafka_envelope.opened.records', u)).toBeUndefined()
+    },
+  )
+
+  it('only what was sealed and did open counts as opened, and only what is sealed here as sealed', async () => {
+    const made = await instrumented({ encrypt: { forward: true } })
+    const [envelope = null] = await made.seal(1)
+    await made.encryption.records.seal([
+      { topic: 't', value: null },
+      { topic: 't', value: envelope },
+    ])
+    expect(await seen.value('kafka_envelope.sealed.records')).toBe(1)
+    const plaintext = Buffer.from(CANARY)
+    expect(await open(made, [envelope, null, plaintext])).toEqual([undefined, undefined, 'NOT_SEALED'])
+    expect(await seen.value('kafka_envelope.opened.records')).toBe(1)
+  })
+
+  it('a batch that crosses a limit of rotation counts once', async () => {
+    const made = await instrumented({ encrypt: { rotate: { maxMessages: 2, allowFrequentRotation: true } } })
+    await made.seal(5)
+    expect(made.named('batch.sealed')).toMatchObject([{ messages: 5 }])
+    expect(await seen.value('kafka_envelope.sealed.records')).toBe(5)
+  })
+})
+
+describe('keys', () => {
+  it('DEKs count by state: current, next, in a grace, opened', async () => {
+    const made = await instrumented({
+      encrypt: { rotate: { maxAge: '100s', prefetch: '10s' }, onKmsOutage: { grace: '1h' } },
+    })
+    const deks = async (): Promise<(number | undefined)[]> =>
+      Promise.all(
+        ['current', 'next', 'grace', 'opened'].map((state) =>
+          seen.value('kafka_envelope.dek.count', { 'kafka_envelope.dek.state': state }),
+        ),
+      )
+    const { clock, kms, encryption } = made
+    await open(made, await made.seal(1))
+    expect(await deks()).toEqual([1, 0, 0, 1])
+    clock.advance(99_000)
+    await settle()
+    expect(await deks()).toEqual([1, 1, 0, 1])
+    clock.advance(1000)
+    await made.seal(1)
+    expect(await deks()).toEqual([1, 0, 0, 1])
+    kms.failure = away
+    clock.advance(100_000)
+    await settle()
+    await made.seal(1)
+    expect(await deks()).toEqual([0, 0, 1, 1])
+    encryption.forget('cmk')
+    expect(await deks()).toEqual([0, 0, 0, 0])
+    expect(await seen.value('kafka_envelope.dek.created', { 'kafka_envelope.dek.origin': 'made' })).toBe(2)
+    for (const reason of ['age', 'forgotten']) {
+      expect(
+        await seen.value('kafka_envelope.dek.retired', { 'kafka_envelope.dek.retire_reason': reason }),
+      ).toBe(1)
+    }
+    for (const [side, count] of [
+      ['sealing', 2],
+      ['opening', 1],
+    ] as const) {
+      const labels = { 'kafka_envelope.side': side, 'kafka_envelope.cmk.id': 'cmk' }
+      expect(await seen.value('kafka_envelope.dek.destroyed', labels)).toBe(count)
+    }
+  })
+
+  it('the time to the next rotation runs down and starts anew; of several DEKs of a rule the next one counts', async () => {
+    const made = await instrumented({ encrypt: { rotate: { maxAge: '100s' }, dekScope: 'topic' } })
+    const left = (): Promise<number | undefined> =>
+      seen.value('kafka_envelope.dek.time_to_rotation', { 'kafka_envelope.rule': 't' })
+    expect(await left()).toBeUndefined()
+    await made.seal(1, 't')
+    made.clock.advance(30_000)
+    await made.seal(1, 'u')
+    expect(await left()).toBe(70)
+    made.clock.advance(70_000)
+    expect(await left()).toBe(30)
+    await made.encryption.rotate()
+    expect(await left()).toBe(100)
+    made.encryption.forget('cmk')
+    expect(await left()).toBe(0)
+  })
+
+  it('a grace shows: that it began and why, how long it lasts, what was sealed in it', async () => {
+    const made = await instrumented({
+      encrypt: { rotate: { maxAge: '100s', prefetch: 0 }, onKmsOutage: { grace: '1h' } },
+    })
+    const left = (): Promise<number | undefined> =>
+      seen.value('kafka_envelope.grace.time_left', { 'kafka_envelope.rule': 't' })
+    await made.seal(1)
+    expect(await left()).toBe(0)
+    made.kms.failure = away
+    made.clock.advance(100_000)
+    await settle()
+    await made.seal(4)
+    made.clock.advance(600_000)
+    expect(await left()).toBe(3000)
+    expect(
+      await seen.value('kafka_envelope.grace.started', {
+        'kafka_envelope.rule': 't',
+        'kafka_envelope.limit': 'age',
+        'error.type': 'KMS_UNAVAILABLE',
+      }),
+    ).toBe(1)
+    made.encryption.forget('cmk')
+    expect(await left()).toBe(0)
+    expect(await seen.value('kafka_envelope.grace.records', { 'kafka_envelope.limit': 'age' })).toBe(4)
+  })
+
+  it('waits for a DEK count with their time, failed ones by code', async () => {
+    const made = await instrumented()
+    made.kms.hold = true
+    const sealing = made.seal(1)
+    await made.kms.waitForHeld()
+    await new Promise((resolve) => setTimeout(resolve, 30))
+    made.kms.held[0]?.succeed()
+    await sealing
+    const [, seconds] =
+      /^kafka_envelope_dek_wait_duration_sum\{.*\} (.*)$/m.exec(await seen.exposition()) ?? []
+    expect(Number(seconds)).toBeGreaterThan(0.02)
+    expect(Number(seconds)).toBeLessThan(20)
+    made.kms.hold = false
+    made.kms.failure = away
+    made.encryption.forget('cmk')
+    await expect(made.seal(1)).rejects.toMatchObject({ code: 'KMS_UNAVAILABLE' })
+    expect(await seen.value('kafka_envelope.dek.wait.duration')).toBe(2)
+    expect(await seen.value('kafka_envelope.dek.wait.duration', { 'error.type': 'KMS_UNAVAILABLE' })).toBe(1)
+  })
+
+  it('hits and misses of opening keys count by session and batch', async () => {
+    const made = await instrumented({ encrypt: { rotate: { maxMessages: 2, allowFrequentRotation: true } } })
+    const lookups = async (): Promise<(number | undefined)[]> =>
+      Promise.all(
+        ['hit', 'miss'].map((result) =>
+          seen.value('kafka_envelope.key.lookups', { 'kafka_envelope.key.lookup': result }),
+        ),
+      )
+    const sealed = await made.seal(4)
+    expect(await lookups()).toEqual([0, 0])
+    await open(made, sealed)
+    expect(await lookups()).toEqual([0, 2])
+    await open(made, sealed)
+    await open(made, sealed.slice(0, 1))
+    expect(await lookups()).toEqual([3, 2])
+  })
+})
+
+describe('calls to a KMS', () => {
+  it('count with their latency by KMS, CMK and operation, failures by code', async () => {
+    const made = await instrumented()
+    await open(made, await made.seal(1))
+    made.kms.failure = new EnvelopeError('KMS_DENIED', 'no')
+    await expect(made.encryption.rotate()).rejects.toMatchObject({ code: 'KMS_DENIED' })
+    const calls = (operation: string, more: Record<string, string> = {}): Promise<number | undefined> =>
+      seen.value('kafka_envelope.kms.call.duration', {
+        'kafka_envelope.kms.name': 'memory',
+        'kafka_envelope.cmk.id': 'cmk',
+        'kafka_envelope.operation': operation,
+        ...more,
+      })
+    expect(await calls('generate')).toBe(2)
+    expect(await calls('generate', { 'error.type': 'KMS_DENIED' })).toBe(1)
+    expect(await calls('unwrap')).toBe(1)
+    expect(await calls('unwrap', { 'error.type': 'KMS_DENIED' })).toBeUndefined()
+  })
+})
+
+describe('what instrument() returns', () => {
+  it('ends it: counts are complete, states are back at 0, and nothing more is counted or computed', async () => {
+    const made = await instrumented()
+    await open(made, await made.seal(3))
+    expect(await seen.value('kafka_envelope.dek.count')).toBe(2)
+    end()
+    end()
+    await made.seal(5)
+    await made.encryption.rotate()
+    expect(await seen.value('kafka_envelope.sealed.records')).toBe(3)
+    expect(await seen.value('kafka_envelope.opened.records')).toBe(3)
+    expect(await seen.value('kafka_envelope.key.lookups')).toBe(1)
+    expect(await seen.value('kafka_envelope.dek.count')).toBe(0)
+    expect(await seen.value('kafka_envelope.dek.created')).toBe(1)
+    expect(await seen.value('kafka_envelope.kms.call.duration')).toBe(2)
+    expect(seen.spans()).toHaveLength(2)
+  })
+
+  it('of several owners ends one; counts and states of all add up', async () => {
+    const one = await instrumented()
+    const endOne = end
+    const two = await instrumented()
+    await one.seal(1)
+    await two.seal(2)
+    expect(await seen.value('kafka_envelope.sealed.records')).toBe(3)
+    expect(await seen.value('kafka_envelope.dek.count')).toBe(2)
+    endOne()
+    await one.seal(10)
+    await two.seal(1)
+    expect(await seen.value('kafka_envelope.sealed.records')).toBe(4)
+    expect(await seen.value('kafka_envelope.dek.count')).toBe(1)
+  })
+})
