@@ -22,7 +22,7 @@ export interface StoredDek {
  *   `dekScope: 'topic'`.
  * - What `load` returns is checked before use, and a DEK that is too old, changed, or made under other CMKs or another
  *   context than the rule has now, is not used. Still, whoever can write to a store can have an older DEK used again until
- *   its age is up, and who can also wrap under the CMK can plant a DEK of their own and read what is sealed under it: keep
+ *   its age is up, and who can also wrap under one of its CMKs can plant a DEK of their own and read what is sealed under it: keep
  *   it as well as the configuration. Rules with a CMK whose public key wraps never use a store, since everyone has that key.
  * - Several processes may share a store. They then seal under one DEK, each in sessions of its own; of two that save
  *   at once either may win.

@@ -57,6 +57,7 @@ export interface KeyLookups {
 interface Away {
   readonly sinceMs: () => number
   readonly forMs: number
+  readonly error: EnvelopeError
 }
 
 interface LeasedDek {
@@ -64,7 +65,7 @@ interface LeasedDek {
   readonly release: () => void
 }
 
-/** How long a KMS that failed for now is asked after the others: longer each time, until it answers. */
+/** How long a CMK whose KMS failed for now is asked after the others: longer each time, until it answers. */
 const FIRST_AWAY_MS = 30_000
 const MAX_AWAY_MS = 300_000
 /** Transient failures that say nothing of the KMS. */
@@ -83,7 +84,7 @@ export class OpeningKeys {
   readonly #events: EventHub
   readonly #deks: LRUCache<string, { readonly opened: OpenedDek; readonly cancelTimer: () => void }>
   readonly #unwrapping = new Map<string, Flight>()
-  /** KMSs that failed for now, by their names in the configuration. */
+  /** CMKs whose KMS failed for now: one KMS may serve several regions, of which one is away. */
   readonly #away = new Map<string, Away>()
   #closed = false
   #hits = 0
@@ -124,11 +125,13 @@ export class OpeningKeys {
   async load({ candidates, context, session, sessionName }: OpeningRequest): Promise<LeasedKey> {
     this.#checkOpen()
     const failures: EnvelopeError[] = []
-    for (const candidate of this.#inOrder(candidates)) {
+    const ordered = this.#inOrder(candidates)
+    let asked = 0
+    for (const candidate of ordered) {
+      asked++
       this.#checkOpen()
       try {
         const { opened, release } = await this.#lease(candidate, context)
-        this.#away.delete(candidate.cmk.kmsName)
         const key = opened.contentKey(session, sessionName)
         if (key !== undefined) return { key, cmk: candidate.cmk, release }
         release()
@@ -137,12 +140,13 @@ export class OpeningKeys {
         )
       } catch (error) {
         if (!isEnvelopeError(error)) throw error
-        if (error.kind === 'transient' && !OURS.has(error.code)) this.#isAway(candidate.cmk)
         failures.push(error)
       }
       if (failures.filter(({ kind }) => kind !== 'transient').length >= MAX_FAILED_ATTEMPTS) break
     }
     this.#checkOpen()
+    // What was put back, and then not asked, may still open it: that is no verdict on the record.
+    for (const { cmk } of ordered.slice(asked)) failures.push(...(this.#awayNow(cmk) ?? []))
     const ofKind = (wanted: FailureKind): EnvelopeError | undefined =>
       failures.find(({ kind }) => kind === wanted)
     const first = ofKind('transient') ?? ofKind('unreadable') ?? failures[0]
@@ -171,22 +175,26 @@ export class OpeningKeys {
 
   #inOrder(candidates: readonly Candidate[]): readonly Candidate[] {
     if (candidates.length < 2 || this.#away.size === 0) return candidates
-    const isAway = ({ cmk }: Candidate): boolean => {
-      const away = this.#away.get(cmk.kmsName)
-      return away !== undefined && away.sinceMs() < away.forMs
-    }
+    const isAway = ({ cmk, name }: Candidate): boolean =>
+      this.#cached(name) === undefined && this.#awayNow(cmk) !== undefined
     return [
       ...candidates.filter((candidate) => !isAway(candidate)),
       ...candidates.filter((candidate) => isAway(candidate)),
     ]
   }
 
-  #isAway({ kmsName }: Cmk): void {
-    const before = this.#away.get(kmsName)
+  /** The failure for which the CMK is asked last now. */
+  #awayNow(cmk: Cmk): [EnvelopeError] | undefined {
+    const away = this.#away.get(awayName(cmk))
+    return away !== undefined && away.sinceMs() < away.forMs ? [away.error] : undefined
+  }
+
+  #isAway(cmk: Cmk, error: EnvelopeError): void {
     // Concurrent failures are one.
-    if (before !== undefined && before.sinceMs() < before.forMs) return
+    if (this.#awayNow(cmk) !== undefined) return
+    const before = this.#away.get(awayName(cmk))
     const forMs = before === undefined ? FIRST_AWAY_MS : Math.min(before.forMs * 2, MAX_AWAY_MS)
-    this.#away.set(kmsName, { sinceMs: ageMeter(this.#clock), forMs })
+    this.#away.set(awayName(cmk), { sinceMs: ageMeter(this.#clock), forMs, error })
   }
 
   #cached(name: string): OpenedDek | undefined {
@@ -240,7 +248,13 @@ export class OpeningKeys {
     context: EncryptionContext,
     signal: AbortSignal,
   ): Promise<OpenedDek> {
-    const dek = await unwrapped(cmk, ciphertextDek, context, signal)
+    const dek = await unwrapped(cmk, ciphertextDek, context, signal).catch((error: unknown) => {
+      const isOutage = isEnvelopeError(error) && error.kind === 'transient' && !OURS.has(error.code)
+      // Who forgets a CMK gives its calls up: that says nothing of the KMS.
+      if (isOutage && !signal.aborted) this.#isAway(cmk, error)
+      throw error
+    })
+    this.#away.delete(awayName(cmk))
     if (signal.aborted) {
       dek.destroy()
       throw new EnvelopeError('KMS_TIMEOUT', 'the DEK was forgotten while it was being unwrapped')
@@ -304,4 +318,8 @@ async function unwrapped(
     }
     throw error
   }
+}
+
+function awayName({ kmsName, id }: Cmk): string {
+  return `${kmsName} ${id}`
 }

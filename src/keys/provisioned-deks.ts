@@ -15,9 +15,9 @@ export class ProvisionedDeks implements DekSource {
   readonly #scope: SealingScope
   readonly #from: ProvisionedDek
   readonly #clock: Clock
-  /** The text that was used last. */
-  #used: string | undefined
-  #exhausted: string | undefined
+  /** The DEK that was used last, by its MAC. */
+  #used = ''
+  readonly #exhausted = new Set<string>()
 
   constructor(scope: SealingScope, from: ProvisionedDek, clock: Clock) {
     this.#scope = scope
@@ -26,25 +26,24 @@ export class ProvisionedDeks implements DekSource {
   }
 
   async next(signal: AbortSignal): Promise<SourcedDek> {
-    const text = await this.#text()
-    const stored = parseStoredDek(text)
+    const stored = parseStoredDek(await this.#text())
     if (stored === undefined) throw this.#wrong('expected what `encryption.provision(rule)` returned')
     if (!matchesScope(stored, this.#scope)) throw this.#wrong('was made for other CMKs or another context')
     const ageMs = storedAge(stored, this.#clock)
     if (ageMs === undefined) throw this.#wrong('was made in the future, by the clock of this machine')
     const isOld = ageMs() >= this.#scope.encrypt.rotate.maxAgeMs
-    if (isOld || text === this.#exhausted) {
+    if (isOld || this.#exhausted.has(stored.mac)) {
       const { rule } = this.#scope
       const why = isOld ? 'is too old' : 'has reached a limit'
       throw new EnvelopeError('DEK_EXHAUSTED', `the provisioned DEK of rule ${rule} ${why}`)
     }
     const unwrapped = await unwrapStored(stored, this.#scope, signal)
-    this.#used = text
+    this.#used = stored.mac
     return { ...unwrapped, origin: 'provisioned', ageMs }
   }
 
   exhausted(): void {
-    this.#exhausted = this.#used
+    this.#exhausted.add(this.#used)
   }
 
   revoke(): void {

@@ -61,8 +61,15 @@ export class RenewedDeks implements DekSource {
   }
 
   async settled(): Promise<void> {
-    const writing = this.#writing
-    if (writing !== undefined) await this.#inTime('save', () => writing)
+    if (this.#writing === undefined) return
+    let timer: NodeJS.Timeout | undefined
+    // Not the clock's: this one keeps the process alive until what was asked for is done.
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, STORE_MS)
+    })
+    await Promise.race([this.#writing, late]).finally(() => {
+      clearTimeout(timer)
+    })
   }
 
   async #fromStore(signal: AbortSignal): Promise<SourcedDek | undefined> {
@@ -88,13 +95,14 @@ export class RenewedDeks implements DekSource {
       return undefined
     try {
       const unwrapped = await unwrapStored(stored, this.#scope, signal)
-      this.#newerThan = stored.createdAt
+      signal.throwIfAborted()
+      this.#newerThan = Math.max(this.#newerThan, stored.createdAt)
       return { ...unwrapped, origin: 'stored', ageMs }
     } catch (error) {
       signal.throwIfAborted()
       // Whoever may not unwrap makes a DEK of its own, and does not ask for this one again.
       const transient = isEnvelopeError(error) && error.kind === 'transient'
-      if (!transient) this.#newerThan = stored.createdAt
+      if (!transient) this.#newerThan = Math.max(this.#newerThan, stored.createdAt)
       this.#failed('unwrap', isEnvelopeError(error) ? error.code : 'Error')
       return undefined
     }
@@ -123,11 +131,7 @@ export class RenewedDeks implements DekSource {
   }
 
   /** What `run` resolves to; undefined, and an event, where it fails or takes too long; undefined where it is aborted. */
-  async #inTime<T>(
-    operation: 'load' | 'save',
-    run: () => Promise<T>,
-    signal?: AbortSignal,
-  ): Promise<T | undefined> {
+  async #inTime<T>(operation: 'load', run: () => Promise<T>, signal: AbortSignal): Promise<T | undefined> {
     let end = (): void => undefined
     const late = new Promise<'late'>((resolve) => {
       const cancel = this.#clock.schedule(() => {
@@ -137,10 +141,10 @@ export class RenewedDeks implements DekSource {
       const abort = (): void => {
         resolve('late')
       }
-      signal?.addEventListener('abort', abort, { once: true })
+      signal.addEventListener('abort', abort, { once: true })
       end = () => {
         cancel()
-        signal?.removeEventListener('abort', abort)
+        signal.removeEventListener('abort', abort)
       }
     })
     try {

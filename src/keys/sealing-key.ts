@@ -261,7 +261,7 @@ export class SealingKey {
   }
 
   #isNextWanted(): boolean {
-    if (this.#current === undefined) return false
+    if (this.#current === undefined || !this.#source.renews) return false
     const { session, wanted } = this.#current
     return (
       this.#due !== undefined ||
@@ -322,6 +322,8 @@ export class SealingKey {
     if (code !== undefined && DENIALS.has(code)) {
       if (this.#current !== undefined) this.#revoke('denied')
     } else if (this.#due !== undefined) {
+      // Nothing was asked, so nothing was answered: that ends no grace, and begins none.
+      if (this.#grace !== undefined && code === 'KMS_BUDGET_SPENT') return
       if (code !== undefined && OUTAGES.has(code)) {
         if (this.#grace === undefined) this.#enterGrace(code)
         return
@@ -395,7 +397,7 @@ export class SealingKey {
   /** When to look at prefetching again: at its age, or after the pause that follows a failure. */
   #prefetchIn({ wanted }: Slot, ageMs: number): number[] {
     if (this.#isNextWanted()) return [this.#retry.pausesMs()]
-    const isAhead = this.#scope.encrypt.prefetchMs > 0 && ageMs < wanted.ageMs
+    const isAhead = this.#source.renews && this.#scope.encrypt.prefetchMs > 0 && ageMs < wanted.ageMs
     return isAhead ? [wanted.ageMs - ageMs] : []
   }
 

@@ -1,3 +1,4 @@
+import type { Dek } from '../crypto/dek.js'
 import type { StoredDek } from '../dek-store/dek-store.js'
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
 import type { WrappedNewDek } from '../kms/cmk.js'
@@ -67,16 +68,18 @@ export async function unwrapStored(
   for (const [i, cmk] of cmks.entries()) {
     const ciphertextDek = wrappings[i]?.ciphertextDek
     if (ciphertextDek === undefined) break
+    let dek: Dek
     try {
-      const dek = await cmk.unwrap(ciphertextDek, encrypt.context, signal)
-      if (dek.verifyMac(MAC_INFO, bytesOf(stored), Buffer.from(stored.mac, 'base64')))
-        return { dek, wrappings }
-      dek.destroy()
-      throw new EnvelopeError('UNWRAP_FAILED', 'a stored ciphertext DEK was changed after it was made')
+      dek = await cmk.unwrap(ciphertextDek, encrypt.context, signal)
     } catch (error) {
       if (signal.aborted) throw error
       failures.push(error)
+      continue
     }
+    if (dek.verifyMac(MAC_INFO, bytesOf(stored), Buffer.from(stored.mac, 'base64'))) return { dek, wrappings }
+    dek.destroy()
+    // Final: the next wrapping may be somebody else's, and the MAC theirs.
+    throw new EnvelopeError('UNWRAP_FAILED', 'a stored ciphertext DEK was changed after it was made')
   }
   throw failures.find((error) => isEnvelopeError(error) && error.kind === 'transient') ?? failures[0]
 }

@@ -46,7 +46,7 @@ export class Cmk {
 
   /**
    * Makes a DEK under the first CMK and wraps it under the others; fails unless all succeed. Ends when every call has
-   * ended: what denies outweighs what fails for now, whichever came first.
+   * ended: of those that were asked, what denies outweighs what fails for now. Where the first fails, the others are not asked.
    */
   static async newDek(
     cmks: readonly [Cmk, ...Cmk[]],

@@ -107,7 +107,7 @@ describe('grace', () => {
     },
   )
 
-  it.each(['KMS_RESPONSE_INVALID', 'KEYRING_EXPOSED', 'KMS_BUDGET_SPENT'] as const)(
+  it.each(['KMS_RESPONSE_INVALID', 'KEYRING_EXPOSED'] as const)(
     'ends where the KMS answers with something else: %s is no outage',
     async (code) => {
       const { kms, clock, seal, named } = await inUse()

@@ -97,6 +97,11 @@ describe('two regions', () => {
     clock.advance(30_000)
     expect(await open(6)).toBe(CANARY)
     expect([unwraps(near), unwraps(far)]).toEqual([4, 5])
+    // One that was put back and not asked is no verdict on a record: it stays transient.
+    near.failure = new EnvelopeError('KMS_TIMEOUT', 'away')
+    far.failure = new EnvelopeError('KMS_DENIED', 'no')
+    expect(await open(7)).toBe('KMS_TIMEOUT')
+    expect(await open(7)).toBe('KMS_TIMEOUT')
     await encryption.close()
   })
 })

@@ -45,6 +45,7 @@ export class TencentApi {
       const { client, renew } = await this.#connections.connect(cmk.region, signal)
       const end = await this.#limits.turn(cmk.region, action, signal)
       try {
+        this.#refuseClosed()
         return new Answer(call, await this.#send(client, call, params, signal))
       } catch (error) {
         if (error instanceof EnvelopeError) throw error

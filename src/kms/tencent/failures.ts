@@ -77,7 +77,7 @@ export const KNOWN_CODES: readonly string[] = Object.keys(CODES)
 
 /** All that a record contributes to these calls are their values, so a bad value is the record's. */
 const DECRYPTS: ReadonlySet<Action> = new Set(['Decrypt', 'AsymmetricRsaDecrypt'])
-const OF_THE_VALUES = ['InvalidParameter', 'InvalidParameterValue']
+const OF_THE_VALUES = ['InvalidParameter', 'InvalidParameterValue', 'InvalidParameterValue.InvalidPlaintext']
 
 /** A call that failed. */
 export interface FailedCall {
@@ -85,9 +85,18 @@ export interface FailedCall {
   readonly cmk: CmkName
 }
 
+/** An access key that was rotated or deleted, a token that has expired: whoever gives credentials may have new ones. */
+const STALE: ReadonlySet<string> = new Set([
+  'AuthFailure.TokenFailure',
+  'AuthFailure.SignatureExpire',
+  'AuthFailure.SignatureFailure',
+  'AuthFailure.SecretIdNotFound',
+  'AuthFailure.InvalidSecretId',
+])
+
 /** Whether other credentials may help. */
 export function isStaleCredentials(thrown: unknown): boolean {
-  return ['AuthFailure.TokenFailure', 'AuthFailure.SignatureExpire'].includes(answered(thrown)?.code ?? '')
+  return STALE.has(answered(thrown)?.code ?? '')
 }
 
 /**
@@ -116,7 +125,7 @@ export function described({ action, cmk }: FailedCall): string {
 function rowOf(kmsCode: string, action: Action): Row {
   const general = kmsCode.split('.')[0] ?? ''
   if (Object.hasOwn(CODES, kmsCode)) return CODES[kmsCode] as Row
-  if (DECRYPTS.has(action) && OF_THE_VALUES.includes(general)) return { code: 'CIPHERTEXT_DEK_INVALID' }
+  if (DECRYPTS.has(action) && OF_THE_VALUES.includes(kmsCode)) return { code: 'CIPHERTEXT_DEK_INVALID' }
   return Object.hasOwn(CODES, general) ? (CODES[general] as Row) : { code: 'KMS_REFUSED' }
 }
 
@@ -161,7 +170,8 @@ function unanswered(thrown: unknown, call: FailedCall): EnvelopeError {
   if (text.startsWith('network timeout')) {
     return new EnvelopeError('KMS_TIMEOUT', `${described(call)} had no answer in time`)
   }
-  if (thrown instanceof TypeError) {
+  // The SDK stumbles over an answer without `Response`; `fetch` calls every failure on the way a TypeError.
+  if (thrown instanceof TypeError && thrown.cause === undefined && !/fetch failed|terminated/.test(text)) {
     return new EnvelopeError(
       'KMS_RESPONSE_INVALID',
       `${described(call)} was answered by something else than KMS`,

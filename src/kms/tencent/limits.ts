@@ -12,6 +12,8 @@ const QUOTAS = {
 
 export type Action = keyof typeof QUOTAS
 
+const OPENING: ReadonlySet<Action> = new Set<Action>(['Decrypt', 'AsymmetricRsaDecrypt'])
+
 export interface LimitOptions {
   /** How much of each quota to use. */
   readonly quotaShare: number
@@ -32,7 +34,8 @@ export class Limits {
 
   /**
    * Resolves when it is the call's turn, to what ends the turn.
-   * @throws EnvelopeError KMS_THROTTLED where the turn does not come in time; KMS_TIMEOUT
+   * @throws EnvelopeError KMS_BUDGET_SPENT where the turn does not come in time: a limit of our own is no word of the
+   * service, and no outage; KMS_TIMEOUT
    */
   turn(region: string, action: Action, signal: AbortSignal): Promise<() => void> {
     const queue = this.#regions.get(region) ?? new RegionQueue(this.#options)
@@ -52,6 +55,7 @@ class RegionQueue {
   /** In the order in which they came. */
   readonly #waiting = new Set<Waiter>()
   #running = 0
+  #opening = 0
   #timer: NodeJS.Timeout | undefined
 
   constructor(options: LimitOptions) {
@@ -91,6 +95,7 @@ class RegionQueue {
     })
     return () => {
       this.#running--
+      if (OPENING.has(action)) this.#opening--
       this.#serve()
     }
   }
@@ -103,6 +108,9 @@ class RegionQueue {
     for (const waiter of this.#waiting) {
       if (this.#running >= this.#options.maxConcurrency) return
       if (delays.has(waiter.action)) continue
+      const isOpening = OPENING.has(waiter.action)
+      // A flood of envelopes that takes its time must leave a way to the DEKs that seal.
+      if (isOpening && this.#opening >= Math.max(1, Math.floor(this.#options.maxConcurrency * 0.75))) continue
       const rate = this.#rate(waiter.action)
       const delay = rate.delayMs(now)
       if (delay > 0) {
@@ -111,6 +119,7 @@ class RegionQueue {
       }
       rate.use(now)
       this.#running++
+      if (isOpening) this.#opening++
       waiter.go()
     }
     if (delays.size === 0) return
@@ -132,7 +141,7 @@ class RegionQueue {
     const { quotaShare, maxConcurrency, maxWaitMs } = this.#options
     const perSecond = String(Math.round(QUOTAS[action] * quotaShare * 100) / 100)
     return new EnvelopeError(
-      'KMS_THROTTLED',
+      'KMS_BUDGET_SPENT',
       `${action} was held back for ${String(maxWaitMs)} ms: this process makes at most ${perSecond} such calls a second (quotaShare) and ${String(maxConcurrency)} calls at a time (maxConcurrency) to a region`,
     )
   }

@@ -166,6 +166,12 @@ export function checkOptions(options: TencentKmsOptions): CheckedOptions {
         issues.push({ path, message: 'clients of your own bring it themselves' })
     }
   }
+  if (proxy !== undefined && endpoint.startsWith('http:')) {
+    issues.push({
+      path: 'proxy',
+      message: 'cannot be used with a plain http endpoint: DEKs would be in the clear',
+    })
+  }
   const checked = new Map(
     Object.entries(cmks).map(([id, cmk]): [string, CheckedCmk] => [
       id,

@@ -12,7 +12,7 @@ export class Answer {
   readonly #members: Readonly<Record<string, unknown>>
   readonly #requestId: string | undefined
 
-  /** @throws EnvelopeError KMS_RESPONSE_INVALID; CMK_MISMATCH where another CMK was used */
+  /** @throws EnvelopeError KMS_RESPONSE_INVALID; CMK_MISMATCH where `Decrypt` used another CMK */
   constructor(call: FailedCall, response: unknown) {
     this.#call = call
     this.#members = typeof response === 'object' && response !== null ? { ...response } : {}
@@ -20,7 +20,9 @@ export class Answer {
     this.#requestId = typeof id === 'string' && /^[A-Za-z0-9-]{1,64}$/.test(id) ? id : undefined
     const keyId = this.#text('KeyId', /^[!-~]{1,128}$/)
     if (keyId === call.cmk.keyId) return
-    throw this.#error('CMK_MISMATCH', `${described(call)} was done under another CMK, ${keyId}`)
+    // Only `Decrypt` names no CMK, so only there the ciphertext DEK can have chosen another one.
+    const code = call.action === 'Decrypt' ? 'CMK_MISMATCH' : 'KMS_RESPONSE_INVALID'
+    throw this.#error(code, `${described(call)} was done under another CMK, ${keyId}`)
   }
 
   /** 1 to 1,024 characters of visible ASCII, as bytes: an opaque string, not base64. */

@@ -24,8 +24,9 @@ export function sdkClients(options: SdkClientOptions): Connections {
   const { sdk, credentials, endpoint, proxy, maxSockets } = options
   // Through a proxy the SDK makes an agent for each call; one of ours would bypass the proxy.
   const settings = { keepAlive: true, maxSockets }
-  const https = new HttpsAgent(settings)
-  const http = new HttpAgent(settings)
+  const hosts = new Set<string>()
+  const https = guardedAgent(new HttpsAgent(settings), hosts, 443)
+  const http = guardedAgent(new HttpAgent(settings), hosts, 80)
   return {
     async prepare() {
       await sdk()
@@ -37,6 +38,7 @@ export function sdkClients(options: SdkClientOptions): Connections {
       const { CommonClient } = await sdk()
       const credential = await credentials.get(signal)
       const { protocol, host } = endpointOf(endpoint, region)
+      hosts.add(host)
       const way = proxy === undefined ? { agent: protocol === 'http:' ? http : https } : { proxy }
       const client = new CommonClient(host, VERSION, {
         credential,
@@ -60,4 +62,19 @@ export function sdkClients(options: SdkClientOptions): Connections {
       http.destroy()
     },
   }
+}
+
+/**
+ * An agent that connects to the endpoints of the configuration and to nothing else: the SDK's HTTP client follows
+ * redirects, and would hand a DEK to whatever host an answer names.
+ */
+function guardedAgent<A extends HttpAgent>(agent: A, hosts: ReadonlySet<string>, usualPort: number): A {
+  const connect = agent.createConnection.bind(agent)
+  agent.createConnection = (options, callback) => {
+    const { host, port } = options as { readonly host?: string; readonly port?: number | string }
+    const at = Number(port) === usualPort ? String(host) : `${String(host)}:${String(port)}`
+    if (!hosts.has(at)) throw new Error('a redirect to another host was refused')
+    return connect(options, callback)
+  }
+  return agent
 }
