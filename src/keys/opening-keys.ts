@@ -314,7 +314,11 @@ async function unwrapped(
     return await cmk.unwrap(ciphertextDek, context, signal)
   } catch (error) {
     if (isEnvelopeError(error) && OF_THE_CIPHERTEXT_DEK.has(error.code)) {
-      throw new EnvelopeError('UNWRAP_FAILED', `CMK ${cmk.id} did not unwrap the ciphertext DEK`)
+      const { kmsCode, requestId } = error
+      throw new EnvelopeError('UNWRAP_FAILED', `CMK ${cmk.id} did not unwrap the ciphertext DEK`, {
+        ...(kmsCode === undefined ? {} : { kmsCode }),
+        ...(requestId === undefined ? {} : { requestId }),
+      })
     }
     throw error
   }
