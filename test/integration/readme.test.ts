@@ -165,7 +165,7 @@ it('the CMKs in Tencent Cloud KMS that the README shows are a valid configuratio
 })
 
 it('every TypeScript snippet of the README is one of those that run', () => {
-  expect(snippets('ts')).toHaveLength(6)
+  expect(snippets('ts')).toHaveLength(8)
 })
 
 it('the README lists every error code', () => {
