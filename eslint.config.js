@@ -4,7 +4,7 @@ import { defineConfig } from 'eslint/config'
 import ts from 'typescript-eslint'
 
 export default defineConfig(
-  { ignores: ['dist/', 'coverage/', '.cache/', 'test/package/', '**/*.cjs'] },
+  { ignores: ['dist/', 'coverage/', '.cache/', 'reports/', 'test/package/', '**/*.cjs'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],

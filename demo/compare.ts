@@ -14,7 +14,7 @@ const SHOWN = 10
 
 /** Consumes in another process, compares what came with what was sent, and reports each difference. */
 export async function consumeElsewhere(
-  { keyring, run, atEnd }: Stage,
+  { kms, run, atEnd }: Stage,
   { sent, aborted }: Produced,
   report: Report,
 ): Promise<ConsumerEnd | undefined> {
@@ -24,7 +24,8 @@ export async function consumeElsewhere(
   const compared = { records: 0, bytes: 0 }
   let end: ConsumerEnd | undefined
 
-  const child = fork(new URL('consume.ts', import.meta.url), [keyring, run], {
+  const child = fork(new URL('consume.ts', import.meta.url), [JSON.stringify(kms.place), run], {
+    env: { ...process.env, ...kms.rights.consumer },
     execArgv: ['--import', import.meta.resolve('tsx')],
   })
   const exit = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>

@@ -1,3 +1,4 @@
+import type { KmsPlace } from './kms.js'
 import { demoEncryption, demoKafka, orderTopics, topicsOf } from './setup.js'
 import { received, type FromConsumer } from './wire.js'
 
@@ -6,7 +7,7 @@ import { received, type FromConsumer } from './wire.js'
  * the parent is gone.
  */
 
-const [keyring = '', run = ''] = process.argv.slice(2)
+const [place = '', run = ''] = process.argv.slice(2)
 
 function tell(message: FromConsumer): void {
   // Whether the parent took it shows there; without a callback a parent that is gone would be an uncaught error.
@@ -14,7 +15,7 @@ function tell(message: FromConsumer): void {
 }
 
 const topics = topicsOf(run)
-const encryption = await demoEncryption(keyring, topics)
+const encryption = await demoEncryption(JSON.parse(place) as KmsPlace, topics)
 const kmsCalls: Record<string, number> = {}
 encryption.on('kms.call', ({ operation, outcome }) => {
   const name = outcome === 'ok' ? operation : `${operation} (failed)`

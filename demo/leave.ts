@@ -24,8 +24,10 @@ export const LEFT = 'left.json'
 
 /** Writes `left.json` beside the keyring. */
 export async function leave(folder: string, stage: Stage, { sent }: Produced): Promise<void> {
+  const { place } = stage.kms
+  if (place.choice !== 'local') throw new Error('only a keyring can be left')
   const left: Left = {
-    keyring: basename(stage.keyring),
+    keyring: basename(place.keyring),
     topics: orderTopics(stage.topics),
     records: sent.map(({ topic, key, value }) => ({
       topic,

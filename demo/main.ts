@@ -3,8 +3,9 @@ import { constants } from 'node:os'
 import { parseArgs } from 'node:util'
 import { consumeElsewhere } from './compare.js'
 import { SECRETS } from './orders.js'
-import { produce, RECORDS, type Produced } from './produce.js'
+import { KMS_CHOICES, type KmsChoice } from './kms.js'
 import { leave } from './leave.js'
+import { produce, RECORDS, type Produced } from './produce.js'
 import { decode, readRaw, show, type RawMessage } from './raw.js'
 import { refuse } from './refuse.js'
 import { grouped, Report } from './report.js'
@@ -17,15 +18,40 @@ import { summarise, watch } from './summary.js'
  * Seals 5,000 orders onto a real broker, shows what the broker holds, opens them in another process and
  * compares every byte. Exits with 1 where anything is not as it should be.
  *
- *   --keep FOLDER   leave the orders' topics on the broker and, in FOLDER, the keyring and what should be read
+ *   --kms KMS       local (default): a keyring in a file; tencent-emulator: Tencent Cloud KMS, by the emulator
+ *   --keep FOLDER   leave the orders' topics on the broker and, in FOLDER, the keyring and what should be read;
+ *                   with --kms local only, since the emulator's keys end with it
  */
 
-const { keep } = parseArgs({ options: { keep: { type: 'string' } } }).values
+/** What was asked for, or why it cannot be done. */
+function optionsOf(args: readonly string[]): { kms: KmsChoice; keep: string | undefined } | string {
+  const options = { keep: { type: 'string' }, kms: { type: 'string', default: 'local' } } as const
+  let values: { readonly kms: string; readonly keep?: string }
+  try {
+    values = parseArgs({ args: [...args], options }).values
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+  const kms = KMS_CHOICES.find((choice) => choice === values.kms)
+  if (kms === undefined) return `--kms is ${KMS_CHOICES.join(' or ')}, not "${values.kms}"`
+  if (values.keep !== undefined && kms !== 'local') {
+    return '--keep needs --kms local: the keys of the emulator end with it'
+  }
+  return { kms, keep: values.keep }
+}
+
+const options = optionsOf(process.argv.slice(2))
+if (typeof options === 'string') {
+  console.error(`demo: ${options}`)
+  process.exit(2)
+}
+const { kms, keep } = options
 const started = performance.now()
 const report = new Report()
 
 async function play(stage: Stage): Promise<void> {
-  const encryption = await demoEncryption(stage.keyring, stage.topics)
+  Object.assign(process.env, stage.kms.rights.main)
+  const encryption = await demoEncryption(stage.kms.place, stage.topics)
   const activity = watch(encryption)
   const topics = orderTopics(stage.topics)
   const step = (title: string): void => {
@@ -60,6 +86,7 @@ async function play(stage: Stage): Promise<void> {
 
   step('Summary')
   summarise(produced, raw, activity, consumed, performance.now() - started, report)
+  stage.kms.summarise(report)
 }
 
 /** Every value is an envelope for its topic, and every record is there once; returns how many DEKs sealed them. */
@@ -108,11 +135,11 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 }
 
 const run = randomBytes(4).toString('hex')
-await onStage({ run, signal: stopping.signal, keep }, play).catch((error: unknown) => {
+await onStage({ run, signal: stopping.signal, report, kms, keep }, play).catch((error: unknown) => {
   report.expect(false, error instanceof Error ? (error.stack ?? error.message) : String(error))
 })
 if (signalled !== undefined) {
-  const removed = keep === undefined ? 'topics, keyring and processes' : 'processes'
+  const removed = keep === undefined ? 'topics, keys and processes' : 'processes'
   console.error(`Stopped by ${signalled}; ${removed} of this run were removed.`)
   process.exit(128 + constants.signals[signalled])
 }

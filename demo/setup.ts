@@ -1,6 +1,6 @@
 import { Kafka, logLevel } from 'kafkajs'
 import { createEncryption, type Encryption } from '../src/index.js'
-import { localKms } from '../src/kms/local/index.js'
+import { kmsAt, type KmsPlace } from './kms.js'
 
 /** The topics of one run of the demo. */
 export interface DemoTopics {
@@ -51,13 +51,14 @@ export function demoKafka({ silent = false } = {}): Kafka {
   })
 }
 
-export function demoEncryption(keyring: string, topics: DemoTopics): Promise<Encryption> {
+export function demoEncryption(place: KmsPlace, topics: DemoTopics): Promise<Encryption> {
+  const { kms, id } = kmsAt(place)
   const cmk = 'orders'
   const encrypt = { cmk }
   const read = { cmk }
   return createEncryption({
-    kms: { dev: localKms({ keyring }) },
-    cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
+    kms: { demo: kms },
+    cmks: { orders: [{ kms: 'demo', id }] },
     topics: [
       { match: [topics.orders], encrypt: { cmk, rotate: { maxMessages: 1000 } }, read },
       {

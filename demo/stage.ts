@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Admin, Kafka } from 'kafkajs'
-import { createKeyring } from '../src/kms/local/index.js'
+import { startKms, type DemoKms, type KmsChoice } from './kms.js'
+import type { Report } from './report.js'
 import { demoKafka, orderTopics, topicsOf, type DemoTopics } from './setup.js'
 
 /** What a run of the demo stands on. */
@@ -11,7 +12,7 @@ export interface Stage {
   /** Part of the name of everything that the run leaves on the cluster while it lasts. */
   readonly run: string
   readonly topics: DemoTopics
-  readonly keyring: string
+  readonly kms: DemoKms
   readonly kafka: Kafka
   readonly admin: Admin
   /** Aborted when the run is to end early. */
@@ -27,13 +28,15 @@ const CLEANUP_MS = 15_000
 export interface StageOptions {
   readonly run: string
   readonly signal: AbortSignal
+  readonly report: Report
+  readonly kms: KmsChoice
   /** A folder that takes the keyring; it and the topics then stay, for others to read. */
   readonly keep: string | undefined
 }
 
 /** Makes topics and a keyring, works with them, and removes them whatever happens, unless they are to stay. */
 export async function onStage(
-  { run, signal, keep }: StageOptions,
+  { run, signal, report, kms: choice, keep }: StageOptions,
   work: (stage: Stage) => Promise<void>,
 ): Promise<void> {
   const topics = topicsOf(run)
@@ -55,8 +58,8 @@ export async function onStage(
     throw new Error('the run is over')
   }
   const play = async (): Promise<void> => {
-    const keyring = join(folder, 'demo.keyring')
-    await createKeyring(keyring, [{ id: 'orders', type: 'aes-256' }])
+    const kms = await startKms(choice, folder, report)
+    atEnd(kms.close)
     await admin.connect()
     signal.throwIfAborted()
     const several = orderTopics(topics)
@@ -67,7 +70,7 @@ export async function onStage(
         numPartitions: several.includes(topic) ? PARTITIONS : 1,
       })),
     })
-    await work({ run, topics, keyring, kafka, admin, signal, atEnd })
+    await work({ run, topics, kms, kafka, admin, signal, atEnd })
   }
   try {
     await Promise.race([play(), aborted])

@@ -64,7 +64,7 @@ export function byteLength(bytes: Bytes): number {
 
 function writeBytes(target: Buffer, at: number, bytes: Bytes): number {
   if (typeof bytes === 'string') {
-    const length = target.write(bytes, at + 4, 'utf8')
+    const length = target.write(bytes, at + 4)
     target.writeUInt32BE(length, at)
     return at + 4 + length
   }

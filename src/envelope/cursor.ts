@@ -28,8 +28,9 @@ export class Cursor {
   /** An Avro `int`: at most 5 bytes, no bits beyond the 32nd. */
   int(): number {
     let value = 0
-    for (let shift = 0; shift < 35; shift += 7) {
+    for (let shift = 0; ; shift += 7) {
       const byte = this.byte()
+      // Of the fifth byte, which ends it at the latest.
       if (shift === 28 && byte > 0x0f) throw malformed('an int has more than 32 bits')
       value |= (byte & 0x7f) << shift
       if (byte < 0x80) {
@@ -37,7 +38,6 @@ export class Cursor {
         return (value >>> 1) ^ -(value & 1)
       }
     }
-    throw malformed('an int is longer than 5 bytes')
   }
 
   /** A length or count, an Avro `long`, of `min` to `max`. */

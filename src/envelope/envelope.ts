@@ -83,7 +83,7 @@ export function bodyStart(bytes: Buffer, ivAt: number): number {
 
 /** Whether a value claims to be an envelope of a released version. */
 export function hasEnvelopePrefix(bytes: Uint8Array): boolean {
-  return bytes.length >= PREFIX.length && PREFIX.equals(bytes.subarray(0, PREFIX.length))
+  return PREFIX.equals(bytes.subarray(0, PREFIX.length))
 }
 
 function checkPrefix(bytes: Buffer): void {
@@ -126,7 +126,7 @@ export function lengthBytes(length: number): number {
 export function writeLengthAt(target: Buffer, at: number, length: number): number {
   let rest = length * 2
   while (rest >= 128) {
-    target[at++] = (rest % 128) + 128
+    target[at++] = (rest % 128) | 128
     rest = Math.floor(rest / 128)
   }
   target[at++] = rest

@@ -37,7 +37,7 @@ export class OpenedDek {
     const key = this.#dek.contentKeyFor(session.suite, session.sessionId, session.commitment)
     if (key === undefined) return undefined
     if (this.#contentKeys.size >= MAX_SESSIONS)
-      this.#contentKeys.delete(this.#contentKeys.keys().next().value ?? '')
+      this.#contentKeys.delete(this.#contentKeys.keys().next().value as string)
     this.#contentKeys.set(sessionName, key)
     return key
   }

@@ -259,7 +259,7 @@ export class OpeningKeys {
           if (opened.ageMs() >= this.#ttlMs) this.#deks.delete(name)
           else arm()
         },
-        Math.min(Math.max(rest, 1), MAX_TIMER_STEP_MS),
+        Math.min(rest, MAX_TIMER_STEP_MS),
       )
     }
     arm()

@@ -36,7 +36,12 @@ interface Slot {
 }
 
 /** What the KMS says when it wants nothing more to be sealed here. */
-const DENIALS: ReadonlySet<ErrorCode> = new Set(['KMS_DENIED', 'CMK_DISABLED', 'CMK_NOT_FOUND'])
+const DENIALS: ReadonlySet<ErrorCode> = new Set([
+  'KMS_DENIED',
+  'CMK_DISABLED',
+  'CMK_NOT_FOUND',
+  'CMK_UNUSABLE',
+])
 /** What the KMS says, or does not say, in an outage. A budget of our own that is spent is none. */
 const OUTAGES: ReadonlySet<ErrorCode> = new Set([
   'KMS_UNAVAILABLE',

@@ -16,14 +16,11 @@ export function gzipBody(bytes: Buffer): Buffer | undefined {
   const flags = bytes[3] ?? 0
   if ((flags & RESERVED) !== 0) return undefined
   let at = 10
-  if (flags & FEXTRA) {
-    if (at + 2 > bytes.length) return undefined
-    at += 2 + bytes.readUInt16LE(at)
-  }
+  if (flags & FEXTRA) at += 2 + bytes.readUInt16LE(at)
   for (const text of [FNAME, FCOMMENT]) {
     if (!(flags & text)) continue
     const end = bytes.indexOf(0, at)
-    if (end < 0) return undefined
+    if (end === -1) return undefined
     at = end + 1
   }
   if (flags & FHCRC) {

@@ -1,7 +1,7 @@
 import type { Bytes } from '../envelope/aad.js'
 import { EnvelopeError } from '../errors.js'
 import type { OpenedRecord, Opener } from './opener.js'
-import type { PlainRecord, SealedRecord } from './record.js'
+import { checkIsRecord, describe, type PlainRecord, type SealedRecord } from './record.js'
 import type { Sealer } from './sealer.js'
 
 /** A record of any client, before sealing. Members beyond these pass as they are. */
@@ -28,7 +28,7 @@ export interface RecordCodec {
   /**
    * What came of each record, in order: its value, or the error with its code and kind. Transient errors
    * are results too: open those records again later. What the rule says under `onInvalid` is for wrapped consumers.
-   * @throws EnvelopeError TOPIC_NOT_CONFIGURED, ENCRYPTION_CLOSED
+   * @throws EnvelopeError TOPIC_NOT_CONFIGURED, INVALID_RECORD, ENCRYPTION_CLOSED
    */
   open(records: readonly ReadRecord[]): Promise<OpenedRecord[]>
 }
@@ -36,7 +36,7 @@ export interface RecordCodec {
 export function recordCodec(sealer: Sealer, opener: Opener): RecordCodec {
   return {
     async seal(records) {
-      const sealings = groups(records, ({ topic }) => topic).map(([topic, indexes]) => ({
+      const sealings = groups(records, topicOf).map(([topic, indexes]) => ({
         indexes,
         sealing: sealer.begin(
           topic,
@@ -53,7 +53,7 @@ export function recordCodec(sealer: Sealer, opener: Opener): RecordCodec {
     },
     async open(records) {
       const results: OpenedRecord[] = []
-      const sources = groups(records, ({ topic, partition }) => JSON.stringify([topic, partition]))
+      const sources = groups(records, (record) => JSON.stringify([topicOf(record), record.partition]))
       for (const [, indexes] of sources) {
         const { topic, partition } = at(records, indexes[0] ?? 0)
         const batch = indexes.map((i) => at(records, i))
@@ -70,7 +70,16 @@ function asBuffer(value: Bytes | null): Buffer | null {
   return typeof value === 'string' ? Buffer.from(value) : value
 }
 
+function topicOf(record: { readonly topic: string }): string {
+  checkIsRecord(record)
+  const topic: unknown = record.topic
+  if (typeof topic === 'string' && topic !== '') return topic
+  throw new EnvelopeError('INVALID_RECORD', `the topic of a record is empty or ${describe(topic)}`)
+}
+
 function groups<R>(records: readonly R[], nameOf: (record: R) => string): [string, number[]][] {
+  const given: unknown = records
+  if (!Array.isArray(given)) throw new EnvelopeError('INVALID_RECORD', `records is ${describe(given)}`)
   const byName = new Map<string, number[]>()
   for (const [i, record] of records.entries()) {
     const name = nameOf(record)

@@ -83,6 +83,12 @@ export function headerValues(given: unknown, name: string): readonly unknown[] {
   return name in PLAIN && values[0] === PLAIN[name] ? values.slice(1) : values
 }
 
+/** @throws EnvelopeError INVALID_RECORD where what should be a record is no object */
+export function checkIsRecord(record: unknown): void {
+  if (typeof record !== 'object' || record === null)
+    throw new EnvelopeError('INVALID_RECORD', `a record is ${describe(record)}`)
+}
+
 /** Names a type, never a content. */
 export function describe(value: unknown): string {
   if (value === undefined) return 'undefined'

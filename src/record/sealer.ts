@@ -17,7 +17,7 @@ import type { SealingKey } from '../keys/sealing-key.js'
 import type { SealingKeys, SealingRule } from '../keys/sealing-keys.js'
 import type { Grant, SealingSession } from '../keys/sealing-session.js'
 import { compressionNamed } from './compression.js'
-import { boundHeaderValues, boundKey, describe, isBytes, type PlainRecord } from './record.js'
+import { boundHeaderValues, boundKey, checkIsRecord, describe, isBytes, type PlainRecord } from './record.js'
 import type { RuleBook } from './rules.js'
 
 /** Seals batches of records of one topic. */
@@ -159,7 +159,7 @@ export class Sealing {
   async ready(waitMs: number): Promise<void> {
     this.#waitsSince ??= performance.now()
     try {
-      await this.#target?.key.ready(waitMs)
+      await (this.#target as SealingTarget).key.ready(waitMs)
     } catch (error) {
       this.#reportWait('failed', isEnvelopeError(error) ? error.code : undefined)
       throw error
@@ -250,9 +250,7 @@ function checkedValues(records: readonly PlainRecord[]): (Bytes | null)[] {
 }
 
 function checkedValue(record: PlainRecord): Bytes | null {
-  if (typeof record !== 'object' || (record as PlainRecord | null) === null) {
-    throw new EnvelopeError('INVALID_RECORD', `a record is ${describe(record)}`)
-  }
+  checkIsRecord(record)
   const { value } = record
   if (value === null || isBytes(value)) return value
   throw new EnvelopeError('INVALID_RECORD', `a value is ${describe(value)}`)

@@ -25,7 +25,7 @@ export class InvalidShare {
 
   /** Counts a record; true once more than the share was invalid. */
   exceededBy(invalid: boolean): boolean {
-    if (this.#window[this.#at] === true) this.#invalid--
+    if (this.#window[this.#at]) this.#invalid--
     this.#window[this.#at] = invalid
     this.#at = (this.#at + 1) % WINDOW
     if (invalid) this.#invalid++

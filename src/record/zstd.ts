@@ -1,6 +1,8 @@
 const MAGIC = 0xfd2fb528
 const RLE_BLOCK = 1
 const RESERVED_BLOCK = 3
+/** Magic number, descriptor, one byte of window or size, the header of a block. */
+const SHORTEST = 9
 
 /**
  * How long the zstd frame at the start is (RFC 8878, 3.1.1), or undefined where there is no whole frame.
@@ -8,7 +10,7 @@ const RESERVED_BLOCK = 3
  * the decoder would take for a second one.
  */
 export function zstdFrameLength(bytes: Buffer): number | undefined {
-  if (bytes.length < 6 || bytes.readUInt32LE(0) !== MAGIC) return undefined
+  if (bytes.length < SHORTEST || bytes.readUInt32LE(0) !== MAGIC) return undefined
   const descriptor = bytes[4] ?? 0
   const singleSegment = (descriptor >> 5) & 1
   const contentSizeBytes = [singleSegment, 2, 4, 8][descriptor >> 6] ?? 0

@@ -119,6 +119,14 @@ describe('opening', () => {
     expect(nodeEngine.openMany([job(Buffer.concat([sealed, Buffer.alloc(1)]))])).toEqual([undefined])
   })
 
+  it('never takes a part of a tag for the tag', () => {
+    const [sealed] = seal(0, ['']) as [Buffer]
+    for (let length = 0; length < 16; length++) {
+      const cut = job(sealed.subarray(0, HEAD + 12 + length))
+      expect(() => nodeEngine.openMany([cut])).toThrow(/authentication tag/)
+    }
+  })
+
   it('gives bytes of their own: what happens to the sealed ones later does not show', () => {
     const [sealed] = seal(0, [CANARY]) as [Buffer]
     const [opened] = nodeEngine.openMany([job(sealed)])

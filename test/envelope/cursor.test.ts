@@ -65,6 +65,22 @@ describe('numbers', () => {
     expect(() => read(6).bytes(1, 3, 'it')).toThrow(/ends within it/)
   })
 
+  it('what is read or skipped may reach to the end of the input, not beyond', () => {
+    for (const [rest, end] of [
+      [[97, 98], 3],
+      [[97, 98, 99], 3],
+    ] as const) {
+      const [reader, skipper] = [read(4, ...rest), read(4, ...rest)]
+      expect(reader.bytes(1, 9, 'it')).toEqual(Buffer.from('ab'))
+      skipper.skip(1, 9, 'it')
+      expect([reader.at, skipper.at]).toEqual([end, end])
+    }
+    expect(() => read(4, 97).bytes(1, 9, 'it')).toThrow(malformed)
+    expect(() => {
+      read(4, 97).skip(1, 9, 'it')
+    }).toThrow(malformed)
+  })
+
   it('a boolean is 0 or 1', () => {
     expect([read(0).boolean('it'), read(1).boolean('it')]).toEqual([false, true])
     for (const byte of [2, 0x80, 0xff]) expect(() => read(byte).boolean('it')).toThrow(malformed)

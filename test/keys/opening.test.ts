@@ -31,7 +31,7 @@ async function reader(deks: number, cache: CacheConfig = {}): Promise<Reader> {
     topics: [
       {
         match: ['t'],
-        encrypt: { cmk: 'main', rotate: { maxMessages: 1, allowFrequentRotation: true } },
+        encrypt: { cmk: 'main', rotate: { maxMessages: 1, allowFrequentRotation: true, prefetch: 0 } },
         read: { cmk: 'main' },
       },
     ],
@@ -72,9 +72,10 @@ describe('the cache', () => {
   })
 
   it('smaller than the DEKs of a batch: the batch opens all the same, and the cache stays in its bound', async () => {
-    const { encryption, sealed, open, events } = await reader(5, { maxDeks: 1 })
+    const { encryption, clock, sealed, open, events } = await reader(5, { maxDeks: 1 })
     expect(await open([...sealed, ...sealed])).toEqual([...values(5), ...values(5)])
     expect(encryption.health().openedDeks).toBe(1)
+    expect(clock.timers).toBe(1)
     expect(events.filter((e) => e.name === 'dek.destroyed' && e.side === 'opening')).toHaveLength(4)
     expect(await open(sealed)).toEqual(values(5))
   })
@@ -156,6 +157,47 @@ describe('forget and close', () => {
     expect(await open(sealed)).toEqual(values(1))
     expect(unwraps()).toBe(2)
   })
+
+  it('forget while a DEK is being unwrapped: who asks after it shares one new call, and no other CMK’s ends', async () => {
+    const { encryption, kms, sealed, open, unwraps } = await reader(1)
+    kms.hold = true
+    const dropped = open(sealed)
+    await kms.waitForHeld()
+    encryption.forget('another')
+    encryption.forget('cmk')
+    const second = open(sealed)
+    expect(await dropped).toEqual(['KMS_TIMEOUT'])
+    await settle()
+    const third = open(sealed)
+    await settle()
+    expect(unwraps()).toBe(2)
+    encryption.forget('another')
+    for (const held of [...kms.held]) held.succeed()
+    expect(await Promise.all([second, third])).toEqual([values(1), values(1)])
+    expect(unwraps()).toBe(2)
+    expect(encryption.health().openedDeks).toBe(1)
+  })
+
+  it.each(['forget', 'close'] as const)(
+    '%s at any moment while an unwrap ends: nothing that came of it stays',
+    async (how) => {
+      for (let moment = 0; moment < 30; moment++) {
+        const { encryption, kms, clock, sealed, events } = await reader(1)
+        kms.hold = true
+        const opening = encryption.records.open(sealed).catch(() => undefined)
+        await kms.waitForHeld()
+        kms.held[0]?.succeed()
+        for (let i = 0; i < moment; i++) await Promise.resolve()
+        if (how === 'forget') encryption.forget('cmk')
+        else await encryption.close()
+        await opening
+        await settle()
+        expect([moment, encryption.health().openedDeks, clock.timers]).toEqual([moment, 0, 0])
+        const ends = events.filter((e) => e.name === 'dek.destroyed' && e.side === 'opening')
+        expect(ends.length).toBeLessThanOrEqual(1)
+      }
+    },
+  )
 
   it('close while the nearest of two CMKs is asked: the other is not asked any more', async () => {
     const kms = new MemoryKms()

@@ -147,7 +147,7 @@ describe('prefetch', () => {
   })
 
   it('that is denied ends the DEK at hand: what may not be renewed may not be used', async () => {
-    for (const code of ['KMS_DENIED', 'CMK_DISABLED', 'CMK_NOT_FOUND'] as const) {
+    for (const code of ['KMS_DENIED', 'CMK_DISABLED', 'CMK_NOT_FOUND', 'CMK_UNUSABLE'] as const) {
       const { kms, clock, seal, named } = await owner({
         encrypt: { rotate: { maxAge: '1000s', prefetch: '200s' } },
       })

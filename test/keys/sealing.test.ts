@@ -71,8 +71,12 @@ describe('limits', () => {
 
   it('a record that no DEK may seal is refused before anything is sealed', async () => {
     const { seal, kms } = await owner({ maxBytes: 1000, allowFrequentRotation: true })
-    expect(await thrownBy(() => seal(1, 't', 1001))).toMatchObject({ code: 'DEK_LIMIT_TOO_SMALL' })
+    expect(await thrownBy(() => seal(1, 't', 1001))).toMatchObject({
+      code: 'DEK_LIMIT_TOO_SMALL',
+      message: expect.stringMatching(/1001 bytes .*rule t .*1000 bytes/) as string,
+    })
     expect(kms.calls).toHaveLength(0)
+    expect(await seal(1, 't', 1000)).toHaveLength(1)
   })
 
   it('limits hold with concurrent senders, whatever the order of completions', async () => {
@@ -106,6 +110,15 @@ describe('limits', () => {
       { topic: 't' },
       { topic: 'u' },
     ])
+    expect(own.encryption.health().sealingKeys).toMatchObject([{ topic: 't' }, { topic: 'u' }])
+    await own.encryption.rotate()
+    expect(own.events.filter(({ name }) => name === 'dek.retired')).toMatchObject([
+      { topic: 't' },
+      { topic: 'u' },
+    ])
+    expect(shared.encryption.health().sealingKeys).toHaveLength(1)
+    for (const one of [...shared.events, ...shared.encryption.health().sealingKeys])
+      expect(one).not.toHaveProperty('topic')
   })
 })
 
@@ -113,7 +126,11 @@ describe('every waiter ends', () => {
   it('at its deadline, with a code that says so; the answer that comes late still serves the next', async () => {
     const { seal, kms } = await owner({}, { keyWait: 30 })
     kms.hold = true
-    expect(await thrownBy(() => seal(1))).toMatchObject({ code: 'KEY_WAIT_TIMEOUT', kind: 'transient' })
+    expect(await thrownBy(() => seal(1))).toMatchObject({
+      code: 'KEY_WAIT_TIMEOUT',
+      kind: 'transient',
+      message: expect.stringMatching(/rule t within \d+ ms/) as string,
+    })
     kms.held[0]?.succeed()
     await settle()
     expect(await seal(1)).toHaveLength(1)
@@ -139,12 +156,55 @@ describe('every waiter ends', () => {
     expect(encryption.health()).toMatchObject({ status: 'closed' })
     expect(kms.closed).toBe(true)
     expect(events.filter(({ name }) => name === 'dek.created')).toHaveLength(2)
-    expect(events.filter(({ name }) => name === 'dek.destroyed')).toHaveLength(2)
+    const destroyed = { name: 'dek.destroyed', side: 'sealing', cmkId: 'cmk' }
+    expect(events.filter(({ name }) => name === 'dek.destroyed')).toEqual([destroyed, destroyed])
     await encryption.close()
   })
 })
 
+it('an owner that was closed has no keys to come either: a rule that was never used makes none', async () => {
+  const { encryption, seal, kms } = await owner()
+  await encryption.close()
+  expect(await thrownBy(() => seal(1))).toMatchObject({ code: 'ENCRYPTION_CLOSED' })
+  expect(kms.calls).toEqual([])
+})
+
+it('a wait that ended leaves no timer', async () => {
+  const { seal, kms } = await owner()
+  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+  kms.hold = true
+  const before = timers()
+  const sealing = seal(1)
+  await kms.waitForHeld()
+  expect(timers()).toBeGreaterThan(before)
+  kms.held[0]?.succeed()
+  await sealing
+  expect(timers()).toBe(before)
+})
+
 describe('rotate and forget', () => {
+  it('end the DEKs of the rule or CMK that is named, and no others', async () => {
+    const kms = new MemoryKms()
+    const { encryption } = await memoryEncryption(
+      ['t', 'u'].map((topic) => ({ match: [topic], encrypt: { cmk: topic } })),
+      { kms, cmks: { t: [{ kms: 'memory', id: 'a' }], u: [{ kms: 'memory', id: 'b' }] } },
+    )
+    const sessions = async (): Promise<string[]> =>
+      (await encryption.records.seal([...records(1, 't'), ...records(1, 'u')])).map(
+        ({ value }) => parts(value).session,
+      )
+    const first = await sessions()
+    await encryption.rotate('u')
+    const second = await sessions()
+    expect([second[0] === first[0], second[1] === first[1]]).toEqual([true, false])
+    encryption.forget('a')
+    const third = await sessions()
+    expect([third[0] === second[0], third[1] === second[1]]).toEqual([false, true])
+    await encryption.rotate()
+    const fourth = await sessions()
+    expect([fourth[0] === third[0], fourth[1] === third[1]]).toEqual([false, false])
+  })
+
   it('end the current DEK at once and fetch the next only where one was in use', async () => {
     const { encryption, seal, kms, events } = await owner()
     await encryption.rotate()
@@ -190,7 +250,7 @@ describe('rotate and forget', () => {
   it('several wrappings: sealing needs all of them, and both are in the envelope', async () => {
     const kms = new MemoryKms()
     const second = new MemoryKms({ provider: 'memory/other' })
-    const { encryption } = await memoryEncryption(
+    const { encryption, events } = await memoryEncryption(
       [{ match: ['t'], encrypt: { cmk: 'both' }, read: { cmk: 'both' } }],
       {
         kms,
@@ -205,6 +265,7 @@ describe('rotate and forget', () => {
     const [sealed] = await encryption.records.seal(records(1))
     expect(parts(sealed?.value ?? null).wrappedDeks.map(({ cmkId }) => cmkId)).toEqual(['a', 'b'])
     expect(kms.calls.map(({ operation }) => operation)).toEqual(['generate', 'wrap'])
+    expect(events.filter(({ name }) => name === 'dek.created')).toMatchObject([{ cmkIds: ['a', 'b'] }])
     await encryption.rotate()
     kms.hold = true
     encryption.forget('a')

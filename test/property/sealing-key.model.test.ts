@@ -70,9 +70,10 @@ class Real {
     this.#waiting.add(watched)
   }
 
-  /** The KMS answers the oldest call that somebody still waits for, or one that was given up. */
-  answer(fail: ErrorCode | undefined): void {
-    const [call] = this.#owner.kms.held
+  /** The KMS answers one of its calls, in whatever order: the one that somebody waits for, or one that was given up. */
+  answer(fail: ErrorCode | undefined, which = 0): void {
+    const { held } = this.#owner.kms
+    const call = held[which % Math.max(held.length, 1)]
     if (fail === undefined) call?.succeed()
     else call?.fail(new EnvelopeError(fail, 'as told'))
   }
@@ -180,20 +181,32 @@ const commands = [
         real.send('u', all)
       }),
   ),
-  fc.constant(
-    new Act('succeed', (real) => {
-      real.answer(undefined)
-    }),
+  fc.nat(3).map(
+    (which) =>
+      new Act(`succeed ${String(which)}`, (real) => {
+        real.answer(undefined, which)
+      }),
   ),
   fc.constant(
     new Act('succeed', (real) => {
       real.answer(undefined)
     }),
   ),
-  fc.constantFrom<ErrorCode[]>('KMS_UNAVAILABLE', 'KMS_DENIED', 'KMS_RESPONSE_INVALID').map(
-    (code) =>
-      new Act(`fail ${code}`, (real) => {
-        real.answer(code)
+  fc
+    .record({
+      code: fc.constantFrom<ErrorCode[]>('KMS_UNAVAILABLE', 'KMS_DENIED', 'KMS_RESPONSE_INVALID'),
+      which: fc.nat(3),
+    })
+    .map(
+      ({ code, which }) =>
+        new Act(`fail ${code} ${String(which)}`, (real) => {
+          real.answer(code, which)
+        }),
+    ),
+  fc.integer({ min: -MAX_AGE_MS, max: MAX_AGE_MS }).map(
+    (ms) =>
+      new Act(`step ${String(ms)}`, (real) => {
+        real.owner.clock.step(ms)
       }),
   ),
   fc.integer({ min: 1, max: MAX_AGE_MS }).map(

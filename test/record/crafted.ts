@@ -11,7 +11,7 @@ import { OpeningKeys } from '../../src/keys/opening-keys.js'
 import { Cmk } from '../../src/kms/cmk.js'
 import type { Kms } from '../../src/kms/kms.js'
 import type { CheckedReadRule } from '../../src/policy/checked.js'
-import { Opener } from '../../src/record/opener.js'
+import { Opener, type OpenedRecord } from '../../src/record/opener.js'
 import type { SealedRecord } from '../../src/record/record.js'
 import { RuleBook } from '../../src/record/rules.js'
 import { CANARY, emitted } from '../support/emissions.js'
@@ -86,12 +86,35 @@ export async function cmk(
   return Cmk.describe(provider, kms, cmkId, new AbortController().signal)
 }
 
-/** Opens one record of topic `t` with a rule that requires nothing but what it is told. */
+/** A rule that requires nothing but what it is told. */
+export type Rule = Partial<Omit<CheckedReadRule, 'require'>> & {
+  require?: Partial<CheckedReadRule['require']>
+}
+
+/** Opens one record of topic `t`: its value as text, or the code of the failure. */
 export async function open(
   record: SealedRecord,
   cmks: readonly Cmk[],
-  rule: Partial<Omit<CheckedReadRule, 'require'>> & { require?: Partial<CheckedReadRule['require']> } = {},
+  rule: Rule = {},
 ): Promise<string | null> {
+  const { error, value } = await opened(record, cmks, rule)
+  return error === undefined ? (value?.toString() ?? null) : error.code
+}
+
+/** Opens one record of topic `t`. */
+export async function opened(
+  record: SealedRecord,
+  cmks: readonly Cmk[],
+  rule: Rule = {},
+): Promise<OpenedRecord> {
+  const [result] = await openerOf(cmks, rule).open({ topic: 't' }, [record])
+  if (result === undefined) throw new Error('no result')
+  if (result.error !== undefined) emitted('error', result.error)
+  return result
+}
+
+/** What opens records of topic `t`. */
+export function openerOf(cmks: readonly Cmk[], rule: Rule = {}): Opener {
   const read: CheckedReadRule = {
     cmks: ['c'],
     sealedFor: [],
@@ -106,7 +129,7 @@ export async function open(
     ...rule,
     require: { keyBound: true, headers: [], context: {}, suites: [1], ...rule.require },
   }
-  const opener = new Opener(
+  return new Opener(
     new RuleBook([
       {
         name: 'r',
@@ -120,9 +143,4 @@ export async function open(
     nodeEngine,
     new EventHub(),
   )
-  const [opened] = await opener.open({ topic: 't' }, [record])
-  if (opened === undefined) throw new Error('no result')
-  if (opened.error === undefined) return opened.value?.toString() ?? null
-  emitted('error', opened.error)
-  return opened.error.code
 }

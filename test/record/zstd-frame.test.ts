@@ -6,6 +6,7 @@ const MAGIC = '28b52ffd'
 const bytes = (...hex: string[]): Buffer => Buffer.from(hex.join(''), 'hex')
 
 it.each([
+  ['nothing', bytes(MAGIC, '20', '00', '010000'), 9],
   ['a raw block in a single segment', bytes(MAGIC, '20', '03', '190000', '616263'), 12],
   ['a window descriptor instead', bytes(MAGIC, '00', '00', '190000', '616263'), 12],
   ['an RLE block takes one byte', bytes(MAGIC, '20', '08', '430000', '61'), 10],

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { EnvelopeError } from '../../errors.js'
 import { refuseAborted, unlessAborted } from '../aborted.js'
 import type { Connections, TencentClient } from './client.js'
@@ -11,12 +12,18 @@ export class TencentApi {
   readonly #connections: Connections
   readonly #limits: Limits
   readonly #timeoutMs: number
-  #closed = false
+  readonly #closing = new AbortController()
 
   constructor(connections: Connections, limits: Limits, timeoutMs: number) {
     this.#connections = connections
     this.#limits = limits
     this.#timeoutMs = timeoutMs
+    setMaxListeners(0, this.#closing.signal)
+  }
+
+  /** Aborted by `close()`: for calls that no caller's signal ends. */
+  get lifetime(): AbortSignal {
+    return this.#closing.signal
   }
 
   /** @throws EnvelopeError KMS_SDK_MISSING */
@@ -33,8 +40,8 @@ export class TencentApi {
   ): Promise<Answer> {
     const call = { action, cmk }
     for (let attempt = 1; ; attempt++) {
-      refuseAborted(signal)
       this.#refuseClosed()
+      refuseAborted(signal)
       const { client, renew } = await this.#connections.connect(cmk.region, signal)
       const end = await this.#limits.turn(cmk.region, action, signal)
       try {
@@ -50,7 +57,7 @@ export class TencentApi {
   }
 
   close(): void {
-    this.#closed = true
+    this.#closing.abort()
     this.#connections.close()
   }
 
@@ -84,6 +91,7 @@ export class TencentApi {
   }
 
   #refuseClosed(): void {
-    if (this.#closed) throw new EnvelopeError('ENCRYPTION_CLOSED', 'this KMS client was closed')
+    if (this.#closing.signal.aborted)
+      throw new EnvelopeError('ENCRYPTION_CLOSED', 'this KMS client was closed')
   }
 }

@@ -2,6 +2,9 @@ import { EnvelopeError } from '../../errors.js'
 import { described, type FailedCall } from './failures.js'
 
 const DEK_BYTES = 32
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+/** Of an RSA-2048 CMK it has 392 characters. */
+const MAX_PUBLIC_KEY = 4096
 
 /** What a call was answered, member by member. Every member is optional in the vendor's types. */
 export class Answer {
@@ -39,8 +42,14 @@ export class Answer {
     throw this.#error('CIPHERTEXT_DEK_INVALID', `what ${described(this.#call)} gave is not a DEK of 32 bytes`)
   }
 
-  publicKeyPem(): string {
-    return this.#text('PublicKeyPem', /^[\n\r -~]{1,10000}$/)
+  /**
+   * `PublicKey`, which is base64 of an SPKI in DER form. `PublicKeyPem` beside it is not looked at: the vendor's
+   * examples disagree about what it is.
+   */
+  publicKey(): Uint8Array {
+    const text = this.#text('PublicKey', BASE64)
+    if (text === '' || text.length > MAX_PUBLIC_KEY) throw this.#invalid('PublicKey')
+    return Buffer.from(text, 'base64')
   }
 
   unusablePublicKey(why: string): EnvelopeError {
@@ -49,7 +58,7 @@ export class Answer {
 
   /** Undefined where it is something of another length. */
   #plaintext(): Uint8Array | undefined {
-    const text = this.#text('Plaintext', /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/)
+    const text = this.#text('Plaintext', BASE64)
     // 44 characters, the last of them padding, are 32 bytes.
     if (!/^[^=]{43}=$/.test(text)) return undefined
     const dek = new Uint8Array(DEK_BYTES)

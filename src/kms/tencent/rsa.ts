@@ -6,7 +6,7 @@ import { randomFillSync, type KeyObject } from 'node:crypto'
 import { EnvelopeError, isEnvelopeError } from '../../errors.js'
 import { refuseAborted, unlessAborted } from '../aborted.js'
 import type { GeneratedDek } from '../kms.js'
-import { modulusBits, readPublicKey, wrapWithPublicKey } from '../rsa-public-key.js'
+import { modulusBits, readPublicKey, readSpki, wrapWithPublicKey } from '../rsa-public-key.js'
 import type { TencentApi } from './api.js'
 import type { CmkName } from './cmk-name.js'
 import { base64, ciphertextDekInvalid, expectSame, type CallContext, type TencentCmk } from './tencent-cmk.js'
@@ -17,7 +17,10 @@ const KEEP_MS = 3_600_000
 
 /** @throws what `refused` makes of the reason why `pem` is not the public key of an RSA-2048 CMK */
 export function readRsa2048(pem: string, refused: (why: string) => EnvelopeError): KeyObject {
-  const key = readPublicKey(pem, refused)
+  return ofRsa2048(readPublicKey(pem, refused), refused)
+}
+
+function ofRsa2048(key: KeyObject, refused: (why: string) => EnvelopeError): KeyObject {
   if (modulusBits(key) !== BITS) throw refused(`has ${String(modulusBits(key))} bits, not ${String(BITS)}`)
   return key
 }
@@ -103,7 +106,7 @@ export class RsaCmk implements TencentCmk {
     if (this.#pinned !== undefined) return this.#pinned
     if (this.#kept !== undefined && performance.now() < this.#kept.until) return this.#kept.key
     // The request outlives whoever started it: others may wait for it too. It has a deadline of its own.
-    this.#fetching ??= this.#fetch(new AbortController().signal).finally(() => {
+    this.#fetching ??= this.#fetch(this.#api.lifetime).finally(() => {
       this.#fetching = undefined
     })
     return unlessAborted(this.#fetching, signal)
@@ -111,7 +114,8 @@ export class RsaCmk implements TencentCmk {
 
   async #fetch(signal: AbortSignal): Promise<KeyObject> {
     const answer = await this.#api.call('GetPublicKey', this.#cmk, { KeyId: this.#cmk.keyId }, signal)
-    const key = readRsa2048(answer.publicKeyPem(), (why) => answer.unusablePublicKey(why))
+    const refused = (why: string): EnvelopeError => answer.unusablePublicKey(why)
+    const key = ofRsa2048(readSpki(answer.publicKey(), refused), refused)
     this.#kept = { key, until: performance.now() + KEEP_MS }
     return key
   }

@@ -14,7 +14,6 @@ export interface SdkClientOptions {
   readonly endpoint: EndpointOption
   readonly proxy: string | undefined
   readonly maxSockets: number
-  readonly timeoutMs: number
 }
 
 /**
@@ -22,7 +21,7 @@ export interface SdkClientOptions {
  * that are known, and leaves it to `CredentialSource` when to fetch them.
  */
 export function sdkClients(options: SdkClientOptions): Connections {
-  const { sdk, credentials, endpoint, proxy, maxSockets, timeoutMs } = options
+  const { sdk, credentials, endpoint, proxy, maxSockets } = options
   // Through a proxy the SDK makes an agent for each call; one of ours would bypass the proxy.
   const settings = { keepAlive: true, maxSockets }
   const https = new HttpsAgent(settings)
@@ -44,7 +43,8 @@ export function sdkClients(options: SdkClientOptions): Connections {
         region,
         profile: {
           language: 'en-US',
-          httpProfile: { protocol: `${protocol}//`, endpoint: host, reqTimeout: timeoutMs / 1000, ...way },
+          // No time-out of the SDK's, which leaves a timer behind each body that fails: the signal is the deadline.
+          httpProfile: { protocol: `${protocol}//`, endpoint: host, reqTimeout: 0, ...way },
         },
       })
       return {

@@ -22,7 +22,7 @@ interface SdkConfig {
       readonly protocol: string
       /** Host, and port where it is not the usual one. */
       readonly endpoint: string
-      /** Seconds. */
+      /** Seconds; 0 for none. */
       readonly reqTimeout: number
       /** Bypasses every proxy. */
       readonly agent?: Agent

@@ -66,14 +66,12 @@ export function tencentKms(options: TencentKmsOptions): Kms {
 
 function connections({ client, credentials, ...rest }: CheckedOptions): Connections {
   if (client !== undefined) return givenClients(client)
-  const timeoutMs = rest.requestTimeoutMs
   return sdkClients({
     sdk: loadSdk,
-    credentials: credentials && credentialSource(credentials, loadSdk, timeoutMs),
+    credentials: credentials && credentialSource(credentials, loadSdk, rest.requestTimeoutMs),
     endpoint: rest.endpoint,
     proxy: rest.proxy,
     maxSockets: rest.maxConcurrency,
-    timeoutMs,
   })
 }
 

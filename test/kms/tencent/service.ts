@@ -136,10 +136,19 @@ const pair = generateKeyPairSync('rsa', { modulusLength: 2048 })
 /** Of {@link rsaCmk}. */
 export const PEM: string = pair.publicKey.export({ type: 'spki', format: 'pem' }).toString()
 
-/** An RSA CMK as the vendor documents it. */
+/** Its `PublicKey`, as the vendor has it. */
+export const PUBLIC_KEY: string = pair.publicKey.export({ type: 'spki', format: 'der' }).toString('base64')
+
+/**
+ * An RSA CMK as the vendor documents it: of `PublicKeyPem` its tutorial shows a PEM, and its reference base64 of
+ * base64, which is what stands here.
+ */
 export function rsaCmk({ action, params }: Asked): Reply {
   const { KeyId, Ciphertext = '', Algorithm } = params
-  if (action === 'GetPublicKey') return ok({ KeyId, PublicKey: 'x', PublicKeyPem: PEM })
+  if (action === 'GetPublicKey') {
+    const PublicKeyPem = Buffer.from(PUBLIC_KEY).toString('base64')
+    return ok({ KeyId, PublicKey: PUBLIC_KEY, PublicKeyPem })
+  }
   if (action !== 'AsymmetricRsaDecrypt' || Algorithm !== 'RSAES_OAEP_SHA_256')
     return failed('InvalidParameter')
   const padding = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' }

@@ -2,10 +2,12 @@ import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Kms } from '../../../src/kms/kms.js'
 import { tencentKms } from '../../../src/kms/tencent/index.js'
-import { CMK, failed, KEY_ID, ok, PEM, rsaCmk, serviceForTests, signal } from './service.js'
+import { CMK, failed, KEY_ID, ok, PEM, PUBLIC_KEY, rsaCmk, serviceForTests, signal } from './service.js'
 
 const call = { cmkId: CMK, context: { tenant: 'acme', '10': 'a', '1a': 'b' }, signal }
 const DEK = Uint8Array.from({ length: 32 }, (_, at) => (at * 73 + 41) & 0xff)
+
+const pkcs1 = createPublicKey(PEM).export({ type: 'pkcs1', format: 'der' })
 
 const under = serviceForTests()
 let kms: Kms
@@ -164,6 +166,21 @@ describe('an RSA-2048 CMK', () => {
     expect(under.actions()).toEqual(['GetPublicKey'])
   })
 
+  it('ends waiting for its public key when it is closed, also where that has not had its turn yet', async () => {
+    const slow = under.kms({
+      cmks: { [CMK]: { type: 'rsa-2048' } },
+      quotaShare: 0.0002,
+      requestTimeoutMs: 60_000,
+    })
+    await slow.verify({ ...call, use: 'wrap' })
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 3_600_000)
+    const waiting = slow.generateDek(call)
+    clock.mockRestore()
+    await slow.close?.()
+    await expect(waiting).rejects.toMatchObject({ code: 'KMS_TIMEOUT' })
+    expect(under.actions()).toEqual(['GetPublicKey'])
+  })
+
   it('whose public key is pinned needs no service, no credentials and no SDK to wrap', async () => {
     const offline = tencentKms({ cmks: { [CMK]: { type: 'rsa-2048', publicKey: PEM } } })
     under.keep(offline)
@@ -183,10 +200,35 @@ describe('an RSA-2048 CMK', () => {
       generateKeyPairSync('rsa', { modulusLength: 2048, publicExponent: 3 }).publicKey,
     ],
   ])('with a public key %s wraps nothing', async (_, key) => {
-    const pem = key.export({ type: 'spki', format: 'pem' }).toString()
-    under.service.answer = () => ok({ KeyId: KEY_ID, PublicKey: 'x', PublicKeyPem: pem })
+    const PublicKey = key.export({ type: 'spki', format: 'der' }).toString('base64')
+    under.service.answer = () => ok({ KeyId: KEY_ID, PublicKey, PublicKeyPem: PEM })
     await expect(kms.generateDek(call)).rejects.toMatchObject({ code: 'CMK_UNUSABLE' })
   })
+
+  it.each([
+    ['followed by another byte', Buffer.concat([Buffer.from(PUBLIC_KEY, 'base64'), Buffer.of(0)])],
+    ['cut short', Buffer.from(PUBLIC_KEY, 'base64').subarray(0, -1)],
+    ['of another form (PKCS #1)', pkcs1],
+    ['in base64 twice', Buffer.from(PUBLIC_KEY)],
+    ['in PEM form', Buffer.from(PEM)],
+  ])('with a public key %s wraps nothing, and says whose it is', async (_, der) => {
+    under.service.answer = () => ok({ KeyId: KEY_ID, PublicKey: der.toString('base64'), PublicKeyPem: PEM })
+    await expect(kms.generateDek(call)).rejects.toMatchObject({
+      code: 'CMK_UNUSABLE',
+      message: expect.stringContaining(CMK) as string,
+    })
+  })
+
+  it.each([[undefined], [''], [7], [PEM], [`${PUBLIC_KEY} `], [PUBLIC_KEY.slice(0, -2)], ['A'.repeat(4100)]])(
+    'with %j as its public key is KMS_RESPONSE_INVALID, whatever the PEM beside it says',
+    async (PublicKey) => {
+      under.service.answer = () => ok({ KeyId: KEY_ID, PublicKey, PublicKeyPem: PEM })
+      await expect(kms.generateDek(call)).rejects.toMatchObject({
+        code: 'KMS_RESPONSE_INVALID',
+        message: expect.stringContaining('PublicKey') as string,
+      })
+    },
+  )
 
   it('gets no ciphertext DEK of another length than its modulus', async () => {
     for (const length of [0, 255, 257, 384]) {

@@ -1,0 +1,13 @@
+import { expect, it } from 'vitest'
+
+it('the entry points load, and export what is public and nothing else', async () => {
+  const exported = async (module: Promise<object>): Promise<string[]> => Object.keys(await module).sort()
+  expect(await exported(import('../src/index.js'))).toEqual([
+    'EnvelopeError',
+    'createEncryption',
+    'envelopeOf',
+    'fileDekStore',
+    'isEnvelopeError',
+  ])
+  expect(await exported(import('../src/record/index.js'))).toEqual(['openRecords', 'sealRecords'])
+})

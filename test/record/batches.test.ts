@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest'
+import { nodeEngine } from '../../src/crypto/engine.js'
+import { EventHub } from '../../src/events.js'
+import { systemClock } from '../../src/keys/clock.js'
+import { SealingKeys } from '../../src/keys/sealing-keys.js'
+import { openRecords } from '../../src/record/index.js'
+import { RuleBook } from '../../src/record/rules.js'
+import { Sealer } from '../../src/record/sealer.js'
+import { CANARY } from '../support/emissions.js'
+import { memoryEncryption } from '../support/encryption.js'
+import { cmk, craft, openerOf, wrapping } from './crafted.js'
+
+describe('opening a batch', () => {
+  it('waits for nothing where its keys are at hand', async () => {
+    const opener = openerOf([await cmk(wrapping('near', 'a'), [])])
+    const batch = [{ value: craft() }, { value: craft() }]
+    const first = opener.open({ topic: 't' }, batch)
+    expect(first).toBeInstanceOf(Promise)
+    await first
+    const again = opener.open({ topic: 't' }, batch)
+    expect(again).toBeInstanceOf(Array)
+    expect((await again).map(({ value }) => value?.toString())).toEqual([CANARY, CANARY])
+  })
+
+  it('of nothing gives nothing', async () => {
+    expect(openerOf([]).open({ topic: 't' }, [])).toEqual([])
+    const { encryption } = await memoryEncryption([{ match: ['t'], read: { cmk: 'main' } }])
+    expect(await openRecords(encryption, [])).toEqual([])
+  })
+
+  it('gives null for a tombstone, and says that no envelope stood behind it', () => {
+    const opened = openerOf([]).open({ topic: 't' }, [{ value: null }])
+    expect(opened).toStrictEqual([{ value: null, envelope: undefined }])
+  })
+
+  it('a fingerprint that the rule lists as the application’s own makes no damaged envelope plaintext', () => {
+    const plaintext = {
+      untilOffsets: new Map([['t', new Map([[0, 10n]])]]),
+      fingerprints: ['0fea18fa6fe363e8'],
+    }
+    const opener = openerOf([], { plaintext })
+    const value = craft().subarray(0, -1)
+    const opened = opener.open({ topic: 't', partition: 0 }, [{ value, offset: '1' }])
+    expect(opened).toMatchObject([{ error: { code: 'MALFORMED' } }])
+  })
+})
+
+it('a batch for a passthrough topic is complete at once, with nothing sealed and no limit of its own', () => {
+  const rules = new RuleBook([
+    { name: 'r', match: ['t'], passthrough: true, sealing: undefined, reading: undefined },
+  ])
+  const sealer = new Sealer(
+    rules,
+    new SealingKeys(undefined, systemClock, new EventHub()),
+    nodeEngine,
+    new EventHub(),
+  )
+  const sealing = sealer.begin('t', [{ value: 'text' }, { value: null }])
+  expect(sealing.proceed()).toBe(true)
+  expect(sealing.values).toEqual(['text', null])
+  expect([sealing.sealed, sealing.maxBatchBytes, sealing.keyWaitMs]).toEqual([[], undefined, 0])
+})

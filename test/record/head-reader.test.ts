@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest'
+import type { CheckedReadRule } from '../../src/policy/checked.js'
+import { HeadReader, type ReadableHead } from '../../src/record/head-reader.js'
+import { cmk, craft, open, wrapping } from './crafted.js'
+
+async function reader() {
+  const near = await cmk(wrapping('near', 'a'), [])
+  const read = {
+    sealedFor: [],
+    acceptPublicKeySealing: false,
+    require: { keyBound: true, headers: [], context: {}, suites: [1] },
+  } as unknown as CheckedReadRule
+  return { near, heads: new HeadReader({ name: 'r', read, cmks: [near] }, 't') }
+}
+
+describe('a head', () => {
+  it('that was seen before is not parsed again, also when others came between', async () => {
+    const { near, heads } = await reader()
+    const [one, other] = [craft(), craft({ header: { context: [['a', '1']] } })]
+    const first = heads.read(one)
+    expect(heads.read(craft({ key: 'another record of the same session' }))).toBe(first)
+    expect(heads.read(other)).not.toBe(first)
+    expect(heads.read(Buffer.from(one))).toBe(first)
+    const { info } = first.head as ReadableHead
+    expect(info(near)).toBe(info(near))
+  })
+
+  it('does not change with the bytes that it was read from', async () => {
+    const { heads } = await reader()
+    const value = craft({ header: { boundHeaders: ['h'] }, headers: [[]] })
+    const first = heads.read(value)
+    const { aad, boundHeaders } = first.head as ReadableHead
+    const before = Buffer.from(aad)
+    value.fill(0)
+    expect(aad).toEqual(before)
+    expect(boundHeaders).toEqual(['h'])
+    expect(heads.read(craft({ header: { boundHeaders: ['h'] }, headers: [[]] }))).toBe(first)
+  })
+})
+
+describe('what a rule reads', () => {
+  it('was sealed for a topic that starts like a prefix of `sealedFor`, not one that ends so', async () => {
+    const sealedFor = { sealedFor: ['orders.*'] }
+    const cmks = [await cmk(wrapping('near', 'a'), [])]
+    const read = (topic: string) => open({ value: craft({ header: { topic } }) }, cmks, sealedFor)
+    expect(await read('orders.eu')).not.toBe('WRONG_TOPIC')
+    for (const topic of ['my.orders.', 'orders', 'x.orders.eu']) expect(await read(topic)).toBe('WRONG_TOPIC')
+  })
+
+  it('has the context entry that is required, key and value together', async () => {
+    const cmks = [await cmk(wrapping('near', 'a'), [])]
+    const require = { context: { env: 'prod' } }
+    const read = (...context: [string, string][]) =>
+      open({ value: craft({ header: { context } }) }, cmks, { require })
+    expect(await read(['env', 'prod'])).not.toBe('REQUIREMENT_UNMET')
+    expect(await read(['env', 'test'], ['other', 'prod'])).toBe('REQUIREMENT_UNMET')
+    expect(await read(['other', 'prod'])).toBe('REQUIREMENT_UNMET')
+  })
+})

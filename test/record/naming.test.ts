@@ -1,0 +1,114 @@
+import { gzipSync } from 'node:zlib'
+import { describe, expect, it } from 'vitest'
+import { EnvelopeError } from '../../src/errors.js'
+import { compressionNamed } from '../../src/record/compression.js'
+import { RuleBook, type TopicRule } from '../../src/record/rules.js'
+import { sealRecords } from '../../src/record/index.js'
+import { CANARY, thrownBy } from '../support/emissions.js'
+import { memoryEncryption } from '../support/encryption.js'
+import { cmk, craft, opened, wrapping, type Craft, type Rule } from './crafted.js'
+
+/** The message that a record made so is refused with, read by a rule named `r` from topic `t`. */
+async function refusal(given: Craft, rule: Rule = {}, configured = 'a'): Promise<string> {
+  const cmks = [await cmk({ provider: 'near', cmkId: configured }, [])]
+  const { error } = await opened({ value: craft(given) }, cmks, rule)
+  return error?.message ?? 'it opened'
+}
+
+describe('a record that is refused: the error names', () => {
+  it('suite and compression by number', async () => {
+    expect(await refusal({ header: { suite: 2 } })).toContain('suite 2 ')
+    expect(await refusal({}, { require: { suites: [] } })).toMatch(/suite 1 .*rule r\b/)
+    expect(await refusal({ header: { compression: 3 } })).toContain('compression 3 ')
+  })
+
+  it('the topic it was sealed for and the one it was read from', async () => {
+    expect(await refusal({ header: { topic: 'elsewhere' } })).toMatch(/elsewhere.* t\b/)
+  })
+
+  it('the rule, and what it requires and did not find', async () => {
+    expect(await refusal({ header: { keyBound: false } })).toMatch(/rule r .*record key/)
+    expect(await refusal({}, { require: { headers: ['h1'] } })).toMatch(/rule r .*header "h1"/)
+    expect(await refusal({}, { require: { context: { env: 'prod' } } })).toMatch(/rule r .*env=prod/)
+  })
+
+  it('the rule, and the wrappings that it does not accept', async () => {
+    const wrappings = [wrapping('near', 'a'), wrapping('far', 'b')]
+    expect(await refusal({ wrappings }, {}, 'another')).toMatch(/rule r .*near a, far b/)
+  })
+
+  it('the CMK that did not unwrap', async () => {
+    const refuses = () => new EnvelopeError('CIPHERTEXT_DEK_INVALID', 'no')
+    const cmks = [await cmk(wrapping('near', 'a'), [], refuses)]
+    expect((await opened({ value: craft() }, cmks)).error?.message).toMatch(/CMK a /)
+  })
+
+  it('the rule that refuses tombstones', async () => {
+    const { error } = await opened({ value: null }, [], { tombstones: 'reject' })
+    expect(error?.message).toContain('rule r ')
+  })
+
+  it('that it is about the commitment, or that the record was changed', async () => {
+    expect(await refusal({ header: { commitment: Buffer.alloc(32) } })).toMatch(/: the DEK .*commits to/)
+    expect(await refusal({ key: 'k' })).toMatch(/: the record is not what was sealed/)
+  })
+
+  it('what is wrong with a gzip member', async () => {
+    const gzip = gzipSync(CANARY)
+    const member = (body: Buffer, maxDecompressedBytes = 1000): Promise<string> =>
+      refusal({ header: { compression: 1 }, body }, { maxDecompressedBytes })
+    const changed = (at: number): Buffer => {
+      const copy = Buffer.from(gzip)
+      copy.writeUInt8(copy.readUInt8(at) ^ 1, at)
+      return copy
+    }
+    expect(await member(changed(0))).toMatch(/authentic.* header of a gzip member/)
+    expect(await member(changed(10))).toMatch(/authentic.* does not decompress/)
+    expect(await member(Buffer.concat([gzip, gzip]))).toMatch(/authentic.* exactly one gzip member/)
+    expect(await member(changed(gzip.length - 1))).toMatch(/authentic.* checksum or size/)
+    expect(await member(gzipSync('x'.repeat(1001)))).toMatch(/TOO_LARGE.*larger after decompression/)
+  })
+})
+
+describe('a record that is not sealed: the error names', () => {
+  it('topic and rule, and what the value is', async () => {
+    const { encryption } = await memoryEncryption([
+      { match: ['t'], name: 'r', encrypt: { cmk: 'main', tombstones: 'reject' } },
+      { match: ['plain'], passthrough: true },
+    ])
+    const refused = (value: unknown, topic = 't') =>
+      thrownBy(() => sealRecords(encryption, [{ topic, value: value as string }]))
+    expect(await refused(null)).toMatchObject({
+      message: expect.stringMatching(/rule r /) as string,
+      position: { topic: 't' },
+    })
+    expect(await refused(craft())).toMatchObject({
+      code: 'ALREADY_SEALED',
+      message: expect.stringMatching(/: the value starts like an envelope/) as string,
+      position: { topic: 't' },
+    })
+    for (const topic of ['t', 'plain'])
+      expect(await refused(7, topic)).toMatchObject({
+        code: 'INVALID_RECORD',
+        message: expect.stringMatching(/a value is a number/) as string,
+      })
+  })
+})
+
+it('a topic without the half of a rule that is needed: the error names both, and what did not happen', () => {
+  const rule = { name: 'r', match: ['t'], passthrough: false, sealing: undefined, reading: undefined }
+  const book = new RuleBook([rule] satisfies TopicRule[])
+  const refused = (message: RegExp): Error =>
+    expect.objectContaining({
+      code: 'TOPIC_NOT_CONFIGURED',
+      message: expect.stringMatching(message) as string,
+    }) as Error
+  expect(() => book.forWriting('t')).toThrow(refused(/rule r .*`encrypt`.* topic t, .*nothing was sent/))
+  expect(() => book.forReading('t')).toThrow(refused(/rule r .*`read`.* topic t, .*nothing was delivered/))
+  expect(() => book.forWriting('u')).toThrow(refused(/no rule .*topic u, .*nothing was sent/))
+  expect(() => book.forReading('u')).toThrow(refused(/no rule .*topic u, .*nothing was delivered/))
+})
+
+it('a compression that this runtime lacks is named', () => {
+  expect(() => compressionNamed('lzma' as 'zstd')).toThrow(/UNKNOWN_COMPRESSION.*lzma/)
+})

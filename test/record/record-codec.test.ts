@@ -1,0 +1,103 @@
+import { describe, expect, it } from 'vitest'
+import { openRecords, sealRecords, type ReadRecord } from '../../src/record/index.js'
+import { CANARY } from '../support/emissions.js'
+import { memoryEncryption } from '../support/encryption.js'
+
+const owner = () =>
+  memoryEncryption([
+    { match: ['t', 'u'], encrypt: { cmk: 'main', dekScope: 'topic' }, read: { cmk: 'main' } },
+    { match: ['plain'], passthrough: true },
+  ])
+const text = (n: number): string => `${CANARY} ${String(n)}`
+
+describe('records of several topics', () => {
+  it('are sealed and opened in place, whatever their order', async () => {
+    const { encryption } = await owner()
+    const topics = ['u', 't', 'plain', 't', 'u', 'plain', 't']
+    const given = topics.map((topic, n) => ({ topic, value: n === 3 ? null : text(n), mine: n }))
+    const before = structuredClone(given)
+    const sealed = await sealRecords(encryption, given)
+    expect(given).toEqual(before)
+    expect(sealed.map(({ topic, mine }) => [topic, mine])).toEqual(topics.map((topic, n) => [topic, n]))
+    for (const { value, mine } of sealed) expect(Buffer.isBuffer(value)).toBe(mine !== 3)
+    const opened = await openRecords(encryption, sealed)
+    expect(opened.map(({ value }) => value?.toString())).toEqual(
+      topics.map((_, n) => (n === 3 ? undefined : text(n))),
+    )
+  })
+
+  it('that fail say where they stand, as far as it is known', async () => {
+    const { encryption } = await owner()
+    const value = Buffer.from('plain')
+    const places = [
+      {},
+      { partition: 0 },
+      { partition: 1, offset: '7' },
+      { offset: '8' },
+      { partition: 0, offset: '9' },
+    ]
+    const opened = await openRecords(
+      encryption,
+      places.map((place) => ({ topic: 't', value, ...place })),
+    )
+    expect(opened.map(({ error }) => error?.position)).toStrictEqual(
+      places.map((place) => ({ topic: 't', ...place })),
+    )
+  })
+
+  it('a failure of one is no other’s: those of the same batch open', async () => {
+    const { encryption } = await owner()
+    const sealed: ReadRecord[] = await sealRecords(encryption, [
+      { topic: 't', value: text(0) },
+      { topic: 't', value: text(1) },
+      { topic: 't', value: text(2) },
+    ])
+    const [first, second, third] = sealed as [ReadRecord, ReadRecord, ReadRecord]
+    const opened = await openRecords(encryption, [first, { ...second, key: 'other' }, third])
+    expect(opened.map(({ value, error }) => error?.code ?? value?.toString())).toEqual([
+      text(0),
+      'AUTHENTICATION_FAILED',
+      text(2),
+    ])
+  })
+})
+
+it('what is no list of records with topics is refused by its type, whatever the rules', async () => {
+  const { encryption } = await memoryEncryption([
+    { match: ['*'], encrypt: { cmk: 'main' }, read: { cmk: 'main' } },
+  ])
+  for (const [records, what] of [
+    [null, 'records is null'],
+    [{}, 'records is an object'],
+    [[null], 'a record is null'],
+    [['text'], 'a record is a string'],
+    [[{ value: null }], 'the topic of a record is empty or undefined'],
+    [[{ topic: 7, value: null }], 'the topic of a record is empty or a number'],
+    [[{ topic: '', value: null }], 'the topic of a record is empty or a string'],
+    [[{ topic: 't', value: 7 }], 'a value is a number'],
+    [[{ topic: 't' }], 'a value is undefined'],
+  ] as const) {
+    for (const call of [sealRecords, openRecords])
+      await expect((async () => call(encryption, records as never))()).rejects.toMatchObject({
+        code: 'INVALID_RECORD',
+        message: expect.stringContaining(`: ${what}.`) as string,
+      })
+  }
+})
+
+it('a list that shrinks while keys are awaited is refused, not read past its end', async () => {
+  const { encryption, kms } = await owner()
+  const records: ReadRecord[] = await sealRecords(encryption, [
+    { topic: 't', value: text(0) },
+    { topic: 'u', value: text(1) },
+  ])
+  kms.hold = true
+  const opening = openRecords(encryption, records)
+  await kms.waitForHeld()
+  records.length = 1
+  kms.held[0]?.succeed()
+  await expect(opening).rejects.toMatchObject({
+    code: 'INVALID_RECORD',
+    message: expect.stringMatching(/list of records changed/) as string,
+  })
+})

@@ -1,0 +1,60 @@
+import { describe as group, expect, it } from 'vitest'
+import { boundHeaderValues, boundKey, describe, isBytes } from '../../src/record/record.js'
+import { CANARY } from '../support/emissions.js'
+
+const refused = (what: RegExp): Error =>
+  expect.objectContaining({ code: 'INVALID_RECORD', message: expect.stringMatching(what) as string }) as Error
+
+it('bytes are what KafkaJS sends as they stand: text and Buffers', () => {
+  for (const bytes of ['', 'a', Buffer.alloc(0), Buffer.from('a')]) expect(isBytes(bytes)).toBe(true)
+  for (const other of [null, undefined, 7, new Uint8Array(1), ['a'], {}]) expect(isBytes(other)).toBe(false)
+})
+
+it('a value is named by its type, never by its content', () => {
+  for (const [value, name] of [
+    [undefined, 'undefined'],
+    [null, 'null'],
+    [7, 'a number'],
+    [CANARY, 'a string'],
+    [() => CANARY, 'a function'],
+    [[CANARY], 'a list'],
+    [new Uint8Array(1), 'a Uint8Array that is no Buffer'],
+    [{ canary: CANARY }, 'an object'],
+  ] as const)
+    expect(describe(value)).toBe(name)
+})
+
+group('a bound key', () => {
+  it('is its bytes, and null where there is none', () => {
+    const bytes = Buffer.from('k')
+    expect(boundKey({ key: bytes })).toBe(bytes)
+    for (const key of ['', 'k']) expect(boundKey({ key })).toBe(key)
+    expect([boundKey({}), boundKey({ key: undefined }), boundKey({ key: null })]).toEqual([null, null, null])
+  })
+
+  it('of another type is refused', () => {
+    expect(() => boundKey({ key: 7 as never })).toThrow(refused(/a key is a number/))
+  })
+})
+
+group('bound headers', () => {
+  it('are their values in record order, for each name; none where the header is absent', () => {
+    const bytes = Buffer.from('y')
+    const headers = { one: 'x', several: ['x', bytes, null], none: [], nothing: null, other: 'z' }
+    const names = ['one', 'several', 'none', 'nothing', 'absent', 'toString']
+    expect(boundHeaderValues({ headers }, names)).toEqual([['x'], ['x', bytes, null], [], [null], [], []])
+    expect(boundHeaderValues({}, ['one'])).toEqual([[]])
+  })
+
+  it('of another type are refused, by name', () => {
+    for (const [value, type] of [
+      [7, 'a number'],
+      [undefined, 'undefined'],
+      [['x', {}], 'an object'],
+      [[[]], 'a list'],
+    ] as const)
+      expect(() => boundHeaderValues({ headers: { h: value as never } }, ['h'])).toThrow(
+        refused(new RegExp(`bound header "h" is ${type}`)),
+      )
+  })
+})
