@@ -33,6 +33,8 @@ export default defineConfig({
       'test/kms/*/**',
       'test/config/**',
       'test/docs/**',
+      'test/live/**',
+      'test/opentelemetry/loading.test.ts',
       'test/testing/**',
       // These take tens of seconds, for each mutant that lives.
       'test/property/sealing-key.model.test.ts',
