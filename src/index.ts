@@ -22,7 +22,7 @@ export type {
 } from './events.js'
 export type { DekStore, StoredDek } from './dek-store/dek-store.js'
 export { fileDekStore, type FileDekStoreOptions } from './dek-store/file-dek-store.js'
-export type { SealingState } from './keys/sealing-key.js'
+export type { SealingState } from './keys/sealing-state.js'
 export type { KeyLookups } from './keys/opening-keys.js'
 export type { CallSpan, KmsTracer, TracedCall } from './kms/tracers.js'
 export type { CmkDescription, EncryptionContext, GeneratedDek, Kms, KmsCall } from './kms/kms.js'

@@ -1,33 +1,13 @@
-import { EnvelopeError, isEnvelopeError, type ErrorCode } from '../errors.js'
-import type { EncryptionEvents, EventHub, GraceUse, Limit, RetireReason } from '../events.js'
+import { EnvelopeError, type ErrorCode } from '../errors.js'
+import type { DekOrigin, EventHub, Limit, RetireReason } from '../events.js'
 import { CAPS, fit, isPast, limitReached, prefetchPoint, type RotationPolicy } from '../policy/rotation.js'
-import { ageMeter, MAX_TIMER_STEP_MS, type Clock } from './clock.js'
+import { MAX_TIMER_STEP_MS, type Clock } from './clock.js'
+import { DekFetch } from './dek-fetch.js'
 import type { DekSource, SealingScope, SourcedDek } from './dek-source.js'
 import { Grace } from './grace.js'
-import { MAX_PAUSE_MS, RetryPause } from './retry-pause.js'
+import { SealingEvents } from './sealing-events.js'
 import { SealingSession, type Grant } from './sealing-session.js'
-
-/** What `health()` tells of a sealing key. */
-export interface SealingState {
-  readonly rule: string
-  readonly topic?: string
-  /**
-   * `empty`: no DEK yet, or the last one ended and nobody needed another. `fetching`: sends wait for the next one.
-   * `grace`: the DEK is past a limit and goes on, because the KMS fails for now.
-   */
-  readonly state: 'empty' | 'fetching' | 'ready' | 'grace'
-  readonly sessionId?: string
-  readonly messages?: number
-  readonly bytes?: number
-  readonly ageMs?: number
-  /** Until `maxAge` at the latest; 0 in a grace. */
-  readonly rotatesInMs?: number
-  /** Whether the next DEK is there already. */
-  readonly nextReady?: boolean
-  /** What the last attempt to get a DEK failed with; absent once one succeeded. */
-  readonly failure?: ErrorCode
-  readonly grace?: { readonly limit: Limit; readonly code: ErrorCode; readonly leftMs: number }
-}
+import type { SealingState } from './sealing-state.js'
 
 /** A session and when its successor is wanted. */
 interface Slot {
@@ -42,18 +22,10 @@ const DENIALS: ReadonlySet<ErrorCode> = new Set([
   'CMK_NOT_FOUND',
   'CMK_UNUSABLE',
 ])
-/** What the KMS says, or does not say, in an outage. A budget of our own that is spent is none. */
-const OUTAGES: ReadonlySet<ErrorCode> = new Set([
-  'KMS_UNAVAILABLE',
-  'KMS_THROTTLED',
-  'KMS_TIMEOUT',
-  'KMS_CREDENTIALS_UNAVAILABLE',
-])
 
 /**
  * The current DEK of one scope, and the next where it is there already. Grants are taken synchronously while one
- * lasts; at a limit, concurrent callers share the one KMS call that fetches the next. A failed call is not remembered,
- * except that an outage is known to be one until a call succeeds.
+ * lasts; at a limit, concurrent callers share the one KMS call that fetches the next.
  *
  *   current ── limit ──► next, if it was prefetched
  *                   ├──► none: callers wait for the call that fetches one
@@ -65,17 +37,13 @@ export class SealingKey {
   readonly #scope: SealingScope
   readonly #source: DekSource
   readonly #clock: Clock
-  readonly #events: EventHub
-  readonly #retry: RetryPause
+  readonly #events: SealingEvents
+  readonly #fetch: DekFetch
   #current: Slot | undefined
   #next: Slot | undefined
   /** Set while the current DEK is past a limit and kept all the same. */
   #due: Limit | undefined
   #grace: Grace | undefined
-  /** What the last attempt failed with, and how long ago. */
-  #failure: { readonly code: ErrorCode | undefined; readonly ageMs: () => number } | undefined
-  #waiters = 0
-  #fetching: { readonly done: Promise<void>; readonly abort: AbortController } | undefined
   #cancelTimer: (() => void) | undefined
   #closed = false
 
@@ -83,8 +51,22 @@ export class SealingKey {
     this.#scope = scope
     this.#source = source
     this.#clock = clock
-    this.#events = events
-    this.#retry = new RetryPause(clock)
+    this.#events = new SealingEvents(scope, events)
+    this.#fetch = new DekFetch(source, clock, {
+      taken: (made) => {
+        this.#open(made)
+      },
+      failed: (error, code) => {
+        this.#failed(error, code)
+      },
+      givenUp: () => {
+        this.#checkOpen()
+        return this.#current === undefined
+      },
+      settled: () => {
+        this.#arm()
+      },
+    })
   }
 
   /** @throws EnvelopeError DEK_LIMIT_TOO_SMALL where a record of `bytes` exceeds what a fresh DEK may seal */
@@ -136,28 +118,19 @@ export class SealingKey {
     this.#checkOpen()
     this.#tick()
     if (this.#current !== undefined && !this.#isWaiting()) return
-    this.#waiters++
-    try {
-      await this.#within(waitMs, this.#fetch())
-    } finally {
-      this.#waiters--
-    }
+    const { rule, encrypt } = this.#scope
+    await this.#fetch.wait(waitMs, `no DEK for rule ${rule} within ${String(encrypt.keyWaitMs)} ms`)
   }
 
   /** To be told once for each send that waited. */
   waited(waitedMs: number, outcome: 'ok' | 'failed', code?: ErrorCode): void {
-    this.#events.emit('dek.waited', {
-      ...this.#names(),
-      waitedMs,
-      outcome,
-      ...(code === undefined ? {} : { code }),
-    })
+    this.#events.waited(waitedMs, outcome, code)
   }
 
   /** Ends the current DEK, also one that is being fetched; fetches the next if there was one. */
   async rotate(): Promise<void> {
     this.#checkOpen()
-    const inUse = this.#current !== undefined || this.#fetching !== undefined
+    const inUse = this.#current !== undefined || this.#fetch.isUnderWay
     this.#end('manual')
     if (inUse) await this.ready(this.#scope.encrypt.keyWaitMs)
   }
@@ -182,11 +155,11 @@ export class SealingKey {
   state(): SealingState {
     const session = this.#current?.session
     const grace = this.#grace
-    const failure = this.#failure?.code
-    const isFetching = session === undefined ? this.#fetching !== undefined : this.#isWaiting()
+    const { failure } = this.#fetch
+    const isFetching = session === undefined ? this.#fetch.isUnderWay : this.#isWaiting()
     const { maxAgeMs } = this.#scope.encrypt.rotate
     return {
-      ...this.#names(),
+      ...this.#events.names,
       state: grace ? 'grace' : isFetching ? 'fetching' : session ? 'ready' : 'empty',
       ...(session
         ? {
@@ -238,7 +211,7 @@ export class SealingKey {
     }
     if (this.#grace === undefined && used && graceMs > 0 && this.#source.renews) {
       this.#due = limit
-      const outage = this.#outage()
+      const { outage } = this.#fetch
       if (outage !== undefined) this.#enterGrace(outage)
       this.#fetchSoon()
       return
@@ -246,14 +219,6 @@ export class SealingKey {
     this.#dropCurrent(limit)
     // Where count or bytes ended it more sends are to be expected; where age did, nobody may be there.
     if (limit !== 'age' && used && prefetchMs > 0) this.#fetchSoon()
-  }
-
-  /** What a recent attempt says of an outage that is still on. */
-  #outage(): ErrorCode | undefined {
-    const { code, ageMs } = this.#failure ?? {}
-    return code !== undefined && OUTAGES.has(code) && ageMs !== undefined && ageMs() <= MAX_PAUSE_MS
-      ? code
-      : undefined
   }
 
   #prefetch(): void {
@@ -271,61 +236,20 @@ export class SealingKey {
     )
   }
 
-  /** Fetches in the background, unless the last attempt failed a moment ago. */
   #fetchSoon(): void {
-    if (this.#closed || !this.#source.renews || this.#fetching !== undefined || this.#retry.pausesMs() > 0)
-      return
-    // Whoever needs the DEK hears of a failure; until then it is an event.
-    this.#fetch().catch(() => undefined)
-  }
-
-  #fetch(): Promise<void> {
-    if (this.#fetching === undefined) {
-      const abort = new AbortController()
-      const done = this.#create(abort.signal).finally(() => {
-        if (this.#fetching?.abort === abort) this.#fetching = undefined
-        this.#arm()
-      })
-      // Every waiter may have given up by the time it fails.
-      done.catch(() => undefined)
-      this.#fetching = { done, abort }
-    }
-    return this.#fetching.done
-  }
-
-  async #create(signal: AbortSignal): Promise<void> {
-    try {
-      const made = await this.#source.next(signal)
-      if (signal.aborted) {
-        made.dek.destroy()
-        throw signal.reason as Error
-      }
-      this.#failure = undefined
-      this.#retry.succeeded()
-      this.#open(made)
-    } catch (error) {
-      if (!signal.aborted) {
-        this.#failed(error)
-        return
-      }
-      this.#checkOpen()
-      // The DEK was forgotten or rotated while it was on its way: whoever waits gets the next one.
-      if (this.#current === undefined && this.#waiters > 0) await this.#fetch()
-    }
+    if (!this.#closed && this.#source.renews) this.#fetch.soon()
   }
 
   /** @throws `error`, unless the policy grants a grace for it */
-  #failed(error: unknown): void {
-    const code = isEnvelopeError(error) ? error.code : undefined
-    this.#retry.failed()
-    this.#failure = { code, ageMs: ageMeter(this.#clock) }
+  #failed(error: unknown, code: ErrorCode | undefined): void {
     if (code !== undefined && DENIALS.has(code)) {
       if (this.#current !== undefined) this.#revoke('denied')
     } else if (this.#due !== undefined) {
       // Nothing was asked, so nothing was answered: that ends no grace, and begins none.
       if (this.#grace !== undefined && code === 'KMS_BUDGET_SPENT') return
-      if (code !== undefined && OUTAGES.has(code)) {
-        if (this.#grace === undefined) this.#enterGrace(code)
+      const { outage } = this.#fetch
+      if (outage !== undefined) {
+        if (this.#grace === undefined) this.#enterGrace(outage)
         return
       }
       this.#dropCurrent(this.#grace ? 'grace' : this.#due)
@@ -340,35 +264,23 @@ export class SealingKey {
     const { graceMs } = this.#scope.encrypt
     this.#grace = new Grace({ limit, code, graceMs, clock: this.#clock })
     this.#arm()
-    this.#events.emit('dek.grace', {
-      ...this.#names(),
-      sessionId: session.id.toString('hex'),
-      limit,
-      code,
-      graceMs,
-    })
+    this.#events.grace(session, { limit, code, graceMs })
   }
 
   #open({ origin, ageMs, ...made }: SourcedDek): void {
-    const { cmks, encrypt } = this.#scope
+    const { rotate, prefetchMs } = this.#scope.encrypt
     const session = new SealingSession(made, ageMs, () => {
-      this.#events.emit('dek.destroyed', { side: 'sealing', cmkId: cmks[0].id })
+      this.#events.destroyed()
     })
-    const opened = { session, wanted: prefetchPoint(encrypt.rotate, encrypt.prefetchMs, Math.random()) }
-    const created = {
-      ...this.#names(),
-      cmkIds: cmks.map(({ id }) => id),
-      sessionId: session.id.toString('hex'),
-      origin,
-    }
+    const opened = { session, wanted: prefetchPoint(rotate, prefetchMs, Math.random()) }
     if (this.#current === undefined) this.#current = opened
     else if (this.#due === undefined) this.#next = opened
     else {
-      this.#dropCurrent(this.#grace ? 'replaced' : this.#due, opened, created)
+      this.#dropCurrent(this.#grace ? 'replaced' : this.#due, opened, origin)
       return
     }
     this.#arm()
-    this.#events.emit('dek.created', created)
+    this.#events.created(session, origin)
   }
 
   /** An idle key ends with its age too, and the next is fetched in time, without a send to notice. */
@@ -383,7 +295,7 @@ export class SealingKey {
       MAX_TIMER_STEP_MS,
       ...(this.#grace ? [this.#grace.leftMs()] : this.#due === undefined ? [rotate.maxAgeMs - ageMs] : []),
       ...(this.#next ? [rotate.maxAgeMs - this.#next.session.ageMs()] : []),
-      ...(this.#next || this.#fetching ? [] : this.#prefetchIn(current, ageMs)),
+      ...(this.#next || this.#fetch.isUnderWay ? [] : this.#prefetchIn(current, ageMs)),
     ]
     this.#cancelTimer = this.#clock.schedule(
       () => {
@@ -396,17 +308,16 @@ export class SealingKey {
 
   /** When to look at prefetching again: at its age, or after the pause that follows a failure. */
   #prefetchIn({ wanted }: Slot, ageMs: number): number[] {
-    if (this.#isNextWanted()) return [this.#retry.pausesMs()]
+    if (this.#isNextWanted()) return [this.#fetch.pausesMs()]
     const isAhead = this.#source.renews && this.#scope.encrypt.prefetchMs > 0 && ageMs < wanted.ageMs
     return isAhead ? [wanted.ageMs - ageMs] : []
   }
 
   #end(reason: RetireReason): void {
-    const fetching = this.#fetching
-    this.#fetching = undefined
-    if (reason === 'closed') this.#dropAll(reason)
-    else this.#revoke(reason)
-    fetching?.abort.abort()
+    this.#fetch.giveUp(() => {
+      if (reason === 'closed') this.#dropAll(reason)
+      else this.#revoke(reason)
+    })
   }
 
   #revoke(reason: RetireReason): void {
@@ -422,58 +333,30 @@ export class SealingKey {
   #dropNext(reason: RetireReason): void {
     const session = this.#next?.session
     this.#next = undefined
-    if (session !== undefined) this.#retire(session, reason, undefined)
+    if (session === undefined) return
+    session.retire()
+    this.#events.retired(session, reason, undefined)
   }
 
   /**
    * Ends the current DEK, and puts another in its place where there is one. Events come last: who listens may call
    * back, and must find things as they are.
+   * @param origin of the successor, where nobody has been told of it yet
    */
-  #dropCurrent(reason: RetireReason, successor?: Slot, created?: EncryptionEvents['dek.created']): void {
+  #dropCurrent(reason: RetireReason, successor?: Slot, origin?: DekOrigin): void {
     const session = this.#current?.session
     const grace = this.#grace?.use()
     this.#current = successor
     this.#due = undefined
     this.#grace = undefined
     this.#arm()
-    if (created !== undefined) this.#events.emit('dek.created', created)
-    if (session !== undefined) this.#retire(session, reason, grace)
-  }
-
-  #retire(session: SealingSession, reason: RetireReason, grace: GraceUse | undefined): void {
+    if (successor !== undefined && origin !== undefined) this.#events.created(successor.session, origin)
+    if (session === undefined) return
     session.retire()
-    this.#events.emit('dek.retired', {
-      ...this.#names(),
-      sessionId: session.id.toString('hex'),
-      reason,
-      ...session.usage,
-      ageMs: session.ageMs(),
-      ...(grace === undefined ? {} : { grace }),
-    })
-  }
-
-  #names(): { rule: string; topic?: string } {
-    const { rule, topic } = this.#scope
-    return topic === undefined ? { rule } : { rule, topic }
+    this.#events.retired(session, reason, grace)
   }
 
   #checkOpen(): void {
     if (this.#closed) throw new EnvelopeError('ENCRYPTION_CLOSED', 'the encryption was closed')
-  }
-
-  #within(waitMs: number, fetched: Promise<void>): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        reject(
-          new EnvelopeError(
-            'KEY_WAIT_TIMEOUT',
-            `no DEK for rule ${this.#scope.rule} within ${String(this.#scope.encrypt.keyWaitMs)} ms`,
-          ),
-        )
-      }, waitMs)
-      fetched.then(resolve, reject).finally(() => {
-        clearTimeout(timer)
-      })
-    })
   }
 }

@@ -6,7 +6,8 @@ import type { Clock } from './clock.js'
 import type { SealingScope } from './dek-source.js'
 import { ProvisionedDeks } from './provisioned-deks.js'
 import { RenewedDeks } from './renewed-deks.js'
-import { SealingKey, type SealingState } from './sealing-key.js'
+import { SealingKey } from './sealing-key.js'
+import type { SealingState } from './sealing-state.js'
 
 /** A rule as the sealing side sees it. */
 export interface SealingRule {
