@@ -4,6 +4,7 @@ import { EnvelopeError, isEnvelopeError, type FailureKind } from '../errors.js'
 import type { EventHub } from '../events.js'
 import type { Cmk } from '../kms/cmk.js'
 import type { EncryptionContext } from '../kms/kms.js'
+import { AwayCmks } from './away-cmks.js'
 import { ageMeter, MAX_TIMER_STEP_MS, type Clock } from './clock.js'
 import { OpenedDek, type SessionRef } from './opened-dek.js'
 
@@ -54,22 +55,10 @@ export interface KeyLookups {
   readonly misses: number
 }
 
-interface Away {
-  readonly sinceMs: () => number
-  readonly forMs: number
-  readonly error: EnvelopeError
-}
-
 interface LeasedDek {
   readonly opened: OpenedDek
   readonly release: () => void
 }
-
-/** How long a CMK whose KMS failed for now is asked after the others: longer each time, until it answers. */
-const FIRST_AWAY_MS = 30_000
-const MAX_AWAY_MS = 300_000
-/** Transient failures that say nothing of the KMS. */
-const OURS: ReadonlySet<string> = new Set(['KMS_BUDGET_SPENT'])
 
 /** Attempts per record that fail for good; a forged envelope must not buy more KMS calls. */
 const MAX_FAILED_ATTEMPTS = 2
@@ -84,8 +73,7 @@ export class OpeningKeys {
   readonly #events: EventHub
   readonly #deks: LRUCache<string, { readonly opened: OpenedDek; readonly cancelTimer: () => void }>
   readonly #unwrapping = new Map<string, Flight>()
-  /** CMKs whose KMS failed for now: one KMS may serve several regions, of which one is away. */
-  readonly #away = new Map<string, Away>()
+  readonly #away: AwayCmks
   #closed = false
   #hits = 0
   #misses = 0
@@ -93,6 +81,7 @@ export class OpeningKeys {
   constructor(limits: { readonly maxDeks: number; readonly ttlMs: number }, clock: Clock, events: EventHub) {
     this.#ttlMs = limits.ttlMs
     this.#clock = clock
+    this.#away = new AwayCmks(clock)
     this.#events = events
     this.#deks = new LRUCache({
       max: limits.maxDeks,
@@ -146,7 +135,10 @@ export class OpeningKeys {
     }
     this.#checkOpen()
     // What was put back, and then not asked, may still open it: that is no verdict on the record.
-    for (const { cmk } of ordered.slice(asked)) failures.push(...(this.#awayNow(cmk) ?? []))
+    for (const { cmk } of ordered.slice(asked)) {
+      const failure = this.#away.failure(cmk)
+      if (failure !== undefined) failures.push(failure)
+    }
     const ofKind = (wanted: FailureKind): EnvelopeError | undefined =>
       failures.find(({ kind }) => kind === wanted)
     const first = ofKind('transient') ?? ofKind('unreadable') ?? failures[0]
@@ -174,27 +166,13 @@ export class OpeningKeys {
   }
 
   #inOrder(candidates: readonly Candidate[]): readonly Candidate[] {
-    if (candidates.length < 2 || this.#away.size === 0) return candidates
+    if (candidates.length < 2) return candidates
     const isAway = ({ cmk, name }: Candidate): boolean =>
-      this.#cached(name) === undefined && this.#awayNow(cmk) !== undefined
+      this.#cached(name) === undefined && this.#away.failure(cmk) !== undefined
     return [
       ...candidates.filter((candidate) => !isAway(candidate)),
       ...candidates.filter((candidate) => isAway(candidate)),
     ]
-  }
-
-  /** The failure for which the CMK is asked last now. */
-  #awayNow(cmk: Cmk): [EnvelopeError] | undefined {
-    const away = this.#away.get(awayName(cmk))
-    return away !== undefined && away.sinceMs() < away.forMs ? [away.error] : undefined
-  }
-
-  #isAway(cmk: Cmk, error: EnvelopeError): void {
-    // Concurrent failures are one.
-    if (this.#awayNow(cmk) !== undefined) return
-    const before = this.#away.get(awayName(cmk))
-    const forMs = before === undefined ? FIRST_AWAY_MS : Math.min(before.forMs * 2, MAX_AWAY_MS)
-    this.#away.set(awayName(cmk), { sinceMs: ageMeter(this.#clock), forMs, error })
   }
 
   #cached(name: string): OpenedDek | undefined {
@@ -249,12 +227,11 @@ export class OpeningKeys {
     signal: AbortSignal,
   ): Promise<OpenedDek> {
     const dek = await unwrapped(cmk, ciphertextDek, context, signal).catch((error: unknown) => {
-      const isOutage = isEnvelopeError(error) && error.kind === 'transient' && !OURS.has(error.code)
       // Who forgets a CMK gives its calls up: that says nothing of the KMS.
-      if (isOutage && !signal.aborted) this.#isAway(cmk, error)
+      if (!signal.aborted) this.#away.failed(cmk, error)
       throw error
     })
-    this.#away.delete(awayName(cmk))
+    this.#away.answered(cmk)
     if (signal.aborted) {
       dek.destroy()
       throw new EnvelopeError('KMS_TIMEOUT', 'the DEK was forgotten while it was being unwrapped')
@@ -322,8 +299,4 @@ async function unwrapped(
     }
     throw error
   }
-}
-
-function awayName({ kmsName, id }: Cmk): string {
-  return `${kmsName} ${id}`
 }
