@@ -168,7 +168,7 @@ export class OpeningKeys {
   #inOrder(candidates: readonly Candidate[]): readonly Candidate[] {
     if (candidates.length < 2) return candidates
     const isAway = ({ cmk, name }: Candidate): boolean =>
-      this.#cached(name) === undefined && this.#away.failure(cmk) !== undefined
+      this.#away.failure(cmk) !== undefined && this.#cached(name) === undefined
     return [
       ...candidates.filter((candidate) => !isAway(candidate)),
       ...candidates.filter((candidate) => isAway(candidate)),
