@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
-import { createWriteStream } from 'node:fs'
-import { finished } from 'node:stream/promises'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { MAX_INPUT_MS, MAX_RSS_MIB, type Target } from './plan.js'
 
@@ -91,22 +90,19 @@ async function jazzer(
     '--',
     ...engineOptions,
   ]
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-  const log = createWriteStream(path)
-  let output = ''
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk: Buffer) => {
-      log.write(chunk)
-      // The end is what counts; a long run says much.
-      output = (output + chunk.toString()).slice(-100_000)
+  // Into the file itself: through a pipe, which Node.js makes non-blocking, what it says in a burst at the end is lost.
+  const log = openSync(path, 'w')
+  try {
+    const child = spawn(command, args, { stdio: ['ignore', log, log] })
+    const code = await new Promise<number | null>((done, failed) => {
+      child.once('error', failed)
+      child.once('close', done)
     })
-  const code = await new Promise<number | null>((done, failed) => {
-    child.once('error', failed)
-    child.once('close', done)
-  })
-  log.end()
-  await finished(log)
-  return { code, output }
+    // The end is what counts; a long run says much.
+    return { code, output: readFileSync(path, 'utf8').slice(-100_000) }
+  } finally {
+    closeSync(log)
+  }
 }
 
 function outcomeOf(output: string, code: number | null, runs: number): Outcome {
