@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { DekStore, StoredDek } from '../../src/dek-store/dek-store.js'
 import { EnvelopeError } from '../../src/errors.js'
 import { EventHub, type EncryptionEvents } from '../../src/events.js'
@@ -22,14 +22,19 @@ class SlowStore implements DekStore {
   /** What was asked for, and lets each go or fail. */
   readonly asked: { readonly what: string; go(): void; fail(error: unknown): void }[] = []
   slow = true
+  /** For which scopes, in order. */
+  readonly scopes: string[] = []
 
-  load(): Promise<StoredDek | undefined> {
+  load(scope: string): Promise<StoredDek | undefined> {
+    this.scopes.push(scope)
     return this.#turn('load', () => this.stored)
   }
-  save(_scope: string, dek: StoredDek): Promise<void> {
+  save(scope: string, dek: StoredDek): Promise<void> {
+    this.scopes.push(scope)
     return this.#turn('save', () => void (this.stored = dek))
   }
-  remove(): Promise<void> {
+  remove(scope: string): Promise<void> {
+    this.scopes.push(scope)
     return this.#turn('remove', () => void (this.stored = undefined))
   }
   get done(): string[] {
@@ -124,6 +129,7 @@ describe('a stored DEK', () => {
     expect(await origin(deks)).toBe('stored')
     await another(5)
     expect(await origin(deks)).toBe('made')
+    expect(await origin(deks)).toBe('made')
     clock.advance(1)
     await another(0)
     expect(await origin(deks)).toBe('stored')
@@ -138,13 +144,14 @@ describe('a stored DEK', () => {
     // It seems to be newer, and still it may have been in the store by then.
     await another(-1000)
     expect(await origin(deks)).toBe('made')
-    deks.revoke()
+    const other = source()
+    other.revoke()
     clock.step(-5000)
-    expect(await origin(deks)).toBe('made')
+    expect(await origin(other)).toBe('made')
     await another(-5000)
-    expect(await origin(deks)).toBe('made')
+    expect(await origin(other)).toBe('made')
     await another(-5001)
-    expect(await origin(deks)).toBe('stored')
+    expect(await origin(other)).toBe('stored')
   })
 
   it('that only fails to unwrap for now is tried again, one that is refused is not', async () => {
@@ -185,6 +192,20 @@ describe('a stored DEK', () => {
 })
 
 describe('a DEK store', () => {
+  it('knows a DEK by its rule, and by its topic where each has its own', async () => {
+    for (const [topic, name] of [
+      [undefined, '["r"]'],
+      ['t', '["r","t"]'],
+    ] as const) {
+      const { store, source, origin } = await stage(topic === undefined ? {} : { topic })
+      const deks = source()
+      await origin(deks)
+      deks.revoke()
+      await settle()
+      expect(store.scopes).toEqual([name, name, name])
+    }
+  })
+
   it('is asked for nothing where the public key of one of the CMKs wraps', async () => {
     for (const publicKeyWraps of [
       [true, false],
@@ -314,44 +335,47 @@ describe('close', () => {
     expect(store.done).toEqual(['load', 'save'])
     return { ...made, store }
   }
-  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
-
   it('keeps the process alive until the store has what it shall keep, and no longer', async () => {
     const { encryption, store } = await saving()
-    const before = timers()
+    const set = fakeTimers()
     const closing = encryption.close()
-    await settle()
-    // `getActiveResourcesInfo` names what keeps the process alive.
-    expect(timers()).toBe(before + 1)
+    expect(set.mock.results.map(({ value }) => (value as NodeJS.Timeout).hasRef())).toEqual([true])
+    expect(vi.getTimerCount()).toBe(1)
     await store.go()
     await closing
-    expect(timers()).toBe(before)
+    expect(vi.getTimerCount()).toBe(0)
     expect(store.stored).toBeDefined()
   })
 
   it('waits five seconds at most for a store that does not answer', async () => {
     const { encryption } = await saving()
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-    try {
-      const done: string[] = []
-      const closing = encryption.close().then(() => done.push('closed'))
-      await vi.advanceTimersByTimeAsync(4999)
-      await settle()
-      expect(done).toEqual([])
-      await vi.advanceTimersByTimeAsync(1)
-      await closing
-    } finally {
-      vi.useRealTimers()
-    }
+    fakeTimers()
+    const done: string[] = []
+    const closing = encryption.close().then(() => done.push('closed'))
+    await vi.advanceTimersByTimeAsync(4999)
+    await settle()
+    expect(done).toEqual([])
+    await vi.advanceTimersByTimeAsync(1)
+    await closing
   })
 
   it('waits for nothing where nothing is to be kept', async () => {
     const { encryption, store } = await saving()
     await store.go()
-    const before = timers()
-    const closing = encryption.close()
-    expect(timers()).toBe(before)
-    await closing
+    const set = fakeTimers()
+    await encryption.close()
+    expect(set).not.toHaveBeenCalled()
     expect(store.done).toEqual(['load', 'save'])
   })
 })
+
+/** Node's timers until the end of the test, as the test moves them. */
+function fakeTimers() {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  const set = vi.spyOn(globalThis, 'setTimeout')
+  onTestFinished(() => {
+    set.mockRestore()
+    vi.useRealTimers()
+  })
+  return set
+}
