@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { EnvelopeError } from '../../src/errors.js'
+import { Grace } from '../../src/keys/grace.js'
 import { thrownBy } from '../support/emissions.js'
+import { FakeClock } from '../support/fake-clock.js'
 import { perSession } from '../support/sealed.js'
 import { MemoryKms } from '../support/memory-kms.js'
 import { owner, settle, type Owner, type OwnerOptions } from './owner.js'
@@ -267,4 +269,20 @@ describe('grace', () => {
       expect(clock.timers).toBe(0)
     }
   })
+})
+
+it('a grace meters what is sealed in it, and its time to the millisecond', () => {
+  const clock = new FakeClock()
+  const grace = new Grace({ limit: 'bytes', code: 'KMS_TIMEOUT', graceMs: 1000, clock })
+  expect(grace.use()).toEqual({ limit: 'bytes', messages: 0, bytes: 0, ms: 0 })
+  grace.count({ messages: 2, bytes: 30 })
+  grace.count({ messages: 3, bytes: 4 })
+  clock.advance(999)
+  expect(grace.isOver()).toBe(false)
+  expect(grace.state()).toEqual({ limit: 'bytes', code: 'KMS_TIMEOUT', leftMs: 1 })
+  clock.advance(1)
+  expect(grace.isOver()).toBe(true)
+  clock.advance(1)
+  expect(grace.leftMs()).toBe(0)
+  expect(grace.use()).toEqual({ limit: 'bytes', messages: 5, bytes: 34, ms: 1001 })
 })
