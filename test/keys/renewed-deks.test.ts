@@ -37,7 +37,7 @@ class SlowStore implements DekStore {
     this.scopes.push(scope)
     return this.#turn('remove', () => void (this.stored = undefined))
   }
-  get done(): string[] {
+  get names(): string[] {
     return this.asked.map(({ what }) => what)
   }
   /** Lets what was asked for last happen, and who waits for it go on. */
@@ -77,7 +77,8 @@ async function stage(
   /** What another process keeps in the store, made so long ago. */
   const another = async (agoMs = 0): Promise<StoredDek> => {
     const made = await Cmk.newDek(scope.cmks, encrypt.context, signal)
-    const past = { ...clock, wallMs: () => clock.wallMs() - agoMs } as FakeClock
+    const past = new FakeClock()
+    past.step(clock.wallMs() - agoMs - past.wallMs())
     store.stored = storableDek(made, scope, past)
     return store.stored
   }
@@ -174,9 +175,28 @@ describe('a stored DEK', () => {
     }
   })
 
-  it('that arrives when nobody waits any more is destroyed', async () => {
-    const { kmss, store, another, source } = await stage()
+  it('that arrives when nobody waits any more is destroyed, and may be asked for again', async () => {
+    const { kmss, store, another, source, origin, failures } = await stage()
     await another()
+    store.slow = false
+    const near = kmss[0] as MemoryKms
+    const taken = takenDeks()
+    near.hold = true
+    const abort = new AbortController()
+    const deks = source()
+    const next = thrownBy(() => deks.next(abort.signal))
+    await near.waitForHeld()
+    abort.abort(new Error('given up'))
+    near.held[0]?.succeed()
+    expect(await next).toEqual(new Error('given up'))
+    expect(taken.map(({ destroyed }) => destroyed)).toEqual([true])
+    expect(failures).toEqual([])
+    near.hold = false
+    expect(await origin(deks)).toBe('stored')
+  })
+
+  it('is not saved where it was made for nobody, and is destroyed', async () => {
+    const { kmss, store, source } = await stage()
     store.slow = false
     const near = kmss[0] as MemoryKms
     const taken = takenDeks()
@@ -187,7 +207,9 @@ describe('a stored DEK', () => {
     abort.abort()
     near.held[0]?.succeed()
     await next
+    await settle()
     expect(taken.map(({ destroyed }) => destroyed)).toEqual([true])
+    expect(store.names).toEqual(['load'])
   })
 })
 
@@ -216,7 +238,7 @@ describe('a DEK store', () => {
       expect(await origin(deks)).toBe('made')
       deks.revoke()
       await deks.settled()
-      expect(store.done).toEqual([])
+      expect(store.names).toEqual([])
     }
   })
 
@@ -238,14 +260,15 @@ describe('a DEK store', () => {
   })
 
   it('is not waited for by who gives up, and that is no failure of the store', async () => {
-    const { clock, source, failures, store } = await stage()
+    const { kmss, clock, source, failures, store } = await stage()
     const abort = new AbortController()
     const next = source().next(abort.signal)
     await settle()
-    expect(store.done).toEqual(['load'])
+    expect(store.names).toEqual(['load'])
     abort.abort(new Error('given up'))
     await expect(next).rejects.toThrow('given up')
     expect(failures).toEqual([])
+    expect(kmss[0]?.calls).toEqual([])
     expect(clock.timers).toBe(0)
   })
 
@@ -260,14 +283,14 @@ describe('a DEK store', () => {
     }
     await deks.next(signal)
     await settle()
-    expect(store.done).toEqual(['remove'])
+    expect(store.names).toEqual(['remove'])
     store.asked[0]?.fail('text that may quote anything')
     await settle()
-    expect(store.done).toEqual(['remove', 'save'])
+    expect(store.names).toEqual(['remove', 'save'])
     deks.revoke()
     store.asked[1]?.fail(new RangeError('x'))
     await settle()
-    expect(store.done).toEqual(['remove', 'save', 'remove'])
+    expect(store.names).toEqual(['remove', 'save', 'remove'])
     await store.go()
     await deks.settled()
     expect(failures).toEqual([
@@ -284,11 +307,11 @@ describe('a DEK store', () => {
     await deks.next(signal)
     const next = deks.next(signal)
     await settle()
-    expect(store.done).toEqual(['remove'])
+    expect(store.names).toEqual(['remove'])
     await store.go()
-    expect(store.done).toEqual(['remove', 'save'])
+    expect(store.names).toEqual(['remove', 'save'])
     await store.go()
-    expect(store.done).toEqual(['remove', 'save', 'load'])
+    expect(store.names).toEqual(['remove', 'save', 'load'])
     clock.advance(1)
     await another()
     await store.go()
@@ -314,9 +337,9 @@ describe('a DEK store', () => {
     deks.revoke()
     clock.advance(HOUR)
     await settle()
-    expect(store.done).toEqual(['load', 'save'])
+    expect(store.names).toEqual(['load', 'save'])
     await store.go()
-    expect(store.done).toEqual(['load', 'save', 'remove'])
+    expect(store.names).toEqual(['load', 'save', 'remove'])
     await store.go()
     expect(store.stored).toBeUndefined()
     expect(await origin(deks)).toBe('made')
@@ -332,7 +355,7 @@ describe('close', () => {
     await store.go()
     await sending
     await settle()
-    expect(store.done).toEqual(['load', 'save'])
+    expect(store.names).toEqual(['load', 'save'])
     return { ...made, store }
   }
   it('keeps the process alive until the store has what it shall keep, and no longer', async () => {
@@ -365,7 +388,7 @@ describe('close', () => {
     const set = fakeTimers()
     await encryption.close()
     expect(set).not.toHaveBeenCalled()
-    expect(store.done).toEqual(['load', 'save'])
+    expect(store.names).toEqual(['load', 'save'])
   })
 })
 

@@ -23,7 +23,7 @@ async function stage() {
   ] as const
   const encrypt = { context: { app: 'shop', env: 'prod' } } as unknown as CheckedEncryptRule
   const scope: SealingScope = { rule: 'r', topic: undefined, encrypt, cmks: [...cmks] }
-  const made = await Cmk.newDek(cmks as readonly [Cmk, Cmk], encrypt.context, signal)
+  const made = await Cmk.newDek(cmks, encrypt.context, signal)
   return { near, far, scope, made, stored: storableDek(made, scope, new FakeClock()) }
 }
 

@@ -53,6 +53,22 @@ describe('timers of a sealing key are a handful in an hour', () => {
     await encryption.close()
   })
 
+  it('also while a DEK past its age waits for the KMS to answer', async () => {
+    const clock = new CountingClock()
+    const { seal, kms, encryption } = await owner({
+      clock,
+      encrypt: { rotate: { maxAge: '2h', prefetch: 0 }, onKmsOutage: { grace: '1h' } },
+    })
+    await seal()
+    kms.hold = true
+    clock.advance(2 * HOUR)
+    clock.scheduled = 0
+    clock.advance(HOUR)
+    expect(encryption.health().sealingKeys).toMatchObject([{ state: 'fetching' }])
+    expect(clock.scheduled).toBeLessThanOrEqual(2)
+    await encryption.close()
+  })
+
   it('or as many as there are attempts, while the KMS is away', async () => {
     const clock = new CountingClock()
     // A budget is spent in real time.
