@@ -204,9 +204,9 @@ describe('a stored DEK', () => {
     const abort = new AbortController()
     const next = thrownBy(() => source().next(abort.signal))
     await near.waitForHeld()
-    abort.abort()
+    abort.abort(new Error('given up'))
     near.held[0]?.succeed()
-    await next
+    expect(await next).toEqual(new Error('given up'))
     await settle()
     expect(taken.map(({ destroyed }) => destroyed)).toEqual([true])
     expect(store.names).toEqual(['load'])
