@@ -28,6 +28,8 @@ export interface StoredDek {
  *   at once either may win.
  * - A store that fails stops nobody: the DEK is made anew, and the failure is a `dekStore.failed` event. One that does not
  *   answer is waited for 5 seconds at most.
+ * - A process writes one thing after another: a `save` that does not end holds back the `remove` after it, which it might
+ *   undo otherwise. So let each call fail in time.
  */
 export interface DekStore {
   /** What was saved last for the scope, or undefined. */

@@ -95,6 +95,7 @@ export class RenewedDeks implements DekSource {
       return undefined
     try {
       const unwrapped = await unwrapStored(stored, this.#scope, signal)
+      if (signal.aborted) unwrapped.dek.destroy()
       signal.throwIfAborted()
       this.#newerThan = Math.max(this.#newerThan, stored.createdAt)
       return { ...unwrapped, origin: 'stored', ageMs }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { EnvelopeError } from '../../src/errors.js'
+import { Grace } from '../../src/keys/grace.js'
 import { thrownBy } from '../support/emissions.js'
+import { FakeClock } from '../support/fake-clock.js'
 import { perSession } from '../support/sealed.js'
 import { MemoryKms } from '../support/memory-kms.js'
 import { owner, settle, type Owner, type OwnerOptions } from './owner.js'
@@ -90,39 +92,79 @@ describe('grace', () => {
     expect(await thrownBy(() => seal())).toMatchObject({ code: 'KMS_UNAVAILABLE' })
   })
 
-  it.each(['KMS_DENIED', 'CMK_DISABLED', 'CMK_NOT_FOUND', 'CMK_UNUSABLE'] as const)(
-    'ends at once by %s',
+  it.each([
+    ['KMS_DENIED', 'denied'],
+    ['CMK_DISABLED', 'denied'],
+    ['CMK_NOT_FOUND', 'denied'],
+    ['CMK_UNUSABLE', 'denied'],
+    // The KMS answers, with something else: that is no outage.
+    ['KMS_RESPONSE_INVALID', 'grace'],
+    ['KEYRING_EXPOSED', 'grace'],
+  ] as const)('ends at the next attempt by %s, which its end calls %s', async (code, reason) => {
+    const { kms, clock, seal, named } = await inUse()
+    kms.failure = away
+    clock.advance(100_000)
+    await seal()
+    kms.failure = new EnvelopeError(code, 'no')
+    // The first and the second pause are of 3 s together at most.
+    clock.advance(1000)
+    await settle()
+    clock.advance(2000)
+    await settle()
+    expect(named('dek.retired')).toMatchObject([{ reason, grace: { messages: 1 } }])
+    expect(await thrownBy(() => seal())).toMatchObject({ code })
+  })
+
+  it.each(['KMS_UNAVAILABLE', 'KMS_THROTTLED', 'KMS_TIMEOUT', 'KMS_CREDENTIALS_UNAVAILABLE'] as const)(
+    'is granted for %s, which is an outage',
     async (code) => {
       const { kms, clock, seal, named } = await inUse()
-      kms.failure = away
+      kms.failure = new EnvelopeError(code, 'away')
       clock.advance(100_000)
       await seal()
-      kms.failure = new EnvelopeError(code, 'no')
-      for (let s = 0; s < 2; s++) {
-        clock.advance(1000)
-        await settle()
-      }
-      expect(named('dek.retired')).toMatchObject([{ reason: 'denied', grace: { messages: 1 } }])
-      expect(await thrownBy(() => seal())).toMatchObject({ code })
+      expect(named('dek.grace')).toMatchObject([{ limit: 'age', code }])
     },
   )
 
-  it.each(['KMS_RESPONSE_INVALID', 'KEYRING_EXPOSED'] as const)(
-    'ends where the KMS answers with something else: %s is no outage',
-    async (code) => {
-      const { kms, clock, seal, named } = await inUse()
-      kms.failure = away
-      clock.advance(100_000)
-      await seal()
-      kms.failure = new EnvelopeError(code, 'no')
-      for (let s = 0; s < 3; s++) {
-        clock.advance(1000)
-        await settle()
-      }
-      expect(named('dek.retired')).toMatchObject([{ reason: 'grace', grace: { messages: 1 } }])
-      expect(await thrownBy(() => seal())).toMatchObject({ code })
-    },
-  )
+  it('outlasts a budget of our own that is spent, and ends in time all the same', async () => {
+    const { kms, clock, seal, named, encryption } = await inUse()
+    kms.failure = away
+    clock.advance(100_000)
+    await seal()
+    kms.failure = new EnvelopeError('KMS_BUDGET_SPENT', 'ours')
+    const asked = kms.calls.length
+    for (let s = 0; s < 200; s++) {
+      clock.advance(1000)
+      await settle()
+    }
+    expect(kms.calls.length).toBeGreaterThan(asked)
+    expect(perSession(await seal(2))).toEqual([2])
+    expect(encryption.health().sealingKeys).toMatchObject([
+      { state: 'grace', failure: 'KMS_BUDGET_SPENT', grace: { code: 'KMS_UNAVAILABLE', leftMs: 3_400_000 } },
+    ])
+    expect(named('dek.retired')).toEqual([])
+    clock.advance(3_400_000)
+    expect(named('dek.retired')).toMatchObject([{ reason: 'grace', grace: { messages: 3 } }])
+    expect(await thrownBy(() => seal())).toMatchObject({ code: 'KMS_BUDGET_SPENT' })
+  })
+
+  it('does not start by a budget that was spent in prefetch: the DEK ends at its limit, unless another comes', async () => {
+    for (const comes of [true, false]) {
+      const { kms, clock, seal, named } = await inUse({
+        encrypt: { rotate: { maxAge: '100s', prefetch: '50s' } },
+      })
+      kms.failure = new EnvelopeError('KMS_BUDGET_SPENT', 'ours')
+      clock.advance(99_000)
+      await settle()
+      if (comes) kms.failure = undefined
+      clock.advance(1000)
+      const sealed = seal(2)
+      if (comes) expect(perSession(await sealed)).toEqual([2])
+      else expect(await thrownBy(() => sealed)).toMatchObject({ code: 'KMS_BUDGET_SPENT' })
+      expect(named('dek.retired')).toMatchObject([{ reason: 'age', messages: 10 }])
+      expect(named('dek.grace')).toEqual([])
+    }
+  })
 
   it('is not granted for an outage that is over: an old failure of prefetch tells nothing of now', async () => {
     const { kms, clock, seal, named } = await inUse({
@@ -227,4 +269,20 @@ describe('grace', () => {
       expect(clock.timers).toBe(0)
     }
   })
+})
+
+it('a grace meters what is sealed in it, and its time to the millisecond', () => {
+  const clock = new FakeClock()
+  const grace = new Grace({ limit: 'bytes', code: 'KMS_TIMEOUT', graceMs: 1000, clock })
+  expect(grace.use()).toEqual({ limit: 'bytes', messages: 0, bytes: 0, ms: 0 })
+  grace.count({ messages: 2, bytes: 30 })
+  grace.count({ messages: 3, bytes: 4 })
+  clock.advance(999)
+  expect(grace.isOver()).toBe(false)
+  expect(grace.state()).toEqual({ limit: 'bytes', code: 'KMS_TIMEOUT', leftMs: 1 })
+  clock.advance(1)
+  expect(grace.isOver()).toBe(true)
+  clock.advance(1)
+  expect(grace.leftMs()).toBe(0)
+  expect(grace.use()).toEqual({ limit: 'bytes', messages: 5, bytes: 34, ms: 1001 })
 })

@@ -124,6 +124,22 @@ describe('the time to live of an idle DEK', () => {
     expect(keys.size).toBe(0)
   })
 
+  it('ends at once after the machine slept through it, where it is asked for', async () => {
+    const { keys, clock, request } = await opening({ ttlMs: HOUR })
+    const taken = takenDeks()
+    const wanted = await request()
+    const { key, release } = await keys.load(wanted)
+    release()
+    clock.sleep(HOUR - 1)
+    expect(keys.find(wanted)?.key).toBe(key)
+    clock.sleep(1)
+    expect(keys.find(wanted)).toBeUndefined()
+    expect(keys.size).toBe(0)
+    expect(taken.at(-1)?.destroyed).toBe(true)
+    expect(clock.timers).toBe(0)
+    expect(keys.lookups).toEqual({ hits: 1, misses: 1 })
+  })
+
   it('ends within an hour after the machine slept through it', async () => {
     const { keys, clock, request } = await opening({ ttlMs: 7 * 24 * HOUR })
     ;(await keys.load(await request())).release()

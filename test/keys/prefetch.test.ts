@@ -114,14 +114,19 @@ describe('prefetch', () => {
   })
 
   it('0 turns it off: the next DEK is fetched when a send needs it', async () => {
-    const { kms, clock, seal } = await owner({ encrypt: { rotate: { maxAge: '100s', prefetch: 0 } } })
-    await seal()
+    const { kms, clock, seal } = await owner({
+      encrypt: { rotate: { maxAge: '100s', maxMessages: 1000, prefetch: 0 } },
+    })
+    await seal(999)
     clock.advance(99_999)
     await settle()
     expect(kms.calls).toHaveLength(1)
     clock.advance(1)
-    await seal()
+    await seal(1000)
+    await settle()
     expect(kms.calls).toHaveLength(2)
+    await seal()
+    expect(kms.calls).toHaveLength(3)
   })
 
   it('that fails is tried again with pauses while the DEK lasts, and troubles no send', async () => {

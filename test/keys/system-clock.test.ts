@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ageMeter, systemClock } from '../../src/keys/clock.js'
 import { FakeClock } from '../support/fake-clock.js'
@@ -23,6 +24,25 @@ describe('the system clock', () => {
     vi.advanceTimersByTime(100)
     expect(calls).toEqual(['kept'])
   })
+
+  it('keeps no process alive', () => {
+    const set = vi.spyOn(globalThis, 'setTimeout')
+    systemClock.schedule(() => undefined, 10)
+    expect(set.mock.results.map(({ value }) => (value as NodeJS.Timeout).hasRef())).toEqual([false])
+    set.mockRestore()
+  })
+})
+
+it('a timer of the system clock is no part of the request in which it was set', async () => {
+  const request = new AsyncLocalStorage<string>()
+  const seen = await new Promise((resolve) => {
+    request.run('request', () => {
+      systemClock.schedule(() => {
+        resolve(request.getStore())
+      }, 1)
+    })
+  })
+  expect(seen).toBeUndefined()
 })
 
 it('an age is told by the clock that shows more of it', () => {
@@ -35,4 +55,24 @@ it('an age is told by the clock that shows more of it', () => {
   expect(age()).toBe(10)
   clock.sleep(7)
   expect(age()).toBe(12)
+})
+
+it('an age keeps what the wall clock jumped ahead by a second or more, each time, when it is set back', () => {
+  for (const [ms, kept] of [
+    [1000, 1000],
+    [999, 0],
+  ] as const) {
+    const clock = new FakeClock()
+    const age = ageMeter(clock)
+    clock.sleep(ms)
+    expect(age()).toBe(ms)
+    clock.step(-ms)
+    expect(age()).toBe(kept)
+    clock.sleep(ms)
+    expect(age()).toBe(Math.max(ms, 2 * kept))
+    clock.step(-10 * ms)
+    expect(age()).toBe(2 * kept)
+    clock.advance(5000)
+    expect(age()).toBe(2 * kept + 5000)
+  }
 })

@@ -1,0 +1,254 @@
+import { describe, expect, it } from 'vitest'
+import { DEFAULT_SUITE } from '../../src/crypto/suites.js'
+import { EnvelopeError, type ErrorCode } from '../../src/errors.js'
+import { EventHub } from '../../src/events.js'
+import { OpeningKeys, type OpeningRequest } from '../../src/keys/opening-keys.js'
+import { Cmk } from '../../src/kms/cmk.js'
+import { FakeClock } from '../support/fake-clock.js'
+import { MemoryKms } from '../support/memory-kms.js'
+import { takenDeks } from './taken.js'
+
+const signal = new AbortController().signal
+const failure = (code: ErrorCode): EnvelopeError => new EnvelopeError(code, 'no')
+
+/** Opening keys on several KMSs, the nearest first, in each of which the CMK has the same id. */
+async function regions(count = 2) {
+  const kmss = Array.from({ length: count }, () => new MemoryKms())
+  const cmks = await Promise.all(
+    kmss.map((kms, i) => Cmk.describe(`region ${String(i)}`, kms, 'cmk', signal)),
+  )
+  const clock = new FakeClock()
+  const keys = new OpeningKeys({ maxDeks: 100, ttlMs: 7 * 86_400_000 }, clock, new EventHub())
+  const asked: number[] = []
+  for (const [i, kms] of kmss.entries()) {
+    const unwrap = kms.unwrapDek.bind(kms)
+    kms.unwrapDek = (call) => {
+      asked.push(i)
+      return unwrap(call)
+    }
+  }
+  /** What names a new session under a new DEK. */
+  const request = async (): Promise<OpeningRequest> => {
+    const failures = kmss.map((kms) => kms.failure)
+    for (const kms of kmss) kms.failure = undefined
+    const { dek, wrappings } = await Cmk.newDek(cmks as [Cmk, ...Cmk[]], {}, signal)
+    for (const [i, kms] of kmss.entries()) kms.failure = failures[i]
+    const sessionId = Buffer.alloc(16, 1)
+    const { commitment } = dek.contentKey(DEFAULT_SUITE, sessionId)
+    const candidates = wrappings.map(({ ciphertextDek }, i) => ({
+      cmk: cmks[i] as Cmk,
+      ciphertextDek,
+      name: ciphertextDek.toString('hex'),
+    }))
+    return {
+      candidates,
+      context: {},
+      session: { suite: DEFAULT_SUITE, sessionId, commitment },
+      sessionName: candidates.map(({ name }) => name).join(),
+    }
+  }
+  /** What comes of loading the key: the region that opened it, or the code. */
+  const load = async (wanted: OpeningRequest): Promise<number | string> => {
+    try {
+      const { cmk, release } = await keys.load(wanted)
+      release()
+      return cmks.indexOf(cmk)
+    } catch (error) {
+      return (error as EnvelopeError).code
+    }
+  }
+  return {
+    kmss: kmss as [MemoryKms, MemoryKms, ...MemoryKms[]],
+    clock,
+    keys,
+    request,
+    load,
+    /** The regions that are asked for a new DEK, in order. */
+    async order(): Promise<number[]> {
+      asked.length = 0
+      await load(await request())
+      return [...asked]
+    },
+  }
+}
+
+describe('a CMK whose KMS failed for now', () => {
+  it('is asked last for 30 s, then twice as long each time it fails again, up to 300 s; success ends that', async () => {
+    const { kmss, clock, order } = await regions()
+    const [near] = kmss
+    near.failure = failure('KMS_UNAVAILABLE')
+    for (const seconds of [30, 60, 120, 240, 300, 300]) {
+      expect(await order()).toEqual([0, 1])
+      clock.advance(seconds * 1000 - 1)
+      expect(await order()).toEqual([1])
+      clock.advance(1)
+    }
+    near.failure = undefined
+    expect(await order()).toEqual([0])
+    expect(await order()).toEqual([0])
+    near.failure = failure('KMS_UNAVAILABLE')
+    expect(await order()).toEqual([0, 1])
+    clock.advance(30_000)
+    expect(await order()).toEqual([0, 1])
+  })
+
+  it('is asked all the same where the others fail, which prolongs nothing', async () => {
+    const { kmss, clock, order } = await regions()
+    const [near, far] = kmss
+    near.failure = far.failure = failure('KMS_THROTTLED')
+    expect(await order()).toEqual([0, 1])
+    clock.advance(29_999)
+    expect(await order()).toEqual([0, 1])
+    far.failure = undefined
+    clock.advance(1)
+    expect(await order()).toEqual([0, 1])
+    // As it failed again after 30 s, it is away for 60.
+    clock.advance(59_999)
+    expect(await order()).toEqual([1])
+    clock.advance(1)
+    expect(await order()).toEqual([0, 1])
+  })
+
+  it('failed once, however many calls to it failed together', async () => {
+    const { kmss, clock, order, load, request } = await regions()
+    const [near] = kmss
+    const wanted = [await request(), await request(), await request()]
+    near.hold = true
+    const loading = wanted.map(load)
+    await near.waitForHeld(3)
+    for (const held of [...near.held]) held.fail(failure('KMS_TIMEOUT'))
+    expect(await Promise.all(loading)).toEqual([1, 1, 1])
+    near.hold = false
+    clock.advance(29_999)
+    expect(await order()).toEqual([1])
+    clock.advance(1)
+    expect(await order()).toEqual([0])
+  })
+
+  it('is told from one with the same id at another KMS, and from another at its own', async () => {
+    const { kmss, order } = await regions()
+    const [near, far] = kmss
+    far.failure = failure('KMS_TIMEOUT')
+    near.failure = failure('KMS_DENIED')
+    expect(await order()).toEqual([0, 1])
+    near.failure = undefined
+    expect(await order()).toEqual([0])
+
+    const kms = new MemoryKms()
+    const cmks = await Promise.all(['a', 'b'].map((id) => Cmk.describe('one', kms, id, signal)))
+    const keys = new OpeningKeys({ maxDeks: 100, ttlMs: 60_000 }, new FakeClock(), new EventHub())
+    const asked: string[] = []
+    kms.unwrapDek = ({ cmkId }) => {
+      asked.push(cmkId)
+      return Promise.reject(failure(cmkId === 'a' ? 'KMS_TIMEOUT' : 'CIPHERTEXT_DEK_INVALID'))
+    }
+    const candidates = cmks.map((cmk) => ({ cmk, ciphertextDek: Buffer.alloc(1), name: cmk.id }))
+    const session = { suite: DEFAULT_SUITE, sessionId: Buffer.alloc(16), commitment: Buffer.alloc(32) }
+    for (let i = 0; i < 2; i++)
+      await keys.load({ candidates, context: {}, session, sessionName: 's' }).catch(() => undefined)
+    expect(asked).toEqual(['a', 'b', 'b', 'a'])
+  })
+
+  it('gives its DEKs that are at hand without anybody being asked', async () => {
+    const { kmss, order, load, request } = await regions()
+    const [near, far] = kmss
+    const wanted = await request()
+    expect(await load(wanted)).toBe(0)
+    near.failure = failure('KMS_UNAVAILABLE')
+    expect(await order()).toEqual([0, 1])
+    const calls = far.calls.length
+    expect(await load(wanted)).toBe(0)
+    expect(far.calls).toHaveLength(calls)
+  })
+
+  it.each(['KMS_DENIED', 'CMK_DISABLED', 'CIPHERTEXT_DEK_INVALID', 'KMS_BUDGET_SPENT'] as const)(
+    'is not one that failed with %s: that says nothing of an outage',
+    async (code) => {
+      const { kmss, order } = await regions()
+      kmss[0].failure = failure(code)
+      expect(await order()).toEqual([0, 1])
+      expect(await order()).toEqual([0, 1])
+    },
+  )
+
+  it('is not one that was forgotten while it was asked', async () => {
+    const { kmss, keys, order, load, request } = await regions()
+    const [near] = kmss
+    const wanted = await request()
+    near.hold = true
+    const loading = load(wanted)
+    await near.waitForHeld()
+    keys.forget('cmk')
+    near.held[0]?.fail(failure('KMS_TIMEOUT'))
+    await loading
+    near.hold = false
+    expect(await order()).toEqual([0])
+  })
+
+  it('and was not asked, since others failed for good: the record may be tried again', async () => {
+    const { kmss, clock, order, load, request } = await regions(3)
+    const [near, ...others] = kmss
+    near.failure = failure('KMS_TIMEOUT')
+    expect(await order()).toEqual([0, 1])
+    for (const other of others) other.failure = failure('CIPHERTEXT_DEK_INVALID')
+    expect(await order()).toEqual([1, 2])
+    expect(await load(await request())).toBe('KMS_TIMEOUT')
+    clock.advance(30_000)
+    near.failure = failure('CIPHERTEXT_DEK_INVALID')
+    expect(await order()).toEqual([0, 1])
+    expect(await load(await request())).toBe('UNWRAP_FAILED')
+  })
+})
+
+describe('the failure of a record', () => {
+  it.each<[string, ErrorCode[], string, number[]]>([
+    [
+      'what may pass outweighs all',
+      ['CIPHERTEXT_DEK_INVALID', 'KMS_TIMEOUT', 'KMS_DENIED'],
+      'KMS_TIMEOUT',
+      [0, 1, 2],
+    ],
+    [
+      'what another reader may open outweighs what none may',
+      ['CIPHERTEXT_DEK_INVALID', 'KMS_DENIED'],
+      'KMS_DENIED',
+      [0, 1],
+    ],
+    ['of its like the first counts', ['KMS_DENIED', 'CMK_DISABLED'], 'KMS_DENIED', [0, 1]],
+    [
+      'two that fail for good are enough',
+      Array<ErrorCode>(4).fill('CIPHERTEXT_DEK_INVALID'),
+      'UNWRAP_FAILED',
+      [0, 1],
+    ],
+    [
+      'failures for now do not count towards those',
+      ['KMS_TIMEOUT', 'KMS_TIMEOUT', 'KMS_DENIED', 'CMK_DISABLED', 'KMS_TIMEOUT'],
+      'KMS_TIMEOUT',
+      [0, 1, 2, 3],
+    ],
+    [
+      'a wrapping under another CMK is a failure of its own',
+      ['CMK_MISMATCH', 'CMK_MISMATCH'],
+      'UNWRAP_FAILED',
+      [0, 1],
+    ],
+  ])('%s', async (_, codes, code, asked) => {
+    const { kmss, order, load, request } = await regions(codes.length)
+    for (const [i, one] of codes.entries()) (kmss[i] as MemoryKms).failure = failure(one)
+    const wanted = await request()
+    expect(await order()).toEqual(asked)
+    expect(await load(wanted)).toBe(code)
+  })
+
+  it('of a DEK that the header does not commit to is one for good; the DEK stays, and is not held', async () => {
+    const { keys, load, request } = await regions(3)
+    const wanted = await request()
+    const taken = takenDeks()
+    const forged = { ...wanted, session: { ...wanted.session, commitment: Buffer.alloc(32) } }
+    expect(await load(forged)).toBe('COMMITMENT_MISMATCH')
+    expect(keys.size).toBe(2)
+    keys.forget('cmk')
+    expect(taken.map(({ destroyed }) => destroyed)).toEqual([true, true])
+  })
+})
