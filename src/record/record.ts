@@ -88,7 +88,8 @@ export function headerValues(given: unknown, name: string): readonly unknown[] {
  * @throws EnvelopeError INVALID_RECORD where it is not the digits of one, as KafkaJS has it
  */
 export function offsetNumber(offset: unknown): bigint {
-  if (typeof offset !== 'string') throw new EnvelopeError('INVALID_RECORD', `an offset is ${describe(offset)}`)
+  if (typeof offset !== 'string')
+    throw new EnvelopeError('INVALID_RECORD', `an offset is ${describe(offset)}`)
   if (!/^\d{1,19}$/.test(offset)) throw new EnvelopeError('INVALID_RECORD', 'an offset is no decimal number')
   return BigInt(offset)
 }
