@@ -21,6 +21,9 @@ import {
 /** Where DEKs come from: `GenerateDataKey` of the KMS, or the process's own random generator and `Encrypt`. */
 export type DekSource = 'generate' | 'encrypt'
 
+/** What opens nothing, for `verify` of who may only decrypt. */
+export const NO_BLOB = 'kafka-envelope-verifies'
+
 const DEK_BYTES = 32
 const MAX_BLOB_BYTES = 1024
 /** Of `EncryptionContext`, in characters. */
@@ -82,7 +85,7 @@ export class SymmetricCmk implements TencentCmk {
       made = await this.#generated(call)
     } catch (error) {
       if (!isEnvelopeError(error) || !onlyUnwraps(error)) throw error
-      await expectOpensNothing(this.unwrapDek(Buffer.from('kafka-envelope-verifies'), call), this.#cmk)
+      await expectOpensNothing(this.unwrapDek(Buffer.from(NO_BLOB), call), this.#cmk)
       return
     }
     try {
