@@ -13,10 +13,10 @@ export interface LivePlan {
 
 /** The vendor's list price. */
 export const DOLLARS_PER_CALL: number = 0.18 / 10_000
-/** By both ways to make a DEK 4 and 2, for facts 5. */
-const SYMMETRIC_CALLS = 11
-/** With the public key asked for 2, with the pinned one 1, for facts 1. */
-const RSA_CALLS = 4
+/** By both ways to make a DEK 4 and 2, for facts 6. */
+const SYMMETRIC_CALLS = 12
+/** With the public key asked for 2, with the pinned one 1, for facts 2. */
+const RSA_CALLS = 5
 
 const SYMMETRIC = 'TENCENT_KMS_SYMMETRIC_CMK'
 const RSA = 'TENCENT_KMS_RSA_CMK'

@@ -20,7 +20,8 @@ const MAX_BYTES = 16_384
 /**
  * Keeps ciphertext DEKs in a folder, a file of mode 0600 for each scope, replaced as a whole. Reading a file needs no
  * protection beyond that of the topics; writing does: a folder or file is refused that others than its owner may write
- * to, or that belongs to somebody else than this user or root (not checked on Windows).
+ * to, or that belongs to somebody else than this user or root (not checked on Windows). The folders above it are not
+ * looked at: nobody else should be able to write to them either.
  *
  * @throws EnvelopeError CONFIG_INVALID where `folder` is no path
  */

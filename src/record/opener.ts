@@ -6,7 +6,14 @@ import { EnvelopeError, isEnvelopeError } from '../errors.js'
 import type { EventHub } from '../events.js'
 import type { LeasedKey, OpeningKey, OpeningKeys } from '../keys/opening-keys.js'
 import { HeadReader, type ReadableHead } from './head-reader.js'
-import { boundHeaderValues, boundKey, describe, type EnvelopeInfo, type SealedRecord } from './record.js'
+import {
+  boundHeaderValues,
+  boundKey,
+  describe,
+  offsetNumber,
+  type EnvelopeInfo,
+  type SealedRecord,
+} from './record.js'
 import type { ReadingRule, RuleBook } from './rules.js'
 
 /** What came of a record: its value, or why there is none. A failure never becomes null. */
@@ -47,7 +54,7 @@ export class Opener {
    * Opens what can be opened; a promise only where a KMS must be asked. One result for each record, in
    * order. Failures of single records are results, with where the record stands.
    *
-   * @throws EnvelopeError TOPIC_NOT_CONFIGURED, ENCRYPTION_CLOSED
+   * @throws EnvelopeError TOPIC_NOT_CONFIGURED, INVALID_RECORD, ENCRYPTION_CLOSED
    */
   open(source: Source, records: readonly SealedRecord[]): OpenedRecord[] | Promise<OpenedRecord[]> {
     const rule = this.#rules.forReading(source.topic)
@@ -212,7 +219,7 @@ function isAllowedPlaintext(
     (error.code === 'UNKNOWN_FORMAT' &&
       plaintext.fingerprints.includes((value as Buffer).toString('hex', 2, 10)))
   const until = partition === undefined ? undefined : plaintext.untilOffsets.get(topic)?.get(partition)
-  return isOwn && until !== undefined && offset !== undefined && BigInt(offset) < until
+  return isOwn && until !== undefined && offset !== undefined && offsetNumber(offset) < until
 }
 
 function located(result: OpenedRecord, { topic, partition }: Source, { offset }: SealedRecord): OpenedRecord {

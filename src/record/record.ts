@@ -83,6 +83,17 @@ export function headerValues(given: unknown, name: string): readonly unknown[] {
   return name in PLAIN && values[0] === PLAIN[name] ? values.slice(1) : values
 }
 
+/**
+ * An offset as a number. `BigInt` alone reads '' as 0 and '-1' as below every bound.
+ * @throws EnvelopeError INVALID_RECORD where it is not the digits of one, as KafkaJS has it
+ */
+export function offsetNumber(offset: unknown): bigint {
+  if (typeof offset !== 'string')
+    throw new EnvelopeError('INVALID_RECORD', `an offset is ${describe(offset)}`)
+  if (!/^\d{1,19}$/.test(offset)) throw new EnvelopeError('INVALID_RECORD', 'an offset is no decimal number')
+  return BigInt(offset)
+}
+
 /** @throws EnvelopeError INVALID_RECORD where what should be a record is no object */
 export function checkIsRecord(record: unknown): void {
   if (typeof record !== 'object' || record === null)

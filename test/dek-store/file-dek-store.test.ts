@@ -1,7 +1,16 @@
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { fileDekStore, type StoredDek } from '../../src/index.js'
 import { thrownBy } from '../support/emissions.js'
 import { memoryEncryption } from '../support/encryption.js'
@@ -59,6 +68,25 @@ describe('a folder of ciphertext DEKs', () => {
     chmodSync(folder, 0o777)
     await expect(store.load('a')).rejects.toThrow('others may write')
     await expect(store.save('a', dek)).rejects.toThrow('others may write')
+  })
+
+  it('is refused where it, or a file in it, belongs to somebody else', async () => {
+    const store = fileDekStore({ folder })
+    await store.save('a', dek)
+    const own = process.geteuid?.() ?? 0
+    // Root may give a file away; anybody else may become another.
+    const owned = (path: string, uid: number): void => {
+      if (own === 0) chownSync(path, uid, uid)
+      else vi.spyOn(process, 'geteuid').mockReturnValue(2 * own - uid)
+    }
+    for (const path of [folder, only()]) {
+      owned(path, own + 1)
+      await expect(store.load('a')).rejects.toThrow('belongs to somebody else')
+      if (path === folder) await expect(store.save('a', dek)).rejects.toThrow('belongs to somebody else')
+      owned(path, own)
+      expect(await store.load('a')).toEqual(dek)
+    }
+    vi.restoreAllMocks()
   })
 
   it('refuses what is no ciphertext DEK, of another scope, or huge', async () => {

@@ -1,4 +1,4 @@
-import { createPublicKey } from 'node:crypto'
+import { createPublicKey, randomBytes } from 'node:crypto'
 import { subscribe } from 'node:diagnostics_channel'
 import { CommonClient, EnvironmentVariableCredential } from 'tencentcloud-sdk-nodejs-common'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -6,6 +6,7 @@ import { planOf } from '../../scripts/tencent-live/plan.js'
 import { parseCmkName, type CmkName } from '../../src/kms/tencent/cmk-name.js'
 import { endpointOf } from '../../src/kms/tencent/endpoint.js'
 import { tencentKms, type TencentCmkOptions } from '../../src/kms/tencent/index.js'
+import { NO_BLOB } from '../../src/kms/tencent/symmetric.js'
 import { describeKmsContract, type KmsUnderTest } from '../contract/kms-contract.js'
 
 const plan = planOf(process.env)
@@ -130,6 +131,10 @@ if (symmetric !== undefined) {
       note('a damaged blob', await decrypt('{"a":"1","b":"2"}', damaged), INVALID)
     })
 
+    it('so are the bytes by which verify() asks for who may only decrypt', async () => {
+      note('what is no blob', await decrypt('{"a":"1","b":"2"}', NO_BLOB), INVALID)
+    })
+
     it('a CMK that does not exist is ResourceUnavailable.CmkNotFound', async () => {
       const params = { KeyId: '00000000-0000-4000-8000-000000000000', KeySpec: 'AES_256' }
       const { code } = await ask(cmk, 'GenerateDataKey', params)
@@ -155,6 +160,13 @@ if (rsa !== undefined) {
       // Nothing relies on it: the vendor's examples disagree.
       const isPem = text(PublicKeyPem).startsWith('-----BEGIN PUBLIC KEY-----')
       facts.push(`PublicKeyPem is ${isPem ? 'a PEM' : 'something else than a PEM'}`)
+    })
+
+    it('bytes that open nothing are FailedOperation.DecryptError, as verify() expects', async () => {
+      const bytes = Buffer.concat([Buffer.of(0), randomBytes(255)]).toString('base64')
+      const params = { KeyId: cmk.keyId, Ciphertext: bytes, Algorithm: 'RSAES_OAEP_SHA_256' }
+      const { code } = await ask(cmk, 'AsymmetricRsaDecrypt', params)
+      note('what opens nothing', code, 'FailedOperation.DecryptError')
     })
   })
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { EnvelopeError, type ErrorCode } from '../../src/errors.js'
 import { CANARY } from '../support/emissions.js'
-import { cmk, craft, DEK, open, wrapping } from './crafted.js'
+import { cmk, craft, DEK, open, opened, wrapping } from './crafted.js'
 
 const IDS = ['a', 'b', 'c', 'd', 'e'] as const
 type Id = (typeof IDS)[number]
@@ -74,6 +74,24 @@ describe('candidates', () => {
   it('whatever a KMS has against a ciphertext DEK, damage or another CMK, the record fails as one: UNWRAP_FAILED', async () => {
     for (const code of ['CIPHERTEXT_DEK_INVALID', 'CMK_MISMATCH'] as const)
       expect((await tried({ a: failing(code) })).opened).toBe('UNWRAP_FAILED')
+  })
+
+  it('and keeps what the KMS said, its code and its id for the call, for whoever asks its support', async () => {
+    const told = { kmsCode: 'InvalidParameterValue.InvalidCiphertext', requestId: 'r-1' }
+    for (const code of ['CIPHERTEXT_DEK_INVALID', 'CMK_MISMATCH'] as const)
+      for (const said of [told, { kmsCode: told.kmsCode }, { requestId: told.requestId }, {}]) {
+        const failing = new EnvelopeError(code, 'no', said)
+        const one = await cmk({ provider: 'p', cmkId: 'a' }, [], () => failing)
+        const { error } = await opened({ value: craft({ wrappings: [wrapping('p', 'a')] }) }, [one])
+        expect(error).toMatchObject({
+          code: 'UNWRAP_FAILED',
+          kind: 'invalid',
+          position: { topic: 't' },
+          kmsCode: undefined,
+          requestId: undefined,
+          ...said,
+        })
+      }
   })
 
   it('a failure of authentication is final: no further candidate is tried', async () => {

@@ -1,7 +1,7 @@
 import type { KafkaMessage } from 'kafkajs'
 import { EnvelopeError, isEnvelopeError } from '../../errors.js'
 import type { OpenedRecord, Source } from '../../record/opener.js'
-import type { EnvelopeInfo } from '../../record/record.js'
+import { offsetNumber, type EnvelopeInfo } from '../../record/record.js'
 import type { ReadingRule } from '../../record/rules.js'
 import { InvalidShare, verdictOf } from '../../record/verdict.js'
 import type { ConsumerHost } from './consumer.js'
@@ -136,7 +136,7 @@ export class Delivery {
     const refused = dead[refusal.index] as Rejected
     const { offset } = refused.message
     return {
-      messages: sorted.messages.filter((message) => BigInt(message.offset) < BigInt(offset)),
+      messages: sorted.messages.filter((message) => offsetNumber(message.offset) < offsetNumber(offset)),
       rejected: [
         ...sorted.rejected.slice(0, sorted.rejected.indexOf(refused)),
         { ...refused, action: 'stop' },

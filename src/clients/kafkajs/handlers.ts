@@ -1,4 +1,5 @@
 import type { EachBatchHandler, EachBatchPayload, EachMessageHandler, KafkaMessage } from 'kafkajs'
+import { offsetNumber } from '../../record/record.js'
 import { batchWith } from './batch.js'
 import type { Delivery, Opened } from './delivery.js'
 
@@ -32,7 +33,7 @@ export function openingEachBatch(
     if (messages.length > 0) await deliverUntil(stop.offset, payload, messages, handler)
     if (payload.isStale()) return
     // KafkaJS resolves a whole batch after its handler; a batch cut short is resolved as far as it went.
-    if (autoResolve) payload.resolveOffset((BigInt(stop.offset) - 1n).toString())
+    if (autoResolve) payload.resolveOffset((offsetNumber(stop.offset) - 1n).toString())
     throw stop.error
   }
 }
@@ -81,13 +82,14 @@ async function deliverUntil(
   messages: KafkaMessage[],
   handler: EachBatchHandler,
 ): Promise<void> {
-  const last = BigInt(end) - 1n
+  const last = offsetNumber(end) - 1n
   await handler({
     ...payload,
     batch: batchWith(payload.batch, messages, end),
     // Nobody resolves a record that was not delivered.
     resolveOffset: (offset) => {
-      payload.resolveOffset((BigInt(offset) < last ? BigInt(offset) : last).toString())
+      const resolved = offsetNumber(offset)
+      payload.resolveOffset((resolved < last ? resolved : last).toString())
     },
   })
 }

@@ -31,21 +31,49 @@ export class TencentApi {
     return this.#connections.prepare()
   }
 
-  /** @throws EnvelopeError as `Kms` says; nothing else */
+  /** @throws EnvelopeError as `Kms` says, ENCRYPTION_CLOSED where `close()` ended it; nothing else */
   async call(
     action: Action,
     cmk: CmkName,
     params: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<Answer> {
-    const call = { action, cmk }
-    for (let attempt = 1; ; attempt++) {
+    this.#refuseClosed()
+    const ended = new AbortController()
+    const end = (): void => {
+      ended.abort()
+    }
+    const ends = [signal, this.#closing.signal]
+    for (const each of ends) each.addEventListener('abort', end)
+    try {
+      refuseAborted(signal)
+      return await this.#attempts({ action, cmk }, params, ended.signal)
+    } catch (error) {
       this.#refuseClosed()
+      throw error
+    } finally {
+      for (const each of ends) each.removeEventListener('abort', end)
+    }
+  }
+
+  /** Ends what is waited for, sent calls included: each rejects at once. */
+  close(): void {
+    this.#closing.abort()
+    this.#connections.close()
+  }
+
+  async #attempts(
+    call: FailedCall,
+    params: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<Answer> {
+    const { action, cmk } = call
+    for (let attempt = 1; ; attempt++) {
       refuseAborted(signal)
       const { client, renew } = await this.#connections.connect(cmk.region, signal)
       const end = await this.#limits.turn(cmk.region, action, signal)
       try {
-        this.#refuseClosed()
+        refuseAborted(signal)
         return new Answer(call, await this.#send(client, call, params, signal))
       } catch (error) {
         if (error instanceof EnvelopeError) throw error
@@ -55,11 +83,6 @@ export class TencentApi {
         end()
       }
     }
-  }
-
-  close(): void {
-    this.#closing.abort()
-    this.#connections.close()
   }
 
   async #send(

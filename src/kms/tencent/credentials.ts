@@ -169,14 +169,17 @@ class FetchedCredentials implements CredentialSource {
   async #ask(): ReturnType<CredentialProvider['getCredential']> {
     const provider = await this.#provider()
     const timeout = new AbortController()
+    // Closed: nobody waits any more.
+    const ended = AbortSignal.any([timeout.signal, this.#closed.signal])
+    const giveUp = (): never => {
+      // The SDK's providers ask themselves again, without a pause, while a token is about to expire.
+      provider.getCredential = () => Promise.reject(new Error('given up'))
+      throw unavailable(this.#name, `no answer within ${String(this.#timeoutMs)} ms`)
+    }
     try {
       return await Promise.race([
         provider.getCredential(),
-        pause(this.#timeoutMs, timeout.signal).then(() => {
-          // The SDK's providers ask themselves again, without a pause, while a token is about to expire.
-          provider.getCredential = () => Promise.reject(new Error('given up'))
-          throw unavailable(this.#name, `no answer within ${String(this.#timeoutMs)} ms`)
-        }),
+        pause(this.#timeoutMs, ended).then(giveUp, giveUp),
       ])
     } finally {
       timeout.abort()

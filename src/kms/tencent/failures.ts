@@ -39,6 +39,8 @@ const CODES: Readonly<Record<string, Row>> = {
     hint: 'the CAM policy of this identity must allow the action on the CMK',
   },
   OperationDenied: { code: 'KMS_DENIED' },
+  IpNotInWhitelist: { code: 'KMS_DENIED', hint: 'the account allows calls from listed addresses only' },
+  IpInBlacklist: { code: 'KMS_DENIED', hint: 'the account blocks calls from this address' },
   'ResourceUnavailable.NotPurchased': {
     code: 'KMS_DENIED',
     hint: 'KMS is not activated for the account, or was suspended for an unpaid bill',
@@ -70,6 +72,10 @@ const CODES: Readonly<Record<string, Row>> = {
   // The request
   'FailedOperation.DecryptError': { code: 'CIPHERTEXT_DEK_INVALID' },
   'InvalidParameterValue.InvalidCiphertext': { code: 'CIPHERTEXT_DEK_INVALID' },
+
+  // The vendor says no more, and calls neither transient: a grace must not seal on because of them
+  FailedOperation: { code: 'KMS_REFUSED' },
+  ResourceInsufficient: { code: 'KMS_REFUSED' },
 }
 
 /** For the table in the documentation. */

@@ -4,7 +4,7 @@ import { EnvelopeError, type ConfigIssue } from '../../errors.js'
 import type { TencentClient } from './client.js'
 import { parseCmkName } from './cmk-name.js'
 import { isVisible, NAMED_PROVIDERS, type NamedProvider, type TencentCredentials } from './credentials.js'
-import { whyNoEndpoint, type EndpointOption } from './endpoint.js'
+import { endpointOf, whyNoEndpoint, type EndpointOption } from './endpoint.js'
 import { readRsa2048 } from './rsa.js'
 import type { DekSource } from './symmetric.js'
 
@@ -166,7 +166,8 @@ export function checkOptions(options: TencentKmsOptions): CheckedOptions {
         issues.push({ path, message: 'clients of your own bring it themselves' })
     }
   }
-  if (proxy !== undefined && endpoint.startsWith('http:')) {
+  // Not by its text: schemes may be written in capitals.
+  if (proxy !== undefined && endpointOf(endpoint, 'ap-guangzhou').protocol === 'http:') {
     issues.push({
       path: 'proxy',
       message: 'cannot be used with a plain http endpoint: DEKs would be in the clear',

@@ -3,8 +3,16 @@ import { described, type FailedCall } from './failures.js'
 
 const DEK_BYTES = 32
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
-/** Of an RSA-2048 CMK it has 392 characters. */
-const MAX_PUBLIC_KEY = 4096
+/** In characters. Checked before the form: a regular expression may overflow the stack over megabytes. */
+const MAX = {
+  KeyId: 128,
+  CiphertextBlob: 1024,
+  /** `Encrypt` takes 4,096 bytes, whoever calls it; of a DEK it has 44 characters. */
+  Plaintext: 5464,
+  /** Of an RSA-2048 CMK it has 392. */
+  PublicKey: 4096,
+} as const
+const VISIBLE = /^[!-~]+$/
 
 /** What a call was answered, member by member. Every member is optional in the vendor's types. */
 export class Answer {
@@ -18,7 +26,7 @@ export class Answer {
     this.#members = typeof response === 'object' && response !== null ? { ...response } : {}
     const { RequestId: id } = this.#members
     this.#requestId = typeof id === 'string' && /^[A-Za-z0-9-]{1,64}$/.test(id) ? id : undefined
-    const keyId = this.#text('KeyId', /^[!-~]{1,128}$/)
+    const keyId = this.#text('KeyId', VISIBLE)
     if (keyId === call.cmk.keyId) return
     // Only `Decrypt` names no CMK, so only there the ciphertext DEK can have chosen another one.
     const code = call.action === 'Decrypt' ? 'CMK_MISMATCH' : 'KMS_RESPONSE_INVALID'
@@ -27,7 +35,7 @@ export class Answer {
 
   /** 1 to 1,024 characters of visible ASCII, as bytes: an opaque string, not base64. */
   ciphertextBlob(): Uint8Array {
-    return new Uint8Array(Buffer.from(this.#text('CiphertextBlob', /^[!-~]{1,1024}$/), 'latin1'))
+    return new Uint8Array(Buffer.from(this.#text('CiphertextBlob', VISIBLE), 'latin1'))
   }
 
   /** The DEK, in memory of its own. The base64 text that it came in cannot be wiped. */
@@ -50,7 +58,7 @@ export class Answer {
    */
   publicKey(): Uint8Array {
     const text = this.#text('PublicKey', BASE64)
-    if (text === '' || text.length > MAX_PUBLIC_KEY) throw this.#invalid('PublicKey')
+    if (text === '') throw this.#invalid('PublicKey')
     return Buffer.from(text, 'base64')
   }
 
@@ -68,9 +76,9 @@ export class Answer {
     return dek
   }
 
-  #text(member: string, form: RegExp): string {
+  #text(member: keyof typeof MAX, form: RegExp): string {
     const value = Object.hasOwn(this.#members, member) ? this.#members[member] : undefined
-    if (typeof value === 'string' && form.test(value)) return value
+    if (typeof value === 'string' && value.length <= MAX[member] && form.test(value)) return value
     throw this.#invalid(member)
   }
 

@@ -3,13 +3,20 @@
  * made and wrapped here with its public key, as in `rsa-public-key.ts`, and unwrapped by the service.
  */
 import { randomFillSync, type KeyObject } from 'node:crypto'
-import { EnvelopeError, isEnvelopeError } from '../../errors.js'
+import type { EnvelopeError } from '../../errors.js'
 import { refuseAborted, unlessAborted } from '../aborted.js'
 import type { GeneratedDek } from '../kms.js'
 import { modulusBits, readPublicKey, readSpki, wrapWithPublicKey } from '../rsa-public-key.js'
 import type { TencentApi } from './api.js'
 import type { CmkName } from './cmk-name.js'
-import { base64, ciphertextDekInvalid, expectSame, type CallContext, type TencentCmk } from './tencent-cmk.js'
+import {
+  base64,
+  ciphertextDekInvalid,
+  expectOpensNothing,
+  expectSame,
+  type CallContext,
+  type TencentCmk,
+} from './tencent-cmk.js'
 
 const DEK_BYTES = 32
 const BITS = 2048
@@ -93,11 +100,7 @@ export class RsaCmk implements TencentCmk {
     const bytes = randomFillSync(new Uint8Array(BITS / 8))
     // Below any modulus of this size.
     bytes[0] = 0
-    try {
-      ;(await this.unwrapDek(bytes, call)).fill(0)
-    } catch (error) {
-      if (!isEnvelopeError(error) || error.code !== 'CIPHERTEXT_DEK_INVALID') throw error
-    }
+    await expectOpensNothing(this.unwrapDek(bytes, call), this.#cmk)
   }
 
   /** Pinned, or kept for an hour: asymmetric CMKs do not rotate. One request for all who wait. */

@@ -9,10 +9,20 @@ import { canonicalContext } from '../canonical-context.js'
 import type { EncryptionContext, GeneratedDek } from '../kms.js'
 import type { TencentApi } from './api.js'
 import type { CmkName } from './cmk-name.js'
-import { base64, ciphertextDekInvalid, expectSame, type CallContext, type TencentCmk } from './tencent-cmk.js'
+import {
+  base64,
+  ciphertextDekInvalid,
+  expectOpensNothing,
+  expectSame,
+  type CallContext,
+  type TencentCmk,
+} from './tencent-cmk.js'
 
 /** Where DEKs come from: `GenerateDataKey` of the KMS, or the process's own random generator and `Encrypt`. */
 export type DekSource = 'generate' | 'encrypt'
+
+/** What opens nothing, for `verify` of who may only decrypt. */
+export const NO_BLOB = 'kafka-envelope-verifies'
 
 const DEK_BYTES = 32
 const MAX_BLOB_BYTES = 1024
@@ -67,7 +77,7 @@ export class SymmetricCmk implements TencentCmk {
   /**
    * A round trip, where this identity may also wrap. Where it may not, `Decrypt` of bytes that are no blob:
    * that shows that credentials and the way to the service are right. It shows the right to decrypt only if
-   * the service looks at rights before it looks at the bytes, which is not documented.
+   * the service looks at rights before it looks at the bytes, which is not documented, and nothing of the CMK.
    */
   async verifyUnwrap(call: CallContext): Promise<void> {
     let made: GeneratedDek
@@ -75,7 +85,7 @@ export class SymmetricCmk implements TencentCmk {
       made = await this.#generated(call)
     } catch (error) {
       if (!isEnvelopeError(error) || !onlyUnwraps(error)) throw error
-      await this.#probe(call)
+      await expectOpensNothing(this.unwrapDek(Buffer.from(NO_BLOB), call), this.#cmk)
       return
     }
     try {
@@ -90,14 +100,6 @@ export class SymmetricCmk implements TencentCmk {
     const answer = await this.#api.call('GenerateDataKey', this.#cmk, params, signal)
     const ciphertextDek = answer.ciphertextBlob()
     return { dek: answer.generatedDek(), ciphertextDek }
-  }
-
-  async #probe(call: CallContext): Promise<void> {
-    try {
-      ;(await this.unwrapDek(Buffer.from('kafka-envelope-verifies'), call)).fill(0)
-    } catch (error) {
-      if (!isEnvelopeError(error) || error.code !== 'CIPHERTEXT_DEK_INVALID') throw error
-    }
   }
 
   #contextOf(context: EncryptionContext): { EncryptionContext?: string } {

@@ -1,4 +1,4 @@
-import { EnvelopeError } from '../../errors.js'
+import { EnvelopeError, isEnvelopeError } from '../../errors.js'
 import type { CmkDescription, EncryptionContext, GeneratedDek } from '../kms.js'
 import type { CmkName } from './cmk-name.js'
 
@@ -27,6 +27,30 @@ export function ciphertextDekInvalid(cmk: CmkName): EnvelopeError {
 /** Base64 without a copy of the bytes in between. The text cannot be wiped. */
 export function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
+}
+
+/** What the service calls bytes that it was allowed to look at, under a CMK that it may use, and that open nothing. */
+const OPEN_NOTHING: ReadonlySet<string | undefined> = new Set([
+  'InvalidParameterValue.InvalidCiphertext',
+  'FailedOperation.DecryptError',
+])
+
+/**
+ * Resolves where the service itself said that the bytes open nothing, and in no other case. Not by our code: that
+ * also stands for parameters that are wrong, which prove nothing.
+ *
+ * @throws EnvelopeError what `unwrapping` rejects with else; KMS_RESPONSE_INVALID where the bytes opened
+ */
+export async function expectOpensNothing(unwrapping: Promise<Uint8Array>, cmk: CmkName): Promise<void> {
+  let opened: Uint8Array
+  try {
+    opened = await unwrapping
+  } catch (error) {
+    if (isEnvelopeError(error) && OPEN_NOTHING.has(error.kmsCode)) return
+    throw error
+  }
+  opened.fill(0)
+  throw new EnvelopeError('KMS_RESPONSE_INVALID', `CMK ${cmk.id} opens what was never wrapped`)
 }
 
 /** Wipes what came back. @throws EnvelopeError KMS_RESPONSE_INVALID where what came back is not what went in */

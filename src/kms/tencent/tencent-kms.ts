@@ -25,6 +25,8 @@ const DEK_BYTES = 32
  * credentials, where the service says that they are stale. With an RSA CMK, wrapping uses a public key that
  * was fetched up to an hour ago or is pinned, and so does not notice that the CMK was disabled.
  *
+ * `close()` ends calls that are under way: they reject by `ENCRYPTION_CLOSED`.
+ *
  * Key bytes pass through base64 text and JSON, which Node.js cannot wipe.
  *
  * @throws EnvelopeError CONFIG_INVALID with all mistakes in `issues`

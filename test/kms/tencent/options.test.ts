@@ -85,6 +85,8 @@ describe('options', () => {
     // DEKs would go over it in the clear.
     [{ credentials: SECRET, endpoint: 'http://kms.example.com' }, ['endpoint']],
     [{ credentials: SECRET, endpoint: 'http://127.evil.example' }, ['endpoint']],
+    [{ credentials: SECRET, endpoint: 'http://127.0.0.1:8080', proxy: 'http://proxy.example' }, ['proxy']],
+    [{ credentials: SECRET, endpoint: 'HTTP://127.0.0.1:8080', proxy: 'http://proxy.example' }, ['proxy']],
     [{ credentials: SECRET, proxy: 'proxy.example:3128' }, ['proxy']],
     [{ credentials: SECRET, proxy: 'socks5://hunter2' }, ['proxy']],
     [

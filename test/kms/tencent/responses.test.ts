@@ -78,6 +78,30 @@ describe('what the service answers', () => {
     })
   })
 
+  it('over its bound in length is refused before its form is looked at, which would overflow the stack', async () => {
+    const long = 'A'.repeat(16_000_000)
+    under.service.answer = () => ok({ KeyId: KEY_ID, Plaintext: long, CiphertextBlob: 'a', PublicKey: long })
+    const rsa = under.kms({ cmks: { [CMK]: { type: 'rsa-2048' } } })
+    for (const made of [
+      () => kms.generateDek(call),
+      () => kms.unwrapDek({ ...call, ciphertextDek: Buffer.from('a') }),
+      () => rsa.generateDek(call),
+    ])
+      await expect(made()).rejects.toMatchObject({ code: 'KMS_RESPONSE_INVALID' })
+  })
+
+  it('to unwrapping may be as long as what Encrypt takes, and no longer', async () => {
+    for (const [bytes, code] of [
+      [4096, 'CIPHERTEXT_DEK_INVALID'],
+      [4099, 'KMS_RESPONSE_INVALID'],
+    ] as const) {
+      under.service.answer = () => ok({ KeyId: KEY_ID, Plaintext: Buffer.alloc(bytes).toString('base64') })
+      await expect(kms.unwrapDek({ ...call, ciphertextDek: Buffer.from('a') })).rejects.toMatchObject({
+        code,
+      })
+    }
+  })
+
   it('becomes a DEK in memory of its own', async () => {
     const { dek } = await generate({})
     expect(dek).toEqual(DEK)

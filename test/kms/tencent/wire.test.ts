@@ -177,7 +177,7 @@ describe('an RSA-2048 CMK', () => {
     const waiting = slow.generateDek(call)
     clock.mockRestore()
     await slow.close?.()
-    await expect(waiting).rejects.toMatchObject({ code: 'KMS_TIMEOUT' })
+    await expect(waiting).rejects.toMatchObject({ code: 'ENCRYPTION_CLOSED' })
     expect(under.actions()).toEqual(['GetPublicKey'])
   })
 

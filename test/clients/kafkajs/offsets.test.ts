@@ -1,0 +1,80 @@
+import type { Consumer, ConsumerRunConfig, EachBatchPayload, EachMessagePayload, KafkaMessage } from 'kafkajs'
+import { expect, it } from 'vitest'
+import type { ReadRule } from '../../../src/index.js'
+import { CANARY, thrownBy } from '../../support/emissions.js'
+import { memoryEncryption } from '../../support/encryption.js'
+
+/** Runs a wrapped consumer, and hands it what a test says that KafkaJS read. */
+async function running(read: Omit<ReadRule, 'cmk'>) {
+  const { encryption } = await memoryEncryption([{ match: ['t'], read: { cmk: 'main', ...read } }])
+  const configs: ConsumerRunConfig[] = []
+  const inner = {
+    events: { CRASH: 'consumer.crash', STOP: 'consumer.stop', GROUP_JOIN: 'consumer.group_join' },
+    on: () => () => undefined,
+    run: (given: ConsumerRunConfig) => {
+      configs.push(given)
+      return Promise.resolve()
+    },
+  }
+  const consumer = encryption.consumer(inner as unknown as Consumer)
+  const delivered: string[] = []
+  const handed = ({ value }: KafkaMessage): number => delivered.push(String(value))
+  await consumer.run({
+    eachMessage: ({ message }) => Promise.resolve(void handed(message)),
+  })
+  await consumer.run({
+    eachBatch: ({ batch }) => {
+      for (const message of batch.messages) handed(message)
+      return Promise.resolve()
+    },
+  })
+  const [one, many] = configs
+  const common = {
+    heartbeat: () => Promise.resolve(),
+    resolveOffset: () => undefined,
+    isStale: () => false,
+    isRunning: () => true,
+  }
+  return {
+    encryption,
+    delivered,
+    eachMessage: async (message: object) => {
+      const payload = { ...common, topic: 't', partition: 0, message }
+      await one?.eachMessage?.(payload as unknown as EachMessagePayload)
+    },
+    eachBatch: async (message: object) => {
+      const batch = { topic: 't', partition: 0, messages: [message] }
+      await many?.eachBatch?.({ ...common, batch } as unknown as EachBatchPayload)
+    },
+  }
+}
+
+it.each([['x'], [''], ['-1'], ['0x1'], ['1.5'], [7]])(
+  'a message with offset %j, where plaintext is allowed up to one, is INVALID_RECORD, and is not delivered',
+  async (offset) => {
+    const { eachMessage, eachBatch, delivered, encryption } = await running({
+      plaintext: { untilOffsets: { t: { 0: '10' } } },
+    })
+    const message = { key: null, value: Buffer.from(CANARY), headers: {}, timestamp: '0', attributes: 0 }
+    for (const deliver of [eachMessage, eachBatch])
+      expect(await thrownBy(() => deliver({ ...message, offset }))).toMatchObject({
+        code: 'INVALID_RECORD',
+        position: { topic: 't', partition: 0 },
+        retriable: false,
+      })
+    expect(delivered).toEqual([])
+    await eachMessage({ ...message, offset: '9' })
+    await eachBatch({ ...message, offset: '9' })
+    expect(delivered).toEqual([CANARY, CANARY])
+    await encryption.close()
+  },
+)
+
+it('a batch that stops at a message whose offset is no number fails by an error of ours', async () => {
+  const { eachBatch, encryption } = await running({})
+  const message = { key: null, value: Buffer.from(CANARY), headers: {}, timestamp: '0', attributes: 0 }
+  expect(await thrownBy(() => eachBatch({ ...message, offset: 'x' }))).toMatchObject({
+    code: 'INVALID_RECORD',
+  })
+  await encryption.close()
+})
