@@ -1,12 +1,11 @@
 import { isEnvelopeError, type EnvelopeError } from '../errors.js'
 import type { Cmk } from '../kms/cmk.js'
 import { ageMeter, type Clock } from './clock.js'
+import { NOT_ASKED } from './dek-fetch.js'
 
 /** How long a CMK whose KMS failed for now is asked after the others: longer each time, until it answers. */
 const FIRST_AWAY_MS = 30_000
 const MAX_AWAY_MS = 300_000
-/** A transient failure that says nothing of the KMS. */
-const OURS = 'KMS_BUDGET_SPENT'
 
 /** Remembers the CMKs whose KMS failed for now: one KMS may serve several regions, of which one is away. */
 export class AwayCmks {
@@ -27,7 +26,7 @@ export class AwayCmks {
   }
 
   failed(cmk: Cmk, error: unknown): void {
-    if (!isEnvelopeError(error) || error.kind !== 'transient' || error.code === OURS) return
+    if (!isEnvelopeError(error) || error.kind !== 'transient' || error.code === NOT_ASKED) return
     // Concurrent failures are one.
     if (this.failure(cmk) !== undefined) return
     const before = this.#away.get(nameOf(cmk))

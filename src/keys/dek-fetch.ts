@@ -18,8 +18,11 @@ export interface DekTaker {
   settled(): void
 }
 
-/** What a KMS says, or does not say, in an outage. A budget of our own that is spent is none. */
-const OUTAGES: ReadonlySet<ErrorCode | undefined> = new Set<ErrorCode>([
+/** The failure of a limit of our own. It tells nothing of the KMS, which was not asked, and in an outage hides it. */
+export const NOT_ASKED: ErrorCode = 'KMS_BUDGET_SPENT'
+
+/** What a KMS says, or does not say, in an outage. */
+const OUTAGES: ReadonlySet<ErrorCode> = new Set([
   'KMS_UNAVAILABLE',
   'KMS_THROTTLED',
   'KMS_TIMEOUT',
@@ -37,8 +40,9 @@ export class DekFetch {
   readonly #pause: RetryPause
   #call: { readonly done: Promise<void>; readonly abort: AbortController } | undefined
   #waiters = 0
-  /** What the last attempt failed with, and how long ago. */
-  #failure: { readonly code: ErrorCode | undefined; readonly ageMs: () => number } | undefined
+  #failure: ErrorCode | undefined
+  /** What the KMS last said, where it was an outage. */
+  #outage: { readonly code: ErrorCode; readonly ageMs: () => number } | undefined
 
   constructor(source: DekSource, clock: Clock, taker: DekTaker) {
     this.#source = source
@@ -53,13 +57,13 @@ export class DekFetch {
 
   /** What the last attempt failed with; undefined once one succeeded. */
   get failure(): ErrorCode | undefined {
-    return this.#failure?.code
+    return this.#failure
   }
 
   /** What a recent attempt says of an outage that is still on. */
   get outage(): ErrorCode | undefined {
-    const { code, ageMs } = this.#failure ?? {}
-    return OUTAGES.has(code) && ageMs !== undefined && ageMs() <= MAX_PAUSE_MS ? code : undefined
+    const outage = this.#outage
+    return outage !== undefined && outage.ageMs() <= MAX_PAUSE_MS ? outage.code : undefined
   }
 
   /** How much is left of the pause after a failure, for attempts that nobody waits for. */
@@ -121,6 +125,7 @@ export class DekFetch {
         throw signal.reason as Error
       }
       this.#failure = undefined
+      this.#outage = undefined
       this.#pause.succeeded()
       this.#taker.taken(made)
     } catch (error) {
@@ -131,8 +136,15 @@ export class DekFetch {
       }
       const code = isEnvelopeError(error) ? error.code : undefined
       this.#pause.failed()
-      this.#failure = { code, ageMs: ageMeter(this.#clock) }
+      this.#failed(code)
       this.#taker.failed(error, code)
     }
+  }
+
+  #failed(code: ErrorCode | undefined): void {
+    this.#failure = code
+    if (code === NOT_ASKED) return
+    const isOutage = code !== undefined && OUTAGES.has(code)
+    this.#outage = isOutage ? { code, ageMs: ageMeter(this.#clock) } : undefined
   }
 }

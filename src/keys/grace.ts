@@ -3,25 +3,27 @@ import type { GraceUse, Limit } from '../events.js'
 import type { Usage } from '../policy/rotation.js'
 import { ageMeter, type Clock } from './clock.js'
 
-/** The time that a DEK goes on past a limit, metered. */
+/** The time of a DEK past a limit, metered from the limit on. It seals nothing there until an outage grants it. */
 export class Grace {
-  readonly #limit: Limit
-  readonly #code: ErrorCode
+  readonly limit: Limit
   readonly #graceMs: number
   readonly #ms: () => number
+  #outage: ErrorCode | undefined
   #messages = 0
   #bytes = 0
 
-  constructor(start: {
-    readonly limit: Limit
-    readonly code: ErrorCode
-    readonly graceMs: number
-    readonly clock: Clock
-  }) {
-    this.#limit = start.limit
-    this.#code = start.code
-    this.#graceMs = start.graceMs
-    this.#ms = ageMeter(start.clock)
+  constructor(limit: Limit, graceMs: number, clock: Clock) {
+    this.limit = limit
+    this.#graceMs = graceMs
+    this.#ms = ageMeter(clock)
+  }
+
+  get isGranted(): boolean {
+    return this.#outage !== undefined
+  }
+
+  grant(outage: ErrorCode): void {
+    this.#outage = outage
   }
 
   leftMs(): number {
@@ -37,11 +39,15 @@ export class Grace {
     this.#bytes += bytes
   }
 
-  use(): GraceUse {
-    return { limit: this.#limit, messages: this.#messages, bytes: this.#bytes, ms: this.#ms() }
+  /** Undefined where it was not granted. */
+  use(): GraceUse | undefined {
+    if (!this.isGranted) return undefined
+    return { limit: this.limit, messages: this.#messages, bytes: this.#bytes, ms: this.#ms() }
   }
 
-  state(): { limit: Limit; code: ErrorCode; leftMs: number } {
-    return { limit: this.#limit, code: this.#code, leftMs: this.leftMs() }
+  /** Undefined where it was not granted. */
+  state(): { limit: Limit; code: ErrorCode; leftMs: number } | undefined {
+    const code = this.#outage
+    return code === undefined ? undefined : { limit: this.limit, code, leftMs: this.leftMs() }
   }
 }

@@ -55,6 +55,13 @@ export interface KeyLookups {
   readonly misses: number
 }
 
+/** A candidate in its turn. */
+interface Turn {
+  readonly candidate: Candidate
+  /** For what failure it comes after the others. */
+  readonly putBackFor: EnvelopeError | undefined
+}
+
 interface LeasedDek {
   readonly opened: OpenedDek
   readonly release: () => void
@@ -116,7 +123,7 @@ export class OpeningKeys {
     const failures: EnvelopeError[] = []
     const ordered = this.#inOrder(candidates)
     let asked = 0
-    for (const candidate of ordered) {
+    for (const { candidate } of ordered) {
       asked++
       this.#checkOpen()
       try {
@@ -128,17 +135,15 @@ export class OpeningKeys {
           new EnvelopeError('COMMITMENT_MISMATCH', 'the DEK is not the one that the header commits to'),
         )
       } catch (error) {
-        if (!isEnvelopeError(error)) throw error
+        // One without a kind, such as a KMS that was closed, is no verdict on the record.
+        if (!isEnvelopeError(error) || error.kind === undefined) throw error
         failures.push(error)
       }
       if (failures.filter(({ kind }) => kind !== 'transient').length >= MAX_FAILED_ATTEMPTS) break
     }
     this.#checkOpen()
     // What was put back, and then not asked, may still open it: that is no verdict on the record.
-    for (const { cmk } of ordered.slice(asked)) {
-      const failure = this.#away.failure(cmk)
-      if (failure !== undefined) failures.push(failure)
-    }
+    for (const { putBackFor } of ordered.slice(asked)) if (putBackFor) failures.push(putBackFor)
     const ofKind = (wanted: FailureKind): EnvelopeError | undefined =>
       failures.find(({ kind }) => kind === wanted)
     const first = ofKind('transient') ?? ofKind('unreadable') ?? failures[0]
@@ -165,13 +170,16 @@ export class OpeningKeys {
     this.#drop(() => true)
   }
 
-  #inOrder(candidates: readonly Candidate[]): readonly Candidate[] {
-    if (candidates.length < 2) return candidates
-    const isAway = ({ cmk, name }: Candidate): boolean =>
-      this.#away.failure(cmk) !== undefined && this.#cached(name) === undefined
+  #inOrder(candidates: readonly Candidate[]): readonly Turn[] {
+    // Looked at once: the answer may change from one moment to the next.
+    const turns = candidates.map((candidate): Turn => {
+      const failure = this.#away.failure(candidate.cmk)
+      const isAtHand = failure !== undefined && this.#cached(candidate.name) !== undefined
+      return { candidate, putBackFor: isAtHand ? undefined : failure }
+    })
     return [
-      ...candidates.filter((candidate) => !isAway(candidate)),
-      ...candidates.filter((candidate) => isAway(candidate)),
+      ...turns.filter(({ putBackFor }) => putBackFor === undefined),
+      ...turns.filter(({ putBackFor }) => putBackFor !== undefined),
     ]
   }
 

@@ -1,8 +1,9 @@
 import { EnvelopeError, type ErrorCode } from '../errors.js'
 import type { DekOrigin, EventHub, Limit, RetireReason } from '../events.js'
+import { isDenial } from '../kms/denial.js'
 import { CAPS, fit, isPast, limitReached, prefetchPoint, type RotationPolicy } from '../policy/rotation.js'
 import { MAX_TIMER_STEP_MS, type Clock } from './clock.js'
-import { DekFetch } from './dek-fetch.js'
+import { DekFetch, NOT_ASKED } from './dek-fetch.js'
 import type { DekSource, SealingScope, SourcedDek } from './dek-source.js'
 import { Grace } from './grace.js'
 import { SealingEvents } from './sealing-events.js'
@@ -14,14 +15,6 @@ interface Slot {
   readonly session: SealingSession
   readonly wanted: ReturnType<typeof prefetchPoint>
 }
-
-/** What the KMS says when it wants nothing more to be sealed here. */
-const DENIALS: ReadonlySet<ErrorCode> = new Set([
-  'KMS_DENIED',
-  'CMK_DISABLED',
-  'CMK_NOT_FOUND',
-  'CMK_UNUSABLE',
-])
 
 /**
  * The current DEK of one scope, and the next where it is there already. Grants are taken synchronously while one
@@ -42,8 +35,7 @@ export class SealingKey {
   #current: Slot | undefined
   #next: Slot | undefined
   /** Set while the current DEK is past a limit and kept all the same. */
-  #due: Limit | undefined
-  #grace: Grace | undefined
+  #due: Grace | undefined
   #cancelTimer: (() => void) | undefined
   #closed = false
 
@@ -101,7 +93,7 @@ export class SealingKey {
         continue
       }
       const grant = session.reserve(fitting)
-      this.#grace?.count(fitting)
+      this.#due?.count(fitting)
       // What is used up goes at once: its end does not wait for the next send.
       const usedUp = limitReached(policy, session.usage, 0) ?? fitting.stoppedBy
       if (usedUp !== undefined) this.#atLimit(usedUp)
@@ -154,7 +146,7 @@ export class SealingKey {
 
   state(): SealingState {
     const session = this.#current?.session
-    const grace = this.#grace
+    const grace = this.#due?.state()
     const { failure } = this.#fetch
     const isFetching = session === undefined ? this.#fetch.isUnderWay : this.#isWaiting()
     const { maxAgeMs } = this.#scope.encrypt.rotate
@@ -171,17 +163,17 @@ export class SealingKey {
           }
         : {}),
       ...(failure === undefined ? {} : { failure }),
-      ...(grace ? { grace: grace.state() } : {}),
+      ...(grace ? { grace } : {}),
     }
   }
 
   /** Whether the current DEK has reached a limit and may not go on, at least not yet. */
   #isWaiting(): boolean {
-    return this.#due !== undefined && this.#grace === undefined
+    return this.#due?.isGranted === false
   }
 
   #policy(): RotationPolicy {
-    return this.#grace ? CAPS : this.#scope.encrypt.rotate
+    return this.#due ? CAPS : this.#scope.encrypt.rotate
   }
 
   /** What time alone brings about. */
@@ -189,7 +181,7 @@ export class SealingKey {
     if (this.#next && this.#isTooOld(this.#next.session)) this.#dropNext('age')
     const session = this.#current?.session
     if (session === undefined) return
-    if (this.#grace?.isOver() === true) this.#dropCurrent('grace')
+    if (this.#due?.isOver() === true) this.#dropCurrent(endOf(this.#due))
     else if (this.#due === undefined && this.#isTooOld(session)) this.#atLimit('age')
     else this.#prefetch()
   }
@@ -209,10 +201,10 @@ export class SealingKey {
       this.#dropCurrent(limit, next)
       return
     }
-    if (this.#grace === undefined && used && graceMs > 0 && this.#source.renews) {
-      this.#due = limit
+    if (this.#due === undefined && used && graceMs > 0 && this.#source.renews) {
+      this.#due = new Grace(limit, graceMs, this.#clock)
       const { outage } = this.#fetch
-      if (outage !== undefined) this.#enterGrace(outage)
+      if (outage !== undefined) this.#enterGrace(this.#due, outage)
       this.#fetchSoon()
       return
     }
@@ -242,29 +234,26 @@ export class SealingKey {
 
   /** @throws `error`, unless the policy grants a grace for it */
   #failed(error: unknown, code: ErrorCode | undefined): void {
-    if (code !== undefined && DENIALS.has(code)) {
+    const due = this.#due
+    if (isDenial(error)) {
       if (this.#current !== undefined) this.#revoke('denied')
-    } else if (this.#due !== undefined) {
-      // Nothing was asked, so nothing was answered: that ends no grace, and begins none.
-      if (this.#grace !== undefined && code === 'KMS_BUDGET_SPENT') return
+    } else if (due !== undefined) {
       const { outage } = this.#fetch
-      if (outage !== undefined) {
-        if (this.#grace === undefined) this.#enterGrace(outage)
-        return
-      }
-      this.#dropCurrent(this.#grace ? 'grace' : this.#due)
+      if (outage !== undefined && !due.isGranted) this.#enterGrace(due, outage)
+      if (due.isGranted && (outage !== undefined || code === NOT_ASKED)) return
+      // What was not asked ends no grace and no hope of one: the next answer does.
+      if (code !== NOT_ASKED) this.#dropCurrent(endOf(due))
     }
     throw error as Error
   }
 
-  #enterGrace(code: ErrorCode): void {
+  #enterGrace(due: Grace, outage: ErrorCode): void {
     const session = this.#current?.session
-    const limit = this.#due
-    if (session === undefined || limit === undefined) return
-    const { graceMs } = this.#scope.encrypt
-    this.#grace = new Grace({ limit, code, graceMs, clock: this.#clock })
+    if (session === undefined) return
+    due.grant(outage)
     this.#arm()
-    this.#events.grace(session, { limit, code, graceMs })
+    const { graceMs } = this.#scope.encrypt
+    this.#events.grace(session, { limit: due.limit, code: outage, graceMs })
   }
 
   #open({ origin, ageMs, ...made }: SourcedDek): void {
@@ -276,7 +265,7 @@ export class SealingKey {
     if (this.#current === undefined) this.#current = opened
     else if (this.#due === undefined) this.#next = opened
     else {
-      this.#dropCurrent(this.#grace ? 'replaced' : this.#due, opened, origin)
+      this.#dropCurrent(this.#due.isGranted ? 'replaced' : this.#due.limit, opened, origin)
       return
     }
     this.#arm()
@@ -293,7 +282,7 @@ export class SealingKey {
     const ageMs = current.session.ageMs()
     const restMs = [
       MAX_TIMER_STEP_MS,
-      ...(this.#grace ? [this.#grace.leftMs()] : this.#due === undefined ? [rotate.maxAgeMs - ageMs] : []),
+      this.#due ? this.#due.leftMs() : rotate.maxAgeMs - ageMs,
       ...(this.#next ? [rotate.maxAgeMs - this.#next.session.ageMs()] : []),
       ...(this.#next || this.#fetch.isUnderWay ? [] : this.#prefetchIn(current, ageMs)),
     ]
@@ -345,10 +334,9 @@ export class SealingKey {
    */
   #dropCurrent(reason: RetireReason, successor?: Slot, origin?: DekOrigin): void {
     const session = this.#current?.session
-    const grace = this.#grace?.use()
+    const grace = this.#due?.use()
     this.#current = successor
     this.#due = undefined
-    this.#grace = undefined
     this.#arm()
     if (successor !== undefined && origin !== undefined) this.#events.created(successor.session, origin)
     if (session === undefined) return
@@ -359,4 +347,9 @@ export class SealingKey {
   #checkOpen(): void {
     if (this.#closed) throw new EnvelopeError('ENCRYPTION_CLOSED', 'the encryption was closed')
   }
+}
+
+/** Why a DEK ends that was kept past a limit, and that no other follows. */
+function endOf(due: Grace): RetireReason {
+  return due.isGranted ? 'grace' : due.limit
 }

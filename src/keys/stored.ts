@@ -2,6 +2,7 @@ import type { Dek } from '../crypto/dek.js'
 import type { StoredDek } from '../dek-store/dek-store.js'
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
 import type { WrappedNewDek } from '../kms/cmk.js'
+import { isCmkOff } from '../kms/denial.js'
 import { ageMeter, type Clock } from './clock.js'
 import type { SealingScope } from './dek-source.js'
 
@@ -52,7 +53,7 @@ export function matchesScope({ wrappings, context }: StoredDek, { cmks, encrypt 
 }
 
 /**
- * Unwraps under the nearest CMK that does it.
+ * Unwraps under the nearest CMK that does it, unless one before it is disabled or gone.
  * @throws EnvelopeError what the KMS fails with, a transient failure first; UNWRAP_FAILED where the content was changed
  */
 export async function unwrapStored(
@@ -72,7 +73,8 @@ export async function unwrapStored(
     try {
       dek = await cmk.unwrap(ciphertextDek, encrypt.context, signal)
     } catch (error) {
-      if (signal.aborted) throw error
+      // Sealing needs all CMKs of the rule. One that this identity may not use for unwrapping is not off.
+      if (signal.aborted || isCmkOff(error)) throw error
       failures.push(error)
       continue
     }

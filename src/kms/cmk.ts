@@ -1,5 +1,6 @@
 import { Dek, DEK_BYTES } from '../crypto/dek.js'
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
+import { isDenial } from './denial.js'
 import type { CmkDescription, EncryptionContext, GeneratedDek, Kms } from './kms.js'
 
 /** A new DEK and its wrapping under each of several CMKs, in their order. */
@@ -46,7 +47,7 @@ export class Cmk {
 
   /**
    * Makes a DEK under the first CMK and wraps it under the others; fails unless all succeed. Ends when every call has
-   * ended: of those that were asked, what denies outweighs what fails for now. Where the first fails, the others are not asked.
+   * ended: of those that were asked, what denies outweighs the rest, and what fails for now counts least. Where the first fails, the others are not asked.
    */
   static async newDek(
     cmks: readonly [Cmk, ...Cmk[]],
@@ -65,8 +66,8 @@ export class Cmk {
       const failures = wrapped.flatMap((result): unknown[] =>
         result.status === 'rejected' ? [result.reason] : [],
       )
-      const worst = failures.find((error) => !isEnvelopeError(error) || error.kind !== 'transient')
-      if (failures.length > 0) throw worst ?? failures[0]
+      const isForGood = (error: unknown): boolean => !isEnvelopeError(error) || error.kind !== 'transient'
+      if (failures.length > 0) throw failures.find(isDenial) ?? failures.find(isForGood) ?? failures[0]
       const wrappings = wrapped.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
       return { dek: Dek.take(dek), wrappings: [first.#wrapping(ciphertextDek), ...wrappings] }
     } finally {

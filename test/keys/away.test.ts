@@ -198,6 +198,54 @@ describe('a CMK whose KMS failed for now', () => {
     expect(await order()).toEqual([0, 1])
     expect(await load(await request())).toBe('UNWRAP_FAILED')
   })
+
+  it.each(['its time ends', 'it answers somebody'] as const)(
+    'and that was not asked keeps the failure transient, also where %s meanwhile',
+    async (event) => {
+      const { kmss, clock, keys, request, load } = await regions(3)
+      const [first, second, third] = kmss as [MemoryKms, MemoryKms, MemoryKms]
+      first.failure = failure('KMS_TIMEOUT')
+      expect(await load(await request())).toBe(1)
+      const other = await request()
+      third.failure = failure('CIPHERTEXT_DEK_INVALID')
+      const wanted = await request()
+      second.hold = true
+      const loading = load(wanted)
+      await second.waitForHeld()
+      if (event === 'its time ends') clock.advance(30_000)
+      else {
+        first.failure = undefined
+        const nearest = { ...other, candidates: other.candidates.slice(0, 1) }
+        ;(await keys.load(nearest)).release()
+      }
+      second.held[0]?.fail(failure('CIPHERTEXT_DEK_INVALID'))
+      expect(await loading).toBe('KMS_TIMEOUT')
+    },
+  )
+
+  it('is asked exactly once, also where its time ends while the order is made', async () => {
+    const { kmss, clock, keys, request, order } = await regions()
+    kmss[0].failure = failure('KMS_TIMEOUT')
+    expect(await order()).toEqual([0, 1])
+    clock.advance(29_998)
+    const wanted = await request()
+    kmss[0].failure = undefined
+    kmss[1].failure = failure('KMS_DENIED')
+    const now = clock.monotonicMs.bind(clock)
+    // Each look at the clock takes a millisecond.
+    clock.monotonicMs = () => {
+      clock.advance(1)
+      return now()
+    }
+    ;(await keys.load(wanted)).release()
+  })
+
+  it('that was closed is no verdict on the record', async () => {
+    const { kmss, request, load } = await regions()
+    kmss[0].failure = failure('CIPHERTEXT_DEK_INVALID')
+    kmss[1].failure = failure('ENCRYPTION_CLOSED')
+    expect(await load(await request())).toBe('ENCRYPTION_CLOSED')
+  })
 })
 
 describe('the failure of a record', () => {

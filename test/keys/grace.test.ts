@@ -148,22 +148,77 @@ describe('grace', () => {
     expect(await thrownBy(() => seal())).toMatchObject({ code: 'KMS_BUDGET_SPENT' })
   })
 
-  it('does not start by a budget that was spent in prefetch: the DEK ends at its limit, unless another comes', async () => {
-    for (const comes of [true, false]) {
-      const { kms, clock, seal, named } = await inUse({
-        encrypt: { rotate: { maxAge: '100s', prefetch: '50s' } },
-      })
-      kms.failure = new EnvelopeError('KMS_BUDGET_SPENT', 'ours')
-      clock.advance(99_000)
-      await settle()
-      if (comes) kms.failure = undefined
-      clock.advance(1000)
-      const sealed = seal(2)
-      if (comes) expect(perSession(await sealed)).toEqual([2])
-      else expect(await thrownBy(() => sealed)).toMatchObject({ code: 'KMS_BUDGET_SPENT' })
+  describe('where a budget of our own is spent at the limit, which is no answer', () => {
+    const spent = new EnvelopeError('KMS_BUDGET_SPENT', 'ours')
+    async function atLimit(): Promise<Owner> {
+      const made = await inUse()
+      made.kms.failure = spent
+      made.clock.advance(100_000)
+      expect(await thrownBy(() => made.seal())).toMatchObject({ code: 'KMS_BUDGET_SPENT' })
+      expect(made.encryption.health().sealingKeys).toMatchObject([{ state: 'fetching', messages: 10 }])
+      return made
+    }
+
+    it('nothing is sealed, and a call that succeeds brings the next DEK', async () => {
+      const { kms, seal, named } = await atLimit()
+      kms.failure = undefined
+      expect(perSession(await seal(2))).toEqual([2])
       expect(named('dek.retired')).toMatchObject([{ reason: 'age', messages: 10 }])
       expect(named('dek.grace')).toEqual([])
+    })
+
+    it('an outage that shows later grants what is left of the time since the limit', async () => {
+      const { kms, clock, seal, encryption, named } = await atLimit()
+      clock.advance(600_000)
+      await settle()
+      kms.failure = away
+      await seal()
+      expect(encryption.health().sealingKeys).toMatchObject([
+        { state: 'grace', messages: 11, grace: { code: 'KMS_UNAVAILABLE', leftMs: 3_000_000 } },
+      ])
+      clock.advance(2_999_999)
+      await seal()
+      clock.advance(1)
+      expect(named('dek.retired')).toMatchObject([{ reason: 'grace', grace: { messages: 2, ms: 3_600_000 } }])
+    })
+
+    it('a failure for good ends the DEK', async () => {
+      const { kms, seal, named } = await atLimit()
+      kms.failure = new EnvelopeError('KMS_RESPONSE_INVALID', 'no')
+      expect(await thrownBy(() => seal())).toMatchObject({ code: 'KMS_RESPONSE_INVALID' })
+      expect(named('dek.retired')).toMatchObject([{ reason: 'age', messages: 10 }])
+    })
+
+    it('the DEK is kept no longer than the grace, which it never got', async () => {
+      const { clock, named } = await atLimit()
+      clock.advance(3_599_999)
+      expect(named('dek.retired')).toEqual([])
+      clock.advance(1)
+      const [retired] = named('dek.retired')
+      expect(retired).toMatchObject({ reason: 'age', messages: 10 })
+      expect(retired).not.toHaveProperty('grace')
+      expect(named('dek.destroyed')).toHaveLength(1)
+    })
+  })
+
+  it('starts at once by an outage that prefetch met, although a budget of our own was spent since', async () => {
+    const { kms, clock, seal, named } = await inUse({
+      encrypt: { rotate: { maxAge: '100s', prefetch: '50s' } },
+    })
+    for (const [ms, failure] of [
+      [80_000, away],
+      [15_000, new EnvelopeError('KMS_BUDGET_SPENT', 'ours')],
+    ] as const) {
+      kms.failure = failure
+      clock.advance(ms)
+      await settle()
     }
+    clock.advance(5000)
+    const asked = kms.calls.length
+    kms.hold = true
+    await seal()
+    expect(kms.calls.length).toBeLessThanOrEqual(asked + 1)
+    expect(named('dek.grace')).toMatchObject([{ limit: 'age', code: 'KMS_UNAVAILABLE' }])
   })
 
   it('is not granted for an outage that is over: an old failure of prefetch tells nothing of now', async () => {
@@ -183,38 +238,38 @@ describe('grace', () => {
     expect(named('dek.grace')).toHaveLength(1)
   })
 
-  it('a denial by one of several CMKs counts, although another one is away', async () => {
-    const kms = new MemoryKms()
-    const cmks = ['a', 'b', 'c'].map((id) => ({ kms: 'memory', id }))
-    const { clock, seal, named } = await inUse({ kms, config: { cmks: { main: cmks } } })
-    kms.hold = true
-    clock.advance(100_000)
-    const sending = thrownBy(() => seal())
-    await kms.waitForHeld()
-    kms.held[0]?.succeed()
-    await kms.waitForHeld(2)
-    kms.held[0]?.fail(away)
-    await settle()
-    kms.held[0]?.fail(new EnvelopeError('CMK_DISABLED', 'off'))
-    expect(await sending).toMatchObject({ code: 'CMK_DISABLED' })
-    expect(named('dek.grace')).toEqual([])
-    expect(named('dek.retired')).toMatchObject([{ reason: 'denied' }])
-  })
+  it.each(['KMS_UNAVAILABLE', 'KMS_RESPONSE_INVALID'] as const)(
+    'a denial by one of several CMKs counts, although another one fails by %s',
+    async (code) => {
+      const kms = new MemoryKms()
+      const cmks = ['a', 'b', 'c'].map((id) => ({ kms: 'memory', id }))
+      const { clock, seal, named } = await inUse({ kms, config: { cmks: { main: cmks } } })
+      kms.hold = true
+      clock.advance(100_000)
+      const sending = thrownBy(() => seal())
+      await kms.waitForHeld()
+      kms.held[0]?.succeed()
+      await kms.waitForHeld(2)
+      kms.held[0]?.fail(new EnvelopeError(code, 'no'))
+      await settle()
+      kms.held[0]?.fail(new EnvelopeError('CMK_DISABLED', 'off'))
+      expect(await sending).toMatchObject({ code: 'CMK_DISABLED' })
+      expect(named('dek.grace')).toEqual([])
+      expect(named('dek.retired')).toMatchObject([{ reason: 'denied' }])
+    },
+  )
 
-  it.each([
-    'KMS_DENIED',
-    'CMK_DISABLED',
-    'KMS_RESPONSE_INVALID',
-    'CMK_UNUSABLE',
-    'KMS_BUDGET_SPENT',
-  ] as const)('is not granted for %s', async (code) => {
-    const { kms, clock, seal, named } = await inUse()
-    kms.failure = new EnvelopeError(code, 'no')
-    clock.advance(100_000)
-    expect(await thrownBy(() => seal())).toMatchObject({ code })
-    expect(named('dek.grace')).toEqual([])
-    expect(named('dek.destroyed')).toHaveLength(1)
-  })
+  it.each(['KMS_DENIED', 'CMK_DISABLED', 'KMS_RESPONSE_INVALID', 'CMK_UNUSABLE'] as const)(
+    'is not granted for %s',
+    async (code) => {
+      const { kms, clock, seal, named } = await inUse()
+      kms.failure = new EnvelopeError(code, 'no')
+      clock.advance(100_000)
+      expect(await thrownBy(() => seal())).toMatchObject({ code })
+      expect(named('dek.grace')).toEqual([])
+      expect(named('dek.destroyed')).toHaveLength(1)
+    },
+  )
 
   it('is not granted without being configured, nor to a key that does not exist', async () => {
     const without = await inUse({ encrypt: { onKmsOutage: { grace: 0 } } })
@@ -273,7 +328,9 @@ describe('grace', () => {
 
 it('a grace meters what is sealed in it, and its time to the millisecond', () => {
   const clock = new FakeClock()
-  const grace = new Grace({ limit: 'bytes', code: 'KMS_TIMEOUT', graceMs: 1000, clock })
+  const grace = new Grace('bytes', 1000, clock)
+  expect([grace.isGranted, grace.use(), grace.state()]).toEqual([false, undefined, undefined])
+  grace.grant('KMS_TIMEOUT')
   expect(grace.use()).toEqual({ limit: 'bytes', messages: 0, bytes: 0, ms: 0 })
   grace.count({ messages: 2, bytes: 30 })
   grace.count({ messages: 3, bytes: 4 })

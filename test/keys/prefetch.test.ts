@@ -131,11 +131,12 @@ describe('prefetch', () => {
 
   it('that fails is tried again with pauses while the DEK lasts, and troubles no send', async () => {
     const { kms, clock, seal, named } = await owner({
-      encrypt: { rotate: { maxAge: '1000s', prefetch: '200s' } },
+      encrypt: { rotate: { maxAge: '1000s', prefetch: '400s' } },
     })
     await seal()
     kms.failure = new EnvelopeError('KMS_UNAVAILABLE', 'away')
-    for (let s = 0; s < 950; s++) {
+    // No pause is longer than what is left then.
+    for (let s = 0; s < 930; s++) {
       clock.advance(1000)
       await seal()
     }

@@ -129,8 +129,20 @@ describe('unwrapping a stored DEK', () => {
     expect(dek.destroyed).toBe(false)
   })
 
+  it.each(['CMK_DISABLED', 'CMK_NOT_FOUND', 'CMK_UNUSABLE'] as const)(
+    'ends where a CMK of the rule is off, since sealing needs all of them: %s',
+    async (code) => {
+      const { near, far, scope, stored } = await stage()
+      const asked = far.calls.length
+      near.failure = new EnvelopeError(code, 'no')
+      expect(await thrownBy(() => unwrapStored(stored, scope, signal))).toMatchObject({ code })
+      expect(far.calls).toHaveLength(asked)
+    },
+  )
+
   it.each([
-    ['KMS_DENIED', 'CMK_DISABLED', 'KMS_DENIED'],
+    ['KMS_DENIED', 'KMS_REFUSED', 'KMS_DENIED'],
+    ['KMS_REFUSED', 'CMK_DISABLED', 'CMK_DISABLED'],
     ['KMS_DENIED', 'KMS_TIMEOUT', 'KMS_TIMEOUT'],
     ['KMS_UNAVAILABLE', 'KMS_TIMEOUT', 'KMS_UNAVAILABLE'],
   ] as const)(

@@ -88,7 +88,8 @@ async function deliverUntil(
     batch: batchWith(payload.batch, messages, end),
     // Nobody resolves a record that was not delivered.
     resolveOffset: (offset) => {
-      const resolved = offsetNumber(offset)
+      // Handed over by the handler, in whatever form KafkaJS takes: '-1' says that nothing is resolved yet.
+      const resolved = BigInt(offset)
       payload.resolveOffset((resolved < last ? resolved : last).toString())
     },
   })

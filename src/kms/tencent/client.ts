@@ -1,3 +1,5 @@
+import { EnvelopeError } from '../../errors.js'
+
 /**
  * What the provider needs of a client of Tencent Cloud: the official SDK's clients are such, and so is
  * anything that makes signed API calls. One client serves one region.
@@ -38,11 +40,23 @@ export function givenClients(make: (region: string) => TencentClient): Connectio
   const clients = new Map<string, TencentClient>()
   return {
     prepare: () => Promise.resolve(),
-    connect: (region) => {
-      const client = clients.get(region) ?? make(region)
+    async connect(region) {
+      const client = clients.get(region) ?? made(make, region)
       clients.set(region, client)
       return Promise.resolve({ client, renew: () => undefined })
     },
     close: () => undefined,
   }
+}
+
+/** @throws EnvelopeError KMS_REFUSED: waiting would not help */
+function made(make: (region: string) => TencentClient, region: string): TencentClient {
+  try {
+    const client: unknown = make(region)
+    if (typeof (client as Partial<TencentClient> | undefined)?.request === 'function')
+      return client as TencentClient
+  } catch {
+    // What the application throws may quote anything.
+  }
+  throw new EnvelopeError('KMS_REFUSED', `\`client\` made no client for region ${region}`)
 }

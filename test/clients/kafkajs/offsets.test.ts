@@ -5,7 +5,7 @@ import { CANARY, thrownBy } from '../../support/emissions.js'
 import { memoryEncryption } from '../../support/encryption.js'
 
 /** Runs a wrapped consumer, and hands it what a test says that KafkaJS read. */
-async function running(read: Omit<ReadRule, 'cmk'>) {
+async function running(read: Omit<ReadRule, 'cmk'>, resolves?: readonly unknown[]) {
   const { encryption } = await memoryEncryption([{ match: ['t'], read: { cmk: 'main', ...read } }])
   const configs: ConsumerRunConfig[] = []
   const inner = {
@@ -18,32 +18,36 @@ async function running(read: Omit<ReadRule, 'cmk'>) {
   }
   const consumer = encryption.consumer(inner as unknown as Consumer)
   const delivered: string[] = []
+  const resolved: string[] = []
   const handed = ({ value }: KafkaMessage): number => delivered.push(String(value))
   await consumer.run({
     eachMessage: ({ message }) => Promise.resolve(void handed(message)),
   })
   await consumer.run({
-    eachBatch: ({ batch }) => {
+    eachBatchAutoResolve: resolves === undefined,
+    eachBatch: ({ batch, resolveOffset }) => {
       for (const message of batch.messages) handed(message)
+      for (const offset of resolves ?? []) resolveOffset(offset as string)
       return Promise.resolve()
     },
   })
   const [one, many] = configs
   const common = {
     heartbeat: () => Promise.resolve(),
-    resolveOffset: () => undefined,
+    resolveOffset: (offset: string) => void resolved.push(offset),
     isStale: () => false,
     isRunning: () => true,
   }
   return {
     encryption,
     delivered,
+    resolved,
     eachMessage: async (message: object) => {
       const payload = { ...common, topic: 't', partition: 0, message }
       await one?.eachMessage?.(payload as unknown as EachMessagePayload)
     },
-    eachBatch: async (message: object) => {
-      const batch = { topic: 't', partition: 0, messages: [message] }
+    eachBatch: async (...messages: object[]) => {
+      const batch = { topic: 't', partition: 0, messages }
       await many?.eachBatch?.({ ...common, batch } as unknown as EachBatchPayload)
     },
   }
@@ -76,5 +80,17 @@ it('a batch that stops at a message whose offset is no number fails by an error 
   expect(await thrownBy(() => eachBatch({ ...message, offset: 'x' }))).toMatchObject({
     code: 'INVALID_RECORD',
   })
+  await encryption.close()
+})
+
+it('of a batch that stops, a handler resolves what it was given, by any form of an offset that KafkaJS takes', async () => {
+  const read: Omit<ReadRule, 'cmk'> = { plaintext: { untilOffsets: { t: { 0: '2' } } } }
+  const { eachBatch, delivered, resolved, encryption } = await running(read, ['-1', '0', 1, 1n, '2'])
+  const message = { key: null, value: Buffer.from(CANARY), headers: {}, timestamp: '0', attributes: 0 }
+  const batch = ['0', '1', '2', '3'].map((offset) => ({ ...message, offset }))
+  expect(await thrownBy(() => eachBatch(...batch))).toMatchObject({ code: 'NOT_SEALED' })
+  expect(delivered).toEqual([CANARY, CANARY])
+  // No further than the record before the one that stopped it.
+  expect(resolved).toEqual(['-1', '0', '1', '1', '1'])
   await encryption.close()
 })

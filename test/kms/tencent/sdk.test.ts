@@ -46,6 +46,23 @@ describe('either package of the SDK', () => {
     await kms.close?.()
   })
 
+  it.each<[string, () => unknown]>([
+    [
+      'throws',
+      () => {
+        throw new Error('secretId=AKID')
+      },
+    ],
+    ['returns nothing', () => undefined],
+    ['returns something else', () => ({ request: 'no' })],
+  ])('a factory of clients that %s is no outage: waiting would not help', async (_, make) => {
+    const kms = tencentKms({ client: make as () => TencentClient })
+    const failure = await kms.generateDek(call).catch((error: unknown) => error)
+    expect(failure).toMatchObject({ code: 'KMS_REFUSED', retriable: false })
+    expect(String(failure)).not.toContain('AKID')
+    await kms.close?.()
+  })
+
   it('serves alone: the other one need not be installed', async () => {
     const missing = () =>
       Promise.reject(Object.assign(new Error('not found'), { code: 'ERR_MODULE_NOT_FOUND' }))
