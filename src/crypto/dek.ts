@@ -32,10 +32,9 @@ export class Dek {
    * @throws EnvelopeError KEY_DESTROYED
    */
   contentKey(suite: Suite, sessionId: Uint8Array): ContentKey {
-    if (this.#key === undefined)
-      throw new EnvelopeError('KEY_DESTROYED', 'a DEK was used after it was destroyed')
+    const dek = this.#alive()
     const derive = (info: string): Buffer =>
-      Buffer.from(hkdfSync(suite.hash, this.#key as KeyObject, sessionId, info, suite.keyBytes))
+      Buffer.from(hkdfSync(suite.hash, dek, sessionId, info, suite.keyBytes))
     const keyBytes = derive(suite.contentInfo)
     const key = createSecretKey(keyBytes)
     keyBytes.fill(0)
@@ -47,9 +46,7 @@ export class Dek {
    * @throws EnvelopeError KEY_DESTROYED
    */
   mac(info: string, bytes: Uint8Array): Buffer {
-    if (this.#key === undefined)
-      throw new EnvelopeError('KEY_DESTROYED', 'a DEK was used after it was destroyed')
-    const key = Buffer.from(hkdfSync('sha256', this.#key, new Uint8Array(0), info, 32))
+    const key = Buffer.from(hkdfSync('sha256', this.#alive(), new Uint8Array(0), info, 32))
     try {
       return createHmac('sha256', key).update(bytes).digest()
     } finally {
@@ -73,5 +70,10 @@ export class Dek {
 
   destroy(): void {
     this.#key = undefined
+  }
+
+  #alive(): KeyObject {
+    if (this.#key !== undefined) return this.#key
+    throw new EnvelopeError('KEY_DESTROYED', 'a DEK was used after it was destroyed')
   }
 }

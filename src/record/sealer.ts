@@ -190,18 +190,17 @@ export class Sealing {
     const lengthAt = tagAt + TAG_BYTES
     const jobs: SealJob[] = []
     const end = this.#done + grant.count
-    for (; this.#done < end; this.#done++) {
-      const pending = this.#pending[this.#done] as Pending
-      const size = this.#sizes[this.#done] as number
+    for (let at = this.#done; at < end; at++) {
+      const { body: plaintext, key, headers } = this.#pending[at] as Pending
+      const size = this.#sizes[at] as number
       const bodyAt = lengthAt + lengthBytes(size)
       const target = Buffer.allocUnsafe(bodyAt + size)
       head.copy(target)
       writeLengthAt(target, lengthAt, size)
-      const { body: plaintext, key, headers } = pending
       jobs.push({ plaintext, aad: buildAad(aad, key, headers), target, ivAt, tagAt, bodyAt })
-      this.values[pending.index] = target
     }
     engine.sealMany(grant.key, grant.firstCounter, jobs)
+    for (const { target } of jobs) this.values[(this.#pending[this.#done++] as Pending).index] = target
   }
 }
 

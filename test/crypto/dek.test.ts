@@ -60,6 +60,23 @@ describe('derivation', () => {
   })
 })
 
+describe('the MAC of a DEK', () => {
+  it('is HMAC-SHA-256 under a key of its own, which a name and no salt derive', () => {
+    const key = hkdf(ikm, Buffer.alloc(0), Buffer.from('name'), 32)
+    expect(dek().mac('name', sessionId)).toEqual(createHmac('sha256', key).update(sessionId).digest())
+  })
+
+  it('holds for these bytes, this name and this DEK alone, at its full length', () => {
+    const mac = dek().mac('name', sessionId)
+    expect(dek().verifyMac('name', sessionId, mac)).toBe(true)
+    expect(dek().verifyMac('other', sessionId, mac)).toBe(false)
+    expect(dek().verifyMac('name', ikm, mac)).toBe(false)
+    expect(Dek.take(new Uint8Array(32)).verifyMac('name', sessionId, mac)).toBe(false)
+    for (const wrong of [Buffer.alloc(0), mac.subarray(0, 31), Buffer.concat([mac, Buffer.alloc(1)])])
+      expect(dek().verifyMac('name', sessionId, wrong)).toBe(false)
+  })
+})
+
 describe('a DEK', () => {
   it('wipes the bytes it came in, also when they are refused', () => {
     const bytes = Uint8Array.from(ikm)
@@ -90,6 +107,7 @@ describe('a DEK', () => {
         message: expect.stringMatching(what) as string,
       }) as Error
     expect(() => used.contentKey(DEFAULT_SUITE, sessionId)).toThrow(destroyed(/: a DEK .*destroyed/))
+    expect(() => used.mac('name', ikm)).toThrow(destroyed(/: a DEK .*destroyed/))
     // Keys that were derived before go on until they are destroyed themselves.
     expect(() => key.keyObject()).not.toThrow()
     key.destroy()
