@@ -20,8 +20,6 @@ export interface SourcedDek extends WrappedNewDek {
 
 /** Where the DEKs of one scope come from. */
 export interface DekSource {
-  /** Whether there is another DEK after the one at hand. */
-  readonly renews: boolean
   /** @throws EnvelopeError what the KMS fails with; DEK_EXHAUSTED or CONFIG_INVALID for a provisioned DEK */
   next(signal: AbortSignal): Promise<SourcedDek>
   /** The DEK at hand has reached a limit. */

@@ -11,7 +11,6 @@ import { matchesScope, storedAge, unwrapStored } from './stored.js'
  * that it comes from is replaced.
  */
 export class ProvisionedDeks implements DekSource {
-  readonly renews = false
   readonly #scope: SealingScope
   readonly #from: ProvisionedDek
   readonly #clock: Clock
@@ -59,8 +58,7 @@ export class ProvisionedDeks implements DekSource {
     try {
       return await readFile(this.#from.file, 'utf8')
     } catch (error) {
-      const why = error instanceof Error && 'code' in error ? String(error.code) : 'an error'
-      throw this.#wrong(`cannot read the file: ${why}`)
+      throw this.#wrong(`cannot read the file: ${String((error as NodeJS.ErrnoException).code)}`)
     }
   }
 

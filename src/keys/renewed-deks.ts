@@ -12,7 +12,6 @@ const STORE_MS = 5000
 
 /** DEKs made by the KMSs, and kept in a store where there is one. */
 export class RenewedDeks implements DekSource {
-  readonly renews = true
   readonly #scope: SealingScope
   readonly #name: string
   readonly #store: DekStore | undefined

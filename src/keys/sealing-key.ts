@@ -201,7 +201,7 @@ export class SealingKey {
       this.#dropCurrent(limit, next)
       return
     }
-    if (this.#due === undefined && used && graceMs > 0 && this.#source.renews) {
+    if (this.#due === undefined && used && graceMs > 0) {
       this.#due = new Grace(limit, graceMs, this.#clock)
       const { outage } = this.#fetch
       if (outage !== undefined) this.#enterGrace(this.#due, outage)
@@ -218,7 +218,7 @@ export class SealingKey {
   }
 
   #isNextWanted(): boolean {
-    if (this.#current === undefined || !this.#source.renews) return false
+    if (this.#current === undefined) return false
     const { session, wanted } = this.#current
     return (
       this.#due !== undefined ||
@@ -229,7 +229,7 @@ export class SealingKey {
   }
 
   #fetchSoon(): void {
-    if (!this.#closed && this.#source.renews) this.#fetch.soon()
+    if (!this.#closed) this.#fetch.soon()
   }
 
   /** @throws `error`, unless the policy grants a grace for it */
@@ -239,8 +239,10 @@ export class SealingKey {
       if (this.#current !== undefined) this.#revoke('denied')
     } else if (due !== undefined) {
       const { outage } = this.#fetch
-      if (outage !== undefined && !due.isGranted) this.#enterGrace(due, outage)
-      if (due.isGranted && (outage !== undefined || code === NOT_ASKED)) return
+      if (outage !== undefined) {
+        if (!due.isGranted) this.#enterGrace(due, outage)
+        return
+      }
       // What was not asked ends no grace and no hope of one: the next answer does.
       if (code !== NOT_ASKED) this.#dropCurrent(endOf(due))
     }
@@ -298,7 +300,7 @@ export class SealingKey {
   /** When to look at prefetching again: at its age, or after the pause that follows a failure. */
   #prefetchIn({ wanted }: Slot, ageMs: number): number[] {
     if (this.#isNextWanted()) return [this.#fetch.pausesMs()]
-    const isAhead = this.#source.renews && this.#scope.encrypt.prefetchMs > 0 && ageMs < wanted.ageMs
+    const isAhead = this.#scope.encrypt.prefetchMs > 0 && ageMs < wanted.ageMs
     return isAhead ? [wanted.ageMs - ageMs] : []
   }
 

@@ -137,7 +137,10 @@ function checkedEncrypt({
     ...rule,
     bindHeaders: bindHeaders.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
     rotate: { maxAgeMs: rotate.maxAge, maxMessages: rotate.maxMessages, maxBytes: rotate.maxBytes },
-    prefetchMs: rotate.prefetch ?? Math.min(Math.floor(rotate.maxAge / 10), DEFAULT_PREFETCH_MS),
+    // Nothing follows on a provisioned DEK.
+    prefetchMs: provisionedDek
+      ? 0
+      : (rotate.prefetch ?? Math.min(Math.floor(rotate.maxAge / 10), DEFAULT_PREFETCH_MS)),
     graceMs: onKmsOutage.grace,
     provisionedDek,
     keyWaitMs: keyWait,

@@ -199,6 +199,15 @@ describe('a CMK whose KMS failed for now', () => {
     expect(await load(await request())).toBe('UNWRAP_FAILED')
   })
 
+  it('and was asked after the others has its say like them', async () => {
+    const { kmss, order, load, request } = await regions()
+    const [near, far] = kmss
+    near.failure = failure('KMS_TIMEOUT')
+    expect(await order()).toEqual([0, 1])
+    near.failure = far.failure = failure('CIPHERTEXT_DEK_INVALID')
+    expect(await load(await request())).toBe('UNWRAP_FAILED')
+  })
+
   it.each(['its time ends', 'it answers somebody'] as const)(
     'and that was not asked keeps the failure transient, also where %s meanwhile',
     async (event) => {

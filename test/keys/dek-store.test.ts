@@ -282,6 +282,32 @@ describe('a DEK store', () => {
     expect(next.named('dek.created')).toMatchObject([{ origin: 'made' }])
   })
 
+  it('that gives something else than a DEK is told so, and a DEK is made', async () => {
+    const all = stage()
+    all.store.deks.set('t', { createdAt: 'yesterday' } as unknown as StoredDek)
+    const scopes: string[] = []
+    const load = all.store.load.bind(all.store)
+    all.store.load = (scope) => {
+      scopes.push(scope)
+      return load([...all.store.deks.keys()][0] ?? scope)
+    }
+    const { seal, named } = await process(all)
+    await seal()
+    expect(scopes).toHaveLength(1)
+    expect(named('dekStore.failed')).toMatchObject([{ operation: 'load', reason: 'CIPHERTEXT_DEK_INVALID' }])
+    expect(made(all)).toBe(1)
+  })
+
+  it('that there is none of fails at nothing', async () => {
+    const { seal, encryption, named } = await owner()
+    await seal()
+    await encryption.rotate()
+    encryption.forget('cmk')
+    await seal()
+    await encryption.close()
+    expect(named('dekStore.failed')).toEqual([])
+  })
+
   it('that fails stops nobody', async () => {
     const all = stage()
     all.store.failure = new TypeError('secret detail')

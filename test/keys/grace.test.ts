@@ -25,7 +25,7 @@ async function inUse(options: OwnerOptions = {}): Promise<Owner> {
 
 describe('grace', () => {
   it('a DEK goes on past its age while the KMS is away, metered and visible; then the next takes over', async () => {
-    const { kms, clock, seal, named, encryption } = await inUse()
+    const { kms, clock, seal, named, encryption, events } = await inUse()
     expect(encryption.health()).toMatchObject({ status: 'ok', sealingKeys: [{ state: 'ready' }] })
     kms.failure = away
     clock.advance(100_000)
@@ -56,6 +56,9 @@ describe('grace', () => {
     expect(named('dek.retired')).toMatchObject([
       { reason: 'replaced', messages: 22, grace: { limit: 'age', messages: 12 } },
     ])
+    expect(named('dek.created')).toHaveLength(2)
+    const order = events.map(({ name }) => name).filter((name) => /^dek.(created|retired)$/.test(name))
+    expect(order).toEqual(['dek.created', 'dek.created', 'dek.retired'])
     expect(encryption.health()).toMatchObject({
       status: 'ok',
       sealingKeys: [{ state: 'ready', messages: 0 }],

@@ -34,6 +34,16 @@ describe('who listens may call back', () => {
     },
   )
 
+  it('close from `dek.retired` at a limit: nothing is fetched any more', async () => {
+    const { encryption, seal, kms } = await owner({
+      encrypt: { rotate: { maxMessages: 1000, prefetch: '1h' } },
+    })
+    encryption.on('dek.retired', () => void encryption.close())
+    await seal(1000)
+    await settle()
+    expect(kms.calls).toHaveLength(1)
+  })
+
   it('a send that waited is told of once, however many DEKs it waited for', async () => {
     const { seal, named } = await owner({
       encrypt: { rotate: { maxMessages: 1, allowFrequentRotation: true } },

@@ -129,6 +129,20 @@ describe('prefetch', () => {
     expect(kms.calls).toHaveLength(3)
   })
 
+  it('fetches nothing where a DEK got too old in the sleep of its machine: nobody may need one', async () => {
+    const { kms, clock, seal, named } = await owner({
+      encrypt: { rotate: { maxAge: '100s', prefetch: '50s' } },
+    })
+    await seal()
+    clock.sleep(1_000_000)
+    clock.advance(100_000)
+    await settle()
+    expect(named('dek.retired')).toMatchObject([{ reason: 'age' }])
+    expect(kms.calls).toHaveLength(1)
+    await seal()
+    expect(kms.calls).toHaveLength(2)
+  })
+
   it('that fails is tried again with pauses while the DEK lasts, and troubles no send', async () => {
     const { kms, clock, seal, named } = await owner({
       encrypt: { rotate: { maxAge: '1000s', prefetch: '400s' } },

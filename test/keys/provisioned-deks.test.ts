@@ -7,7 +7,7 @@ import { thrownBy } from '../support/emissions.js'
 import { FakeClock } from '../support/fake-clock.js'
 import { MemoryKms } from '../support/memory-kms.js'
 import { perSession } from '../support/sealed.js'
-import { owner, type Owner } from './owner.js'
+import { owner, settle, type Owner } from './owner.js'
 
 /** An owner that provisions DEKs, and producers on its KMS and clock that seal under them. */
 async function stage() {
@@ -100,4 +100,26 @@ it('a provisioned DEK is unwrapped at the start, or for each topic when it is fi
   await seal(1, 't')
   await seal(1, 'u')
   expect(unwraps()).toBe(3)
+})
+
+it('nothing is fetched to follow on a provisioned DEK: its limit is the limit', async () => {
+  const { kms, clock, provision, producer } = await stage()
+  const text = await provision()
+  const { seal, named } = await producer(text)
+  expect(named('dek.created')).toEqual([])
+  const asked = kms.calls.length
+  expect(perSession(await seal(900))).toEqual([900])
+  clock.advance(86_000_000)
+  await settle()
+  expect(perSession(await seal(100))).toEqual([100])
+  expect(await thrownBy(() => seal())).toMatchObject({ code: 'DEK_EXHAUSTED' })
+  expect(kms.calls).toHaveLength(asked)
+})
+
+it('a session under a provisioned DEK is told as such', async () => {
+  const { provision, producer } = await stage()
+  const { seal, encryption, named } = await producer(await provision())
+  encryption.forget('cmk')
+  await seal()
+  expect(named('dek.created')).toMatchObject([{ origin: 'provisioned' }])
 })

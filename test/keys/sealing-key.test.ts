@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { EnvelopeError } from '../../src/errors.js'
 import { EventHub, type EncryptionEvents } from '../../src/events.js'
 import type { SealingScope } from '../../src/keys/dek-source.js'
 import { RenewedDeks } from '../../src/keys/renewed-deks.js'
@@ -13,7 +14,7 @@ const HOUR = 3_600_000
 const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5))
 
 /** A sealing key on a KMS that nothing guards: it answers whenever it likes, aborted or not. */
-async function sealing(rotate: Partial<CheckedEncryptRule['rotate']> = {}) {
+async function sealing(rotate: Partial<CheckedEncryptRule['rotate']> = {}, graceMs = 0) {
   const kms = new MemoryKms()
   const clock = new FakeClock()
   const events = new EventHub()
@@ -22,7 +23,7 @@ async function sealing(rotate: Partial<CheckedEncryptRule['rotate']> = {}) {
     rotate: { maxAgeMs: 24 * HOUR, maxMessages: 2 ** 32, maxBytes: 2 ** 38, ...rotate },
     context: {},
     prefetchMs: 0,
-    graceMs: 0,
+    graceMs,
     keyWaitMs: 5000,
   } as CheckedEncryptRule
   const scope: SealingScope = { rule: 'r', topic: undefined, encrypt, cmks: [cmk] }
@@ -134,6 +135,21 @@ describe('rotation', () => {
     expect(key.state().state).toBe('ready')
     expect(kms.calls).toHaveLength(2)
   })
+})
+
+it('no grace goes beyond what a content key may ever seal, nor is there a second one', async () => {
+  const { kms, clock, key, retired, ready } = await sealing({ maxAgeMs: 1000 }, 24 * HOUR)
+  await ready()
+  key.reserve([1], 0)?.release()
+  kms.failure = new EnvelopeError('KMS_UNAVAILABLE', 'away')
+  clock.advance(1000)
+  await ready()
+  expect(key.state()).toMatchObject({ state: 'grace', messages: 1 })
+  const most = 2 ** 38 - 1
+  expect(key.reserve([most, 1], 0)?.count).toBe(1)
+  expect(retired).toEqual(['bytes'])
+  expect(key.reserve([1], 0)).toBeUndefined()
+  expect(key.state().grace).toBeUndefined()
 })
 
 describe('a grant', () => {
