@@ -346,3 +346,17 @@ it('a grace meters what is sealed in it, and its time to the millisecond', () =>
   expect(grace.leftMs()).toBe(0)
   expect(grace.use()).toEqual({ limit: 'bytes', messages: 5, bytes: 34, ms: 1001 })
 })
+
+it('a grace is told of once, however often the KMS is asked in it', async () => {
+  const { kms, clock, seal, named } = await inUse()
+  kms.failure = away
+  clock.advance(100_000)
+  await seal()
+  const asked = kms.calls.length
+  for (let minutes = 0; minutes < 5; minutes++) {
+    clock.advance(61_000)
+    await settle()
+  }
+  expect(kms.calls.length).toBeGreaterThan(asked + 3)
+  expect(named('dek.grace')).toHaveLength(1)
+})
