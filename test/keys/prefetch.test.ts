@@ -152,6 +152,7 @@ describe('prefetch', () => {
     // No pause is longer than what is left then.
     for (let s = 0; s < 930; s++) {
       clock.advance(1000)
+      await settle()
       await seal()
     }
     const attempts = kms.calls.length - 1
@@ -160,6 +161,8 @@ describe('prefetch', () => {
     kms.failure = undefined
     for (let s = 0; s < 100; s++) {
       clock.advance(1000)
+      // No time passes while a call is on its way.
+      await settle()
       await seal()
     }
     expect(named('dek.waited')).toHaveLength(1)
