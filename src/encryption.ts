@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Consumer, Kafka, Producer } from 'kafkajs'
 import { decryptingConsumer, type Fatal, type WrappedConsumer } from './clients/kafkajs/consumer.js'
 import { encryptingKafka } from './clients/kafkajs/kafka.js'
@@ -133,7 +134,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
   const sealer = new Sealer(book, sealingKeys, nodeEngine, events)
   const opener = new Opener(book, openingKeys, nodeEngine, events)
   const consumers: WrappedConsumer[] = []
-  const lifetime = new AbortController()
+  const lifetime = unwarned()
   let closing: Promise<void> | undefined
 
   const producer = (inner: Producer): Producer => encryptingProducer(inner, sealer, events)
@@ -255,7 +256,7 @@ async function describeCmks(
   { cmks }: CheckedConfig,
   kmses: Readonly<Record<string, Kms>>,
 ): Promise<ReadonlyMap<string, readonly Cmk[]>> {
-  const { signal } = new AbortController()
+  const { signal } = unwarned()
   const described = await Promise.all(
     Object.entries(cmks).map(async ([name, refs]): Promise<[string, readonly Cmk[]]> => [
       name,
@@ -323,4 +324,11 @@ async function verifyAny(
 
 function closed(): EnvelopeError {
   return new EnvelopeError('ENCRYPTION_CLOSED', 'the encryption was closed')
+}
+
+/** As many calls as there are CMKs may listen to it at once, which is no leak. */
+function unwarned(): AbortController {
+  const controller = new AbortController()
+  setMaxListeners(0, controller.signal)
+  return controller
 }
