@@ -15,6 +15,7 @@ export interface GraceUse {
   readonly messages: number
   /** Bytes of body. */
   readonly bytes: number
+  /** From the limit to the end. */
   readonly ms: number
 }
 
@@ -61,7 +62,7 @@ export interface EncryptionEvents {
     readonly limit: Limit
     /** What the KMS failed with. */
     readonly code: ErrorCode
-    /** When it ends at the latest. */
+    /** How long after the limit it ends at the latest. */
     readonly graceMs: number
   }
   /** A send waited for a DEK: the rotation policy outran `prefetch`, or it was the first. */

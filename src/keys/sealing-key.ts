@@ -22,8 +22,8 @@ interface Slot {
  *
  *   current ── limit ──► next, if it was prefetched
  *                   ├──► none: callers wait for the call that fetches one
- *                   └──► due, where the rule grants a grace: kept, without grants, until that call has ended
- *   due ── call succeeds ──► the new one      due ── fails for now ──► grace      due ── fails ──► none
+ *                   └──► due, where the rule grants a grace: kept, without grants, until a call has told
+ *   due ── call succeeds ──► the new one      due ── outage ──► grace      due ── is over, or fails for good ──► none
  *   grace ── call succeeds ──► the new one    grace ── is over, or denial ──► none
  */
 export class SealingKey {

@@ -1,4 +1,4 @@
-import { isEnvelopeError, type ErrorCode } from '../errors.js'
+import { isEnvelopeError, type EnvelopeError, type ErrorCode } from '../errors.js'
 
 /** What a KMS says when it wants nothing more to be done with a CMK: by anybody, or, by the first, by this identity. */
 const DENIALS: ReadonlySet<ErrorCode> = new Set([
@@ -8,11 +8,11 @@ const DENIALS: ReadonlySet<ErrorCode> = new Set([
   'CMK_UNUSABLE',
 ])
 
-export function isDenial(error: unknown): boolean {
+export function isDenial(error: unknown): error is EnvelopeError {
   return isEnvelopeError(error) && DENIALS.has(error.code)
 }
 
 /** Whether the CMK is denied to everybody. */
 export function isCmkOff(error: unknown): boolean {
-  return isDenial(error) && isEnvelopeError(error) && error.code !== 'KMS_DENIED'
+  return isDenial(error) && error.code !== 'KMS_DENIED'
 }
