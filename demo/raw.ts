@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs'
-import avsc from 'avsc'
 import type { KafkaMessage } from 'kafkajs'
+import { envelopeType, headerType } from '../src/avro/index.js'
 import { within, type Stage } from './stage.js'
 
 /** A message as the broker holds it. */
@@ -63,12 +62,6 @@ export interface Decoded {
   readonly body: Buffer
 }
 
-const schema = (name: string): avsc.Type =>
-  avsc.Type.forSchema(
-    JSON.parse(readFileSync(new URL(`../schemas/${name}.avsc`, import.meta.url), 'utf8')) as avsc.Schema,
-  )
-const envelopeType = schema('envelope.v1')
-const headerType = schema('header.v1')
 /** In front of the Avro binary: a marker of two bytes and the fingerprint of the schema. */
 const PREFIX = Buffer.from('c3010fea18fa6fe363e8', 'hex')
 

@@ -10,7 +10,8 @@ import {
 } from './bounds.js'
 import { Cursor, malformed } from './cursor.js'
 import { decodeHeader, type Header } from './header.js'
-import { PREFIX, writeWrappedDeks, type WrappedDek } from './schema.js'
+import { PREFIX } from './schema.js'
+import { blocks, lengthPrefixed, text } from './write.js'
 
 /*
  * envelope    = head iv tag body
@@ -24,6 +25,13 @@ import { PREFIX, writeWrappedDeks, type WrappedDek } from './schema.js'
  * body        = length *OCTET               ; to the end of the input
  */
 
+/** One wrapping of the DEK. */
+export interface WrappedDek {
+  readonly provider: string
+  readonly cmkId: string
+  readonly ciphertextDek: Buffer
+}
+
 /** All of an envelope before its IV, parsed, and the bytes it was parsed from. */
 export interface Head {
   readonly bytes: Buffer
@@ -35,7 +43,10 @@ export interface Head {
 
 /** Writes the head: encoded once per session and topic, copied into each envelope. */
 export function encodeHead(wrappedDeks: readonly WrappedDek[], headerBytes: Buffer): Buffer {
-  return Buffer.concat([PREFIX, writeWrappedDeks(wrappedDeks), writeLength(headerBytes.length), headerBytes])
+  const wrappings = wrappedDeks.map(({ provider, cmkId, ciphertextDek }) =>
+    Buffer.concat([text(provider), text(cmkId), lengthPrefixed(ciphertextDek)]),
+  )
+  return Buffer.concat([PREFIX, blocks(wrappings), lengthPrefixed(headerBytes)])
 }
 
 /**
@@ -113,28 +124,4 @@ function decodeWrappedDeks(cursor: Cursor): WrappedDek[] {
   }
   cursor.endOfBlocks('wrappedDeks')
   return wrappedDeks
-}
-
-/** How many bytes `writeLengthAt` takes. */
-export function lengthBytes(length: number): number {
-  let bytes = 1
-  for (let rest = length * 2; rest >= 128; rest /= 128) bytes++
-  return bytes
-}
-
-/** Writes a non-negative Avro `long` and returns where it ends. */
-export function writeLengthAt(target: Buffer, at: number, length: number): number {
-  let rest = length * 2
-  while (rest >= 128) {
-    target[at++] = (rest % 128) | 128
-    rest = Math.floor(rest / 128)
-  }
-  target[at++] = rest
-  return at
-}
-
-function writeLength(length: number): Buffer {
-  const bytes = Buffer.alloc(lengthBytes(length))
-  writeLengthAt(bytes, 0, length)
-  return bytes
 }

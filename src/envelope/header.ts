@@ -9,7 +9,7 @@ import {
   TOPIC,
 } from './bounds.js'
 import { Cursor, malformed } from './cursor.js'
-import { writeHeader } from './schema.js'
+import { blocks, boolean, fixed, int, text } from './write.js'
 
 /*
  * header       = suite compression keyBound boundHeaders topic context sessionId commitment
@@ -39,10 +39,16 @@ export interface Header {
 
 /** The canonical bytes of a header whose members are within bounds and in order. */
 export function encodeHeader(header: Header): Buffer {
-  return writeHeader({
-    ...header,
-    context: header.context.map(([key, value]) => ({ key, value })),
-  })
+  return Buffer.concat([
+    int(header.suite),
+    int(header.compression),
+    boolean(header.keyBound),
+    blocks(header.boundHeaders.map(text)),
+    text(header.topic),
+    blocks(header.context.map(([key, value]) => Buffer.concat([text(key), text(value)]))),
+    fixed(header.sessionId, SESSION_ID_BYTES),
+    fixed(header.commitment, COMMITMENT_BYTES),
+  ])
 }
 
 /** @throws EnvelopeError MALFORMED where the bytes are not the canonical form of a header within bounds. */

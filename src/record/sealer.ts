@@ -2,15 +2,9 @@ import type { Engine, SealJob } from '../crypto/engine.js'
 import { aadBase, buildAad, byteLength, type Bytes, type HeaderValues } from '../envelope/aad.js'
 import { IV_BYTES, TAG_BYTES } from '../envelope/bounds.js'
 import { contextEntries } from '../envelope/context.js'
-import {
-  bodyStart,
-  decodeHead,
-  encodeHead,
-  hasEnvelopePrefix,
-  lengthBytes,
-  writeLengthAt,
-} from '../envelope/envelope.js'
+import { bodyStart, decodeHead, encodeHead, hasEnvelopePrefix } from '../envelope/envelope.js'
 import { encodeHeader } from '../envelope/header.js'
+import { lengthBytes, writeLengthAt } from '../envelope/write.js'
 import { EnvelopeError, isEnvelopeError, type ErrorCode } from '../errors.js'
 import type { EventHub } from '../events.js'
 import type { SealingKey } from '../keys/sealing-key.js'

@@ -4,9 +4,11 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import * as bounds from '../../src/envelope/bounds.js'
 import { canonicalContext, contextEntries } from '../../src/envelope/context.js'
-import { decodeHead, encodeHead, lengthBytes, writeLengthAt } from '../../src/envelope/envelope.js'
+import { envelopeType, headerType } from '../../src/avro/index.js'
+import { decodeHead, encodeHead } from '../../src/envelope/envelope.js'
 import { decodeHeader, encodeHeader, type Header } from '../../src/envelope/header.js'
 import { ENVELOPE_FINGERPRINT, PREFIX } from '../../src/envelope/schema.js'
+import { lengthBytes, writeLengthAt } from '../../src/envelope/write.js'
 
 const CANONICAL = {
   'envelope.v1': '0fea18fa6fe363e8',
@@ -68,6 +70,11 @@ describe('released schemas', () => {
     expect(PREFIX.toString('hex')).toBe(`c301${ENVELOPE_FINGERPRINT}`)
   })
 
+  it('the types of the entry for tools are those of the released schemas', () => {
+    expect(envelopeType.schema()).toEqual(avsc.Type.forSchema(schemaOf('envelope.v1')).schema())
+    expect(headerType.schema()).toEqual(avsc.Type.forSchema(schemaOf('header.v1')).schema())
+  })
+
   it('bounds are frozen', () => {
     expect({ ...bounds }).toMatchInlineSnapshot(`
       {
@@ -118,8 +125,44 @@ const header: fc.Arbitrary<Header> = fc.record({
   commitment: fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes)),
 })
 
+/**
+ * The released schema with its map as an array of pairs: the same bytes (Avro 1.12, "Maps"), but a JavaScript object
+ * would put keys that look like integers first.
+ */
+function withPairs(schema: avsc.Schema): avsc.Schema {
+  const pair = {
+    type: 'record',
+    name: 'Pair',
+    fields: ['key', 'value'].map((name) => ({ name, type: 'string' })),
+  }
+  const map = { type: 'map', values: 'string' }
+  const text = JSON.stringify(schema)
+  expect(text).toContain(JSON.stringify(map))
+  return JSON.parse(
+    text.replace(JSON.stringify(map), JSON.stringify({ type: 'array', items: pair })),
+  ) as avsc.Schema
+}
+
 describe('headers', () => {
   const oracle = avsc.Type.forSchema(schemaOf('header.v1'))
+  const writer = avsc.Type.forSchema(withPairs(schemaOf('header.v1')))
+
+  it('a header is the bytes that a stock Avro library writes', () => {
+    fc.assert(
+      fc.property(header, (given) => {
+        const context = given.context.map(([key, value]) => ({ key, value }))
+        expect(encodeHeader(given).equals(writer.toBuffer({ ...given, context }))).toBe(true)
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  it('a header whose fields of fixed size have another size is not written', () => {
+    const [given] = fc.sample(header, { numRuns: 1, seed: 1 }) as [Header]
+    for (const wrong of [{ sessionId: Buffer.alloc(15) }, { commitment: Buffer.alloc(33) }]) {
+      expect(() => encodeHeader({ ...given, ...wrong })).toThrow(RangeError)
+    }
+  })
 
   it('decoding inverts encoding, and a stock Avro library reads the same', () => {
     fc.assert(
@@ -144,6 +187,23 @@ describe('heads', () => {
     minLength: 1,
     maxLength: 5,
     selector: ({ provider, cmkId }) => JSON.stringify([provider, cmkId]),
+  })
+
+  const stock = avsc.Type.forSchema(schemaOf('envelope.v1'))
+
+  it('a head is how a stock Avro library begins the envelope', () => {
+    fc.assert(
+      fc.property(wrappings, header, (wrappedDeks, given) => {
+        const headerBytes = encodeHeader(given)
+        const rest = { iv: Buffer.alloc(12, 7), tag: Buffer.alloc(16, 8), body: Buffer.alloc(0) }
+        const envelope = stock.toBuffer({ wrappedDeks, header: headerBytes, ...rest })
+        const head = encodeHead(wrappedDeks, headerBytes)
+        expect(
+          Buffer.concat([head, rest.iv, rest.tag, Buffer.alloc(1)]).equals(Buffer.concat([PREFIX, envelope])),
+        ).toBe(true)
+      }),
+      { numRuns: 500 },
+    )
   })
 
   it('decoding inverts encoding, whatever follows', () => {

@@ -7,8 +7,9 @@ import { nodeEngine } from '../../src/crypto/engine.js'
 import { Dek } from '../../src/crypto/dek.js'
 import { DEFAULT_SUITE } from '../../src/crypto/suites.js'
 import { aadBase, buildAad } from '../../src/envelope/aad.js'
-import { bodyStart, decodeHead, encodeHead, lengthBytes, writeLengthAt } from '../../src/envelope/envelope.js'
+import { bodyStart, decodeHead, encodeHead } from '../../src/envelope/envelope.js'
 import { encodeHeader } from '../../src/envelope/header.js'
+import { lengthBytes, writeLengthAt } from '../../src/envelope/write.js'
 
 const files = readdirSync(new URL('.', import.meta.url)).filter((name) => name.endsWith('.json'))
 const pathOf = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
