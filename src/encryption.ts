@@ -45,7 +45,7 @@ export interface Health {
 
 export interface ConsumerOptions {
   /**
-   * Sends the dead letters of rules with `onInvalid: 'deadLetter'`. Not a wrapped producer, since records go out as
+   * Sends the dead letters of rules that have a topic for them (`deadLetter`). Not a wrapped producer, since records go out as
    * they came; connect it before the consumer runs, and disconnect it after the consumer.
    */
   readonly deadLetters?: Producer

@@ -42,4 +42,5 @@ export type {
   RotationConfig,
   TopicRule,
 } from './policy/config.js'
+export type { DeadLetterPolicy, InvalidPolicy, UnreadablePolicy } from './policy/rejection.js'
 export type { EnvelopeInfo } from './record/record.js'

@@ -4,7 +4,7 @@ import type { SchemaNode } from './node.js'
 import { rangePattern } from './range-pattern.js'
 
 /** Where in a file, as a path through the schema; `*` is any name, `[]` any item. */
-type Where = 'cmks/*' | 'topics/[]' | 'topics/[]/encrypt' | 'topics/[]/encrypt/rotate' | 'topics/[]/read'
+type Where = 'cmks/*' | 'topics/[]' | 'topics/[]/encrypt' | 'topics/[]/encrypt/rotate'
 
 const few: SchemaNode = { exclusiveMaximum: FREQUENT_MESSAGES }
 const small: SchemaNode = {
@@ -56,21 +56,6 @@ export const EXPRESSED: Partial<Record<RelationName, readonly [where: Where, nod
     {
       if: { required: ['provisionedDek'] },
       then: { properties: { onKmsOutage: false, rotate: { properties: { prefetch: false } } } },
-    },
-  ],
-  'dead letters have a topic, and a topic for them has dead letters': [
-    'topics/[]/read',
-    {
-      allOf: [
-        {
-          if: { required: ['onInvalid'], properties: { onInvalid: { const: 'deadLetter' } } },
-          then: { required: ['deadLetterTopic'] },
-        },
-        {
-          if: { properties: { onInvalid: { enum: ['stop', 'skip'] } } },
-          then: { properties: { deadLetterTopic: false } },
-        },
-      ],
     },
   ],
 }

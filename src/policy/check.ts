@@ -147,13 +147,7 @@ function checkedEncrypt({
   }
 }
 
-function checkedRead({
-  cmk,
-  plaintext,
-  kmsWait,
-  deadLetterTopic,
-  ...rule
-}: NonNullable<ParsedRule['read']>): CheckedReadRule {
+function checkedRead({ cmk, plaintext, kmsWait, ...rule }: NonNullable<ParsedRule['read']>): CheckedReadRule {
   return {
     ...rule,
     cmks: typeof cmk === 'string' ? [cmk] : cmk,
@@ -168,7 +162,6 @@ function checkedRead({
         ]),
       ),
     },
-    deadLetterTopic,
     kmsWaitMs: kmsWait,
   }
 }

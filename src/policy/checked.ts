@@ -1,6 +1,7 @@
 import type { DekStore } from '../dek-store/dek-store.js'
 import type { EncryptionContext, Kms } from '../kms/kms.js'
 import type { CmkRef, ProvisionedDek } from './config.js'
+import type { InvalidPolicy, UnreadablePolicy } from './rejection.js'
 import type { RotationPolicy } from './rotation.js'
 
 /** A configuration without mistakes: defaults filled in, units in the names. */
@@ -67,9 +68,8 @@ export interface CheckedReadRule {
     readonly suites: readonly number[]
   }
   readonly tombstones: 'pass' | 'reject'
-  readonly onInvalid: 'stop' | 'skip' | 'deadLetter'
-  /** Set exactly where `onInvalid` is `deadLetter`. */
-  readonly deadLetterTopic: string | undefined
+  readonly onInvalid: InvalidPolicy
+  readonly onUnreadable: UnreadablePolicy
   readonly maxInvalidShare: number
   readonly plaintext: {
     /** topic → partition → the first offset at which plaintext is an error. */

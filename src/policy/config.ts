@@ -1,5 +1,6 @@
 import type { DekStore } from '../dek-store/dek-store.js'
 import type { EncryptionContext, Kms } from '../kms/kms.js'
+import type { InvalidPolicy, UnreadablePolicy } from './rejection.js'
 
 /** Milliseconds, or text: a number and `ms`, `s`, `m`, `h` or `d`, for example `'24h'`. */
 export type Duration = number | string
@@ -173,23 +174,23 @@ export interface ReadRule {
   }
   /** Whether null values are delivered (as null, unauthenticated) or are invalid. Default `pass`. */
   readonly tombstones?: 'pass' | 'reject'
+  /** What a wrapped consumer does with an invalid record: stop, skip it, or send it to a topic for dead letters. Default `stop`. */
+  readonly onInvalid?: InvalidPolicy
   /**
-   * What happens to an invalid record. `deadLetter` sends it, as it came, to `deadLetterTopic`, at least once, and
-   * goes on when that is acknowledged; for KafkaJS only. Default `stop`.
+   * What a wrapped consumer does with a record that this reader cannot open, but another might: stop, or send it to a
+   * topic for dead letters. Such a record is never skipped. Default `stop`.
    */
-  readonly onInvalid?: 'stop' | 'skip' | 'deadLetter'
+  readonly onUnreadable?: UnreadablePolicy
   /**
-   * Where dead letters go: an exact name, not a topic whose own dead letters come back here. Needed by and only with
-   * `onInvalid: 'deadLetter'`. Default none.
+   * A wrapped consumer stops, whatever `onInvalid` and `onUnreadable` say, once more than this share of the last 1,000
+   * records of the rule were invalid or unreadable. Records that are delivered again do not count again. 0 to 1, default 0.5.
    */
-  readonly deadLetterTopic?: string
-  /** The consumer stops, whatever `onInvalid` says, once this share of the last 1,000 records of the rule was invalid. 0 to 1, default 0.5. */
   readonly maxInvalidShare?: number
   /** Plaintext accepted during a migration. Default none. */
   readonly plaintext?: PlaintextRule
   /** Largest value after decompression. Default 16MiB. */
   readonly maxDecompressedBytes?: ByteSize
-  /** How long a consumer waits in place for a KMS, or for `deadLetterTopic`, that fails for now, before KafkaJS restarts it. Default 5m. */
+  /** How long a consumer waits in place for a KMS, or for a topic for dead letters, that fails transiently, before KafkaJS restarts it. Default 5m. */
   readonly kmsWait?: Duration
 }
 

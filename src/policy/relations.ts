@@ -4,6 +4,7 @@ import { list, members, type Members } from './members.js'
 import { contextBytes } from './overhead.js'
 import { child, type Show } from './paths.js'
 import { parseByteSize, parseDuration } from './quantities.js'
+import { REJECTION_POLICIES } from './rejection.js'
 import { DEFAULT_MAX_AGE } from './rotation.js'
 import { isGlob, overlap, TopicIndex } from './topics.js'
 
@@ -114,40 +115,26 @@ export const RELATIONS = table({
       }
     }
   },
-  'dead letters have a topic, and a topic for them has dead letters': function* ({ rules }) {
-    for (const { rule, path } of rules) {
-      const { onInvalid, deadLetterTopic } = members(rule['read'])
-      const at = `${path}.read.deadLetterTopic`
-      if (onInvalid === 'deadLetter' && deadLetterTopic === undefined) {
-        yield { path: at, message: "missing; `onInvalid: 'deadLetter'` needs it" }
-      }
-      if (onInvalid !== 'deadLetter' && deadLetterTopic !== undefined) {
-        yield { path: at, message: "is used only with `onInvalid: 'deadLetter'`" }
-      }
-    }
-  },
   'dead letters do not come back': function* ({ rules, show }) {
     const index = new TopicIndex(rules, ({ rule }) => textsOf(rule['match']))
-    const next = ({ rule }: Ruled): Ruled | undefined => {
-      const { deadLetterTopic } = members(rule['read'])
-      return typeof deadLetterTopic === 'string' ? index.find(deadLetterTopic) : undefined
-    }
+    const next = (rule: Ruled): Ruled[] =>
+      deadLettersOf(rule).flatMap(({ topic }) => {
+        const reader = index.find(topic)
+        return reader === undefined ? [] : [reader]
+      })
     for (const rule of rules) {
-      // Rules may hand on their dead letters to each other, but not in a circle.
-      const seen = new Set<Ruled>()
-      let reader = next(rule)
-      while (reader !== undefined && reader !== rule && !seen.has(reader)) {
-        seen.add(reader)
-        reader = next(reader)
+      for (const { topic, path } of deadLettersOf(rule)) {
+        // Rules may hand on their dead letters to each other, but not in a circle.
+        const first = index.find(topic)
+        const seen = new Set(first === undefined ? [] : [first])
+        for (const reader of seen) for (const further of next(reader)) seen.add(further)
+        if (!seen.has(rule)) continue
+        const message =
+          first === rule
+            ? `${show(path, topic)} is a topic that this rule reads: dead letters would come back for ever`
+            : `dead letters of ${show(path, topic)} end here again: they would come back for ever`
+        yield { path, message }
       }
-      if (reader !== rule) continue
-      const at = `${rule.path}.read.deadLetterTopic`
-      const topic = show(at, members(rule.rule['read'])['deadLetterTopic'])
-      const message =
-        seen.size === 0
-          ? `${topic} is a topic that this rule reads: dead letters would come back for ever`
-          : `dead letters of ${topic} end here again: they would come back for ever`
-      yield { path: at, message }
     }
   },
   'a context fits into an envelope': function* ({ rules }) {
@@ -239,6 +226,17 @@ function* known(
     path,
     message: `${show(path, name)} is not in \`${member}\`, which has ${names.join(', ') || 'nothing'}`,
   }
+}
+
+/** The topics for dead letters of a rule, each with its place. */
+function deadLettersOf({ rule, path }: Ruled): { topic: string; path: string }[] {
+  const read = members(rule['read'])
+  return REJECTION_POLICIES.flatMap((member) => {
+    const { deadLetter } = members(read[member])
+    return typeof deadLetter === 'string'
+      ? [{ topic: deadLetter, path: `${path}.read.${member}.deadLetter` }]
+      : []
+  })
 }
 
 function textsOf(value: unknown): string[] {

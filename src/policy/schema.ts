@@ -61,6 +61,8 @@ const offset = v.pipe(
 )
 const partition = v.pipe(v.string(), v.regex(/^[0-9]{1,10}$/, 'expected a partition number'))
 
+const deadLetter = v.strictObject({ deadLetter: topicName })
+
 const read = v.strictObject({
   cmk: v.union(
     [name, v.pipe(v.array(name), v.minLength(1, 'expected at least one name'))],
@@ -85,10 +87,16 @@ const read = v.strictObject({
   ),
   tombstones: v.optional(tombstones, 'pass'),
   onInvalid: v.optional(
-    v.picklist(['stop', 'skip', 'deadLetter'], "expected 'stop', 'skip' or 'deadLetter'"),
+    v.union([v.picklist(['stop', 'skip']), deadLetter], "expected 'stop', 'skip' or {deadLetter}"),
     'stop',
   ),
-  deadLetterTopic: v.optional(topicName),
+  onUnreadable: v.optional(
+    v.union(
+      [v.picklist(['stop']), deadLetter],
+      "expected 'stop' or {deadLetter} (never 'skip': another reader may be able to open the record)",
+    ),
+    'stop',
+  ),
   maxInvalidShare: v.optional(share(0, 1), 0.5),
   plaintext: v.optional(
     v.strictObject({

@@ -2,6 +2,7 @@ import type { CheckedEncryptRule, CheckedPolicy, CheckedReadRule } from './check
 import { DAY_MS, type Load } from './deks.js'
 import type { Estimate, KmsEstimate, RuleEstimate } from './estimate.js'
 import { figure, timeSpan } from './figures.js'
+import { REJECTION_POLICIES } from './rejection.js'
 import { matches, TopicIndex } from './topics.js'
 import { VENDORS, type Vendor } from './vendors.js'
 
@@ -104,17 +105,17 @@ function* ofReading({ rule, path }: RuleEstimate, policy: CheckedPolicy): Iterab
       message: `plaintext of ${until.join(', ')} is accepted below these offsets: take it out when the migration is over`,
     }
   }
-  const { deadLetterTopic } = read
-  const reader = deadLetterTopic === undefined ? undefined : readerOf(policy, deadLetterTopic)
-  if (deadLetterTopic !== undefined && reader) {
-    const refused = rule.match.filter(
-      (pattern) => !reader.sealedFor.some((origin) => covers(origin, pattern)),
-    )
-    if (refused.length > 0) {
-      yield {
-        path: `${path}.read.deadLetterTopic`,
-        message: `the rule that reads ${deadLetterTopic} refuses what was sealed for ${refused.join(', ')}: add it to its \`sealedFor\``,
-      }
+  for (const member of REJECTION_POLICIES) {
+    const said = read[member]
+    if (typeof said !== 'object') continue
+    const reader = readerOf(policy, said.deadLetter)
+    const refused = reader
+      ? rule.match.filter((pattern) => !reader.sealedFor.some((origin) => covers(origin, pattern)))
+      : []
+    if (refused.length === 0) continue
+    yield {
+      path: `${path}.read.${member}.deadLetter`,
+      message: `the rule that reads ${said.deadLetter} refuses what was sealed for ${refused.join(', ')}: add it to its \`sealedFor\``,
     }
   }
 }

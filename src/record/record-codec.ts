@@ -27,7 +27,7 @@ export interface RecordCodec {
   seal<R extends TopicRecord>(records: readonly R[]): Promise<SealedCopy<R>[]>
   /**
    * What came of each record, in order: its value, or the error with its code and kind. Transient errors
-   * are results too: open those records again later. What the rule says under `onInvalid` is for wrapped consumers.
+   * are results too: open those records again later. What the rule says under `onInvalid` and `onUnreadable` is for wrapped consumers.
    * @throws EnvelopeError TOPIC_NOT_CONFIGURED, INVALID_RECORD, ENCRYPTION_CLOSED
    */
   open(records: readonly ReadRecord[]): Promise<OpenedRecord[]>

@@ -2,6 +2,7 @@ import { EnvelopeError } from '../errors.js'
 import type { SealingRule } from '../keys/sealing-keys.js'
 import type { Cmk } from '../kms/cmk.js'
 import type { CheckedReadRule } from '../policy/checked.js'
+import { deadLetterTopics } from '../policy/rejection.js'
 import { TopicIndex } from '../policy/topics.js'
 
 /** A rule with its CMKs. */
@@ -23,12 +24,14 @@ export interface ReadingRule {
 
 /** The rules by topic. */
 export class RuleBook {
-  /** Whether some rule sends what is invalid to a topic for dead letters. */
+  /** Whether some rule has a topic for dead letters. */
   readonly hasDeadLetters: boolean
   readonly #index: TopicIndex<TopicRule>
 
   constructor(rules: readonly TopicRule[]) {
-    this.hasDeadLetters = rules.some(({ reading }) => reading?.read.deadLetterTopic !== undefined)
+    this.hasDeadLetters = rules.some(
+      ({ reading }) => reading !== undefined && deadLetterTopics(reading.read).length > 0,
+    )
     this.#index = new TopicIndex(rules, ({ match }) => match)
   }
 

@@ -1,34 +1,66 @@
 import type { EnvelopeError } from '../errors.js'
+import type { DeadLetterPolicy } from '../policy/rejection.js'
+import type { Source } from './opener.js'
 import type { ReadingRule } from './rules.js'
 
 /** What a client does about a record that did not open. */
-export type Verdict = 'retry' | 'stop' | 'skip' | 'deadLetter'
+export type Verdict = 'retry' | 'stop' | 'skip' | DeadLetterPolicy
 
-/** The policy's answer to a failure: only what is invalid is ever passed over, and only where the rule says so. */
+/** The policy's answer to a failure. What is not about the record itself always stops. */
 export function verdictOf({ kind }: EnvelopeError, { read }: ReadingRule): Verdict {
-  if (kind === 'transient') return 'retry'
-  return kind === 'invalid' ? read.onInvalid : 'stop'
+  switch (kind) {
+    case 'transient':
+      return 'retry'
+    case 'invalid':
+      return read.onInvalid
+    case 'unreadable':
+      return read.onUnreadable
+    case undefined:
+      return 'stop'
+  }
 }
 
 const WINDOW = 1000
 
-/** Watches the share of invalid records among the last 1,000 of a rule, whatever the policy says about each. */
-export class InvalidShare {
+/** Counts a record of one partition, if it was not counted before; true while more than the share were rejected. */
+export type CountRecord = (offset: string, rejected: boolean) => boolean
+
+/**
+ * Watches the share of rejected records, invalid or unreadable, among the last 1,000 of a rule, whatever the policy says
+ * about each. A record counts once, however often it is delivered: for each partition, the highest offset counted is kept.
+ */
+export class RejectedShare {
   readonly #limit: number
   readonly #window: boolean[] = []
+  /** By topic and partition. */
+  readonly #counted = new Map<string, string>()
   #at = 0
-  #invalid = 0
+  #rejected = 0
 
   constructor(maxShare: number) {
     this.#limit = maxShare * WINDOW
   }
 
-  /** Counts a record; true once more than the share was invalid. */
-  exceededBy(invalid: boolean): boolean {
-    if (this.#window[this.#at]) this.#invalid--
-    this.#window[this.#at] = invalid
-    this.#at = (this.#at + 1) % WINDOW
-    if (invalid) this.#invalid++
-    return this.#invalid > this.#limit
+  of({ topic, partition }: Required<Source>): CountRecord {
+    const key = `${topic}/${String(partition)}`
+    return (offset, rejected) => {
+      if (isAfter(offset, this.#counted.get(key))) {
+        this.#counted.set(key, offset)
+        this.#count(rejected)
+      }
+      return this.#rejected > this.#limit
+    }
   }
+
+  #count(rejected: boolean): void {
+    if (this.#window[this.#at] === true) this.#rejected--
+    this.#window[this.#at] = rejected
+    this.#at = (this.#at + 1) % WINDOW
+    if (rejected) this.#rejected++
+  }
+}
+
+/** Of decimal numbers without leading zeros. */
+function isAfter(offset: string, counted = ''): boolean {
+  return offset.length === counted.length ? offset > counted : offset.length > counted.length
 }

@@ -48,8 +48,8 @@ export const good: readonly Json[] = [
           acceptPublicKeySealing: false,
           require: { keyBound: true, headers: ['type'], context: { app: 'pay' }, suites: [1] },
           tombstones: 'reject',
-          onInvalid: 'deadLetter',
-          deadLetterTopic: 'pay.dlq',
+          onInvalid: { deadLetter: 'pay.dlq' },
+          onUnreadable: { deadLetter: 'pay.unreadable' },
           maxInvalidShare: 0.1,
           plaintext: {
             untilOffsets: { orders: { 0: '18203', 1: '17999' } },
@@ -355,9 +355,14 @@ const tried: readonly (readonly [path: Path, values: readonly Json[]])[] = [
   ],
   [
     ['topics', 0, 'read', 'onInvalid'],
-    ['stop', 'skip', 'ignore'],
+    ['stop', 'skip', 'ignore', 'deadLetter', {}],
   ],
-  [['topics', 0, 'read', 'deadLetterTopic'], topics],
+  [['topics', 0, 'read', 'onInvalid', 'deadLetter'], topics],
+  [
+    ['topics', 0, 'read', 'onUnreadable'],
+    ['stop', 'skip', 'ignore', 'deadLetter', {}],
+  ],
+  [['topics', 0, 'read', 'onUnreadable', 'deadLetter'], topics],
   [['topics', 0, 'read', 'maxInvalidShare'], shares(0, 1)],
   [
     ['topics', 0, 'read', 'plaintext'],

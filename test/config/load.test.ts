@@ -51,7 +51,7 @@ cmks:
 topics:
   - match: ["payments.*"]
     encrypt: { cmk: payments, rotate: { maxAge: 24h, maxMessages: 50000000, maxBytes: 64GiB, prefetch: 10m }, onKmsOutage: { grace: 2h }, context: { app: pay } }
-    read: { cmk: payments, sealedFor: ["src.payments.*"], onInvalid: deadLetter, deadLetterTopic: pay.dlq }
+    read: { cmk: payments, sealedFor: ["src.payments.*"], onInvalid: { deadLetter: pay.dlq } }
   - { match: ["metrics.*"], passthrough: true }
   - match: [users]
     read: { cmk: payments, plaintext: { untilOffsets: { users: { 0: "18203", 12: '7' } } } }
@@ -79,8 +79,7 @@ kmsBudget: { opening: { perSecond: 0.5 } }
           read: {
             cmk: 'payments',
             sealedFor: ['src.payments.*'],
-            onInvalid: 'deadLetter',
-            deadLetterTopic: 'pay.dlq',
+            onInvalid: { deadLetter: 'pay.dlq' },
           },
         },
         { match: ['metrics.*'], passthrough: true },
@@ -443,7 +442,7 @@ describe('variables of the environment', () => {
     const text = `version: 1
 cmks: { main: [{ kms: "\${S}", id: "\${S} \${S}" }] }
 topics:
-  - { match: ["\${T}"], encrypt: { cmk: "\${S}", rotate: { maxAge: "\${S}" } }, read: { cmk: main, onInvalid: deadLetter, deadLetterTopic: "\${D}" } }
+  - { match: ["\${T}"], encrypt: { cmk: "\${S}", rotate: { maxAge: "\${S}" } }, read: { cmk: main, onInvalid: { deadLetter: "\${D}" } } }
   - { match: ["hunter*"], passthrough: true }
 kmsTimeout: "\${S}"
 `

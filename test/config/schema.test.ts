@@ -109,7 +109,7 @@ describe('the JSON Schema and the checker', () => {
       }),
       'dead letters do not come back': put(
         good[0] as Json,
-        [...rule, 'read', 'deadLetterTopic'],
+        [...rule, 'read', 'onInvalid', 'deadLetter'],
         'payments.dlq',
       ),
       'a context fits into an envelope': put(

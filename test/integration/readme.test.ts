@@ -134,7 +134,7 @@ it('the dead letters that the README shows arrive', async () => {
       "  cmks: { orders: [{ kms: 'dev', id: 'orders' }] },",
       '}',
       `const kafka = new Kafka({ brokers: [${JSON.stringify(process.env['KAFKA_BROKERS'])}], logLevel: 0 })`,
-      containing('ts', 'deadLetterTopic'),
+      containing('ts', 'deadLetter:'),
       "await deadLetters.send({ topic: 'orders', messages: [{ value: 'plain' }] })",
       "const rejected = new Promise((resolve) => encryption.on('record.rejected', resolve))",
       'await consumer.connect()',

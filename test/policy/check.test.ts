@@ -47,6 +47,7 @@ describe('a configuration without mistakes', () => {
         cmks: ['main'],
         require: { keyBound: true, headers: [], context: {}, suites: [1] },
         onInvalid: 'stop',
+        onUnreadable: 'stop',
         maxInvalidShare: 0.5,
         maxDecompressedBytes: 2 ** 24,
         kmsWaitMs: 300_000,
@@ -56,12 +57,14 @@ describe('a configuration without mistakes', () => {
   })
 
   it('may hand dead letters on, and keep them under a rule of their own among the topics of a glob', () => {
-    const read = { cmk: 'main', onInvalid: 'deadLetter' }
     expect(
       mistakes(
         config(
-          { match: ['a.*'], read: { ...read, deadLetterTopic: 'a.dlq' } },
-          { match: ['a.dlq'], read: { ...read, sealedFor: ['a.*'], deadLetterTopic: 'parked' } },
+          { match: ['a.*'], read: { cmk: 'main', onInvalid: { deadLetter: 'a.dlq' } } },
+          {
+            match: ['a.dlq'],
+            read: { cmk: 'main', sealedFor: ['a.*'], onInvalid: { deadLetter: 'parked' } },
+          },
           { match: ['parked'], read: { cmk: 'main' } },
         ),
       ),
@@ -258,30 +261,45 @@ describe('a mistake', () => {
     [
       'what to do with the invalid',
       config({ match: ['a'], read: { cmk: 'main', onInvalid: 'ignore' } }),
-      "topics[0].read.onInvalid: expected 'stop', 'skip' or 'deadLetter'; got \"ignore\"",
+      "topics[0].read.onInvalid: expected 'stop', 'skip' or {deadLetter}; got \"ignore\"",
     ],
     [
       'dead letters without a topic',
       config({ match: ['a'], read: { cmk: 'main', onInvalid: 'deadLetter' } }),
-      "topics[0].read.deadLetterTopic: missing; `onInvalid: 'deadLetter'` needs it",
+      "topics[0].read.onInvalid: expected 'stop', 'skip' or {deadLetter}; got \"deadLetter\"",
     ],
     [
-      'a topic for dead letters without them',
-      config({ match: ['a'], read: { cmk: 'main', deadLetterTopic: 'dlq' } }),
-      "topics[0].read.deadLetterTopic: is used only with `onInvalid: 'deadLetter'`",
+      'skipping what is unreadable',
+      config({ match: ['a'], read: { cmk: 'main', onUnreadable: 'skip' } }),
+      "topics[0].read.onUnreadable: expected 'stop' or {deadLetter} (never 'skip': another reader may be able to open the record); got \"skip\"",
+    ],
+    [
+      'more than the topic in a policy',
+      config({ match: ['a'], read: { cmk: 'main', onInvalid: { deadLetter: 'b', topic: 'b' } } }),
+      "topics[0].read.onInvalid: expected 'stop', 'skip' or {deadLetter}; got object",
+    ],
+    [
+      'a topic for dead letters that is none',
+      config({ match: ['a'], read: { cmk: 'main', onUnreadable: { deadLetter: 'a b' } } }),
+      'topics[0].read.onUnreadable.deadLetter: expected a topic name; got "a b"',
+    ],
+    [
+      'dead letters of unreadable records that would be read again',
+      config({ match: ['a.*'], read: { cmk: 'main', onUnreadable: { deadLetter: 'a.dlq' } } }),
+      'topics[0].read.onUnreadable.deadLetter: "a.dlq" is a topic that this rule reads: dead letters would come back for ever',
     ],
     [
       'dead letters that come back by way of another rule',
       config(
-        { match: ['a'], read: { cmk: 'main', onInvalid: 'deadLetter', deadLetterTopic: 'b' } },
-        { match: ['b'], read: { cmk: 'main', onInvalid: 'deadLetter', deadLetterTopic: 'a' } },
+        { match: ['a'], read: { cmk: 'main', onInvalid: { deadLetter: 'b' } } },
+        { match: ['b'], read: { cmk: 'main', onUnreadable: { deadLetter: 'a' } } },
       ),
-      'topics[1].read.deadLetterTopic: dead letters of "a" end here again: they would come back for ever',
+      'topics[1].read.onUnreadable.deadLetter: dead letters of "a" end here again: they would come back for ever',
     ],
     [
       'dead letters that would be read again',
-      config({ match: ['a.*'], read: { cmk: 'main', onInvalid: 'deadLetter', deadLetterTopic: 'a.dlq' } }),
-      'topics[0].read.deadLetterTopic: "a.dlq" is a topic that this rule reads: dead letters would come back for ever',
+      config({ match: ['a.*'], read: { cmk: 'main', onInvalid: { deadLetter: 'a.dlq' } } }),
+      'topics[0].read.onInvalid.deadLetter: "a.dlq" is a topic that this rule reads: dead letters would come back for ever',
     ],
     [
       'prefetch of the whole age',

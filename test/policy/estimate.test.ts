@@ -337,10 +337,10 @@ describe('a warning', () => {
     [
       'dead letters that their reader refuses',
       [
-        both({}, { onInvalid: 'deadLetter', deadLetterTopic: 'dlq' }),
+        both({}, { onInvalid: { deadLetter: 'dlq' } }),
         { match: ['dlq'], read: { cmk: 'main', sealedFor: ['b.*'] } },
       ],
-      'topics[0].read.deadLetterTopic: the rule that reads dlq refuses what was sealed for a.*: add it to its `sealedFor`',
+      'topics[0].read.onInvalid.deadLetter: the rule that reads dlq refuses what was sealed for a.*: add it to its `sealedFor`',
     ],
     [
       'other CMKs to read than to seal',
@@ -380,7 +380,7 @@ describe('a warning', () => {
 
   it('is not given for dead letters that their reader accepts', () => {
     const dlq = (...sealedFor: string[]): TopicRule[] => [
-      both({}, { onInvalid: 'deadLetter', deadLetterTopic: 'dlq' }),
+      both({}, { onInvalid: { deadLetter: 'dlq' } }),
       { match: ['dlq'], read: { cmk: 'main', sealedFor } },
     ]
     for (const origin of ['a.*', 'a*', '*']) expect(found(dlq(origin), { readers: 1 })).toEqual([])

@@ -121,7 +121,7 @@ export function openerOf(cmks: readonly Cmk[], rule: Rule = {}): Opener {
     acceptPublicKeySealing: false,
     tombstones: 'pass',
     onInvalid: 'stop',
-    deadLetterTopic: undefined,
+    onUnreadable: 'stop',
     maxInvalidShare: 1,
     plaintext: { untilOffsets: new Map(), fingerprints: [] },
     maxDecompressedBytes: 1 << 20,

@@ -34,17 +34,23 @@ describe('the headers of a dead letter', () => {
 
 it.each([
   [[], false],
-  [[undefined], false],
-  [['dead'], true],
-  [[undefined, 'dead'], true],
-  [['dead', undefined], true],
-])('of rules with topics for dead letters %j a book says %s', (topics, has) => {
-  const rules = topics.map((deadLetterTopic, i) => ({
-    match: [`t${String(i)}`],
-    reading: { read: { deadLetterTopic } },
-  }))
-  expect(new RuleBook(rules as unknown as TopicRule[]).hasDeadLetters).toBe(has)
-  expect(new RuleBook([{ match: ['p'], passthrough: true }] as unknown as TopicRule[]).hasDeadLetters).toBe(
-    false,
-  )
-})
+  [[{ onInvalid: 'skip', onUnreadable: 'stop' }], false],
+  [[{ onInvalid: { deadLetter: 'dead' }, onUnreadable: 'stop' }], true],
+  [[{ onInvalid: 'stop', onUnreadable: { deadLetter: 'dead' } }], true],
+  [
+    [
+      { onInvalid: 'stop', onUnreadable: 'stop' },
+      { onInvalid: { deadLetter: 'dead' }, onUnreadable: 'stop' },
+    ],
+    true,
+  ],
+])(
+  'of rules with the policies %j, the answer to whether any has a topic for dead letters is %s',
+  (reads, has) => {
+    const rules = reads.map((read, i) => ({ match: [`t${String(i)}`], reading: { read } }))
+    expect(new RuleBook(rules as unknown as TopicRule[]).hasDeadLetters).toBe(has)
+    expect(new RuleBook([{ match: ['p'], passthrough: true }] as unknown as TopicRule[]).hasDeadLetters).toBe(
+      false,
+    )
+  },
+)

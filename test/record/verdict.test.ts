@@ -1,56 +1,100 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { EnvelopeError, errorCodes } from '../../src/errors.js'
+import type { InvalidPolicy, UnreadablePolicy } from '../../src/policy/rejection.js'
 import type { ReadingRule } from '../../src/record/rules.js'
-import { InvalidShare, verdictOf } from '../../src/record/verdict.js'
+import { RejectedShare, verdictOf, type CountRecord } from '../../src/record/verdict.js'
 
-const rule = (onInvalid: 'stop' | 'skip'): ReadingRule => ({ read: { onInvalid } }) as ReadingRule
+describe('the verdict on a failure', () => {
+  const rule = (onInvalid: InvalidPolicy, onUnreadable: UnreadablePolicy): ReadingRule =>
+    ({ read: { onInvalid, onUnreadable } }) as ReadingRule
 
-describe('the verdict', () => {
-  it.each(errorCodes())(
-    'on %s: only what is transient is retried, and only what is invalid skipped',
-    (code) => {
-      const error = new EnvelopeError(code, 'no')
-      const stopping = error.kind === 'transient' ? 'retry' : 'stop'
-      expect(verdictOf(error, rule('stop'))).toBe(stopping)
-      expect(verdictOf(error, rule('skip'))).toBe(error.kind === 'invalid' ? 'skip' : stopping)
-    },
-  )
+  it.each(errorCodes())('%s: the policy for its kind decides, and transient failures are retried', (code) => {
+    const error = new EnvelopeError(code, 'no')
+    const dead = { deadLetter: 'dead' }
+    const stranded = { deadLetter: 'unreadable' }
+    const decided = { transient: 'retry', invalid: dead, unreadable: stranded, about_a_call: 'stop' } as const
+    expect(verdictOf(error, rule(dead, stranded))).toEqual(decided[error.kind ?? 'about_a_call'])
+    expect(verdictOf(error, rule('skip', 'stop'))).toBe(
+      error.kind === 'transient' ? 'retry' : error.kind === 'invalid' ? 'skip' : 'stop',
+    )
+  })
 })
 
-describe('the share of invalid records', () => {
-  const invalid = (share: InvalidShare, ...records: boolean[]): boolean[] =>
-    records.map((record) => share.exceededBy(record))
+describe('the share of rejected records', () => {
+  const source = { topic: 't', partition: 0 }
+
+  /** Counts records at ascending offsets. */
+  function counting(maxShare: number): (rejected: boolean) => boolean {
+    const count = new RejectedShare(maxShare).of(source)
+    let offset = 0
+    return (rejected) => count(String(offset++), rejected)
+  }
 
   it('may be reached, not exceeded', () => {
-    const share = new InvalidShare(0.003)
-    expect(invalid(share, true, true, true)).toEqual([false, false, false])
-    expect(share.exceededBy(false)).toBe(false)
-    expect(share.exceededBy(true)).toBe(true)
-    expect(share.exceededBy(false)).toBe(true)
+    const count = counting(0.003)
+    expect([true, true, true].map(count)).toEqual([false, false, false])
+    expect([false, true, false].map(count)).toEqual([false, true, true])
   })
 
   it('of 0 is exceeded by the first, of 1 by none', () => {
-    expect(new InvalidShare(0).exceededBy(false)).toBe(false)
-    expect(new InvalidShare(0).exceededBy(true)).toBe(true)
-    const all = new InvalidShare(1)
-    for (let i = 0; i < 2500; i++) expect(all.exceededBy(true)).toBe(false)
+    expect([false, true].map(counting(0))).toEqual([false, true])
+    const all = counting(1)
+    for (let i = 0; i < 2500; i++) expect(all(true)).toBe(false)
   })
 
   it('is counted over the last 1,000 records exactly', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(700), { maxLength: 40 }), fc.integer({ min: 0, max: 5 }), (gaps, limit) => {
-        const share = new InvalidShare(limit / 1000)
+        const count = counting(limit / 1000)
         const seen: boolean[] = []
         for (const gap of gaps) {
           for (let i = 0; i <= gap; i++) {
             seen.push(i === gap)
             const inWindow = seen.slice(-1000).filter(Boolean).length
-            expect(share.exceededBy(i === gap)).toBe(inWindow > limit)
+            expect(count(i === gap)).toBe(inWindow > limit)
           }
         }
       }),
       { numRuns: 20 },
     )
+  })
+
+  it('counts a record once, however often and from wherever its partition is delivered again', () => {
+    const step = fc.record({
+      partition: fc.nat(2),
+      // Where the partition goes on: mostly behind what was delivered, sometimes again from before it.
+      back: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.nat(1500)),
+      records: fc.nat(40),
+    })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const rejected = (partition: number, offset: number): boolean => (offset * 7 + partition) % 5 === 0
+        const share = new RejectedShare(0.19)
+        const next = [0, 0, 0]
+        const distinct = new Map<string, boolean>()
+        for (const { partition, back, records } of steps) {
+          const from = Math.max(0, (next[partition] ?? 0) - back)
+          const count = share.of({ topic: 't', partition })
+          for (let offset = from; offset < from + records; offset++) {
+            const key = `${String(partition)}/${String(offset)}`
+            if (!distinct.has(key)) distinct.set(key, rejected(partition, offset))
+            const exceeded = count(String(offset), rejected(partition, offset))
+            const inWindow = [...distinct.values()].slice(-1000).filter(Boolean).length
+            expect(exceeded).toBe(inWindow > 190)
+          }
+          next[partition] = Math.max(next[partition] ?? 0, from + records)
+        }
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  it('keeps one offset per partition in memory, not one per record', () => {
+    const share = new RejectedShare(1)
+    const counts: CountRecord[] = [0, 1].map((partition) => share.of({ topic: 't', partition }))
+    for (const count of counts) expect(count('9'.repeat(18), true)).toBe(false)
+    // Behind an offset of another length, and behind the same.
+    for (const count of counts) expect(count('10', true)).toBe(false)
   })
 })

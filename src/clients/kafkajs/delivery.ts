@@ -1,9 +1,10 @@
 import type { KafkaMessage } from 'kafkajs'
 import { EnvelopeError, isEnvelopeError } from '../../errors.js'
 import type { OpenedRecord, Source } from '../../record/opener.js'
+import type { DeadLetterPolicy } from '../../policy/rejection.js'
 import { offsetNumber, type EnvelopeInfo } from '../../record/record.js'
 import type { ReadingRule } from '../../record/rules.js'
-import { InvalidShare, verdictOf } from '../../record/verdict.js'
+import { RejectedShare, verdictOf } from '../../record/verdict.js'
 import type { ConsumerHost } from './consumer.js'
 import { deadLetter } from './dead-letter.js'
 import { ENVELOPE } from './envelope-of.js'
@@ -23,7 +24,7 @@ export interface Opened {
 interface Rejected {
   readonly message: KafkaMessage
   readonly error: EnvelopeError
-  readonly action: 'stop' | 'skip' | 'deadLetter'
+  readonly action: 'stop' | 'skip' | DeadLetterPolicy
 }
 
 type Sorted = Opened & { readonly rejected: readonly Rejected[] }
@@ -33,7 +34,7 @@ export class Delivery {
   readonly #host: ConsumerHost
   readonly #stopping: AbortSignal
   readonly #groupId: () => string | undefined
-  readonly #shares = new Map<ReadingRule, InvalidShare>()
+  readonly #shares = new Map<ReadingRule, RejectedShare>()
 
   constructor(host: ConsumerHost, stopping: AbortSignal, groupId: () => string | undefined) {
     this.#host = host
@@ -63,11 +64,11 @@ export class Delivery {
         },
         patience,
       )
-      const sorted = this.#sort(messages, results, rule)
+      const sorted = this.#sort(source, messages, results, rule)
       const carriedOut =
         rule === 'passthrough' || sorted.rejected.length === 0
           ? sorted
-          : await this.#publish(source, sorted, rule, patience)
+          : await this.#publish(source, sorted, patience)
       this.#host.opener.report(source.topic, results)
       this.#report(source, carriedOut.rejected, rule)
       return carriedOut
@@ -92,24 +93,28 @@ export class Delivery {
   }
 
   #sort(
+    source: Required<Source>,
     messages: readonly KafkaMessage[],
     results: readonly OpenedRecord[],
     rule: ReadingRule | 'passthrough',
   ): Sorted {
     const opened: KafkaMessage[] = []
     const rejected: Rejected[] = []
+    const count = rule === 'passthrough' ? () => false : this.#share(rule).of(source)
     for (const [i, message] of messages.entries()) {
       const { error, ...result } = results[i] as OpenedRecord & { error: EnvelopeError | undefined }
-      const tooMany = rule !== 'passthrough' && this.#share(rule).exceededBy(error?.kind === 'invalid')
+      const rejects = error !== undefined && error.kind !== 'transient'
+      const tooMany = count(message.offset, rejects)
       if (error === undefined) {
         opened.push(withValue(message, result as OpenedRecord & { error?: undefined }))
         continue
       }
-      const verdict = rule === 'passthrough' || tooMany ? 'stop' : verdictOf(error, rule)
-      const action = verdict === 'retry' ? 'stop' : verdict
+      const verdict = rule === 'passthrough' ? 'stop' : verdictOf(error, rule)
+      const goesOn = verdict !== 'retry' && verdict !== 'stop'
+      const action = goesOn && !tooMany ? verdict : 'stop'
       rejected.push({ message, error, action })
       if (action !== 'stop') continue
-      const final = tooMany && error.kind === 'invalid' ? tooManyBad(error) : error
+      const final = goesOn ? tooManyBad(error) : error
       const stop = { offset: message.offset, error: final.withoutCause() }
       return { messages: opened, rejected, stop }
     }
@@ -117,32 +122,21 @@ export class Delivery {
   }
 
   /** A letter that is refused ends the messages before it. */
-  async #publish(
-    source: Required<Source>,
-    sorted: Sorted,
-    { read }: ReadingRule,
-    patience: Patience,
-  ): Promise<Sorted> {
-    const dead = sorted.rejected.filter(({ action }) => action === 'deadLetter')
-    if (dead.length === 0) return sorted
+  async #publish(source: Required<Source>, sorted: Sorted, patience: Patience): Promise<Sorted> {
     const group = this.#groupId()
-    const letters = dead.map(({ message, error: { code } }) => {
-      const { offset, timestamp } = message
-      return deadLetter(message, { code, ...source, offset, timestamp, group })
-    })
-    const { deadLetterTopic = '' } = read
-    const refusal = await publish(this.#host.deadLetters as LetterBox, deadLetterTopic, letters, patience)
-    if (refusal === undefined) return sorted
-    const refused = dead[refusal.index] as Rejected
-    const { offset } = refused.message
-    return {
-      messages: sorted.messages.filter((message) => offsetNumber(message.offset) < offsetNumber(offset)),
-      rejected: [
-        ...sorted.rejected.slice(0, sorted.rejected.indexOf(refused)),
-        { ...refused, action: 'stop' },
-      ],
-      stop: { offset, error: refusal.error.at({ ...source, offset }) },
+    let carriedOut = sorted
+    for (const [topic, dead] of lettersByTopic(sorted.rejected)) {
+      const letters = dead.map(({ message, error: { code } }) => {
+        const { offset, timestamp } = message
+        return deadLetter(message, { code, ...source, offset, timestamp, group })
+      })
+      const refusal = await publish(this.#host.deadLetters as LetterBox, topic, letters, patience)
+      if (refusal === undefined) continue
+      const refused = dead[refusal.index] as Rejected
+      const { offset } = refused.message
+      carriedOut = endedAt(refused, refusal.error.at({ ...source, offset }), carriedOut)
     }
+    return carriedOut
   }
 
   #report(source: Required<Source>, rejected: readonly Rejected[], rule: ReadingRule | 'passthrough'): void {
@@ -153,16 +147,16 @@ export class Delivery {
         ...named,
         code,
         kind,
-        action,
+        action: typeof action === 'object' ? 'deadLetter' : action,
         ...source,
         offset: message.offset,
       })
     }
   }
 
-  #share(rule: ReadingRule): InvalidShare {
+  #share(rule: ReadingRule): RejectedShare {
     let share = this.#shares.get(rule)
-    if (share === undefined) this.#shares.set(rule, (share = new InvalidShare(rule.read.maxInvalidShare)))
+    if (share === undefined) this.#shares.set(rule, (share = new RejectedShare(rule.read.maxInvalidShare)))
     return share
   }
 }
@@ -202,10 +196,35 @@ function withValue(
   return opened
 }
 
+/** The letters for each topic, in order. */
+function lettersByTopic(rejected: readonly Rejected[]): Map<string, Rejected[]> {
+  const byTopic = new Map<string, Rejected[]>()
+  for (const each of rejected) {
+    if (typeof each.action !== 'object') continue
+    const { deadLetter: topic } = each.action
+    const letters = byTopic.get(topic)
+    if (letters === undefined) byTopic.set(topic, [each])
+    else letters.push(each)
+  }
+  return byTopic
+}
+
+/** What is left when a letter was refused: the messages before it, unless an earlier one ends them already. */
+function endedAt(refused: Rejected, error: EnvelopeError, sorted: Sorted): Sorted {
+  const end = sorted.rejected.indexOf(refused)
+  if (end < 0) return sorted
+  const { offset } = refused.message
+  return {
+    messages: sorted.messages.filter((message) => offsetNumber(message.offset) < offsetNumber(offset)),
+    rejected: [...sorted.rejected.slice(0, end), { ...refused, action: 'stop' }],
+    stop: { offset, error },
+  }
+}
+
 function tooManyBad(last: EnvelopeError): EnvelopeError {
   return new EnvelopeError(
     'TOO_MANY_BAD_RECORDS',
-    `too many of the last records were invalid, the last one ${last.code}`,
+    `too many of the last records were invalid or unreadable, the last one ${last.code}`,
     last.position ? { position: last.position } : {},
   )
 }

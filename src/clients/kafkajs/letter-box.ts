@@ -1,6 +1,7 @@
 import type { Kafka, Producer, ProducerRecord, RecordMetadata } from 'kafkajs'
 import type { EnvelopeError } from '../../errors.js'
 import { configError } from '../../policy/check.js'
+import { deadLetterTopics } from '../../policy/rejection.js'
 import type { ReadingRule } from '../../record/rules.js'
 import { isSealing } from './producer.js'
 
@@ -68,9 +69,11 @@ export class OwnLetterBox implements LetterBox {
 
 /** @throws EnvelopeError CONFIG_INVALID where a rule has dead letters and nothing takes them */
 export function checkLetterBox(rule: ReadingRule | 'passthrough', letterBox: LetterBox | undefined): void {
-  if (rule === 'passthrough' || rule.read.deadLetterTopic === undefined || letterBox !== undefined) return
+  if (rule === 'passthrough' || letterBox !== undefined) return
+  const [topic] = deadLetterTopics(rule.read)
+  if (topic === undefined) return
   throw deadLettersWrong(
-    `missing; rule ${rule.name} sends dead letters to ${rule.read.deadLetterTopic}, which takes a connected producer that is not wrapped`,
+    `missing; rule ${rule.name} sends dead letters to ${topic}, which takes a connected producer that is not wrapped`,
   )
 }
 

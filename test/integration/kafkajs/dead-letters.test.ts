@@ -402,7 +402,7 @@ describe('a consumer without a producer for dead letters', () => {
     const dead = await newTopic('raw.letters.dead')
     const [strict, plain] = [await newTopic('raw.letters.strict'), await newTopic('raw.letters.plain')]
     const { encryption } = await memoryEncryption([
-      { match: [strict], read: { cmk: 'main', onInvalid: 'deadLetter', deadLetterTopic: dead } },
+      { match: [strict], read: { cmk: 'main', onInvalid: { deadLetter: dead } } },
       { match: [plain], passthrough: true },
     ])
     const consumer = encryption.consumer(testKafka().consumer({ groupId: `x.${plain}` }))
@@ -536,7 +536,7 @@ describe('dead letters that were invalid only by the rule of their reader', () =
       { match: [origin], encrypt: { cmk: 'main', bindHeaders: ['type', 'none'] } },
       {
         match: [copy],
-        read: { cmk: 'main', onInvalid: 'deadLetter', deadLetterTopic: dead, ...strict },
+        read: { cmk: 'main', onInvalid: { deadLetter: dead }, ...strict },
       },
       { match: [dead], read: { cmk: 'main', sealedFor: [origin], require: { headers: ['type'] } } },
     ])
@@ -579,10 +579,12 @@ it('a dead letter that is invalid again tells of the last time, and is the same 
   const parked = await newTopic('raw.letters.parked')
   const dead = await newTopic('raw.letters.dead')
   const topic = await newTopic('raw.letters.first')
-  const read = { cmk: 'main', onInvalid: 'deadLetter' } as const
   const { encryption } = await memoryEncryption([
-    { match: [topic], read: { ...read, deadLetterTopic: dead, tombstones: 'reject' } },
-    { match: [dead], read: { ...read, deadLetterTopic: parked, tombstones: 'reject', sealedFor: [topic] } },
+    { match: [topic], read: { cmk: 'main', onInvalid: { deadLetter: dead }, tombstones: 'reject' } },
+    {
+      match: [dead],
+      read: { cmk: 'main', onInvalid: { deadLetter: parked }, tombstones: 'reject', sealedFor: [topic] },
+    },
   ])
   const kafka = encryption.kafka(testKafka())
   const plain = testKafka().producer()

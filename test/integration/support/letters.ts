@@ -16,7 +16,7 @@ export async function lettersFixture(
 ): Promise<Letters> {
   const dead = deadLetterTopic ?? (await newTopic('raw.letters.dead'))
   const made = await fixture('raw.letters', {
-    read: { onInvalid: 'deadLetter', deadLetterTopic: dead, ...read },
+    read: { onInvalid: { deadLetter: dead }, ...read },
   })
   return { ...made, deadLetterTopic: dead }
 }
