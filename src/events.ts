@@ -135,7 +135,8 @@ export interface EncryptionEvents {
 export type DekOrigin = 'made' | 'stored' | 'provisioned'
 export type KmsOperation = 'describe' | 'generate' | 'wrap' | 'unwrap' | 'verify'
 export type EventName = keyof EncryptionEvents
-export type EventListener<N extends EventName> = (event: EncryptionEvents[N]) => void
+/** May be async: nothing waits for it, and a rejection is reported as a warning. */
+export type EventListener<N extends EventName> = (event: EncryptionEvents[N]) => unknown
 
 /** Gives events to listeners, synchronously and in order. */
 export class EventHub {
@@ -156,15 +157,39 @@ export class EventHub {
     return (this.#listeners.get(name)?.size ?? 0) > 0
   }
 
-  /** A listener that throws harms nobody: a bug in metrics must not stop sealing. It is reported as a warning. */
+  /** A listener that throws or rejects harms nobody: a bug in metrics must not stop sealing. It is reported as a warning. */
   emit<N extends EventName>(name: N, event: EncryptionEvents[N]): void {
     for (const listener of this.#listeners.get(name) ?? []) {
-      try {
-        ;(listener as EventListener<N>)(event)
-      } catch (error) {
-        const what = error instanceof Error ? error.name : typeof error
-        process.emitWarning(`a listener of '${name}' threw ${what}`, 'KafkaEnvelopeWarning')
-      }
+      harmless(`a listener of '${name}'`, () => (listener as EventListener<N>)(event))
     }
   }
+}
+
+/**
+ * Runs a callback of the application's whose failure is a bug in what it observes with, and must change nothing else. One
+ * that throws, or returns a promise that rejects, is reported as a warning with the name of the error alone: its message
+ * could quote anything.
+ */
+export function harmless(what: string, run: () => unknown): void {
+  const report = (did: string, error: unknown): void => {
+    process.emitWarning(`${what} ${did} ${nameOfThrown(error)}`, 'KafkaEnvelopeWarning')
+  }
+  try {
+    const result = run()
+    if (!isThenable(result)) return
+    result.then(undefined, (error: unknown) => {
+      report('rejected with', error)
+    })
+  } catch (error) {
+    report('threw', error)
+  }
+}
+
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
+}
+
+/** All that may be repeated of what foreign code threw. */
+export function nameOfThrown(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error
 }

@@ -19,6 +19,24 @@ it('listeners get events in order until they are removed', () => {
   expect(seen).toEqual(['first', 'second', 'second'])
 })
 
+it('a listener that rejects is reported like one that throws, and does not end the process', async () => {
+  const warned = vi.spyOn(process, 'emitWarning').mockReturnValue()
+  const hub = new EventHub()
+  hub.on('send.split', () => Promise.reject(new RangeError('secret')))
+  hub.on('send.split', async () => Promise.resolve('fine'))
+  hub.on('send.split', () => ({
+    then: (_: unknown, reject: (why: unknown) => void) => {
+      reject('of another promise library')
+    },
+  }))
+  hub.emit('send.split', SPLIT)
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(warned.mock.calls).toEqual([
+    ["a listener of 'send.split' rejected with string", 'KafkaEnvelopeWarning'],
+    ["a listener of 'send.split' rejected with RangeError", 'KafkaEnvelopeWarning'],
+  ])
+})
+
 it('a listener that throws harms nobody, and its error is not quoted', () => {
   const warned = vi.spyOn(process, 'emitWarning').mockReturnValue()
   const hub = new EventHub()

@@ -1,8 +1,9 @@
 import { AsyncResource } from 'node:async_hooks'
+import { stopwatch } from '../stopwatch.js'
 
 /** Time as keys need it. Injected through internal constructors only. */
 export interface Clock {
-  /** Milliseconds since some start; never steps, but may stand still while the machine sleeps. */
+  /** Milliseconds since some start; may stand still while the machine sleeps. Measure with `stopwatch` or `ageMeter`. */
   monotonicMs(): number
   /** Milliseconds since the epoch; runs through sleep, but may step. */
   wallMs(): number
@@ -39,16 +40,18 @@ const JUMP_MS = 1000
  * after it, and no step of the wall clock makes a key live longer. Read it at least once an hour, as timers here do.
  */
 export function ageMeter(clock: Clock): () => number {
-  const start = { monotonic: clock.monotonicMs(), wall: clock.wallMs() }
-  let { monotonic, wall } = start
+  const elapsedMs = stopwatch(() => clock.monotonicMs())
+  const startWall = clock.wallMs()
+  let elapsed = 0
+  let wall = startWall
   let slept = 0
   return () => {
-    const nowMonotonic = clock.monotonicMs()
+    const nowElapsed = elapsedMs()
     const nowWall = clock.wallMs()
-    const jump = nowWall - wall - (nowMonotonic - monotonic)
+    const jump = nowWall - wall - (nowElapsed - elapsed)
     if (jump >= JUMP_MS) slept += jump
-    monotonic = nowMonotonic
+    elapsed = nowElapsed
     wall = nowWall
-    return Math.max(monotonic - start.monotonic + slept, wall - start.wall)
+    return Math.max(elapsed + slept, wall - startWall)
   }
 }

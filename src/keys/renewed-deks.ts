@@ -1,7 +1,7 @@
 import type { DekStore, StoredDek } from '../dek-store/dek-store.js'
 import { asStoredDek } from '../dek-store/stored-dek.js'
 import { isEnvelopeError } from '../errors.js'
-import type { EncryptionEvents, EventHub } from '../events.js'
+import { nameOfThrown, type EncryptionEvents, type EventHub } from '../events.js'
 import { Cmk } from '../kms/cmk.js'
 import { ageMeter, type Clock } from './clock.js'
 import type { DekSource, SealingScope, SourcedDek } from './dek-source.js'
@@ -125,7 +125,7 @@ export class RenewedDeks implements DekSource {
       try {
         await (wanted === null ? store.remove(this.#name) : store.save(this.#name, wanted))
       } catch (error) {
-        this.#failed(wanted === null ? 'remove' : 'save', nameOf(error))
+        this.#failed(wanted === null ? 'remove' : 'save', nameOfThrown(error))
       }
     }
   }
@@ -151,7 +151,7 @@ export class RenewedDeks implements DekSource {
       const first = await Promise.race([run().then((value) => ({ value })), late])
       return first === 'late' ? undefined : first.value
     } catch (error) {
-      this.#failed(operation, nameOf(error))
+      this.#failed(operation, nameOfThrown(error))
       return undefined
     } finally {
       end()
@@ -163,9 +163,4 @@ export class RenewedDeks implements DekSource {
     const names = topic === undefined ? { rule } : { rule, topic }
     this.#events.emit('dekStore.failed', { ...names, operation, reason })
   }
-}
-
-/** What a store throws may quote anything; only its name is repeated. */
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error
 }

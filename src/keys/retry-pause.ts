@@ -1,3 +1,4 @@
+import { stopwatch } from '../stopwatch.js'
 import type { Clock } from './clock.js'
 
 const FIRST_MS = 1000
@@ -8,25 +9,25 @@ export const MAX_PAUSE_MS = 60_000
 export class RetryPause {
   readonly #clock: Clock
   #failures = 0
-  #untilMs = -Infinity
+  #pause: { readonly ms: number; readonly elapsedMs: () => number } | undefined
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
   failed(): void {
-    const pauseMs = Math.random() * Math.min(FIRST_MS * 2 ** this.#failures, MAX_PAUSE_MS)
+    const ms = Math.floor(Math.random() * Math.min(FIRST_MS * 2 ** this.#failures, MAX_PAUSE_MS))
     this.#failures++
-    this.#untilMs = this.#clock.monotonicMs() + pauseMs
+    this.#pause = { ms, elapsedMs: stopwatch(() => this.#clock.monotonicMs()) }
   }
 
   succeeded(): void {
     this.#failures = 0
-    this.#untilMs = -Infinity
+    this.#pause = undefined
   }
 
   /** How much of the pause is left; 0 where there is none. */
   pausesMs(): number {
-    return Math.max(0, this.#untilMs - this.#clock.monotonicMs())
+    return this.#pause === undefined ? 0 : Math.max(0, this.#pause.ms - this.#pause.elapsedMs())
   }
 }

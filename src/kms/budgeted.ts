@@ -1,4 +1,5 @@
 import { EnvelopeError } from '../errors.js'
+import { stopwatch } from '../stopwatch.js'
 import type { Kms } from './kms.js'
 
 /** Calls that may be made: `burst` at once after a pause, `perSecond` in the long run. */
@@ -9,16 +10,19 @@ export interface BudgetShare {
 
 /** What a budget needs of time. Injected through internal constructors only. */
 export interface BudgetTime {
-  /** Milliseconds since some start; never steps. */
+  /** Milliseconds since some start. */
   now(): number
-  /** Calls back once. */
-  schedule(callback: () => void, ms: number): void
+  /** Calls back once; returns what cancels it. */
+  schedule(callback: () => void, ms: number): () => void
 }
 
 const realTime: BudgetTime = {
   now: () => performance.now(),
   schedule: (callback, ms) => {
-    setTimeout(callback, ms)
+    const timer = setTimeout(callback, ms)
+    return () => {
+      clearTimeout(timer)
+    }
   },
 }
 
@@ -32,16 +36,18 @@ export class Budget {
   readonly #time: BudgetTime
   /** In the order in which they came. */
   readonly #waiting = new Set<() => void>()
+  readonly #elapsedMs: () => number
   #tokens: number
-  #filledAtMs: number
-  #isArmed = false
+  #filledAtMs = 0
+  /** Set exactly while somebody waits, so that nothing keeps the process alive after the last one has left. */
+  #cancelTimer: (() => void) | undefined
 
   constructor({ perSecond, burst }: BudgetShare, time: BudgetTime = realTime) {
     this.#intervalMs = 1000 / perSecond
     this.#burst = burst
     this.#time = time
     this.#tokens = burst
-    this.#filledAtMs = time.now()
+    this.#elapsedMs = stopwatch(() => time.now())
   }
 
   /**
@@ -65,6 +71,7 @@ export class Budget {
     await new Promise<void>((resolve, reject) => {
       const giveUp = (): void => {
         this.#waiting.delete(go)
+        if (this.#waiting.size === 0) this.#disarm()
         reject(new EnvelopeError('KMS_TIMEOUT', 'the call was given up before its turn'))
       }
       const go = (): void => {
@@ -82,22 +89,26 @@ export class Budget {
   }
 
   #fill(): void {
-    const now = this.#time.now()
+    const now = this.#elapsedMs()
     this.#tokens = Math.min(this.#burst, this.#tokens + (now - this.#filledAtMs) / this.#intervalMs)
     this.#filledAtMs = now
   }
 
   #arm(): void {
-    if (this.#waiting.size === 0 || this.#isArmed) return
-    this.#isArmed = true
-    this.#time.schedule(
+    if (this.#waiting.size === 0 || this.#cancelTimer !== undefined) return
+    this.#cancelTimer = this.#time.schedule(
       () => {
-        this.#isArmed = false
+        this.#cancelTimer = undefined
         this.#serve()
         this.#arm()
       },
       Math.max(1, Math.ceil((1 - this.#tokens) * this.#intervalMs)),
     )
+  }
+
+  #disarm(): void {
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
   }
 
   #serve(): void {

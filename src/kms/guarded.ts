@@ -1,5 +1,6 @@
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
-import type { EventHub, KmsOperation } from '../events.js'
+import { nameOfThrown, type EventHub, type KmsOperation } from '../events.js'
+import { stopwatch } from '../stopwatch.js'
 import type { Kms } from './kms.js'
 
 /** What `guarded` needs beside the KMS. */
@@ -23,7 +24,7 @@ export function guarded(kms: Kms, guard: Guard): Kms {
     run: (signal: AbortSignal) => Promise<T>,
     discard?: (late: T) => void,
   ): Promise<T> => {
-    const started = performance.now()
+    const elapsedMs = stopwatch()
     const report = (outcome: 'ok' | 'failed', error?: EnvelopeError): void => {
       guard.events.emit('kms.call', {
         kms: guard.name,
@@ -31,7 +32,7 @@ export function guarded(kms: Kms, guard: Guard): Kms {
         operation,
         outcome,
         ...(error ? { code: error.code } : {}),
-        durationMs: performance.now() - started,
+        durationMs: elapsedMs(),
       })
     }
     try {
@@ -145,6 +146,5 @@ function discardSafely<T>(late: T, discard: ((late: T) => void) | undefined): vo
 /** What a provider throws that is not ours says nothing we may repeat: it could quote a secret. */
 function asEnvelopeError(thrown: unknown, kms: string): EnvelopeError {
   if (isEnvelopeError(thrown)) return thrown
-  const what = thrown instanceof Error ? thrown.name : typeof thrown
-  return new EnvelopeError('KMS_UNAVAILABLE', `KMS ${kms} failed with ${what}`)
+  return new EnvelopeError('KMS_UNAVAILABLE', `KMS ${kms} failed with ${nameOfThrown(thrown)}`)
 }

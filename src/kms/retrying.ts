@@ -1,40 +1,33 @@
-import { ExponentialBackoff, fullJitterGenerator, handleWhen, retry } from 'cockatiel'
 import { isEnvelopeError } from '../errors.js'
-import { refuseAborted, unlessAborted } from './aborted.js'
+import { pause, refuseAborted, unlessAborted } from './aborted.js'
 import type { Kms } from './kms.js'
 
 const FIRST_DELAY_MS = 200
+const MAX_DELAY_MS = 30_000
 
 /**
- * A KMS that tries transient failures again, up to `retries` times, each after a random delay (full jitter: 0
- * to 200 ms, then 0 to 400 ms, and so on). A budget that is spent is no failure of the KMS and not tried again. Short, because callers wait above it with patience of their own (`keyWait`,
- * `kmsWait`), and with no deadline of its own: whoever calls bounds all attempts together by the signal.
- * Once it aborts, the call ends, no further attempt is made, and a DEK that comes late is wiped.
+ * A KMS that tries transient failures again, up to `retries` times, each after a random delay (full jitter: 0 to 200 ms,
+ * then 0 to 400 ms, and so on). KMS_BUDGET_SPENT is our own limit and is not retried. Delays are short, because callers
+ * retry above this (`keyWait`, `kmsWait`), and there is no deadline here: the caller's signal bounds all attempts together.
+ * Once it aborts, the call and its delay end, no further attempt is made, and a DEK that arrives late is wiped.
  */
 export function retrying(kms: Kms, retries: number): Kms {
-  const policy = retry(
-    handleWhen(
-      (error) => isEnvelopeError(error) && error.kind === 'transient' && error.code !== 'KMS_BUDGET_SPENT',
-    ),
-    {
-      maxAttempts: retries,
-      backoff: new ExponentialBackoff({
-        generator: fullJitterGenerator,
-        initialDelay: FIRST_DELAY_MS,
-      }),
-    },
-    // A delay is not cancelled by an abort, so it must not keep a process alive; the caller's deadline does.
-  ).dangerouslyUnref()
-
-  const call = <T>(signal: AbortSignal, attempt: () => Promise<T>, discard?: (late: T) => void): Promise<T> =>
-    unlessAborted(
-      policy.execute(() => {
-        refuseAborted(signal)
-        return attempt()
-      }, signal),
-      signal,
-      discard,
-    )
+  const call = async <T>(
+    signal: AbortSignal,
+    attempt: () => Promise<T>,
+    discard?: (late: T) => void,
+  ): Promise<T> => {
+    for (let failures = 0; ; failures++) {
+      refuseAborted(signal)
+      try {
+        return await unlessAborted(attempt(), signal, discard)
+      } catch (error) {
+        if (failures >= retries || !isRetried(error)) throw error
+      }
+      const longest = Math.min(FIRST_DELAY_MS * 2 ** failures, MAX_DELAY_MS)
+      await pause(Math.floor(Math.random() * longest), signal)
+    }
+  }
 
   return {
     describe: (cmkId, signal) => call(signal, () => kms.describe(cmkId, signal)),
@@ -53,4 +46,8 @@ export function retrying(kms: Kms, retries: number): Kms {
       ),
     verify: (request) => call(request.signal, () => kms.verify(request)),
   }
+}
+
+function isRetried(error: unknown): boolean {
+  return isEnvelopeError(error) && error.kind === 'transient' && error.code !== 'KMS_BUDGET_SPENT'
 }

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../errors.js'
-import type { KmsOperation } from '../events.js'
+import { harmless, isThenable, type KmsOperation } from '../events.js'
 
 /** A call to a KMS, as far as tracers see it: never a DEK. */
 export interface TracedCall {
@@ -9,18 +9,21 @@ export interface TracedCall {
   readonly operation: KmsOperation
 }
 
+/** How warnings name it. */
+const TRACER = 'a tracer of KMS calls'
+
 /** What a tracer makes of one call. */
 export interface CallSpan {
   /** Runs the call, synchronously and once, in whatever context it shall have. */
-  run(call: () => void): void
+  run(call: () => void): unknown
   /** The call ended; `code` where it failed. Called once. */
-  end(code?: ErrorCode): void
+  end(code?: ErrorCode): unknown
 }
 
 /** Called in the async context of whoever made the call. Callers who share a call share the first one's. */
 export type KmsTracer = (call: TracedCall) => CallSpan
 
-/** The tracers of one owner. A tracer that throws, or does not run the call, harms nobody: it is reported as a warning. */
+/** The tracers of one owner. A tracer that throws, rejects, or does not run the call harms nobody: a failure is reported as a warning. */
 export class KmsTracers {
   readonly #tracers = new Set<{ readonly trace: KmsTracer }>()
 
@@ -36,7 +39,13 @@ export class KmsTracers {
   /** The call within a span of each tracer, the first one's outermost. */
   start(call: TracedCall): { run<T>(call: () => Promise<T>): Promise<T>; end(code?: ErrorCode): void } {
     const spans: CallSpan[] = []
-    for (const { trace } of this.#tracers) harmless(() => spans.push(trace(call)))
+    for (const { trace } of this.#tracers)
+      harmless(TRACER, () => {
+        const span = trace(call)
+        // A span that only comes later is none for this call; should it fail to come, that is reported.
+        if (!isThenable(span)) spans.push(span)
+        return span
+      })
     return {
       run: <T>(start: () => Promise<T>): Promise<T> => {
         let running: Promise<T> | undefined
@@ -49,9 +58,7 @@ export class KmsTracers {
       },
       end: (code) => {
         for (const span of spans.toReversed()) {
-          harmless(() => {
-            span.end(code)
-          })
+          harmless(TRACER, () => span.end(code))
         }
       },
     }
@@ -67,18 +74,7 @@ function within(inner: () => void, span: CallSpan): () => void {
       ran = true
       inner()
     }
-    harmless(() => {
-      span.run(once)
-    })
+    harmless(TRACER, () => span.run(once))
     once()
-  }
-}
-
-function harmless(run: () => void): void {
-  try {
-    run()
-  } catch (error) {
-    const what = error instanceof Error ? error.name : typeof error
-    process.emitWarning(`a tracer of KMS calls threw ${what}`, 'KafkaEnvelopeWarning')
   }
 }

@@ -35,6 +35,20 @@ it('a pause passes with time that runs, and is never less than none', () => {
   expect(retry.pausesMs()).toBe(0)
 })
 
+it('a clock that jumps back does not make a pause longer than it was', () => {
+  let now = 10_000
+  const retry = new RetryPause({ monotonicMs: () => now, wallMs: () => 0, schedule: () => () => undefined })
+  vi.spyOn(Math, 'random').mockReturnValue(1)
+  onTestFinished(() => {
+    vi.restoreAllMocks()
+  })
+  retry.failed()
+  now = 0
+  expect(retry.pausesMs()).toBe(1000)
+  now = 1000
+  expect(retry.pausesMs()).toBe(0)
+})
+
 it('success ends the pause, and the next begins small', () => {
   const { retry } = pausing(1)
   retry.failed()

@@ -7,16 +7,25 @@ import { MemoryKms } from '../support/memory-kms.js'
 /** A budget on a clock of the test's: `at(ms)` moves it. */
 function stage(share: BudgetShare) {
   let now = 0
-  const timers: { at: number; callback: () => void }[] = []
+  let timers: { at: number; callback: () => void }[] = []
   const budget = new Budget(share, {
     now: () => now,
     schedule: (callback, ms) => {
-      timers.push({ at: now + ms, callback })
+      const timer = { at: now + ms, callback }
+      timers.push(timer)
+      return () => {
+        timers = timers.filter((other) => other !== timer)
+      }
     },
   })
   const granted: string[] = []
   return {
     granted,
+    timers: () => timers.length,
+    /** The clock jumps, and no timer fires. */
+    jump: (ms: number) => {
+      now += ms
+    },
     ask: (name: string, maxWaitMs = Infinity, signal = new AbortController().signal) => {
       const turn = budget.turn(maxWaitMs, signal)
       turn.then(
@@ -93,6 +102,36 @@ describe('a budget', () => {
     await at(2000)
     expect(granted.join('')).toBe('acd')
     expect(await thrownBy(() => ask('f', 2000, AbortSignal.abort()))).toMatchObject({ code: 'KMS_TIMEOUT' })
+  })
+
+  it('keeps no timer once every caller has given up, and sets one for the next', async () => {
+    const { ask, granted, at, timers } = stage({ perSecond: 1, burst: 1 })
+    void ask('a')
+    const [first, second] = [new AbortController(), new AbortController()]
+    const waiting = [ask('b', Infinity, first.signal), ask('c', Infinity, second.signal)].map((turn) =>
+      thrownBy(() => turn),
+    )
+    first.abort()
+    expect(timers()).toBe(1)
+    second.abort()
+    expect(timers()).toBe(0)
+    await Promise.all(waiting)
+    void ask('d')
+    await at(1000)
+    expect(granted.join('')).toBe('ad')
+    expect(timers()).toBe(0)
+  })
+
+  it('is not spent because the clock jumped back, and fills again from there on', async () => {
+    const { ask, granted, at, jump } = stage({ perSecond: 10, burst: 1 })
+    await at(3_600_000)
+    jump(-3_600_000)
+    void ask('a', 0)
+    expect(await thrownBy(() => ask('b', 0))).toMatchObject({ code: 'KMS_BUDGET_SPENT' })
+    await at(100)
+    void ask('c', 0)
+    await at(100)
+    expect(granted.join('')).toBe('ac')
   })
 
   it('counts every call but `describe`, which costs nothing after the start', async () => {

@@ -45,3 +45,60 @@ it.each([true, false])('a script that uses the library ends by itself (close: %s
   expect(stdout).toBe(close ? 'v 0\n' : 'v ok\n')
   expect(Date.now() - started).toBeLessThan(20_000)
 })
+
+it('after close() no timer is left, although callers waited for a budget, a retry, a store and a hanging KMS', async () => {
+  const script = join(folder, 'waiting.mts')
+  await writeFile(
+    script,
+    `
+    import { randomBytes } from 'node:crypto'
+    import { createEncryption, EnvelopeError } from ${JSON.stringify(join(src, 'index.ts'))}
+    import { openRecords, sealRecords } from ${JSON.stringify(join(src, 'record/index.ts'))}
+    const never = () => new Promise(() => undefined)
+    const kms = (over) => ({
+      describe: async () => ({ provider: 'memory', publicKeyWraps: false }),
+      generateDek: async () => ({ dek: new Uint8Array(randomBytes(32)), ciphertextDek: new Uint8Array(8) }),
+      wrapDek: never,
+      unwrapDek: never,
+      verify: never,
+      ...over,
+    })
+    const away = () => Promise.reject(new EnvelopeError('KMS_UNAVAILABLE', 'no'))
+    const store = { load: never, save: never, remove: never }
+    const situations = {
+      budget: { kms: kms({}), kmsBudget: { sealing: { perSecond: 0.1, burst: 1 } } },
+      retry: { kms: kms({ generateDek: away }), kmsRetries: 5 },
+      store: { kms: kms({}), dekStore: store },
+      hanging: { kms: kms({ generateDek: never }) },
+    }
+    for (const [name, { kms, ...rest }] of Object.entries(situations)) {
+      const rule = (topic) => ({ match: [topic], encrypt: { cmk: 'main', keyWait: '10m' }, read: { cmk: 'main' } })
+      const encryption = await createEncryption({
+        kms: { memory: kms },
+        cmks: { main: [{ kms: 'memory', id: 'cmk' }] },
+        topics: [rule('a'), rule('b')],
+        kmsTimeout: '60s',
+        ...rest,
+      })
+      const codes = ['a', 'b'].map((topic) =>
+        sealRecords(encryption, [{ topic, value: 'v' }]).then(() => 'sealed', ({ code }) => code),
+      )
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      const waited = process.getActiveResourcesInfo().filter((one) => one === 'Timeout').length
+      await encryption.close()
+      const told = await Promise.all(codes)
+      const left = process.getActiveResourcesInfo().filter((one) => one === 'Timeout').length
+      console.log(name, ...told, waited > 0, left)
+    }
+    `,
+  )
+  const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', script], {
+    timeout: 25_000,
+  })
+  expect(stdout.trim().split('\n')).toEqual([
+    'budget sealed ENCRYPTION_CLOSED true 0',
+    'retry ENCRYPTION_CLOSED ENCRYPTION_CLOSED true 0',
+    'store ENCRYPTION_CLOSED ENCRYPTION_CLOSED true 0',
+    'hanging ENCRYPTION_CLOSED ENCRYPTION_CLOSED true 0',
+  ])
+})

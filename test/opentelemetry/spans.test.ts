@@ -122,7 +122,7 @@ describe('a call to a KMS', () => {
 })
 
 describe('a tracer', () => {
-  it('is never given a DEK, and one that throws, runs nothing or runs twice harms no call', async () => {
+  it('is never given a DEK, and one that throws, rejects, runs nothing or runs twice harms no call', async () => {
     const warned = vi.spyOn(process, 'emitWarning').mockReturnValue()
     const made = await owner()
     const given: unknown[] = []
@@ -133,6 +133,11 @@ describe('a tracer', () => {
       broken,
       () => ({ run: broken, end: broken }),
       () => ({ run: () => undefined, end: () => undefined }),
+      () => ({
+        run: () => Promise.reject(new RangeError('secret')),
+        end: () => Promise.reject(new RangeError('secret')),
+      }),
+      (() => Promise.reject(new RangeError('secret'))) as unknown as KmsTracer,
       (call) => ({
         run: (start: () => unknown) => {
           given.push(call, start(), start())
@@ -152,12 +157,15 @@ describe('a tracer', () => {
       undefined,
       [undefined],
     ])
-    expect(warned.mock.calls.map(([text]) => text)).toEqual(
-      Array.from({ length: 3 }, () => 'a tracer of KMS calls threw RangeError'),
-    )
+    const warnings = (did: string): string[] =>
+      Array.from({ length: 3 }, () => `a tracer of KMS calls ${did} RangeError`)
+    expect(warned.mock.calls.map(([text]) => text as string).sort()).toEqual([
+      ...warnings('rejected with'),
+      ...warnings('threw'),
+    ])
     for (const remove of removers) remove()
     await made.encryption.rotate()
     expect(given).toHaveLength(4)
-    expect(warned).toHaveBeenCalledTimes(3)
+    expect(warned).toHaveBeenCalledTimes(6)
   })
 })
