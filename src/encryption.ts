@@ -5,7 +5,7 @@ import { encryptingKafka } from './clients/kafkajs/kafka.js'
 import { letterBoxOf, OwnLetterBox, type LetterBox } from './clients/kafkajs/letter-box.js'
 import { encryptingProducer } from './clients/kafkajs/producer.js'
 import { nodeEngine } from './crypto/engine.js'
-import { EnvelopeError, type ConfigIssue } from './errors.js'
+import { EnvelopeError } from './errors.js'
 import { EventHub, type EventListener, type EventName } from './events.js'
 import { systemClock, type Clock } from './keys/clock.js'
 import { OpeningKeys, type KeyLookups } from './keys/opening-keys.js'
@@ -253,7 +253,7 @@ function guardedKmses(
 }
 
 async function describeCmks(
-  { cmks }: CheckedConfig,
+  { cmks, rules }: CheckedConfig,
   kmses: Readonly<Record<string, Kms>>,
 ): Promise<ReadonlyMap<string, readonly Cmk[]>> {
   const { signal } = unwarned()
@@ -263,21 +263,27 @@ async function describeCmks(
       await Promise.all(refs.map(({ kms, id }) => Cmk.describe(kms, kmses[kms] as Kms, id, signal))),
     ]),
   )
-  // Two KMSs may know CMKs that look alike in an envelope; a wrapping must name one.
-  const issues = described.flatMap(([name, list]): ConfigIssue[] =>
-    list.flatMap((cmk, i) =>
-      list.slice(0, i).some(({ provider, id }) => provider === cmk.provider && id === cmk.id)
-        ? [
-            {
-              path: `cmks.${name}[${String(i)}]`,
-              message: `${cmk.provider} ${cmk.id} stands in the list already`,
-            },
-          ]
-        : [],
-    ),
+  const byName = new Map(described)
+  refuseLookAlikes(described.map(([name, list]) => ({ path: `cmks.${name}`, list })))
+  refuseLookAlikes(
+    rules.map(({ read }, i) => ({
+      path: `topics[${String(i)}].read.cmk`,
+      list: (read?.cmks ?? []).flatMap((name) => byName.get(name) ?? []),
+    })),
+  )
+  return byName
+}
+
+/** Two KMSs may know CMKs that look alike in an envelope; a wrapping must name one. */
+function refuseLookAlikes(lists: readonly { readonly path: string; readonly list: readonly Cmk[] }[]): void {
+  const issues = lists.flatMap(({ path, list }) =>
+    list
+      .filter(
+        (cmk, i) => list.findIndex(({ provider, id }) => provider === cmk.provider && id === cmk.id) < i,
+      )
+      .map(({ provider, id }) => ({ path, message: `${provider} ${id} stands in the list already` })),
   )
   if (issues.length > 0) throw configError(issues)
-  return new Map(described)
 }
 
 function withCmks(

@@ -37,22 +37,34 @@ function tidy({ required, propertyNames, ...node }: SchemaNode): SchemaNode {
   return {
     ...mapChildren(node, tidy),
     ...(required?.length && { required }),
-    ...(propertyNames && { propertyNames: { ...propertyNames, not: { enum: [...RESERVED] } } }),
+    ...(propertyNames && { propertyNames: nameable(propertyNames) }),
   }
 }
 
+/**
+ * Without its type, which is always text in JSON: editors take the name of a member such as `0:` in YAML for a number,
+ * and the checker takes it as it is written.
+ */
+function nameable({ type: _, ...names }: SchemaNode): SchemaNode {
+  return { ...names, not: { enum: [...RESERVED] } }
+}
+
 function ofQuantity(quantity: Quantity): SchemaNode {
-  const { units, min, max } = quantity
+  const { units, min, max, minWithoutUnit } = quantity
   const range = `${min === 0 ? '0' : inUnits(min, units)} to ${inUnits(max, units)}`
   const kind =
     units === BYTES
       ? 'a number of bytes, or text such as "64KiB" (B, KiB, MiB, GiB, TiB)'
       : 'a number of milliseconds, or text such as "24h" (ms, s, m, h, d)'
   return {
-    description: `${range}; a number is ${units === BYTES ? 'bytes' : 'milliseconds'}.`,
+    description: `${range}; a number is ${units === BYTES ? 'bytes' : `milliseconds, at least ${String(minWithoutUnit)}`}.`,
     type: ['integer', 'string'],
     minimum: min,
     maximum: max,
+    ...(minWithoutUnit > min && {
+      if: { type: 'integer', minimum: Math.max(min, 1) },
+      then: { minimum: minWithoutUnit },
+    }),
     pattern: rangePattern(quantity),
     patternErrorMessage: `Expected ${range}: ${kind}.`,
   }

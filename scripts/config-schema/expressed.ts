@@ -1,5 +1,10 @@
-import { BYTES } from '../../src/policy/quantities.js'
-import { FREQUENT_BYTES, FREQUENT_MESSAGES, type RelationName } from '../../src/policy/relations.js'
+import { BYTES, MS } from '../../src/policy/quantities.js'
+import {
+  FREQUENT_AGE_MS,
+  FREQUENT_BYTES,
+  FREQUENT_MESSAGES,
+  type RelationName,
+} from '../../src/policy/relations.js'
 import type { SchemaNode } from './node.js'
 import { rangePattern } from './range-pattern.js'
 
@@ -10,6 +15,11 @@ const few: SchemaNode = { exclusiveMaximum: FREQUENT_MESSAGES }
 const small: SchemaNode = {
   maximum: FREQUENT_BYTES - 1,
   pattern: rangePattern({ units: BYTES, min: 1, max: FREQUENT_BYTES - 1 }),
+}
+const brief: SchemaNode = {
+  minimum: 1000,
+  maximum: FREQUENT_AGE_MS - 1,
+  pattern: rangePattern({ units: MS, min: 1000, max: FREQUENT_AGE_MS - 1 }),
 }
 const consent: SchemaNode = {
   required: ['allowFrequentRotation'],
@@ -44,6 +54,7 @@ export const EXPRESSED: Partial<Record<RelationName, readonly [where: Where, nod
     {
       if: {
         anyOf: [
+          { required: ['maxAge'], properties: { maxAge: brief } },
           { required: ['maxMessages'], properties: { maxMessages: few } },
           { required: ['maxBytes'], properties: { maxBytes: small } },
         ],

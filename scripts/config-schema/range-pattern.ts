@@ -1,7 +1,7 @@
 import type { Quantity } from '../../src/policy/scalars.js'
 
 /** A regular expression for durations and sizes as text, `24h` or `24 h`, that are within a range. */
-export function rangePattern({ units, min, max }: Quantity): string {
+export function rangePattern({ units, min, max }: Omit<Quantity, 'minWithoutUnit'>): string {
   const amounts = Object.entries(units).flatMap(([unit, factor]) => {
     const [from, to] = [Math.ceil(min / factor), Math.floor(max / factor)]
     return from <= to ? [`(?:${wholeNumbers(from, to).join('|')}) ?${unit}`] : []

@@ -25,8 +25,8 @@ const HAS_ZSTD: boolean = 'zstdCompressSync' in zlib
  * @throws EnvelopeError CONFIG_INVALID with all mistakes in `issues`
  */
 export function checkConfig(input: EncryptionConfig): CheckedConfig {
-  const { issues, output } = shape(configSchema, input, show)
-  issues.push(...relations(input, HAS_ZSTD, show))
+  const { issues: misshapen, output } = shape(configSchema, input, show)
+  const issues = [...misshapen, ...relations(input, HAS_ZSTD, show)]
   if (issues.length > 0 || output === undefined) throw configError(issues)
   const { kms, dekStore } = output
   return { ...checkedPolicy(output), kms: kms as Record<string, Kms>, dekStore }
@@ -49,10 +49,13 @@ export interface FileCheck {
  * @param fromCode undefined where no code is at hand: then every KMS that the file names is taken to be there
  */
 export function checkFile(input: unknown, fromCode: FromCode | undefined, showing: Show): FileCheck {
-  const { issues, output } = shape(fileSchema, input, showing)
-  if (fromCode) issues.push(...shape(fromCodeSchema, fromCode, show).issues)
+  const { issues: misshapen, output } = shape(fileSchema, input, showing)
   const kms = fromCode ? fromCode.kms : kmsNames(input)
-  issues.push(...relations({ ...members(input), kms }, HAS_ZSTD, showing))
+  const issues = [
+    ...misshapen,
+    ...(fromCode ? shape(fromCodeSchema, fromCode, show).issues : []),
+    ...relations({ ...members(input), kms }, HAS_ZSTD, showing),
+  ]
   return { issues, policy: issues.length === 0 && output ? checkedPolicy(output) : undefined }
 }
 

@@ -2,9 +2,12 @@ import type { DekStore } from '../dek-store/dek-store.js'
 import type { EncryptionContext, Kms } from '../kms/kms.js'
 import type { InvalidPolicy, UnreadablePolicy } from './rejection.js'
 
-/** Milliseconds, or text: a number and `ms`, `s`, `m`, `h` or `d`, for example `'24h'`. */
+/**
+ * Text: a whole number and `ms`, `s`, `m`, `h` or `d`, with at most one space between, for example `'24h'`. Or
+ * milliseconds as a number: 0, or from 60,000 on (from 1,000 where seconds are usual), so that `3600` is not taken for an hour.
+ */
 export type Duration = number | string
-/** Bytes, or text: a number and `B`, `KiB`, `MiB`, `GiB` or `TiB`, for example `'1GiB'`. */
+/** Text: a whole number and `B`, `KiB`, `MiB`, `GiB` or `TiB`, for example `'1GiB'`. Or bytes as a number. */
 export type ByteSize = number | string
 
 /** What `createEncryption` takes. Unknown members are errors. */
@@ -120,7 +123,7 @@ export interface EncryptRule {
 
 /** When a DEK stops sealing. Whichever limit is reached first counts; limits hold exactly. */
 export interface RotationConfig {
-  /** Time since the DEK was made. Default 24h. */
+  /** Time since the DEK was made. Default 24h. Under 1m needs `allowFrequentRotation`. */
   readonly maxAge?: Duration
   /** Records sealed. Default and at most 2^32. Under 1,000 needs `allowFrequentRotation`. */
   readonly maxMessages?: number
@@ -163,7 +166,7 @@ export interface ReadRule {
   readonly acceptPublicKeySealing?: boolean
   /** What a record must have authenticated beside its value, or be invalid. Default a bound key. */
   readonly require?: {
-    /** The record key. Default true. */
+    /** The record key. Default true; an error where `encrypt` of the rule says `bindKey: false`. */
     readonly keyBound?: boolean
     /** Headers that must be bound. Default none. */
     readonly headers?: readonly string[]

@@ -41,7 +41,12 @@ export function contextBytes(entries: readonly (readonly [key: string, value: st
   return blockBytes(entries.map(([key, value]) => textBytes(key) + textBytes(value)))
 }
 
-function headerBytes({ boundHeaders, topic, context }: Omit<Envelope, 'wrappings' | 'bodyBytes'>): number {
+/** What the header of an envelope takes. */
+export function headerBytes({
+  boundHeaders,
+  topic,
+  context,
+}: Omit<Envelope, 'wrappings' | 'bodyBytes'>): number {
   const suiteCompressionAndKeyBound = 3
   return (
     suiteCompressionAndKeyBound +

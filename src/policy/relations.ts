@@ -1,12 +1,13 @@
 import type { ConfigIssue } from '../errors.js'
-import { MAX_CONTEXT_BYTES } from '../envelope/bounds.js'
 import { list, members, type Members } from './members.js'
-import { contextBytes } from './overhead.js'
+import { ONE_RULE } from './one-rule.js'
 import { child, type Show } from './paths.js'
 import { parseByteSize, parseDuration } from './quantities.js'
 import { REJECTION_POLICIES } from './rejection.js'
+import { table, textsOf, type Related, type Ruled } from './related.js'
 import { DEFAULT_MAX_AGE } from './rotation.js'
-import { isGlob, overlap, TopicIndex } from './topics.js'
+import { SEALED_AND_REQUIRED } from './sealed-and-required.js'
+import { TopicIndex } from './topics.js'
 
 /*
  * What relates one part of a configuration to another. These checks run on the input as it came, so that
@@ -16,28 +17,7 @@ import { isGlob, overlap, TopicIndex } from './topics.js'
 /** Under these, a DEK serves so little that consent is asked for. */
 export const FREQUENT_MESSAGES = 1000
 export const FREQUENT_BYTES: number = 2 ** 20
-
-interface Ruled {
-  readonly rule: Members
-  readonly path: string
-}
-
-interface Related {
-  readonly kms: Members
-  readonly cmks: Members
-  readonly rules: readonly Ruled[]
-  readonly hasZstd: boolean
-  readonly show: Show
-}
-
-type Relation = (config: Related) => Iterable<ConfigIssue>
-
-/** Names stay literal; declarations of generators would have an `any`. */
-function table<Name extends string>(
-  rows: Readonly<Record<Name, Relation>>,
-): Readonly<Record<Name, Relation>> {
-  return rows
-}
+export const FREQUENT_AGE_MS = 60_000
 
 /** By what must hold. */
 export const RELATIONS = table({
@@ -63,6 +43,23 @@ export const RELATIONS = table({
       for (const [i, name] of list(cmk).entries()) yield* known(name, cmks, 'cmks', child(at, i), show)
     }
   },
+  'a CMK stands once in what a rule reads': function* ({ rules, cmks, show }) {
+    for (const { rule, path } of rules) {
+      const seen = new Map<string, string>()
+      for (const [i, name] of list(members(rule['read'])['cmk']).entries()) {
+        if (typeof name !== 'string' || !Object.hasOwn(cmks, name)) continue
+        const refs = list(cmks[name]).map((ref) => members(ref))
+        const keys = refs.map(({ kms: of, id }) => JSON.stringify([of, id]))
+        const twice = keys.map((key) => seen.get(key)).find((before) => before !== undefined)
+        if (twice !== undefined) {
+          const at = child(`${path}.read.cmk`, i)
+          const message = `${show(at, name)} has a CMK that ${show(at, twice)} has too: name a list in which each stands once`
+          yield { path: at, message }
+        }
+        for (const key of keys) seen.set(key, name)
+      }
+    }
+  },
   'a passthrough rule does nothing else': function* ({ rules }) {
     for (const { rule, path } of rules) {
       const given = directionsOf(rule)
@@ -79,10 +76,20 @@ export const RELATIONS = table({
     }
   },
   'frequent rotation is meant': function* ({ rules, show }) {
-    const remedy = 'that is a KMS call every few records; say `allowFrequentRotation: true` if it is meant'
+    const consent = 'say `allowFrequentRotation: true` if it is meant'
+    const remedy = `that is a KMS call every few records; ${consent}`
     for (const { rotate, path } of rotations(rules)) {
       if (rotate['allowFrequentRotation'] === true) continue
-      const { maxMessages, maxBytes } = rotate
+      const { maxAge, maxMessages, maxBytes } = rotate
+      const ageMs = parseDuration(maxAge)
+      if (ageMs !== undefined && ageMs >= 1000 && ageMs < FREQUENT_AGE_MS) {
+        const at = `${path}.maxAge`
+        const given = `${show(at, maxAge)}${typeof maxAge === 'number' ? ' milliseconds' : ''}`
+        yield {
+          path: at,
+          message: `${given} is under a minute: that is a KMS call every few seconds; ${consent}`,
+        }
+      }
       if (typeof maxMessages === 'number' && maxMessages >= 1 && maxMessages < FREQUENT_MESSAGES) {
         const message = `${String(maxMessages)} is under ${String(FREQUENT_MESSAGES)}: ${remedy}`
         yield { path: `${path}.maxMessages`, message }
@@ -137,13 +144,7 @@ export const RELATIONS = table({
       }
     }
   },
-  'a context fits into an envelope': function* ({ rules }) {
-    for (const { rule, path } of rules) {
-      if (contextBytes(textEntries(members(rule['encrypt'])['context'])) <= MAX_CONTEXT_BYTES) continue
-      const message = `takes more than ${String(MAX_CONTEXT_BYTES)} bytes as encoded`
-      yield { path: `${path}.encrypt.context`, message }
-    }
-  },
+  ...SEALED_AND_REQUIRED,
   'zstd is asked only of a Node.js that has it': function* ({ rules, hasZstd }) {
     for (const { rule, path } of rules) {
       if (members(rule['encrypt'])['compression'] !== 'zstd' || hasZstd) continue
@@ -161,19 +162,7 @@ export const RELATIONS = table({
       }
     }
   },
-  'a topic falls under one rule': function* ({ rules, show }) {
-    const patterns = rules.flatMap(({ rule, path }, at) =>
-      list(rule['match']).map((pattern, i) => ({ pattern, at, path: child(`${path}.match`, i) })),
-    )
-    for (const [n, b] of patterns.entries()) {
-      const clash = patterns
-        .slice(0, n)
-        .find((a) => meet(a.pattern, b.pattern, a.at === b.at ? 'same rule' : 'two rules'))
-      if (!clash) continue
-      const both = `${show(b.path, b.pattern)} and ${show(clash.path, clash.pattern)} (${clash.path})`
-      yield { path: b.path, message: `${both} can match the same topic` }
-    }
-  },
+  ...ONE_RULE,
 })
 
 export type RelationName = keyof typeof RELATIONS
@@ -208,11 +197,6 @@ function directionsOf(rule: Members): string[] {
   return ['encrypt', 'read'].filter((member) => rule[member] !== undefined)
 }
 
-function meet(a: unknown, b: unknown, where: 'same rule' | 'two rules'): boolean {
-  if (typeof a !== 'string' || typeof b !== 'string') return false
-  return a === b || (where === 'two rules' && isGlob(a) && isGlob(b) && overlap(a, b))
-}
-
 function* known(
   name: unknown,
   among: Members,
@@ -237,14 +221,4 @@ function deadLettersOf({ rule, path }: Ruled): { topic: string; path: string }[]
       ? [{ topic: deadLetter, path: `${path}.read.${member}.deadLetter` }]
       : []
   })
-}
-
-function textsOf(value: unknown): string[] {
-  return list(value).filter((text) => typeof text === 'string')
-}
-
-function textEntries(context: unknown): [string, string][] {
-  return Object.entries(members(context)).filter(
-    (entry): entry is [string, string] => typeof entry[1] === 'string',
-  )
 }

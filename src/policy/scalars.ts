@@ -12,14 +12,29 @@ export interface Quantity {
   readonly units: Readonly<Record<string, number>>
   readonly min: number
   readonly max: number
+  /** What a number without a unit is at least, unless it is 0. */
+  readonly minWithoutUnit: number
 }
 
 type QuantitySchema = v.GenericSchema<number | string, number>
 
-export const duration = (min: number, max: number): QuantitySchema =>
-  quantity(parseDuration, { units: MS, min, max }, 'a duration such as 500, "30s" or "24h"', 'ms')
+/**
+ * @param minWithoutUnit under it, a number is taken for seconds by whoever wrote it, and would be milliseconds
+ */
+export const duration = (min: number, max: number, minWithoutUnit: number): QuantitySchema =>
+  quantity(
+    parseDuration,
+    { units: MS, min, max, minWithoutUnit },
+    'a duration such as "500ms", "30s" or "24h"',
+    'ms',
+  )
 export const byteSize = (min: number, max: number): QuantitySchema =>
-  quantity(parseByteSize, { units: BYTES, min, max }, 'a size such as 65536, "64KiB" or "1GiB"', 'bytes')
+  quantity(
+    parseByteSize,
+    { units: BYTES, min, max, minWithoutUnit: min },
+    'a size such as 65536, "64KiB" or "1GiB"',
+    'bytes',
+  )
 
 function quantity(
   parse: (value: unknown) => number | undefined,
@@ -27,7 +42,7 @@ function quantity(
   expected: string,
   unit: string,
 ): QuantitySchema {
-  const { min, max } = range
+  const { min, max, minWithoutUnit } = range
   return v.pipe(
     v.union([v.number(), v.string()], `expected ${expected}`),
     v.rawTransform<number | string, number>(({ dataset, addIssue, NEVER }) => {
@@ -38,6 +53,11 @@ function quantity(
       }
       if (parsed < min || parsed > max) {
         addIssue({ message: `expected ${String(min)} to ${String(max)} ${unit}` })
+        return NEVER
+      }
+      if (typeof dataset.value === 'number' && parsed !== 0 && parsed < minWithoutUnit) {
+        const given = String(parsed)
+        addIssue({ message: `expected a unit, "${given}s" or "${given}ms": a number is milliseconds` })
         return NEVER
       }
       return parsed
@@ -78,7 +98,7 @@ export const topicName: v.GenericSchema<string> = text('a topic name', TOPIC.pat
 /** A topic that records may have been sealed for, or a prefix of such. */
 export const origin: v.GenericSchema<string> = text(
   'a topic name',
-  /^[A-Za-z0-9._-]{1,249}$|^[A-Za-z0-9._-]{0,248}\*$/,
+  /^[A-Za-z0-9._-]{1,249}$|^[A-Za-z0-9._-]{1,248}\*$/,
   'a topic name, or a prefix and one trailing *',
 )
 

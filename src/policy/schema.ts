@@ -24,13 +24,15 @@ import {
 
 const KIB = 2 ** 10
 const SECOND = 1000
+const MINUTE = 60_000
 const DAY = 86_400_000
 
 const rotate = v.strictObject({
-  maxAge: v.optional(duration(SECOND, 365 * DAY), DEFAULT_MAX_AGE),
+  // Under a minute it needs consent, however it is written.
+  maxAge: v.optional(duration(SECOND, 365 * DAY, SECOND), DEFAULT_MAX_AGE),
   maxMessages: v.optional(count(1, MAX_MESSAGES), MAX_MESSAGES),
   maxBytes: v.optional(byteSize(1, MAX_BYTES), DEFAULT_MAX_BYTES),
-  prefetch: v.optional(duration(0, 365 * DAY)),
+  prefetch: v.optional(duration(0, 365 * DAY, MINUTE)),
   allowFrequentRotation: v.optional(flag, false),
 })
 
@@ -42,7 +44,7 @@ const provisionedDek = v.union(
 const encrypt = v.strictObject({
   cmk: name,
   rotate: v.optional(rotate, {}),
-  onKmsOutage: v.optional(v.strictObject({ grace: duration(0, 7 * DAY) }), { grace: 0 }),
+  onKmsOutage: v.optional(v.strictObject({ grace: duration(0, 7 * DAY, MINUTE) }), { grace: 0 }),
   provisionedDek: v.optional(provisionedDek),
   context: v.optional(context, {}),
   bindKey: v.optional(flag, true),
@@ -52,14 +54,14 @@ const encrypt = v.strictObject({
   tombstones: v.optional(tombstones, 'pass'),
   forward: v.optional(flag, false),
   maxBatchBytes: v.optional(byteSize(KIB, 2 ** 31 - 1), '1MiB'),
-  keyWait: v.optional(duration(1, 3_600_000), '30s'),
+  keyWait: v.optional(duration(1, 3_600_000, SECOND), '30s'),
 })
 
 const offset = v.pipe(
   v.string('expected an offset as text, in quotes'),
   v.regex(/^[0-9]{1,19}$/, 'expected an offset as decimal text'),
 )
-const partition = v.pipe(v.string(), v.regex(/^[0-9]{1,10}$/, 'expected a partition number'))
+const partition = v.pipe(v.string(), v.regex(/^(?:0|[1-9][0-9]{0,9})$/, 'expected a partition number'))
 
 const deadLetter = v.strictObject({ deadLetter: topicName })
 
@@ -119,7 +121,7 @@ const read = v.strictObject({
     { untilOffsets: {} },
   ),
   maxDecompressedBytes: v.optional(byteSize(0, 2 ** 31 - 1), '16MiB'),
-  kmsWait: v.optional(duration(0, DAY), '5m'),
+  kmsWait: v.optional(duration(0, DAY, MINUTE), '5m'),
 })
 
 const rule = v.strictObject({
@@ -182,11 +184,11 @@ const shared = {
   cache: v.optional(
     v.strictObject({
       maxDeks: v.optional(count(1, 1_000_000), 10_000),
-      ttl: v.optional(duration(SECOND, 7 * DAY), '1h'),
+      ttl: v.optional(duration(SECOND, 7 * DAY, MINUTE), '1h'),
     }),
     {},
   ),
-  kmsTimeout: v.optional(duration(1, 600_000), '10s'),
+  kmsTimeout: v.optional(duration(1, 600_000, SECOND), '10s'),
   kmsRetries: v.optional(count(0, 5), 2),
   kmsBudget: v.optional(
     v.strictObject({ sealing: budgetShare(50, 100), opening: budgetShare(100, 300) }),

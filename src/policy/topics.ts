@@ -25,35 +25,48 @@ export function matches(pattern: string, topic: string): boolean {
   return at <= topic.length - last.length
 }
 
-/** Whether some topic matches both patterns. */
-export function overlap(a: string, b: string): boolean {
-  // meets[j]: whether a[i..] and b[j..] have a name in common; rows from the end of `a` backwards.
-  let below: boolean[] = []
-  for (let i = a.length; i >= 0; i--) {
-    const row: boolean[] = []
-    for (let j = b.length; j >= 0; j--) {
-      const inA = a[i]
-      const inB = b[j]
-      if (inA === undefined && inB === undefined) row[j] = true
-      else if (inA === '*') row[j] = (below[j] ?? false) || (inB !== undefined && (row[j + 1] ?? false))
-      else if (inB === '*') row[j] = (row[j + 1] ?? false) || (inA !== undefined && (below[j] ?? false))
-      else row[j] = inA !== undefined && inA === inB && (below[j + 1] ?? false)
-    }
-    below = row
-  }
-  return below[0] ?? false
+/** What a glob has before its first `*`, and after its last. */
+export function endsOf(glob: string): { readonly prefix: string; readonly suffix: string } {
+  return { prefix: glob.slice(0, glob.indexOf('*')), suffix: glob.slice(glob.lastIndexOf('*') + 1) }
 }
 
-/** Finds the one rule of a topic: an exact name beats a glob. */
+/** Globs with the same prefix: by suffix, and all suffixes' lengths. */
+class Bucket<R> {
+  readonly #bySuffix = new Map<string, { readonly pattern: string; readonly rule: R }[]>()
+  readonly #lengths = new Set<number>()
+
+  add(suffix: string, pattern: string, rule: R): void {
+    const globs = this.#bySuffix.get(suffix)
+    if (globs) globs.push({ pattern, rule })
+    else this.#bySuffix.set(suffix, [{ pattern, rule }])
+    this.#lengths.add(suffix.length)
+  }
+
+  find(topic: string): R | undefined {
+    for (const length of this.#lengths) {
+      const globs = length <= topic.length && this.#bySuffix.get(topic.slice(topic.length - length))
+      const found = globs && globs.find(({ pattern }) => matches(pattern, topic))
+      if (found) return found.rule
+    }
+    return undefined
+  }
+}
+
+/**
+ * Finds the one rule of a topic: an exact name beats a glob. The first look-up of a topic takes time with the lengths
+ * of prefixes and suffixes that there are, not with the number of globs; globs with the same prefix and suffix, which
+ * are of one rule, are tried one by one.
+ */
 export class TopicIndex<R> {
   readonly #exact = new Map<string, R>()
-  readonly #globs: { readonly pattern: string; readonly rule: R }[] = []
+  readonly #byPrefix = new Map<string, Bucket<R>>()
+  readonly #lengths = new Set<number>()
   readonly #found = new Map<string, R | undefined>()
 
   constructor(rules: readonly R[], patternsOf: (rule: R) => readonly string[]) {
     for (const rule of rules) {
       for (const pattern of patternsOf(rule)) {
-        if (isGlob(pattern)) this.#globs.push({ pattern, rule })
+        if (isGlob(pattern)) this.#add(pattern, rule)
         else this.#exact.set(pattern, rule)
       }
     }
@@ -62,9 +75,26 @@ export class TopicIndex<R> {
   find(topic: string): R | undefined {
     const exact = this.#exact.get(topic)
     if (exact !== undefined || this.#found.has(topic)) return exact ?? this.#found.get(topic)
-    const rule = this.#globs.find(({ pattern }) => matches(pattern, topic))?.rule
+    const rule = this.#ofGlobs(topic)
     // Topic names come from the application and the cluster; the bound only guards against a loop over made-up names.
     if (this.#found.size < 10_000) this.#found.set(topic, rule)
     return rule
+  }
+
+  #add(pattern: string, rule: R): void {
+    const { prefix, suffix } = endsOf(pattern)
+    const bucket = this.#byPrefix.get(prefix) ?? new Bucket<R>()
+    this.#byPrefix.set(prefix, bucket)
+    bucket.add(suffix, pattern, rule)
+    this.#lengths.add(prefix.length)
+  }
+
+  #ofGlobs(topic: string): R | undefined {
+    for (const length of this.#lengths) {
+      const found =
+        length <= topic.length ? this.#byPrefix.get(topic.slice(0, length))?.find(topic) : undefined
+      if (found !== undefined) return found
+    }
+    return undefined
   }
 }

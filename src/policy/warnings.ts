@@ -1,4 +1,4 @@
-import type { CheckedEncryptRule, CheckedPolicy, CheckedReadRule } from './checked.js'
+import type { CheckedPolicy, CheckedReadRule } from './checked.js'
 import { DAY_MS, type Load } from './deks.js'
 import type { Estimate, KmsEstimate, RuleEstimate } from './estimate.js'
 import { figure, timeSpan } from './figures.js'
@@ -134,30 +134,13 @@ function* ofBoth({ rule, path, reading }: RuleEstimate, { cmks }: CheckedPolicy)
   const { encrypt, read } = rule
   if (!encrypt || !read) return
   const at = (member: string): string => `${path}.read.${member}`
-  const refuses = 'records that this rule seals are refused by it'
   if (!reading?.cmk && cmks[encrypt.cmk]) {
-    yield { path: at('cmk'), message: `has none of the CMKs of \`${encrypt.cmk}\`: ${refuses}` }
-  }
-  if (read.require.keyBound && !encrypt.bindKey) {
-    yield { path: at('require.keyBound'), message: `\`bindKey\` is false: ${refuses}` }
-  }
-  const unbound = read.require.headers.filter((name) => !encrypt.bindHeaders.includes(name))
-  if (unbound.length > 0) {
-    yield { path: at('require.headers'), message: `${unbound.join(', ')} not in \`bindHeaders\`: ${refuses}` }
-  }
-  const missing = missingContext(encrypt, read)
-  if (missing.length > 0) {
-    yield { path: at('require.context'), message: `${missing.join(', ')} not so in \`context\`: ${refuses}` }
+    const message = `has none of the CMKs of \`${encrypt.cmk}\`: records that this rule seals are refused by it`
+    yield { path: at('cmk'), message }
   }
   if (read.tombstones === 'reject' && encrypt.tombstones === 'pass') {
     yield { path: at('tombstones'), message: `null values are sent, and refused when they are read` }
   }
-}
-
-function missingContext(encrypt: CheckedEncryptRule, read: CheckedReadRule): string[] {
-  return Object.entries(read.require.context)
-    .filter(([key, value]) => encrypt.context[key] !== value)
-    .map(([key]) => key)
 }
 
 function* ofCache({ cache }: CheckedPolicy, { rules }: Estimate): Iterable<Warning> {

@@ -153,7 +153,7 @@ const types: readonly Json[] = [
 ]
 
 const durations = (min: number, max: number): Json[] => [
-  ...[min - 1, min, min + 0.5, max, max + 1],
+  ...[min - 1, min, min + 0.5, max, max + 1, 1, 999, 1000, 59_999, 60_000],
   ...[`${String(min - 1)}ms`, `${String(min)}ms`, `${String(max)} ms`, `${String(max + 1)}ms`],
   ...[
     '1ms',
@@ -286,6 +286,11 @@ const tried: readonly (readonly [path: Path, values: readonly Json[]])[] = [
     ['topics', 0, 'encrypt', 'rotate'],
     [
       { maxMessages: 1 },
+      { maxAge: 3600 },
+      { maxAge: '59 s' },
+      { maxAge: '59999ms' },
+      { maxAge: '60000ms' },
+      { maxAge: 59_999, allowFrequentRotation: true },
       { maxMessages: 999, allowFrequentRotation: true },
       { maxBytes: '1023KiB' },
       { maxBytes: 5, allowFrequentRotation: true },
@@ -373,7 +378,7 @@ const tried: readonly (readonly [path: Path, values: readonly Json[]])[] = [
     [
       own('__proto__', {}),
       own('a', own('constructor', '5')),
-      ...['0', '9999999999', '99999999999', '-1', 'a'].map((p) => own('a', own(p, '5'))),
+      ...['0', '00', '01', '9999999999', '99999999999', '-1', 'a'].map((p) => own('a', own(p, '5'))),
       ...['0', '9'.repeat(19), '9'.repeat(20), '-1', '1.0', ''].map((o) => own('a', own('0', o))),
       own('a/b', {}),
     ],

@@ -246,7 +246,7 @@ describe('a mistake in a file', () => {
     [
       'a number as text',
       good.replace('cmk: main', 'cmk: main, rotate: { maxAge: "24" }'),
-      '4:51 topics[0].encrypt.rotate.maxAge: expected a duration such as 500, "30s" or "24h"; got "24"',
+      '4:51 topics[0].encrypt.rotate.maxAge: expected a duration such as "500ms", "30s" or "24h"; got "24"',
     ],
     [
       'an offset without quotes',

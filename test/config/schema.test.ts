@@ -29,9 +29,13 @@ const accepts = ajv.compile(schema)
 const ONLY_THE_CHECKER: readonly RelationName[] = [
   'a KMS that is named is there',
   'CMKs that a rule names are there',
+  'a CMK stands once in what a rule reads',
   'prefetch comes after a DEK was taken',
   'dead letters do not come back',
   'a context fits into an envelope',
+  'bound headers fit into an envelope',
+  'a rule requires no more than it seals',
+  'plaintext is accepted on topics of the rule',
   'zstd is asked only of a Node.js that has it',
   'a name means one rule',
   'a topic falls under one rule',
@@ -101,6 +105,8 @@ describe('the JSON Schema and the checker', () => {
       Object.keys(RELATIONS).toSorted(),
     )
     const rule = ['topics', 0]
+    // Without headers and context that its producers would have to seal.
+    const loose = put(good[0] as Json, [...rule, 'read', 'require'], {})
     const examples: Record<string, Json> = {
       'CMKs that a rule names are there': put(good[0] as Json, [...rule, 'read', 'cmk'], 'other'),
       'prefetch comes after a DEK was taken': put(good[0] as Json, [...rule, 'encrypt', 'rotate'], {
@@ -113,9 +119,25 @@ describe('the JSON Schema and the checker', () => {
         'payments.dlq',
       ),
       'a context fits into an envelope': put(
-        good[0] as Json,
+        loose,
         [...rule, 'encrypt', 'context'],
         Object.fromEntries(Array.from({ length: 8 }, (_, i) => [String(i), 'v'.repeat(128)])),
+      ),
+      'a CMK stands once in what a rule reads': put(
+        good[0] as Json,
+        [...rule, 'read', 'cmk'],
+        ['main', 'main'],
+      ),
+      'bound headers fit into an envelope': put(
+        good[0] as Json,
+        [...rule, 'encrypt', 'bindHeaders'],
+        ['type', ...Array.from({ length: 17 }, (_, i) => String(i).padStart(250, 'h'))],
+      ),
+      'a rule requires no more than it seals': put(good[0] as Json, [...rule, 'encrypt', 'bindKey'], false),
+      'plaintext is accepted on topics of the rule': put(
+        good[0] as Json,
+        [...rule, 'read', 'plaintext', 'untilOffsets'],
+        { users: { 0: '5' } },
       ),
       'a name means one rule': put(good[0] as Json, ['topics', 1, 'name'], 'pay'),
       'a topic falls under one rule': put(good[0] as Json, ['topics', 1, 'match'], ['*.eu']),
@@ -137,7 +159,8 @@ describe('the JSON Schema and the checker', () => {
   })
 
   it('differ in this: the checker counts the bytes of header names, the schema their characters', () => {
-    const file = (name: string): Json => put(good[0] as Json, ['topics', 0, 'encrypt', 'bindHeaders'], [name])
+    const loose = put(good[0] as Json, ['topics', 0, 'read', 'require'], {})
+    const file = (name: string): Json => put(loose, ['topics', 0, 'encrypt', 'bindHeaders'], [name])
     expect([accepts(file('é'.repeat(128))), mistakes(file('é'.repeat(128)))]).toEqual([true, []])
     expect([accepts(file('é'.repeat(129))), mistakes(file('é'.repeat(129))).length]).toEqual([true, 1])
     expect([accepts(file('é'.repeat(257))), mistakes(file('é'.repeat(257))).length]).toEqual([false, 1])

@@ -57,7 +57,19 @@ it('two KMSs that look alike in an envelope cannot stand in one list', async () 
   }
   await expect(createEncryption(config)).rejects.toMatchObject({
     code: 'CONFIG_INVALID',
-    issues: [{ path: 'cmks.main[1]', message: 'memory x stands in the list already' }],
+    issues: [{ path: 'cmks.main', message: 'memory x stands in the list already' }],
+  })
+})
+
+it('two KMSs that look alike in an envelope cannot be read under one rule', async () => {
+  const config = {
+    kms: { one: new MemoryKms(), two: new MemoryKms() },
+    cmks: { now: [{ kms: 'one', id: 'x' }], then: [{ kms: 'two', id: 'x' }] },
+    topics: [{ ...rule, encrypt: { cmk: 'now' }, read: { cmk: ['now', 'then'] } }],
+  }
+  await expect(createEncryption(config)).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    issues: [{ path: 'topics[0].read.cmk', message: 'memory x stands in the list already' }],
   })
 })
 

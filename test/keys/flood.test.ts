@@ -12,7 +12,7 @@ const BATCH = 1000
 it('a flood of 100,000 forged envelopes makes a bounded number of calls, while good records and sealing go on', async () => {
   const budget = { perSecond: 20, burst: 50 }
   const { encryption, kms } = await memoryEncryption([RULE], {
-    kmsTimeout: 50,
+    kmsTimeout: '50ms',
     kmsBudget: { opening: budget, sealing: budget },
   })
   const seal = async (value: string): Promise<ReadRecord> => {

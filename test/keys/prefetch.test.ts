@@ -49,7 +49,7 @@ describe('with a KMS that takes 300 ms', () => {
 
   it('sends that outrun prefetch wait in order, and past their deadline get a clear error', async () => {
     const { kms, clock, seal, named, encryption } = await owner({
-      encrypt: { rotate: { maxMessages: 5, allowFrequentRotation: true }, keyWait: 500 },
+      encrypt: { rotate: { maxMessages: 5, allowFrequentRotation: true }, keyWait: '500ms' },
     })
     const { step } = answersAfter(kms, clock, KMS_MS)
     const order: number[] = []

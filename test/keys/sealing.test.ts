@@ -125,7 +125,7 @@ describe('limits', () => {
 
 describe('every waiter ends', () => {
   it('at its deadline, with a code that says so; the answer that comes late still serves the next', async () => {
-    const { seal, kms } = await owner({}, { keyWait: 30 })
+    const { seal, kms } = await owner({}, { keyWait: '30ms' })
     kms.hold = true
     expect(await thrownBy(() => seal(1))).toMatchObject({
       code: 'KEY_WAIT_TIMEOUT',

@@ -21,6 +21,9 @@ function mistakes(given: unknown): string[] {
   }
 }
 
+const tooMany = Array.from({ length: 17 }, (_, i) => String(i).padStart(250, 'h'))
+const tooLong = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [String(i), 'v'.repeat(128)]))
+
 const good = { match: ['a'], encrypt: { cmk: 'main' } }
 
 describe('a configuration without mistakes', () => {
@@ -205,7 +208,7 @@ describe('a mistake', () => {
     [
       'bad duration',
       config({ match: ['a'], encrypt: { cmk: 'main', rotate: { maxAge: '1 week' } } }),
-      'topics[0].encrypt.rotate.maxAge: expected a duration such as 500, "30s" or "24h"; got "1 week"',
+      'topics[0].encrypt.rotate.maxAge: expected a duration such as "500ms", "30s" or "24h"; got "1 week"',
     ],
     [
       'too short',
@@ -252,6 +255,99 @@ describe('a mistake', () => {
       'suite',
       config({ match: ['a'], read: { cmk: 'main', require: { suites: [2] } } }),
       'topics[0].read.require.suites[0]: expected a registered suite: 1; got 2',
+    ],
+    [
+      'sealedFor everything',
+      config({ match: ['a'], read: { cmk: 'main', sealedFor: ['*'] } }),
+      'topics[0].read.sealedFor[0]: expected a topic name, or a prefix and one trailing *; got "*"',
+    ],
+    [
+      'a CMK in two lists that one rule reads',
+      {
+        kms,
+        cmks: {
+          now: [
+            { kms: 'dev', id: 'a' },
+            { kms: 'dev', id: 'b' },
+          ],
+          then: [
+            { id: 'a', kms: 'dev' },
+            { kms: 'dev', id: 'c' },
+          ],
+        },
+        topics: [{ match: ['a'], read: { cmk: ['now', 'then'] } }],
+      },
+      'topics[0].read.cmk[1]: "then" has a CMK that "now" has too: name a list in which each stands once',
+    ],
+    [
+      'a list that one rule reads twice',
+      config({ match: ['a'], read: { cmk: ['main', 'main'] } }),
+      'topics[0].read.cmk[1]: "main" has a CMK that "main" has too: name a list in which each stands once',
+    ],
+    [
+      'bound headers that never fit',
+      config({ match: ['a'], encrypt: { cmk: 'main', bindHeaders: tooMany } }),
+      'topics[0].encrypt.bindHeaders: with topic and context they take 4340 bytes of the 4096 that an envelope has for them: name fewer headers, or shorter ones',
+    ],
+    [
+      'headers that no record can have bound',
+      config({ match: ['a'], read: { cmk: 'main', require: { headers: tooMany } } }),
+      'topics[0].read.require.headers: with topic and context they take 4340 bytes of the 4096 that an envelope has for them: name fewer headers, or shorter ones',
+    ],
+    [
+      'a context that no record can have',
+      config({ match: ['a'], read: { cmk: 'main', require: { context: tooLong } } }),
+      'topics[0].read.require.context: takes more than 1024 bytes as encoded',
+    ],
+    [
+      'a key that is required and not bound',
+      config({
+        match: ['a'],
+        encrypt: { cmk: 'main', bindKey: false },
+        read: { cmk: 'main', onInvalid: 'skip' },
+      }),
+      'topics[0].read.require.keyBound: `bindKey` is false: every record that this rule seals would be invalid; say `require: { keyBound: false }` too',
+    ],
+    [
+      'a header that is required and not bound',
+      config({
+        match: ['a'],
+        encrypt: { cmk: 'main', bindHeaders: ['b'] },
+        read: { cmk: 'main', require: { headers: ['a', 'b'] } },
+      }),
+      'topics[0].read.require.headers: a not in `bindHeaders`: every record that this rule seals would be invalid',
+    ],
+    [
+      'a context that is required and not given',
+      config({
+        match: ['a'],
+        encrypt: { cmk: 'main', context: { app: 'pay' } },
+        read: { cmk: 'main', require: { context: { app: 'other' } } },
+      }),
+      'topics[0].read.require.context: `context` of `encrypt` has app not so: every record that this rule seals would be invalid',
+    ],
+    [
+      'plaintext on a topic of no rule',
+      config({ match: ['a'], read: { cmk: 'main', plaintext: { untilOffsets: { b: { 0: '5' } } } } }),
+      'topics[0].read.plaintext.untilOffsets.b: this topic is not matched by any rule, so this has no effect',
+    ],
+    [
+      'plaintext on a topic that has a rule of its own',
+      config(
+        { match: ['a*'], read: { cmk: 'main', plaintext: { untilOffsets: { ab: { 0: '5' } } } } },
+        { match: ['ab'], read: { cmk: 'main' } },
+      ),
+      'topics[0].read.plaintext.untilOffsets.ab: this topic falls under topics[1], so this has no effect',
+    ],
+    [
+      'a partition with a leading zero, which could stand there twice',
+      config({ match: ['a'], read: { cmk: 'main', plaintext: { untilOffsets: { a: { '00': '5' } } } } }),
+      'topics[0].read.plaintext.untilOffsets.a.00: expected a partition number; got "00"',
+    ],
+    [
+      'seconds where milliseconds count',
+      { ...(config(good) as object), cache: { ttl: 3600 } },
+      'cache.ttl: expected a unit, "3600s" or "3600ms": a number is milliseconds; got 3600',
     ],
     [
       'sealedFor glob',
@@ -371,9 +467,10 @@ describe('a mistake', () => {
     expect(mistakes(given)).toContain(expected)
   })
 
-  it('under 1,000 messages or 1 MiB a DEK needs consent', () => {
-    const rotate = { maxMessages: 999, maxBytes: '1023KiB' }
+  it('under a minute, 1,000 messages or 1 MiB a DEK needs consent', () => {
+    const rotate = { maxAge: 3600, maxMessages: 999, maxBytes: '1023KiB' }
     expect(mistakes(config({ match: ['a'], encrypt: { cmk: 'main', rotate } }))).toEqual([
+      expect.stringContaining('topics[0].encrypt.rotate.maxAge: 3600 milliseconds is under a minute'),
       expect.stringContaining('topics[0].encrypt.rotate.maxMessages: 999 is under 1000'),
       expect.stringContaining('topics[0].encrypt.rotate.maxBytes: "1023KiB" is under 1MiB'),
     ])
@@ -387,7 +484,10 @@ describe('a mistake', () => {
     ).toEqual([])
     expect(
       mistakes(
-        config({ match: ['a'], encrypt: { cmk: 'main', rotate: { maxMessages: 1000, maxBytes: '1MiB' } } }),
+        config({
+          match: ['a'],
+          encrypt: { cmk: 'main', rotate: { maxAge: '60s', maxMessages: 1000, maxBytes: '1MiB' } },
+        }),
       ),
     ).toEqual([])
   })

@@ -258,7 +258,6 @@ describe.each([
               allowFrequentRotation: true,
             },
             onKmsOutage: { grace },
-            bindKey: false,
             keyWait: '1h',
           },
           config: { kmsTimeout: '10m' },

@@ -58,17 +58,18 @@ it('tells what was authenticated, and keeps members it does not know', async () 
 
 describe('what a read rule requires', () => {
   it('a bound key, bound headers, context entries', async () => {
-    const loose = await owner({ bindKey: false }, {}, [
-      { match: ['strict'], read: { cmk: 'main', sealedFor: ['t'] } },
-    ])
-    const sealed = await loose.seal()
-    expect(await loose.open(sealed)).toBe('REQUIREMENT_UNMET')
+    /** The code with which a rule that requires `require` refuses what a rule with `encrypt` sealed. */
+    const refusal = async (encrypt: Partial<EncryptRule>, require: ReadRule['require'] = {}) => {
+      const reader = { match: ['strict'], read: { cmk: 'main', sealedFor: ['t'], require } }
+      const { seal, open } = await owner(encrypt, { require: { keyBound: false } }, [reader])
+      return open({ ...(await seal()), topic: 'strict' })
+    }
+    expect(await refusal({ bindKey: false })).toBe('REQUIREMENT_UNMET')
     const unbound = await owner({ bindKey: false }, { require: { keyBound: false } })
     expect(await unbound.open({ ...(await unbound.seal()), key: 'another' })).toBe(VALUE)
-    const headers = await owner({ bindHeaders: ['a'] }, { require: { headers: ['a', 'b'] } })
-    expect(await headers.open(await headers.seal())).toBe('REQUIREMENT_UNMET')
-    const context = await owner({ context: { app: 'x', more: '1' } }, { require: { context: { app: 'y' } } })
-    expect(await context.open(await context.seal())).toBe('REQUIREMENT_UNMET')
+    expect(await refusal({ bindHeaders: ['a'] }, { headers: ['a', 'b'] })).toBe('REQUIREMENT_UNMET')
+    const context = { app: 'x', more: '1' }
+    expect(await refusal({ context }, { context: { app: 'y' } })).toBe('REQUIREMENT_UNMET')
     const met = await owner({ context: { app: 'x', more: '1' } }, { require: { context: { app: 'x' } } })
     expect(await met.open(await met.seal())).toBe(VALUE)
   })

@@ -153,7 +153,7 @@ describe.each(KINDS)('%s: an invalid record', (kind) => {
   })
 
   it('comes again after the wait in place, and is neither skipped nor lost', async () => {
-    const letters = await make({ kmsWait: 20 })
+    const letters = await make({ kmsWait: '20ms' })
     await writeMixed(letters, 3, [1])
     let down = true
     const { producer } = scripted(letters.plain, (record, send) =>
@@ -526,7 +526,7 @@ describe('dead letters that were invalid only by the rule of their reader', () =
     {
       why: 'a header that no producer binds',
       code: 'REQUIREMENT_UNMET',
-      strict: { sealedFor: ['*'], require: { headers: ['tenant'] } },
+      strict: { sealedFor: ['raw.*'], require: { headers: ['tenant'] } },
     },
   ])('open where the rule is right: $why', async ({ code, strict }) => {
     const origin = await newTopic('raw.letters.origin')

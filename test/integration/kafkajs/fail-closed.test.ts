@@ -262,7 +262,7 @@ describe('a KMS that fails on the reading side', () => {
   }, 40_000)
 
   it('beyond the wait in place: KafkaJS restarts the consumer at the same offset, and nothing is skipped', async () => {
-    const made = await make('outage.long', { kmsWait: 50 })
+    const made = await make('outage.long', { kmsWait: '50ms' })
     await made.producer.send({ topic: made.topic, messages: values(0, 3) })
     made.encryption.forget('cmk')
     made.kms.failure = new EnvelopeError('KMS_THROTTLED', 'busy')
