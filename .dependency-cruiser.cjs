@@ -17,6 +17,13 @@ module.exports = {
       to: { path: 'node_modules/kafkajs', dependencyTypesNot: ['type-only'] },
     },
     {
+      name: 'clients-share-what-is-no-clients',
+      severity: 'error',
+      comment: 'What any Kafka client needs knows none of them',
+      from: { path: '^src/clients/shared/' },
+      to: { path: '^src/clients/', pathNot: '^src/clients/shared/' },
+    },
+    {
       name: 'kafkajs-is-for-its-client',
       severity: 'error',
       from: { path: '^src', pathNot: '^src/(clients/kafkajs/|encryption\\.ts$)' },

@@ -6,7 +6,7 @@ import { letterBoxOf, OwnLetterBox, type LetterBox } from './clients/kafkajs/let
 import { encryptingProducer } from './clients/kafkajs/producer.js'
 import { nodeEngine } from './crypto/engine.js'
 import { EnvelopeError } from './errors.js'
-import { EventHub, type EventListener, type EventName } from './events.js'
+import { EventHub, type EventListener, type EventName, type Waiting } from './events.js'
 import { systemClock, type Clock } from './keys/clock.js'
 import { OpeningKeys, type KeyLookups } from './keys/opening-keys.js'
 import type { SealingState } from './keys/sealing-state.js'
@@ -30,8 +30,8 @@ import { Sealer } from './record/sealer.js'
 /** How an owner and what it owns are. */
 export interface Health {
   /**
-   * `failed` while a consumer has stopped for good; `degraded` while a DEK seals past a limit because the KMS fails for
-   * now, or the last attempt to get a DEK failed; `closed` after `close()`.
+   * `failed` while a consumer has stopped for good; `degraded` while a DEK seals past a limit because the KMS fails
+   * transiently, the last attempt to get a DEK failed, or a consumer waits; `closed` after `close()`.
    */
   readonly status: 'ok' | 'degraded' | 'failed' | 'closed'
   readonly sealingKeys: readonly SealingState[]
@@ -41,6 +41,8 @@ export interface Health {
   readonly keyLookups: KeyLookups
   /** Consumers that stopped for good and were neither run again nor disconnected. */
   readonly fatal: readonly Fatal[]
+  /** Records that consumers wait with, for a KMS or for a topic for dead letters. */
+  readonly waiting: readonly Waiting[]
 }
 
 export interface ConsumerOptions {
@@ -203,7 +205,9 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
     health() {
       const fatal = consumers.flatMap((wrapped) => wrapped.fatal() ?? [])
       const states = sealingKeys.states()
-      const degraded = states.some(({ state, failure }) => state === 'grace' || failure !== undefined)
+      const waiting = consumers.flatMap((wrapped) => wrapped.waiting())
+      const degraded =
+        waiting.length > 0 || states.some(({ state, failure }) => state === 'grace' || failure !== undefined)
       return {
         status: lifetime.signal.aborted
           ? 'closed'
@@ -216,6 +220,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
         openedDeks: openingKeys.size,
         keyLookups: openingKeys.lookups,
         fatal,
+        waiting,
       }
     },
     async verify() {

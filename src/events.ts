@@ -28,6 +28,20 @@ export interface BatchCount {
   readonly bytes: number
 }
 
+/** A record that a consumer waits with. */
+export interface Waiting {
+  readonly topic: string
+  readonly partition: number
+  /** Kafka offset, decimal. */
+  readonly offset: string
+  /** The last failure. Before the first one: `KMS_TIMEOUT` or `DEAD_LETTER_FAILED`. */
+  readonly code: ErrorCode
+  /** The topic that has not acknowledged the record as a dead letter, and why it is one. Absent in a wait for a KMS. */
+  readonly deadLetter?: { readonly topic: string; readonly code: ErrorCode }
+  /** Over all attempts. */
+  readonly waitedMs: number
+}
+
 /** What each event carries. No event carries key bytes or plaintext. */
 export interface EncryptionEvents {
   /** A sealing session was opened, under a DEK that was made here or elsewhere (`origin`). */
@@ -113,13 +127,11 @@ export interface EncryptionEvents {
   }
   /** Sealing took a send past `maxBatchBytes`, so it went out as several. */
   'send.split': { readonly topics: readonly string[]; readonly parts: number }
-  /** A consumer waits in place for a KMS, or for a topic for dead letters, that fails for now. */
-  'consumer.waiting': {
-    readonly topic: string
-    readonly partition: number
-    readonly code: ErrorCode
-    readonly waitedMs: number
-  }
+  /**
+   * A consumer waits in place for a KMS, or for a topic to take a dead letter: after each attempt that failed
+   * transiently, and while one takes longer than a second.
+   */
+  'consumer.waiting': Waiting
   /** A consumer stopped for good: its process lives on without it until someone acts. */
   fatal: {
     readonly groupId?: string

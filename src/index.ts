@@ -19,6 +19,7 @@ export type {
   KmsOperation,
   Limit,
   RetireReason,
+  Waiting,
 } from './events.js'
 export type { DekStore, StoredDek } from './dek-store/dek-store.js'
 export { fileDekStore, type FileDekStoreOptions } from './dek-store/file-dek-store.js'

@@ -8,6 +8,7 @@ import { Cmk } from '../../src/kms/cmk.js'
 import type { Kms } from '../../src/kms/kms.js'
 import { checkConfig } from '../../src/policy/check.js'
 import { Opener } from '../../src/record/opener.js'
+import { openAll } from '../../src/record/opening.js'
 import { RuleBook } from '../../src/record/rules.js'
 import { hex, outcomeOf, partsOf, recordMembers, type Outcome } from './vector.js'
 
@@ -37,7 +38,7 @@ export async function openDekVector(vector: DekVector): Promise<Outcome> {
     nodeEngine,
     new EventHub(),
   )
-  const [opened] = await opener.open({ topic: vector.topic }, [{ value, ...partsOf(vector) }])
+  const [opened] = await openAll(opener.begin({ topic: vector.topic }, [{ value, ...partsOf(vector) }]))
   return outcomeOf(opened)
 }
 

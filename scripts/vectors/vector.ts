@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { OpenedRecord } from '../../src/record/opener.js'
+import type { OpenedRecord } from '../../src/record/opening.js'
 import type { RecordParts } from '../../src/record/record.js'
 
 export const hex = v.pipe(v.string(), v.toLowerCase(), v.regex(/^([0-9a-f]{2})*$/))

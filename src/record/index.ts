@@ -1,7 +1,7 @@
-import type { OpenedRecord } from './opener.js'
+import type { OpenedRecord } from './opening.js'
 import type { ReadRecord, RecordCodec, SealedCopy, TopicRecord } from './record-codec.js'
 
-export type { OpenedRecord } from './opener.js'
+export type { OpenedRecord } from './opening.js'
 export type { EnvelopeInfo, HeaderValue, PlainRecord, RecordHeaders, SealedRecord } from './record.js'
 export type { ReadRecord, RecordCodec, SealedCopy, TopicRecord } from './record-codec.js'
 

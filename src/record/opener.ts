@@ -1,38 +1,17 @@
-import type { Engine, OpenJob } from '../crypto/engine.js'
-import { buildAad } from '../envelope/aad.js'
-import { IV_BYTES } from '../envelope/bounds.js'
+import type { Engine } from '../crypto/engine.js'
 import { bodyStart } from '../envelope/envelope.js'
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
 import type { EventHub } from '../events.js'
-import type { LeasedKey, OpeningKey, OpeningKeys } from '../keys/opening-keys.js'
-import { HeadReader, type ReadableHead } from './head-reader.js'
-import {
-  boundHeaderValues,
-  boundKey,
-  describe,
-  offsetNumber,
-  type EnvelopeInfo,
-  type SealedRecord,
-} from './record.js'
+import type { OpeningKeys } from '../keys/opening-keys.js'
+import { HeadReader } from './head-reader.js'
+import { Opening, type Envelope, type OpenedRecord } from './opening.js'
+import { describe, offsetNumber, type SealedRecord } from './record.js'
 import type { ReadingRule, RuleBook } from './rules.js'
-
-/** What came of a record: its value, or why there is none. A failure never becomes null. */
-export type OpenedRecord =
-  | { readonly value: Buffer | null; readonly envelope: EnvelopeInfo | undefined; readonly error?: undefined }
-  | { readonly error: EnvelopeError; readonly value?: undefined }
 
 /** Where a batch comes from. */
 export interface Source {
   readonly topic: string
   readonly partition?: number
-}
-
-/** A record that waits for its content key. */
-interface Pending {
-  readonly index: number
-  readonly value: Buffer
-  readonly head: ReadableHead
-  readonly bodyAt: number
 }
 
 /** Opens batches of records of one topic and partition. */
@@ -51,37 +30,24 @@ export class Opener {
   }
 
   /**
-   * Opens what can be opened; a promise only where a KMS must be asked. One result for each record, in
-   * order. Failures of single records are results, with where the record stands.
-   *
-   * @throws EnvelopeError TOPIC_NOT_CONFIGURED, INVALID_RECORD, ENCRYPTION_CLOSED
+   * Begins to open a run of records. Failures of single records are outcomes, with the position of the record.
+   * @throws EnvelopeError TOPIC_NOT_CONFIGURED
    */
-  open(source: Source, records: readonly SealedRecord[]): OpenedRecord[] | Promise<OpenedRecord[]> {
+  begin(source: Source, records: readonly SealedRecord[]): Opening {
     const rule = this.#rules.forReading(source.topic)
-    if (rule === 'passthrough') return records.map(({ value }) => ({ value, envelope: undefined }))
-    const results: (OpenedRecord | undefined)[] = []
-    const pending: Pending[] = []
-    for (const [index, record] of records.entries()) {
-      const examined = this.#examine(rule, source, record)
-      if ('head' in examined) pending.push({ index, ...examined })
-      else results[index] = examined
-    }
-    const keys = new Map<ReadableHead, OpeningKey | EnvelopeError>()
-    const missing = new Set<ReadableHead>()
-    for (const { head } of pending) {
-      if (keys.has(head) || missing.has(head)) continue
-      const key = this.#keys.find(head.request)
-      if (key === undefined) missing.add(head)
-      else keys.set(head, key)
-    }
-    const finish = (): OpenedRecord[] => {
-      this.#openPending(rule, records, pending, keys, results)
-      return results.map((result, i) => located(result as OpenedRecord, source, records[i] as SealedRecord))
-    }
-    return missing.size > 0 ? this.#afterLoading(pending, keys, finish) : finish()
+    return new Opening(records, {
+      keys: this.#keys,
+      engine: this.#engine,
+      maxDecompressedBytes: rule === 'passthrough' ? 0 : rule.read.maxDecompressedBytes,
+      examine: (record) =>
+        rule === 'passthrough'
+          ? { value: record.value, envelope: undefined }
+          : this.#examine(rule, source, record),
+      locate: (error, record) => located(error, source, record),
+    })
   }
 
-  /** Tells listeners what a batch came to. For whoever will not open it again: one that is retried counts once. */
+  /** Reports what was opened to listeners. Call it once for each record, however often it is opened. */
   report(topic: string, results: readonly OpenedRecord[]): void {
     if (!this.#events.has('batch.opened')) return
     const rule = this.#rules.forReading(topic)
@@ -96,41 +62,8 @@ export class Opener {
     if (messages > 0) this.#events.emit('batch.opened', { rule: rule.name, topic, messages, bytes })
   }
 
-  /** Unwraps a batch's distinct DEKs together, and holds all its keys until the batch is open. */
-  async #afterLoading(
-    pending: readonly Pending[],
-    keys: Map<ReadableHead, OpeningKey | EnvelopeError>,
-    finish: () => OpenedRecord[],
-  ): Promise<OpenedRecord[]> {
-    // Keys that were at hand may be gone after the wait, so all are leased now.
-    const heads = [...new Set(pending.map(({ head }) => head))]
-    const loaded = await Promise.allSettled(heads.map((head) => this.#keys.load(head.request)))
-    const leases: LeasedKey[] = []
-    // Not about a record: a bug, or an owner that was closed meanwhile.
-    let fatal: unknown
-    for (const [i, result] of loaded.entries()) {
-      const head = heads[i] as ReadableHead
-      if (result.status === 'fulfilled') {
-        leases.push(result.value)
-        keys.set(head, result.value)
-      } else if (isEnvelopeError(result.reason) && result.reason.code !== 'ENCRYPTION_CLOSED')
-        keys.set(head, result.reason)
-      else fatal = result.reason
-    }
-    try {
-      if (fatal !== undefined) throw fatal as Error
-      return finish()
-    } finally {
-      for (const lease of leases) lease.release()
-    }
-  }
-
   /** All checks that need no key, in their order. */
-  #examine(
-    rule: ReadingRule,
-    { topic, partition }: Source,
-    record: SealedRecord,
-  ): OpenedRecord | Omit<Pending, 'index'> {
+  #examine(rule: ReadingRule, { topic, partition }: Source, record: SealedRecord): OpenedRecord | Envelope {
     const { value } = record
     if (value === null) {
       if (rule.read.tombstones === 'pass') return { value: null, envelope: undefined }
@@ -154,56 +87,6 @@ export class Opener {
     if (reader === undefined) this.#heads.set(topic, (reader = new HeadReader(rule, topic)))
     return reader
   }
-
-  /** AEAD, then decompression. */
-  #openPending(
-    rule: ReadingRule,
-    records: readonly SealedRecord[],
-    pending: readonly Pending[],
-    keys: ReadonlyMap<ReadableHead, OpeningKey | EnvelopeError>,
-    results: (OpenedRecord | undefined)[],
-  ): void {
-    const jobs: OpenJob[] = []
-    const opening: (Pending & { readonly envelope: EnvelopeInfo })[] = []
-    for (const item of pending) {
-      const found = keys.get(item.head) as OpeningKey | EnvelopeError
-      if (isEnvelopeError(found)) {
-        results[item.index] = { error: found }
-        continue
-      }
-      const { head, value: source, bodyAt, index } = item
-      const record = records[index] as SealedRecord
-      const aad = buildAad(
-        head.aad,
-        head.keyBound ? boundKey(record) : undefined,
-        boundHeaderValues(record, head.boundHeaders),
-      )
-      const ivAt = head.length
-      jobs.push({ key: found.key, aad, source, ivAt, tagAt: ivAt + IV_BYTES, bodyAt })
-      opening.push({ ...item, envelope: head.info(found.cmk) })
-    }
-    for (const [i, plaintext] of this.#engine.openMany(jobs).entries()) {
-      const { index, head, envelope } = opening[i] as (typeof opening)[number]
-      results[index] =
-        plaintext === undefined
-          ? { error: new EnvelopeError('AUTHENTICATION_FAILED', 'the record is not what was sealed') }
-          : decompressed(plaintext, head, rule, envelope)
-    }
-  }
-}
-
-function decompressed(
-  plaintext: Buffer,
-  { compression }: ReadableHead,
-  { read }: ReadingRule,
-  envelope: EnvelopeInfo,
-): OpenedRecord {
-  try {
-    return { value: compression.decompress(plaintext, read.maxDecompressedBytes), envelope }
-  } catch (error) {
-    if (!isEnvelopeError(error)) throw error
-    return { error }
-  }
 }
 
 /** Plaintext is an error, unless the rule still allows it at this offset. */
@@ -222,13 +105,14 @@ function isAllowedPlaintext(
   return isOwn && until !== undefined && offset !== undefined && offsetNumber(offset) < until
 }
 
-function located(result: OpenedRecord, { topic, partition }: Source, { offset }: SealedRecord): OpenedRecord {
-  if (result.error === undefined) return result
-  return {
-    error: result.error.at({
-      topic,
-      ...(partition === undefined ? {} : { partition }),
-      ...(offset === undefined ? {} : { offset }),
-    }),
-  }
+function located(
+  error: EnvelopeError,
+  { topic, partition }: Source,
+  { offset }: SealedRecord,
+): EnvelopeError {
+  return error.at({
+    topic,
+    ...(partition === undefined ? {} : { partition }),
+    ...(offset === undefined ? {} : { offset }),
+  })
 }

@@ -1,6 +1,7 @@
 import type { Bytes } from '../envelope/aad.js'
 import { EnvelopeError } from '../errors.js'
-import type { OpenedRecord, Opener } from './opener.js'
+import type { Opener } from './opener.js'
+import { openAll, type OpenedRecord } from './opening.js'
 import { checkIsRecord, describe, type PlainRecord, type SealedRecord } from './record.js'
 import type { Sealer } from './sealer.js'
 
@@ -57,7 +58,8 @@ export function recordCodec(sealer: Sealer, opener: Opener): RecordCodec {
       for (const [, indexes] of sources) {
         const { topic, partition } = at(records, indexes[0] ?? 0)
         const batch = indexes.map((i) => at(records, i))
-        const opened = await opener.open({ topic, ...(partition === undefined ? {} : { partition }) }, batch)
+        const source = { topic, ...(partition === undefined ? {} : { partition }) }
+        const opened = await openAll(opener.begin(source, batch))
         opener.report(topic, opened)
         for (const [n, i] of indexes.entries()) results[i] = at(opened, n)
       }

@@ -4,6 +4,7 @@ import { EventHub } from '../../src/events.js'
 import { systemClock } from '../../src/keys/clock.js'
 import { SealingKeys } from '../../src/keys/sealing-keys.js'
 import { openRecords } from '../../src/record/index.js'
+import { openAll } from '../../src/record/opening.js'
 import { RuleBook } from '../../src/record/rules.js'
 import { Sealer } from '../../src/record/sealer.js'
 import { CANARY } from '../support/emissions.js'
@@ -14,33 +15,33 @@ describe('opening a batch', () => {
   it('waits for nothing where its keys are at hand', async () => {
     const opener = openerOf([await cmk(wrapping('near', 'a'), [])])
     const batch = [{ value: craft() }, { value: craft() }]
-    const first = opener.open({ topic: 't' }, batch)
-    expect(first).toBeInstanceOf(Promise)
-    await first
-    const again = opener.open({ topic: 't' }, batch)
-    expect(again).toBeInstanceOf(Array)
-    expect((await again).map(({ value }) => value?.toString())).toEqual([CANARY, CANARY])
+    const first = opener.begin({ topic: 't' }, batch)
+    expect(first.proceed()).toBe(false)
+    await openAll(first)
+    const again = opener.begin({ topic: 't' }, batch)
+    expect(again.proceed()).toBe(true)
+    expect(again.results.map(({ value }) => value?.toString())).toEqual([CANARY, CANARY])
   })
 
   it('of nothing gives nothing', async () => {
-    expect(openerOf([]).open({ topic: 't' }, [])).toEqual([])
+    expect(await openAll(openerOf([]).begin({ topic: 't' }, []))).toEqual([])
     const { encryption } = await memoryEncryption([{ match: ['t'], read: { cmk: 'main' } }])
     expect(await openRecords(encryption, [])).toEqual([])
   })
 
-  it('gives null for a tombstone, and says that no envelope stood behind it', () => {
-    const opened = openerOf([]).open({ topic: 't' }, [{ value: null }])
+  it('gives null for a tombstone, and says that no envelope stood behind it', async () => {
+    const opened = await openAll(openerOf([]).begin({ topic: 't' }, [{ value: null }]))
     expect(opened).toStrictEqual([{ value: null, envelope: undefined }])
   })
 
-  it('a fingerprint that the rule lists as the application’s own makes no damaged envelope plaintext', () => {
+  it('a fingerprint that the rule lists as the application’s own makes no damaged envelope plaintext', async () => {
     const plaintext = {
       untilOffsets: new Map([['t', new Map([[0, 10n]])]]),
       fingerprints: ['0fea18fa6fe363e8'],
     }
     const opener = openerOf([], { plaintext })
     const value = craft().subarray(0, -1)
-    const opened = opener.open({ topic: 't', partition: 0 }, [{ value, offset: '1' }])
+    const opened = await openAll(opener.begin({ topic: 't', partition: 0 }, [{ value, offset: '1' }]))
     expect(opened).toMatchObject([{ error: { code: 'MALFORMED' } }])
   })
 })

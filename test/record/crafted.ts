@@ -11,7 +11,8 @@ import { OpeningKeys } from '../../src/keys/opening-keys.js'
 import { Cmk } from '../../src/kms/cmk.js'
 import type { Kms } from '../../src/kms/kms.js'
 import type { CheckedReadRule } from '../../src/policy/checked.js'
-import { Opener, type OpenedRecord } from '../../src/record/opener.js'
+import { Opener } from '../../src/record/opener.js'
+import { openAll, type OpenedRecord } from '../../src/record/opening.js'
 import type { SealedRecord } from '../../src/record/record.js'
 import { RuleBook } from '../../src/record/rules.js'
 import { CANARY, emitted } from '../support/emissions.js'
@@ -107,7 +108,7 @@ export async function opened(
   cmks: readonly Cmk[],
   rule: Rule = {},
 ): Promise<OpenedRecord> {
-  const [result] = await openerOf(cmks, rule).open({ topic: 't' }, [record])
+  const [result] = await openAll(openerOf(cmks, rule).begin({ topic: 't' }, [record]))
   if (result === undefined) throw new Error('no result')
   if (result.error !== undefined) emitted('error', result.error)
   return result

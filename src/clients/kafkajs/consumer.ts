@@ -1,8 +1,10 @@
 import type { Consumer, ConsumerCrashEvent, ConsumerGroupJoinEvent, ConsumerRunConfig } from 'kafkajs'
 import { isEnvelopeError } from '../../errors.js'
-import type { EncryptionEvents, EventHub } from '../../events.js'
+import type { EncryptionEvents, EventHub, Waiting } from '../../events.js'
 import type { Opener } from '../../record/opener.js'
 import type { RuleBook } from '../../record/rules.js'
+import { Waits } from '../shared/waits.js'
+import { Claims } from './claims.js'
 import { Delivery } from './delivery.js'
 import { openingEachBatch, openingEachMessage } from './handlers.js'
 import { checkLetterBox, checkLetterBoxOfPattern, type LetterBox } from './letter-box.js'
@@ -26,21 +28,31 @@ export interface WrappedConsumer {
   readonly consumer: Consumer
   /** Why it stopped for good, until it is run again or disconnected. */
   readonly fatal: () => Fatal | undefined
+  /** The records that it waits with. */
+  readonly waiting: () => readonly Waiting[]
 }
 
 /** A consumer that opens what it delivers; all else is the inner consumer's. */
 export function decryptingConsumer(inner: Consumer, host: ConsumerHost): WrappedConsumer {
   let fatal: Fatal | undefined
-  let stopping = new AbortController()
   let groupId: string | undefined
+  const claims = new Claims()
+  const waits = new Waits()
   const { rules, events, deadLetters } = host
 
   inner.on(inner.events.GROUP_JOIN, ({ payload }: ConsumerGroupJoinEvent) => {
     groupId = payload.groupId
+    waits.keepOnly(payload.memberAssignment)
   })
-  // KafkaJS restarts what crashed with a retriable error; else the process lives on with no consumer.
   inner.on(inner.events.CRASH, ({ payload }: ConsumerCrashEvent) => {
+    if (claims.stopped) {
+      // KafkaJS sets its timer for the restart after this event, although it was stopped. Stopping ends the timer.
+      if (payload.restart) queueMicrotask(() => void inner.stop().catch(() => undefined))
+      return
+    }
+    // KafkaJS restarts what crashed with a retriable error; else the process lives on with no consumer.
     if (payload.restart) return
+    waits.clear()
     fatal = describeFatal(payload.error, payload.groupId)
     events.emit('fatal', fatal)
     // As KafkaJS disconnects the consumer itself; a next run connects again.
@@ -63,32 +75,45 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Wrapped
     },
     async run(config: ConsumerRunConfig = {}): Promise<void> {
       fatal = undefined
-      // Run while it runs, KafkaJS goes on with the first run, which must still hear of a stop.
-      if (stopping.signal.aborted) stopping = new AbortController()
-      const delivery = new Delivery(host, stopping.signal, () => groupId)
+      claims.start()
+      const handling = { delivery: new Delivery(host, waits, () => groupId), claims, seek: inner.seek }
       const { eachMessage, eachBatch, eachBatchAutoResolve = true } = config
       await inner.run({
         ...config,
-        ...(eachMessage ? { eachMessage: openingEachMessage(eachMessage, delivery) } : {}),
-        ...(eachBatch ? { eachBatch: openingEachBatch(eachBatch, delivery, eachBatchAutoResolve) } : {}),
+        ...(eachMessage ? { eachMessage: openingEachMessage(eachMessage, handling) } : {}),
+        ...(eachBatch ? { eachBatch: openingEachBatch(eachBatch, handling, eachBatchAutoResolve) } : {}),
+        // Carried out by the handler: KafkaJS would resolve the whole of a batch that was cut.
+        eachBatchAutoResolve: false,
       })
     },
+    seek(to): void {
+      inner.seek(to)
+      claims.seek(to)
+    },
+    pause(paused): void {
+      inner.pause(paused)
+      claims.pause(paused)
+    },
     stop(): Promise<void> {
-      stopping.abort()
-      return inner.stop()
+      return stopped(inner.stop())
     },
     async disconnect(): Promise<void> {
-      stopping.abort()
       // Whoever ends a consumer has seen why it stopped.
       fatal = undefined
       try {
-        await inner.disconnect()
+        await stopped(inner.disconnect())
       } finally {
         await deadLetters?.disconnect()
       }
     },
   }
-  return { consumer, fatal: () => fatal }
+  /** KafkaJS is told first: what is interrupted then finds it stopped. */
+  async function stopped(stopping: Promise<void>): Promise<void> {
+    claims.stop()
+    waits.clear()
+    await stopping
+  }
+  return { consumer, fatal: () => fatal, waiting: () => waits.list() }
 }
 
 /** What is no list of names and patterns is KafkaJS's to refuse. */

@@ -1,230 +1,246 @@
 import type { KafkaMessage } from 'kafkajs'
-import { EnvelopeError, isEnvelopeError } from '../../errors.js'
-import type { OpenedRecord, Source } from '../../record/opener.js'
+import { isEnvelopeError, type EnvelopeError } from '../../errors.js'
+import type { Waiting } from '../../events.js'
+import { decide, type Decision, type Delivered, type Rejected } from '../../record/decide.js'
 import type { DeadLetterPolicy } from '../../policy/rejection.js'
-import { offsetNumber, type EnvelopeInfo } from '../../record/record.js'
+import type { Source } from '../../record/opener.js'
+import type { Opening } from '../../record/opening.js'
+import type { EnvelopeInfo } from '../../record/record.js'
 import type { ReadingRule } from '../../record/rules.js'
-import { RejectedShare, verdictOf } from '../../record/verdict.js'
+import { RejectedShare, type CountRecord } from '../../record/verdict.js'
+import { Interrupted, Patience } from '../shared/patience.js'
+import type { Waits } from '../shared/waits.js'
+import type { Claim } from './claims.js'
 import type { ConsumerHost } from './consumer.js'
 import { deadLetter } from './dead-letter.js'
 import { ENVELOPE } from './envelope-of.js'
 import { checkLetterBox, type LetterBox } from './letter-box.js'
-import { patiently, type Patience } from './patience.js'
 import { publish } from './publish.js'
 
-/** What a handler gets of a run of messages, and what ends it. */
-export interface Opened {
+/** As many of the first messages of a run as are decided. What is behind them comes with the next fetch. */
+export interface Part {
   /** Opened messages in order; what the policy skips or sends to the dead letters is left out. */
   readonly messages: KafkaMessage[]
-  /** The record that stops the consumer, behind `messages`, and why. */
-  readonly stop: { readonly offset: string; readonly error: EnvelopeError } | undefined
+  /** How many messages of the run it decides. */
+  readonly decided: number
+  /**
+   * To be thrown once the part is delivered and resolved: why the next record stops the consumer, or the transient
+   * failure that outlasted `kmsWait`.
+   */
+  readonly error: EnvelopeError | undefined
 }
 
-/** A record that did not open, and what becomes of it. */
-interface Rejected {
-  readonly message: KafkaMessage
-  readonly error: EnvelopeError
-  readonly action: 'stop' | 'skip' | DeadLetterPolicy
+/** Decisions that are carried out, and what `Part` has as `error`. */
+interface CarriedOut {
+  readonly decisions: readonly Decision<KafkaMessage>[]
+  readonly error?: EnvelopeError | undefined
 }
 
-type Sorted = Opened & { readonly rejected: readonly Rejected[] }
+type DeadLetter = Rejected<KafkaMessage> & { readonly action: DeadLetterPolicy }
+
+/** Opened values of a batch may take as much as its sealed ones, and at least this, before it is cut. */
+const MIN_OPENED_BYTES = 2 ** 25
+/** How long messages that are open already wait for those behind them. */
+const HOLD_BACK_MS = 1000
+/** How long a dead letter may be on its way at least: KafkaJS gives one request this long. */
+const MIN_SEND_MS = 30_000
+/** How long a dead letter on its way may take once the consumer stops: it would be written again. */
+const LETTER_GRACE_MS = 1000
 
 /** Opens messages for one run of a consumer and carries out what the policy says about those that do not open. */
 export class Delivery {
   readonly #host: ConsumerHost
-  readonly #stopping: AbortSignal
+  readonly #waits: Waits
   readonly #groupId: () => string | undefined
   readonly #shares = new Map<ReadingRule, RejectedShare>()
 
-  constructor(host: ConsumerHost, stopping: AbortSignal, groupId: () => string | undefined) {
+  constructor(host: ConsumerHost, waits: Waits, groupId: () => string | undefined) {
     this.#host = host
-    this.#stopping = stopping
+    this.#waits = waits
     this.#groupId = groupId
   }
 
   /**
-   * Dead letters are acknowledged when this resolves, before anything is delivered.
+   * The first messages, as far as they are decided. Their dead letters are acknowledged when this resolves. Undefined
+   * where the application interrupted it: then nothing may be delivered or resolved.
    *
-   * @throws EnvelopeError without a cause, for KafkaJS to act on: retriable where a KMS or the topic for dead
-   * letters fails for now and the wait is over, else not. What `heartbeat` rejects with.
+   * @throws EnvelopeError without a cause, for KafkaJS to act on; what `heartbeat` rejects with
    */
   async open(
-    source: Required<Source>,
+    claim: Claim,
     messages: readonly KafkaMessage[],
     heartbeat: () => Promise<void>,
-  ): Promise<Opened> {
+  ): Promise<Part | undefined> {
+    const { topic, partition } = claim
+    const source = { topic, partition }
     try {
-      const rule = this.#host.rules.forReading(source.topic)
+      const rule = this.#host.rules.forReading(topic)
       checkLetterBox(rule, this.#host.deadLetters)
-      const patience = this.#patience(source, heartbeat, rule)
-      const results = await patiently(
-        {
-          run: trying(messages, (rest) => this.#host.opener.open(source, rest)),
-          transientOf: (opened) => opened.find(({ error }) => error?.kind === 'transient')?.error,
-        },
-        patience,
-      )
-      const sorted = this.#sort(source, messages, results, rule)
+      const patience = (waitFor: () => Pick<Waiting, 'offset' | 'deadLetter'>): Patience =>
+        this.#patience(claim, heartbeat, rule, waitFor)
+      const opening = this.#host.opener.begin(source, messages)
+      const failure = await this.#advance(opening, messages, patience).finally(() => {
+        opening.close()
+      })
+      const decisions = decide(messages, opening.results, rule, this.#counting(rule, source))
       const carriedOut =
-        rule === 'passthrough' || sorted.rejected.length === 0
-          ? sorted
-          : await this.#publish(source, sorted, patience)
-      this.#host.opener.report(source.topic, results)
-      this.#report(source, carriedOut.rejected, rule)
-      return carriedOut
+        rule === 'passthrough'
+          ? { decisions, error: failure }
+          : await this.#publish(source, decisions, rule, failure, patience)
+      return this.#part(source, messages, carriedOut, rule)
     } catch (error) {
+      if (error instanceof Interrupted) {
+        this.#waits.movedTo(source, undefined)
+        return undefined
+      }
       throw isEnvelopeError(error) ? (error.position ? error : error.at(source)).withoutCause() : error
     }
   }
 
-  #patience(
-    source: Required<Source>,
-    heartbeat: () => Promise<void>,
-    rule: ReadingRule | 'passthrough',
-  ): Patience {
-    return {
-      heartbeat,
-      stopping: this.#stopping,
-      maxWaitMs: rule === 'passthrough' ? 0 : rule.read.kmsWaitMs,
-      onWait: ({ code }, waitedMs) => {
-        this.#host.events.emit('consumer.waiting', { ...source, code, waitedMs })
-      },
-    }
+  /** Opens as far as it should go; returns the transient failure that outlasted the patience. */
+  async #advance(
+    opening: Opening,
+    messages: readonly KafkaMessage[],
+    patienceFor: (waitFor: () => Pick<Waiting, 'offset'>) => Patience,
+  ): Promise<EnvelopeError | undefined> {
+    if (opening.proceed()) return undefined
+    const { results } = opening
+    const maxBytes = Math.max(MIN_OPENED_BYTES, sum(messages.map(({ value }) => value?.length ?? 0)))
+    const patience = patienceFor(() => messages[results.length] as KafkaMessage)
+    const isWorthDelivering = (): boolean => results.some(({ error }) => error === undefined)
+    do {
+      if (opening.openedBytes >= maxBytes) return undefined
+      const { failure, settledKeys } = opening
+      if (failure !== undefined) {
+        patience.failed(failure)
+        if (patience.isOver) return failure
+        if (isWorthDelivering()) return undefined
+        await patience.pause()
+      }
+      const holdBackMs = isWorthDelivering() ? HOLD_BACK_MS : Infinity
+      if (!(await patience.attempt(opening.ready(), holdBackMs))) return undefined
+      if (opening.settledKeys > settledKeys) patience.progressed()
+    } while (!opening.proceed())
+    return undefined
   }
 
-  #sort(
+  /** A letter that is refused, or not acknowledged, ends the part before it. */
+  async #publish(
+    source: Required<Source>,
+    decisions: readonly Decision<KafkaMessage>[],
+    { read }: ReadingRule,
+    failure: EnvelopeError | undefined,
+    patienceFor: (waitFor: () => Pick<Waiting, 'offset' | 'deadLetter'>) => Patience,
+  ): Promise<CarriedOut> {
+    const dead = decisions.filter(isDeadLetter)
+    if (dead.length === 0) return { decisions, error: failure }
+    const group = this.#groupId()
+    let written = 0
+    const patience = patienceFor(() => {
+      const { record, error, action } = dead[written] as DeadLetter
+      return { offset: record.offset, deadLetter: { topic: action.deadLetter, code: error.code } }
+    })
+    const send = (work: Promise<unknown>): Promise<boolean> =>
+      patience.attempt(work, Math.max(read.kmsWaitMs, MIN_SEND_MS), LETTER_GRACE_MS)
+    while (written < dead.length) {
+      const [topic, run] = sameTopic(dead, written)
+      const letters = run.map(({ record, error: { code } }) => {
+        const { offset, timestamp } = record
+        return deadLetter(record, { code, ...source, offset, timestamp, group })
+      })
+      const failed = await publish(this.#host.deadLetters as LetterBox, topic, letters, send)
+      written += failed?.index ?? run.length
+      if (failed === undefined) continue
+      const rejected = dead[written] as DeadLetter
+      const before = decisions.slice(0, decisions.indexOf(rejected))
+      const error = failed.error.at({ ...source, offset: rejected.record.offset })
+      if (error.kind !== 'transient')
+        return { decisions: [...before, { ...rejected, action: 'stop', fatal: error }] }
+      patience.failed(error)
+      if (patience.isOver) return { decisions: before, error }
+      if (before.some(({ action }) => action === 'deliver')) return { decisions: before }
+      await patience.pause()
+    }
+    return { decisions, error: failure }
+  }
+
+  #part(
     source: Required<Source>,
     messages: readonly KafkaMessage[],
-    results: readonly OpenedRecord[],
+    { decisions, error }: CarriedOut,
     rule: ReadingRule | 'passthrough',
-  ): Sorted {
-    const opened: KafkaMessage[] = []
-    const rejected: Rejected[] = []
-    const count = rule === 'passthrough' ? () => false : this.#share(rule).of(source)
-    for (const [i, message] of messages.entries()) {
-      const { error, ...result } = results[i] as OpenedRecord & { error: EnvelopeError | undefined }
-      const rejects = error !== undefined && error.kind !== 'transient'
-      const tooMany = count(message.offset, rejects)
-      if (error === undefined) {
-        opened.push(withValue(message, result as OpenedRecord & { error?: undefined }))
-        continue
-      }
-      const verdict = rule === 'passthrough' ? 'stop' : verdictOf(error, rule)
-      const goesOn = verdict !== 'retry' && verdict !== 'stop'
-      const action = goesOn && !tooMany ? verdict : 'stop'
-      rejected.push({ message, error, action })
-      if (action !== 'stop') continue
-      const final = goesOn ? tooManyBad(error) : error
-      const stop = { offset: message.offset, error: final.withoutCause() }
-      return { messages: opened, rejected, stop }
-    }
-    return { messages: opened, rejected, stop: undefined }
+  ): Part {
+    const last = decisions.at(-1)
+    const stop = last?.action === 'stop' ? (last.fatal ?? last.error) : undefined
+    const decided = decisions.length - (stop === undefined ? 0 : 1)
+    const delivered = decisions.filter((one): one is Delivered<KafkaMessage> => one.action === 'deliver')
+    this.#waits.movedTo(source, stop === undefined ? messages[decided]?.offset : undefined)
+    this.#host.opener.report(source.topic, delivered)
+    for (const one of decisions) if (one.action !== 'deliver') this.#reportRejected(source, one, rule)
+    return { messages: delivered.map(withValue), decided, error: (stop ?? error)?.withoutCause() }
   }
 
-  /** A letter that is refused ends the messages before it. */
-  async #publish(source: Required<Source>, sorted: Sorted, patience: Patience): Promise<Sorted> {
-    const group = this.#groupId()
-    let carriedOut = sorted
-    for (const [topic, dead] of lettersByTopic(sorted.rejected)) {
-      const letters = dead.map(({ message, error: { code } }) => {
-        const { offset, timestamp } = message
-        return deadLetter(message, { code, ...source, offset, timestamp, group })
-      })
-      const refusal = await publish(this.#host.deadLetters as LetterBox, topic, letters, patience)
-      if (refusal === undefined) continue
-      const refused = dead[refusal.index] as Rejected
-      const { offset } = refused.message
-      carriedOut = endedAt(refused, refusal.error.at({ ...source, offset }), carriedOut)
-    }
-    return carriedOut
+  #patience(
+    { topic, partition, signal }: Claim,
+    heartbeat: () => Promise<void>,
+    rule: ReadingRule | 'passthrough',
+    waitFor: () => Pick<Waiting, 'offset' | 'deadLetter'>,
+  ): Patience {
+    return new Patience({
+      heartbeat,
+      interrupted: signal,
+      maxWaitMs: rule === 'passthrough' ? 0 : rule.read.kmsWaitMs,
+      report: (failure) => {
+        const { offset, deadLetter: letter } = waitFor()
+        const code = failure?.code ?? (letter === undefined ? 'KMS_TIMEOUT' : 'DEAD_LETTER_FAILED')
+        const wait = {
+          topic,
+          partition,
+          offset,
+          code,
+          ...(letter === undefined ? {} : { deadLetter: letter }),
+        }
+        this.#host.events.emit('consumer.waiting', { ...wait, waitedMs: this.#waits.update(wait) })
+      },
+    })
   }
 
-  #report(source: Required<Source>, rejected: readonly Rejected[], rule: ReadingRule | 'passthrough'): void {
+  #reportRejected(
+    source: Required<Source>,
+    { record: { offset }, error: { code, kind }, action }: Rejected<KafkaMessage>,
+    rule: ReadingRule | 'passthrough',
+  ): void {
     const named = rule === 'passthrough' ? {} : { rule: rule.name }
-    for (const { message, error, action } of rejected) {
-      const { code, kind } = error
-      this.#host.events.emit('record.rejected', {
-        ...named,
-        code,
-        kind,
-        action: typeof action === 'object' ? 'deadLetter' : action,
-        ...source,
-        offset: message.offset,
-      })
-    }
+    const done = typeof action === 'object' ? 'deadLetter' : action
+    this.#host.events.emit('record.rejected', { ...named, code, kind, action: done, ...source, offset })
   }
 
-  #share(rule: ReadingRule): RejectedShare {
+  #counting(rule: ReadingRule | 'passthrough', source: Required<Source>): CountRecord {
+    if (rule === 'passthrough') return () => false
     let share = this.#shares.get(rule)
     if (share === undefined) this.#shares.set(rule, (share = new RejectedShare(rule.read.maxInvalidShare)))
-    return share
+    return share.of(source)
   }
 }
 
-type Opening = (messages: readonly KafkaMessage[]) => OpenedRecord[] | Promise<OpenedRecord[]>
-
-/**
- * Opens what is not decided yet, each time that it is called. What was decided is not asked of a KMS again: otherwise
- * a few forged envelopes would spend its budget at each attempt, and hold the others back for ever.
- */
-function trying(
-  messages: readonly KafkaMessage[],
-  open: Opening,
-): () => OpenedRecord[] | Promise<OpenedRecord[]> {
-  let results: OpenedRecord[] | undefined
-  const merged = (rest: readonly number[], opened: readonly OpenedRecord[]): OpenedRecord[] => {
-    const all = results ?? []
-    for (const [n, i] of rest.entries()) all[i] = opened[n] as OpenedRecord
-    return (results = all)
-  }
-  return () => {
-    const rest = [...messages.keys()].filter(
-      (i) => results === undefined || results[i]?.error?.kind === 'transient',
-    )
-    const opening = open(rest.map((i) => messages[i] as KafkaMessage))
-    return opening instanceof Promise ? opening.then((opened) => merged(rest, opened)) : merged(rest, opening)
-  }
+function isDeadLetter(decision: Decision<KafkaMessage>): decision is DeadLetter {
+  return typeof decision.action === 'object'
 }
 
-/** A copy: runtime messages carry more members than their type tells. */
-function withValue(
-  message: KafkaMessage,
-  { value, envelope }: OpenedRecord & { error?: undefined },
-): KafkaMessage {
-  const opened: KafkaMessage & { [ENVELOPE]?: EnvelopeInfo } = { ...message, value }
+/** The letters from one on that go to the same topic: in order, so that what is written is known by a number. */
+function sameTopic(dead: readonly DeadLetter[], from: number): [topic: string, DeadLetter[]] {
+  const topic = (dead[from] as DeadLetter).action.deadLetter
+  const end = dead.findIndex(({ action }, i) => i > from && action.deadLetter !== topic)
+  return [topic, dead.slice(from, end < 0 ? undefined : end)]
+}
+
+/** A copy: runtime messages carry more members than their type has. */
+function withValue({ record, value, envelope }: Delivered<KafkaMessage>): KafkaMessage {
+  const opened: KafkaMessage & { [ENVELOPE]?: EnvelopeInfo } = { ...record, value }
   if (envelope !== undefined) opened[ENVELOPE] = envelope
   return opened
 }
 
-/** The letters for each topic, in order. */
-function lettersByTopic(rejected: readonly Rejected[]): Map<string, Rejected[]> {
-  const byTopic = new Map<string, Rejected[]>()
-  for (const each of rejected) {
-    if (typeof each.action !== 'object') continue
-    const { deadLetter: topic } = each.action
-    const letters = byTopic.get(topic)
-    if (letters === undefined) byTopic.set(topic, [each])
-    else letters.push(each)
-  }
-  return byTopic
-}
-
-/** What is left when a letter was refused: the messages before it, unless an earlier one ends them already. */
-function endedAt(refused: Rejected, error: EnvelopeError, sorted: Sorted): Sorted {
-  const end = sorted.rejected.indexOf(refused)
-  if (end < 0) return sorted
-  const { offset } = refused.message
-  return {
-    messages: sorted.messages.filter((message) => offsetNumber(message.offset) < offsetNumber(offset)),
-    rejected: [...sorted.rejected.slice(0, end), { ...refused, action: 'stop' }],
-    stop: { offset, error },
-  }
-}
-
-function tooManyBad(last: EnvelopeError): EnvelopeError {
-  return new EnvelopeError(
-    'TOO_MANY_BAD_RECORDS',
-    `too many of the last records were invalid or unreadable, the last one ${last.code}`,
-    last.position ? { position: last.position } : {},
-  )
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0)
 }

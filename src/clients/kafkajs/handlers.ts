@@ -1,96 +1,118 @@
-import type { EachBatchHandler, EachBatchPayload, EachMessageHandler, KafkaMessage } from 'kafkajs'
+import type { Consumer, EachBatchHandler, EachBatchPayload, EachMessageHandler, KafkaMessage } from 'kafkajs'
 import { offsetNumber } from '../../record/record.js'
 import { batchWith } from './batch.js'
-import type { Delivery, Opened } from './delivery.js'
+import type { Claims } from './claims.js'
+import type { Delivery, Part } from './delivery.js'
+
+/** What opening handlers need of their consumer. */
+export interface Handling {
+  readonly delivery: Delivery
+  readonly claims: Claims
+  readonly seek: Consumer['seek']
+}
 
 /** Delivers each message opened. Not by way of `eachBatch`: tracers would lose their span per message. */
-export function openingEachMessage(handler: EachMessageHandler, delivery: Delivery): EachMessageHandler {
+export function openingEachMessage(
+  handler: EachMessageHandler,
+  { delivery, claims, seek }: Handling,
+): EachMessageHandler {
   return async (payload) => {
     const { topic, partition, message, heartbeat } = payload
-    const { messages, stop } = await delivery.open({ topic, partition }, [message], heartbeat)
-    if (stop !== undefined) throw stop.error
-    const [opened] = messages
+    const claim = claims.begin(topic, partition)
+    const part = await delivery.open(claim, [message], heartbeat).finally(() => {
+      claim.end()
+    })
+    if (part === undefined || claim.interrupted) {
+      if (!claims.stopped && !claim.hasSeeked) seek({ topic, partition, offset: message.offset })
+      leave(message)
+      return
+    }
+    if (part.error !== undefined) throw part.error
+    const [opened] = part.messages
     // Skipped by policy, or a dead letter: KafkaJS resolves its offset as if it had been handled.
-    if (opened !== undefined) await handler({ ...payload, message: opened })
+    if (opened === undefined) return
+    await handler({ ...payload, message: opened, pause: pausing(payload, payload.pause, claims) })
+    // KafkaJS reads it after the handler.
+    message.offset = opened.offset
   }
 }
 
 /**
+ * Leaves a message to be fetched again, without an error: KafkaJS would count it, and restart a consumer that has no
+ * retry left, even one that was stopped. It resolves the offset that the message has after the handler, so the message
+ * gets the one before. A seek, or the stop, keeps it from going on with the batch.
+ */
+function leave(message: KafkaMessage): void {
+  message.offset = (offsetNumber(message.offset) - 1n).toString()
+}
+
+/**
  * Delivers each batch opened: what the policy skips or sends to the dead letters left out, and ending before a
- * record that stops the consumer.
+ * record that is not decided. KafkaJS fetches what is behind the end again.
  */
 export function openingEachBatch(
   handler: EachBatchHandler,
-  delivery: Delivery,
+  { delivery, claims }: Handling,
   autoResolve: boolean,
 ): EachBatchHandler {
   return async (payload) => {
-    const { messages, stop } = await openInChunks(payload, delivery)
-    if (stop === undefined) {
-      await deliverWhole(payload, messages, handler)
-      return
+    const { batch, heartbeat, isStale } = payload
+    const claim = claims.begin(batch.topic, batch.partition)
+    const part = await delivery.open(claim, batch.messages, heartbeat).finally(() => {
+      claim.end()
+    })
+    // KafkaJS resolves nothing by itself here (see `run`), so returning leaves the batch to be fetched again.
+    if (part === undefined || claim.interrupted || isStale()) return
+    const end = endOf(payload, part)
+    if (end !== undefined) {
+      if (part.messages.length > 0) await handler(limitedTo(part, end, payload, claims))
+      // Where no message is left, the handler cannot move the offset past them.
+      if (autoResolve || part.messages.length === 0) payload.resolveOffset(end)
     }
-    if (messages.length > 0) await deliverUntil(stop.offset, payload, messages, handler)
-    if (payload.isStale()) return
-    // KafkaJS resolves a whole batch after its handler; a batch cut short is resolved as far as it went.
-    if (autoResolve) payload.resolveOffset((offsetNumber(stop.offset) - 1n).toString())
-    throw stop.error
+    if (part.error !== undefined && !isStale()) throw part.error
   }
 }
 
-const CHUNK = 500
-
-/** In chunks with heartbeats between: a large batch must not cost the group membership. */
-async function openInChunks({ batch, heartbeat }: EachBatchPayload, delivery: Delivery): Promise<Opened> {
-  const { topic, partition, messages } = batch
-  const opened: KafkaMessage[] = []
-  for (let at = 0; at < messages.length; at += CHUNK) {
-    if (at > 0) await heartbeat()
-    const chunk = await delivery.open({ topic, partition }, messages.slice(at, at + CHUNK), heartbeat)
-    opened.push(...chunk.messages)
-    if (chunk.stop !== undefined) return { messages: opened, stop: chunk.stop }
-  }
-  return { messages: opened, stop: undefined }
+/** The offset up to which a part of a batch decides it; undefined where it decides nothing. */
+function endOf({ batch: { messages } }: EachBatchPayload, { decided }: Part): string | undefined {
+  const next = messages[decided]
+  // What is between two messages, such as a control record, belongs to the part before it.
+  if (next !== undefined && decided > 0) return (offsetNumber(next.offset) - 1n).toString()
+  return messages[decided - 1]?.offset
 }
 
-async function deliverWhole(
-  payload: EachBatchPayload,
-  messages: KafkaMessage[],
-  handler: EachBatchHandler,
-): Promise<void> {
-  const { batch } = payload
-  const lastRead = batch.messages.at(-1)?.offset
-  const lastDelivered = messages.at(-1)?.offset
-  if (lastRead !== undefined && lastDelivered === undefined) {
-    // None is left, so nobody else will move the offset past them.
-    payload.resolveOffset(lastRead)
-    return
-  }
-  await handler({
-    ...payload,
-    batch: batchWith(batch, messages),
-    // Records left out at the end are resolved with the last one delivered.
-    resolveOffset: (offset) => {
-      payload.resolveOffset(offset === lastDelivered && lastRead !== undefined ? lastRead : offset)
-    },
-  })
-}
-
-async function deliverUntil(
+function limitedTo(
+  { messages, decided }: Part,
   end: string,
   payload: EachBatchPayload,
-  messages: KafkaMessage[],
-  handler: EachBatchHandler,
-): Promise<void> {
-  const last = offsetNumber(end) - 1n
-  await handler({
+  claims: Claims,
+): EachBatchPayload {
+  const { batch } = payload
+  const isCut = decided < batch.messages.length
+  const lastDelivered = BigInt(messages.at(-1)?.offset ?? -1)
+  return {
     ...payload,
-    batch: batchWith(payload.batch, messages, end),
-    // Nobody resolves a record that was not delivered.
+    batch: isCut ? batchWith(batch, messages, batch.messages[decided]?.offset) : batchWith(batch, messages),
+    pause: pausing(batch, payload.pause, claims),
     resolveOffset: (offset) => {
-      // Handed over by the handler, in whatever form KafkaJS takes: '-1' says that nothing is resolved yet.
+      // In whatever form KafkaJS takes. Records left out at the end are resolved with the last one delivered, and no
+      // record that was not delivered is resolved.
       const resolved = BigInt(offset)
-      payload.resolveOffset((resolved < last ? resolved : last).toString())
+      const isAtEnd = resolved === lastDelivered || (isCut && resolved > BigInt(end))
+      payload.resolveOffset(isAtEnd ? end : resolved.toString())
     },
-  })
+  }
+}
+
+/** As the handler's `pause`, but it also interrupts what waits. */
+function pausing(
+  { topic, partition }: { readonly topic: string; readonly partition: number },
+  pause: () => () => void,
+  claims: Claims,
+): () => () => void {
+  return () => {
+    const resume = pause()
+    claims.pause([{ topic, partitions: [partition] }])
+    return resume
+  }
 }

@@ -1,15 +1,17 @@
 import type { CompressionTypes, Message, ProducerRecord } from 'kafkajs'
 import { EnvelopeError } from '../../errors.js'
 import type { LetterBox } from './letter-box.js'
-import { patiently, type Patience } from './patience.js'
 import { BATCH_OVERHEAD, recordBytes } from './split.js'
 
-/** The first letter that the topic will never take as it is, and why. */
-export interface Refusal {
+/** The first letter that the topic did not take, and why. */
+export interface Unpublished {
   readonly index: number
-  /** DEAD_LETTER_REFUSED */
+  /** DEAD_LETTER_FAILED (transient) or DEAD_LETTER_REFUSED */
   readonly error: EnvelopeError
 }
+
+/** Waits for a send; false where it takes too long. */
+export type AwaitSend = (sending: Promise<unknown>) => Promise<boolean>
 
 /** What became of a send that failed. */
 interface Failure {
@@ -20,31 +22,27 @@ interface Failure {
 
 /** Of the default `max.message.bytes`; a topic that takes less gets halves. */
 const MAX_SEND_BYTES = 2 ** 20
-/** KafkaJS gives one request this long, so no send is given up earlier. */
-const MIN_WAIT_MS = 30_000
 /** The one codec that KafkaJS has built in. */
 const GZIP = 1 as unknown as CompressionTypes.GZIP
 /** What KafkaJS too takes for a bug rather than for a fault that passes. */
 const BUGS = new Set(['TypeError', 'RangeError', 'SyntaxError', 'ReferenceError'])
 
 /**
- * Publishes letters in order and resolves once all replicas in sync acknowledged them, or at the first that is
- * refused; those before it are acknowledged then. What is not acknowledged is sent again, so letters may
- * stand on the topic twice.
+ * Publishes letters in order, once, and resolves when all replicas in sync acknowledged them, or at the first that
+ * fails; those before it are acknowledged then. Letters that were sent and not acknowledged may be on the topic too.
  *
- * @throws EnvelopeError DEAD_LETTER_FAILED, transient, once `maxWaitMs` is over or the consumer stops; what
- * `heartbeat` rejects with
+ * @throws what `awaitSend` rejects with
  */
 export async function publish(
   letterBox: LetterBox,
   topic: string,
   letters: readonly Message[],
-  patience: Patience,
-): Promise<Refusal | undefined> {
+  awaitSend: AwaitSend,
+): Promise<Unpublished | undefined> {
   const runs = runsOf(letters)
   let done = 0
   for (let run = runs.shift(); run !== undefined; run = runs.shift()) {
-    let failure = await send(letterBox, { topic, messages: run }, patience)
+    let failure = await send(letterBox, { topic, messages: run }, awaitSend)
     if (failure?.tooLarge === true && run.length > 1) {
       const half = Math.ceil(run.length / 2)
       runs.unshift(run.slice(0, half), run.slice(half))
@@ -52,7 +50,7 @@ export async function publish(
     }
     // The limit is on batches as compressed: what came in a compressed one may fit only so.
     if (failure?.tooLarge === true) {
-      failure = await send(letterBox, { topic, messages: run, compression: GZIP }, patience)
+      failure = await send(letterBox, { topic, messages: run, compression: GZIP }, awaitSend)
     }
     if (failure !== undefined) return { index: done, error: failure.error }
     done += run.length
@@ -79,29 +77,15 @@ function runsOf(letters: readonly Message[]): Message[][] {
 async function send(
   letterBox: LetterBox,
   record: ProducerRecord,
-  patience: Patience,
+  awaitSend: AwaitSend,
 ): Promise<Failure | undefined> {
   const { topic } = record
-  const { stopping, maxWaitMs } = patience
-  return patiently<Failure | undefined>(
-    {
-      run: async () => {
-        try {
-          await letterBox.send({ ...record, acks: -1 })
-          return undefined
-        } catch (error) {
-          return failureOf(error, topic)
-        }
-      },
-      transientOf: (failure) => (failure?.error.kind === 'transient' ? failure.error : undefined),
-      // An idempotent producer tries for ever.
-      late: (waitedMs) =>
-        stopping.aborted || waitedMs >= Math.max(maxWaitMs, MIN_WAIT_MS)
-          ? { error: failed(topic, 'no answer came'), tooLarge: false }
-          : undefined,
-    },
-    patience,
+  const sending = letterBox.send({ ...record, acks: -1 }).then(
+    () => undefined,
+    (error: unknown) => failureOf(error, topic),
   )
+  // An idempotent producer tries for ever.
+  return (await awaitSend(sending)) ? sending : { error: failed(topic, 'no answer came'), tooLarge: false }
 }
 
 function failureOf(error: unknown, topic: string): Failure {

@@ -77,7 +77,8 @@ it.each([['x'], [''], ['-1'], ['0x1'], ['1.5'], [7]])(
 it('a batch that stops at a message whose offset is no number fails by an error of ours', async () => {
   const { eachBatch, encryption } = await running({})
   const message = { key: null, value: Buffer.from(CANARY), headers: {}, timestamp: '0', attributes: 0 }
-  expect(await thrownBy(() => eachBatch({ ...message, offset: 'x' }))).toMatchObject({
+  const tombstone = { ...message, value: null, offset: '0' }
+  expect(await thrownBy(() => eachBatch(tombstone, { ...message, offset: 'x' }))).toMatchObject({
     code: 'INVALID_RECORD',
   })
   await encryption.close()

@@ -1,0 +1,84 @@
+import type { Consumer } from 'kafkajs'
+
+/** Messages of one partition that are being opened, until their handler gets them. */
+export class Claim {
+  readonly topic: string
+  readonly partition: number
+  readonly #end: (claim: Claim) => void
+  #abort: AbortController | undefined
+  #interrupted = false
+  #hasSeeked = false
+
+  constructor(topic: string, partition: number, end: (claim: Claim) => void) {
+    this.topic = topic
+    this.partition = partition
+    this.#end = end
+  }
+
+  /** Whether the application stopped the consumer, or seeked or paused the partition. */
+  get interrupted(): boolean {
+    return this.#interrupted
+  }
+
+  /** Whether the application said where the partition goes on. */
+  get hasSeeked(): boolean {
+    return this.#hasSeeked
+  }
+
+  /** Aborted when it is interrupted. Made when it is asked for: most messages wait for nothing. */
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController()
+    if (this.#interrupted) this.#abort.abort()
+    return this.#abort.signal
+  }
+
+  interrupt(by: 'stop' | 'seek' | 'pause'): void {
+    this.#interrupted = true
+    if (by === 'seek') this.#hasSeeked = true
+    this.#abort?.abort()
+  }
+
+  end(): void {
+    this.#end(this)
+  }
+}
+
+/** What a consumer is opening, so that the application can interrupt it. */
+export class Claims {
+  readonly #open = new Set<Claim>()
+  #stopped = false
+
+  /** Whether the application stopped the consumer. */
+  get stopped(): boolean {
+    return this.#stopped
+  }
+
+  begin(topic: string, partition: number): Claim {
+    const claim = new Claim(topic, partition, (ended) => this.#open.delete(ended))
+    if (this.#stopped) claim.interrupt('stop')
+    this.#open.add(claim)
+    return claim
+  }
+
+  start(): void {
+    this.#stopped = false
+  }
+
+  stop(): void {
+    this.#stopped = true
+    for (const claim of this.#open) claim.interrupt('stop')
+  }
+
+  seek({ topic, partition }: Parameters<Consumer['seek']>[0]): void {
+    for (const claim of this.#open)
+      if (claim.topic === topic && claim.partition === partition) claim.interrupt('seek')
+  }
+
+  pause(paused: Parameters<Consumer['pause']>[0]): void {
+    for (const claim of this.#open) {
+      const isPaused = ({ topic, partitions }: (typeof paused)[number]): boolean =>
+        topic === claim.topic && (partitions === undefined || partitions.includes(claim.partition))
+      if (paused.some(isPaused)) claim.interrupt('pause')
+    }
+  }
+}

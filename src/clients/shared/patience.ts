@@ -1,0 +1,110 @@
+import type { EnvelopeError } from '../../errors.js'
+
+/** What waiting needs of the client that waits. */
+export interface PatienceOptions {
+  /** Keeps the group membership; rejects when the group rebalances. Called often: the client limits its rate. */
+  readonly heartbeat: () => Promise<void>
+  /** Aborted when the records are no longer needed. */
+  readonly interrupted: AbortSignal
+  /** How long to wait in place, in ms. */
+  readonly maxWaitMs: number
+  /** Called after each failed attempt; and while an attempt takes long, after a second and then every ten. */
+  readonly report: (lastFailure: EnvelopeError | undefined) => void
+}
+
+/** Ends a wait that is no longer needed, since the consumer stops, seeks or pauses. Handlers never see it. */
+export class Interrupted extends Error {}
+
+const TICK_MS = 1000
+const REPORT_MS = 10_000
+const FIRST_PAUSE_MS = 200
+const MAX_PAUSE_MS = 10_000
+
+/** One wait in place: with heartbeats, reports, and growing pauses with full jitter between attempts. */
+export class Patience {
+  readonly #options: PatienceOptions
+  readonly #started = performance.now()
+  #failures = 0
+  #failure: EnvelopeError | undefined
+  #reportAtMs = TICK_MS
+
+  constructor(options: PatienceOptions) {
+    this.#options = options
+  }
+
+  /** Whether the time to wait is over. */
+  get isOver(): boolean {
+    return this.#waitedMs >= this.#options.maxWaitMs
+  }
+
+  get #waitedMs(): number {
+    return performance.now() - this.#started
+  }
+
+  /** An attempt failed. Follow with `pause`, unless the time to wait is over. */
+  failed(failure: EnvelopeError): void {
+    this.#failure = failure
+    this.#failures++
+    this.#report()
+  }
+
+  /** The attempts make progress: pauses are short again. */
+  progressed(): void {
+    this.#failures = 0
+  }
+
+  /**
+   * Waits for an attempt, or not longer than `forMs`; true where it ended.
+   * @param graceMs how long it may still take once it is interrupted
+   * @throws Interrupted; what the attempt or `heartbeat` rejects with
+   */
+  async attempt(work: Promise<unknown>, forMs = Infinity, graceMs = 0): Promise<boolean> {
+    // Where a heartbeat fails first, nothing else handles its rejection.
+    work.catch(() => undefined)
+    const { heartbeat, interrupted } = this.#options
+    const end = performance.now() + forMs
+    for (;;) {
+      const restMs = Math.max(0, end - performance.now())
+      const done = await settledWithin(work, Math.min(restMs, TICK_MS), interrupted)
+      if (interrupted.aborted) {
+        if (graceMs > 0 && (await settledWithin(work, graceMs))) return true
+        throw new Interrupted()
+      }
+      if (!done && this.#waitedMs >= this.#reportAtMs) this.#report()
+      await heartbeat()
+      if (done) return true
+      if (performance.now() >= end) return false
+    }
+  }
+
+  /** Waits before the next attempt. @throws as `attempt` does */
+  async pause(): Promise<void> {
+    const limitMs = Math.min(FIRST_PAUSE_MS * 2 ** (this.#failures - 1), MAX_PAUSE_MS)
+    const leftMs = this.#options.maxWaitMs - this.#waitedMs
+    await this.attempt(new Promise(() => undefined), Math.min(Math.random() * limitMs, leftMs))
+  }
+
+  #report(): void {
+    this.#reportAtMs = this.#waitedMs + REPORT_MS
+    this.#options.report(this.#failure)
+  }
+}
+
+/** Whether a promise settles within a time, and before the signal aborts. @throws what it rejects with */
+async function settledWithin(work: Promise<unknown>, ms: number, signal?: AbortSignal): Promise<boolean> {
+  let giveUp = (): void => undefined
+  const givenUp = new Promise<false>((resolve) => {
+    giveUp = () => {
+      resolve(false)
+    }
+  })
+  const timer = setTimeout(giveUp, ms)
+  signal?.addEventListener('abort', giveUp)
+  if (signal?.aborted === true) giveUp()
+  try {
+    return await Promise.race([work.then(() => true), givenUp])
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', giveUp)
+  }
+}

@@ -1,0 +1,47 @@
+import type { Waiting } from '../../events.js'
+
+type Entry = Omit<Waiting, 'waitedMs'> & { readonly since: number }
+
+/**
+ * What a consumer waits for, partition by partition. An entry lasts from the start of a wait until its
+ * record is decided, over any number of attempts.
+ */
+export class Waits {
+  readonly #entries = new Map<string, Entry>()
+
+  /** Returns how long the record has waited, in ms. */
+  update(wait: Omit<Waiting, 'waitedMs'>): number {
+    const name = nameOf(wait)
+    const known = this.#entries.get(name)
+    const now = performance.now()
+    const since = known?.offset === wait.offset ? known.since : now
+    this.#entries.set(name, { ...wait, since })
+    return now - since
+  }
+
+  /** A partition goes on at an offset; undefined where that is not known. Ends its wait, unless it is for that one. */
+  movedTo(at: { readonly topic: string; readonly partition: number }, offset: string | undefined): void {
+    if (this.#entries.size === 0) return
+    const name = nameOf(at)
+    if (offset === undefined || this.#entries.get(name)?.offset !== offset) this.#entries.delete(name)
+  }
+
+  /** Keeps what waits on these partitions, and forgets the rest. */
+  keepOnly(assigned: Readonly<Record<string, readonly number[]>>): void {
+    for (const { topic, partition } of this.#entries.values())
+      if (assigned[topic]?.includes(partition) !== true) this.movedTo({ topic, partition }, undefined)
+  }
+
+  clear(): void {
+    this.#entries.clear()
+  }
+
+  list(): Waiting[] {
+    const now = performance.now()
+    return [...this.#entries.values()].map(({ since, ...wait }) => ({ ...wait, waitedMs: now - since }))
+  }
+}
+
+function nameOf({ topic, partition }: { readonly topic: string; readonly partition: number }): string {
+  return `${topic}/${String(partition)}`
+}

@@ -1,0 +1,71 @@
+import { EnvelopeError } from '../errors.js'
+import type { OpenedRecord } from './opening.js'
+import type { EnvelopeInfo } from './record.js'
+import type { ReadingRule } from './rules.js'
+import { verdictOf, type CountRecord, type Verdict } from './verdict.js'
+
+/** What a client does with a record. */
+export type Decision<R> = Delivered<R> | Rejected<R>
+
+/** A record to deliver, with its opened value. */
+export interface Delivered<R> {
+  readonly action: 'deliver'
+  readonly record: R
+  readonly value: Buffer | null
+  readonly envelope: EnvelopeInfo | undefined
+}
+
+/** A record that did not open. */
+export interface Rejected<R> {
+  /** `stop`: nothing behind it may be delivered before it is. */
+  readonly action: Exclude<Verdict, 'retry'>
+  readonly record: R
+  /** Why. */
+  readonly error: EnvelopeError
+  /** For `stop`: what stops the consumer, where that is not `error`. */
+  readonly fatal?: EnvelopeError
+}
+
+/**
+ * What the rule says about records that have their outcomes, in order. Ends with the first that stops the consumer;
+ * what is behind it is not decided. A record that fails transiently has no outcome yet, so it has no place here.
+ */
+export function decide<R extends { readonly offset: string }>(
+  records: readonly R[],
+  results: readonly OpenedRecord[],
+  rule: ReadingRule | 'passthrough',
+  count: CountRecord,
+): Decision<R>[] {
+  const decisions: Decision<R>[] = []
+  for (const [i, { error, value, envelope }] of (results as readonly AnyResult[]).entries()) {
+    const record = records[i] as R
+    const tooMany = count(record.offset, error !== undefined)
+    if (error === undefined) {
+      decisions.push({ action: 'deliver', record, value: value ?? null, envelope })
+      continue
+    }
+    const verdict = rule === 'passthrough' ? 'stop' : verdictOf(error, rule)
+    const goesOn = verdict !== 'retry' && verdict !== 'stop'
+    if (goesOn && !tooMany) {
+      decisions.push({ action: verdict, record, error })
+      continue
+    }
+    decisions.push({ action: 'stop', record, error, ...(goesOn ? { fatal: tooManyBad(error) } : {}) })
+    break
+  }
+  return decisions
+}
+
+interface AnyResult {
+  readonly error?: EnvelopeError | undefined
+  readonly value?: Buffer | null | undefined
+  readonly envelope?: EnvelopeInfo | undefined
+}
+
+function tooManyBad(last: EnvelopeError): EnvelopeError {
+  return new EnvelopeError(
+    'TOO_MANY_BAD_RECORDS',
+    `too many of the last records were invalid or unreadable, the last one ${last.code}`,
+    last.position ? { position: last.position } : {},
+  )
+}

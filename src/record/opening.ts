@@ -1,0 +1,269 @@
+import type { Engine, OpenJob } from '../crypto/engine.js'
+import { buildAad } from '../envelope/aad.js'
+import { IV_BYTES } from '../envelope/bounds.js'
+import { EnvelopeError, isEnvelopeError } from '../errors.js'
+import type { LeasedKey, OpeningKey, OpeningKeys } from '../keys/opening-keys.js'
+import type { ReadableHead } from './head-reader.js'
+import { boundHeaderValues, boundKey, type EnvelopeInfo, type SealedRecord } from './record.js'
+
+/** The outcome of a record: its value, or why there is none. A failure never becomes null. */
+export type OpenedRecord =
+  | { readonly value: Buffer | null; readonly envelope: EnvelopeInfo | undefined; readonly error?: undefined }
+  | { readonly error: EnvelopeError; readonly value?: undefined }
+
+/** An envelope that passed every check that needs no key. */
+export interface Envelope {
+  readonly value: Buffer
+  readonly head: ReadableHead
+  readonly bodyAt: number
+}
+
+/** What an opening needs of its rule. */
+export interface OpeningTarget {
+  readonly keys: OpeningKeys
+  readonly engine: Engine
+  readonly maxDecompressedBytes: number
+  /** All checks that need no key: the envelope, or the outcome of a record that needs none. */
+  examine(record: SealedRecord): Envelope | OpenedRecord
+  /** The same error with the position of the record. */
+  locate(error: EnvelopeError, record: SealedRecord): EnvelopeError
+}
+
+/** The key of one head: on its way, given, or refused. */
+interface Load {
+  /** Resolves in any case. */
+  readonly settled: Promise<void>
+  outcome: LeasedKey | EnvelopeError | undefined
+}
+
+/** A record that was authenticated and is not decompressed yet. */
+interface Authenticated {
+  readonly index: number
+  /** Undefined where authentication failed. */
+  body: Buffer | undefined
+  readonly head: ReadableHead
+  readonly envelope: EnvelopeInfo
+}
+
+/** The most that one call of `proceed` does before the event loop gets its turn. */
+const STEP = { records: 500, bytes: 2 ** 20, openedBytes: 2 ** 22 } as const
+/** For how many records ahead keys are asked for together. */
+const KEYS_AHEAD = 500
+
+/** A run of records on its way: opened in order, as far as their keys are there. */
+export class Opening {
+  /** The outcomes so far: of the first records of the run. */
+  readonly results: OpenedRecord[] = []
+  readonly #records: readonly SealedRecord[]
+  readonly #target: OpeningTarget
+  readonly #examined: (Envelope | OpenedRecord)[] = []
+  /** The records behind `results` whose bodies are authenticated. */
+  #authenticated: (Authenticated | OpenedRecord)[] = []
+  readonly #loads = new Map<ReadableHead, Load>()
+  /** The head of the first record whose key is missing. */
+  #waitsFor: ReadableHead | undefined
+  #openedBytes = 0
+  #settledKeys = 0
+  #fatal: { readonly error: unknown } | undefined
+  #closed = false
+
+  constructor(records: readonly SealedRecord[], target: OpeningTarget) {
+    this.#records = records
+    this.#target = target
+  }
+
+  /** Bytes of the values opened so far, after decompression. */
+  get openedBytes(): number {
+    return this.#openedBytes
+  }
+
+  /** How many keys were given, or refused for good, so far. An attempt that adds to them made progress. */
+  get settledKeys(): number {
+    return this.#settledKeys
+  }
+
+  /** The transient failure that holds up the next record; undefined where there is none so far. */
+  get failure(): EnvelopeError | undefined {
+    const head = this.#authenticated.length === 0 ? this.#waitsFor : undefined
+    const outcome = head && this.#loads.get(head)?.outcome
+    return isTransient(outcome) ? this.#located(outcome, this.results.length) : undefined
+  }
+
+  /**
+   * Opens the next records, synchronously. True once each has its outcome; false: call `ready`, then again.
+   * @throws EnvelopeError INVALID_RECORD, ENCRYPTION_CLOSED
+   */
+  proceed(): boolean {
+    if (this.#fatal !== undefined) throw this.#fatal.error as Error
+    this.#waitsFor = undefined
+    const end = this.results.length + STEP.records
+    const enoughBytes = this.#openedBytes + STEP.openedBytes
+    while (this.results.length < this.#records.length) {
+      if (this.results.length >= end || this.#openedBytes >= enoughBytes) return false
+      if (this.#authenticated.length === 0 && !this.#authenticate()) return false
+      const next = this.#authenticated.shift() as Authenticated | OpenedRecord
+      const result = 'index' in next ? this.#decompressed(next) : next
+      this.#openedBytes += result.value?.length ?? 0
+      this.results.push(result)
+    }
+    return true
+  }
+
+  /**
+   * Resolves when `proceed` can go on: once the key of the next record was given or refused, or after a turn of the
+   * event loop. Asks for the keys of the records behind it at the same time, and again for those that failed
+   * transiently; what was refused for good is not asked for again.
+   */
+  async ready(): Promise<void> {
+    const head = this.#waitsFor
+    if (head === undefined || this.#authenticated.length > 0) {
+      await new Promise((resolve) => setImmediate(resolve))
+      return
+    }
+    for (const [failed, { outcome }] of this.#loads) if (isTransient(outcome)) this.#loads.delete(failed)
+    const end = Math.min(this.results.length + KEYS_AHEAD, this.#records.length)
+    for (let i = this.results.length; i < end; i++) {
+      const examined = this.#examine(i)
+      if ('head' in examined && !this.#loads.has(examined.head)) this.#load(examined.head)
+    }
+    const load = this.#loads.get(head) as Load
+    await load.settled
+    // A wait may be long: nothing is held through it.
+    if (isTransient(load.outcome)) this.#release()
+  }
+
+  /** Makes the transient failure that holds up the next record its outcome, for callers that do not wait. */
+  acceptFailure(): void {
+    const { failure } = this
+    if (failure !== undefined) this.results.push({ error: failure })
+  }
+
+  /** Releases all keys, also those on their way. To be called in any case. */
+  close(): void {
+    this.#closed = true
+    this.#authenticated = []
+    this.#release()
+  }
+
+  #examine(index: number): Envelope | OpenedRecord {
+    return (this.#examined[index] ??= this.#target.examine(this.#records[index] as SealedRecord))
+  }
+
+  /** Authenticates the next records whose keys are there, together. False where the first of them has no key. */
+  #authenticate(): boolean {
+    if (this.#waitsFor !== undefined) return false
+    const jobs: OpenJob[] = []
+    const keyed: Authenticated[] = []
+    const found = new Map<ReadableHead, OpeningKey | EnvelopeError | undefined>()
+    let bytes = 0
+    let index = this.results.length
+    for (; index < this.#records.length && this.#authenticated.length < STEP.records; index++) {
+      const examined = this.#examine(index)
+      if (!('head' in examined)) {
+        const { error } = examined
+        this.#authenticated.push(error === undefined ? examined : { error: this.#located(error, index) })
+        continue
+      }
+      const { head, value } = examined
+      if (bytes >= STEP.bytes) break
+      if (!found.has(head)) found.set(head, this.#keyOf(head))
+      const key = found.get(head)
+      if (key === undefined) {
+        this.#waitsFor = head
+        break
+      }
+      if (isEnvelopeError(key)) {
+        this.#authenticated.push({ error: this.#located(key, index) })
+        continue
+      }
+      bytes += value.length
+      jobs.push(this.#job(examined, key, this.#records[index] as SealedRecord))
+      const waiting = { index, body: undefined, head, envelope: head.info(key.cmk) }
+      keyed.push(waiting)
+      this.#authenticated.push(waiting)
+    }
+    const bodies = this.#target.engine.openMany(jobs)
+    for (const [i, one] of keyed.entries()) one.body = bodies[i]
+    return this.#authenticated.length > 0
+  }
+
+  #job({ head, value: source, bodyAt }: Envelope, { key }: OpeningKey, record: SealedRecord): OpenJob {
+    const aad = buildAad(
+      head.aad,
+      head.keyBound ? boundKey(record) : undefined,
+      boundHeaderValues(record, head.boundHeaders),
+    )
+    return { key, aad, source, ivAt: head.length, tagAt: head.length + IV_BYTES, bodyAt }
+  }
+
+  /** Good for use at once, not across an `await`. Undefined where a KMS has to be asked. */
+  #keyOf(head: ReadableHead): OpeningKey | EnvelopeError | undefined {
+    const load = this.#loads.get(head)
+    if (load === undefined) return this.#target.keys.find(head.request)
+    return isTransient(load.outcome) ? undefined : load.outcome
+  }
+
+  #load(head: ReadableHead): void {
+    const load: Load = {
+      outcome: undefined,
+      settled: this.#target.keys.load(head.request).then(
+        (key) => {
+          this.#settledKeys++
+          if (this.#closed) key.release()
+          else load.outcome = key
+        },
+        (error: unknown) => {
+          // Not about a record: a bug, or an owner that was closed meanwhile.
+          if (!isEnvelopeError(error) || error.code === 'ENCRYPTION_CLOSED') this.#fatal ??= { error }
+          else {
+            load.outcome = error
+            if (error.kind !== 'transient') this.#settledKeys++
+          }
+        },
+      ),
+    }
+    this.#loads.set(head, load)
+  }
+
+  #release(): void {
+    for (const [head, { outcome }] of this.#loads) {
+      if (outcome === undefined || isEnvelopeError(outcome)) continue
+      outcome.release()
+      this.#loads.delete(head)
+    }
+  }
+
+  #decompressed({ index, body, head, envelope }: Authenticated): OpenedRecord {
+    if (body === undefined) {
+      const error = new EnvelopeError('AUTHENTICATION_FAILED', 'the record is not what was sealed')
+      return { error: this.#located(error, index) }
+    }
+    try {
+      return { value: head.compression.decompress(body, this.#target.maxDecompressedBytes), envelope }
+    } catch (error) {
+      if (!isEnvelopeError(error)) throw error
+      return { error: this.#located(error, index) }
+    }
+  }
+
+  #located(error: EnvelopeError, index: number): EnvelopeError {
+    return this.#target.locate(error, this.#records[index] as SealedRecord)
+  }
+}
+
+/** Opens all of a run. Transient failures are outcomes too. */
+export async function openAll(opening: Opening): Promise<readonly OpenedRecord[]> {
+  try {
+    while (!opening.proceed()) {
+      if (opening.failure === undefined) await opening.ready()
+      else opening.acceptFailure()
+    }
+    return opening.results
+  } finally {
+    opening.close()
+  }
+}
+
+function isTransient(outcome: LeasedKey | EnvelopeError | undefined): outcome is EnvelopeError {
+  return isEnvelopeError(outcome) && outcome.kind === 'transient'
+}
