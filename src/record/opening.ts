@@ -124,7 +124,10 @@ export class Opening {
     const end = Math.min(this.results.length + KEYS_AHEAD, this.#records.length)
     for (let i = this.results.length; i < end; i++) {
       const examined = this.#examine(i)
-      if ('head' in examined && !this.#loads.has(examined.head)) this.#load(examined.head)
+      if (!('head' in examined) || this.#loads.has(examined.head)) continue
+      // Counts as a look-up. A key that is there is loaded all the same, to hold it through the wait.
+      if (examined.head !== head) this.#target.keys.find(examined.head.request)
+      this.#load(examined.head)
     }
     const load = this.#loads.get(head) as Load
     await load.settled

@@ -87,6 +87,7 @@ it('health tells the state of each sealing key', async () => {
     openedDeks: 0,
     keyLookups: { hits: 0, misses: 0 },
     fatal: [],
+    waiting: [],
   })
   kms.hold = true
   const sealing = encryption.records.seal([{ topic: 't', value: CANARY }])

@@ -91,8 +91,8 @@ describe('an unreadable record', () => {
     expect(delivered).toEqual(['2'])
     expect(letters).toEqual([
       { topic: 'unreadable', offset: '0' },
-      { topic: 'unreadable', offset: '3' },
       { topic: 'invalid', offset: '1' },
+      { topic: 'unreadable', offset: '3' },
     ])
     expect(events.filter(({ name }) => name === 'record.rejected')).toMatchObject([
       { kind: 'unreadable', action: 'deadLetter', offset: '0' },
