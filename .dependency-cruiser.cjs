@@ -114,7 +114,7 @@ module.exports = {
     may('events', ['errors']),
     may('envelope/', ['envelope/']),
     may('crypto/', ['crypto/']),
-    may('kms/', ['kms/', 'crypto/']),
+    may('kms/', ['kms/', 'crypto/', 'envelope/bounds\\.ts$']),
     may('policy/', ['policy/', 'envelope/bounds\\.ts$']),
     {
       from: { path: '^src/policy/' },

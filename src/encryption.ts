@@ -12,6 +12,7 @@ import { OpeningKeys, type KeyLookups } from './keys/opening-keys.js'
 import type { SealingState } from './keys/sealing-state.js'
 import { SealingKeys } from './keys/sealing-keys.js'
 import { storableDek } from './keys/stored.js'
+import { answering } from './kms/answers.js'
 import { Budget, budgeted, type BudgetShare } from './kms/budgeted.js'
 import { Cmk } from './kms/cmk.js'
 import { guarded } from './kms/guarded.js'
@@ -248,11 +249,14 @@ function guardedKmses(
     Object.entries(kmses).map(([name, kms]) => [
       name,
       // The call itself gets at least half of the time.
-      guarded(retrying(budgeted(traced(kms, name, tracers), budgetOf(kms), timeoutMs / 2), kmsRetries), {
-        name,
-        timeoutMs,
-        events,
-      }),
+      guarded(
+        retrying(budgeted(traced(answering(kms), name, tracers), budgetOf(kms), timeoutMs / 2), kmsRetries),
+        {
+          name,
+          timeoutMs,
+          events,
+        },
+      ),
     ]),
   )
 }
@@ -318,7 +322,9 @@ async function verifyRule({ sealing, reading }: TopicRule, signal: AbortSignal):
       await Promise.all(sealing.cmks.map((cmk) => cmk.verify('wrap', context, signal)))
     else await verifyAny(sealing.cmks, context, signal)
   }
-  if (reading) await verifyAny(reading.cmks, reading.read.require.context, signal)
+  // What a rule seals and opens has the context of its `encrypt`; of what was sealed elsewhere, no more is known.
+  const context = sealing?.encrypt.context ?? reading?.read.require.context
+  if (reading && context) await verifyAny(reading.cmks, context, signal)
 }
 
 /** Unwrapping needs one of them. */

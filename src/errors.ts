@@ -143,8 +143,9 @@ const CODES = {
     remedy: 'Run `npm install tencentcloud-sdk-nodejs` (or tencentcloud-sdk-nodejs-common, which is smaller)',
   },
   KMS_RESPONSE_INVALID: {
-    kind: 'unreadable',
-    remedy: 'The KMS answered with something that is not a DEK; check the endpoint and the provider',
+    kind: 'transient',
+    remedy:
+      'Retry; if it lasts, check the endpoint, the proxy and the provider: something other than the KMS may be answering',
   },
   CMK_NOT_FOUND: { kind: 'unreadable', remedy: 'Check the id of the CMK and whether it was deleted' },
   CMK_DISABLED: { kind: 'unreadable', remedy: 'Enable the CMK again; nothing was lost' },
@@ -210,6 +211,8 @@ export interface ConfigIssue {
 
 interface ErrorOptions {
   readonly cause?: unknown
+  /** Replaces the code's own remedy where more is known: a message has one remedy, without its final full stop. */
+  readonly remedy?: string
   readonly position?: RecordPosition
   readonly issues?: readonly ConfigIssue[]
   readonly kmsCode?: string
@@ -240,7 +243,10 @@ export class EnvelopeError extends Error {
   constructor(code: ErrorCode, what: string, options: ErrorOptions = {}) {
     const row: CodeRow = CODES[code]
     const at = options.position === undefined ? '' : ` at ${describePosition(options.position)}`
-    super(`${code}${at}: ${what}. ${row.remedy}.`, 'cause' in options ? { cause: options.cause } : {})
+    super(
+      `${code}${at}: ${what}. ${options.remedy ?? row.remedy}.`,
+      'cause' in options ? { cause: options.cause } : {},
+    )
     this.code = code
     this.kind = row.kind
     this.retriable = row.kind === 'transient'

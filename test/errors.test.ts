@@ -10,6 +10,7 @@ const TRANSIENT = [
   'KEY_WAIT_TIMEOUT',
   'DEAD_LETTER_FAILED',
   'KMS_CREDENTIALS_UNAVAILABLE',
+  'KMS_RESPONSE_INVALID',
 ]
 const UNREADABLE = [
   'UNKNOWN_FORMAT',
@@ -19,7 +20,6 @@ const UNREADABLE = [
   'TOPIC_NOT_CONFIGURED',
   'KMS_DENIED',
   'KMS_REFUSED',
-  'KMS_RESPONSE_INVALID',
   'CMK_NOT_FOUND',
   'CMK_DISABLED',
   'CMK_UNUSABLE',
@@ -63,6 +63,15 @@ describe('every code', () => {
           : undefined
     expect(error.kind).toBe(kind)
   })
+})
+
+it('a remedy that fits better replaces that of the code, also once the error is moved to a record', () => {
+  const remedy = 'Set the clock'
+  const error = new EnvelopeError('KMS_DENIED', 'the clock is off', { remedy, cause: new Error('why') })
+  expect(error.message).toBe('KMS_DENIED: the clock is off. Set the clock.')
+  expect(error.at({ topic: 't' }).withoutCause().message).toBe(
+    'KMS_DENIED at topic t: the clock is off. Set the clock.',
+  )
 })
 
 it('an error moved to a record says where and keeps the rest', () => {

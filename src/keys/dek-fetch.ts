@@ -27,6 +27,7 @@ const OUTAGES: ReadonlySet<ErrorCode> = new Set([
   'KMS_THROTTLED',
   'KMS_TIMEOUT',
   'KMS_CREDENTIALS_UNAVAILABLE',
+  'KMS_RESPONSE_INVALID',
 ])
 
 /**

@@ -1,7 +1,8 @@
-import { Dek, DEK_BYTES } from '../crypto/dek.js'
-import { EnvelopeError, isEnvelopeError } from '../errors.js'
+import { Dek } from '../crypto/dek.js'
+import { isEnvelopeError } from '../errors.js'
 import { isDenial } from './denial.js'
-import type { CmkDescription, EncryptionContext, GeneratedDek, Kms } from './kms.js'
+import { checkedDescription } from './description.js'
+import type { CmkDescription, EncryptionContext, Kms } from './kms.js'
 
 /** A new DEK and its wrapping under each of several CMKs, in their order. */
 export interface WrappedNewDek {
@@ -16,8 +17,8 @@ export interface Wrapping {
 }
 
 /**
- * A CMK in its KMS. This is where raw DEKs end: what a provider returns is checked, imported and wiped
- * here, and after it only `crypto/` sees keys.
+ * A CMK in its KMS. This is where raw DEKs end: what a provider returns, and `answering` has checked, is imported
+ * and wiped here, and after it only `crypto/` sees keys.
  */
 export class Cmk {
   /** The name of the KMS in the configuration. */
@@ -35,9 +36,9 @@ export class Cmk {
     this.publicKeyWraps = description.publicKeyWraps
   }
 
-  /** @throws EnvelopeError as `Kms.describe` does */
+  /** @throws EnvelopeError as `Kms.describe` does; CONFIG_INVALID where it describes what cannot be */
   static async describe(kmsName: string, kms: Kms, id: string, signal: AbortSignal): Promise<Cmk> {
-    return new Cmk(kmsName, kms, id, await kms.describe(id, signal))
+    return new Cmk(kmsName, kms, id, checkedDescription(kmsName, id, await kms.describe(id, signal)))
   }
 
   /** The same CMK by another way to its KMS: with another budget, for one. */
@@ -55,8 +56,7 @@ export class Cmk {
     signal: AbortSignal,
   ): Promise<WrappedNewDek> {
     const [first, ...others] = cmks
-    const made = await first.#kms.generateDek({ cmkId: first.id, context, signal })
-    const { dek, ciphertextDek } = first.#generated(made)
+    const { dek, ciphertextDek } = await first.#kms.generateDek({ cmkId: first.id, context, signal })
     try {
       const wrapped = await Promise.allSettled(
         others.map(async (cmk) =>
@@ -75,44 +75,16 @@ export class Cmk {
     }
   }
 
-  /** @throws EnvelopeError as `Kms.unwrapDek` does, and UNWRAP_FAILED where the result is no DEK */
+  /** @throws EnvelopeError as `Kms.unwrapDek` does */
   async unwrap(ciphertextDek: Uint8Array, context: EncryptionContext, signal: AbortSignal): Promise<Dek> {
-    const bytes: unknown = await this.#kms.unwrapDek({ cmkId: this.id, context, signal, ciphertextDek })
-    if (!(bytes instanceof Uint8Array)) throw nonsense(this)
-    if (bytes.length !== DEK_BYTES) {
-      bytes.fill(0)
-      throw new EnvelopeError('UNWRAP_FAILED', 'what was unwrapped is not a DEK of 32 bytes')
-    }
-    return Dek.take(bytes)
+    return Dek.take(await this.#kms.unwrapDek({ cmkId: this.id, context, signal, ciphertextDek }))
   }
 
   verify(use: 'wrap' | 'unwrap', context: EncryptionContext, signal: AbortSignal): Promise<void> {
     return this.#kms.verify({ cmkId: this.id, context, signal, use })
   }
 
-  #generated(made: unknown): GeneratedDek {
-    const { dek, ciphertextDek } = (made ?? {}) as Partial<GeneratedDek>
-    if (!(dek instanceof Uint8Array)) throw nonsense(this)
-    if (dek.length === DEK_BYTES && ciphertextDek instanceof Uint8Array) return { dek, ciphertextDek }
-    dek.fill(0)
-    throw nonsense(this)
-  }
-
   #wrapping(ciphertextDek: Uint8Array): Wrapping {
-    if (!((ciphertextDek as unknown) instanceof Uint8Array)) throw nonsense(this)
-    if (ciphertextDek.length < 1 || ciphertextDek.length > 1024) {
-      throw new EnvelopeError(
-        'KMS_RESPONSE_INVALID',
-        `a ciphertext DEK of CMK ${this.id} is empty or over 1,024 bytes`,
-      )
-    }
     return { provider: this.provider, cmkId: this.id, ciphertextDek: Buffer.from(ciphertextDek) }
   }
-}
-
-function nonsense(cmk: Cmk): EnvelopeError {
-  return new EnvelopeError(
-    'KMS_RESPONSE_INVALID',
-    `what the KMS returned for CMK ${cmk.id} is not a DEK of 32 bytes with its ciphertext`,
-  )
 }

@@ -35,9 +35,10 @@ export interface KmsCall {
  *   caller, who wipes it: never return a view of something shared, never keep one. One that is passed in
  *   is only lent for the call.
  * - A rejection is an `EnvelopeError`: `KMS_UNAVAILABLE`, `KMS_THROTTLED` or `KMS_TIMEOUT` where the
- *   same call may succeed later; `KMS_DENIED`, `CMK_NOT_FOUND`, `CMK_DISABLED`, `CMK_UNUSABLE` where
- *   somebody must act; `CIPHERTEXT_DEK_INVALID` or `CMK_MISMATCH` where the ciphertext DEK is to blame;
- *   `KMS_RESPONSE_INVALID` where the service answered nonsense; a code of the provider's own (`KEYRING_…`,
+ *   same call may succeed later, and `KMS_RESPONSE_INVALID` where what answered was not the service, or did not
+ *   answer the question (what is returned and is not as below counts as that too); `KMS_DENIED`, `CMK_NOT_FOUND`, `CMK_DISABLED`, `CMK_UNUSABLE` where
+ *   somebody must act, and the service itself said so; `CIPHERTEXT_DEK_INVALID` or `CMK_MISMATCH` where it said
+ *   that the ciphertext DEK is to blame; a code of the provider's own (`KEYRING_…`,
  *   `KMS_CREDENTIALS_UNAVAILABLE`). Anything else that is thrown counts as `KMS_UNAVAILABLE`. No message
  *   contains a secret.
  * - A provider neither caches DEKs nor retries (`retrying` does that for all of them), and may be called

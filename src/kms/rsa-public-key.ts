@@ -22,27 +22,33 @@ export function readPublicKey(pem: string, refused: (why: string) => EnvelopeErr
   // createPublicKey() would take a private key or a certificate too. The first shows that the wrong file
   // is being handed around, the second that somebody expects its dates and issuer to be checked.
   if (!/^\s*-----BEGIN (?:RSA )?PUBLIC KEY-----/.test(pem)) throw refused('is not one in PEM form')
-  return usable(() => createPublicKey(pem), refused)
-}
-
-/** The same, of the DER form of an SPKI (RFC 5280, 4.1) with nothing behind it. */
-export function readSpki(der: Uint8Array, refused: (why: string) => EnvelopeError): KeyObject {
-  const key = usable(() => createPublicKey({ key: Buffer.from(der), format: 'der', type: 'spki' }), refused)
-  // OpenSSL leaves what follows unread.
-  if (!key.export({ format: 'der', type: 'spki' }).equals(der)) throw refused('is not in DER form')
-  return key
-}
-
-function usable(parse: () => KeyObject, refused: (why: string) => EnvelopeError): KeyObject {
-  let key: KeyObject
-  try {
-    key = parse()
-  } catch {
-    throw refused('is damaged')
-  }
+  const key = parsed(
+    () => createPublicKey(pem),
+    () => refused('is damaged'),
+  )
   const why = whyUnusable(key)
   if (why !== undefined) throw refused(why)
   return key
+}
+
+/**
+ * A public key in the DER form of an SPKI (RFC 5280, 4.1), with nothing behind it. Whether DEKs may be wrapped with it
+ * is for {@link whyUnusable} to say.
+ * @throws what `damaged` makes
+ */
+export function readSpki(der: Uint8Array, damaged: () => EnvelopeError): KeyObject {
+  const key = parsed(() => createPublicKey({ key: Buffer.from(der), format: 'der', type: 'spki' }), damaged)
+  // OpenSSL leaves what follows unread.
+  if (!key.export({ format: 'der', type: 'spki' }).equals(der)) throw damaged()
+  return key
+}
+
+function parsed(parse: () => KeyObject, damaged: () => EnvelopeError): KeyObject {
+  try {
+    return parse()
+  } catch {
+    throw damaged()
+  }
 }
 
 /** As long as the modulus. */

@@ -100,8 +100,8 @@ describe('grace', () => {
     ['CMK_DISABLED', 'denied'],
     ['CMK_NOT_FOUND', 'denied'],
     ['CMK_UNUSABLE', 'denied'],
-    // The KMS answers, with something else: that is no outage.
-    ['KMS_RESPONSE_INVALID', 'grace'],
+    // The KMS refuses, for another reason: that is not an outage.
+    ['KMS_REFUSED', 'grace'],
     ['KEYRING_EXPOSED', 'grace'],
   ] as const)('ends at the next attempt by %s, which its end calls %s', async (code, reason) => {
     const { kms, clock, seal, named } = await inUse()
@@ -118,16 +118,19 @@ describe('grace', () => {
     expect(await thrownBy(() => seal())).toMatchObject({ code })
   })
 
-  it.each(['KMS_UNAVAILABLE', 'KMS_THROTTLED', 'KMS_TIMEOUT', 'KMS_CREDENTIALS_UNAVAILABLE'] as const)(
-    'is granted for %s, which is an outage',
-    async (code) => {
-      const { kms, clock, seal, named } = await inUse()
-      kms.failure = new EnvelopeError(code, 'away')
-      clock.advance(100_000)
-      await seal()
-      expect(named('dek.grace')).toMatchObject([{ limit: 'age', code }])
-    },
-  )
+  it.each([
+    'KMS_UNAVAILABLE',
+    'KMS_THROTTLED',
+    'KMS_TIMEOUT',
+    'KMS_CREDENTIALS_UNAVAILABLE',
+    'KMS_RESPONSE_INVALID',
+  ] as const)('is granted for %s, which is an outage', async (code) => {
+    const { kms, clock, seal, named } = await inUse()
+    kms.failure = new EnvelopeError(code, 'away')
+    clock.advance(100_000)
+    await seal()
+    expect(named('dek.grace')).toMatchObject([{ limit: 'age', code }])
+  })
 
   it('outlasts a budget of our own that is spent, and ends in time all the same', async () => {
     const { kms, clock, seal, named, encryption } = await inUse()
@@ -187,8 +190,8 @@ describe('grace', () => {
 
     it('a failure for good ends the DEK', async () => {
       const { kms, seal, named } = await atLimit()
-      kms.failure = new EnvelopeError('KMS_RESPONSE_INVALID', 'no')
-      expect(await thrownBy(() => seal())).toMatchObject({ code: 'KMS_RESPONSE_INVALID' })
+      kms.failure = new EnvelopeError('KMS_REFUSED', 'no')
+      expect(await thrownBy(() => seal())).toMatchObject({ code: 'KMS_REFUSED' })
       expect(named('dek.retired')).toMatchObject([{ reason: 'age', messages: 10 }])
     })
 
@@ -241,7 +244,7 @@ describe('grace', () => {
     expect(named('dek.grace')).toHaveLength(1)
   })
 
-  it.each(['KMS_UNAVAILABLE', 'KMS_RESPONSE_INVALID'] as const)(
+  it.each(['KMS_UNAVAILABLE', 'KMS_REFUSED'] as const)(
     'a denial by one of several CMKs counts, although another one fails by %s',
     async (code) => {
       const kms = new MemoryKms()
@@ -262,7 +265,7 @@ describe('grace', () => {
     },
   )
 
-  it.each(['KMS_DENIED', 'CMK_DISABLED', 'KMS_RESPONSE_INVALID', 'CMK_UNUSABLE'] as const)(
+  it.each(['KMS_DENIED', 'CMK_DISABLED', 'KMS_REFUSED', 'CMK_UNUSABLE'] as const)(
     'is not granted for %s',
     async (code) => {
       const { kms, clock, seal, named } = await inUse()

@@ -110,7 +110,7 @@ class Real {
       const order = this.#handed.filter((handed) => handed.topic === topic).map(({ n }) => n)
       expect(order, `order on ${topic}`).toEqual(order.toSorted((a, b) => a - b))
     }
-    const allowed = ['KMS_UNAVAILABLE', 'KMS_DENIED', 'KMS_RESPONSE_INVALID', 'ENCRYPTION_CLOSED']
+    const allowed = ['KMS_UNAVAILABLE', 'KMS_DENIED', 'KMS_REFUSED', 'ENCRYPTION_CLOSED']
     for (const code of this.#codes) expect(allowed).toContain(code)
   }
 
@@ -194,7 +194,7 @@ const commands = [
   ),
   fc
     .record({
-      code: fc.constantFrom<ErrorCode[]>('KMS_UNAVAILABLE', 'KMS_DENIED', 'KMS_RESPONSE_INVALID'),
+      code: fc.constantFrom<ErrorCode[]>('KMS_UNAVAILABLE', 'KMS_DENIED', 'KMS_REFUSED'),
       which: fc.nat(3),
     })
     .map(

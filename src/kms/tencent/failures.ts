@@ -1,89 +1,108 @@
 import { EnvelopeError, type ErrorCode } from '../../errors.js'
+import { proxyStatusIn, REDIRECTED } from './agents.js'
 import type { CmkName } from './cmk-name.js'
 import type { Action } from './limits.js'
 
 interface Row {
   readonly code: ErrorCode
-  /** What to do, where the code's own remedy does not say it. */
-  readonly hint?: string
+  /** What to do, where more is known than the code's own remedy says. */
+  readonly remedy?: string
 }
 
+const ALLOW = 'Allow the action on the CMK in the CAM policy of this identity'
+const LOOK_AT_STATE = 'Look at the state of the CMK in the console'
+
 /**
- * What the vendor's codes mean; `A.B` counts as `A` where it has no row. A failure that could be the
- * service's never blames the record: a rule may skip records that are to blame.
+ * What the vendor's codes mean; `A.B` counts as `A` where it has no row. What is not in here says nothing that we
+ * know, and so is not a refusal: it is transient.
  */
 const CODES: Readonly<Record<string, Row>> = {
-  // For now
+  // Transient
   InternalError: { code: 'KMS_UNAVAILABLE' },
   ServiceUnavailable: { code: 'KMS_UNAVAILABLE' },
   'UnsupportedOperation.ServiceTemporaryUnavailable': { code: 'KMS_UNAVAILABLE' },
   RequestLimitExceeded: { code: 'KMS_THROTTLED' },
-  'RequestLimitExceeded.RotateRateLimited': { code: 'KMS_REFUSED' },
 
   // Denied
-  UnauthorizedOperation: {
+  UnauthorizedOperation: { code: 'KMS_DENIED', remedy: ALLOW },
+  AuthFailure: {
     code: 'KMS_DENIED',
-    hint: 'the CAM policy of this identity must allow the action on the CMK',
+    remedy: 'Check the secret id, secret key and token: they are not valid',
   },
-  AuthFailure: { code: 'KMS_DENIED', hint: 'the credentials are not valid; check id, key and token' },
   'AuthFailure.SignatureExpire': {
     code: 'KMS_DENIED',
-    hint: 'the clock of this machine is over five minutes off; set it',
+    remedy: 'Set the clock of this machine: it is more than five minutes off',
   },
   'AuthFailure.TokenFailure': {
     code: 'KMS_DENIED',
-    hint: 'the temporary credentials have expired, and those fetched anew are not valid either',
+    remedy:
+      'Check where the temporary credentials come from: they have expired, and fresh ones were refused too',
   },
-  'AuthFailure.UnauthorizedOperation': {
-    code: 'KMS_DENIED',
-    hint: 'the CAM policy of this identity must allow the action on the CMK',
-  },
+  'AuthFailure.UnauthorizedOperation': { code: 'KMS_DENIED', remedy: ALLOW },
   OperationDenied: { code: 'KMS_DENIED' },
-  IpNotInWhitelist: { code: 'KMS_DENIED', hint: 'the account allows calls from listed addresses only' },
-  IpInBlacklist: { code: 'KMS_DENIED', hint: 'the account blocks calls from this address' },
+  IpNotInWhitelist: {
+    code: 'KMS_DENIED',
+    remedy: 'Add the address of this process to those from which the account allows calls',
+  },
+  IpInBlacklist: {
+    code: 'KMS_DENIED',
+    remedy: 'Take the address of this process off the list of those that the account blocks',
+  },
   'ResourceUnavailable.NotPurchased': {
     code: 'KMS_DENIED',
-    hint: 'KMS is not activated for the account, or was suspended for an unpaid bill',
+    remedy: 'Activate KMS for the account, or pay the bill',
   },
 
   // The CMK
-  ResourceUnavailable: { code: 'CMK_UNUSABLE', hint: 'look at the state of the CMK in the console' },
+  ResourceUnavailable: { code: 'CMK_UNUSABLE', remedy: LOOK_AT_STATE },
   'ResourceUnavailable.CmkNotFound': { code: 'CMK_NOT_FOUND' },
   ResourceNotFound: { code: 'CMK_NOT_FOUND' },
   'InvalidParameterValue.InvalidKeyId': { code: 'CMK_NOT_FOUND' },
   'ResourceUnavailable.CmkDisabled': { code: 'CMK_DISABLED' },
   'ResourceUnavailable.KeyPendingDelete': {
     code: 'CMK_DISABLED',
-    hint: 'its deletion is scheduled; cancel that before the date, or all that was sealed under it is lost',
+    remedy:
+      'Cancel its deletion before the date, then enable it: after that, all that was sealed under it is lost',
   },
   'ResourceUnavailable.CmkArchived': {
     code: 'CMK_UNUSABLE',
-    hint: 'it is archived and only decrypts; cancel that, or seal under another',
+    remedy: 'Cancel the archiving, or seal under another CMK: an archived one only decrypts',
   },
-  'ResourceUnavailable.CmkStateNotSupport': {
-    code: 'CMK_UNUSABLE',
-    hint: 'look at the state of the CMK in the console',
-  },
+  'ResourceUnavailable.CmkStateNotSupport': { code: 'CMK_UNUSABLE', remedy: LOOK_AT_STATE },
   'InvalidParameterValue.InvalidKeyUsage': {
     code: 'CMK_UNUSABLE',
-    hint: 'it is of another type than the configuration says; state `type` for it in `cmks` of tencentKms()',
+    remedy: 'State its `type` in `cmks` of tencentKms(): it is not of the type that the configuration says',
   },
 
-  // The request
-  'FailedOperation.DecryptError': { code: 'CIPHERTEXT_DEK_INVALID' },
-  'InvalidParameterValue.InvalidCiphertext': { code: 'CIPHERTEXT_DEK_INVALID' },
+  // The request: repeating it changes nothing. None of these blames a record, since the mistake may be ours.
+  InvalidParameter: { code: 'KMS_REFUSED' },
+  InvalidParameterValue: { code: 'KMS_REFUSED' },
+  MissingParameter: { code: 'KMS_REFUSED' },
+  UnknownParameter: { code: 'KMS_REFUSED' },
+  InvalidAction: { code: 'KMS_REFUSED' },
+  InvalidRequest: { code: 'KMS_REFUSED' },
+  ActionOffline: { code: 'KMS_REFUSED' },
+  NoSuchVersion: { code: 'KMS_REFUSED' },
+  NoSuchProduct: { code: 'KMS_REFUSED' },
+  RequestSizeLimitExceeded: { code: 'KMS_REFUSED' },
+  UnsupportedOperation: { code: 'KMS_REFUSED' },
+  UnsupportedProtocol: { code: 'KMS_REFUSED' },
+  UnsupportedRegion: { code: 'KMS_REFUSED', remedy: 'Check the region in the id of the CMK' },
+}
 
-  // The vendor says no more, and calls neither transient: a grace must not seal on because of them
-  FailedOperation: { code: 'KMS_REFUSED' },
-  ResourceInsufficient: { code: 'KMS_REFUSED' },
+const INVALID_CIPHERTEXT = 'InvalidParameterValue.InvalidCiphertext'
+
+/** What the service calls a ciphertext that does not open, by the actions that are given one. */
+const BLAMES_CIPHERTEXT: Readonly<Partial<Record<Action, readonly string[]>>> = {
+  Decrypt: [INVALID_CIPHERTEXT],
+  AsymmetricRsaDecrypt: [INVALID_CIPHERTEXT, 'FailedOperation.DecryptError'],
 }
 
 /** For the table in the documentation. */
-export const KNOWN_CODES: readonly string[] = Object.keys(CODES)
-
-/** All that a record contributes to these calls are their values, so a bad value is the record's. */
-const DECRYPTS: ReadonlySet<Action> = new Set(['Decrypt', 'AsymmetricRsaDecrypt'])
-const OF_THE_VALUES = ['InvalidParameter', 'InvalidParameterValue', 'InvalidParameterValue.InvalidPlaintext']
+export const KNOWN_CODES: readonly string[] = [
+  ...Object.keys(CODES),
+  ...Object.values(BLAMES_CIPHERTEXT).flat(),
+]
 
 /** A call that failed. */
 export interface FailedCall {
@@ -91,7 +110,7 @@ export interface FailedCall {
   readonly cmk: CmkName
 }
 
-/** An access key that was rotated or deleted, a token that has expired: whoever gives credentials may have new ones. */
+/** An access key that was rotated or deleted, a token that has expired: the source of credentials may have new ones. */
 const STALE: ReadonlySet<string> = new Set([
   'AuthFailure.TokenFailure',
   'AuthFailure.SignatureExpire',
@@ -113,10 +132,13 @@ export function failureOf(thrown: unknown, call: FailedCall): EnvelopeError {
   const answer = answered(thrown)
   if (answer === undefined) return unanswered(thrown, call)
   const { code: kmsCode, requestId } = answer
-  const { code, hint } = rowOf(kmsCode, call.action)
+  const { code, remedy } = rowOf(kmsCode, call.action)
   const id = requestId === undefined ? '' : ` (request ${requestId})`
-  const what = `${described(call)} was answered by ${kmsCode}${id}${hint === undefined ? '' : `: ${hint}`}`
-  return new EnvelopeError(code, what, { kmsCode, ...(requestId === undefined ? {} : { requestId }) })
+  return new EnvelopeError(code, `${described(call)} was answered by ${kmsCode}${id}`, {
+    kmsCode,
+    ...(requestId === undefined ? {} : { requestId }),
+    ...(remedy === undefined ? {} : { remedy }),
+  })
 }
 
 /** No answer within the time for one call. */
@@ -129,10 +151,11 @@ export function described({ action, cmk }: FailedCall): string {
 }
 
 function rowOf(kmsCode: string, action: Action): Row {
-  const general = kmsCode.split('.')[0] ?? ''
-  if (Object.hasOwn(CODES, kmsCode)) return CODES[kmsCode] as Row
-  if (DECRYPTS.has(action) && OF_THE_VALUES.includes(kmsCode)) return { code: 'CIPHERTEXT_DEK_INVALID' }
-  return Object.hasOwn(CODES, general) ? (CODES[general] as Row) : { code: 'KMS_REFUSED' }
+  if (BLAMES_CIPHERTEXT[action]?.includes(kmsCode)) return { code: 'CIPHERTEXT_DEK_INVALID' }
+  const known = [kmsCode, kmsCode.split('.')[0] ?? ''].find((code) => Object.hasOwn(CODES, code))
+  if (known !== undefined) return CODES[known] as Row
+  // `FailedOperation` and `ResourceInsufficient` are such codes: the vendor says no more of them.
+  return { code: 'KMS_UNAVAILABLE', remedy: 'Retry; if it lasts, look up the code that the KMS gave' }
 }
 
 /**
@@ -141,8 +164,8 @@ function rowOf(kmsCode: string, action: Action): Row {
  */
 function answered(thrown: unknown): { readonly code: string; readonly requestId?: string } | undefined {
   const { code, requestId } = membersOf(thrown)
-  if (typeof code !== 'string' || !/^[A-Z][a-z][A-Za-z0-9]*(?:\.[A-Za-z0-9_]+)*$/.test(code)) return undefined
-  if (code.length > 100) return undefined
+  if (typeof code !== 'string' || code.length > 100) return undefined
+  if (!/^[A-Z][a-z][A-Za-z0-9]*(?:\.[A-Za-z0-9_]+)*$/.test(code)) return undefined
   return typeof requestId === 'string' && /^[A-Za-z0-9-]{1,64}$/.test(requestId)
     ? { code, requestId }
     : { code }
@@ -165,24 +188,23 @@ const ON_THE_WAY = [
   'unable to get local issuer certificate',
   'certificate has expired',
   'does not match certificate',
-  'invalid json',
   'Premature close',
+  REDIRECTED,
 ]
 
 function unanswered(thrown: unknown, call: FailedCall): EnvelopeError {
   const { httpCode, message } = membersOf(thrown)
   if (typeof httpCode === 'number') return httpFailure(httpCode, call)
   const text = typeof message === 'string' ? message : ''
+  const proxyStatus = proxyStatusIn(text)
+  if (proxyStatus !== undefined) return proxyFailure(proxyStatus, call)
   if (text.startsWith('network timeout')) {
     return new EnvelopeError('KMS_TIMEOUT', `${described(call)} had no answer in time`)
   }
   // The SDK stumbles over an answer without `Response`; `fetch` calls every failure on the way a TypeError.
-  if (thrown instanceof TypeError && thrown.cause === undefined && !/fetch failed|terminated/.test(text)) {
-    return new EnvelopeError(
-      'KMS_RESPONSE_INVALID',
-      `${described(call)} was answered by something else than KMS`,
-    )
-  }
+  const stumbled =
+    thrown instanceof TypeError && thrown.cause === undefined && !/fetch failed|terminated/.test(text)
+  if (stumbled || text.includes('invalid json')) return notOfTheKms(call, 'something other than KMS')
   const why = ON_THE_WAY.find((known) => text.includes(known))
   return new EnvelopeError(
     'KMS_UNAVAILABLE',
@@ -190,15 +212,30 @@ function unanswered(thrown: unknown, call: FailedCall): EnvelopeError {
   )
 }
 
-/** KMS itself always answers with status 200: this came from something before it. */
+/** KMS itself always answers with status 200: this came from something in front of it. */
 function httpFailure(status: number, call: FailedCall): EnvelopeError {
-  const code =
-    status === 429
-      ? 'KMS_THROTTLED'
-      : status >= 500 || status === 408
-        ? 'KMS_UNAVAILABLE'
-        : 'KMS_RESPONSE_INVALID'
-  return new EnvelopeError(code, `${described(call)} was answered by HTTP status ${String(status)}`)
+  if (status === 407) return proxyFailure(status, call)
+  const by = `HTTP status ${String(status)}`
+  if (status === 429) return new EnvelopeError('KMS_THROTTLED', `${described(call)} was answered by ${by}`)
+  return status >= 500 || status === 408
+    ? new EnvelopeError('KMS_UNAVAILABLE', `${described(call)} was answered by ${by}`)
+    : notOfTheKms(call, by)
+}
+
+function proxyFailure(status: number, call: FailedCall): EnvelopeError {
+  const remedy =
+    status === 407
+      ? 'Give the proxy its user and password in the URL of `proxy`'
+      : 'Retry; if it lasts, see that the proxy runs and lets this process connect to the KMS'
+  return new EnvelopeError(
+    'KMS_UNAVAILABLE',
+    `${described(call)} did not reach KMS: the proxy answered by HTTP status ${String(status)}`,
+    { remedy },
+  )
+}
+
+function notOfTheKms(call: FailedCall, by: string): EnvelopeError {
+  return new EnvelopeError('KMS_RESPONSE_INVALID', `${described(call)} was answered by ${by}`)
 }
 
 function membersOf(thrown: unknown): Partial<Record<'code' | 'requestId' | 'httpCode' | 'message', unknown>> {

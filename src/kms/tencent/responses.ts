@@ -27,7 +27,7 @@ export class Answer {
     const { RequestId: id } = this.#members
     this.#requestId = typeof id === 'string' && /^[A-Za-z0-9-]{1,64}$/.test(id) ? id : undefined
     const keyId = this.#text('KeyId', VISIBLE)
-    if (keyId === call.cmk.keyId) return
+    if (keyId.toLowerCase() === call.cmk.keyId.toLowerCase()) return
     // Only `Decrypt` names no CMK, so only there the ciphertext DEK can have chosen another one.
     const code = call.action === 'Decrypt' ? 'CMK_MISMATCH' : 'KMS_RESPONSE_INVALID'
     throw this.#error(code, `${described(call)} was done under another CMK, ${keyId}`)
@@ -62,13 +62,18 @@ export class Answer {
     return Buffer.from(text, 'base64')
   }
 
+  invalidPublicKey(): EnvelopeError {
+    return this.#invalid('PublicKey')
+  }
+
   unusablePublicKey(why: string): EnvelopeError {
     return this.#error('CMK_UNUSABLE', `the public key of CMK ${this.#call.cmk.id} ${why}`)
   }
 
-  /** Undefined where it is something of another length. */
+  /** Undefined where it is something of another length. KMS encrypts nothing that is empty. */
   #plaintext(): Uint8Array | undefined {
     const text = this.#text('Plaintext', BASE64)
+    if (text === '') throw this.#invalid('Plaintext')
     // 44 characters, the last of them padding, are 32 bytes.
     if (!/^[^=]{43}=$/.test(text)) return undefined
     const dek = new Uint8Array(DEK_BYTES)

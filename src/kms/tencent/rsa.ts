@@ -6,7 +6,7 @@ import { randomFillSync, type KeyObject } from 'node:crypto'
 import type { EnvelopeError } from '../../errors.js'
 import { refuseAborted, unlessAborted } from '../aborted.js'
 import type { GeneratedDek } from '../kms.js'
-import { modulusBits, readPublicKey, readSpki, wrapWithPublicKey } from '../rsa-public-key.js'
+import { modulusBits, readPublicKey, readSpki, whyUnusable, wrapWithPublicKey } from '../rsa-public-key.js'
 import type { TencentApi } from './api.js'
 import type { CmkName } from './cmk-name.js'
 import {
@@ -24,12 +24,15 @@ const KEEP_MS = 3_600_000
 
 /** @throws what `refused` makes of the reason why `pem` is not the public key of an RSA-2048 CMK */
 export function readRsa2048(pem: string, refused: (why: string) => EnvelopeError): KeyObject {
-  return ofRsa2048(readPublicKey(pem, refused), refused)
+  const key = readPublicKey(pem, refused)
+  const why = whyNoRsa2048(key)
+  if (why !== undefined) throw refused(why)
+  return key
 }
 
-function ofRsa2048(key: KeyObject, refused: (why: string) => EnvelopeError): KeyObject {
-  if (modulusBits(key) !== BITS) throw refused(`has ${String(modulusBits(key))} bits, not ${String(BITS)}`)
-  return key
+function whyNoRsa2048(key: KeyObject): string | undefined {
+  const bits = modulusBits(key)
+  return whyUnusable(key) ?? (bits === BITS ? undefined : `has ${String(bits)} bits, not ${String(BITS)}`)
 }
 
 export class RsaCmk implements TencentCmk {
@@ -117,8 +120,9 @@ export class RsaCmk implements TencentCmk {
 
   async #fetch(signal: AbortSignal): Promise<KeyObject> {
     const answer = await this.#api.call('GetPublicKey', this.#cmk, { KeyId: this.#cmk.keyId }, signal)
-    const refused = (why: string): EnvelopeError => answer.unusablePublicKey(why)
-    const key = ofRsa2048(readSpki(answer.publicKey(), refused), refused)
+    const key = readSpki(answer.publicKey(), () => answer.invalidPublicKey())
+    const why = whyNoRsa2048(key)
+    if (why !== undefined) throw answer.unusablePublicKey(why)
     this.#kept = { key, until: performance.now() + KEEP_MS }
     return key
   }

@@ -1,6 +1,5 @@
-import { Agent as HttpAgent } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
 import { EnvelopeError } from '../../errors.js'
+import { httpAgent, httpsAgent, tunnelAgent } from './agents.js'
 import type { Connections } from './client.js'
 import type { CredentialSource } from './credentials.js'
 import { endpointOf, type EndpointOption } from './endpoint.js'
@@ -14,6 +13,8 @@ export interface SdkClientOptions {
   readonly endpoint: EndpointOption
   readonly proxy: string | undefined
   readonly maxSockets: number
+  /** How long the proxy may take to open a tunnel. */
+  readonly timeoutMs: number
 }
 
 /**
@@ -21,32 +22,36 @@ export interface SdkClientOptions {
  * that are known, and leaves it to `CredentialSource` when to fetch them.
  */
 export function sdkClients(options: SdkClientOptions): Connections {
-  const { sdk, credentials, endpoint, proxy, maxSockets } = options
-  // Through a proxy the SDK makes an agent for each call; one of ours would bypass the proxy.
-  const settings = { keepAlive: true, maxSockets }
+  const { sdk, credentials, endpoint, proxy, maxSockets, timeoutMs } = options
   const hosts = new Set<string>()
-  const https = guardedAgent(new HttpsAgent(settings), hosts, 443)
-  const http = guardedAgent(new HttpAgent(settings), hosts, 80)
+  // Always one of ours: without an agent the SDK would take a proxy from the environment.
+  const https =
+    proxy === undefined
+      ? httpsAgent({ hosts, maxSockets })
+      : tunnelAgent({ hosts, maxSockets, proxy, timeoutMs })
+  const http = httpAgent({ hosts, maxSockets })
   return {
     async prepare() {
       await sdk()
     },
     async connect(region, signal) {
       if (credentials === undefined) {
-        throw new EnvelopeError('KMS_DENIED', 'tencentKms() was given no `credentials`')
+        throw new EnvelopeError('KMS_DENIED', 'tencentKms() was given no `credentials`', {
+          remedy: 'Give it some: only sealing with pinned public keys works without',
+        })
       }
       const { CommonClient } = await sdk()
       const credential = await credentials.get(signal)
       const { protocol, host } = endpointOf(endpoint, region)
       hosts.add(host)
-      const way = proxy === undefined ? { agent: protocol === 'http:' ? http : https } : { proxy }
+      const agent = protocol === 'http:' ? http : https
       const client = new CommonClient(host, VERSION, {
         credential,
         region,
         profile: {
           language: 'en-US',
           // No time-out of the SDK's, which leaves a timer behind each body that fails: the signal is the deadline.
-          httpProfile: { protocol: `${protocol}//`, endpoint: host, reqTimeout: 0, ...way },
+          httpProfile: { protocol: `${protocol}//`, endpoint: host, reqTimeout: 0, agent },
         },
       })
       return {
@@ -62,19 +67,4 @@ export function sdkClients(options: SdkClientOptions): Connections {
       http.destroy()
     },
   }
-}
-
-/**
- * An agent that connects to the endpoints of the configuration and to nothing else: the SDK's HTTP client follows
- * redirects, and would hand a DEK to whatever host an answer names.
- */
-function guardedAgent<A extends HttpAgent>(agent: A, hosts: ReadonlySet<string>, usualPort: number): A {
-  const connect = agent.createConnection.bind(agent)
-  agent.createConnection = (options, callback) => {
-    const { host, port } = options as { readonly host?: string; readonly port?: number | string }
-    const at = Number(port) === usualPort ? String(host) : `${String(host)}:${String(port)}`
-    if (!hosts.has(at)) throw new Error('a redirect to another host was refused')
-    return connect(options, callback)
-  }
-  return agent
 }

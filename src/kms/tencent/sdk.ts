@@ -24,9 +24,7 @@ interface SdkConfig {
       readonly endpoint: string
       /** Seconds; 0 for none. */
       readonly reqTimeout: number
-      /** Bypasses every proxy. */
-      readonly agent?: Agent
-      readonly proxy?: string
+      readonly agent: Agent
     }
   }
 }

@@ -74,6 +74,7 @@ function connections({ client, credentials, ...rest }: CheckedOptions): Connecti
     endpoint: rest.endpoint,
     proxy: rest.proxy,
     maxSockets: rest.maxConcurrency,
+    timeoutMs: rest.requestTimeoutMs,
   })
 }
 

@@ -39,6 +39,17 @@ describe('what the service answers', () => {
     }
   })
 
+  it('may name its CMK in capitals or in small letters', async () => {
+    const Plaintext = Buffer.from(DEK).toString('base64')
+    for (const KeyId of [KEY_ID.toUpperCase(), KEY_ID.toLowerCase()]) {
+      for (const cmkId of [CMK, `ap-guangzhou/${KEY_ID.toUpperCase()}`]) {
+        under.service.answer = () => ok({ KeyId, Plaintext, CiphertextBlob: 'a' })
+        expect(await kms.unwrapDek({ ...call, cmkId, ciphertextDek: Buffer.from('a') })).toEqual(DEK)
+        expect((await kms.generateDek({ ...call, cmkId })).dek).toEqual(DEK)
+      }
+    }
+  })
+
   it.each([
     [{ KeyId: undefined }],
     [{ KeyId: 7 }],
@@ -66,25 +77,29 @@ describe('what the service answers', () => {
   })
 
   it('to unwrapping, of another length than a DEK, blames the ciphertext DEK: whoever made it chose that', async () => {
-    for (const length of [0, 16, 31, 33, 64]) {
+    for (const length of [1, 16, 31, 33, 64]) {
       under.service.answer = () => ok({ KeyId: KEY_ID, Plaintext: Buffer.alloc(length).toString('base64') })
       await expect(kms.unwrapDek({ ...call, ciphertextDek: Buffer.from('a') })).rejects.toMatchObject({
         code: 'CIPHERTEXT_DEK_INVALID',
       })
     }
-    under.service.answer = () => ok({ KeyId: KEY_ID, Plaintext: '?' })
-    await expect(kms.unwrapDek({ ...call, ciphertextDek: Buffer.from('a') })).rejects.toMatchObject({
-      code: 'KMS_RESPONSE_INVALID',
-    })
+    for (const Plaintext of ['?', '']) {
+      under.service.answer = () => ok({ KeyId: KEY_ID, Plaintext })
+      await expect(kms.unwrapDek({ ...call, ciphertextDek: Buffer.from('a') })).rejects.toMatchObject({
+        code: 'KMS_RESPONSE_INVALID',
+      })
+    }
   })
 
   it('over its bound in length is refused before its form is looked at, which would overflow the stack', async () => {
     const long = 'A'.repeat(16_000_000)
     under.service.answer = () => ok({ KeyId: KEY_ID, Plaintext: long, CiphertextBlob: 'a', PublicKey: long })
-    const rsa = under.kms({ cmks: { [CMK]: { type: 'rsa-2048' } } })
+    const requestTimeoutMs = 30_000
+    const symmetric = under.kms({ requestTimeoutMs })
+    const rsa = under.kms({ requestTimeoutMs, cmks: { [CMK]: { type: 'rsa-2048' } } })
     for (const made of [
-      () => kms.generateDek(call),
-      () => kms.unwrapDek({ ...call, ciphertextDek: Buffer.from('a') }),
+      () => symmetric.generateDek(call),
+      () => symmetric.unwrapDek({ ...call, ciphertextDek: Buffer.from('a') }),
       () => rsa.generateDek(call),
     ])
       await expect(made()).rejects.toMatchObject({ code: 'KMS_RESPONSE_INVALID' })

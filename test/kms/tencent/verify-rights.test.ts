@@ -91,10 +91,10 @@ it('a service that opens what was never wrapped is not verified', async () => {
 })
 
 it.each([
-  ['InvalidParameter', 'CIPHERTEXT_DEK_INVALID'],
-  ['InvalidParameterValue', 'CIPHERTEXT_DEK_INVALID'],
-  ['InvalidParameterValue.InvalidPlaintext', 'CIPHERTEXT_DEK_INVALID'],
-  ['FailedOperation.EncryptionError', 'KMS_REFUSED'],
+  ['InvalidParameter', 'KMS_REFUSED'],
+  ['InvalidParameterValue', 'KMS_REFUSED'],
+  ['InvalidParameterValue.InvalidPlaintext', 'KMS_REFUSED'],
+  ['FailedOperation.EncryptionError', 'KMS_UNAVAILABLE'],
   ['ResourceUnavailable.CmkDisabled', 'CMK_DISABLED'],
   ['ResourceUnavailable.CmkNotFound', 'CMK_NOT_FOUND'],
   ['UnauthorizedOperation', 'KMS_DENIED'],

@@ -214,7 +214,7 @@ describe('an RSA-2048 CMK', () => {
   ])('with a public key %s wraps nothing, and says whose it is', async (_, der) => {
     under.service.answer = () => ok({ KeyId: KEY_ID, PublicKey: der.toString('base64'), PublicKeyPem: PEM })
     await expect(kms.generateDek(call)).rejects.toMatchObject({
-      code: 'CMK_UNUSABLE',
+      code: 'KMS_RESPONSE_INVALID',
       message: expect.stringContaining(CMK) as string,
     })
   })

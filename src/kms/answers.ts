@@ -1,0 +1,49 @@
+import { isUint8Array } from 'node:util/types'
+import { DEK_BYTES } from '../crypto/dek.js'
+import { MAX_CIPHERTEXT_DEK_BYTES } from '../envelope/bounds.js'
+import { EnvelopeError } from '../errors.js'
+import type { GeneratedDek, Kms } from './kms.js'
+
+/**
+ * A KMS whose every answer is one. What a provider returns that is not what `Kms` asks for says nothing about the
+ * record or the CMK: it is KMS_RESPONSE_INVALID, which is transient, so it is tried again. DEKs in it are wiped.
+ */
+export function answering(kms: Kms): Kms {
+  return {
+    describe: (cmkId, signal) => kms.describe(cmkId, signal),
+    generateDek: async (call) => generated(await kms.generateDek(call), call.cmkId),
+    wrapDek: async (call) => wrapped(await kms.wrapDek(call), call.cmkId),
+    unwrapDek: async (call) => unwrapped(await kms.unwrapDek(call), call.cmkId),
+    verify: (call) => kms.verify(call),
+  }
+}
+
+function generated(answer: unknown, cmkId: string): GeneratedDek {
+  const { dek, ciphertextDek } = (answer ?? {}) as Partial<Record<keyof GeneratedDek, unknown>>
+  if (!isUint8Array(dek)) throw invalid(cmkId, 'without a DEK')
+  try {
+    if (dek.length !== DEK_BYTES) throw invalid(cmkId, 'with a DEK of another length than 32 bytes')
+    return { dek, ciphertextDek: wrapped(ciphertextDek, cmkId) }
+  } catch (error) {
+    dek.fill(0)
+    throw error
+  }
+}
+
+function wrapped(answer: unknown, cmkId: string): Uint8Array {
+  if (!isUint8Array(answer)) throw invalid(cmkId, 'without a ciphertext DEK')
+  if (answer.length > 0 && answer.length <= MAX_CIPHERTEXT_DEK_BYTES) return answer
+  throw invalid(cmkId, 'with a ciphertext DEK that is empty or over 1,024 bytes')
+}
+
+/** @throws EnvelopeError also UNWRAP_FAILED: what is in a ciphertext DEK is decided by those who made it */
+function unwrapped(answer: unknown, cmkId: string): Uint8Array {
+  if (!isUint8Array(answer) || answer.length === 0) throw invalid(cmkId, 'without a DEK')
+  if (answer.length === DEK_BYTES) return answer
+  answer.fill(0)
+  throw new EnvelopeError('UNWRAP_FAILED', 'what was unwrapped is not a DEK of 32 bytes')
+}
+
+function invalid(cmkId: string, how: string): EnvelopeError {
+  return new EnvelopeError('KMS_RESPONSE_INVALID', `a call for CMK ${cmkId} was answered ${how}`)
+}

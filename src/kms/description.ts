@@ -1,0 +1,29 @@
+import { PROVIDER } from '../envelope/bounds.js'
+import { EnvelopeError } from '../errors.js'
+import type { CmkDescription } from './kms.js'
+
+/** Names of algorithms that wrap with a public key, whatever the provider is called (`docs/format.md`, 10). */
+const ASYMMETRIC = /\/(?:rsa-oaep-sha256|sm2)$/
+
+/**
+ * What a provider says a CMK is, if that can be. A provider that leaves out that public keys wrap would let those who
+ * have one make envelopes that open without `acceptPublicKeySealing`.
+ * @throws EnvelopeError CONFIG_INVALID
+ */
+export function checkedDescription(kms: string, cmkId: string, described: unknown): CmkDescription {
+  const { provider, publicKeyWraps } = (described ?? {}) as Partial<Record<keyof CmkDescription, unknown>>
+  const refused = (message: string): EnvelopeError =>
+    new EnvelopeError('CONFIG_INVALID', `KMS ${kms}, CMK ${cmkId}: ${message}`, {
+      issues: [{ path: `kms.${kms}`, message }],
+    })
+  if (typeof provider !== 'string' || !PROVIDER.pattern.test(provider)) {
+    throw refused('describe() gives no `provider` of 1 to 64 characters out of a-z, 0-9, "/" and "-"')
+  }
+  if (typeof publicKeyWraps !== 'boolean') {
+    throw refused('describe() does not say by `publicKeyWraps` (true or false) whether a public key wraps')
+  }
+  if (!publicKeyWraps && ASYMMETRIC.test(provider)) {
+    throw refused(`provider ${provider} wraps with a public key by its name, but \`publicKeyWraps\` is false`)
+  }
+  return { provider, publicKeyWraps }
+}

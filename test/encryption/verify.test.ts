@@ -1,0 +1,35 @@
+import { expect, it } from 'vitest'
+import { createEncryption, type EncryptionConfig } from '../../src/index.js'
+import type { EncryptionContext, KmsCall } from '../../src/kms/kms.js'
+import { MemoryKms } from '../support/memory-kms.js'
+
+/** What `verify()` asks the KMS of an owner with this rule: uses and contexts. */
+async function asked(rule: EncryptionConfig['topics'][number]): Promise<[string, EncryptionContext][]> {
+  const calls: [string, EncryptionContext][] = []
+  const kms = new MemoryKms()
+  kms.verify = ({ use, context }: KmsCall & { use: string }) => {
+    calls.push([use, context])
+    return Promise.resolve()
+  }
+  const encryption = await createEncryption({
+    kms: { memory: kms },
+    cmks: { main: [{ kms: 'memory', id: 'cmk' }] },
+    topics: [rule],
+  })
+  await encryption.verify()
+  await encryption.close()
+  return calls
+}
+
+it('verify() asks under the context that the rule seals with, for opening too', async () => {
+  const context = { tenant: 'acme', env: 'prod' }
+  const encrypt = { cmk: 'main', context }
+  expect(await asked({ match: ['t'], encrypt })).toEqual([['wrap', context]])
+  const read = { cmk: 'main', require: { context: { tenant: 'acme' } } }
+  expect(await asked({ match: ['t'], encrypt, read })).toEqual([
+    ['wrap', context],
+    ['unwrap', context],
+  ])
+  // Of what is sealed elsewhere, no more is known.
+  expect(await asked({ match: ['t'], read })).toEqual([['unwrap', { tenant: 'acme' }]])
+})

@@ -1,0 +1,152 @@
+import { describe, expect, it } from 'vitest'
+import type { EnvelopeError } from '../../src/errors.js'
+import { createEncryption, type Encryption } from '../../src/index.js'
+import { answering } from '../../src/kms/answers.js'
+import type { GeneratedDek, Kms } from '../../src/kms/kms.js'
+import { openRecords, sealRecords } from '../../src/record/index.js'
+import { thrownBy } from '../support/emissions.js'
+import { MemoryKms } from '../support/memory-kms.js'
+
+const call = { cmkId: 'cmk', context: {}, signal: new AbortController().signal }
+const dek = (length = 32): Uint8Array => new Uint8Array(length).fill(7)
+const zeros = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0)
+
+/** What a provider in JavaScript may return instead of an answer. */
+const NONSENSE: readonly unknown[] = [undefined, null, '', 'x'.repeat(32), 7, {}, [], { length: 32 }]
+
+const GENERATED: readonly (readonly [string, unknown])[] = [
+  ...NONSENSE.map((answer) => [JSON.stringify(answer), answer] as const),
+  ...NONSENSE.map(
+    (bytes) => [`a DEK that is ${JSON.stringify(bytes)}`, { dek: bytes, ciphertextDek: dek() }] as const,
+  ),
+  ...NONSENSE.map(
+    (bytes) =>
+      [`a ciphertext that is ${JSON.stringify(bytes)}`, { dek: dek(), ciphertextDek: bytes }] as const,
+  ),
+  ...[0, 16, 31, 33].map(
+    (n) => [`a DEK of ${String(n)} bytes`, { dek: dek(n), ciphertextDek: dek() }] as const,
+  ),
+  ...[0, 1025].map(
+    (n) => [`a ciphertext of ${String(n)} bytes`, { dek: dek(), ciphertextDek: dek(n) }] as const,
+  ),
+]
+
+/** A provider that answers the next call by `nonsense`, and all others well. */
+class Strange extends MemoryKms {
+  nonsense: { readonly answer: unknown } | undefined
+  asked = 0
+
+  override generateDek(request: Parameters<Kms['generateDek']>[0]): Promise<GeneratedDek> {
+    return this.#answer(() => super.generateDek(request))
+  }
+
+  override wrapDek(request: Parameters<Kms['wrapDek']>[0]): Promise<Uint8Array> {
+    return this.#answer(() => super.wrapDek(request))
+  }
+
+  override unwrapDek(request: Parameters<Kms['unwrapDek']>[0]): Promise<Uint8Array> {
+    return this.#answer(() => super.unwrapDek(request))
+  }
+
+  async #answer<T>(well: () => Promise<T>): Promise<T> {
+    this.asked++
+    const { nonsense } = this
+    this.nonsense = undefined
+    return nonsense === undefined ? well() : (nonsense.answer as T)
+  }
+}
+
+const invalid = { code: 'KMS_RESPONSE_INVALID', kind: 'transient', retriable: true }
+
+describe('an answer that is none', () => {
+  it.each(GENERATED)('to making a DEK, %s, is transient, and leaves no DEK behind', async (_, answer) => {
+    const kms = new Strange()
+    kms.nonsense = { answer }
+    expect(await thrownBy(() => answering(kms).generateDek(call))).toMatchObject(invalid)
+    const { dek: left } = (answer ?? {}) as { dek?: unknown }
+    if (left instanceof Uint8Array) expect(zeros(left)).toBe(true)
+  })
+
+  it.each([...NONSENSE, dek(0), dek(1025)].map((answer) => [answer]))(
+    'to wrapping, %j, is transient',
+    async (answer) => {
+      const kms = new Strange()
+      kms.nonsense = { answer }
+      expect(await thrownBy(() => answering(kms).wrapDek({ ...call, dek: dek() }))).toMatchObject(invalid)
+    },
+  )
+
+  it.each([...NONSENSE, dek(0)].map((answer) => [answer]))(
+    'to unwrapping, %j, is transient',
+    async (answer) => {
+      const kms = new Strange()
+      kms.nonsense = { answer }
+      expect(
+        await thrownBy(() => answering(kms).unwrapDek({ ...call, ciphertextDek: dek(8) })),
+      ).toMatchObject(invalid)
+    },
+  )
+})
+
+it('what was unwrapped, of another length than a DEK, blames the ciphertext DEK, whose maker chose that, and is wiped', async () => {
+  for (const length of [1, 31, 33]) {
+    const kms = new Strange()
+    const answer = dek(length)
+    kms.nonsense = { answer }
+    expect(await thrownBy(() => answering(kms).unwrapDek({ ...call, ciphertextDek: dek(8) }))).toMatchObject({
+      code: 'UNWRAP_FAILED',
+      kind: 'invalid',
+    })
+    expect(zeros(answer)).toBe(true)
+  }
+})
+
+describe('an owner whose KMS answers with nonsense', () => {
+  async function owner(kms: Kms, kmsRetries?: number): Promise<Encryption> {
+    return createEncryption({
+      kms: { strange: kms },
+      cmks: { main: [{ kms: 'strange', id: 'cmk' }] },
+      topics: [{ match: ['t'], encrypt: { cmk: 'main' }, read: { cmk: 'main' } }],
+      ...(kmsRetries === undefined ? {} : { kmsRetries }),
+    })
+  }
+
+  it.each([
+    ['seals', undefined],
+    ['seals', {}],
+  ])('%s at the next attempt, after %j', async (_, answer) => {
+    const kms = new Strange()
+    const encryption = await owner(kms)
+    kms.nonsense = { answer }
+    await sealRecords(encryption, [{ topic: 't', value: 'v' }])
+    expect(kms.asked).toBe(2)
+    await encryption.close()
+  })
+
+  it('opens at the next attempt, and reports the failure where it has none', async () => {
+    const kms = new Strange()
+    const sealing = await owner(kms)
+    const sealed = await sealRecords(sealing, [{ topic: 't', value: 'v' }])
+    await sealing.close()
+
+    const opening = await owner(kms)
+    kms.nonsense = { answer: {} }
+    kms.asked = 0
+    expect((await openRecords(opening, sealed))[0]?.error).toBeUndefined()
+    expect(kms.asked).toBe(2)
+    await opening.close()
+
+    const once = await owner(kms, 0)
+    const codes: (string | undefined)[] = []
+    once.on('kms.call', ({ code }) => codes.push(code))
+    kms.nonsense = { answer: {} }
+    const [opened] = await openRecords(once, sealed)
+    expect(opened?.error).toMatchObject(invalid)
+    expect((opened?.error as EnvelopeError).message).toContain(
+      'check the endpoint, the proxy and the provider',
+    )
+    expect(codes).toEqual(['KMS_RESPONSE_INVALID'])
+    expect((await openRecords(once, sealed))[0]?.error).toBeUndefined()
+    await once.close()
+  })
+})

@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest'
+import { createEncryption } from '../../src/index.js'
+import type { CmkDescription } from '../../src/kms/kms.js'
+import { thrownBy } from '../support/emissions.js'
+import { MemoryKms } from '../support/memory-kms.js'
+
+/** An owner of a KMS that calls its CMK so. */
+async function owned(described: unknown): Promise<unknown> {
+  const kms = new MemoryKms()
+  kms.describe = () => Promise.resolve(described as CmkDescription)
+  const encryption = await createEncryption({
+    kms: { corp: kms },
+    cmks: { main: [{ kms: 'corp', id: 'cmk' }] },
+    topics: [{ match: ['t'], encrypt: { cmk: 'main' }, read: { cmk: 'main' } }],
+  })
+  await encryption.close()
+  return 'created'
+}
+
+describe('what a provider says of a CMK', () => {
+  it.each([
+    ['is nothing', undefined],
+    ['is null', null],
+    ['has no provider', { publicKeyWraps: false }],
+    [
+      'has a provider with characters that the format has not',
+      { provider: 'Corp KMS', publicKeyWraps: false },
+    ],
+    ['has a provider that is too long', { provider: 'x'.repeat(65), publicKeyWraps: false }],
+    ['has a provider that is no text', { provider: ['corp'], publicKeyWraps: false }],
+    ['does not tell whether public keys wrap', { provider: 'corp' }],
+    ['tells it by something else than true and false', { provider: 'corp', publicKeyWraps: 'no' }],
+    ['has the name of an RSA provider, and does not tell', { provider: 'corp/rsa-oaep-sha256' }],
+    [
+      'has the name of an RSA provider, and denies it',
+      { provider: 'corp/rsa-oaep-sha256', publicKeyWraps: false },
+    ],
+    ['has the name of an SM2 provider, and denies it', { provider: 'corp/sm2', publicKeyWraps: false }],
+  ])('is a configuration error where it %s', async (_, described) => {
+    expect(await thrownBy(() => owned(described))).toMatchObject({
+      code: 'CONFIG_INVALID',
+      issues: [{ path: 'kms.corp' }],
+    })
+  })
+
+  it.each([
+    { provider: 'corp', publicKeyWraps: false },
+    { provider: 'corp', publicKeyWraps: true },
+    { provider: 'corp/rsa-oaep-sha256', publicKeyWraps: true },
+    { provider: 'corp/sm2', publicKeyWraps: true },
+    { provider: 'rsa-oaep-sha256', publicKeyWraps: false },
+  ])('is taken as %j', async (described) => {
+    expect(await owned(described)).toBe('created')
+  })
+})
