@@ -167,15 +167,19 @@ const CODES = {
   ENCRYPTION_CLOSED: { remedy: 'Call close() only after producers and consumers were disconnected' },
 
   // Configuration and keyrings
-  CONFIG_INVALID: { remedy: 'Correct each of them; nothing was started' },
+  CONFIG_INVALID: { remedy: 'Correct the configuration; nothing was started' },
   KEYRING_NOT_FOUND: {
     kind: 'unreadable',
     remedy: 'Create it with `npx kafka-envelope keyring create FILE --cmk NAME`',
   },
-  KEYRING_EXISTS: { remedy: 'Choose another name; nothing was changed' },
+  KEYRING_EXISTS: {
+    remedy:
+      'Nothing was changed: choose another name, or add a CMK to the keyring that exists, with `npx kafka-envelope keyring add FILE --cmk NAME`',
+  },
   KEYRING_EXPOSED: {
     kind: 'unreadable',
-    remedy: 'Run `chmod 600` on the file, and replace its keys if others may have read them',
+    remedy:
+      'Let only its owner read the file: `chmod 600`, or `defaultMode: 0400` where Kubernetes mounts it from a Secret (see docs/recipes.md). Replace its keys if others may have read them',
   },
   KEYRING_INVALID: {
     kind: 'unreadable',

@@ -60,10 +60,7 @@ async function check(file: string, options: Options): Promise<void> {
     process.exitCode = 1
     if (json) print({ file, mistakes: read.issues })
     else {
-      const count = read.issues.length === 1 ? 'a mistake' : `${String(read.issues.length)} mistakes`
-      process.stderr.write(
-        [`${file}: ${count}`, ...read.issues.map((issue) => `  ${describeIssue(issue)}`), ''].join('\n'),
-      )
+      process.stderr.write(`${report(file, read.issues).join('\n')}\n`)
     }
     return
   }
@@ -80,6 +77,13 @@ async function check(file: string, options: Options): Promise<void> {
   }
   process.stdout.write(explain(file, { policy, load, estimated, found }))
   if (stray.length > 0) process.stderr.write(`no rule: ${stray.join(', ')}\n`)
+}
+
+function report(file: string, issues: readonly ConfigIssue[]): string[] {
+  // Of a file that cannot be read there is nothing else to say.
+  if (issues.every(({ path }) => path === file)) return issues.map(describeIssue)
+  const count = issues.length === 1 ? 'a mistake' : `${String(issues.length)} mistakes`
+  return [`${file}: ${count}`, ...issues.map((issue) => `  ${describeIssue(issue)}`)]
 }
 
 function mistakesOf(error: unknown): { readonly issues: readonly ConfigIssue[] } {

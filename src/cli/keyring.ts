@@ -12,6 +12,7 @@ import {
   setCmkEnabled,
   type CmkSummary,
   type CmkType,
+  type NewCmkOptions,
 } from '../kms/local/index.js'
 
 /** `kafka-envelope keyring …`: everything that one does to a keyring file. */
@@ -22,33 +23,31 @@ export function registerKeyring(program: Command): void {
     .command('create')
     .description('make a keyring; never replaces a file')
     .argument('<file>')
-    .option('--cmk <name...>', 'add CMKs of these names')
+    .option('--cmk <name...>', 'CMKs to add', [])
     .addOption(typeOption())
-    .action(async (file: string, options: { cmk?: string[]; type: CmkType }) => {
+    .addOption(modulusOption())
+    .action(async (file: string, { cmk, ...options }: NewCmks) => {
       await createKeyring(
         file,
-        (options.cmk ?? []).map((id) => ({ id, type: options.type })),
+        cmk.map((id) => ({ id, ...typeOf(options) })),
       )
     })
 
   keyring
     .command('add')
-    .description('add a new CMK')
+    .description('add a new CMK to a keyring')
     .argument('<file>')
-    .argument('<name>')
+    .addOption(cmkOption())
     .addOption(typeOption())
-    .option('--modulus <bits>', 'bits of an RSA modulus, at least 2048 (default: 3072)', wholeNumber)
-    .action(async (file: string, name: string, options: { type: CmkType; modulus?: number }) => {
-      const { type, modulus } = options
-      await addCmk(file, name, { type, ...(modulus === undefined ? {} : { modulusLength: modulus }) })
-    })
+    .addOption(modulusOption())
+    .action((file: string, { cmk, ...options }: NewCmk) => addCmk(file, cmk, typeOf(options)))
 
   keyring
     .command('rotate')
     .description('give an AES CMK a new version; older ones still unwrap')
     .argument('<file>')
-    .argument('<name>')
-    .action(rotateCmk)
+    .addOption(cmkOption())
+    .action((file: string, { cmk }: OneCmk) => rotateCmk(file, cmk))
 
   for (const [command, enabled] of [
     ['disable', false],
@@ -58,27 +57,27 @@ export function registerKeyring(program: Command): void {
       .command(command)
       .description(enabled ? 'let a disabled CMK work again' : 'stop a CMK from wrapping and unwrapping')
       .argument('<file>')
-      .argument('<name>')
-      .action((file: string, name: string) => setCmkEnabled(file, name, enabled))
+      .addOption(cmkOption())
+      .action((file: string, { cmk }: OneCmk) => setCmkEnabled(file, cmk, enabled))
   }
 
   keyring
     .command('export-public')
     .description('print the public key of an RSA CMK as PEM')
     .argument('<file>')
-    .argument('<name>')
-    .action(async (file: string, name: string) => {
-      process.stdout.write(await exportPublicKey(file, name))
+    .addOption(cmkOption())
+    .action(async (file: string, { cmk }: OneCmk) => {
+      process.stdout.write(await exportPublicKey(file, cmk))
     })
 
   keyring
     .command('import-public')
     .description('add the public key of an RSA CMK, to wrap only; NAME as the readers have it')
     .argument('<file>')
-    .argument('<name>')
-    .argument('<pemfile>')
-    .action(async (file: string, name: string, pemFile: string) => {
-      await importPublicKey(file, name, await readFile(pemFile, 'utf8'))
+    .addOption(cmkOption())
+    .requiredOption('--pem <file>', 'the file with the public key')
+    .action(async (file: string, { cmk, pem }: OneCmk & { readonly pem: string }) => {
+      await importPublicKey(file, cmk, await readFile(pem, 'utf8'))
     })
 
   keyring
@@ -88,6 +87,31 @@ export function registerKeyring(program: Command): void {
     .action(async (file: string) => {
       for (const cmk of await listCmks(file)) process.stdout.write(`${lineOf(cmk)}\n`)
     })
+}
+
+interface OneCmk {
+  readonly cmk: string
+}
+
+interface TypeOptions {
+  readonly type: CmkType
+  readonly modulus?: number
+}
+
+type NewCmk = OneCmk & TypeOptions
+type NewCmks = TypeOptions & { readonly cmk: readonly string[] }
+
+function cmkOption(): Option {
+  return new Option('--cmk <name>', 'the CMK').makeOptionMandatory()
+}
+
+function typeOf({ type, modulus }: TypeOptions): NewCmkOptions {
+  return { type, ...(modulus === undefined ? {} : { modulusLength: modulus }) }
+}
+
+function modulusOption(): Option {
+  const description = 'bits of an RSA modulus, at least 2048 (default: 3072)'
+  return new Option('--modulus <bits>', description).argParser(wholeNumber)
 }
 
 function typeOption(): Option {

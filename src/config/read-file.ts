@@ -31,7 +31,11 @@ export async function readConfigFile(
   const { places, templates } = reader
 
   // What a variable has may be a secret: messages show what stands in the file.
-  const showing: Show = (path, found) => show(path, templates.get(path) ?? found)
+  const showing: Show = (path, found) => {
+    const { template = found, padded = [] } = templates.get(path) ?? {}
+    const hint = padded.map((name) => `, and ${name} begins or ends with white space or a line break`)
+    return `${show(path, template)}${hint.join('')}`
+  }
   const { issues, policy } = checkFile(value, fromCode, showing)
 
   const broken = new Set(reader.issues.map(({ path }) => path))

@@ -4,6 +4,12 @@ import { child, ROOT } from '../policy/paths.js'
 import type { Parsed, Place } from './parse.js'
 import { substitute, type Environment } from './substitute.js'
 
+/** A text with variables in it, as the file has it, and those that begin or end with white space. */
+export interface Template {
+  readonly template: string
+  readonly padded: readonly string[]
+}
+
 /** Values of a file with its aliases written out; a bomb has millions. */
 const MAX_VALUES = 50_000
 const MAX_DEPTH = 32
@@ -17,7 +23,7 @@ export class Reader {
   /** Where each value stands, by its path. */
   readonly places = new Map<string, Place>()
   /** The texts with variables in them, as the file has them, by path. */
-  readonly templates = new Map<string, string>()
+  readonly templates = new Map<string, Template>()
   readonly #placeOf: Parsed['placeOf']
   readonly #environment: Environment
   readonly #anchors = new Map<string, unknown>()
@@ -90,8 +96,8 @@ export class Reader {
   }
 
   #text(template: string, path: string): string {
-    const { text, mistakes } = substitute(template, this.#environment)
-    if (text !== template) this.templates.set(path, template)
+    const { text, mistakes, padded } = substitute(template, this.#environment)
+    if (text !== template) this.templates.set(path, { template, padded })
     for (const message of mistakes) this.issues.push({ path, message, ...this.places.get(path) })
     return text
   }

@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises'
 import { TextDecoder } from 'node:util'
+import { EnvelopeError } from '../errors.js'
 import { configError } from '../policy/check.js'
 import { ROOT } from '../policy/paths.js'
 
@@ -19,6 +20,13 @@ export async function readSource(file: string): Promise<string> {
   return text
 }
 
+const WHY_UNREADABLE: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'there is no such file',
+  EISDIR: 'is a folder',
+  EACCES: 'this process may not read it',
+}
+
 /** Not more than one byte above the limit, whatever the file is. */
 async function readBounded(file: string): Promise<Buffer> {
   try {
@@ -31,8 +39,8 @@ async function readBounded(file: string): Promise<Buffer> {
       await handle.close()
     }
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    throw refused(file, `cannot be read: ${code ?? 'unknown error'}`, error)
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException
+    throw unreadable(file, WHY_UNREADABLE[code] ?? `cannot be read: ${code}`, error)
   }
 }
 
@@ -44,6 +52,12 @@ function decode(bytes: Buffer): string | undefined {
   }
 }
 
-function refused(file: string, message: string, cause?: unknown): Error {
-  return configError([{ path: ROOT, message }], { subject: file, cause })
+function refused(file: string, message: string): Error {
+  return configError([{ path: ROOT, message }], { subject: file })
+}
+
+/** Of a file that cannot be read, the file's name is the path. */
+function unreadable(file: string, message: string, cause: unknown): Error {
+  const issues = [{ path: file, message }]
+  return new EnvelopeError('CONFIG_INVALID', `${file}: ${message}`, { issues, cause })
 }

@@ -5,6 +5,8 @@ export interface Substituted {
   readonly text: string
   /** What is wrong with each reference that could not be resolved. */
   readonly mistakes: readonly string[]
+  /** Variables that begin or end with white space or a line break, which is seldom meant and hard to see. */
+  readonly padded: readonly string[]
 }
 
 /**
@@ -13,6 +15,7 @@ export interface Substituted {
  */
 export function substitute(template: string, env: Environment): Substituted {
   const mistakes: string[] = []
+  const padded = new Set<string>()
   const text = template.replaceAll(
     /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$\{/g,
     (found, name: string | undefined) => {
@@ -25,8 +28,9 @@ export function substitute(template: string, env: Environment): Substituted {
       if (value === undefined || value === '') {
         mistakes.push(`the variable ${name} of the environment is ${value === '' ? 'empty' : 'not set'}`)
       }
+      if (value !== undefined && value !== value.trim()) padded.add(name)
       return value ?? ''
     },
   )
-  return { text, mistakes }
+  return { text, mistakes, padded: [...padded] }
 }

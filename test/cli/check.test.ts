@@ -48,6 +48,26 @@ async function check(...args: string[]): Promise<{ code: unknown; stdout: string
 }
 
 describe('kafka-envelope check', () => {
+  it('says of a file that does not exist just that', async () => {
+    await folder.remove()
+    expect(await check()).toEqual({ code: 1, stdout: '', stderr: `${file}: there is no such file\n` })
+    const { stdout } = await check('--json')
+    expect(JSON.parse(stdout)).toEqual({
+      file,
+      mistakes: [{ path: file, message: 'there is no such file' }],
+    })
+  })
+
+  it('says which variable ends with a line break, which its value would hide', async () => {
+    const { code, stderr } = await check('--env', 'CMK=secret\n')
+    expect(code).toBe(1)
+    expect(stderr).toBe(
+      `${file}: a mistake
+  cmks.pay[0].id: expected 1 to 256 visible ASCII characters; got "ap-guangzhou/\${CMK}", and CMK begins or ends with white space or a line break (line 3, column 20)
+`,
+    )
+  })
+
   it('reports all mistakes of a file on stderr, with path, value and what was expected, and fails', async () => {
     await writeFile(
       file,

@@ -76,26 +76,44 @@ describe('kafka-envelope keyring', { timeout: 60_000 }, () => {
   it('adds, rotates, disables, enables and lists', async () => {
     await succeed('keyring', 'create', file)
     expect(await succeed('keyring', 'list', file)).toBe('')
-    await succeed('keyring', 'add', file, 'orders')
-    await succeed('keyring', 'add', file, 'partner', '--type', 'rsa-oaep-sha256', '--modulus', '2048')
-    await succeed('keyring', 'rotate', file, 'orders')
-    await succeed('keyring', 'disable', file, 'orders')
+    await succeed('keyring', 'add', file, '--cmk', 'orders')
+    await succeed(
+      'keyring',
+      'add',
+      file,
+      '--cmk',
+      'partner',
+      '--type',
+      'rsa-oaep-sha256',
+      '--modulus',
+      '2048',
+    )
+    await succeed('keyring', 'rotate', file, '--cmk', 'orders')
+    await succeed('keyring', 'disable', file, '--cmk', 'orders')
     expect(columns(await succeed('keyring', 'list', file))).toEqual([
       ['orders', 'aes-256', 'disabled', 'v2'],
       ['partner', 'rsa-oaep-sha256', 'enabled', 'v1'],
     ])
-    await succeed('keyring', 'enable', file, 'orders')
+    await succeed('keyring', 'enable', file, '--cmk', 'orders')
     expect(columns(await succeed('keyring', 'list', file))[0]?.[2]).toBe('enabled')
+  })
+
+  it('names a CMK alike in every command', async () => {
+    for (const command of ['add', 'rotate', 'disable', 'enable', 'export-public', 'import-public']) {
+      await fail("error: required option '--cmk <name>' not specified", 'keyring', command, file)
+    }
+    await succeed('keyring', 'create', file, '--cmk', 'a', '--type', 'rsa-oaep-sha256', '--modulus', '2048')
+    expect(await succeed('keyring', 'export-public', file, '--cmk', 'a')).toContain('PUBLIC KEY')
   })
 
   it('carries a public key from one keyring to another', async () => {
     await succeed('keyring', 'create', file, '--cmk', 'partner', '--type', 'rsa-oaep-sha256')
-    const pem = await succeed('keyring', 'export-public', file, 'partner')
+    const pem = await succeed('keyring', 'export-public', file, '--cmk', 'partner')
     expect(pem).toMatch(/^-----BEGIN PUBLIC KEY-----\n/)
     await writeFile(folder.at('partner.pem'), pem)
     const producer = folder.at('producer.keyring')
     await succeed('keyring', 'create', producer)
-    await succeed('keyring', 'import-public', producer, 'partner', folder.at('partner.pem'))
+    await succeed('keyring', 'import-public', producer, '--cmk', 'partner', '--pem', folder.at('partner.pem'))
     expect(columns(await succeed('keyring', 'list', producer))).toEqual([
       ['partner', 'rsa-oaep-sha256 (public)', 'enabled', 'v1'],
     ])
@@ -119,18 +137,20 @@ describe('kafka-envelope keyring', { timeout: 60_000 }, () => {
     await fail('KEYRING_NOT_FOUND: ', 'keyring', 'list', file)
     await succeed('keyring', 'create', file, '--cmk', 'orders')
     await fail('KEYRING_EXISTS: ', 'keyring', 'create', file)
-    await fail('KEYRING_EXISTS: ', 'keyring', 'add', file, 'orders')
-    await fail('CMK_NOT_FOUND: ', 'keyring', 'rotate', file, 'unknown')
-    await fail('CMK_UNUSABLE: ', 'keyring', 'export-public', file, 'orders')
-    await fail('CONFIG_INVALID: ', 'keyring', 'add', file, 'a\nb')
-    await fail('CONFIG_INVALID: ', 'keyring', 'add', file, 'short', ...rsaOf('1024'))
-    await fail('error: ', 'keyring', 'add', file, 'odd', ...rsaOf('2e3'))
-    await fail('error: ', 'keyring', 'add', file, 'odd', '--type', 'aes-128')
-    await fail('ENOENT', 'keyring', 'import-public', file, 'partner', folder.at('no.pem'))
+    const { stderr } = await run('keyring', 'create', file, '--cmk', 'billing')
+    expect(stderr).toContain('`npx kafka-envelope keyring add FILE --cmk NAME`')
+    await fail('KEYRING_EXISTS: ', 'keyring', 'add', file, '--cmk', 'orders')
+    await fail('CMK_NOT_FOUND: ', 'keyring', 'rotate', file, '--cmk', 'unknown')
+    await fail('CMK_UNUSABLE: ', 'keyring', 'export-public', file, '--cmk', 'orders')
+    await fail('CONFIG_INVALID: ', 'keyring', 'add', file, '--cmk', 'a\nb')
+    await fail('CONFIG_INVALID: ', 'keyring', 'add', file, '--cmk', 'short', ...rsaOf('1024'))
+    await fail('error: ', 'keyring', 'add', file, '--cmk', 'odd', ...rsaOf('2e3'))
+    await fail('error: ', 'keyring', 'add', file, '--cmk', 'odd', '--type', 'aes-128')
+    await fail('ENOENT', 'keyring', 'import-public', file, '--cmk', 'partner', '--pem', folder.at('no.pem'))
     await fail('KEYRING_NOT_FOUND: ', 'keyring', 'list', `${file}\nnext`)
     if (process.platform === 'win32') return
     await chmod(file, 0o644)
-    await fail('KEYRING_EXPOSED: ', 'keyring', 'rotate', file, 'orders')
+    await fail('KEYRING_EXPOSED: ', 'keyring', 'rotate', file, '--cmk', 'orders')
   })
 })
 

@@ -322,6 +322,7 @@ ${deep}x`)
     ])
     await expect(loadConfig(join(folder, 'none.yaml'), { kms })).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
+      message: expect.stringContaining('none.yaml: there is no such file.') as unknown,
       cause: { code: 'ENOENT' },
     })
     await expect(loadConfig(folder, { kms })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })

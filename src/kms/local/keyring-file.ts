@@ -4,11 +4,10 @@ import { basename, dirname, join, resolve } from 'node:path'
 
 import { EnvelopeError } from '../../errors.js'
 import { MAX_KEYRING_BYTES, parseKeyring, serialiseKeyring, type Keyring } from './keyring.js'
+import { isExposed } from './exposed.js'
 import type { LocalCmk } from './local-cmk.js'
 
 const PRIVATE = 0o600
-/** Any right of the group or of others. */
-const OTHERS = 0o077
 /** Windows has no modes to check, owners to keep or folders to sync. */
 const POSIX: boolean = process.platform !== 'win32'
 
@@ -21,11 +20,15 @@ export async function readKeyring(file: string): Promise<Keyring> {
   try {
     // Of the opened file: one that is looked up by path again may be another by then.
     const stats = await handle.stat()
-    const { mode, size } = stats
+    const { mode, size, uid } = stats
     if (!stats.isFile()) throw new EnvelopeError('KEYRING_INVALID', `${file} is not a file`)
-    if (POSIX && (mode & OTHERS) !== 0) {
-      const octal = (mode & 0o777).toString(8).padStart(3, '0')
-      throw new EnvelopeError('KEYRING_EXPOSED', `others than its owner may use ${file} (mode ${octal})`)
+    if (POSIX && isExposed(stats)) {
+      const octal = (mode & 0o777).toString(8).padStart(4, '0')
+      const owner = uid === process.geteuid?.() ? '' : `, owned by user ${String(uid)}`
+      throw new EnvelopeError(
+        'KEYRING_EXPOSED',
+        `others than its owner may use ${file} (mode ${octal}${owner})`,
+      )
     }
     if (size > MAX_KEYRING_BYTES) throw new EnvelopeError('KEYRING_INVALID', `${file} is too large`)
     bytes = Buffer.alloc(size)
