@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { configJsonSchema } from '../../scripts/config-schema/config-schema.js'
 import { memberPaths } from '../../scripts/config-schema/descriptions.js'
 import { EXPRESSED } from '../../scripts/config-schema/expressed.js'
+import type { SchemaNode } from '../../scripts/config-schema/node.js'
 import { rangePattern, wholeNumbers } from '../../scripts/config-schema/range-pattern.js'
 import { substitute } from '../../src/config/substitute.js'
 import type { ConfigIssue } from '../../src/index.js'
@@ -156,6 +157,19 @@ describe('the JSON Schema and the checker', () => {
     expect(
       relations({ ...(good[0] as object), kms: {} }, true, show, ['a KMS that is named is there']),
     ).toHaveLength(2)
+  })
+
+  it('take names of members as they are written: an editor sees a number in the partition `0:` of a YAML file', () => {
+    const names: SchemaNode[] = []
+    const walk = (node: unknown): void => {
+      if (typeof node !== 'object' || node === null) return
+      const { propertyNames } = node as SchemaNode
+      if (propertyNames) names.push(propertyNames)
+      Object.values(node).forEach(walk)
+    }
+    walk(schema)
+    expect(names.length).toBeGreaterThan(3)
+    for (const node of names) expect(node).not.toHaveProperty('type')
   })
 
   it('differ in this: the checker counts the bytes of header names, the schema their characters', () => {
