@@ -82,11 +82,19 @@ export class Opening {
     return this.#settledKeys
   }
 
+  /** Whether the next record waits for its key. */
+  get waits(): boolean {
+    return this.#missingHead !== undefined
+  }
+
   /** The transient failure that holds up the next record; undefined where there is none so far. */
   get failure(): EnvelopeError | undefined {
-    const head = this.#authenticated.length === 0 ? this.#waitsFor : undefined
-    const outcome = head && this.#loads.get(head)?.outcome
+    const outcome = this.#missingHead && this.#loads.get(this.#missingHead)?.outcome
     return isTransient(outcome) ? this.#located(outcome, this.results.length) : undefined
+  }
+
+  get #missingHead(): ReadableHead | undefined {
+    return this.#authenticated.length === 0 ? this.#waitsFor : undefined
   }
 
   /**
@@ -115,8 +123,8 @@ export class Opening {
    * transiently; what was refused for good is not asked for again.
    */
   async ready(): Promise<void> {
-    const head = this.#waitsFor
-    if (head === undefined || this.#authenticated.length > 0) {
+    const head = this.#missingHead
+    if (head === undefined) {
       await new Promise((resolve) => setImmediate(resolve))
       return
     }

@@ -107,18 +107,19 @@ export class Delivery {
     const { results } = opening
     const maxBytes = Math.max(MIN_OPENED_BYTES, sum(messages.map(({ value }) => value?.length ?? 0)))
     const patience = patienceFor(() => messages[results.length] as KafkaMessage)
-    const isWorthDelivering = (): boolean => results.some(({ error }) => error === undefined)
     do {
       if (opening.openedBytes >= maxBytes) return undefined
       const { failure, settledKeys } = opening
+      const leftMs = results.some(({ error }) => error === undefined)
+        ? Math.max(0, HOLD_BACK_MS - patience.waitedMs)
+        : Infinity
       if (failure !== undefined) {
         patience.failed(failure)
         if (patience.isOver) return failure
-        if (isWorthDelivering()) return undefined
+        if (leftMs < Infinity) return undefined
         await patience.pause()
-      }
-      const holdBackMs = isWorthDelivering() ? HOLD_BACK_MS : Infinity
-      if (!(await patience.attempt(opening.ready(), holdBackMs))) return undefined
+      } else if (opening.waits && results.length > 0 && (leftMs === 0 || patience.isOver)) return undefined
+      if (!(await patience.attempt(opening.ready(), opening.waits ? leftMs : Infinity))) return undefined
       if (opening.settledKeys > settledKeys) patience.progressed()
     } while (!opening.proceed())
     return undefined
@@ -190,17 +191,17 @@ export class Delivery {
       heartbeat,
       interrupted: signal,
       maxWaitMs: rule === 'passthrough' ? 0 : rule.read.kmsWaitMs,
-      report: (failure) => {
+      report: (failure, waitedMs) => {
         const { offset, deadLetter: letter } = waitFor()
         const code = failure?.code ?? (letter === undefined ? 'KMS_TIMEOUT' : 'DEAD_LETTER_FAILED')
-        const wait = {
+        const about = {
           topic,
           partition,
           offset,
           code,
           ...(letter === undefined ? {} : { deadLetter: letter }),
         }
-        this.#host.events.emit('consumer.waiting', { ...wait, waitedMs: this.#waits.update(wait) })
+        this.#host.events.emit('consumer.waiting', this.#waits.update({ ...about, waitedMs }))
       },
     })
   }

@@ -9,7 +9,7 @@ export interface PatienceOptions {
   /** How long to wait in place, in ms. */
   readonly maxWaitMs: number
   /** Called after each failed attempt; and while an attempt takes long, after a second and then every ten. */
-  readonly report: (lastFailure: EnvelopeError | undefined) => void
+  readonly report: (lastFailure: EnvelopeError | undefined, waitedMs: number) => void
 }
 
 /** Ends a wait that is no longer needed, since the consumer stops, seeks or pauses. Handlers never see it. */
@@ -34,10 +34,11 @@ export class Patience {
 
   /** Whether the time to wait is over. */
   get isOver(): boolean {
-    return this.#waitedMs >= this.#options.maxWaitMs
+    return this.waitedMs >= this.#options.maxWaitMs
   }
 
-  get #waitedMs(): number {
+  /** Since it was made. */
+  get waitedMs(): number {
     return performance.now() - this.#started
   }
 
@@ -70,7 +71,7 @@ export class Patience {
         if (graceMs > 0 && (await settledWithin(work, graceMs))) return true
         throw new Interrupted()
       }
-      if (!done && this.#waitedMs >= this.#reportAtMs) this.#report()
+      if (!done && this.waitedMs >= this.#reportAtMs) this.#report()
       await heartbeat()
       if (done) return true
       if (performance.now() >= end) return false
@@ -80,13 +81,13 @@ export class Patience {
   /** Waits before the next attempt. @throws as `attempt` does */
   async pause(): Promise<void> {
     const limitMs = Math.min(FIRST_PAUSE_MS * 2 ** (this.#failures - 1), MAX_PAUSE_MS)
-    const leftMs = this.#options.maxWaitMs - this.#waitedMs
+    const leftMs = this.#options.maxWaitMs - this.waitedMs
     await this.attempt(new Promise(() => undefined), Math.min(Math.random() * limitMs, leftMs))
   }
 
   #report(): void {
-    this.#reportAtMs = this.#waitedMs + REPORT_MS
-    this.#options.report(this.#failure)
+    this.#reportAtMs = this.waitedMs + REPORT_MS
+    this.#options.report(this.#failure, this.waitedMs)
   }
 }
 

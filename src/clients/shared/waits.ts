@@ -9,14 +9,14 @@ type Entry = Omit<Waiting, 'waitedMs'> & { readonly since: number }
 export class Waits {
   readonly #entries = new Map<string, Entry>()
 
-  /** Returns how long the record has waited, in ms. */
-  update(wait: Omit<Waiting, 'waitedMs'>): number {
+  /** A record waits, in this attempt for `waitedMs` already. Returns the wait over all attempts. */
+  update({ waitedMs, ...wait }: Waiting): Waiting {
     const name = nameOf(wait)
     const known = this.#entries.get(name)
     const now = performance.now()
-    const since = known?.offset === wait.offset ? known.since : now
+    const since = known?.offset === wait.offset ? known.since : now - waitedMs
     this.#entries.set(name, { ...wait, since })
-    return now - since
+    return { ...wait, waitedMs: now - since }
   }
 
   /** A partition goes on at an offset; undefined where that is not known. Ends its wait, unless it is for that one. */

@@ -1,0 +1,427 @@
+import { randomBytes } from 'node:crypto'
+import type { Consumer, KafkaMessage, ProducerRecord } from 'kafkajs'
+import { describe, expect, it } from 'vitest'
+import { decodeHead, encodeHead } from '../../../src/envelope/envelope.js'
+import { createEncryption, EnvelopeError, type Encryption, type ReadRule } from '../../../src/index.js'
+import { CANARY, thrownBy } from '../../support/emissions.js'
+import { memoryEncryption, watch, type SeenEvent } from '../../support/encryption.js'
+import { MemoryKms } from '../../support/memory-kms.js'
+import { message, StandIn } from './stand-in.js'
+
+const KINDS = ['eachMessage', 'eachBatch'] as const
+const PLAINTEXT = Buffer.from('not sealed')
+const later = (ms = 10): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** A wrapped consumer on a stand-in, which notes what it delivers. */
+async function consuming(encryption: Encryption, kind: (typeof KINDS)[number], deadLetters = box()) {
+  const kafka = new StandIn()
+  const consumer = encryption.consumer(kafka.consumer, { deadLetters: deadLetters.producer })
+  const delivered: string[] = []
+  await consumer.run(
+    kind === 'eachMessage'
+      ? { eachMessage: ({ message: { offset } }) => Promise.resolve(void delivered.push(offset)) }
+      : {
+          eachBatch: ({ batch }) =>
+            Promise.resolve(void delivered.push(...batch.messages.map(({ offset }) => offset))),
+        },
+  )
+  return { kafka, consumer, delivered, letters: deadLetters.letters }
+}
+
+/** Takes dead letters, and notes their offsets. */
+function box(send: () => Promise<unknown> = () => Promise.resolve()) {
+  const letters: string[] = []
+  const producer = {
+    send: async ({ messages }: ProducerRecord) => {
+      await send()
+      letters.push(...messages.map(({ headers }) => String(headers?.['kafka-envelope.offset'])))
+      return []
+    },
+  } as never
+  return { letters, producer }
+}
+
+/** An owner of topic `t` under a CMK that is near, which also reads what another sealed under one that is far. */
+async function nearAndFar(read: Omit<ReadRule, 'cmk'>): Promise<{
+  encryption: Encryption
+  events: SeenEvent[]
+  near: (count: number) => Promise<Buffer[]>
+  farOne: Buffer
+  far: MemoryKms
+}> {
+  const near = new MemoryKms({ provider: 'near' })
+  const far = new MemoryKms({ provider: 'far' })
+  const cmks = { near: [{ kms: 'near', id: 'a' }], far: [{ kms: 'far', id: 'b' }] }
+  const kms = { near, far }
+  const encryption = await createEncryption({
+    kms,
+    cmks,
+    kmsRetries: 0,
+    topics: [{ match: ['t'], encrypt: { cmk: 'near' }, read: { cmk: ['near', 'far'], ...read } }],
+  })
+  const other = await createEncryption({ kms, cmks, topics: [{ match: ['t'], encrypt: { cmk: 'far' } }] })
+  const [sealed] = await other.records.seal([{ topic: 't', value: CANARY }])
+  const values = async (count: number): Promise<Buffer[]> => {
+    const records = Array.from({ length: count }, () => ({ topic: 't', value: CANARY }))
+    return (await encryption.records.seal(records)).map(({ value }) => value as Buffer)
+  }
+  return { encryption, events: watch(encryption), near: values, farOne: sealed?.value as Buffer, far }
+}
+
+/** One owner with a record of topic `t`, whose key has to be asked for. */
+async function oneRecord(read: Partial<ReadRule> = {}, rest: Parameters<typeof memoryEncryption>[1] = {}) {
+  const made = await memoryEncryption(
+    [{ match: ['t'], encrypt: { cmk: 'main' }, read: { cmk: 'main', ...read } }],
+    { kmsRetries: 0, ...rest },
+  )
+  const [sealed] = await made.encryption.records.seal([{ topic: 't', value: CANARY }])
+  return { ...made, sealed: sealed?.value as Buffer }
+}
+
+const away = (): EnvelopeError => new EnvelopeError('KMS_UNAVAILABLE', 'away')
+
+describe('records in front of one whose KMS is away', () => {
+  it.each(KINDS)(
+    'are delivered and resolved by %s before it is waited for, and their dead letters are written once',
+    async (kind) => {
+      const { encryption, near, farOne, far } = await nearAndFar({
+        kmsWait: '50ms',
+        onInvalid: { deadLetter: 'dead' },
+      })
+      const values = [PLAINTEXT, ...(await near(600)), farOne, ...(await near(1))]
+      const topic = values.map(message)
+      far.failure = away()
+      const { kafka, delivered, letters } = await consuming(encryption, kind)
+      const failures: unknown[] = []
+      while (failures.length < 3) {
+        const error = await kafka.fetch(topic).catch((thrown: unknown) => thrown)
+        if (error !== undefined) failures.push(error)
+      }
+      expect(failures).toMatchObject(
+        Array(3).fill({ code: 'KMS_UNAVAILABLE', retriable: true, position: { offset: '601' } }),
+      )
+      expect(kafka.position).toBe(601)
+      far.failure = undefined
+      await kafka.fetch(topic)
+      expect(delivered).toEqual(Array.from({ length: 602 }, (_, i) => String(i + 1)))
+      expect(letters).toEqual(['0'])
+      await encryption.close()
+    },
+  )
+
+  it('are delivered when its KMS has not answered for a second', async () => {
+    const { encryption, near, farOne, far } = await nearAndFar({})
+    const topic = [...(await near(3)), farOne].map(message)
+    far.hold = true
+    const { kafka, delivered } = await consuming(encryption, 'eachBatch')
+    const started = performance.now()
+    await kafka.fetch(topic)
+    expect(performance.now() - started).toBeLessThan(5000)
+    expect([delivered, kafka.position]).toEqual([['0', '1', '2'], 3])
+    await encryption.close()
+  })
+
+  it('are left out of a batch that does not wait at all, and the error comes behind them', async () => {
+    const { encryption, near, farOne, far } = await nearAndFar({ kmsWait: 0 })
+    const topic = [...(await near(3)), farOne].map(message)
+    far.failure = away()
+    const { kafka, delivered } = await consuming(encryption, 'eachBatch')
+    expect(await thrownBy(() => kafka.fetch(topic))).toMatchObject({ code: 'KMS_UNAVAILABLE' })
+    expect([delivered, kafka.position]).toEqual([['0', '1', '2'], 3])
+    await encryption.close()
+  })
+})
+
+it('forged records that need more KMS calls than the budget has within kmsWait are passed step by step', async () => {
+  const { encryption, kms, sealed } = await oneRecord(
+    { onInvalid: 'skip', maxInvalidShare: 1, kmsWait: '200ms' },
+    { kmsTimeout: '200ms', kmsBudget: { opening: { perSecond: 40, burst: 1 } } },
+  )
+  const { wrappedDeks, headerBytes, bytes } = decodeHead(sealed)
+  const forged = (): Buffer =>
+    Buffer.concat([
+      encodeHead(
+        wrappedDeks.map((wrapped) => ({ ...wrapped, ciphertextDek: randomBytes(24) })),
+        headerBytes,
+      ),
+      sealed.subarray(bytes.length),
+    ])
+  const topic = [...Array.from({ length: 40 }, forged), sealed].map(message)
+  const { kafka, delivered } = await consuming(encryption, 'eachBatch')
+  const positions: number[] = []
+  for (let fetches = 0; delivered.length === 0 && fetches < 100; fetches++) {
+    await kafka.fetch(topic).catch(() => undefined)
+    positions.push(kafka.position)
+  }
+  expect(delivered).toEqual(['40'])
+  // It took several fetches, each of which went further than the one before.
+  expect(positions.length).toBeGreaterThan(1)
+  expect(positions).toEqual([...positions].sort((a, b) => a - b))
+  expect(kms.calls.filter(({ operation }) => operation === 'unwrap').length).toBeLessThan(60)
+  await encryption.close()
+})
+
+describe('dead letters that are not acknowledged', () => {
+  it('hold back no record in front of them, and are written once', async () => {
+    const { encryption, near } = await nearAndFar({ onInvalid: { deadLetter: 'dead' }, kmsWait: '50ms' })
+    const topic = [...(await near(2)), PLAINTEXT, ...(await near(1)), PLAINTEXT].map(message)
+    let missing = true
+    const { kafka, delivered, letters } = await consuming(
+      encryption,
+      'eachBatch',
+      box(() => (missing ? Promise.reject(new Error('no such topic')) : Promise.resolve())),
+    )
+    await kafka.fetch(topic)
+    expect([delivered, kafka.position]).toEqual([['0', '1'], 2])
+    expect(await thrownBy(() => kafka.fetch(topic))).toMatchObject({
+      code: 'DEAD_LETTER_FAILED',
+      position: { offset: '2' },
+    })
+    missing = false
+    await kafka.fetch(topic)
+    expect([delivered, letters, kafka.position]).toEqual([['0', '1', '3'], ['2', '4'], 5])
+    await encryption.close()
+  })
+})
+
+describe('a batch that grows when it is opened', () => {
+  it('is delivered in parts of bounded size, with heartbeats and turns of the event loop between', async () => {
+    const { encryption } = await memoryEncryption([
+      { match: ['t'], encrypt: { cmk: 'main', compression: 'gzip' }, read: { cmk: 'main' } },
+    ])
+    const size = 2 ** 24
+    const [sealed] = await encryption.records.seal([{ topic: 't', value: Buffer.alloc(size) }])
+    // One genuine record, written again and again: a replay is not detected.
+    const topic = Array.from({ length: 12 }, (_, i) => message(sealed?.value as Buffer, i))
+    const kafka = new StandIn()
+    const delivered: string[] = []
+    const parts: number[] = []
+    await encryption.consumer(kafka.consumer).run({
+      eachBatch: ({ batch }) => {
+        parts.push(batch.messages.reduce((bytes, { value }) => bytes + (value?.length ?? 0), 0))
+        delivered.push(...batch.messages.map(({ offset }) => offset))
+        return Promise.resolve()
+      },
+    })
+    let turns = 0
+    const turning = setInterval(() => turns++, 1)
+    while (kafka.position < 12) await kafka.fetch(topic)
+    clearInterval(turning)
+    expect(delivered).toEqual(topic.map(({ offset }) => offset))
+    expect(Math.max(...parts)).toBeLessThan(2 ** 25 + size)
+    expect(turns).toBeGreaterThan(5)
+    expect(kafka.heartbeats).toBeGreaterThan(5)
+    await encryption.close()
+  })
+
+  it('is not cut where it takes no more than it did sealed', async () => {
+    const { encryption } = await memoryEncryption([
+      { match: ['t'], encrypt: { cmk: 'main' }, read: { cmk: 'main' } },
+    ])
+    const value = Buffer.alloc(2 ** 22)
+    const sealed = await encryption.records.seal(Array.from({ length: 12 }, () => ({ topic: 't', value })))
+    const { kafka, delivered } = await consuming(encryption, 'eachBatch')
+    await kafka.fetch(sealed.map((one, i) => message(one.value, i)))
+    expect(delivered).toHaveLength(12)
+    expect(kafka.heartbeats).toBeGreaterThan(5)
+    await encryption.close()
+  })
+})
+
+describe('a wait for a KMS that does not answer', () => {
+  const ends: readonly (readonly [string, (consumer: Consumer) => unknown])[] = [
+    ['stop()', (consumer) => consumer.stop()],
+    ['disconnect()', (consumer) => consumer.disconnect()],
+    [
+      'seek()',
+      (consumer) => {
+        consumer.seek({ topic: 't', partition: 0, offset: '1' })
+      },
+    ],
+    [
+      'pause()',
+      (consumer) => {
+        consumer.pause([{ topic: 't' }])
+      },
+    ],
+    [
+      'pause() of the partition',
+      (consumer) => {
+        consumer.pause([{ topic: 't', partitions: [0] }])
+      },
+    ],
+  ]
+  describe.each(KINDS)('in %s', (kind) => {
+    it.each(ends)('ends at once at %s, quietly, with nothing delivered or resolved', async (_, end) => {
+      const { encryption, kms, sealed } = await oneRecord()
+      kms.hold = true
+      const { kafka, consumer, delivered } = await consuming(encryption, kind)
+      const fetching = kafka.fetch([message(sealed, 0), message(sealed, 1)])
+      await kms.waitForHeld()
+      const started = performance.now()
+      end(consumer)
+      await fetching
+      expect(performance.now() - started).toBeLessThan(500)
+      expect([delivered, kafka.position, kms.held.length]).toEqual([[], 0, 1])
+      expect(encryption.health().waiting).toEqual([])
+      kms.hold = false
+      kms.held[0]?.succeed()
+      await later()
+      expect([delivered, kafka.position]).toEqual([[], 0])
+      await encryption.close()
+    })
+
+    it('goes on at another seek or pause, of another partition or topic', async () => {
+      const { encryption, kms, sealed } = await oneRecord()
+      kms.hold = true
+      const { kafka, consumer, delivered } = await consuming(encryption, kind)
+      const fetching = kafka.fetch([message(sealed, 0)])
+      await kms.waitForHeld()
+      consumer.seek({ topic: 't', partition: 1, offset: '5' })
+      consumer.seek({ topic: 'u', partition: 0, offset: '5' })
+      consumer.pause([{ topic: 'u' }, { topic: 't', partitions: [1, 2] }])
+      kms.hold = false
+      kms.held[0]?.succeed()
+      await fetching
+      if (kind === 'eachMessage') expect(delivered).toEqual(['0'])
+      await encryption.close()
+    })
+  })
+
+  it('and a pause that is resumed at once: the record is delivered once, and none is passed over', async () => {
+    const { encryption, kms, sealed } = await oneRecord()
+    kms.hold = true
+    const { kafka, consumer, delivered } = await consuming(encryption, 'eachMessage')
+    const topic = [message(sealed, 0), message(sealed, 1)]
+    const fetching = kafka.fetch(topic)
+    await kms.waitForHeld()
+    consumer.pause([{ topic: 't' }])
+    consumer.resume([{ topic: 't' }])
+    kms.hold = false
+    kms.held[0]?.succeed()
+    await fetching
+    expect(delivered).toEqual([])
+    await kafka.fetch(topic)
+    expect([delivered, kafka.position]).toEqual([['0', '1'], 2])
+    await encryption.close()
+  })
+
+  it('a seek during the wait wins over where the wait was', async () => {
+    const { encryption, kms, sealed } = await oneRecord()
+    kms.hold = true
+    const { kafka, consumer, delivered } = await consuming(encryption, 'eachMessage')
+    const topic = [0, 1, 2].map((offset) => message(sealed, offset))
+    const fetching = kafka.fetch(topic)
+    await kms.waitForHeld()
+    consumer.pause([{ topic: 't' }])
+    consumer.seek({ topic: 't', partition: 0, offset: '2' })
+    consumer.resume([{ topic: 't' }])
+    kms.hold = false
+    kms.held[0]?.succeed()
+    await fetching
+    await kafka.fetch(topic)
+    expect([delivered, kafka.position]).toEqual([['2'], 3])
+    await encryption.close()
+  })
+
+  it('is reported after a second and listed in health(), until the KMS answers', async () => {
+    const { encryption, kms, events, sealed } = await oneRecord()
+    kms.hold = true
+    const { kafka, delivered } = await consuming(encryption, 'eachMessage')
+    const fetching = kafka.fetch([message(sealed, 7)])
+    await kms.waitForHeld()
+    expect(encryption.health().status).toBe('ok')
+    await later(1300)
+    const wait = { topic: 't', partition: 0, offset: '7', code: 'KMS_TIMEOUT' }
+    expect(events.filter(({ name }) => name === 'consumer.waiting')).toMatchObject([wait])
+    expect(encryption.health()).toMatchObject({ status: 'degraded', waiting: [wait] })
+    expect(encryption.health().waiting[0]?.waitedMs).toBeGreaterThan(900)
+    kms.hold = false
+    kms.held[0]?.succeed()
+    await fetching
+    expect(delivered).toEqual(['7'])
+    expect(encryption.health()).toMatchObject({ status: 'ok', waiting: [] })
+    await encryption.close()
+  })
+
+  it('of 16 partitions warns of no leak of listeners', async () => {
+    const warnings: string[] = []
+    const onWarning = ({ name }: Error): void => void warnings.push(name)
+    process.on('warning', onWarning)
+    const { encryption, kms, sealed } = await oneRecord()
+    kms.failure = away()
+    const { kafka, consumer } = await consuming(encryption, 'eachMessage')
+    const fetches = Array.from({ length: 16 }, (_, partition) => kafka.fetch([message(sealed, 0)], partition))
+    while (encryption.health().waiting.length < 16) await later()
+    await later(300)
+    await consumer.stop()
+    await Promise.all(fetches)
+    process.off('warning', onWarning)
+    expect(warnings).toEqual([])
+    await encryption.close()
+  })
+})
+
+describe('a dead letter that is not acknowledged', () => {
+  it('is reported after a second with its record, its topic and why it is one, and listed in health()', async () => {
+    const { encryption, events } = await oneRecord({ onInvalid: { deadLetter: 'dead' } })
+    let acknowledge = (): void => undefined
+    const { kafka, letters } = await consuming(
+      encryption,
+      'eachMessage',
+      box(() => new Promise<void>((resolve) => (acknowledge = resolve))),
+    )
+    const fetching = kafka.fetch([message(PLAINTEXT, 7)])
+    await later(1300)
+    const wait = {
+      topic: 't',
+      partition: 0,
+      offset: '7',
+      code: 'DEAD_LETTER_FAILED',
+      deadLetter: { topic: 'dead', code: 'NOT_SEALED' },
+    }
+    expect(events.filter(({ name }) => name === 'consumer.waiting')).toMatchObject([wait])
+    expect(encryption.health()).toMatchObject({ status: 'degraded', waiting: [wait] })
+    acknowledge()
+    await fetching
+    expect([letters, kafka.position]).toEqual([['7'], 8])
+    expect(encryption.health()).toMatchObject({ status: 'ok', waiting: [] })
+    await encryption.close()
+  })
+
+  it.each(KINDS)('does not hold up stop() in %s for more than a second', async (kind) => {
+    const { encryption } = await oneRecord({ onInvalid: { deadLetter: 'dead' } })
+    const { kafka, consumer } = await consuming(
+      encryption,
+      kind,
+      box(() => new Promise(() => undefined)),
+    )
+    const fetching = kafka.fetch([message(PLAINTEXT, 0)])
+    await later()
+    const started = performance.now()
+    await consumer.stop()
+    await fetching
+    expect(performance.now() - started).toBeLessThan(1500)
+    expect(kafka.position).toBe(0)
+    await encryption.close()
+  })
+})
+
+it('a record counts as waiting since its first attempt, however often KafkaJS restarts the consumer', async () => {
+  const { encryption, kms, events, sealed } = await oneRecord({ kmsWait: '20ms' })
+  kms.failure = away()
+  const { kafka } = await consuming(encryption, 'eachMessage')
+  const topic: KafkaMessage[] = [message(sealed, 0)]
+  for (let attempt = 0; attempt < 3; attempt++) {
+    expect(await thrownBy(() => kafka.fetch(topic))).toMatchObject({ code: 'KMS_UNAVAILABLE' })
+    await later(100)
+  }
+  expect(encryption.health()).toMatchObject({ status: 'degraded', waiting: [{ offset: '0' }] })
+  expect(encryption.health().waiting[0]?.waitedMs).toBeGreaterThan(300)
+  const waited = events.flatMap((event) => (event.name === 'consumer.waiting' ? [event.waitedMs] : []))
+  expect(waited).toEqual([...waited].sort((a, b) => a - b))
+  // The partition went to another consumer.
+  kafka.emit('consumer.group_join', { groupId: 'g', memberAssignment: { t: [1] } })
+  expect(encryption.health()).toMatchObject({ status: 'ok', waiting: [] })
+  await encryption.close()
+})

@@ -1,0 +1,111 @@
+import type { Consumer, ConsumerRunConfig, EachBatchPayload, KafkaMessage } from 'kafkajs'
+
+export function message(value: Buffer | null, offset: number): KafkaMessage {
+  return { key: null, value, offset: String(offset), timestamp: '0', headers: {}, attributes: 0 }
+}
+
+/**
+ * A stand-in for a KafkaJS consumer of partition 0 of topic `t`. `fetch` hands over what is there from the position on,
+ * and moves the position as KafkaJS does (`processEachMessage` and `processEachBatch` of its runner).
+ */
+export class StandIn {
+  /** Where the next fetch begins. */
+  position = 0
+  heartbeats = 0
+  /** To be passed to `encryption.consumer`. */
+  readonly consumer: Consumer
+  #config: ConsumerRunConfig = {}
+  #running = true
+  #paused = false
+  #seek: string | undefined
+  readonly #listeners = new Map<string, ((event: unknown) => void)[]>()
+
+  constructor() {
+    this.consumer = {
+      events: { CRASH: 'consumer.crash', STOP: 'consumer.stop', GROUP_JOIN: 'consumer.group_join' },
+      on: (name: string, listener: (event: unknown) => void) => {
+        this.#listeners.set(name, [...(this.#listeners.get(name) ?? []), listener])
+        return () => undefined
+      },
+      run: (config: ConsumerRunConfig) => {
+        this.#config = config
+        this.#running = true
+        return Promise.resolve()
+      },
+      stop: () => this.#stop(),
+      disconnect: () => this.#stop(),
+      seek: ({ offset }: { offset: string }) => {
+        this.#seek = offset
+      },
+      pause: () => {
+        this.#paused = true
+      },
+      resume: () => {
+        this.#paused = false
+      },
+    } as unknown as Consumer
+  }
+
+  emit(name: string, payload: unknown): void {
+    for (const listener of this.#listeners.get(name) ?? []) listener({ payload })
+  }
+
+  /** One fetch of a topic that has these messages. Rejects with what the handler rejects with. */
+  async fetch(topic: readonly KafkaMessage[], partition = 0): Promise<void> {
+    if (this.#seek !== undefined) this.position = Number(this.#seek)
+    this.#seek = undefined
+    // KafkaJS decodes each fetch anew.
+    const messages = topic.filter(({ offset }) => Number(offset) >= this.position).map((one) => ({ ...one }))
+    if (this.#paused || messages.length === 0) return
+    if (this.#config.eachBatch) await this.#batch(messages, partition)
+    else await this.#each(messages, partition)
+  }
+
+  async #each(messages: readonly KafkaMessage[], partition: number): Promise<void> {
+    for (const one of messages) {
+      if (!this.#running || this.#seek !== undefined) break
+      await this.#config.eachMessage?.({
+        topic: 't',
+        partition,
+        message: one,
+        heartbeat: () => this.#heartbeat(),
+        pause: () => this.#pause(),
+      })
+      this.position = Number(one.offset) + 1
+      if (this.#paused) break
+    }
+  }
+
+  async #batch(messages: KafkaMessage[], partition: number): Promise<void> {
+    const last = messages.at(-1)?.offset ?? ''
+    const payload = {
+      batch: { topic: 't', partition, messages, highWatermark: '9999', lastOffset: () => last },
+      heartbeat: () => this.#heartbeat(),
+      pause: () => this.#pause(),
+      resolveOffset: (offset: string) => {
+        this.position = Number(offset) + 1
+      },
+      isRunning: () => this.#running,
+      isStale: () => this.#seek !== undefined,
+    }
+    await this.#config.eachBatch?.(payload as unknown as EachBatchPayload)
+    if (this.#config.eachBatchAutoResolve !== false) this.position = Number(last) + 1
+  }
+
+  #heartbeat(): Promise<void> {
+    this.heartbeats++
+    return Promise.resolve()
+  }
+
+  #pause(): () => void {
+    this.#paused = true
+    return () => {
+      this.#paused = false
+    }
+  }
+
+  #stop(): Promise<void> {
+    this.#running = false
+    return Promise.resolve()
+  }
+}
