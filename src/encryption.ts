@@ -1,8 +1,9 @@
 import { setMaxListeners } from 'node:events'
-import type { Consumer, Kafka, Producer } from 'kafkajs'
+import type { Consumer, ICustomPartitioner, Kafka, Producer } from 'kafkajs'
 import { decryptingConsumer, type Fatal, type WrappedConsumer } from './clients/kafkajs/consumer.js'
 import { encryptingKafka } from './clients/kafkajs/kafka.js'
 import { letterBoxOf, OwnLetterBox, type LetterBox } from './clients/kafkajs/letter-box.js'
+import { PlainMessages } from './clients/kafkajs/partitioner.js'
 import { encryptingProducer } from './clients/kafkajs/producer.js'
 import { nodeEngine } from './crypto/engine.js'
 import { EnvelopeError } from './errors.js'
@@ -56,8 +57,20 @@ export interface ConsumerOptions {
 
 /** Owns KMS clients, keys and caches. All wrappers made from it share them; `close()` ends it. */
 export interface Encryption {
-  /** A producer that seals what it sends; otherwise the one given, which is not changed. */
+  /**
+   * A producer that seals what it sends; otherwise the one given, which is not changed. Its `disconnect` first waits for
+   * the sends that were made before: at most the longest `keyWait` of the rules, and 30 seconds more for the broker.
+   *
+   * KafkaJS chooses partitions after sealing. A custom partitioner that looks at `value` sees ciphertext, and chooses other
+   * partitions than before, unless it is given as `kafka.producer({ createPartitioner: encryption.partitioner(yours) })` or
+   * to a client from `encryption.kafka()`.
+   */
   producer(producer: Producer): Producer
+  /**
+   * A custom partitioner that looks at messages as they were before sealing. For `createPartitioner` of producers that are
+   * then wrapped; clients from `kafka()` do this themselves.
+   */
+  partitioner(createPartitioner: ICustomPartitioner): ICustomPartitioner
   /**
    * A consumer that opens what it delivers; otherwise the one given, which is not changed. Its `subscribe` rejects
    * with CONFIG_INVALID where a rule has dead letters and `deadLetters` is missing; where a topic is subscribed to by
@@ -140,7 +153,8 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
   const lifetime = unwarned()
   let closing: Promise<void> | undefined
 
-  const producer = (inner: Producer): Producer => encryptingProducer(inner, sealer, events)
+  const plainMessages = new PlainMessages()
+  const producer = (inner: Producer): Producer => encryptingProducer(inner, { sealer, events, plainMessages })
   const consumer = (inner: Consumer, deadLetters: LetterBox | undefined): Consumer => {
     const wrapped = decryptingConsumer(inner, { rules: book, opener, events, deadLetters })
     consumers.push(wrapped)
@@ -173,9 +187,11 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
     kafka: (inner) =>
       encryptingKafka(inner, {
         producer,
+        partitioner: (create) => plainMessages.partitioner(create),
         consumer: (made, client) =>
           consumer(made, book.hasDeadLetters ? new OwnLetterBox(client) : undefined),
       }),
+    partitioner: (create) => plainMessages.partitioner(create),
     records: recordCodec(sealer, opener),
     on: (name, listener) => events.on(name, listener),
     trace: (tracer) => tracers.add(tracer),

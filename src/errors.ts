@@ -98,7 +98,7 @@ const CODES = {
     remedy: 'Add the topic to a rule: `encrypt` or `read`, or `passthrough: true` if it shall stay plain',
   },
   INVALID_RECORD: {
-    remedy: 'Give the value as a Buffer, a string or null, and key and headers as KafkaJS declares them',
+    remedy: 'Give values and keys as a Buffer, a string or null; nothing was sent',
   },
   ALREADY_SEALED: {
     remedy:
@@ -107,6 +107,10 @@ const CODES = {
   RECORD_TOO_LARGE: {
     remedy:
       'Raise `encrypt.maxBatchBytes` together with max.message.bytes of the topic, or turn on `compression`',
+  },
+  PARTITIONER_WITHOUT_PLAINTEXT: {
+    remedy:
+      'Let nothing copy messages between the wrapped producer and the producer of KafkaJS: wrap that one itself, and decorate the wrapped one',
   },
   DEK_LIMIT_TOO_SMALL: { remedy: 'Raise `rotate.maxBytes` above the largest record' },
   DEK_EXHAUSTED: {
@@ -199,6 +203,8 @@ export interface RecordPosition {
   readonly partition?: number
   /** Kafka offset, decimal. */
   readonly offset?: string
+  /** Where the record is in what was passed to the call, for example `messages[3]`. */
+  readonly path?: string
 }
 
 /** One mistake in a configuration. */
@@ -292,10 +298,16 @@ export function errorCodes(): readonly ErrorCode[] {
   return Object.keys(CODES) as ErrorCode[]
 }
 
-function describePosition({ topic, partition, offset }: RecordPosition): string {
+/** A topic as a message names it: what is not a name of Kafka's is quoted and cut. */
+export function shownTopic(topic: string): string {
+  return /^[\w.-]{1,249}$/.test(topic) ? topic : JSON.stringify(topic.slice(0, 60))
+}
+
+function describePosition({ topic, partition, offset, path }: RecordPosition): string {
   return [
-    `topic ${topic}`,
+    `topic ${shownTopic(topic)}`,
     ...(partition === undefined ? [] : [`partition ${String(partition)}`]),
     ...(offset === undefined ? [] : [`offset ${offset}`]),
+    ...(path === undefined ? [] : [path]),
   ].join(', ')
 }

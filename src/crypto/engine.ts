@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto'
+import { EnvelopeError } from '../errors.js'
 import type { ContentKey } from './content-key.js'
 
 /** One body to seal into a buffer that has room for it. */
@@ -9,6 +10,7 @@ export interface SealJob {
   readonly target: Buffer
   readonly ivAt: number
   readonly tagAt: number
+  /** The body takes the rest of `target`. */
   readonly bodyAt: number
 }
 
@@ -31,6 +33,8 @@ export interface Engine {
    * Seals each job under `key`. IVs are the counter values from `firstCounter` on: four zero bytes, then
    * 64 bits big-endian (deterministic construction, NIST SP 800-38D, 8.2.1). The caller owns the counter
    * and has reserved `jobs.length` values of it.
+   *
+   * @throws EnvelopeError INVALID_RECORD where a body does not fill its target: unwritten memory must not leave
    */
   sealMany(key: ContentKey, firstCounter: number, jobs: readonly SealJob[]): void
   /** The plaintext of each job, in a buffer of its own, or undefined where authentication fails. */
@@ -54,7 +58,10 @@ export const nodeEngine: Engine = {
       const cipher = createCipheriv(key.suite.cipher, keyObject, target.subarray(ivAt, ivAt + IV_BYTES), TAG)
       cipher.setAAD(aad)
       // Node ignores the encoding where the plaintext is bytes.
-      target.set(cipher.update(plaintext as string, 'utf8'), bodyAt)
+      const body = cipher.update(plaintext as string, 'utf8')
+      if (body.length !== target.length - bodyAt)
+        throw new EnvelopeError('INVALID_RECORD', 'a value changed while it was sealed')
+      target.set(body, bodyAt)
       cipher.final()
       target.set(cipher.getAuthTag(), tagAt)
     }

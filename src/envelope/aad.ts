@@ -1,3 +1,5 @@
+import { EnvelopeError } from '../errors.js'
+import { byteLength, type Bytes } from './bytes.js'
 import { PREFIX } from './schema.js'
 
 /*
@@ -8,9 +10,6 @@ import { PREFIX } from './schema.js'
  * headers = u32(count) *value         ; for each bound header, in order of names
  * value   = u32(length) *OCTET / %xFFFFFFFF   ; the latter for null
  */
-
-/** Bytes, or text that stands for its UTF-8, as Kafka clients take them. */
-export type Bytes = Buffer | string
 
 /** Values of one record header in record order. */
 export type HeaderValues = readonly (Bytes | null)[]
@@ -55,20 +54,16 @@ export function buildAad(
       at = value === null ? aad.writeUInt32BE(0xffffffff, at) : writeBytes(aad, at, value)
     }
   }
+  // Memory that was not written must never be used: another thread may resize what it shares with us.
+  if (at !== aad.length)
+    throw new EnvelopeError('INVALID_RECORD', 'a key or header changed while it was read')
   return aad
 }
 
-export function byteLength(bytes: Bytes): number {
-  return typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.length
-}
-
 function writeBytes(target: Buffer, at: number, bytes: Bytes): number {
-  if (typeof bytes === 'string') {
-    const length = target.write(bytes, at + 4)
-    target.writeUInt32BE(length, at)
-    return at + 4 + length
-  }
-  target.writeUInt32BE(bytes.length, at)
-  bytes.copy(target, at + 4)
-  return at + 4 + bytes.length
+  const length = byteLength(bytes)
+  target.writeUInt32BE(length, at)
+  if (typeof bytes === 'string') target.write(bytes, at + 4)
+  else target.set(bytes, at + 4)
+  return at + 4 + length
 }

@@ -4,6 +4,9 @@ import type { CmkRef, ProvisionedDek } from './config.js'
 import type { InvalidPolicy, UnreadablePolicy } from './rejection.js'
 import type { RotationPolicy } from './rotation.js'
 
+/** What readers decompress where their rule does not say; sealing refuses what is larger. */
+export const DEFAULT_MAX_DECOMPRESSED_BYTES: number = 2 ** 24
+
 /** A configuration without mistakes: defaults filled in, units in the names. */
 export interface CheckedConfig extends CheckedPolicy {
   readonly kms: Readonly<Record<string, Kms>>

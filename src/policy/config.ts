@@ -117,7 +117,7 @@ export interface EncryptRule {
   readonly forward?: boolean
   /** The brokers' limit for a record batch (max.message.bytes). Default 1MiB. */
   readonly maxBatchBytes?: ByteSize
-  /** How long a send may wait for a DEK. Default 30s: below KafkaJS's transaction time-out. */
+  /** How long a send may wait for a DEK, from when the KMS is asked for it. Default 30s: below KafkaJS's transaction time-out. */
   readonly keyWait?: Duration
 }
 
@@ -191,7 +191,7 @@ export interface ReadRule {
   readonly maxInvalidShare?: number
   /** Plaintext accepted during a migration. Default none. */
   readonly plaintext?: PlaintextRule
-  /** Largest value after decompression. Default 16MiB. */
+  /** Largest value after decompression; `encrypt` of the same rule compresses none that is larger. Default 16MiB. */
   readonly maxDecompressedBytes?: ByteSize
   /** How long a consumer waits in place for a KMS, or for a topic for dead letters, that fails transiently, before KafkaJS restarts it. Default 5m. */
   readonly kmsWait?: Duration

@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { CMK_ID } from '../envelope/bounds.js'
+import { DEFAULT_MAX_DECOMPRESSED_BYTES } from './checked.js'
 import type { DekStore } from '../dek-store/dek-store.js'
 import { DEFAULT_MAX_AGE, DEFAULT_MAX_BYTES, MAX_BYTES, MAX_MESSAGES } from './rotation.js'
 import {
@@ -120,7 +121,7 @@ const read = v.strictObject({
     }),
     { untilOffsets: {} },
   ),
-  maxDecompressedBytes: v.optional(byteSize(0, 2 ** 31 - 1), '16MiB'),
+  maxDecompressedBytes: v.optional(byteSize(0, 2 ** 31 - 1), DEFAULT_MAX_DECOMPRESSED_BYTES),
   kmsWait: v.optional(duration(0, DAY, MINUTE), '5m'),
 })
 

@@ -1,5 +1,5 @@
 import * as zlib from 'node:zlib'
-import type { Bytes } from '../envelope/aad.js'
+import type { Bytes } from '../envelope/bytes.js'
 import { EnvelopeError } from '../errors.js'
 import { gzipBody } from './gzip.js'
 import { zstdFrameLength } from './zstd.js'

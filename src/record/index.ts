@@ -1,6 +1,7 @@
 import type { OpenedRecord } from './opening.js'
 import type { ReadRecord, RecordCodec, SealedCopy, TopicRecord } from './record-codec.js'
 
+export type { GivenHeaders } from './headers.js'
 export type { OpenedRecord } from './opening.js'
 export type { EnvelopeInfo, HeaderValue, PlainRecord, RecordHeaders, SealedRecord } from './record.js'
 export type { ReadRecord, RecordCodec, SealedCopy, TopicRecord } from './record-codec.js'

@@ -1,19 +1,33 @@
-import type { Bytes } from '../envelope/aad.js'
-import { EnvelopeError } from '../errors.js'
+import { EnvelopeError, isEnvelopeError } from '../errors.js'
+import { copyOfHeaders, readHeaders, type GivenHeaders } from './headers.js'
 import type { Opener } from './opener.js'
 import { openAll, type OpenedRecord } from './opening.js'
-import { checkIsRecord, describe, type PlainRecord, type SealedRecord } from './record.js'
+import {
+  checkIsRecord,
+  describe,
+  isBytes,
+  offsetText,
+  ownCopy,
+  type Bytes,
+  type PlainRecord,
+  type SealedRecord,
+} from './record.js'
 import type { Sealer } from './sealer.js'
+import { checkTopic } from './topic.js'
 
 /** A record of any client, before sealing. Members beyond these pass as they are. */
-export interface TopicRecord extends PlainRecord {
+export interface TopicRecord extends Omit<PlainRecord, 'headers'> {
   readonly topic: string
+  readonly headers?: GivenHeaders | null | undefined
 }
 
 /** A record of any client, as it was read. */
-export interface ReadRecord extends SealedRecord {
+export interface ReadRecord extends Omit<SealedRecord, 'headers' | 'offset'> {
   readonly topic: string
   readonly partition?: number
+  /** Kafka offset: decimal text, a bigint, or a safe integer. Only a rule that still allows plaintext needs it. */
+  readonly offset?: string | bigint | number
+  readonly headers?: GivenHeaders | null | undefined
 }
 
 /** A copy of a record with its value sealed; null stays null. */
@@ -22,7 +36,8 @@ export type SealedCopy<R> = Omit<R, 'value'> & { value: Buffer | null }
 /** Seals and opens records of any topics, for clients and tools other than KafkaJS. */
 export interface RecordCodec {
   /**
-   * Copies of the records with sealed values, in order; nothing is mutated.
+   * Copies of the records with sealed values, in order; nothing is mutated. Keys and headers are copies too: send those,
+   * because they are what was authenticated.
    * @throws EnvelopeError as a wrapped producer's `send` does; then nothing of the batch is returned
    */
   seal<R extends TopicRecord>(records: readonly R[]): Promise<SealedCopy<R>[]>
@@ -37,27 +52,28 @@ export interface RecordCodec {
 export function recordCodec(sealer: Sealer, opener: Opener): RecordCodec {
   return {
     async seal(records) {
-      const sealings = groups(records, topicOf).map(([topic, indexes]) => ({
+      const own = each(records, sealable)
+      const sealings = groups(own, ({ copy }) => copy.topic).map(([topic, indexes]) => ({
         indexes,
-        sealing: sealer.begin(
+        sealing: sealer.begin({
           topic,
-          indexes.map((i) => at(records, i)),
-        ),
+          records: indexes.map((i) => at(own, i).plain),
+          pathOf: (n) => pathOf(at(indexes, n)),
+        }),
       }))
-      const sealed = records.map((record) => ({ ...record, value: null as Buffer | null }))
-      for (const { indexes, sealing } of sealings) {
-        const deadline = performance.now() + sealing.keyWaitMs
-        while (!sealing.proceed()) await sealing.ready(deadline - performance.now())
+      for (const { sealing } of sealings) if (!sealing.proceed()) sealing.hold()
+      await Promise.all(sealings.map(({ sealing }) => sealing.complete()))
+      const sealed = own.map(({ copy }) => ({ ...copy, value: null as Buffer | null }))
+      for (const { indexes, sealing } of sealings)
         for (const [n, i] of indexes.entries()) at(sealed, i).value = asBuffer(at(sealing.values, n))
-      }
       return sealed
     },
     async open(records) {
+      const own = each(records, openable)
       const results: OpenedRecord[] = []
-      const sources = groups(records, (record) => JSON.stringify([topicOf(record), record.partition]))
-      for (const [, indexes] of sources) {
-        const { topic, partition } = at(records, indexes[0] ?? 0)
-        const batch = indexes.map((i) => at(records, i))
+      for (const [, indexes] of groups(own, ({ topic, partition }) => JSON.stringify([topic, partition]))) {
+        const batch = indexes.map((i) => at(own, i))
+        const { topic, partition } = at(batch, 0)
         const source = { topic, ...(partition === undefined ? {} : { partition }) }
         const opened = await openAll(opener.begin(source, batch))
         opener.report(topic, opened)
@@ -68,20 +84,63 @@ export function recordCodec(sealer: Sealer, opener: Opener): RecordCodec {
   }
 }
 
+/** What is sealed, and the copy that its value goes into: with the very key and headers that are authenticated. */
+function sealable<R extends TopicRecord>(record: R): { copy: R; plain: PlainRecord } {
+  const copy = {
+    ...record,
+    ...ownKey(record),
+    ...('headers' in record ? { headers: copyOfHeaders(record.headers) } : {}),
+  }
+  return { copy, plain: { value: copy.value, key: copy.key, headers: readHeaders(copy.headers) } }
+}
+
+function openable(
+  record: ReadRecord,
+): SealedRecord & { readonly topic: string; readonly partition?: number } {
+  const { topic, partition, value, offset, headers } = record
+  if (value !== null && !(isBytes(value) && typeof value !== 'string'))
+    throw new EnvelopeError('INVALID_RECORD', `the value is ${describe(value)}`)
+  return {
+    topic,
+    value,
+    headers: readHeaders(headers),
+    ...ownKey(record),
+    ...(partition === undefined ? {} : { partition }),
+    ...(offset === undefined ? {} : { offset: offsetText(offset) }),
+  }
+}
+
+function ownKey({ key }: { readonly key?: Bytes | null | undefined }): { key?: Bytes | null | undefined } {
+  return isBytes(key) ? { key: ownCopy(key) } : key === undefined ? {} : { key }
+}
+
+/** What `take` makes of each record, which is checked to be one; errors say which it was. */
+function each<R extends { readonly topic: string }, T>(records: readonly R[], take: (record: R) => T): T[] {
+  if (!Array.isArray(records))
+    throw new EnvelopeError('INVALID_RECORD', `records is ${describe(records)}`, {
+      remedy: 'Give a list of records, each with a topic and a value',
+    })
+  return Array.from(records, (record: R, i) => {
+    checkIsRecord(record, pathOf(i))
+    const { topic } = record
+    checkTopic(topic, `${pathOf(i)}.topic`)
+    try {
+      return take(record)
+    } catch (error) {
+      throw isEnvelopeError(error) ? error.at({ topic, path: pathOf(i) }) : error
+    }
+  })
+}
+
+function pathOf(index: number): string {
+  return `records[${String(index)}]`
+}
+
 function asBuffer(value: Bytes | null): Buffer | null {
   return typeof value === 'string' ? Buffer.from(value) : value
 }
 
-function topicOf(record: { readonly topic: string }): string {
-  checkIsRecord(record)
-  const topic: unknown = record.topic
-  if (typeof topic === 'string' && topic !== '') return topic
-  throw new EnvelopeError('INVALID_RECORD', `the topic of a record is empty or ${describe(topic)}`)
-}
-
 function groups<R>(records: readonly R[], nameOf: (record: R) => string): [string, number[]][] {
-  const given: unknown = records
-  if (!Array.isArray(given)) throw new EnvelopeError('INVALID_RECORD', `records is ${describe(given)}`)
   const byName = new Map<string, number[]>()
   for (const [i, record] of records.entries()) {
     const name = nameOf(record)
@@ -93,7 +152,5 @@ function groups<R>(records: readonly R[], nameOf: (record: R) => string): [strin
 }
 
 function at<T>(list: readonly T[], index: number): T {
-  if (index >= list.length)
-    throw new EnvelopeError('INVALID_RECORD', 'a list of records changed while it was used')
   return list[index] as T
 }

@@ -1,7 +1,9 @@
-import type { Bytes } from '../envelope/aad.js'
+import { types } from 'node:util'
+import { byteLength, isTransferred, type Bytes } from '../envelope/bytes.js'
 import { EnvelopeError } from '../errors.js'
 
-export { byteLength, type Bytes } from '../envelope/aad.js'
+export { byteLength, ownCopy, type Bytes } from '../envelope/bytes.js'
+export { hasEnvelopePrefix } from '../envelope/envelope.js'
 
 /** Headers of a record: one value for a name, or several in record order. */
 export type RecordHeaders = Readonly<Record<string, HeaderValue | undefined>>
@@ -44,7 +46,13 @@ export interface EnvelopeInfo {
 
 /** Whether `value` is bytes as KafkaJS sends them; it would write other types as text, and not those bytes. */
 export function isBytes(value: unknown): value is Bytes {
-  return typeof value === 'string' || Buffer.isBuffer(value)
+  return typeof value === 'string' || (Buffer.isBuffer(value) && types.isUint8Array(value) && isSound(value))
+}
+
+/** Whether its bytes are there and as many as it says: what runs natively over others ends the process. */
+function isSound(bytes: Buffer): boolean {
+  const length = byteLength(bytes)
+  return bytes.length === length && bytes.byteLength === length && !isTransferred(bytes)
 }
 
 /** The key as it is bound: null where there is none. */
@@ -88,16 +96,29 @@ export function headerValues(given: unknown, name: string): readonly unknown[] {
  * @throws EnvelopeError INVALID_RECORD where it is not the digits of one, as KafkaJS has it
  */
 export function offsetNumber(offset: unknown): bigint {
-  if (typeof offset !== 'string')
-    throw new EnvelopeError('INVALID_RECORD', `an offset is ${describe(offset)}`)
-  if (!/^\d{1,19}$/.test(offset)) throw new EnvelopeError('INVALID_RECORD', 'an offset is no decimal number')
-  return BigInt(offset)
+  if (typeof offset === 'string' && /^\d{1,19}$/.test(offset)) return BigInt(offset)
+  throw new EnvelopeError(
+    'INVALID_RECORD',
+    `an offset is ${typeof offset === 'string' ? 'not a decimal number' : describe(offset)}`,
+    { remedy: 'Give offsets as decimal text, a bigint or a safe integer' },
+  )
 }
 
-/** @throws EnvelopeError INVALID_RECORD where what should be a record is no object */
-export function checkIsRecord(record: unknown): void {
-  if (typeof record !== 'object' || record === null)
-    throw new EnvelopeError('INVALID_RECORD', `a record is ${describe(record)}`)
+/**
+ * An offset as decimal text, of the forms that clients give: text, a bigint, or a number that is exact.
+ * @throws EnvelopeError INVALID_RECORD
+ */
+export function offsetText(offset: unknown): string {
+  const isExact = typeof offset === 'bigint' || Number.isSafeInteger(offset)
+  return offsetNumber(isExact ? String(offset) : offset).toString()
+}
+
+/** @throws EnvelopeError INVALID_RECORD where what should be a record is not an object */
+export function checkIsRecord(record: unknown, path: string): asserts record is object {
+  if (typeof record === 'object' && record !== null) return
+  throw new EnvelopeError('INVALID_RECORD', `${path} is ${describe(record)}`, {
+    remedy: 'Give a list of records, each an object with a value',
+  })
 }
 
 /** Names a type, never a content. */
@@ -106,5 +127,9 @@ export function describe(value: unknown): string {
   if (value === null) return 'null'
   if (typeof value !== 'object') return `a ${typeof value}`
   if (Array.isArray(value)) return 'a list'
-  return value instanceof Uint8Array ? 'a Uint8Array that is no Buffer' : 'an object'
+  if (types.isMap(value)) return 'a Map'
+  if (!types.isUint8Array(value)) return 'an object'
+  if (!Buffer.isBuffer(value)) return 'a Uint8Array that is not a Buffer'
+  if (isTransferred(value)) return 'a Buffer whose memory was transferred'
+  return isSound(value) ? 'a Buffer' : 'a Buffer that misstates its length'
 }

@@ -1,7 +1,7 @@
-import { EnvelopeError } from '../errors.js'
+import { EnvelopeError, shownTopic } from '../errors.js'
 import type { SealingRule } from '../keys/sealing-keys.js'
 import type { Cmk } from '../kms/cmk.js'
-import type { CheckedReadRule } from '../policy/checked.js'
+import { DEFAULT_MAX_DECOMPRESSED_BYTES, type CheckedReadRule } from '../policy/checked.js'
 import { deadLetterTopics } from '../policy/rejection.js'
 import { TopicIndex } from '../policy/topics.js'
 
@@ -26,13 +26,25 @@ export interface ReadingRule {
 export class RuleBook {
   /** Whether some rule has a topic for dead letters. */
   readonly hasDeadLetters: boolean
+  /** How long a send may wait for a DEK, under whichever rule. */
+  readonly longestKeyWaitMs: number
   readonly #index: TopicIndex<TopicRule>
 
   constructor(rules: readonly TopicRule[]) {
     this.hasDeadLetters = rules.some(
       ({ reading }) => reading !== undefined && deadLetterTopics(reading.read).length > 0,
     )
+    this.longestKeyWaitMs = Math.max(0, ...rules.map(({ sealing }) => sealing?.encrypt.keyWaitMs ?? 0))
     this.#index = new TopicIndex(rules, ({ match }) => match)
+  }
+
+  isPassthrough(topic: string): boolean {
+    return this.#index.find(topic)?.passthrough === true
+  }
+
+  /** The largest value that readers decompress: those of the rule, or by default. */
+  maxDecompressedBytes(topic: string): number {
+    return this.#index.find(topic)?.reading?.read.maxDecompressedBytes ?? DEFAULT_MAX_DECOMPRESSED_BYTES
   }
 
   /** @throws EnvelopeError TOPIC_NOT_CONFIGURED; there is no default */
@@ -42,7 +54,7 @@ export class RuleBook {
     if (rule?.sealing) return rule.sealing
     throw new EnvelopeError(
       'TOPIC_NOT_CONFIGURED',
-      `${why(rule, 'encrypt')} topic ${topic}, so nothing was sent`,
+      `${why(rule, 'encrypt')} topic ${shownTopic(topic)}, so nothing was sent`,
     )
   }
 
@@ -53,7 +65,7 @@ export class RuleBook {
     if (rule?.reading) return rule.reading
     throw new EnvelopeError(
       'TOPIC_NOT_CONFIGURED',
-      `${why(rule, 'read')} topic ${topic}, so nothing was delivered`,
+      `${why(rule, 'read')} topic ${shownTopic(topic)}, so nothing was delivered`,
     )
   }
 }

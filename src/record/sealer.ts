@@ -1,6 +1,7 @@
 import type { Engine, SealJob } from '../crypto/engine.js'
-import { aadBase, buildAad, byteLength, type Bytes, type HeaderValues } from '../envelope/aad.js'
+import { aadBase, buildAad, type HeaderValues } from '../envelope/aad.js'
 import { IV_BYTES, TAG_BYTES } from '../envelope/bounds.js'
+import { byteLength, ownCopy, type Bytes } from '../envelope/bytes.js'
 import { contextEntries } from '../envelope/context.js'
 import { bodyStart, decodeHead, encodeHead, hasEnvelopePrefix } from '../envelope/envelope.js'
 import { encodeHeader } from '../envelope/header.js'
@@ -10,9 +11,19 @@ import type { EventHub } from '../events.js'
 import type { SealingKey } from '../keys/sealing-key.js'
 import type { SealingKeys, SealingRule } from '../keys/sealing-keys.js'
 import type { Grant, SealingSession } from '../keys/sealing-session.js'
+import { stopwatch } from '../stopwatch.js'
 import { compressionNamed } from './compression.js'
-import { boundHeaderValues, boundKey, checkIsRecord, describe, isBytes, type PlainRecord } from './record.js'
+import { boundHeaderValues, boundKey, describe, isBytes, type PlainRecord } from './record.js'
 import type { RuleBook } from './rules.js'
+import { invalidTopic, isTopicName } from './topic.js'
+
+/** Records of one topic. Keys and headers are nobody else's: what is authenticated is what will be sent. */
+export interface SealingBatch {
+  readonly topic: string
+  readonly records: readonly PlainRecord[]
+  /** Where a record is in what was passed to the call, for errors. */
+  pathOf(index: number): string
+}
 
 /** Seals batches of records of one topic. */
 export class Sealer {
@@ -28,17 +39,35 @@ export class Sealer {
     this.#events = events
   }
 
+  /** How long a send may wait for a DEK, under whichever rule. */
+  get longestKeyWaitMs(): number {
+    return this.#rules.longestKeyWaitMs
+  }
+
   /**
    * Checks and compresses a batch; nothing of it is sealed yet.
-   * @throws EnvelopeError TOPIC_NOT_CONFIGURED, INVALID_RECORD, ALREADY_SEALED, TOMBSTONE_REJECTED,
+   * @throws EnvelopeError TOPIC_NOT_CONFIGURED, INVALID_RECORD, ALREADY_SEALED, TOMBSTONE_REJECTED, TOO_LARGE,
    * DEK_LIMIT_TOO_SMALL, ENCRYPTION_CLOSED
    */
-  begin(topic: string, records: readonly PlainRecord[]): Sealing {
+  begin(batch: SealingBatch): Sealing {
+    const { topic } = batch
+    // What stays plain is the broker's to refuse.
+    if (!isTopicName(topic) && !this.#rules.isPassthrough(topic)) throw invalidTopic(topic)
     const rule = this.#rules.forWriting(topic)
-    if (rule === 'passthrough') return new Sealing(undefined, checkedValues(records), [])
-    const key = this.#keys.for(rule, topic)
-    const sealing = new Sealing({ rule, topic, key, engine: this.#engine, events: this.#events }, [], [])
-    sealing.add(records)
+    if (rule === 'passthrough') {
+      const plain = new Sealing(undefined)
+      plain.add(batch)
+      return plain
+    }
+    const sealing = new Sealing({
+      rule,
+      topic,
+      key: this.#keys.for(rule, topic),
+      engine: this.#engine,
+      events: this.#events,
+      maxDecompressedBytes: this.#rules.maxDecompressedBytes(topic),
+    })
+    sealing.add(batch)
     return sealing
   }
 }
@@ -49,6 +78,7 @@ interface SealingTarget {
   readonly key: SealingKey
   readonly engine: Engine
   readonly events: EventHub
+  readonly maxDecompressedBytes: number
 }
 
 /** A record that waits for its DEK. */
@@ -62,24 +92,22 @@ interface Pending {
 
 /** A batch on its way: sealed as far as DEKs are at hand. */
 export class Sealing {
-  /** The values to send, complete once `proceed` returned true. */
-  readonly values: (Bytes | null)[]
+  /** The values to send, complete once all is sealed. */
+  readonly values: (Bytes | null)[] = []
   /** Which of the values are envelopes made here. */
-  readonly sealed: readonly number[]
+  readonly sealed: number[] = []
   readonly #target: SealingTarget | undefined
   readonly #pending: Pending[] = []
   readonly #sizes: number[] = []
-  readonly #sealed: number[]
   #done = 0
   /** Bytes of values before sealing and compression; counted only where somebody listens. */
   #bytes = 0
-  /** When it first waited for a DEK. */
-  #waitsSince: number | undefined
+  /** How long it has waited for DEKs. */
+  #waited: (() => number) | undefined
 
-  constructor(target: SealingTarget | undefined, values: (Bytes | null)[], sealed: number[]) {
+  /** @param target undefined where nothing is sealed */
+  constructor(target: SealingTarget | undefined) {
     this.#target = target
-    this.values = values
-    this.sealed = this.#sealed = sealed
   }
 
   /** The rule's limit for a record batch; undefined where nothing is sealed. */
@@ -87,50 +115,56 @@ export class Sealing {
     return this.#target?.rule.encrypt.maxBatchBytes
   }
 
-  /** How long to wait for a DEK at most, in ms. */
-  get keyWaitMs(): number {
-    return this.#target?.rule.encrypt.keyWaitMs ?? 0
-  }
-
-  add(records: readonly PlainRecord[]): void {
-    const { rule, topic, key, events } = this.#target as SealingTarget
-    const { encrypt } = rule
-    const counts = events.has('batch.sealed')
-    const compression = compressionNamed(encrypt.compression)
-    for (const [index, record] of records.entries()) {
-      const value = checkedValue(record)
-      this.values.push(value)
-      if (value === null) {
-        if (encrypt.tombstones === 'pass') continue
-        throw new EnvelopeError('TOMBSTONE_REJECTED', `rule ${rule.name} refuses null values`, {
-          position: { topic },
-        })
-      }
-      if (typeof value !== 'string' && hasEnvelopePrefix(value)) {
-        if (encrypt.forward && isEnvelope(value)) continue
-        throw new EnvelopeError('ALREADY_SEALED', 'the value starts like an envelope', {
-          position: { topic },
-        })
-      }
-      const body = compression.compress(value)
-      const size = byteLength(body)
-      key.admit(size)
-      if (counts) this.#bytes += body === value ? size : byteLength(value)
-      this.#sizes.push(size)
-      this.#sealed.push(index)
-      this.#pending.push({
-        index,
-        body,
-        key: encrypt.bindKey ? boundKey(record) : undefined,
-        headers:
-          encrypt.bindHeaders.length === 0 ? NO_HEADERS : boundHeaderValues(record, encrypt.bindHeaders),
-      })
+  add({ topic, records, pathOf }: SealingBatch): void {
+    let index = 0
+    try {
+      for (; index < records.length; index++) this.#add(records[index] as PlainRecord, index)
+    } catch (error) {
+      throw isEnvelopeError(error) ? error.at({ topic, path: pathOf(index) }) : error
     }
   }
 
+  #add(record: PlainRecord, index: number): void {
+    const value = checkedValue(record)
+    this.values.push(value)
+    if (this.#target === undefined) return
+    const { rule, key, events, maxDecompressedBytes } = this.#target
+    const { encrypt } = rule
+    if (value === null) {
+      if (encrypt.tombstones === 'pass') return
+      throw new EnvelopeError('TOMBSTONE_REJECTED', `rule ${rule.name} refuses null values`)
+    }
+    if (typeof value !== 'string' && hasEnvelopePrefix(value)) {
+      if (!encrypt.forward) throw new EnvelopeError('ALREADY_SEALED', 'the value starts like an envelope')
+      // What was found to be an envelope must be what is sent, whatever becomes of the caller's buffer.
+      const forwarded = ownCopy(value) as Buffer
+      checkIsEnvelope(forwarded)
+      this.values[index] = forwarded
+      return
+    }
+    const plainSize = byteLength(value)
+    if (encrypt.compression !== 'none' && plainSize > maxDecompressedBytes)
+      throw new EnvelopeError(
+        'TOO_LARGE',
+        `a value of ${String(plainSize)} bytes exceeds what readers decompress, ${String(maxDecompressedBytes)} bytes`,
+      )
+    const body = compressionNamed(encrypt.compression).compress(value)
+    const size = body === value ? plainSize : byteLength(body)
+    key.admit(size)
+    if (events.has('batch.sealed')) this.#bytes += plainSize
+    this.#sizes.push(size)
+    this.sealed.push(index)
+    this.#pending.push({
+      index,
+      body,
+      key: encrypt.bindKey ? boundKey(record) : undefined,
+      headers: encrypt.bindHeaders.length === 0 ? NO_HEADERS : boundHeaderValues(record, encrypt.bindHeaders),
+    })
+  }
+
   /**
-   * Seals as far as the DEKs at hand go, synchronously. False: call `ready`, then again.
-   * @throws EnvelopeError ENCRYPTION_CLOSED
+   * Seals as far as the DEKs at hand go, synchronously. False: call `hold`, then `complete`.
+   * @throws EnvelopeError ENCRYPTION_CLOSED, INVALID_RECORD
    */
   proceed(): boolean {
     if (this.#done === this.#pending.length) return true
@@ -149,9 +183,28 @@ export class Sealing {
     return true
   }
 
-  /** Waits for the next DEK. @throws EnvelopeError as `SealingKey.ready` does */
-  async ready(waitMs: number): Promise<void> {
-    this.#waitsSince ??= performance.now()
+  /** Takes copies of what is not sealed yet. To be called before the caller can change it. */
+  hold(): void {
+    for (let i = this.#done; i < this.#pending.length; i++) {
+      const pending = this.#pending[i] as Pending
+      this.#pending[i] = { ...pending, body: ownCopy(pending.body) }
+    }
+    if (this.#target !== undefined) return
+    for (const [i, value] of this.values.entries()) if (value !== null) this.values[i] = ownCopy(value)
+  }
+
+  /**
+   * Seals the rest, waiting for DEKs as long as the rule allows from now on.
+   * @throws EnvelopeError as `SealingKey.ready` does, INVALID_RECORD
+   */
+  async complete(): Promise<void> {
+    const waited = stopwatch()
+    const maxMs = this.#target?.rule.encrypt.keyWaitMs ?? 0
+    while (!this.proceed()) await this.#ready(Math.max(0, maxMs - waited()))
+  }
+
+  async #ready(waitMs: number): Promise<void> {
+    this.#waited ??= stopwatch()
     try {
       await (this.#target as SealingTarget).key.ready(waitMs)
     } catch (error) {
@@ -161,9 +214,9 @@ export class Sealing {
   }
 
   #reportWait(outcome: 'ok' | 'failed', code?: ErrorCode): void {
-    if (this.#waitsSince === undefined) return
-    this.#target?.key.waited(performance.now() - this.#waitsSince, outcome, code)
-    this.#waitsSince = undefined
+    if (this.#waited === undefined) return
+    this.#target?.key.waited(this.#waited(), outcome, code)
+    this.#waited = undefined
   }
 
   #report(): void {
@@ -231,20 +284,15 @@ function templateOf(session: SealingSession, rule: SealingRule, topic: string): 
   return template
 }
 
-/** Only a whole envelope passes as one: ten bytes in front of plaintext do not make it sealed. */
-function isEnvelope(value: Buffer): boolean {
-  const head = decodeHead(value)
-  bodyStart(value, head.bytes.length)
-  return true
+/**
+ * Only a whole envelope passes as one: ten bytes in front of plaintext do not make it sealed.
+ * @throws EnvelopeError UNKNOWN_FORMAT, MALFORMED
+ */
+function checkIsEnvelope(value: Buffer): void {
+  bodyStart(value, decodeHead(value).bytes.length)
 }
 
-function checkedValues(records: readonly PlainRecord[]): (Bytes | null)[] {
-  return records.map(checkedValue)
-}
-
-function checkedValue(record: PlainRecord): Bytes | null {
-  checkIsRecord(record)
-  const { value } = record
+function checkedValue({ value }: PlainRecord): Bytes | null {
   if (value === null || isBytes(value)) return value
-  throw new EnvelopeError('INVALID_RECORD', `a value is ${describe(value)}`)
+  throw new EnvelopeError('INVALID_RECORD', `the value is ${describe(value)}`)
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { aadBase, buildAad, byteLength, type Bytes, type HeaderValues } from '../../src/envelope/aad.js'
+import { aadBase, buildAad, type HeaderValues } from '../../src/envelope/aad.js'
+import { byteLength, type Bytes } from '../../src/envelope/bytes.js'
 
 const base = aadBase(Buffer.from('header'))
 const hex = (...parts: Parameters<typeof buildAad>): string =>

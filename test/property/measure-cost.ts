@@ -81,8 +81,8 @@ async function inUse(): Promise<number> {
   return heapUsed + arrayBuffers
 }
 
-function bytesOf({ value, key, headers = {} }: ReadRecord): number {
-  const ofHeaders = Object.entries(headers).flatMap(([name, values]) =>
+function bytesOf({ value, key, headers }: ReadRecord): number {
+  const ofHeaders = Object.entries(headers ?? {}).flatMap(([name, values]) =>
     (values as readonly (Buffer | null)[]).map((header) => 2 + name.length + (header?.length ?? 0)),
   )
   return (

@@ -65,11 +65,3 @@ describe('batch.opened', () => {
     expect(told('batch.opened')).toHaveLength(1)
   })
 })
-
-it('plaintext is refused for what it is where no offset allows it, whatever its own offset says', async () => {
-  const { encryption } = await owner()
-  const [result] = await openRecords(encryption, [
-    { topic: 't', partition: 0, offset: 'x', value: Buffer.from(VALUE) },
-  ])
-  expect(result?.error).toMatchObject({ code: 'NOT_SEALED' })
-})

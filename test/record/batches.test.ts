@@ -56,8 +56,12 @@ it('a batch for a passthrough topic is complete at once, with nothing sealed and
     nodeEngine,
     new EventHub(),
   )
-  const sealing = sealer.begin('t', [{ value: 'text' }, { value: null }])
+  const sealing = sealer.begin({
+    topic: 't',
+    records: [{ value: 'text' }, { value: null }],
+    pathOf: String,
+  })
   expect(sealing.proceed()).toBe(true)
   expect(sealing.values).toEqual(['text', null])
-  expect([sealing.sealed, sealing.maxBatchBytes, sealing.keyWaitMs]).toEqual([[], undefined, 0])
+  expect([sealing.sealed, sealing.maxBatchBytes]).toEqual([[], undefined])
 })

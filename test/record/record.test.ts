@@ -18,7 +18,8 @@ it('a value is named by its type, never by its content', () => {
     [CANARY, 'a string'],
     [() => CANARY, 'a function'],
     [[CANARY], 'a list'],
-    [new Uint8Array(1), 'a Uint8Array that is no Buffer'],
+    [new Uint8Array(1), 'a Uint8Array that is not a Buffer'],
+    [new Map([['canary', CANARY]]), 'a Map'],
     [{ canary: CANARY }, 'an object'],
   ] as const)
     expect(describe(value)).toBe(name)

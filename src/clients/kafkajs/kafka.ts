@@ -1,15 +1,22 @@
-import type { Consumer, Kafka, Producer } from 'kafkajs'
+import type { Consumer, ICustomPartitioner, Kafka, Producer, ProducerConfig } from 'kafkajs'
 
 /** Wraps what the inner client makes; admin and logger are the inner client's. */
 export interface ClientWrappers {
   readonly producer: (inner: Producer) => Producer
+  readonly partitioner: (create: ICustomPartitioner) => ICustomPartitioner
   readonly consumer: (inner: Consumer, client: Kafka) => Consumer
 }
 
 /** A KafkaJS client of which every producer seals and every consumer opens. */
 export function encryptingKafka(inner: Kafka, wrap: ClientWrappers): Kafka {
+  const withPartitioner = (config?: ProducerConfig): ProducerConfig | undefined =>
+    config?.createPartitioner
+      ? { ...config, createPartitioner: wrap.partitioner(config.createPartitioner) }
+      : config
   return Object.create(inner, {
-    producer: { value: (config?: Parameters<Kafka['producer']>[0]) => wrap.producer(inner.producer(config)) },
+    producer: {
+      value: (config?: ProducerConfig) => wrap.producer(inner.producer(withPartitioner(config))),
+    },
     consumer: {
       value: (config: Parameters<Kafka['consumer']>[0]) => wrap.consumer(inner.consumer(config), inner),
     },

@@ -1,17 +1,40 @@
 import type { Message, Producer, ProducerBatch, ProducerRecord, RecordMetadata, Transaction } from 'kafkajs'
-import { EnvelopeError } from '../../errors.js'
 import type { EventHub } from '../../events.js'
-import { describe } from '../../record/record.js'
+import type { Bytes } from '../../record/record.js'
 import type { Sealer, Sealing } from '../../record/sealer.js'
+import { messagesOfBatch, messagesOfSend, type MessagesAtCall } from './at-call.js'
+import { InFlight } from './in-flight.js'
 import { Lanes } from './lanes.js'
+import type { PlainMessages } from './partitioner.js'
 import { splitToFit } from './split.js'
 
 /** What sends: a producer or one of its transactions. */
 type Sending = Pick<Producer, 'send' | 'sendBatch'>
 type TopicMessages = Pick<ProducerRecord, 'topic' | 'messages'>
+type Dispatch = (part: TopicMessages[]) => Promise<RecordMetadata[]>
+
+/** What a wrapped producer shares with its owner. */
+export interface ProducerHost {
+  readonly sealer: Sealer
+  readonly events: EventHub
+  readonly plainMessages: PlainMessages
+}
+
+/** What the sends of one producer, or one transaction, share. */
+interface Sends {
+  readonly inner: Sending
+  readonly host: ProducerHost
+  readonly lanes: Lanes
+  readonly inFlight: readonly InFlight[]
+  /** What a send has to wait for before all else; undefined where nothing. */
+  gate(): Promise<unknown> | undefined
+}
 
 /** Marks what seals. Registered globally: two copies of the package may be loaded, and a copy of a producer keeps it. */
 const SEALING: unique symbol = Symbol.for('kafka-envelope.sealing') as never
+
+/** Beyond the wait for a DEK, `disconnect` gives sends what KafkaJS gives one request. */
+const REQUEST_MS = 30_000
 
 /** Whether a producer seals what it sends. */
 export function isSealing(producer: object): boolean {
@@ -19,65 +42,98 @@ export function isSealing(producer: object): boolean {
 }
 
 /** A producer that seals what it sends; all else is the inner producer's. */
-export function encryptingProducer(inner: Producer, sealer: Sealer, events: EventHub): Producer {
+export function encryptingProducer(inner: Producer, host: ProducerHost): Producer {
+  const inFlight = new InFlight()
+  let disconnecting: Promise<void> | undefined
+  const disconnect = async (): Promise<void> => {
+    await inFlight.endedWithin(host.sealer.longestKeyWaitMs + REQUEST_MS)
+    await inner.disconnect()
+  }
+  const sendsOf = (sending: Sending, counted: readonly InFlight[]): Sends => ({
+    inner: sending,
+    host,
+    lanes: new Lanes(),
+    inFlight: counted,
+    // Sent while it disconnects: KafkaJS refuses it then, unless it is connected again.
+    gate: () => disconnecting?.catch(() => undefined).then(() => askKafkaJs(sending)),
+  })
   const wrapped: Producer & { readonly [SEALING]: true } = {
     ...inner,
     [SEALING]: true,
-    ...sealedSending(inner, sealer, events),
+    ...sealedSending(sendsOf(inner, [inFlight])),
+    disconnect: () => {
+      disconnecting ??= disconnect().finally(() => (disconnecting = undefined))
+      return disconnecting
+    },
     transaction: async (): Promise<Transaction> => {
       const transaction = await inner.transaction()
-      return { ...transaction, ...sealedSending(transaction, sealer, events) }
+      const own = new InFlight()
+      const { send, sendBatch } = sealedSending(sendsOf(transaction, [inFlight, own]))
+      return {
+        ...transaction,
+        // That it has ended comes before what is wrong with a message.
+        send: (record) => (transaction.isActive() ? send(record) : askKafkaJs(transaction)),
+        sendBatch: (batch) => (transaction.isActive() ? sendBatch(batch) : askKafkaJs(transaction)),
+        commit: async () => {
+          await own.ended()
+          await transaction.commit()
+        },
+      }
     },
   }
   return wrapped
 }
 
-function sealedSending(inner: Sending, sealer: Sealer, events: EventHub): Sending {
-  const lanes = new Lanes()
-  const deliver = (
-    batches: readonly TopicMessages[],
-    dispatch: (part: TopicMessages[]) => Promise<RecordMetadata[]>,
-  ): Promise<RecordMetadata[]> => sealAndSend(mergedByTopic(batches), sealer, lanes, events, dispatch)
+/** Sends nothing, so that KafkaJS says itself that it takes no messages now, if it does not. */
+function askKafkaJs(sending: Sending): Promise<RecordMetadata[]> {
+  return sending.sendBatch({ topicMessages: [] })
+}
+
+function sealedSending(sends: Sends): Sending {
+  const { inner, host } = sends
+  const deliver = (batches: readonly MessagesAtCall[], dispatch: Dispatch): Promise<RecordMetadata[]> => {
+    const sent = sealAndSend(batches, sends, dispatch)
+    for (const inFlight of sends.inFlight) inFlight.add(sent)
+    return sent
+  }
   return {
     // `async`: KafkaJS rejects, it never throws at the caller.
-    // What the caller changes after the call is no part of it: a key may be awaited in between.
+    // What the caller changes after the call is not part of it: a key may be awaited in between.
     send: async (record: ProducerRecord) => {
       const atCall = { ...record }
-      return deliver([atCall], ([part]) => inner.send({ ...atCall, messages: part?.messages ?? [] }))
+      return deliver([messagesOfSend(atCall, host.plainMessages.areWanted)], ([part]) =>
+        inner.send({ ...atCall, messages: part?.messages ?? [] }),
+      )
     },
     sendBatch: async (batch: ProducerBatch) => {
-      const atCall = { ...batch }
-      return deliver(atCall.topicMessages ?? [], (topicMessages) =>
-        inner.sendBatch({ ...atCall, topicMessages }),
+      const { topicMessages = [], ...atCall } = batch
+      return deliver(messagesOfBatch(topicMessages, host.plainMessages.areWanted), (part) =>
+        inner.sendBatch({ ...atCall, topicMessages: part }),
       )
     },
   }
 }
 
 async function sealAndSend(
-  batches: readonly TopicMessages[],
-  sealer: Sealer,
-  lanes: Lanes,
-  events: EventHub,
-  dispatch: (part: TopicMessages[]) => Promise<RecordMetadata[]>,
+  batches: readonly MessagesAtCall[],
+  { host, lanes, gate }: Sends,
+  dispatch: Dispatch,
 ): Promise<RecordMetadata[]> {
-  const sealings = batches.map(({ topic, messages }) => sealer.begin(topic, messages))
+  const sealings = batches.map((batch) => host.sealer.begin(batch))
   const topics = batches.map(({ topic }) => topic)
-  const before = lanes.before(topics)
+  const before = [gate(), lanes.before(topics)].filter((wait) => wait !== undefined)
   let leave: (() => void) | undefined
   try {
-    if (before !== undefined || !sealings.every((sealing) => sealing.proceed())) {
+    if (before.length > 0 || !sealings.every((sealing) => sealing.proceed())) {
+      for (const sealing of sealings) sealing.hold()
       leave = lanes.enter(topics)
-      const started = performance.now()
-      await before
-      for (const sealing of sealings) {
-        while (!sealing.proceed()) await sealing.ready(started + sealing.keyWaitMs - performance.now())
-      }
+      await Promise.all(before)
+      await Promise.all(sealings.map((sealing) => sealing.complete()))
     }
-    const parts = partsOf(batches, sealings)
+    const parts = partsOf(batches, sealings, host.plainMessages)
     if (parts.length > 1) {
       leave ??= lanes.enter(topics)
-      events.emit('send.split', { topics, parts: parts.length })
+      host.events.emit('send.split', { topics, parts: parts.length })
     }
     const metadata: RecordMetadata[][] = []
     for (const part of parts.slice(0, -1)) metadata.push(await dispatch(part))
@@ -92,50 +148,21 @@ async function sealAndSend(
 }
 
 /** The sends that a batch takes: one, unless sealing made it too big. */
-function partsOf(batches: readonly TopicMessages[], sealings: readonly Sealing[]): TopicMessages[][] {
-  const runs = batches.map(({ topic, messages }, i) => {
-    const sealing = sealings[i] as Sealing
-    const sealed = messages.map((message, n) => ({ ...message, value: valueAt(sealing, n) }))
-    return splitToFit(topic, messages, sealed, sealing)
-  })
+function partsOf(
+  batches: readonly MessagesAtCall[],
+  sealings: readonly Sealing[],
+  plainMessages: PlainMessages,
+): TopicMessages[][] {
   const parts: TopicMessages[][] = [[]]
-  for (const [i, { topic }] of batches.entries()) {
-    for (const [n, messages] of (runs[i] ?? []).entries()) (parts[n] ??= []).push({ topic, messages })
+  for (const [i, batch] of batches.entries()) {
+    const sealing = sealings[i] as Sealing
+    const sealed = batch.records.map((plain, n): Message => {
+      const message = { ...plain, value: sealing.values[n] as Bytes | null }
+      if (plainMessages.areWanted) plainMessages.remember(message, plain)
+      return message
+    })
+    for (const [n, messages] of splitToFit(batch, sealed, sealing).entries())
+      (parts[n] ??= []).push({ topic: batch.topic, messages })
   }
   return parts
-}
-
-/** A copy, headers included: callers change theirs while a key is awaited, and tracers behind us change ours. */
-function copyOf(message: Message): Message {
-  // What is no object is the sealer's to refuse.
-  if (typeof message !== 'object' || (message as Message | null) === null) return message
-  return message.headers === undefined ? { ...message } : { ...message, headers: { ...message.headers } }
-}
-
-function valueAt(sealing: Sealing, index: number): Message['value'] {
-  const value = sealing.values[index]
-  if (value === undefined)
-    throw new EnvelopeError('INVALID_RECORD', 'the list of messages changed while it was sent')
-  return value
-}
-
-/**
- * The messages by topic, as KafkaJS merges them too. Wrong input ends here: KafkaJS puts a message without a
- * value into its error text, plaintext and all.
- */
-function mergedByTopic(batches: readonly TopicMessages[]): TopicMessages[] {
-  if (!Array.isArray(batches))
-    throw new EnvelopeError('INVALID_RECORD', `topicMessages is ${describe(batches)}`)
-  const merged = new Map<string, Message[]>()
-  for (const { topic, messages } of batches as readonly TopicMessages[]) {
-    if (typeof topic !== 'string' || topic === '') {
-      throw new EnvelopeError('INVALID_RECORD', `the topic is empty or ${describe(topic)}`)
-    }
-    if (!Array.isArray(messages)) {
-      throw new EnvelopeError('INVALID_RECORD', `messages is ${describe(messages)}`, { position: { topic } })
-    }
-    const before = merged.get(topic)
-    merged.set(topic, [...(before ?? []), ...messages.map(copyOf)])
-  }
-  return [...merged].map(([topic, messages]) => ({ topic, messages }))
 }

@@ -1,7 +1,8 @@
 import type { Message } from 'kafkajs'
 import { EnvelopeError } from '../../errors.js'
-import { byteLength, type Bytes } from '../../record/record.js'
+import { byteLength, isBytes } from '../../record/record.js'
 import type { Sealing } from '../../record/sealer.js'
+import type { MessagesAtCall } from './at-call.js'
 
 /** Of a record batch (Kafka protocol, "Record Batch"): 61 bytes, and at most this much for each record beside its content. */
 export const BATCH_OVERHEAD = 61
@@ -15,12 +16,7 @@ const HEADER_OVERHEAD = 10
  *
  * @throws EnvelopeError RECORD_TOO_LARGE where a sealed record cannot fit alone
  */
-export function splitToFit(
-  topic: string,
-  plain: readonly Message[],
-  sealed: readonly Message[],
-  sealing: Sealing,
-): Message[][] {
+export function splitToFit(plain: MessagesAtCall, sealed: readonly Message[], sealing: Sealing): Message[][] {
   const limit = sealing.maxBatchBytes
   if (limit === undefined || sealing.sealed.length === 0) return [[...sealed]]
   const isSealed = new Set(sealing.sealed)
@@ -30,7 +26,7 @@ export function splitToFit(
   for (const [i, message] of sealed.entries()) {
     const size = recordBytes(message)
     if (isSealed.has(i) && size + BATCH_OVERHEAD > limit) {
-      throw tooLarge(topic, plain[i]?.value ?? null, message.value, limit)
+      throw tooLarge(plain, i, message, limit)
     }
     const partition = byPartition ? (message.partition ?? 0) : 0
     const before = used.get(partition) ?? BATCH_OVERHEAD
@@ -55,14 +51,19 @@ export function recordBytes({ key, value, headers }: Message): number {
 }
 
 function contentBytes(content: unknown): number {
-  return typeof content === 'string' || Buffer.isBuffer(content) ? byteLength(content) : 0
+  return isBytes(content) ? byteLength(content) : 0
 }
 
-function tooLarge(topic: string, plain: Bytes | null, sealed: Bytes | null, limit: number): EnvelopeError {
+function tooLarge(
+  { topic, records, pathOf }: MessagesAtCall,
+  index: number,
+  sealed: Message,
+  limit: number,
+): EnvelopeError {
   return new EnvelopeError(
     'RECORD_TOO_LARGE',
-    `a value of ${String(contentBytes(plain))} bytes takes ${String(contentBytes(sealed))} bytes sealed, ` +
+    `a value of ${String(contentBytes(records[index]?.value))} bytes takes ${String(contentBytes(sealed.value))} bytes sealed, ` +
       `which with key and headers exceeds the limit of ${String(limit)} bytes for a record batch`,
-    { position: { topic } },
+    { position: { topic, path: pathOf(index) } },
   )
 }

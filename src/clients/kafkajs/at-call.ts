@@ -1,0 +1,98 @@
+import type { Message } from 'kafkajs'
+import { EnvelopeError, isEnvelopeError } from '../../errors.js'
+import { plainHeaders } from '../../record/headers.js'
+import { checkIsRecord, describe, isBytes, ownCopy, type RecordHeaders } from '../../record/record.js'
+import { checkTopic } from '../../record/topic.js'
+
+/** The messages of one topic as they were at the call: what the caller changes afterwards is not part of them. */
+export interface MessagesAtCall {
+  readonly topic: string
+  readonly records: readonly Message[]
+  /** Where a message is in what was passed to the call. */
+  pathOf(index: number): string
+}
+
+/** One entry of what the caller passed. */
+interface Entry {
+  readonly topic?: unknown
+  readonly messages?: unknown
+}
+
+/**
+ * What `send` was given.
+ * @throws EnvelopeError INVALID_RECORD. KafkaJS puts a message without a value into its error text, plaintext and all
+ */
+export function messagesOfSend({ topic, messages }: Entry, keepValues: boolean): MessagesAtCall {
+  checkTopic(topic, 'topic')
+  return {
+    topic,
+    records: messagesAtCall(topic, messages, 'messages', keepValues),
+    pathOf: (index) => `messages[${String(index)}]`,
+  }
+}
+
+/**
+ * What `sendBatch` was given, by topic, as KafkaJS merges it too.
+ * @throws EnvelopeError INVALID_RECORD
+ */
+export function messagesOfBatch(entries: unknown, keepValues: boolean): MessagesAtCall[] {
+  if (!Array.isArray(entries))
+    throw new EnvelopeError('INVALID_RECORD', `topicMessages is ${describe(entries)}`, {
+      remedy: 'Give a list of { topic, messages }',
+    })
+  const merged = new Map<string, { records: Message[]; paths: string[] }>()
+  for (const [i, entry] of (entries as readonly (Entry | null | undefined)[]).entries()) {
+    const at = `topicMessages[${String(i)}]`
+    const { topic, messages } = entry ?? {}
+    checkTopic(topic, `${at}.topic`)
+    const own = messagesAtCall(topic, messages, `${at}.messages`, keepValues)
+    const into = merged.get(topic) ?? { records: [], paths: [] }
+    merged.set(topic, into)
+    for (const [n, message] of own.entries()) {
+      into.records.push(message)
+      into.paths.push(`${at}.messages[${String(n)}]`)
+    }
+  }
+  return [...merged].map(([topic, { records, paths }]) => ({
+    topic,
+    records,
+    pathOf: (index) => paths[index] as string,
+  }))
+}
+
+function messagesAtCall(topic: string, messages: unknown, path: string, keepValues: boolean): Message[] {
+  if (!Array.isArray(messages))
+    throw new EnvelopeError('INVALID_RECORD', `${path} is ${describe(messages)}`, {
+      position: { topic },
+      remedy: 'Give a list of messages, each with a value',
+    })
+  return Array.from(messages, (message: unknown, i) => {
+    checkIsRecord(message, `${path}[${String(i)}]`)
+    try {
+      return messageAtCall(message, keepValues)
+    } catch (error) {
+      throw isEnvelopeError(error) ? error.at({ topic, path: `${path}[${String(i)}]` }) : error
+    }
+  })
+}
+
+function messageAtCall(given: object, keepValues: boolean): Message {
+  const message = { ...given } as { -readonly [M in keyof Message]: Message[M] }
+  if (isBytes(message.key)) message.key = ownCopy(message.key)
+  if (keepValues && isBytes(message.value)) message.value = ownCopy(message.value)
+  const headers: unknown = message.headers
+  if (headers === null) delete message.headers
+  else if (headers !== undefined) message.headers = sendableHeaders(plainHeaders(headers))
+  return message
+}
+
+/** KafkaJS throws a plain TypeError over a null header. */
+function sendableHeaders(headers: RecordHeaders): NonNullable<Message['headers']> {
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === null || (Array.isArray(value) && value.includes(null)))
+      throw new EnvelopeError('INVALID_RECORD', `header ${JSON.stringify(name)} is null`, {
+        remedy: 'Leave the header out, or give it empty: KafkaJS cannot send null headers',
+      })
+  }
+  return headers as NonNullable<Message['headers']>
+}

@@ -1,0 +1,30 @@
+/** Bytes, or text that stands for its UTF-8, as Kafka clients take them. */
+export type Bytes = Buffer | string
+
+const TYPED_ARRAY = Object.getPrototypeOf(Uint8Array.prototype) as object
+
+/** How many bytes there are: of a buffer, those of its memory now, whatever a `length` of its own says. */
+export function byteLength(bytes: Bytes): number {
+  return typeof bytes === 'string'
+    ? Buffer.byteLength(bytes)
+    : (Reflect.get(TYPED_ARRAY, 'byteLength', bytes) as number)
+}
+
+/** The same bytes in memory that nobody else has: callers reuse, transfer and resize their buffers. */
+export function ownCopy(bytes: Bytes): Bytes {
+  if (typeof bytes === 'string') return bytes
+  const copy = Buffer.allocUnsafe(byteLength(bytes))
+  copy.set(bytes)
+  return copy
+}
+
+/** Whether the memory of a buffer was handed over, to a worker say: nothing is left of its bytes. */
+export function isTransferred(bytes: Uint8Array): boolean {
+  if (bytes.buffer.byteLength > 0) return false
+  try {
+    new Uint8Array(bytes.buffer)
+    return false
+  } catch {
+    return true
+  }
+}

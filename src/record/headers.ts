@@ -1,0 +1,100 @@
+import { types } from 'node:util'
+import { ownCopy, type Bytes } from '../envelope/bytes.js'
+import { EnvelopeError } from '../errors.js'
+import { describe, headerValues, isBytes, type HeaderValue, type RecordHeaders } from './record.js'
+
+/**
+ * Headers in a form that clients hand out. Each is read for what it is; any other is INVALID_RECORD, because a header
+ * that goes unnoticed is neither authenticated nor sent.
+ */
+export type GivenHeaders =
+  /** KafkaJS: a plain object, with one value or a list of values for a name. */
+  | RecordHeaders
+  /** `[['type', 'created']]`, or a `Map` of the same. */
+  | readonly (readonly [name: string, value: Bytes | null])[]
+  | ReadonlyMap<string, HeaderValue>
+  /** node-rdkafka: `[{ type: 'created' }]`. AWS Lambda gives the bytes of a value as numbers: `[{ type: [99, 114] }]`. */
+  | readonly Readonly<Record<string, Bytes | readonly number[] | null>>[]
+
+/**
+ * Headers of any documented form by name, in memory of our own.
+ * @throws EnvelopeError INVALID_RECORD
+ */
+export function readHeaders(given: unknown): RecordHeaders | undefined {
+  if (given === undefined || given === null) return undefined
+  if (types.isMap(given)) return byName([...given].flatMap(([name, value]) => listed(name, value)))
+  if (!Array.isArray(given)) return plainHeaders(given)
+  return byName(
+    given.flatMap((entry: unknown): [string, unknown][] => {
+      if (Array.isArray(entry) && entry.length === 2) return listed(entry[0], bytesOf(entry[1]))
+      if (!isPlain(entry)) throw wrong(`a header in the list is ${describe(entry)}`)
+      return Object.entries(entry).map(([name, value]) => [name, bytesOf(value)])
+    }),
+  )
+}
+
+/**
+ * Headers in a plain object, as KafkaJS takes them, in memory of our own.
+ * @throws EnvelopeError INVALID_RECORD
+ */
+export function plainHeaders(given: unknown): RecordHeaders {
+  if (!isPlain(given)) throw wrong(`headers is ${describe(given)}`)
+  const own = Object.entries(given).map(([name, value]: [string, unknown]): [string, HeaderValue] => [
+    name,
+    Array.isArray(value)
+      ? headerValues(value, name).map((one) => ownValue(one, name))
+      : ownValue(value, name),
+  ])
+  // Not by assignment: a header may be named `__proto__`.
+  return Object.fromEntries(own)
+}
+
+/** A copy in the same form, so that what is handed out is what was sealed. */
+export function copyOfHeaders(given: unknown): unknown {
+  if (isBytes(given)) return ownCopy(given)
+  if (Array.isArray(given)) return given.map(copyOfHeaders)
+  if (types.isMap(given)) return new Map([...given].map(([name, value]) => [name, copyOfHeaders(value)]))
+  if (!isPlain(given)) return given
+  return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, copyOfHeaders(value)]))
+}
+
+/** Whether it is a plain object, of whichever realm: what a class keeps elsewhere would be lost without a word. */
+function isPlain(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
+function listed(name: unknown, value: unknown): [string, unknown][] {
+  if (typeof name !== 'string') throw wrong(`the name of a header is ${describe(name)}`)
+  return (Array.isArray(value) ? value : [value]).map((one: unknown) => [name, one])
+}
+
+/** The bytes of a value that is given as numbers; Lambda's are signed. */
+function bytesOf(value: unknown): unknown {
+  const isList = Array.isArray(value) && value.every((n) => Number.isInteger(n) && n >= -128 && n <= 255)
+  return isList ? Buffer.from(value as number[]) : value
+}
+
+function byName(entries: readonly (readonly [string, unknown])[]): RecordHeaders {
+  const values = new Map<string, (Bytes | null)[]>()
+  for (const [name, value] of entries) {
+    const before = values.get(name)
+    const own = ownValue(value, name)
+    if (before) before.push(own)
+    else values.set(name, [own])
+  }
+  return Object.fromEntries(values)
+}
+
+function ownValue(value: unknown, name: string): Bytes | null {
+  if (value === null) return null
+  if (!isBytes(value)) throw wrong(`header ${JSON.stringify(name)} is ${describe(value)}`)
+  return ownCopy(value)
+}
+
+function wrong(what: string): EnvelopeError {
+  return new EnvelopeError('INVALID_RECORD', what, {
+    remedy: 'Give headers as a plain object of names and Buffers or text, or lists of these',
+  })
+}

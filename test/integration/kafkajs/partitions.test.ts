@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto'
+import { Partitioners, type ICustomPartitioner, type Kafka, type Message, type Producer } from 'kafkajs'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Encryption } from '../../../src/index.js'
+import { newTopic, testKafka } from '../../support/broker.js'
+import { CANARY, thrownBy } from '../../support/emissions.js'
+import { memoryEncryption } from '../../support/encryption.js'
+import { until } from '../support/pair.js'
+
+const PARTITIONS = 8
+const hash = (bytes: Buffer | string): number => createHash('sha256').update(bytes).digest().readUInt32BE()
+
+/** As applications have them. */
+const PARTITIONERS: Record<string, ICustomPartitioner | undefined> = {
+  'the default partitioner': undefined,
+  'the legacy partitioner': Partitioners.LegacyPartitioner,
+  'a partitioner that hashes the value':
+    () =>
+    ({ message }) =>
+      hash(message.value ?? '') % PARTITIONS,
+  'a partitioner that reads a field of the value':
+    () =>
+    ({ message }) =>
+      (JSON.parse(String(message.value)) as { n: number }).n % PARTITIONS,
+  'a partitioner that looks at a header':
+    () =>
+    ({ message }) =>
+      hash(String(message.headers?.['tenant'])) % PARTITIONS,
+  'a partitioner that looks at a member of its own':
+    () =>
+    ({ message }) =>
+      (message as Message & { shard: number }).shard % PARTITIONS,
+}
+
+const MESSAGES = Array.from({ length: 40 }, (_, n) => ({
+  key: `key ${String(n)}`,
+  value: n % 2 ? JSON.stringify({ n, text: CANARY }) : Buffer.from(JSON.stringify({ n, text: CANARY })),
+  headers: { tenant: `tenant ${String(n % 5)}` },
+  shard: n * 3,
+}))
+
+/** By key, where each message ended up. */
+async function partitionsOf(kafka: Kafka, topic: string): Promise<Map<string, number>> {
+  const found = new Map<string, number>()
+  const consumer = kafka.consumer({ groupId: `group.${topic}`, maxWaitTimeInMs: 50 })
+  await consumer.connect()
+  await consumer.subscribe({ topic, fromBeginning: true })
+  await consumer.run({
+    eachMessage: ({ partition, message }) => {
+      found.set(String(message.key), partition)
+      return Promise.resolve()
+    },
+  })
+  await until('all messages', () => found.size >= MESSAGES.length)
+  await consumer.disconnect()
+  return found
+}
+
+describe('a message goes to the same partition as before it was encrypted', () => {
+  const kafka = testKafka()
+  let encryption: Encryption
+  beforeAll(async () => {
+    const rule = {
+      match: ['partitions.*'],
+      encrypt: { cmk: 'main', compression: 'gzip' as const },
+      read: { cmk: 'main' },
+    }
+    encryption = (await memoryEncryption([rule])).encryption
+  })
+  afterAll(() => encryption.close())
+
+  const sendAll = async (producer: Producer, topic: string, messages = MESSAGES): Promise<void> => {
+    await producer.connect()
+    try {
+      await producer.send({ topic, messages: messages.slice(0, 20) })
+      await producer.sendBatch({ topicMessages: [{ topic, messages: messages.slice(20) }] })
+    } finally {
+      await producer.disconnect()
+    }
+  }
+
+  it.each(Object.entries(PARTITIONERS))('by %s', async (_, createPartitioner) => {
+    const config = createPartitioner ? { createPartitioner } : {}
+    const wrappedConfig = createPartitioner
+      ? { createPartitioner: encryption.partitioner(createPartitioner) }
+      : {}
+    const found: Map<string, number>[] = []
+    for (const producer of [
+      kafka.producer(config),
+      encryption.kafka(kafka).producer(config),
+      encryption.producer(kafka.producer(wrappedConfig)),
+    ]) {
+      const topic = await newTopic('partitions', PARTITIONS)
+      await sendAll(producer, topic)
+      found.push(await partitionsOf(kafka, topic))
+    }
+    const [plain, ...encrypted] = found
+    expect(new Set(plain?.values()).size).toBeGreaterThan(2)
+    for (const each of encrypted) expect(each).toEqual(plain)
+  })
+
+  it('or the send fails, where something on the way copied the messages', async () => {
+    const topic = await newTopic('partitions', PARTITIONS)
+    const byValue = PARTITIONERS['a partitioner that hashes the value'] as ICustomPartitioner
+    const inner = kafka.producer({ createPartitioner: encryption.partitioner(byValue) })
+    const copying: Producer = {
+      ...inner,
+      send: (record) =>
+        inner.send({ ...record, messages: record.messages.map((message) => ({ ...message })) }),
+    }
+    const error = await thrownBy(() => sendAll(encryption.producer(copying), topic))
+    expect(error).toMatchObject({ code: 'PARTITIONER_WITHOUT_PLAINTEXT' })
+    const admin = kafka.admin()
+    await admin.connect()
+    const offsets = await admin.fetchTopicOffsets(topic)
+    await admin.disconnect()
+    expect(offsets.map(({ high }) => high)).toEqual(Array.from({ length: PARTITIONS }, () => '0'))
+  })
+})

@@ -1,0 +1,312 @@
+import { describe, expect, it } from 'vitest'
+import { openRecords, sealRecords, type GivenHeaders } from '../../src/record/index.js'
+import { CANARY, thrownBy } from '../support/emissions.js'
+import { memoryEncryption } from '../support/encryption.js'
+
+const VALUE = `${CANARY} value`
+const rule = (encrypt: object = {}, read: object = {}) => ({
+  match: ['t'],
+  encrypt: { cmk: 'main', ...encrypt },
+  read: { cmk: 'main', ...read },
+})
+
+/** Leaves a buffer without memory, as handing it to a worker does. */
+function transfer(bytes: Buffer): void {
+  const memory = bytes.buffer as ArrayBuffer
+  structuredClone(memory, { transfer: [memory] })
+}
+
+describe('the bytes that are sealed are those at the call', () => {
+  it('also where buffers are reused while the key is awaited', async () => {
+    const { encryption, kms } = await memoryEncryption([rule({ bindHeaders: ['h'] })])
+    const own = (text: string): Buffer => Buffer.from(Uint8Array.from(Buffer.from(text)).buffer)
+    const [value, key, header] = [own(VALUE), own('key'), own('header')]
+    const list = [header, 'second']
+    kms.hold = true
+    const sealing = sealRecords(encryption, [{ topic: 't', value, key, headers: { h: list } }])
+    await kms.waitForHeld()
+    value.fill(0)
+    key.fill(0)
+    header.fill(0)
+    list.push('third')
+    kms.hold = false
+    kms.held[0]?.succeed()
+    const [sealed] = await sealing
+    expect(sealed).toMatchObject({
+      key: Buffer.from('key'),
+      headers: { h: [Buffer.from('header'), 'second'] },
+    })
+    const [opened] = await openRecords(encryption, await sealing)
+    expect(opened?.value?.toString()).toBe(VALUE)
+  })
+
+  it('also where the memory of a value is transferred while the key is awaited', async () => {
+    const { encryption, kms } = await memoryEncryption([rule()])
+    const value = Buffer.from(new ArrayBuffer(3000)).fill(CANARY)
+    const before = Buffer.from(value)
+    kms.hold = true
+    const sealing = sealRecords(encryption, [{ topic: 't', value }])
+    await kms.waitForHeld()
+    transfer(value)
+    kms.hold = false
+    kms.held[0]?.succeed()
+    const [opened] = await openRecords(encryption, await sealing)
+    expect(opened?.value).toEqual(before)
+  })
+
+  it.each(['length', 'byteLength'])('a buffer whose %s was overridden is refused', async (member) => {
+    const { encryption, kms } = await memoryEncryption([rule({ bindHeaders: ['h'], compression: 'gzip' })])
+    for (const claimed of [1, 3000]) {
+      const liar = Object.defineProperty(Buffer.from(VALUE), member, { value: claimed })
+      for (const record of [
+        { value: liar },
+        { value: VALUE, key: liar },
+        { value: VALUE, headers: { h: liar } },
+      ])
+        expect(await thrownBy(() => sealRecords(encryption, [{ topic: 't', ...record }]))).toMatchObject({
+          code: 'INVALID_RECORD',
+          message: expect.stringContaining('is a Buffer that misstates its length') as string,
+        })
+    }
+    expect(kms.calls).toEqual([])
+  })
+
+  it('a buffer whose memory was transferred before the call is refused: its bytes are gone', async () => {
+    const { encryption, kms } = await memoryEncryption([rule({ bindHeaders: ['h'] })])
+    const gone = Buffer.from(new ArrayBuffer(10))
+    transfer(gone)
+    for (const record of [
+      { value: gone },
+      { value: VALUE, key: gone },
+      { value: VALUE, headers: { h: gone } },
+    ])
+      expect(await thrownBy(() => sealRecords(encryption, [{ topic: 't', ...record }]))).toMatchObject({
+        code: 'INVALID_RECORD',
+        message: expect.stringContaining('is a Buffer whose memory was transferred') as string,
+      })
+    expect(kms.calls).toEqual([])
+    const [sealed] = await sealRecords(encryption, [{ topic: 't', value: Buffer.from(new ArrayBuffer(0)) }])
+    expect(
+      (await openRecords(encryption, [{ ...sealed, topic: 't', value: sealed?.value ?? null }]))[0]?.value,
+    ).toHaveLength(0)
+  })
+
+  it('of memory that threads share, and of memory that can be resized, too', async () => {
+    const { encryption, kms } = await memoryEncryption([
+      rule(),
+      { ...rule({ compression: 'gzip' }), match: ['z'] },
+    ])
+    const shared = Buffer.from(new SharedArrayBuffer(100)).fill('v')
+    // The types of TypeScript's library for Node.js 20 do not know the option.
+    const Resizable = ArrayBuffer as unknown as new (
+      bytes: number,
+      options: object,
+    ) => ArrayBuffer & { resize(bytes: number): void }
+    const memory = new Resizable(100, { maxByteLength: 200 })
+    const resizable = Buffer.from(memory).fill('v')
+    kms.hold = true
+    const sealing = sealRecords(
+      encryption,
+      ['t', 'z'].flatMap((topic) => [shared, resizable].map((value) => ({ topic, value }))),
+    )
+    await kms.waitForHeld(2)
+    shared.fill(0)
+    memory.resize(10)
+    kms.hold = false
+    for (const call of [...kms.held]) call.succeed()
+    for (const { value } of await openRecords(encryption, await sealing))
+      expect(value?.toString()).toBe('v'.repeat(100))
+  })
+
+  it('a forwarded envelope is what was found to be one, whatever the buffer holds later', async () => {
+    const { encryption } = await memoryEncryption([rule({ forward: true })])
+    const [sealed] = await sealRecords(encryption, [{ topic: 't', value: VALUE }])
+    const value = sealed?.value as Buffer
+    const before = Buffer.from(value)
+    const forwarding = sealRecords(encryption, [{ topic: 't', value }])
+    value.fill(CANARY)
+    expect((await forwarding)[0]?.value).toEqual(before)
+  })
+})
+
+describe('a value that readers would not decompress', () => {
+  const large = Buffer.alloc(2 ** 24 + 1, 'x')
+
+  it('is refused before a key is made, with its place', async () => {
+    const { encryption, kms } = await memoryEncryption([
+      { match: ['t'], encrypt: { cmk: 'main', compression: 'gzip' } },
+    ])
+    const records = [
+      { topic: 't', value: 'small' },
+      { topic: 't', value: large },
+    ]
+    expect(await thrownBy(() => sealRecords(encryption, records))).toMatchObject({
+      code: 'TOO_LARGE',
+      position: { topic: 't', path: 'records[1]' },
+      message: expect.stringMatching(/16777217 bytes.*16777216 bytes.*maxDecompressedBytes/) as string,
+    })
+    expect(kms.calls).toEqual([])
+    await sealRecords(encryption, [{ topic: 't', value: large.subarray(1) }])
+  })
+
+  it('counts by the limit of the rule where the rule reads', async () => {
+    const { encryption } = await memoryEncryption([
+      rule({ compression: 'gzip' }, { maxDecompressedBytes: '17MiB' }),
+    ])
+    const [opened] = await openRecords(
+      encryption,
+      await sealRecords(encryption, [{ topic: 't', value: large }]),
+    )
+    expect(opened?.value?.length).toBe(large.length)
+  })
+
+  it('is sealed where values are not compressed', async () => {
+    const { encryption } = await memoryEncryption([rule()])
+    const [opened] = await openRecords(
+      encryption,
+      await sealRecords(encryption, [{ topic: 't', value: large }]),
+    )
+    expect(opened?.value?.length).toBe(large.length)
+  })
+})
+
+describe('headers of records', () => {
+  const bytes = [...Buffer.from('é1')]
+  const signed = bytes.map((n) => (n > 127 ? n - 256 : n))
+  const forms: [string, GivenHeaders][] = [
+    ['a plain object', { type: ['é1', null], other: 'x' }],
+    ['an object without prototype', Object.assign(Object.create(null) as object, { type: ['é1', null] })],
+    [
+      'pairs',
+      [
+        ['type', 'é1'],
+        ['other', 'x'],
+        ['type', null],
+      ],
+    ],
+    ['a Map', new Map([['type', ['é1', null]]])],
+    ['a list of objects', [{ type: Buffer.from('é1') }, { type: null }]],
+    ['a list of objects with the bytes as numbers', [{ type: bytes }, { type: null }]],
+    ['a list of objects with signed bytes', [{ type: signed }, { type: null }]],
+  ]
+
+  it.each(forms)('given as %s are authenticated, and come back in that form', async (_, headers) => {
+    const { encryption } = await memoryEncryption([
+      rule({ bindHeaders: ['type'] }, { require: { headers: ['type'] } }),
+    ])
+    const sealed = await sealRecords(encryption, [{ topic: 't', value: VALUE, headers }])
+    expect(sealed[0]?.headers).toEqual(headers)
+    for (const [form, equal] of forms) {
+      const [opened] = await openRecords(encryption, [
+        { ...sealed[0], topic: 't', value: sealed[0]?.value ?? null, headers: equal },
+      ])
+      expect([form, opened?.value?.toString()]).toEqual([form, VALUE])
+    }
+    const [changed] = await openRecords(encryption, [
+      { topic: 't', value: sealed[0]?.value ?? null, headers: { type: 'other' } },
+    ])
+    expect(changed?.error?.code).toBe('AUTHENTICATION_FAILED')
+  })
+
+  class Headers {
+    get type(): string {
+      return CANARY
+    }
+  }
+  it.each([
+    ['a text', CANARY, 'headers is a string'],
+    ['a number', 7, 'headers is a number'],
+    ['an instance of a class', new Headers(), 'headers is an object'],
+    ['a Set', new Set([CANARY]), 'headers is an object'],
+    ['bytes', Buffer.from(CANARY), 'headers is a Buffer'],
+    ['a list of texts', [CANARY], 'a header in the list is a string'],
+    ['a pair of three', [['type', CANARY, 'x']], 'a header in the list is a list'],
+    ['a pair without a name', [[7, CANARY]], 'the name of a header is a number'],
+    ['an object like a list', { 0: { type: CANARY }, length: 1 }, 'header "0" is an object'],
+    ['an object of objects', { type: { value: CANARY } }, 'header "type" is an object'],
+    ['numbers that are not bytes', [{ type: [256] }], 'header "type" is a list'],
+    ['a value that is undefined', { type: undefined }, 'header "type" is undefined'],
+    ['a list with a hole', [undefined], 'a header in the list is undefined'],
+  ])('given as %s are refused, on sealing and on opening', async (_, headers, what) => {
+    const { encryption, kms } = await memoryEncryption([rule()])
+    const [sealed] = await sealRecords(encryption, [{ topic: 't', value: VALUE }])
+    const calls = kms.calls.length
+    for (const call of [
+      () => sealRecords(encryption, [{ topic: 't', value: VALUE, headers: headers as never }]),
+      () =>
+        openRecords(encryption, [{ topic: 't', value: sealed?.value ?? null, headers: headers as never }]),
+    ])
+      expect(await thrownBy(call)).toMatchObject({
+        code: 'INVALID_RECORD',
+        position: { topic: 't', path: 'records[0]' },
+        message: expect.stringContaining(`: ${what}`) as string,
+      })
+    expect(kms.calls).toHaveLength(calls)
+  })
+})
+
+describe('the name of a topic', () => {
+  it.each([
+    ['illegal characters', 'a b\n', '"a b\\n"'],
+    ['a dot alone', '.', '.'],
+    ['two dots', '..', '..'],
+    ['250 characters', 'x'.repeat(250), `"${'x'.repeat(60)}"`],
+  ])('with %s is refused by name before a key is made', async (_, topic, shown) => {
+    const { encryption, kms } = await memoryEncryption([{ match: ['*'], encrypt: { cmk: 'main' } }])
+    const { encryption: other } = await memoryEncryption([{ match: ['t'], encrypt: { cmk: 'main' } }])
+    for (const owner of [encryption, other])
+      expect(await thrownBy(() => sealRecords(owner, [{ topic, value: VALUE }]))).toMatchObject({
+        code: 'INVALID_RECORD',
+        message: expect.stringContaining(
+          `INVALID_RECORD: ${shown} is not a topic name. Name a topic`,
+        ) as string,
+      })
+    expect(kms.calls).toEqual([])
+  })
+
+  it('of 249 legal characters is taken', async () => {
+    const { encryption } = await memoryEncryption([{ match: ['*'], encrypt: { cmk: 'main' } }])
+    expect(await sealRecords(encryption, [{ topic: 'x._-'.repeat(62) + 'y', value: VALUE }])).toHaveLength(1)
+  })
+})
+
+describe('offsets of records', () => {
+  const migration = { plaintext: { untilOffsets: { t: { 0: '10' } } } }
+
+  it.each([
+    ['text', '9'],
+    ['a number', 9],
+    ['a bigint', 9n],
+  ])('given as %s count alike', async (_, offset) => {
+    const { encryption } = await memoryEncryption([rule({}, migration)])
+    const [opened] = await openRecords(encryption, [
+      { topic: 't', partition: 0, offset, value: Buffer.from(VALUE) },
+    ])
+    expect(opened?.value?.toString()).toBe(VALUE)
+    const [late] = await openRecords(encryption, [
+      { topic: 't', partition: 0, offset: typeof offset === 'bigint' ? 10n : 10, value: Buffer.from(VALUE) },
+    ])
+    expect(late?.error).toMatchObject({ code: 'NOT_SEALED', position: { offset: '10' } })
+  })
+
+  it.each([
+    ['-1', -1],
+    ['a fraction', 1.5],
+    ['a number that is not exact', 2 ** 53],
+    ['NaN', NaN],
+    ['a negative bigint', -1n],
+    ['empty text', ''],
+    ['hexadecimal text', '0x1'],
+    ['a boolean', true],
+    ['an object', {}],
+  ])('given as %s are refused', async (_, offset) => {
+    const { encryption } = await memoryEncryption([rule()])
+    const value = Buffer.from(VALUE)
+    expect(
+      await thrownBy(() => openRecords(encryption, [{ topic: 't', offset: offset as never, value }])),
+    ).toMatchObject({
+      code: 'INVALID_RECORD',
+      position: { topic: 't', path: 'records[0]' },
+    })
+  })
+})
