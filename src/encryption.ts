@@ -24,6 +24,7 @@ import { KmsTracers, type KmsTracer } from './kms/tracers.js'
 import { checkConfig, configError } from './policy/check.js'
 import type { CheckedConfig, CheckedRule } from './policy/checked.js'
 import type { EncryptionConfig } from './policy/config.js'
+import { cmkUses, type CmkUse } from './record/cmk-uses.js'
 import { Opener } from './record/opener.js'
 import { recordCodec, type RecordCodec } from './record/record-codec.js'
 import { RuleBook, type TopicRule } from './record/rules.js'
@@ -41,6 +42,8 @@ export interface Health {
   readonly openedDeks: number
   /** How often readers had the key they needed at hand. */
   readonly keyLookups: KeyLookups
+  /** The CMKs that rules name, used yet or not. */
+  readonly cmks: readonly CmkUse[]
   /** Consumers that stopped for good and were neither run again nor disconnected. */
   readonly fatal: readonly Fatal[]
   /** Records that consumers wait with, for a KMS or for a topic for dead letters. */
@@ -145,6 +148,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
   })
   const rules = config.rules.map((rule) => withCmks(rule, cmks, kmses.opening))
   const book = new RuleBook(rules)
+  const uses = cmkUses(rules)
   const sealingKeys = new SealingKeys(config.dekStore, clock, events)
   const openingKeys = new OpeningKeys(config.cache, clock, events)
   const sealer = new Sealer(book, sealingKeys, nodeEngine, events)
@@ -236,6 +240,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
         sealingKeys: states,
         openedDeks: openingKeys.size,
         keyLookups: openingKeys.lookups,
+        cmks: uses,
         fatal,
         waiting,
       }

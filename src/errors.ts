@@ -119,7 +119,7 @@ const CODES = {
   KEY_WAIT_TIMEOUT: {
     kind: 'transient',
     remedy:
-      'DEKs do not come as fast as the rotation policy uses them: look at kms.call events, rotate less often, or raise `kmsBudget.sealing`',
+      'Look at kms.call events: where calls are slow or get no answer, look at the KMS and the network path to it; where they are fast, rotate less often or raise `kmsBudget.sealing`',
   },
 
   // KMS and keys

@@ -44,4 +44,5 @@ export type {
   TopicRule,
 } from './policy/config.js'
 export type { DeadLetterPolicy, InvalidPolicy, UnreadablePolicy } from './policy/rejection.js'
+export type { CmkUse } from './record/cmk-uses.js'
 export type { EnvelopeInfo } from './record/record.js'

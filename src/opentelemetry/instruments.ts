@@ -53,6 +53,11 @@ const INSTRUMENTS = {
     unit: '{record}',
     description: 'Records that were not delivered for what they are.',
   },
+  'kafka_envelope.cmk.rules': {
+    kind: 'upDownCounter',
+    unit: '{rule}',
+    description: 'Rules that name a CMK, whether or not it was used yet.',
+  },
   'kafka_envelope.dek.count': {
     kind: 'upDownCounter',
     unit: '{dek}',
@@ -120,10 +125,20 @@ const INSTRUMENTS = {
     unit: '{send}',
     description: 'Sends that went out as several because sealing made them too big.',
   },
+  'kafka_envelope.process.start_time': {
+    kind: 'gauge',
+    unit: 's',
+    description: 'When this process started, in seconds since the Unix epoch.',
+  },
   'kafka_envelope.consumer.waits': {
     kind: 'counter',
     unit: '{wait}',
-    description: 'Pauses of consumers while a KMS fails for now.',
+    description: 'Pauses of consumers while a KMS, or a topic for dead letters, fails transiently.',
+  },
+  'kafka_envelope.consumer.waiting': {
+    kind: 'upDownCounter',
+    unit: '{record}',
+    description: 'Records that consumers wait with now.',
   },
   'kafka_envelope.consumer.stopped': {
     kind: 'upDownCounter',

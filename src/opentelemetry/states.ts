@@ -14,7 +14,10 @@ export function readStates(
 ): () => void {
   const timeToRotation = instruments['kafka_envelope.dek.time_to_rotation']
   const graceLeft = instruments['kafka_envelope.grace.time_left']
+  const startTime = instruments['kafka_envelope.process.start_time']
+  const cmks = new Levels(instruments['kafka_envelope.cmk.rules'])
   const deks = new Levels(instruments['kafka_envelope.dek.count'])
+  const waiting = new Levels(instruments['kafka_envelope.consumer.waiting'])
   const stopped = new Levels(instruments['kafka_envelope.consumer.stopped'])
   let lookups = encryption.health().keyLookups
 
@@ -30,7 +33,10 @@ export function readStates(
   const collect: BatchObservableCallback = (observed) => {
     const health = encryption.health()
     count(health)
+    observed.observe(startTime, performance.timeOrigin / 1000)
+    cmks.set(cmkLevels(health))
     deks.set(dekLevels(health))
+    waiting.set(waitingLevels(health))
     stopped.set(stoppedLevels(health))
     for (const rule of new Set(health.sealingKeys.map((state) => state.rule))) {
       const states = health.sealingKeys.filter((state) => state.rule === rule)
@@ -47,13 +53,24 @@ export function readStates(
       )
     }
   }
-  meter.addBatchObservableCallback(collect, [timeToRotation, graceLeft])
+  meter.addBatchObservableCallback(collect, [startTime, timeToRotation, graceLeft])
   return () => {
-    meter.removeBatchObservableCallback(collect, [timeToRotation, graceLeft])
+    meter.removeBatchObservableCallback(collect, [startTime, timeToRotation, graceLeft])
     count(encryption.health())
+    cmks.set([])
     deks.set([])
+    waiting.set([])
     stopped.set([])
   }
+}
+
+function cmkLevels({ cmks }: Health): Level[] {
+  return cmks.flatMap(({ kms, cmkId, ...rules }) =>
+    (['sealing', 'opening'] as const).map((side): Level => [
+      { [ATTR.kmsName]: kms, [ATTR.cmkId]: cmkId, [ATTR.side]: side },
+      rules[side].length,
+    ]),
+  )
 }
 
 function dekLevels({ sealingKeys, openedDeks }: Health): Level[] {
@@ -71,10 +88,22 @@ function dekLevels({ sealingKeys, openedDeks }: Health): Level[] {
   return [...sealingKeys.flatMap(ofState), [{ [ATTR.dekState]: 'opened' }, openedDeks]]
 }
 
+// So that the series is there before anything happens.
+const NONE: Level = [KAFKA, 0]
+
+function waitingLevels({ waiting }: Health): Level[] {
+  return [
+    NONE,
+    ...waiting.map(({ topic, code }): Level => [
+      { ...KAFKA, [ATTR.topic]: topic, [ATTR.errorType]: code },
+      1,
+    ]),
+  ]
+}
+
 function stoppedLevels({ fatal }: Health): Level[] {
   return [
-    // So that the series is there before anything happens.
-    [KAFKA, 0],
+    NONE,
     ...fatal.map(({ groupId, code }): Level => [
       { ...KAFKA, [ATTR.group]: groupId, [ATTR.errorType]: code ?? OTHER },
       1,

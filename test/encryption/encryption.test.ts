@@ -79,6 +79,28 @@ it('a KMS that does not know a CMK fails before anything connects', async () => 
   await expect(memoryEncryption([rule], { kms })).rejects.toMatchObject({ code: 'CMK_NOT_FOUND' })
 })
 
+it('health lists every CMK that a rule names, by the rules that seal under it and those that open', async () => {
+  const { encryption } = await memoryEncryption(
+    [
+      { name: 'new', match: ['n'], encrypt: { cmk: 'second' }, read: { cmk: ['second', 'main'] } },
+      { name: 'old', match: ['o'], read: { cmk: 'alias' } },
+    ],
+    {
+      cmks: {
+        main: [{ kms: 'memory', id: 'a' }],
+        alias: [{ kms: 'memory', id: 'a' }],
+        second: [{ kms: 'memory', id: 'b' }],
+        spare: [{ kms: 'memory', id: 'c' }],
+      },
+    },
+  )
+  expect(encryption.health().cmks).toEqual([
+    { kms: 'memory', cmkId: 'b', sealing: ['new'], opening: ['new'] },
+    { kms: 'memory', cmkId: 'a', sealing: [], opening: ['new', 'old'] },
+  ])
+  await encryption.close()
+})
+
 it('health tells the state of each sealing key', async () => {
   const { encryption, kms } = await memoryEncryption([rule])
   expect(encryption.health()).toEqual({
@@ -86,6 +108,7 @@ it('health tells the state of each sealing key', async () => {
     sealingKeys: [],
     openedDeks: 0,
     keyLookups: { hits: 0, misses: 0 },
+    cmks: [{ kms: 'memory', cmkId: 'cmk', sealing: ['t'], opening: ['t'] }],
     fatal: [],
     waiting: [],
   })

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { EnvelopeError } from '../../src/errors.js'
+import type { Health } from '../../src/index.js'
 import { instrument } from '../../src/opentelemetry/index.js'
 import { owner, settle, type Owner, type OwnerOptions } from '../keys/owner.js'
 import { CANARY } from '../support/emissions.js'
@@ -193,6 +194,46 @@ describe('keys', () => {
     await open(made, sealed.slice(0, 1))
     expect(await lookups()).toEqual([3, 2])
   })
+})
+
+describe('processes', () => {
+  it('tell when they started, the same whenever they are asked', async () => {
+    await instrumented()
+    const started = await seen.value('kafka_envelope.process.start_time')
+    expect(started).toBeCloseTo(Date.now() / 1000 - process.uptime(), -1)
+    await instrumented()
+    expect(await seen.value('kafka_envelope.process.start_time')).toBe(started)
+  })
+
+  it('count the rules that name a CMK before any key was needed, and none after the end', async () => {
+    await instrumented()
+    const rules = (side: string): Promise<number | undefined> =>
+      seen.value('kafka_envelope.cmk.rules', {
+        'kafka_envelope.kms.name': 'memory',
+        'kafka_envelope.cmk.id': 'cmk',
+        'kafka_envelope.side': side,
+      })
+    expect(await seen.value('kafka_envelope.kms.call.duration')).toBeUndefined()
+    expect([await rules('sealing'), await rules('opening')]).toEqual([1, 1])
+    end()
+    expect([await rules('sealing'), await rules('opening')]).toEqual([0, 0])
+  })
+})
+
+it('records that consumers wait with count by topic and code, as long as they wait', async () => {
+  const { encryption } = await owner()
+  const wait = { topic: 't', partition: 0, offset: '7', code: 'KMS_TIMEOUT', waitedMs: 5 } as const
+  let waiting: Health['waiting'] = []
+  end = instrument({ ...encryption, health: () => ({ ...encryption.health(), waiting }) }, seen)
+  const count = (): Promise<number | undefined> => seen.value('kafka_envelope.consumer.waiting')
+  expect(await count()).toBe(0)
+  waiting = [wait, { ...wait, partition: 1 }]
+  const labels = { 'messaging.destination.name': 't', 'error.type': 'KMS_TIMEOUT' }
+  expect(await seen.value('kafka_envelope.consumer.waiting', labels)).toBe(2)
+  waiting = [wait]
+  expect(await count()).toBe(1)
+  waiting = []
+  expect(await count()).toBe(0)
 })
 
 describe('calls to a KMS', () => {

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as conventions from '@opentelemetry/semantic-conventions/incubating'
@@ -91,6 +91,17 @@ describe('docs/operations.md', () => {
     expect(named.filter((name) => !metrics.has(name) && !labels.has(name))).toEqual([])
   })
 
+  it('asks Prometheus only what there is, in queries that promtool runs', async () => {
+    const plain = (text: string): string => text.replaceAll(/\s+/g, ' ').trim()
+    const queries = [...operations.matchAll(/^```promql\n(.*?)^```/gms)].map(([, query = '']) => plain(query))
+    const tested = plain(await readFile(join(root, 'test/alerts/questions.yml'), 'utf8'))
+    expect(queries).toHaveLength(3)
+    for (const query of queries) {
+      expectAnswerable(query)
+      expect(tested).toContain(`expr: ${query}`)
+    }
+  })
+
   it('links only to what is there', async () => {
     const links = [...operations.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)]
     expect(links.length).toBeGreaterThan(20)
@@ -126,20 +137,28 @@ it('attributes are those of the semantic conventions or ours, and tell nothing o
 })
 
 /** Asserts that a query asks for what is there. */
-function expectAnswerable(promql: string): string[] {
+function expectAnswerable(
+  promql: string,
+  recorded: ReadonlyMap<string, ReadonlySet<string>> = new Map(),
+): string[] {
+  const known = new Map([...metrics, ...recorded])
   const query = parsed(promql)
   expect(query.metrics.length, promql).toBeGreaterThan(0)
-  for (const name of query.metrics) expect([...metrics.keys()], promql).toContain(name)
+  for (const name of query.metrics) expect([...known.keys()], promql).toContain(name)
   const labels = new Set([
     'job',
     'instance',
-    ...query.metrics.flatMap((name) => [...(metrics.get(name) ?? [])]),
+    ...query.metrics.flatMap((name) => [...(known.get(name) ?? [])]),
   ])
   for (const label of query.labels) expect([...labels], promql).toContain(label)
   return [...query.metrics]
 }
 
-interface Rule {
+interface Recording {
+  readonly record: string
+  readonly expr: string
+}
+interface Alert {
   readonly alert: string
   readonly expr: string
   readonly labels: { readonly severity: string }
@@ -147,20 +166,37 @@ interface Rule {
 }
 
 describe('docs/alerts.yml', () => {
-  let rules: Rule[]
+  let recordings: Recording[]
+  let rules: Alert[]
   beforeAll(async () => {
-    const { groups } = parse(await doc('alerts.yml')) as { groups: { rules: Rule[] }[] }
-    rules = groups.flatMap((group) => group.rules)
+    const { groups } = parse(await doc('alerts.yml')) as { groups: { rules: (Recording | Alert)[] }[] }
+    const all = groups.flatMap((group) => group.rules)
+    recordings = all.filter((rule) => 'record' in rule)
+    rules = all.filter((rule) => 'alert' in rule)
   })
 
   it('asks in PromQL for metrics and labels that there are, and shows no others', () => {
     expect(rules.length).toBeGreaterThan(10)
+    const recorded = new Map([['ALERTS', new Set(['alertname', 'alertstate'])]])
+    for (const { record, expr } of recordings) {
+      const [counter = ''] = expectAnswerable(expr)
+      recorded.set(record, new Set(metrics.get(counter)))
+    }
     for (const { expr, annotations } of rules) {
-      expectAnswerable(expr)
+      expectAnswerable(expr, recorded)
       for (const [, label = ''] of annotations.summary.matchAll(/\$labels\.(\w+)/g)) {
         expect(parsed(expr).labels).toContain(label)
       }
     }
+  })
+
+  it('has tests for each alert that promtool runs, and each recording is used by one', async () => {
+    const folder = join(root, 'test/alerts')
+    const tests = await Promise.all(
+      (await readdir(folder)).map((file) => readFile(join(folder, file), 'utf8')),
+    )
+    for (const { alert } of rules) expect(tests.join('\n')).toContain(alert)
+    for (const { record } of recordings) expect(rules.map(({ expr }) => expr).join('\n')).toContain(record)
   })
 
   it('has for each alert a row and a section in operations.md, which says what it means and what to do', () => {

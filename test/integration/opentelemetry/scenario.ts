@@ -81,6 +81,7 @@ export async function everything(seen: Telemetry): Promise<{ created: string[]; 
     await consumer.run({ eachMessage: () => Promise.resolve() })
   }
   await happened('consumer.waiting')
+  await seen.exposition()
   kms.failure = undefined
   await happened('batch.opened')
   await happened('record.rejected')

@@ -84,50 +84,100 @@ it('metrics: what they show is served to Prometheus; a view leaves topics out an
   expect(viewed).not.toContain('destination')
 })
 
-it('past a record that does not open: the next one is delivered', async () => {
+/** Clients and helpers that the snippets of runbooks expect; each value that is delivered is printed. */
+const clients = (topic: string): string => `
+  import { Kafka } from 'kafkajs'
+  import { createEncryption } from 'kafka-envelope'
+  import { setCmkEnabled } from 'kafka-envelope/kms/local'
+  const kafka = new Kafka({ brokers: [${JSON.stringify(process.env['KAFKA_BROKERS'])}], logLevel: 0 })
+  const encryption = await createEncryption(config)
+  const plain = kafka.producer()
+  await plain.connect()
+  const sealing = encryption.producer(plain)
+  const send = (by, value) => by.send({ topic: '${topic}', messages: [{ value }] })
+  const until = async (done) => {
+    while (!(await done())) await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  const delivered = []
+  const eachMessage = async ({ message }) => {
+    delivered.push(message.value.toString())
+    console.log(message.value.toString())
+  }
+  const reader = async (topic) => {
+    const consumer = encryption.consumer(kafka.consumer({ groupId: 'group.' + topic, maxWaitTimeInMs: 50 }))
+    await consumer.connect()
+    await consumer.subscribe({ topic, fromBeginning: true })
+    return consumer
+  }
+  const consumer = await reader('${topic}')
+  const fatals = []
+  encryption.on('fatal', (fatal) => fatals.push(fatal))
+`
+
+/** A snippet, about topics of the test's. */
+const about = (text: string, topic: string, kept = ''): string =>
+  containing(text)
+    .replaceAll("'billing'", `'group.${topic}'`)
+    .replaceAll("'orders'", `'${topic}'`)
+    .replaceAll("'orders.kept'", `'${kept}'`)
+
+it('past a record that does not open: the next one is delivered; then what was before it is deleted', async () => {
   const topic = await newTopic('past')
-  const past = containing('setOffsets')
-    .replace("'billing'", `'group.${topic}'`)
-    .replace("'orders'", `'${topic}'`)
-  const stdout = await execute(`${config(topic)}
-    import { Kafka } from 'kafkajs'
-    import { createEncryption } from 'kafka-envelope'
-    const kafka = new Kafka({ brokers: [${JSON.stringify(process.env['KAFKA_BROKERS'])}], logLevel: 0 })
-    const encryption = await createEncryption(config)
-    const plain = kafka.producer()
-    await plain.connect()
-    const send = (by, value) => by.send({ topic: '${topic}', messages: [{ value }] })
-    const sealing = encryption.producer(plain)
+  const stdout = await execute(`${config(topic)} ${clients(topic)}
     await send(sealing, 'a')
     await send(sealing, 'b')
     await send(plain, 'plain')
     await send(sealing, 'c')
-    const consumer = encryption.consumer(kafka.consumer({ groupId: 'group.${topic}', maxWaitTimeInMs: 50 }))
-    const fatal = new Promise((resolve) => encryption.on('fatal', resolve))
-    let last
-    const ended = new Promise((resolve) => (last = resolve))
-    const run = async () => {
-      await consumer.connect()
-      await consumer.subscribe({ topic: '${topic}', fromBeginning: true })
-      await consumer.run({
-        eachMessage: async ({ message }) => {
-          console.log(message.value.toString())
-          if (message.value.toString() === 'c') last()
-        },
-      })
+    await consumer.run({ eachMessage })
+    await until(() => fatals.length === 1)
+    console.log(fatals[0].code, fatals[0].offset)
+    {
+      ${about('setOffsets', topic)}
     }
-    await run()
-    const { code, offset } = await fatal
-    console.log(code, offset)
-    ${past}
-    await run()
-    await ended
+    await until(() => delivered.includes('c'))
+    console.log(encryption.health().status)
+    {
+      ${about('deleteTopicRecords', topic)}
+    }
+    const admin = kafka.admin()
+    await admin.connect()
+    console.log((await admin.fetchTopicOffsets('${topic}'))[0].low)
+    await admin.disconnect()
     await consumer.disconnect()
     await plain.disconnect()
     await encryption.close()`)
-  expect(stdout).toBe('a\nb\nNOT_SEALED 2\nc\n')
+  expect(stdout).toBe('a\nb\nNOT_SEALED 2\nc\nok\n3\n')
+})
+
+it('run alone starts a consumer that stopped for good again; a record that was kept opens by a rule with sealedFor', async () => {
+  const [topic, kept] = [await newTopic('kept'), await newTopic('raw.kept')]
+  const stdout = await execute(`${config(topic)}
+    config.topics.push({ match: ['${kept}'], read: { cmk: 'orders', sealedFor: ['${topic}'] } })
+    ${clients(topic)}
+    ${about('runAgain', topic).replace('console.error', 'console.log')}
+    for (const value of ['a', 'b', 'c', 'd']) await send(sealing, value)
+    await setCmkEnabled(keyring, 'orders', false)
+    await consumer.run({ eachMessage })
+    await until(() => fatals.length === 1)
+    await setCmkEnabled(keyring, 'orders', true)
+    await runAgain()
+    await until(() => delivered.includes('d'))
+    await consumer.disconnect()
+    {
+      ${about('keep-bad-records', topic, kept)}
+    }
+    const copies = await reader('${kept}')
+    await copies.run({ eachMessage })
+    await until(() => delivered.length === 5)
+    await copies.disconnect()
+    await plain.disconnect()
+    await encryption.close()`)
+  expect(stdout.replaceAll(/\{.*?\}/gs, (text) => text.replaceAll(/\s+/g, ' '))).toBe(
+    `a consumer stopped for good { groupId: 'group.${topic}', code: 'CMK_DISABLED', topic: '${topic}', partition: 0, offset: '0' }\n` +
+      'a\nb\nc\nd\nkept 2\nc\n',
+  )
 })
 
 it('every TypeScript snippet of docs/operations.md is one of those that run', () => {
-  expect(snippets).toHaveLength(3)
+  expect(snippets).toHaveLength(6)
 })
