@@ -26,7 +26,7 @@ module.exports = {
     {
       name: 'kafkajs-is-for-its-client',
       severity: 'error',
-      from: { path: '^src', pathNot: '^src/(clients/kafkajs/|encryption\\.ts$)' },
+      from: { path: '^src', pathNot: '^src/(clients/kafkajs/|testing/kafkajs/|encryption\\.ts$)' },
       to: { path: 'node_modules/kafkajs' },
     },
     {
@@ -133,7 +133,8 @@ module.exports = {
     },
     may('opentelemetry/', ['opentelemetry/', 'version\\.ts$']),
     may('config/', ['config/', ...ENTRIES, 'policy/']),
-    may('testing/', ['testing/']),
+    may('testing/', ['testing/', 'record/index\\.ts$', 'kms/kms\\.ts$', 'kms/local/']),
+    { from: { path: '^src/testing/' }, to: { path: '^src/index\\.ts$', dependencyTypes: ['type-only'] } },
     may('avro/', ['avro/']),
     may('cli/', ['cli/', ...ENTRIES, 'policy/', 'config/', 'kms/local/', 'testing/']),
   ],

@@ -28,17 +28,19 @@ const TAG_AT = BODY_AT + 32
 const LENGTH = TAG_AT + 16
 const MAX_VERSION = 0xffff_ffff
 
-export const aes: CmkRow<AesCmk> = {
+/** Unlike an RSA CMK, it is made at once. */
+type AesRow = CmkRow<AesCmk> & { create(id: string, modulusLength?: number): AesCmk }
+
+export const aes: AesRow = {
   provider: 'local',
   publicKeyWraps: false,
 
   create(id, modulusLength) {
     if (modulusLength !== undefined) {
       const message = 'only RSA CMKs have a modulus length'
-      const issues = [{ path: 'modulusLength', message }]
-      return Promise.reject(new EnvelopeError('CONFIG_INVALID', message, { issues }))
+      throw new EnvelopeError('CONFIG_INVALID', message, { issues: [{ path: 'modulusLength', message }] })
     }
-    return Promise.resolve({ id, type: 'aes-256', enabled: true, versions: [newVersion(1)] })
+    return { id, type: 'aes-256', enabled: true, versions: [newVersion(1)] }
   },
 
   rotate(cmk) {

@@ -45,7 +45,7 @@ export type CmkType = LocalCmk['type']
  * holds because rows are found by the type of the CMK that they are given.
  */
 export interface CmkRow<C extends LocalCmk = LocalCmk> extends CmkDescription {
-  create(id: string, modulusLength: number | undefined): Promise<C>
+  create(id: string, modulusLength: number | undefined): C | Promise<C>
   /** The same CMK with a new version in front; rejects by `CMK_UNUSABLE` where the type has none. */
   rotate(cmk: C): C
   versions(cmk: C): readonly { readonly version: number; readonly createdAt: string }[]

@@ -1,0 +1,145 @@
+import type { Batch, Consumer, ConsumerRunConfig, KafkaMessage } from 'kafkajs'
+
+/** A KafkaJS consumer without a broker: a test delivers to it what it should have read. */
+export interface MemoryConsumer extends Consumer {
+  /**
+   * Hands messages of one partition, in order of their offsets, to what `run` was given, and returns the offset at which
+   * the consumer would go on. Like KafkaJS, it hands a batch over again from there as long as that makes progress;
+   * unlike KafkaJS, it does not retry what fails.
+   *
+   * @throws what the handler throws, or the library where a message stops the consumer
+   */
+  deliver(topic: string, messages: readonly KafkaMessage[], partition?: number): Promise<string>
+}
+
+const EVENTS: Consumer['events'] = {
+  HEARTBEAT: 'consumer.heartbeat',
+  COMMIT_OFFSETS: 'consumer.commit_offsets',
+  GROUP_JOIN: 'consumer.group_join',
+  FETCH_START: 'consumer.fetch_start',
+  FETCH: 'consumer.fetch',
+  START_BATCH_PROCESS: 'consumer.start_batch_process',
+  END_BATCH_PROCESS: 'consumer.end_batch_process',
+  CONNECT: 'consumer.connect',
+  DISCONNECT: 'consumer.disconnect',
+  STOP: 'consumer.stop',
+  CRASH: 'consumer.crash',
+  REBALANCING: 'consumer.rebalancing',
+  RECEIVED_UNSUBSCRIBED_TOPICS: 'consumer.received_unsubscribed_topics',
+  REQUEST: 'consumer.network.request',
+  REQUEST_TIMEOUT: 'consumer.network.request_timeout',
+  REQUEST_QUEUE_SIZE: 'consumer.network.request_queue_size',
+}
+
+const done = (): Promise<void> => Promise.resolve()
+const nothing = (): void => undefined
+
+/** A consumer to wrap and to give to the code under test in place of `kafka.consumer({ groupId })`. */
+export function memoryConsumer(): MemoryConsumer {
+  let config: ConsumerRunConfig | undefined
+  const end = (): Promise<void> => {
+    config = undefined
+    return done()
+  }
+  return {
+    events: EVENTS,
+    connect: done,
+    subscribe: done,
+    run(given = {}) {
+      config = given
+      return done()
+    },
+    stop: end,
+    disconnect: end,
+    commitOffsets: done,
+    seek: nothing,
+    pause: nothing,
+    paused: () => [],
+    resume: nothing,
+    on: () => nothing,
+    logger: () => ({
+      info: nothing,
+      error: nothing,
+      warn: nothing,
+      debug: nothing,
+      namespace: never,
+      setLogLevel: nothing,
+    }),
+    describeGroup: never,
+    async deliver(topic, messages, partition = 0) {
+      if (config === undefined) throw new Error('memoryConsumer(): the code under test did not call run()')
+      return config.eachBatch
+        ? deliverBatches(config.eachBatch, { topic, partition }, messages)
+        : deliverEach(config.eachMessage ?? done, { topic, partition }, messages)
+    },
+  }
+}
+
+interface Place {
+  readonly topic: string
+  readonly partition: number
+}
+
+async function deliverEach(
+  eachMessage: NonNullable<ConsumerRunConfig['eachMessage']>,
+  place: Place,
+  messages: readonly KafkaMessage[],
+): Promise<string> {
+  let next = messages[0]?.offset ?? '0'
+  for (const message of messages) {
+    // A copy: a consumer that is interrupted says so in the message that it was given.
+    const given = { ...message }
+    await eachMessage({ ...place, message: given, heartbeat: done, pause: () => nothing })
+    next = after(given.offset)
+    if (given.offset !== message.offset) break
+  }
+  return next
+}
+
+async function deliverBatches(
+  eachBatch: NonNullable<ConsumerRunConfig['eachBatch']>,
+  place: Place,
+  messages: readonly KafkaMessage[],
+): Promise<string> {
+  let next = BigInt(messages[0]?.offset ?? 0)
+  for (let before = -1n; next > before;) {
+    before = next
+    const left = messages.filter(({ offset }) => BigInt(offset) >= before)
+    if (left.length === 0) break
+    await eachBatch({
+      batch: batchOf(place, left),
+      resolveOffset: (offset) => {
+        next = BigInt(offset) + 1n
+      },
+      heartbeat: done,
+      pause: () => nothing,
+      commitOffsetsIfNecessary: done,
+      uncommittedOffsets: () => ({ topics: [] }),
+      isRunning: () => true,
+      isStale: () => false,
+    })
+  }
+  return next.toString()
+}
+
+function batchOf(place: Place, messages: readonly KafkaMessage[]): Batch {
+  const last = messages.at(-1)?.offset ?? '-1'
+  return {
+    ...place,
+    messages: messages.map((message) => ({ ...message })),
+    highWatermark: after(last),
+    isEmpty: () => messages.length === 0,
+    firstOffset: () => messages[0]?.offset ?? null,
+    lastOffset: () => last,
+    offsetLag: () => '0',
+    offsetLagLow: () => '0',
+  }
+}
+
+function after(offset: string): string {
+  return (BigInt(offset) + 1n).toString()
+}
+
+function never(): never {
+  throw new Error('memoryConsumer() has no broker to ask')
+}

@@ -1,0 +1,68 @@
+import { EnvelopeError } from '../errors.js'
+import { aes } from '../kms/local/aes.js'
+import { keyringKms } from '../kms/local/keyring-kms.js'
+import { isCmkId, type AesCmk } from '../kms/local/local-cmk.js'
+import type { Kms } from '../kms/kms.js'
+
+export interface MemoryKmsOptions {
+  /** The ids of its CMKs, all symmetric. */
+  readonly cmks: readonly string[]
+}
+
+/** A KMS in memory, and what a test may do to it. */
+export interface MemoryKms extends Kms {
+  /** While it is not available, every call fails with `KMS_UNAVAILABLE`. */
+  setAvailable(available: boolean): void
+  /** While a CMK is disabled, it neither wraps nor unwraps (`CMK_DISABLED`). */
+  setEnabled(cmkId: string, enabled: boolean): void
+  /** Gives a CMK a new version, which wraps from now on; the older ones still unwrap. */
+  rotate(cmkId: string): void
+  /** What was sealed under the CMK cannot be opened any more (`CMK_NOT_FOUND`). */
+  remove(cmkId: string): void
+}
+
+/**
+ * A KMS for tests: AES-256 CMKs in the memory of this process, with real wrapping, as `localKms` does it and under its
+ * provider name. Never seal what has to be read later: the CMKs end with the process.
+ *
+ * @throws EnvelopeError CONFIG_INVALID for an id that cannot name a CMK, and in production (`NODE_ENV`)
+ */
+export function memoryKms({ cmks }: MemoryKmsOptions): MemoryKms {
+  if (process.env['NODE_ENV'] === 'production') {
+    throw invalid('memoryKms()', 'is for tests: nothing could be opened after this process ended')
+  }
+  const keyring = new Map<string, AesCmk>()
+  for (const [i, id] of cmks.entries()) {
+    if (!isCmkId(id)) throw invalid(`cmks[${String(i)}]`, 'expected 1 to 256 visible ASCII characters')
+    keyring.set(id, aes.create(id))
+  }
+  let isAvailable = true
+  const change = (cmkId: string, changed: (cmk: AesCmk) => AesCmk): void => {
+    const cmk = keyring.get(cmkId)
+    if (cmk === undefined) throw new EnvelopeError('CMK_NOT_FOUND', `CMK ${cmkId} is not in memoryKms()`)
+    keyring.set(cmkId, changed(cmk))
+  }
+  const read = (): Promise<typeof keyring> =>
+    isAvailable
+      ? Promise.resolve(keyring)
+      : Promise.reject(new EnvelopeError('KMS_UNAVAILABLE', 'a test made memoryKms() unavailable'))
+  return {
+    ...keyringKms(read, 'memoryKms()'),
+    setAvailable(available) {
+      isAvailable = available
+    },
+    setEnabled(cmkId, enabled) {
+      change(cmkId, (cmk) => ({ ...cmk, enabled }))
+    },
+    rotate(cmkId) {
+      change(cmkId, (cmk) => aes.rotate(cmk))
+    },
+    remove(cmkId) {
+      keyring.delete(cmkId)
+    },
+  }
+}
+
+function invalid(path: string, message: string): EnvelopeError {
+  return new EnvelopeError('CONFIG_INVALID', `${path} ${message}`, { issues: [{ path, message }] })
+}

@@ -1,0 +1,176 @@
+import type { ConsumerRunConfig, EachBatchHandler, EachMessagePayload, KafkaMessage } from 'kafkajs'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createEncryption, envelopeOf, type Encryption } from '../../src/index.js'
+import { memoryConsumer, memoryKms, sealedMessages, type MemoryKms } from '../../src/testing/index.js'
+
+let kms: MemoryKms
+let encryption: Encryption
+
+beforeEach(async () => {
+  kms = memoryKms({ cmks: ['orders'] })
+  encryption = await createEncryption({
+    kms: { dev: kms },
+    cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
+    topics: [
+      {
+        match: ['orders'],
+        encrypt: { cmk: 'orders', bindHeaders: ['type'] },
+        read: { cmk: 'orders', onInvalid: 'skip', maxInvalidShare: 1, kmsWait: 0 },
+      },
+    ],
+    kmsRetries: 0,
+  })
+})
+afterEach(() => encryption.close())
+
+async function running(config: ConsumerRunConfig) {
+  const inner = memoryConsumer()
+  const consumer = encryption.consumer(inner)
+  await consumer.connect()
+  await consumer.subscribe({ topic: 'orders' })
+  await consumer.run(config)
+  return { ...inner, consumer }
+}
+
+const values = ['a', 'b', 'c', 'd']
+const sealed = (): Promise<KafkaMessage[]> =>
+  sealedMessages(
+    encryption,
+    'orders',
+    values.map((value) => ({
+      key: '42',
+      value,
+      headers: { type: 'created', list: ['x', Buffer.from('y')] },
+    })),
+    { firstOffset: 7 },
+  )
+
+describe('messages that a test seals', () => {
+  it('look like those of a broker, and show no plaintext', async () => {
+    const [message] = await sealed()
+    expect(message).toMatchObject({
+      key: Buffer.from('42'),
+      offset: '7',
+      headers: { type: Buffer.from('created'), list: [Buffer.from('x'), Buffer.from('y')] },
+    })
+    expect(message?.value?.subarray(0, 2).toString('hex')).toBe('c301')
+    const [bare, tombstone] = await sealedMessages(encryption, 'orders', [
+      { value: 'a' },
+      { value: null, timestamp: '5' },
+    ])
+    expect(bare).toMatchObject({ key: null, headers: {}, offset: '0' })
+    expect(tombstone).toMatchObject({ value: null, timestamp: '5', offset: '1' })
+  })
+})
+
+describe('a handler under test', () => {
+  it('gets each message opened, with what was authenticated', async () => {
+    const seen: EachMessagePayload[] = []
+    const { deliver } = await running({
+      eachMessage: (payload) => {
+        seen.push(payload)
+        return Promise.resolve()
+      },
+    })
+    expect(await deliver('orders', await sealed(), 3)).toBe('11')
+    expect(seen.map(({ message }) => message.value?.toString())).toEqual(values)
+    expect(seen[0]).toMatchObject({ topic: 'orders', partition: 3, message: { offset: '7' } })
+    expect(envelopeOf(seen[0]?.message as KafkaMessage)?.boundHeaders).toEqual(['type'])
+  })
+
+  it('gets whole batches opened, and says how far it came', async () => {
+    const batches: string[][] = []
+    const eachBatch: EachBatchHandler = ({ batch }) => {
+      batches.push(batch.messages.map(({ value }) => String(value)))
+      return Promise.resolve()
+    }
+    const all = await running({ eachBatch })
+    expect(await all.deliver('orders', await sealed())).toBe('11')
+    expect(batches).toEqual([values])
+
+    const one = await running({
+      eachBatchAutoResolve: false,
+      eachBatch: async (payload) => {
+        await eachBatch(payload)
+        payload.resolveOffset(payload.batch.firstOffset() ?? '')
+      },
+    })
+    batches.length = 0
+    expect(await one.deliver('orders', await sealed())).toBe('11')
+    // It resolves one at a time, so it gets the rest again, as from KafkaJS.
+    expect(batches).toEqual([values, ['b', 'c', 'd'], ['c', 'd'], ['d']])
+
+    const none = await running({ eachBatchAutoResolve: false, eachBatch })
+    batches.length = 0
+    expect(await none.deliver('orders', await sealed())).toBe('7')
+    expect(batches).toEqual([values])
+  })
+
+  it.each(['eachMessage', 'eachBatch'] as const)(
+    'does not get a message that was changed or is plaintext, by the rule of the topic: %s',
+    async (member) => {
+      const seen: unknown[] = []
+      const { deliver } = await running(
+        member === 'eachMessage'
+          ? {
+              eachMessage: ({ message }) => {
+                seen.push(String(message.value))
+                return Promise.resolve()
+              },
+            }
+          : {
+              eachBatch: ({ batch }) => {
+                seen.push(...batch.messages.map(({ value }) => String(value)))
+                return Promise.resolve()
+              },
+            },
+      )
+      const [first, second, third, fourth] = (await sealed()) as [
+        KafkaMessage,
+        KafkaMessage,
+        KafkaMessage,
+        KafkaMessage,
+      ]
+      const changed = { ...second, headers: { type: Buffer.from('deleted') } } as KafkaMessage
+      const plain = { ...third, value: Buffer.from('c') } as KafkaMessage
+      expect(await deliver('orders', [first, changed, plain, fourth])).toBe('11')
+      expect(seen).toEqual(['a', 'd'])
+    },
+  )
+
+  it('that fails makes the delivery fail with its error', async () => {
+    const { deliver } = await running({
+      eachMessage: () => Promise.reject(new Error('the database is away')),
+    })
+    await expect(deliver('orders', await sealed())).rejects.toThrow('the database is away')
+  })
+
+  it('gets nothing while the KMS is unavailable, and all of it afterwards', async () => {
+    const messages = await sealed()
+    encryption.forget('orders')
+    kms.setAvailable(false)
+    const seen: unknown[] = []
+    const { deliver } = await running({
+      eachMessage: ({ message }) => {
+        seen.push(String(message.value))
+        return Promise.resolve()
+      },
+    })
+    await expect(deliver('orders', messages)).rejects.toMatchObject({ code: 'KMS_UNAVAILABLE' })
+    expect(seen).toEqual([])
+    kms.setAvailable(true)
+    expect(await deliver('orders', messages)).toBe('11')
+    expect(seen).toEqual(values)
+  })
+
+  it('has to be run before anything is delivered', async () => {
+    const inner = memoryConsumer()
+    const consumer = encryption.consumer(inner)
+    const messages = await sealed()
+    await expect((async () => inner.deliver('orders', messages))()).rejects.toThrow('did not call run()')
+    await consumer.run()
+    expect(await inner.deliver('orders', messages)).toBe('11')
+    await consumer.disconnect()
+    await expect((async () => inner.deliver('orders', messages))()).rejects.toThrow('did not call run()')
+  })
+})
