@@ -7,27 +7,63 @@ export interface DeadLetterReason {
   readonly partition: number
   /** Kafka offset, decimal. */
   readonly offset: string
-  /** Of the record, in ms since 1970, decimal. */
-  readonly timestamp: string
+  /** Of the record, in ms since 1970, decimal. Records of message format 0 have none. */
+  readonly timestamp: string | undefined
   /** The consumer group that rejected it. */
   readonly group: string | undefined
   /** Headers that had a null value, where the client that writes the letter can only write an empty one. */
   readonly nullHeaders: readonly string[]
+  /** How many names of headers were not UTF-8, where the client that read the record replaced those bytes. */
+  readonly replacedNames: number
 }
 
+const MAX_GROUP_BYTES = 128
+const MAX_NULL_HEADERS_BYTES = 240
+
 /**
- * The headers that a dead letter has besides the record's own: text, each once. All names start with
- * `kafka-envelope.` and are frozen once released. They are not authenticated.
+ * The headers that a dead letter has besides the record's own: text, each once, together at most 1 KiB in a record
+ * batch, whatever the record has. All names start with `kafka-envelope.` and are frozen once released. They are not authenticated.
  */
 export function deadLetterHeaders(reason: DeadLetterReason): Record<string, string> {
-  const { code, topic, partition, offset, timestamp, group, nullHeaders } = reason
+  const { code, topic, partition, offset, timestamp, group, nullHeaders, replacedNames } = reason
+  const { names, omitted } = fitting(nullHeaders)
   return {
     'kafka-envelope.error': code,
     'kafka-envelope.topic': topic,
     'kafka-envelope.partition': String(partition),
     'kafka-envelope.offset': offset,
-    'kafka-envelope.timestamp': timestamp,
-    ...(group === undefined ? {} : { 'kafka-envelope.group': group }),
-    ...(nullHeaders.length === 0 ? {} : { 'kafka-envelope.null-headers': JSON.stringify(nullHeaders) }),
+    ...(timestamp === undefined ? {} : { 'kafka-envelope.timestamp': timestamp }),
+    ...(group === undefined ? {} : { 'kafka-envelope.group': cut(group) }),
+    ...(nullHeaders.length === 0 ? {} : { 'kafka-envelope.null-headers': JSON.stringify(names) }),
+    ...(omitted === 0 ? {} : { 'kafka-envelope.null-headers-omitted': String(omitted) }),
+    ...(replacedNames === 0 ? {} : { 'kafka-envelope.replaced-names': String(replacedNames) }),
   }
+}
+
+/** The names that fit, in order, and how many do not. */
+function fitting(all: readonly string[]): { names: string[]; omitted: number } {
+  const names: string[] = []
+  let bytes = 2
+  for (const name of all) {
+    // A name is at least as long as JSON as it is in UTF-8; a long one is not worth encoding.
+    if (name.length > MAX_NULL_HEADERS_BYTES) continue
+    const size = Buffer.byteLength(JSON.stringify(name)) + 1
+    if (bytes + size > MAX_NULL_HEADERS_BYTES) continue
+    bytes += size
+    names.push(name)
+  }
+  return { names, omitted: all.length - names.length }
+}
+
+/** At most so many bytes of UTF-8; what is cut ends with `…`. */
+function cut(group: string): string {
+  if (Buffer.byteLength(group) <= MAX_GROUP_BYTES) return group
+  let kept = ''
+  let bytes = Buffer.byteLength('…')
+  for (const character of group) {
+    bytes += Buffer.byteLength(character)
+    if (bytes > MAX_GROUP_BYTES) break
+    kept += character
+  }
+  return `${kept}…`
 }

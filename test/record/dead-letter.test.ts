@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { recordBytes } from '../../src/clients/kafkajs/split.js'
+import { errorCodes } from '../../src/errors.js'
 import { deadLetterHeaders } from '../../src/record/dead-letter.js'
 import { RuleBook, type TopicRule } from '../../src/record/rules.js'
 
@@ -11,6 +13,7 @@ describe('the headers of a dead letter', () => {
     timestamp: '1700000000000',
     group: undefined,
     nullHeaders: [],
+    replacedNames: 0,
   } as const
 
   it('say why and from where, and are frozen', () => {
@@ -23,6 +26,34 @@ describe('the headers of a dead letter', () => {
       'kafka-envelope.group': 'g',
       'kafka-envelope.null-headers': '["a","\\""]',
     })
+  })
+
+  it('take at most 1 KiB in a record batch, and say what did not fit, whatever the record has', () => {
+    const long = 'ü'.repeat(249)
+    const worst = deadLetterHeaders({
+      ...reason,
+      code: errorCodes().toSorted((a, b) => b.length - a.length)[0] ?? 'MALFORMED',
+      topic: 't'.repeat(249),
+      partition: 2 ** 31 - 1,
+      offset: '9'.repeat(19),
+      timestamp: '-'.padEnd(20, '9'),
+      group: '\u{1f600}'.repeat(10_000),
+      nullHeaders: [long.repeat(2000), ...Array.from({ length: 100_000 }, (_, i) => String(i)), '"', long],
+      replacedNames: 2 ** 31,
+    })
+    expect(recordBytes({ value: null, headers: worst }) - recordBytes({ value: null })).toBeLessThanOrEqual(
+      1024,
+    )
+    const names = JSON.parse(worst['kafka-envelope.null-headers'] ?? '') as string[]
+    expect(names.slice(0, 3)).toEqual(['0', '1', '2'])
+    expect(Number(worst['kafka-envelope.null-headers-omitted'])).toBe(100_003 - names.length)
+    expect(worst['kafka-envelope.group']).toMatch(/^(?:\u{1f600}){31}…$/u)
+  })
+
+  it('leave out the timestamp of a record that has none', () => {
+    expect(deadLetterHeaders({ ...reason, timestamp: undefined })).not.toHaveProperty(
+      'kafka-envelope.timestamp',
+    )
   })
 
   it('leave out what there is none of', () => {

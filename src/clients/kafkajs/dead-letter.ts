@@ -2,23 +2,30 @@ import type { KafkaMessage, Message } from 'kafkajs'
 import { deadLetterHeaders, type DeadLetterReason } from '../../record/dead-letter.js'
 import { headerValues, type Bytes } from '../../record/record.js'
 
+/** What a client knows of the reason; the rest shows in the record. */
+export type Rejection = Omit<DeadLetterReason, 'timestamp' | 'nullHeaders' | 'replacedNames'>
+
 const EMPTY = Buffer.alloc(0)
+/** What KafkaJS reads where the name of a header is not UTF-8. */
+const REPLACEMENT = '\ufffd'
 
 /**
- * A record as it came, and why it is a dead letter. Value, key and headers are the record's; headers of an
- * earlier dead letter are replaced, so that each tells of the last time only. The timestamp is that of
- * writing: whoever wrote the record chose its own, which could make the letter expire at once or be refused.
+ * A record as KafkaJS read it, and why it is a dead letter. Value, key and headers are the record's; headers of an
+ * earlier dead letter are replaced, so that each describes the last time only. The timestamp is that of
+ * writing: the writer of the record chose its own, which could make the letter expire at once or be refused.
  */
 export function deadLetter(
-  { key, value, headers }: KafkaMessage,
-  reason: Omit<DeadLetterReason, 'nullHeaders'>,
+  { key, value, headers, timestamp }: Pick<KafkaMessage, 'key' | 'value' | 'headers' | 'timestamp'>,
+  rejection: Rejection,
 ): Message {
   const kept: [string, Bytes[]][] = []
   const nullHeaders: string[] = []
+  let replacedNames = 0
   for (const [name, given] of Object.entries(headers ?? {})) {
     const values = headerValues(given, name)
     // KafkaJS cannot write a null header: it throws over it.
     if (values.includes(null)) nullHeaders.push(name)
+    if (name.includes(REPLACEMENT)) replacedNames++
     kept.push([name, values.map((one) => one ?? EMPTY) as Bytes[]])
   }
   return {
@@ -27,7 +34,7 @@ export function deadLetter(
     headers: {
       // Not by assignment: a header may be named `__proto__`.
       ...(Object.fromEntries(kept) as Record<string, (Buffer | string)[]>),
-      ...deadLetterHeaders({ ...reason, nullHeaders }),
+      ...deadLetterHeaders({ ...rejection, timestamp, nullHeaders, replacedNames }),
     },
   }
 }

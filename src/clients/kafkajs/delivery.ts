@@ -145,10 +145,9 @@ export class Delivery {
       patience.attempt(work, Math.max(read.kmsWaitMs, MIN_SEND_MS), LETTER_GRACE_MS)
     while (written < dead.length) {
       const [topic, run] = sameTopic(dead, written)
-      const letters = run.map(({ record, error: { code } }) => {
-        const { offset, timestamp } = record
-        return deadLetter(record, { code, ...source, offset, timestamp, group })
-      })
+      const letters = run.map(({ record, error: { code } }) =>
+        deadLetter(record, { code, ...source, offset: record.offset, group }),
+      )
       const failed = await publish(this.#host.deadLetters as LetterBox, topic, letters, send)
       written += failed?.index ?? run.length
       if (failed === undefined) continue

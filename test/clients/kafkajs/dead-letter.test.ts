@@ -2,7 +2,7 @@ import type { IHeaders, KafkaMessage } from 'kafkajs'
 import { expect, it } from 'vitest'
 import { deadLetter } from '../../../src/clients/kafkajs/dead-letter.js'
 
-const reason = { code: 'NOT_SEALED', topic: 't', partition: 3, offset: '42', timestamp: '5' } as const
+const reason = { code: 'NOT_SEALED', topic: 't', partition: 3, offset: '42' } as const
 const record = (headers: unknown): KafkaMessage => ({
   key: null,
   value: Buffer.from('v'),
@@ -26,6 +26,32 @@ it('a null header becomes an empty one that is named, since KafkaJS cannot write
     'kafka-envelope.timestamp': '5',
     'kafka-envelope.group': 'g',
     'kafka-envelope.null-headers': '["a","b"]',
+  })
+})
+
+it('a record of message format 0, which has neither headers nor a timestamp, becomes a letter without them', () => {
+  const { offset } = reason
+  const given = { attributes: 0, key: b('k'), value: b('v'), offset } as unknown as KafkaMessage
+  expect(deadLetter(given, { ...reason, group: 'g' })).toEqual({
+    key: b('k'),
+    value: b('v'),
+    headers: {
+      'kafka-envelope.error': 'NOT_SEALED',
+      'kafka-envelope.topic': 't',
+      'kafka-envelope.partition': '3',
+      'kafka-envelope.offset': '42',
+      'kafka-envelope.group': 'g',
+    },
+  })
+})
+
+it('header names that are not UTF-8, which KafkaJS reads with replacements, are counted', () => {
+  const names = [Buffer.of(0x61, 0xff), Buffer.from('ü')].map((bytes) => bytes.toString())
+  const headers = Object.fromEntries(names.map((name) => [name, b('1')]))
+  expect(deadLetter(record(headers), { ...reason, group: 'g' }).headers).toMatchObject({
+    'a\ufffd': [b('1')],
+    ü: [b('1')],
+    'kafka-envelope.replaced-names': '1',
   })
 })
 
