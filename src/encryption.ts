@@ -52,8 +52,8 @@ export interface Health {
 
 export interface ConsumerOptions {
   /**
-   * Sends the dead letters of rules that have a topic for them (`deadLetter`). Not a wrapped producer, since records go out as
-   * they came; connect it before the consumer runs, and disconnect it after the consumer.
+   * Sends the dead letters of rules that have a topic for them (`deadLetter`), and those that a handler asks for. Not a
+   * wrapped producer, since records go out unchanged; connect it before the consumer runs, and disconnect it after the consumer.
    */
   readonly deadLetters?: Producer
 }
@@ -82,7 +82,7 @@ export interface Encryption {
    */
   consumer(consumer: Consumer, options?: ConsumerOptions): Consumer
   /**
-   * A client of which every producer and consumer is wrapped. Where some rule has dead letters, each consumer has a
+   * A client of which every producer and consumer is wrapped. Where some rule has dead letters, or a handler, each consumer has a
    * producer for them, which connects and disconnects with it.
    */
   kafka(kafka: Kafka): Kafka
@@ -193,7 +193,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
         producer,
         partitioner: (create) => plainMessages.partitioner(create),
         consumer: (made, client) =>
-          consumer(made, book.hasDeadLetters ? new OwnLetterBox(client) : undefined),
+          consumer(made, book.mayHaveDeadLetters ? new OwnLetterBox(client) : undefined),
       }),
     partitioner: (create) => plainMessages.partitioner(create),
     records: recordCodec(sealer, opener),

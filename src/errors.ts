@@ -91,6 +91,10 @@ const CODES = {
     remedy:
       'The consumer stopped at the record; raise max.message.bytes of the topic for dead letters, let this process write to it, or make it one that does not compact',
   },
+  REJECTION_HANDLER_FAILED: {
+    remedy:
+      "The consumer stopped at the record; correct the handler, which answers 'stop', 'skip', { deadLetter: topic } or { value }",
+  },
 
   // Sealing
   TOPIC_NOT_CONFIGURED: {

@@ -113,14 +113,14 @@ export interface EncryptionEvents {
     readonly durationMs: number
   }
   /**
-   * A record was not delivered for what it is; transient failures are no rejections. `deadLetter`: the topic for
-   * dead letters has acknowledged it.
+   * A record did not open, and what was done about it; transient failures are not rejections. `deadLetter`: the topic for
+   * dead letters has acknowledged it. `replace`: a handler gave another value, which is delivered.
    */
   'record.rejected': {
     readonly rule?: string
     readonly code: ErrorCode
     readonly kind: FailureKind | undefined
-    readonly action: 'stop' | 'skip' | 'deadLetter'
+    readonly action: 'stop' | 'skip' | 'deadLetter' | 'replace'
     readonly topic: string
     readonly partition?: number
     readonly offset?: string

@@ -1,5 +1,5 @@
 export { createEncryption, type ConsumerOptions, type Encryption, type Health } from './encryption.js'
-export { envelopeOf } from './clients/kafkajs/envelope-of.js'
+export { envelopeOf, type MessageEnvelope } from './clients/kafkajs/envelope-of.js'
 export type { Fatal } from './clients/kafkajs/consumer.js'
 export {
   EnvelopeError,
@@ -43,6 +43,14 @@ export type {
   RotationConfig,
   TopicRule,
 } from './policy/config.js'
-export type { DeadLetterPolicy, InvalidPolicy, UnreadablePolicy } from './policy/rejection.js'
+export type {
+  DeadLetterPolicy,
+  InvalidPolicy,
+  RejectionAnswer,
+  RejectionHandler,
+  Replacement,
+  SealedMessage,
+  UnreadablePolicy,
+} from './policy/rejection.js'
 export type { CmkUse } from './record/cmk-uses.js'
-export type { EnvelopeInfo } from './record/record.js'
+export type { EnvelopeInfo, ReplacedValue } from './record/record.js'

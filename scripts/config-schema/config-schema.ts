@@ -16,6 +16,8 @@ import { DEFINITIONS, withReferences } from './references.js'
 export function configJsonSchema(): SchemaNode {
   const { $schema, ...converted } = toJsonSchema(fileSchema, {
     target: 'draft-2020-12',
+    // Functions, which no file can have.
+    overrideSchema: ({ valibotSchema }) => (valibotSchema.type === 'custom' ? NOTHING : undefined),
     overrideAction: ({ valibotAction, jsonSchema }) => {
       // Code; what it checks is in the metadata that follows it.
       if (valibotAction.type === 'raw_transform' || valibotAction.type === 'check') return jsonSchema
@@ -32,8 +34,12 @@ export function configJsonSchema(): SchemaNode {
   } as SchemaNode
 }
 
+/** What nothing satisfies. */
+const NOTHING = { not: {} }
+
 /** Without what says nothing, and with names that cannot be used. */
-function tidy({ required, propertyNames, ...node }: SchemaNode): SchemaNode {
+function tidy({ required, propertyNames, anyOf, ...rest }: SchemaNode): SchemaNode {
+  const node = anyOf ? { ...rest, anyOf: anyOf.filter(({ not }) => not !== NOTHING.not) } : rest
   return {
     ...mapChildren(node, tidy),
     ...(required?.length && { required }),

@@ -177,11 +177,14 @@ export interface ReadRule {
   }
   /** Whether null values are delivered (as null, unauthenticated) or are invalid. Default `pass`. */
   readonly tombstones?: 'pass' | 'reject'
-  /** What a wrapped consumer does with an invalid record: stop, skip it, or send it to a topic for dead letters. Default `stop`. */
+  /**
+   * What a wrapped consumer does with an invalid record: stop, skip it, or send it to a topic for dead letters. In code, a
+   * function may decide for each record. Default `stop`.
+   */
   readonly onInvalid?: InvalidPolicy
   /**
    * What a wrapped consumer does with a record that this reader cannot open, but another might: stop, or send it to a
-   * topic for dead letters. Such a record is never skipped. Default `stop`.
+   * topic for dead letters. There is no `skip`. In code, a function may decide for each record. Default `stop`.
    */
   readonly onUnreadable?: UnreadablePolicy
   /**

@@ -2,6 +2,7 @@ import * as v from 'valibot'
 import { CMK_ID } from '../envelope/bounds.js'
 import { DEFAULT_MAX_DECOMPRESSED_BYTES } from './checked.js'
 import type { DekStore } from '../dek-store/dek-store.js'
+import type { RejectionHandler } from './rejection.js'
 import { DEFAULT_MAX_AGE, DEFAULT_MAX_BYTES, MAX_BYTES, MAX_MESSAGES } from './rotation.js'
 import {
   byteSize,
@@ -65,6 +66,8 @@ const offset = v.pipe(
 const partition = v.pipe(v.string(), v.regex(/^(?:0|[1-9][0-9]{0,9})$/, 'expected a partition number'))
 
 const deadLetter = v.strictObject({ deadLetter: topicName })
+/** No file can say it. */
+const handler = v.custom<RejectionHandler>((value) => typeof value === 'function')
 
 const read = v.strictObject({
   cmk: v.union(
@@ -90,13 +93,16 @@ const read = v.strictObject({
   ),
   tombstones: v.optional(tombstones, 'pass'),
   onInvalid: v.optional(
-    v.union([v.picklist(['stop', 'skip']), deadLetter], "expected 'stop', 'skip' or {deadLetter}"),
+    v.union(
+      [v.picklist(['stop', 'skip']), deadLetter, handler],
+      "expected 'stop', 'skip', {deadLetter} or, in code, a function",
+    ),
     'stop',
   ),
   onUnreadable: v.optional(
     v.union(
-      [v.picklist(['stop']), deadLetter],
-      "expected 'stop' or {deadLetter} (never 'skip': another reader may be able to open the record)",
+      [v.picklist(['stop']), deadLetter, handler],
+      "expected 'stop', {deadLetter} or, in code, a function (not 'skip': another reader may be able to open the record)",
     ),
     'stop',
   ),

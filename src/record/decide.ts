@@ -1,11 +1,14 @@
-import { EnvelopeError } from '../errors.js'
+import { EnvelopeError, isEnvelopeError } from '../errors.js'
+import type { RejectionAnswer, RejectionHandler } from '../policy/rejection.js'
 import type { OpenedRecord } from './opening.js'
 import type { EnvelopeInfo } from './record.js'
 import type { ReadingRule } from './rules.js'
-import { verdictOf, type CountRecord, type Verdict } from './verdict.js'
+import { verdictOf, type CountRecord } from './verdict.js'
 
 /** What a client does with a record. */
 export type Decision<R> = Delivered<R> | Rejected<R>
+/** A decision that is up to a handler. */
+export type Undecided<R> = Rejected<R, RejectionHandler>
 
 /** A record to deliver, with its opened value. */
 export interface Delivered<R> {
@@ -16,9 +19,9 @@ export interface Delivered<R> {
 }
 
 /** A record that did not open. */
-export interface Rejected<R> {
+export interface Rejected<R, Action = RejectionAnswer> {
   /** `stop`: nothing behind it may be delivered before it is. */
-  readonly action: Exclude<Verdict, 'retry'>
+  readonly action: Action
   readonly record: R
   /** Why. */
   readonly error: EnvelopeError
@@ -28,15 +31,15 @@ export interface Rejected<R> {
 
 /**
  * What the rule says about records that have their outcomes, in order. Ends with the first that stops the consumer;
- * what is behind it is not decided. A record that fails transiently has no outcome yet, so it has no place here.
+ * what is behind it is not decided. What is up to a handler is left to `settle`. A record that fails transiently has no outcome yet, so it has no place here.
  */
 export function decide<R extends { readonly offset: string }>(
   records: readonly R[],
   results: readonly OpenedRecord[],
   rule: ReadingRule | 'passthrough',
   count: CountRecord,
-): Decision<R>[] {
-  const decisions: Decision<R>[] = []
+): (Decision<R> | Undecided<R>)[] {
+  const decisions: (Decision<R> | Undecided<R>)[] = []
   for (const [i, { error, value, envelope }] of (results as readonly AnyResult[]).entries()) {
     const record = records[i] as R
     const tooMany = count(record.offset, error !== undefined)
@@ -54,6 +57,46 @@ export function decide<R extends { readonly offset: string }>(
     break
   }
   return decisions
+}
+
+/**
+ * Decides, in order, what is up to a handler. Ends with the first that stops the consumer, as `decide` does.
+ *
+ * @param ask rejects with REJECTION_HANDLER_FAILED, which stops the consumer at the record, or with what ends it all
+ */
+export async function settle<R>(
+  undecided: readonly (Decision<R> | Undecided<R>)[],
+  ask: (rejected: Undecided<R>) => Promise<RejectionAnswer>,
+): Promise<Decision<R>[]> {
+  const decisions: Decision<R>[] = []
+  for (const one of undecided) {
+    const decision = isUndecided(one) ? await answered(one, ask) : one
+    decisions.push(decision)
+    if (decision.action === 'stop') break
+  }
+  return decisions
+}
+
+/** Whether none is up to a handler. */
+export function isSettled<R>(all: readonly (Decision<R> | Undecided<R>)[]): all is readonly Decision<R>[] {
+  return !all.some(isUndecided)
+}
+
+function isUndecided<R>(one: Decision<R> | Undecided<R>): one is Undecided<R> {
+  return typeof one.action === 'function'
+}
+
+async function answered<R>(
+  rejected: Undecided<R>,
+  ask: (rejected: Undecided<R>) => Promise<RejectionAnswer>,
+): Promise<Decision<R>> {
+  const { record, error } = rejected
+  try {
+    return { action: await ask(rejected), record, error }
+  } catch (thrown) {
+    if (!isEnvelopeError(thrown)) throw thrown
+    return { action: 'stop', record, error, fatal: thrown }
+  }
 }
 
 interface AnyResult {

@@ -1,6 +1,6 @@
 import { types } from 'node:util'
 import { byteLength, isTransferred, type Bytes } from '../envelope/bytes.js'
-import { EnvelopeError } from '../errors.js'
+import { EnvelopeError, type ErrorCode } from '../errors.js'
 
 export { byteLength, ownCopy, type Bytes } from '../envelope/bytes.js'
 export { hasEnvelopePrefix } from '../envelope/envelope.js'
@@ -29,6 +29,8 @@ export interface SealedRecord extends RecordParts {
 
 /** What was authenticated with a value that opened. */
 export interface EnvelopeInfo {
+  /** Only where a handler replaced the value (`ReplacedValue`). */
+  readonly replaced?: undefined
   /** The name on the wire of how the DEK was wrapped. */
   readonly provider: string
   /** The CMK that opened it. */
@@ -43,6 +45,12 @@ export interface EnvelopeInfo {
   readonly suite: number
   readonly compression: 'none' | 'gzip' | 'zstd'
 }
+
+/** Nothing was authenticated: the record did not open, and a handler replaced its value. */
+export type ReplacedValue = {
+  /** Why the record did not open. */
+  readonly replaced: ErrorCode
+} & Readonly<Partial<Record<Exclude<keyof EnvelopeInfo, 'replaced'>, undefined>>>
 
 /** Whether `value` is bytes as KafkaJS sends them; it would write other types as text, and not those bytes. */
 export function isBytes(value: unknown): value is Bytes {

@@ -2,7 +2,7 @@ import { EnvelopeError, shownTopic } from '../errors.js'
 import type { SealingRule } from '../keys/sealing-keys.js'
 import type { Cmk } from '../kms/cmk.js'
 import { DEFAULT_MAX_DECOMPRESSED_BYTES, type CheckedReadRule } from '../policy/checked.js'
-import { deadLetterTopics } from '../policy/rejection.js'
+import { deadLetterTopics, mayHaveDeadLetters } from '../policy/rejection.js'
 import { TopicIndex } from '../policy/topics.js'
 
 /** A rule with its CMKs. */
@@ -24,10 +24,12 @@ export interface ReadingRule {
 
 /** The rules by topic. */
 export class RuleBook {
-  /** Whether some rule has a topic for dead letters. */
+  /** Whether some rule names a topic for dead letters. */
   readonly hasDeadLetters: boolean
   /** How long a send may wait for a DEK, under whichever rule. */
   readonly longestKeyWaitMs: number
+  /** Whether some rule does, or has a handler, which may. */
+  readonly mayHaveDeadLetters: boolean
   readonly #index: TopicIndex<TopicRule>
 
   constructor(rules: readonly TopicRule[]) {
@@ -35,6 +37,9 @@ export class RuleBook {
       ({ reading }) => reading !== undefined && deadLetterTopics(reading.read).length > 0,
     )
     this.longestKeyWaitMs = Math.max(0, ...rules.map(({ sealing }) => sealing?.encrypt.keyWaitMs ?? 0))
+    this.mayHaveDeadLetters = rules.some(
+      ({ reading }) => reading !== undefined && mayHaveDeadLetters(reading.read),
+    )
     this.#index = new TopicIndex(rules, ({ match }) => match)
   }
 
@@ -56,6 +61,11 @@ export class RuleBook {
       'TOPIC_NOT_CONFIGURED',
       `${why(rule, 'encrypt')} topic ${shownTopic(topic)}, so nothing was sent`,
     )
+  }
+
+  /** Whether a rule reads a topic. */
+  reads({ name }: ReadingRule, topic: string): boolean {
+    return this.#index.find(topic)?.reading?.name === name
   }
 
   /** @throws EnvelopeError TOPIC_NOT_CONFIGURED */

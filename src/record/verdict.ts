@@ -1,10 +1,10 @@
 import type { EnvelopeError } from '../errors.js'
-import type { DeadLetterPolicy } from '../policy/rejection.js'
+import type { DeadLetterPolicy, RejectionHandler } from '../policy/rejection.js'
 import type { Source } from './opener.js'
 import type { ReadingRule } from './rules.js'
 
-/** What a client does about a record that did not open. */
-export type Verdict = 'retry' | 'stop' | 'skip' | DeadLetterPolicy
+/** What a client does about a record that did not open. A handler is asked. */
+export type Verdict = 'retry' | 'stop' | 'skip' | DeadLetterPolicy | RejectionHandler
 
 /** The policy's answer to a failure. What is not about the record itself always stops. */
 export function verdictOf({ kind }: EnvelopeError, { read }: ReadingRule): Verdict {

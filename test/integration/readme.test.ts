@@ -95,12 +95,14 @@ it('the rules that the README shows are a valid configuration', async () => {
   const stdout = await execute(
     [
       "import { createEncryption } from 'kafka-envelope'",
-      "import { localKms } from 'kafka-envelope/kms/local'",
+      "import { createKeyring, localKms } from 'kafka-envelope/kms/local'",
       containing('ts', 'untilOffsets'),
       "const cmk = [{ kms: 'dev', id: 'orders' }]",
+      "const old = { kms: 'old', id: 'old' }",
+      "await createKeyring('./old.keyring', [{ id: old.id, type: 'aes-256' }])",
       'const encryption = await createEncryption({',
-      "  kms: { dev: localKms({ keyring: './dev.keyring' }) },",
-      "  cmks: { payments: cmk, 'payments-2023': cmk, users: cmk },",
+      "  kms: { dev: localKms({ keyring: './dev.keyring' }), old: localKms({ keyring: './old.keyring' }) },",
+      "  cmks: { payments: cmk, 'payments-2023': [old], users: cmk },",
       '  topics,',
       '})',
       'console.log(encryption.health().status)',
@@ -150,6 +152,28 @@ it('the dead letters that the README shows arrive', async () => {
   expect(stdout).toBe('NOT_SEALED deadLetter\n')
 })
 
+it('the function that the README shows decides about records', async () => {
+  const stdout = await execute(
+    [
+      "import { createEncryption } from 'kafka-envelope'",
+      "import { localKms } from 'kafka-envelope/kms/local'",
+      containing('ts', 'RejectionHandler'),
+      'const encryption = await createEncryption({',
+      "  kms: { dev: localKms({ keyring: './dev.keyring' }) },",
+      "  cmks: { orders: [{ kms: 'dev', id: 'orders' }] },",
+      '  topics,',
+      '})',
+      'const answers = []',
+      "for (const code of ['TOMBSTONE_REJECTED', 'UNKNOWN_FORMAT', 'NOT_SEALED', 'MALFORMED']) {",
+      '  answers.push(await decide({} as never, { code } as never))',
+      '}',
+      'console.log(JSON.stringify(answers))',
+      'await encryption.close()',
+    ].join('\n'),
+  )
+  expect(JSON.parse(stdout)).toEqual(['skip', { value: null }, { deadLetter: 'orders.plaintext' }, 'stop'])
+})
+
 it('the CMKs in Tencent Cloud KMS that the README shows are a valid configuration', async () => {
   const stdout = await execute(
     [
@@ -165,7 +189,7 @@ it('the CMKs in Tencent Cloud KMS that the README shows are a valid configuratio
 })
 
 it('every TypeScript snippet of the README is one of those that run', () => {
-  expect(snippets('ts')).toHaveLength(8)
+  expect(snippets('ts')).toHaveLength(9)
 })
 
 it('the README lists every error code', () => {

@@ -357,22 +357,22 @@ describe('a mistake', () => {
     [
       'what to do with the invalid',
       config({ match: ['a'], read: { cmk: 'main', onInvalid: 'ignore' } }),
-      "topics[0].read.onInvalid: expected 'stop', 'skip' or {deadLetter}; got \"ignore\"",
+      "topics[0].read.onInvalid: expected 'stop', 'skip', {deadLetter} or, in code, a function; got \"ignore\"",
     ],
     [
       'dead letters without a topic',
       config({ match: ['a'], read: { cmk: 'main', onInvalid: 'deadLetter' } }),
-      "topics[0].read.onInvalid: expected 'stop', 'skip' or {deadLetter}; got \"deadLetter\"",
+      "topics[0].read.onInvalid: expected 'stop', 'skip', {deadLetter} or, in code, a function; got \"deadLetter\"",
     ],
     [
       'skipping what is unreadable',
       config({ match: ['a'], read: { cmk: 'main', onUnreadable: 'skip' } }),
-      "topics[0].read.onUnreadable: expected 'stop' or {deadLetter} (never 'skip': another reader may be able to open the record); got \"skip\"",
+      "topics[0].read.onUnreadable: expected 'stop', {deadLetter} or, in code, a function (not 'skip': another reader may be able to open the record); got \"skip\"",
     ],
     [
       'more than the topic in a policy',
       config({ match: ['a'], read: { cmk: 'main', onInvalid: { deadLetter: 'b', topic: 'b' } } }),
-      "topics[0].read.onInvalid: expected 'stop', 'skip' or {deadLetter}; got object",
+      "topics[0].read.onInvalid: expected 'stop', 'skip', {deadLetter} or, in code, a function; got object",
     ],
     [
       'a topic for dead letters that is none',

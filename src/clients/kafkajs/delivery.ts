@@ -1,11 +1,19 @@
 import type { KafkaMessage } from 'kafkajs'
 import { isEnvelopeError, type EnvelopeError } from '../../errors.js'
 import type { Waiting } from '../../events.js'
-import { decide, type Decision, type Delivered, type Rejected } from '../../record/decide.js'
-import type { DeadLetterPolicy } from '../../policy/rejection.js'
+import {
+  decide,
+  isSettled,
+  settle,
+  type Decision,
+  type Delivered,
+  type Rejected,
+  type Undecided,
+} from '../../record/decide.js'
+import type { DeadLetterPolicy, RejectionAnswer } from '../../policy/rejection.js'
 import type { Source } from '../../record/opener.js'
 import type { Opening } from '../../record/opening.js'
-import type { EnvelopeInfo } from '../../record/record.js'
+import { answerOf } from '../../record/rejection-handler.js'
 import type { ReadingRule } from '../../record/rules.js'
 import { RejectedShare, type CountRecord } from '../../record/verdict.js'
 import { Interrupted, Patience } from '../shared/patience.js'
@@ -13,8 +21,8 @@ import type { Waits } from '../shared/waits.js'
 import type { Claim } from './claims.js'
 import type { ConsumerHost } from './consumer.js'
 import { deadLetter } from './dead-letter.js'
-import { ENVELOPE } from './envelope-of.js'
 import { checkLetterBox, type LetterBox } from './letter-box.js'
+import { actionName, isDeadLetter, isDelivered, messageOf, sealedMessage } from './outcome.js'
 import { publish } from './publish.js'
 
 /** As many of the first messages of a run as are decided. What is behind them comes with the next fetch. */
@@ -36,7 +44,7 @@ interface CarriedOut {
   readonly error?: EnvelopeError | undefined
 }
 
-type DeadLetter = Rejected<KafkaMessage> & { readonly action: DeadLetterPolicy }
+type DeadLetter = Rejected<KafkaMessage, DeadLetterPolicy>
 
 /** Opened values of a batch may take as much as its sealed ones, and at least this, before it is cut. */
 const MIN_OPENED_BYTES = 2 ** 25
@@ -82,7 +90,10 @@ export class Delivery {
       const failure = await this.#advance(opening, messages, patience).finally(() => {
         opening.close()
       })
-      const decisions = decide(messages, opening.results, rule, this.#counting(rule, source))
+      const undecided = decide(messages, opening.results, rule, this.#counting(rule, source))
+      const decisions = isSettled(undecided)
+        ? undecided
+        : await settle(undecided, (rejected) => this.#ask(claim, rejected, heartbeat))
       const carriedOut =
         rule === 'passthrough'
           ? { decisions, error: failure }
@@ -125,6 +136,27 @@ export class Delivery {
     return undefined
   }
 
+  /** Asks the handler of a rule, with heartbeats. @throws as `answerOf` does; Interrupted */
+  async #ask(
+    { topic, partition, signal }: Claim,
+    { action: handler, record, error }: Undecided<KafkaMessage>,
+    heartbeat: () => Promise<void>,
+  ): Promise<RejectionAnswer> {
+    const { rules, deadLetters } = this.#host
+    const rule = rules.forReading(topic)
+    const asking = answerOf(handler, sealedMessage({ topic, partition }, record), error, {
+      takesDeadLetters: deadLetters !== undefined,
+      comesBack: (to) => rule !== 'passthrough' && rules.reads(rule, to),
+    })
+    await new Patience({
+      heartbeat,
+      interrupted: signal,
+      maxWaitMs: Infinity,
+      report: () => undefined,
+    }).attempt(asking)
+    return asking
+  }
+
   /** A letter that is refused, or not acknowledged, ends the part before it. */
   async #publish(
     source: Required<Source>,
@@ -158,7 +190,7 @@ export class Delivery {
         return { decisions: [...before, { ...rejected, action: 'stop', fatal: error }] }
       patience.failed(error)
       if (patience.isOver) return { decisions: before, error }
-      if (before.some(({ action }) => action === 'deliver')) return { decisions: before }
+      if (before.some(isDelivered)) return { decisions: before }
       await patience.pause()
     }
     return { decisions, error: failure }
@@ -173,11 +205,12 @@ export class Delivery {
     const last = decisions.at(-1)
     const stop = last?.action === 'stop' ? (last.fatal ?? last.error) : undefined
     const decided = decisions.length - (stop === undefined ? 0 : 1)
-    const delivered = decisions.filter((one): one is Delivered<KafkaMessage> => one.action === 'deliver')
+    const opened = decisions.filter((one): one is Delivered<KafkaMessage> => one.action === 'deliver')
+    const delivered = decisions.filter(isDelivered)
     this.#waits.movedTo(source, stop === undefined ? messages[decided]?.offset : undefined)
-    this.#host.opener.report(source.topic, delivered)
+    this.#host.opener.report(source.topic, opened)
     for (const one of decisions) if (one.action !== 'deliver') this.#reportRejected(source, one, rule)
-    return { messages: delivered.map(withValue), decided, error: (stop ?? error)?.withoutCause() }
+    return { messages: delivered.map(messageOf), decided, error: (stop ?? error)?.withoutCause() }
   }
 
   #patience(
@@ -207,12 +240,14 @@ export class Delivery {
 
   #reportRejected(
     source: Required<Source>,
-    { record: { offset }, error: { code, kind }, action }: Rejected<KafkaMessage>,
+    rejected: Rejected<KafkaMessage>,
     rule: ReadingRule | 'passthrough',
   ): void {
     const named = rule === 'passthrough' ? {} : { rule: rule.name }
-    const done = typeof action === 'object' ? 'deadLetter' : action
-    this.#host.events.emit('record.rejected', { ...named, code, kind, action: done, ...source, offset })
+    const { code, kind } = rejected.error
+    const { offset } = rejected.record
+    const action = actionName(rejected)
+    this.#host.events.emit('record.rejected', { ...named, code, kind, action, ...source, offset })
   }
 
   #counting(rule: ReadingRule | 'passthrough', source: Required<Source>): CountRecord {
@@ -223,22 +258,11 @@ export class Delivery {
   }
 }
 
-function isDeadLetter(decision: Decision<KafkaMessage>): decision is DeadLetter {
-  return typeof decision.action === 'object'
-}
-
 /** The letters from one on that go to the same topic: in order, so that what is written is known by a number. */
 function sameTopic(dead: readonly DeadLetter[], from: number): [topic: string, DeadLetter[]] {
   const topic = (dead[from] as DeadLetter).action.deadLetter
   const end = dead.findIndex(({ action }, i) => i > from && action.deadLetter !== topic)
   return [topic, dead.slice(from, end < 0 ? undefined : end)]
-}
-
-/** A copy: runtime messages carry more members than their type has. */
-function withValue({ record, value, envelope }: Delivered<KafkaMessage>): KafkaMessage {
-  const opened: KafkaMessage & { [ENVELOPE]?: EnvelopeInfo } = { ...record, value }
-  if (envelope !== undefined) opened[ENVELOPE] = envelope
-  return opened
 }
 
 function sum(numbers: readonly number[]): number {

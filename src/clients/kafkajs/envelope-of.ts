@@ -1,13 +1,17 @@
-import type { EnvelopeInfo } from '../../record/record.js'
+import type { EnvelopeInfo, ReplacedValue } from '../../record/record.js'
 
 /** Registered globally: two copies of the package may be loaded, and a copy of a message keeps it. */
 export const ENVELOPE: unique symbol = Symbol.for('kafka-envelope.envelope') as never
 
+/** Tell them apart by `replaced`. */
+export type MessageEnvelope = EnvelopeInfo | ReplacedValue
+
 /**
  * What was authenticated with a message that a wrapped consumer delivered: CMK, session, the topic it was
  * sealed for, bound headers, context. Undefined for what was not sealed: tombstones, passthrough topics,
- * plaintext that a rule still allows, messages of other consumers.
+ * plaintext that a rule still allows, messages of other consumers. Where a handler replaced the value of a record that
+ * did not open, only `replaced` is there, and nothing was authenticated.
  */
-export function envelopeOf(message: object): EnvelopeInfo | undefined {
-  return (message as { readonly [ENVELOPE]?: EnvelopeInfo })[ENVELOPE]
+export function envelopeOf(message: object): MessageEnvelope | undefined {
+  return (message as { readonly [ENVELOPE]?: MessageEnvelope })[ENVELOPE]
 }

@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import type { Consumer, ConsumerRunConfig, EachBatchPayload, KafkaMessage, ProducerRecord } from 'kafkajs'
-import { describe, expect, it } from 'vitest'
-import type { Encryption, ReadRule } from '../../../src/index.js'
+import { afterEach, describe, expect, expectTypeOf, it, vi } from 'vitest'
+import {
+  envelopeOf,
+  type Encryption,
+  type ReadRule,
+  type RejectionAnswer,
+  type RejectionHandler,
+  type SealedMessage,
+} from '../../../src/index.js'
 import { CANARY, thrownBy } from '../../support/emissions.js'
 import { memoryEncryption, type SeenEvent } from '../../support/encryption.js'
 
@@ -20,11 +27,14 @@ const foreign = (): Buffer => Buffer.concat([Buffer.of(0xc3, 1), randomBytes(8)]
 async function consuming(
   read: Omit<ReadRule, 'cmk'>,
   handle: () => Promise<void> = () => Promise.resolve(),
+  takesDeadLetters = true,
 ): Promise<{
   encryption: Encryption
   events: SeenEvent[]
   good: Buffer
   delivered: string[]
+  messages: KafkaMessage[]
+  heartbeats: () => number
   letters: { topic: string; offset: string }[]
   batch: (messages: readonly KafkaMessage[], partition?: number) => Promise<void>
 }> {
@@ -48,9 +58,13 @@ async function consuming(
     },
   }
   const delivered: string[] = []
-  await encryption.consumer(inner as unknown as Consumer, { deadLetters: deadLetters as never }).run({
+  const received: KafkaMessage[] = []
+  let heartbeats = 0
+  const options = takesDeadLetters ? { deadLetters: deadLetters as never } : {}
+  await encryption.consumer(inner as unknown as Consumer, options).run({
     eachBatch: async ({ batch }) => {
       await handle()
+      received.push(...batch.messages)
       delivered.push(...batch.messages.map(({ offset }) => offset))
     },
   })
@@ -59,11 +73,16 @@ async function consuming(
     events,
     good: sealed?.value as Buffer,
     delivered,
+    messages: received,
+    heartbeats: () => heartbeats,
     letters,
     batch: async (messages, partition = 0) => {
       const payload = {
         batch: { topic: 't', partition, messages, lastOffset: () => messages.at(-1)?.offset },
-        heartbeat: () => Promise.resolve(),
+        heartbeat: () => {
+          heartbeats++
+          return Promise.resolve()
+        },
         resolveOffset: () => undefined,
         isStale: () => false,
         isRunning: () => true,
@@ -135,4 +154,155 @@ describe('the share of rejected records', () => {
       code: 'TOO_MANY_BAD_RECORDS',
     })
   })
+})
+
+describe('a handler', () => {
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  it('decides about each record: skip, a dead letter on a topic of its choice, another value, or stop', async () => {
+    const answers: Record<string, RejectionAnswer> = {
+      0: 'skip',
+      1: { deadLetter: 'mine' },
+      3: { value: Buffer.from('mended') },
+      4: { value: null },
+      5: 'stop',
+    }
+    const asked: string[] = []
+    const decide: RejectionHandler = ({ offset }, { code }) => {
+      asked.push(`${offset} ${code}`)
+      return answers[offset] ?? 'stop'
+    }
+    const { batch, good, messages, letters, events } = await consuming({
+      onInvalid: decide,
+      onUnreadable: async (record, error) => Promise.resolve(decide(record, error)),
+    })
+    const values = [PLAINTEXT, foreign(), good, foreign(), PLAINTEXT, foreign(), PLAINTEXT]
+    expect(await thrownBy(() => batch(values.map(message)))).toMatchObject({
+      code: 'UNKNOWN_FORMAT',
+      position: { offset: '5' },
+    })
+    expect(asked).toEqual([
+      '0 NOT_SEALED',
+      '1 UNKNOWN_FORMAT',
+      '3 UNKNOWN_FORMAT',
+      '4 NOT_SEALED',
+      '5 UNKNOWN_FORMAT',
+    ])
+    expect(messages.map(({ offset, value }) => [offset, value?.toString()])).toEqual([
+      ['2', CANARY],
+      ['3', 'mended'],
+      ['4', undefined],
+    ])
+    expect(messages.map((one) => envelopeOf(one)?.replaced)).toEqual([
+      undefined,
+      'UNKNOWN_FORMAT',
+      'NOT_SEALED',
+    ])
+    expect(messages[0] && envelopeOf(messages[0])).toMatchObject({ cmkId: 'cmk' })
+    expect(letters).toEqual([{ topic: 'mine', offset: '1' }])
+    expect(
+      events.flatMap((event) =>
+        event.name === 'record.rejected' ? [`${event.offset ?? ''} ${event.action}`] : [],
+      ),
+    ).toEqual(['0 skip', '1 deadLetter', '3 replace', '4 replace', '5 stop'])
+    expect(events.filter(({ name }) => name === 'batch.opened')).toMatchObject([{ messages: 1 }])
+  })
+
+  it('gets the record as it is on the broker, and the error', async () => {
+    const given: [SealedMessage, string][] = []
+    const { batch } = await consuming({
+      onInvalid: (record, { code }) => {
+        given.push([record, code])
+        return 'skip'
+      },
+    })
+    const [key, value, headers] = [Buffer.from('k'), PLAINTEXT, { h: [Buffer.from('1')] }]
+    await batch([{ key, value, headers, offset: '7', timestamp: '0', attributes: 0 }], 3)
+    expect(given).toEqual([
+      [{ topic: 't', partition: 3, offset: '7', timestamp: '0', key, value, headers }, 'NOT_SEALED'],
+    ])
+  })
+
+  it.each<[string, () => unknown]>([
+    [
+      'threw TypeError',
+      () => {
+        throw new TypeError(CANARY)
+      },
+    ],
+    ['threw an object', () => Promise.reject(Object.assign(new Error(CANARY), { name: undefined }))],
+    [
+      'threw EnvelopeError',
+      () => Promise.reject(Object.assign(new Error(CANARY), { name: 'EnvelopeError' })),
+    ],
+    ['answered undefined', () => undefined],
+    ['answered null', () => null],
+    ['answered another text', () => 'retry'],
+    ['answered an object', () => ({})],
+    ['answered an object', () => ({ value: CANARY })],
+    ['answered an object', () => ({ value: null, deadLetter: 'mine' })],
+    ['answered an object', () => Object.create({ value: null }) as unknown],
+    ['answered a list', () => ['skip']],
+    ['answered a topic for dead letters that is not a topic name', () => ({ deadLetter: 'a b' })],
+    ['answered topic t, which the same rule reads', () => ({ deadLetter: 't' })],
+  ])(
+    'that %s stops the consumer with an error that says so and quotes nothing (%#)',
+    async (what, handler) => {
+      const { batch, good, delivered, letters } = await consuming({ onInvalid: handler as RejectionHandler })
+      const error = await thrownBy(() => batch([message(good, 0), message(PLAINTEXT, 1), message(good, 2)]))
+      expect(error).toMatchObject({
+        code: 'REJECTION_HANDLER_FAILED',
+        retriable: false,
+        position: { topic: 't', partition: 0, offset: '1' },
+      })
+      expect(String(error)).toContain(`the handler for a record with NOT_SEALED ${what}`)
+      expect(String(error)).not.toContain(CANARY)
+      expect([delivered, letters]).toEqual([['0'], []])
+    },
+  )
+
+  it('that asks for a dead letter stops a consumer that was made without a producer for them', async () => {
+    const { batch } = await consuming({ onInvalid: () => ({ deadLetter: 'mine' }) }, undefined, false)
+    const error = await thrownBy(() => batch([message(PLAINTEXT, 0)]))
+    expect(error).toMatchObject({ code: 'REJECTION_HANDLER_FAILED' })
+    expect(String(error)).toContain('the consumer was made without `deadLetters`')
+  })
+
+  it('that takes long costs the consumer no membership: there are heartbeats meanwhile', async () => {
+    vi.useFakeTimers()
+    let answer: (answer: RejectionAnswer) => void = () => undefined
+    const { batch, heartbeats, good, delivered } = await consuming({
+      onInvalid: () => new Promise((resolve) => (answer = resolve)),
+    })
+    const done = batch([message(PLAINTEXT, 0), message(good, 1)])
+    await vi.advanceTimersByTimeAsync(30_000)
+    expect(heartbeats()).toBeGreaterThan(25)
+    answer('skip')
+    await done
+    expect(delivered).toEqual(['1'])
+  })
+
+  it('is not asked beyond the share: then the consumer stops, whatever it would answer', async () => {
+    const asked: string[] = []
+    const { batch } = await consuming({
+      maxInvalidShare: 0.002,
+      onInvalid: ({ offset }) => {
+        asked.push(offset)
+        return 'skip'
+      },
+    })
+    const flood = Array.from({ length: 4 }, (_, i) => message(PLAINTEXT, i))
+    expect(await thrownBy(() => batch(flood))).toMatchObject({ code: 'TOO_MANY_BAD_RECORDS' })
+    expect(asked).toEqual(['0', '1'])
+  })
+})
+
+it('TypeScript knows no policy that skips what is unreadable, and no dead letters without a topic', () => {
+  expectTypeOf<'skip'>().toExtend<ReadRule['onInvalid']>()
+  expectTypeOf<'skip'>().not.toExtend<ReadRule['onUnreadable']>()
+  expectTypeOf<{ deadLetter: string }>().toExtend<ReadRule['onUnreadable']>()
+  expectTypeOf<'deadLetter'>().not.toExtend<ReadRule['onInvalid']>()
+  expectTypeOf<'deadLetter'>().not.toExtend<ReadRule['onUnreadable']>()
 })

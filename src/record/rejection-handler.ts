@@ -1,0 +1,73 @@
+import { TOPIC } from '../envelope/bounds.js'
+import { EnvelopeError } from '../errors.js'
+import type { DeadLetterPolicy, RejectionAnswer, RejectionHandler, Replacement } from '../policy/rejection.js'
+import { describe } from './record.js'
+
+/** What an answer of a handler is held against. */
+export interface AnswerTerms {
+  /** Whether anything takes dead letters. */
+  readonly takesDeadLetters: boolean
+  /** Whether dead letters of a topic would come back to the rule that rejected them. */
+  readonly comesBack: (topic: string) => boolean
+}
+
+/**
+ * Asks a handler about one record.
+ *
+ * @throws EnvelopeError REJECTION_HANDLER_FAILED where the handler throws, or its answer cannot be carried out
+ */
+export async function answerOf(
+  handler: RejectionHandler,
+  record: Parameters<RejectionHandler>[0],
+  error: EnvelopeError,
+  terms: AnswerTerms,
+): Promise<RejectionAnswer> {
+  let answer: unknown
+  try {
+    answer = await handler(record, error)
+  } catch (thrown) {
+    // Named only: the text of an error may quote what the handler was given.
+    const name = (thrown as { readonly name?: unknown } | null | undefined)?.name
+    throw failed(error, `threw ${typeof name === 'string' ? name : describe(thrown)}`)
+  }
+  if (answer === 'stop' || answer === 'skip') return answer
+  if (isOnly(answer, 'value') && (answer.value === null || Buffer.isBuffer(answer.value))) {
+    return { value: answer.value } satisfies Replacement
+  }
+  if (isOnly(answer, 'deadLetter') && typeof answer.deadLetter === 'string') {
+    return deadLetter(answer.deadLetter, error, terms)
+  }
+  throw failed(error, `answered ${typeof answer === 'string' ? 'another text' : describe(answer)}`)
+}
+
+function deadLetter(topic: string, error: EnvelopeError, terms: AnswerTerms): DeadLetterPolicy {
+  if (!TOPIC.pattern.test(topic))
+    throw failed(error, 'answered a topic for dead letters that is not a topic name')
+  if (terms.comesBack(topic)) {
+    throw failed(
+      error,
+      `answered topic ${topic}, which the same rule reads: the dead letter would come back for ever`,
+    )
+  }
+  if (!terms.takesDeadLetters) {
+    throw failed(error, `answered topic ${topic}, but the consumer was made without \`deadLetters\``)
+  }
+  return { deadLetter: topic }
+}
+
+function isOnly<M extends string>(answer: unknown, member: M): answer is Readonly<Record<M, unknown>> {
+  return (
+    typeof answer === 'object' &&
+    answer !== null &&
+    Object.keys(answer).length === 1 &&
+    Object.hasOwn(answer, member)
+  )
+}
+
+function failed({ code, position }: EnvelopeError, what: string): EnvelopeError {
+  return new EnvelopeError(
+    'REJECTION_HANDLER_FAILED',
+    `the handler for a record with ${code} ${what}`,
+    position === undefined ? {} : { position },
+  )
+}
