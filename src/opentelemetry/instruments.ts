@@ -51,7 +51,7 @@ const INSTRUMENTS = {
   'kafka_envelope.rejected.records': {
     kind: 'counter',
     unit: '{record}',
-    description: 'Records that were not delivered for what they are.',
+    description: 'Records that did not open, by what was done about them.',
   },
   'kafka_envelope.cmk.rules': {
     kind: 'upDownCounter',
