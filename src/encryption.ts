@@ -18,6 +18,7 @@ import { Budget, budgeted, type BudgetShare } from './kms/budgeted.js'
 import { Cmk } from './kms/cmk.js'
 import { guarded } from './kms/guarded.js'
 import type { EncryptionContext, Kms } from './kms/kms.js'
+import { share } from './kms/owners.js'
 import { retrying } from './kms/retrying.js'
 import { traced } from './kms/traced.js'
 import { KmsTracers, type KmsTracer } from './kms/tracers.js'
@@ -117,7 +118,10 @@ export interface Encryption {
    * @throws EnvelopeError what the first KMS that does not work fails with
    */
   verify(): Promise<void>
-  /** Destroys all keys and closes the KMSs. Disconnect producers and consumers first. Idempotent. */
+  /**
+   * Destroys all keys, and closes the KMSs that no other encryption uses. Disconnect producers and consumers first.
+   * Idempotent.
+   */
   close(): Promise<void>
 }
 
@@ -138,12 +142,9 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
     sealing: guardedKmses(config, config.kmsBudget.sealing, events, tracers),
     opening: guardedKmses(config, config.kmsBudget.opening, events, tracers),
   }
-  const closeKmses = async (): Promise<void> => {
-    // One KMS may have several names. Whether it closes well is no reason to keep the rest open, or to hide an error.
-    await Promise.allSettled([...new Set(Object.values(config.kms))].map(async (kms) => kms.close?.()))
-  }
-  const cmks = await describeCmks(config, kmses.sealing).catch(async (error: unknown) => {
-    await closeKmses()
+  const shared = share(config.kms)
+  const cmks = await describeCmks(config, kmses.sealing).catch((error: unknown) => {
+    shared.giveBack()
     throw error
   })
   const rules = config.rules.map((rule) => withCmks(rule, cmks, kmses.opening))
@@ -167,20 +168,20 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
   const checkOpen = (): void => {
     if (lifetime.signal.aborted) throw closed()
   }
+  const endKeys = (): Promise<void> => {
+    lifetime.abort(closed())
+    openingKeys.close()
+    return sealingKeys.close()
+  }
   const close = (): Promise<void> => {
-    closing ??= (async () => {
-      lifetime.abort(closed())
-      const settled = sealingKeys.close()
-      openingKeys.close()
-      await settled
-      await closeKmses()
-    })()
+    closing ??= endKeys().then(() => shared.close())
     return closing
   }
   try {
     await Promise.all(rules.map(async ({ sealing }) => sealing && sealingKeys.start(sealing)))
   } catch (error) {
-    await close()
+    await endKeys()
+    shared.giveBack()
     throw error
   }
 

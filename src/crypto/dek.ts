@@ -5,6 +5,8 @@ import type { Suite } from './suites.js'
 
 export const DEK_BYTES = 32
 
+const SAME_INFO = 'kafka-envelope/same-dek/1'
+
 /** A data encryption key. Its bytes never come out again; it derives content keys until it is destroyed. */
 export class Dek {
   #key: KeyObject | undefined
@@ -58,6 +60,12 @@ export class Dek {
   verifyMac(info: string, bytes: Uint8Array, mac: Uint8Array): boolean {
     const expected = this.mac(info, bytes)
     return expected.length === mac.length && timingSafeEqual(expected, mac)
+  }
+
+  /** Whether both are the same 32 bytes, compared in constant time. */
+  isSameAs(other: Dek): boolean {
+    const nothing = new Uint8Array(0)
+    return this.verifyMac(SAME_INFO, nothing, other.mac(SAME_INFO, nothing))
   }
 
   /** The content key of a session if this is the DEK that the commitment was made under, else undefined. */

@@ -13,7 +13,10 @@ export interface SessionRef {
 /** More sessions than this under one DEK are not remembered; their keys are derived again. */
 const MAX_SESSIONS = 1000
 
-/** A DEK that was unwrapped, and the content keys that its commitment let it derive. */
+/**
+ * A DEK that was unwrapped, and the content keys that its commitment let it derive. Its keys live while somebody holds
+ * a lease: the caches that keep it, and those who open records right now.
+ */
 export class OpenedDek {
   readonly cmk: Cmk
   readonly ageMs: () => number
@@ -21,7 +24,6 @@ export class OpenedDek {
   readonly #onDestroyed: () => void
   readonly #contentKeys = new Map<string, ContentKey>()
   #leases = 0
-  #retired = false
 
   constructor(cmk: Cmk, dek: Dek, ageMs: () => number, onDestroyed: () => void) {
     this.cmk = cmk
@@ -42,23 +44,19 @@ export class OpenedDek {
     return key
   }
 
-  /** Keeps the keys alive until released, also when the cache lets go of them meanwhile. */
+  isSameAs(other: OpenedDek): boolean {
+    return this.#dek.isSameAs(other.#dek)
+  }
+
+  /** Keeps the keys alive until released, which is to be called once. The last release destroys them. */
   lease(): () => void {
     this.#leases++
     return () => {
-      this.#leases--
-      this.#destroyIfDone()
+      if (--this.#leases === 0) this.#destroy()
     }
   }
 
-  /** The cache lets go; the keys go with the last lease. */
-  retire(): void {
-    this.#retired = true
-    this.#destroyIfDone()
-  }
-
-  #destroyIfDone(): void {
-    if (!this.#retired || this.#leases > 0 || this.#dek.destroyed) return
+  #destroy(): void {
     this.#dek.destroy()
     for (const key of this.#contentKeys.values()) key.destroy()
     this.#contentKeys.clear()

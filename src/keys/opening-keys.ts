@@ -1,20 +1,16 @@
-import { LRUCache } from 'lru-cache'
 import type { ContentKey } from '../crypto/content-key.js'
 import { EnvelopeError, isEnvelopeError, type FailureKind } from '../errors.js'
 import type { EventHub } from '../events.js'
 import type { Cmk } from '../kms/cmk.js'
 import type { EncryptionContext } from '../kms/kms.js'
 import { AwayCmks } from './away-cmks.js'
-import { ageMeter, MAX_TIMER_STEP_MS, type Clock } from './clock.js'
-import { OpenedDek, type SessionRef } from './opened-dek.js'
+import type { Clock } from './clock.js'
+import { DekCache } from './dek-cache.js'
+import type { OpenedDek, SessionRef } from './opened-dek.js'
+import { Refusals, REMEMBERED_MS } from './refusals.js'
+import { Unwraps, type Answer, type Candidate } from './unwraps.js'
 
-/** A wrapping that the read rule accepts, with the CMK that can open it. */
-export interface Candidate {
-  readonly cmk: Cmk
-  readonly ciphertextDek: Buffer
-  /** The cache key: read rule, provider, CMK, canonical context, ciphertext DEK. */
-  readonly name: string
-}
+export type { Candidate } from './unwraps.js'
 
 /** What is needed to find or make the content key of a session; constant for a rule and an envelope's head. */
 export interface OpeningRequest {
@@ -37,16 +33,6 @@ export interface LeasedKey extends OpeningKey {
   release(): void
 }
 
-/** A call to a KMS that several wait for. */
-interface Flight {
-  readonly cmk: Cmk
-  readonly abort: AbortController
-  readonly done: Promise<OpenedDek>
-  waiters: number
-  /** Ends the hold on the DEK for waiters that have not gone on yet. */
-  release: (() => void) | undefined
-}
-
 /** Look-ups of opening keys since the start: one for each sealing session in a batch that is opened. */
 export interface KeyLookups {
   /** The key was at hand. */
@@ -55,55 +41,52 @@ export interface KeyLookups {
   readonly misses: number
 }
 
-/** A candidate in its turn. */
-interface Turn {
-  readonly candidate: Candidate
-  /** For what failure it comes after the others. */
-  readonly putBackFor: EnvelopeError | undefined
-}
-
-interface LeasedDek {
-  readonly opened: OpenedDek
-  readonly release: () => void
-}
-
-/** Attempts per record that fail for good; a forged envelope must not buy more KMS calls. */
-const MAX_FAILED_ATTEMPTS = 2
+/** Wrappings of one record that turn out to be forged; a forged envelope must not buy more KMS calls. */
+const MAX_FORGED = 2
+/** DEKs that are kept although no commitment verified. They displace none that did. */
+const MAX_CONFIRMED = 100
 
 /**
- * The opening side's cache: LRU, bounded in number and in time. Concurrent misses for a DEK share one
- * KMS call; failures are not remembered; a content key is kept only once its commitment was verified.
+ * The opening side's keys. What is known about a ciphertext DEK, and what a record with it gets:
+ *
+ *   known                            its commitment is the DEK's   its commitment is not
+ *   nothing: the KMS is asked        the key; now verified         the KMS is asked once more
+ *     asked once more, same DEK      –                             COMMITMENT_MISMATCH; now confirmed
+ *     asked once more, another DEK   the key; now verified         KMS_RESPONSE_INVALID; nothing is kept
+ *   verified, kept for `cache.ttl`   the key                       COMMITMENT_MISMATCH
+ *   confirmed, kept for 30 s         the key; now verified         COMMITMENT_MISMATCH
+ *   refused, remembered for 30 s     –                             UNWRAP_FAILED
+ *
+ * So one wrong answer of a KMS neither condemns a record nor stays: a DEK is kept for long only after a commitment
+ * verified, and it takes two equal answers to blame a record. And a forged record under a genuine ciphertext DEK costs two
+ * calls in 30 seconds, none where the DEK is verified, displaces no verified DEK, and changes nothing for genuine records.
+ * A KMS that refuses the ciphertext DEK is believed at once. Where the answer itself is odd (no DEK of 32 bytes, or by
+ * another CMK than was asked) it is asked once more too.
  */
 export class OpeningKeys {
-  readonly #ttlMs: number
-  readonly #clock: Clock
-  readonly #events: EventHub
-  readonly #deks: LRUCache<string, { readonly opened: OpenedDek; readonly cancelTimer: () => void }>
-  readonly #unwrapping = new Map<string, Flight>()
+  readonly #verified: DekCache
+  readonly #confirmed: DekCache
+  readonly #refusals: Refusals
   readonly #away: AwayCmks
+  readonly #unwraps: Unwraps
   #closed = false
   #hits = 0
   #misses = 0
 
   constructor(limits: { readonly maxDeks: number; readonly ttlMs: number }, clock: Clock, events: EventHub) {
-    this.#ttlMs = limits.ttlMs
-    this.#clock = clock
+    const confirmed = { maxDeks: MAX_CONFIRMED, ttlMs: Math.min(REMEMBERED_MS, limits.ttlMs) }
+    this.#verified = new DekCache(limits, clock)
+    this.#confirmed = new DekCache(confirmed, clock)
+    this.#refusals = new Refusals(clock)
     this.#away = new AwayCmks(clock)
-    this.#events = events
-    this.#deks = new LRUCache({
-      max: limits.maxDeks,
-      dispose: ({ opened, cancelTimer }) => {
-        cancelTimer()
-        opened.retire()
-      },
-    })
+    this.#unwraps = new Unwraps(clock, events, this.#away)
   }
 
   /** The key if it is at hand. Good for use at once, not across an `await`. */
   find({ candidates, session, sessionName }: OpeningRequest): OpeningKey | undefined {
     this.#checkOpen()
     for (const { name, cmk } of candidates) {
-      const key = this.#cached(name)?.contentKey(session, sessionName)
+      const key = this.#verified.get(name)?.contentKey(session, sessionName)
       if (key === undefined) continue
       this.#hits++
       return { key, cmk }
@@ -113,41 +96,25 @@ export class OpeningKeys {
   }
 
   /**
-   * Finds or unwraps the key. A candidate that fails gives way to the next; one whose KMS failed for now a moment ago
+   * Finds or unwraps the key. A candidate that fails gives way to the next; one whose KMS failed transiently a moment ago
    * comes after the others, so that an outage of the nearest region costs its time-out now and then, not for each DEK.
-   * @throws EnvelopeError where none is left: a transient failure if there was one; else an unreadable one, since
-   * what another reader may open must never be skipped as invalid; else the first
+   * @throws EnvelopeError where none opens the record, as `decisive` says
    */
-  async load({ candidates, context, session, sessionName }: OpeningRequest): Promise<LeasedKey> {
-    this.#checkOpen()
+  async load(request: OpeningRequest): Promise<LeasedKey> {
     const failures: EnvelopeError[] = []
-    const ordered = this.#inOrder(candidates)
-    let asked = 0
-    for (const { candidate } of ordered) {
-      asked++
+    for (const candidate of this.#inOrder(request.candidates)) {
       this.#checkOpen()
       try {
-        const { opened, release } = await this.#lease(candidate, context)
-        const key = opened.contentKey(session, sessionName)
-        if (key !== undefined) return { key, cmk: candidate.cmk, release }
-        release()
-        failures.push(
-          new EnvelopeError('COMMITMENT_MISMATCH', 'the DEK is not the one that the header commits to'),
-        )
+        return await this.#keyUnder(candidate, request)
       } catch (error) {
         // One without a kind, such as a KMS that was closed, is no verdict on the record.
         if (!isEnvelopeError(error) || error.kind === undefined) throw error
         failures.push(error)
       }
-      if (failures.filter(({ kind }) => kind !== 'transient').length >= MAX_FAILED_ATTEMPTS) break
+      if (failures.filter(({ kind }) => kind === 'invalid').length >= MAX_FORGED) break
     }
     this.#checkOpen()
-    // What was put back, and then not asked, may still open it: that is no verdict on the record.
-    for (const { putBackFor } of ordered.slice(asked)) if (putBackFor) failures.push(putBackFor)
-    const ofKind = (wanted: FailureKind): EnvelopeError | undefined =>
-      failures.find(({ kind }) => kind === wanted)
-    const first = ofKind('transient') ?? ofKind('unreadable') ?? failures[0]
-    throw first ?? new EnvelopeError('NO_CANDIDATE', 'no wrapping is accepted')
+    throw decisive(failures)
   }
 
   /** Drops all that came from a CMK, unwraps in flight included. */
@@ -162,7 +129,7 @@ export class OpeningKeys {
 
   /** DEKs at hand. */
   get size(): number {
-    return this.#deks.size
+    return this.#verified.size
   }
 
   close(): void {
@@ -170,115 +137,92 @@ export class OpeningKeys {
     this.#drop(() => true)
   }
 
-  #inOrder(candidates: readonly Candidate[]): readonly Turn[] {
+  #inOrder(candidates: readonly Candidate[]): readonly Candidate[] {
     // Looked at once: the answer may change from one moment to the next.
-    const turns = candidates.map((candidate): Turn => {
-      const failure = this.#away.failure(candidate.cmk)
-      const isAtHand = failure !== undefined && this.#cached(candidate.name) !== undefined
-      return { candidate, putBackFor: isAtHand ? undefined : failure }
-    })
-    return [
-      ...turns.filter(({ putBackFor }) => putBackFor === undefined),
-      ...turns.filter(({ putBackFor }) => putBackFor !== undefined),
-    ]
+    const late = new Set(
+      candidates.filter(({ cmk, name }) => this.#away.has(cmk) && this.#verified.get(name) === undefined),
+    )
+    return [...candidates.filter((one) => !late.has(one)), ...late]
   }
 
-  #cached(name: string): OpenedDek | undefined {
-    const entry = this.#deks.get(name)
-    if (entry === undefined) return undefined
-    if (entry.opened.ageMs() < this.#ttlMs) return entry.opened
-    this.#deks.delete(name)
+  /** @throws EnvelopeError why this candidate does not open the record */
+  async #keyUnder(candidate: Candidate, request: OpeningRequest): Promise<LeasedKey> {
+    const known = this.#known(candidate, request)
+    if (known !== undefined) return known
+    const first = await this.#unwraps.ask(candidate, request.context)
+    try {
+      const opened = this.#opens(first, candidate, request)
+      if (opened !== undefined) return opened
+      // Others who shared the call may have found out more.
+      const found = this.#known(candidate, request)
+      if (found !== undefined) return found
+      if ('blamed' in first && first.byKms) throw this.#refused(candidate, first.blamed)
+      return await this.#askedAgain(first, candidate, request)
+    } finally {
+      release(first)
+    }
+  }
+
+  async #askedAgain(first: Answer, candidate: Candidate, request: OpeningRequest): Promise<LeasedKey> {
+    this.#checkOpen()
+    const second = await this.#unwraps.ask(candidate, request.context)
+    try {
+      const opened = this.#opens(second, candidate, request) ?? this.#known(candidate, request)
+      if (opened !== undefined) return opened
+      if ('opened' in first && 'opened' in second && first.opened.isSameAs(second.opened)) {
+        if (!second.isForgotten()) this.#confirmed.keep(candidate.name, second.opened)
+        throw mismatch()
+      }
+      if ('blamed' in first && 'blamed' in second) throw this.#refused(candidate, second.blamed)
+      throw new EnvelopeError(
+        'KMS_RESPONSE_INVALID',
+        `asked twice for one ciphertext DEK of CMK ${candidate.cmk.id}, the KMS gave two different answers`,
+      )
+    } finally {
+      release(second)
+    }
+  }
+
+  /** @throws EnvelopeError COMMITMENT_MISMATCH or UNWRAP_FAILED where that is known already */
+  #known({ name, cmk }: Candidate, { session, sessionName }: OpeningRequest): LeasedKey | undefined {
+    const verified = this.#verified.get(name)
+    const opened = verified ?? this.#confirmed.get(name)
+    if (opened !== undefined) {
+      const key = opened.contentKey(session, sessionName)
+      if (key === undefined) throw mismatch()
+      if (verified === undefined) this.#verify(name, opened)
+      return { key, cmk, release: opened.lease() }
+    }
+    const refusal = this.#refusals.get(name)
+    if (refusal !== undefined) throw refusal
     return undefined
   }
 
-  /** A DEK that stays usable until released: a small cache may evict it before whoever asked goes on. */
-  async #lease(candidate: Candidate, context: EncryptionContext): Promise<LeasedDek> {
-    const cached = this.#cached(candidate.name)
-    if (cached !== undefined) return { opened: cached, release: cached.lease() }
-    const flight = this.#unwrapping.get(candidate.name) ?? this.#unwrap(candidate, context)
-    flight.waiters++
-    try {
-      const opened = await flight.done
-      return { opened, release: opened.lease() }
-    } finally {
-      if (--flight.waiters === 0) flight.release?.()
-    }
+  /** The key where the answer is the DEK that the record commits to. */
+  #opens(answer: Answer, { name, cmk }: Candidate, request: OpeningRequest): LeasedKey | undefined {
+    if ('blamed' in answer) return undefined
+    const { opened, isForgotten } = answer
+    const key = opened.contentKey(request.session, request.sessionName)
+    if (key === undefined) return undefined
+    if (!isForgotten() && this.#verified.get(name) !== opened) this.#verify(name, opened)
+    return { key, cmk, release: opened.lease() }
   }
 
-  #unwrap(candidate: Candidate, context: EncryptionContext): Flight {
-    const { name, cmk } = candidate
-    const abort = new AbortController()
-    const flight: Flight = {
-      cmk,
-      abort,
-      waiters: 0,
-      release: undefined,
-      done: this.#unwrapOnce(candidate, context, abort.signal)
-        .then((opened) => {
-          flight.release = opened.lease()
-          // Forgotten or closed in the meantime: it serves who waited, if anybody, and nobody else.
-          if (abort.signal.aborted) opened.retire()
-          else this.#keep(name, opened)
-          return opened
-        })
-        .finally(() => {
-          if (this.#unwrapping.get(name) === flight) this.#unwrapping.delete(name)
-        }),
-    }
-    this.#unwrapping.set(name, flight)
-    return flight
+  #verify(name: string, opened: OpenedDek): void {
+    this.#verified.keep(name, opened)
+    this.#confirmed.delete(name)
   }
 
-  async #unwrapOnce(
-    { cmk, ciphertextDek }: Candidate,
-    context: EncryptionContext,
-    signal: AbortSignal,
-  ): Promise<OpenedDek> {
-    const dek = await unwrapped(cmk, ciphertextDek, context, signal).catch((error: unknown) => {
-      // Who forgets a CMK gives its calls up: that says nothing of the KMS.
-      if (!signal.aborted) this.#away.failed(cmk, error)
-      throw error
-    })
-    this.#away.answered(cmk)
-    if (signal.aborted) {
-      dek.destroy()
-      throw new EnvelopeError('KMS_TIMEOUT', 'the DEK was forgotten while it was being unwrapped')
-    }
-    return new OpenedDek(cmk, dek, ageMeter(this.#clock), () => {
-      this.#events.emit('dek.destroyed', { side: 'opening', cmkId: cmk.id })
-    })
-  }
-
-  #keep(name: string, opened: OpenedDek): void {
-    let cancel = (): void => undefined
-    const arm = (): void => {
-      const rest = this.#ttlMs - opened.ageMs()
-      cancel = this.#clock.schedule(
-        () => {
-          if (opened.ageMs() >= this.#ttlMs) this.#deks.delete(name)
-          else arm()
-        },
-        Math.min(rest, MAX_TIMER_STEP_MS),
-      )
-    }
-    arm()
-    this.#deks.set(name, {
-      opened,
-      cancelTimer: () => {
-        cancel()
-      },
-    })
+  #refused({ name, cmk }: Candidate, blamed: EnvelopeError): EnvelopeError {
+    this.#refusals.add(name, cmk, blamed)
+    return blamed
   }
 
   #drop(which: (cmk: Cmk) => boolean): void {
-    for (const [name, { cmk, abort }] of this.#unwrapping) {
-      if (!which(cmk)) continue
-      this.#unwrapping.delete(name)
-      abort.abort()
-    }
-    for (const [name, { opened }] of [...this.#deks.entries()]) {
-      if (which(opened.cmk)) this.#deks.delete(name)
-    }
+    this.#unwraps.drop(which)
+    this.#verified.drop(which)
+    this.#confirmed.drop(which)
+    this.#refusals.drop(which)
   }
 
   #checkOpen(): void {
@@ -286,25 +230,29 @@ export class OpeningKeys {
   }
 }
 
-/** What a KMS says of a ciphertext DEK, the record's error says as one: that its unwrapping failed. */
-const OF_THE_CIPHERTEXT_DEK: ReadonlySet<string> = new Set(['CIPHERTEXT_DEK_INVALID', 'CMK_MISMATCH'])
+/**
+ * Which failure tells about a record that none of several CMKs opened. All wrappings of an intact envelope hold the one
+ * DEK that its header commits to. So where a single KMS has refused a ciphertext DEK, or it holds another DEK, the
+ * envelope is forged, and what the other KMSs could say, once they are back or allow it, changes nothing: it is invalid.
+ * Else whoever may write could add a wrapping under a CMK that a reader may not use, or whose KMS is away, and stop it or
+ * make it wait. Without such a refusal nothing is wrong with the record: a transient failure is waited for, then comes
+ * what another reader may be able to open.
+ */
+function decisive(failures: readonly EnvelopeError[]): EnvelopeError {
+  const first = (wanted: FailureKind): EnvelopeError | undefined =>
+    failures.find(({ kind }) => kind === wanted)
+  return (
+    first('invalid') ??
+    first('transient') ??
+    first('unreadable') ??
+    new EnvelopeError('NO_CANDIDATE', 'no wrapping is accepted')
+  )
+}
 
-async function unwrapped(
-  cmk: Cmk,
-  ciphertextDek: Buffer,
-  context: EncryptionContext,
-  signal: AbortSignal,
-): ReturnType<Cmk['unwrap']> {
-  try {
-    return await cmk.unwrap(ciphertextDek, context, signal)
-  } catch (error) {
-    if (isEnvelopeError(error) && OF_THE_CIPHERTEXT_DEK.has(error.code)) {
-      const { kmsCode, requestId } = error
-      throw new EnvelopeError('UNWRAP_FAILED', `CMK ${cmk.id} did not unwrap the ciphertext DEK`, {
-        ...(kmsCode === undefined ? {} : { kmsCode }),
-        ...(requestId === undefined ? {} : { requestId }),
-      })
-    }
-    throw error
-  }
+function mismatch(): EnvelopeError {
+  return new EnvelopeError('COMMITMENT_MISMATCH', 'the DEK is not the one that the header commits to')
+}
+
+function release(answer: Answer): void {
+  if ('opened' in answer) answer.release()
 }

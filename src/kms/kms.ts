@@ -59,7 +59,7 @@ export interface Kms {
   unwrapDek(call: KmsCall & { readonly ciphertextDek: Uint8Array }): Promise<Uint8Array>
   /** Proves that wrapping or unwrapping under the CMK would work for this process, else rejects as it would. */
   verify(call: KmsCall & { readonly use: 'wrap' | 'unwrap' }): Promise<void>
-  /** Gives up connections and timers. Called once, by the owner's `close()`. */
+  /** Gives up connections and timers. Called once, when the last encryption that uses this object is closed. */
   close?(): Promise<void>
 }
 

@@ -434,7 +434,8 @@ describe('a provisioned DEK', () => {
     all.kms.failure = undefined
     all.clock.advance(24 * 3_600_000)
     expect(await thrownBy(() => producer(all, text))).toMatchObject({ code: 'DEK_EXHAUSTED' })
-    expect(all.kms.closed).toBe(true)
+    // The next attempt may take the same KMS.
+    expect(all.kms.closed).toBe(false)
   })
 
   it('is made for a rule that encrypts, and for no other', async () => {

@@ -63,30 +63,39 @@ describe('content keys of an opened DEK', () => {
 })
 
 describe('an opened DEK', () => {
-  it('that no one uses goes when it is retired, with its content keys', async () => {
+  it('is destroyed with its content keys when its only lease is released', async () => {
     const { made, key, destroyed } = await opened()
     const content = [key(1), key(2)]
-    made.lease()()
+    const release = made.lease()
     expect(destroyed.times).toBe(0)
-    made.retire()
+    release()
     expect(destroyed.times).toBe(1)
     for (const one of content) expect(() => one?.keyObject()).toThrow(destroyedKey)
     expect(() => key(1)).toThrow(destroyedKey)
   })
 
-  it('outlives its retirement by its leases, and goes once', async () => {
+  it('lives until the last of its leases is released, and is destroyed once', async () => {
     const { made, key, destroyed } = await opened()
-    const leases = [made.lease(), made.lease()]
+    const leases = [made.lease(), made.lease(), made.lease()]
     const content = key(1)
-    made.retire()
     leases[0]?.()
+    leases[1]?.()
     expect(destroyed.times).toBe(0)
     expect(() => content?.keyObject()).not.toThrow()
-    leases[1]?.()
+    leases[2]?.()
     expect(destroyed.times).toBe(1)
     expect(() => content?.keyObject()).toThrow(destroyedKey)
-    made.retire()
-    made.lease()()
-    expect(destroyed.times).toBe(1)
+  })
+
+  it('is the same as another exactly where both were made of the same bytes', async () => {
+    const [{ made }, { made: same }] = [await opened(), await opened()]
+    const cmk = made.cmk
+    const other = new OpenedDek(
+      cmk,
+      Dek.take(new Uint8Array(32).fill(8)),
+      () => 0,
+      () => undefined,
+    )
+    expect([made.isSameAs(same), made.isSameAs(other)]).toEqual([true, false])
   })
 })

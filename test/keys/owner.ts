@@ -27,7 +27,7 @@ export interface OwnerOptions {
 export async function owner(options: OwnerOptions = {}): Promise<Owner> {
   const { kms = new MemoryKms(), clock = new FakeClock() } = options
   const config = checkConfig({
-    kms: { memory: kms },
+    kms: { memory: kms.client() },
     cmks: { main: [{ kms: 'memory', id: 'cmk' }] },
     topics: [{ match: ['t', 'u'], encrypt: { cmk: 'main', ...options.encrypt }, read: { cmk: 'main' } }],
     // Pauses between attempts would be real ones.

@@ -34,41 +34,61 @@ describe('candidates', () => {
       failing('CIPHERTEXT_DEK_INVALID'),
       failing('CMK_NOT_FOUND'),
       failing('KMS_UNAVAILABLE'),
-      other,
-      () => new Uint8Array(16),
     ])
       expect(await tried({ a: bad, b: dek })).toEqual({ opened: CANARY, asked: 'ab' })
   })
 
-  it('at most two fail for good: a forged envelope does not buy more KMS calls', async () => {
+  it('one whose KMS answers with another DEK, or with none, is asked once more before the next', async () => {
+    for (const bad of [other, failing('UNWRAP_FAILED'), failing('CMK_MISMATCH')])
+      expect(await tried({ a: bad, b: dek })).toEqual({ opened: CANARY, asked: 'aab' })
+  })
+
+  it('at most two are to blame: a forged envelope does not buy more KMS calls', async () => {
     const bad = failing('CIPHERTEXT_DEK_INVALID')
     expect(await tried({ a: bad, b: bad, c: dek })).toEqual({ opened: 'UNWRAP_FAILED', asked: 'ab' })
-    expect(await tried({ a: other, b: bad, c: dek })).toEqual({ opened: 'COMMITMENT_MISMATCH', asked: 'ab' })
+    expect(await tried({ a: other, b: bad, c: dek })).toEqual({ opened: 'COMMITMENT_MISMATCH', asked: 'aab' })
   })
 
-  it('transient failures do not count, and are reported before others', async () => {
-    const [away, bad] = [failing('KMS_UNAVAILABLE'), failing('CIPHERTEXT_DEK_INVALID')]
-    expect(await tried({ a: away, b: away, c: away, d: away, e: dek })).toEqual({
-      opened: CANARY,
-      asked: 'abcde',
-    })
-    expect(await tried({ a: bad, b: away, c: bad, d: dek })).toEqual({
-      opened: 'KMS_UNAVAILABLE',
-      asked: 'abc',
-    })
+  it('those whose KMS is away or denies are not to blame: the others are all tried', async () => {
+    const [away, denied] = [failing('KMS_UNAVAILABLE'), failing('KMS_DENIED')]
+    for (const bad of [away, denied])
+      expect(await tried({ a: bad, b: bad, c: bad, d: bad, e: dek })).toEqual({
+        opened: CANARY,
+        asked: 'abcde',
+      })
   })
 
-  it('when none is left, what another reader may open is not reported as invalid; else the first failure', async () => {
-    const [disabled, bad] = [failing('CMK_DISABLED'), failing('CIPHERTEXT_DEK_INVALID')]
-    for (const answers of [
-      { a: disabled, b: other },
-      { a: other, b: disabled },
-      { a: bad, b: disabled },
-    ])
-      expect((await tried(answers)).opened).toBe('CMK_DISABLED')
-    expect((await tried({ a: failing('KMS_DENIED'), b: disabled })).opened).toBe('KMS_DENIED')
-    expect((await tried({ a: bad, b: other })).opened).toBe('UNWRAP_FAILED')
-    expect((await tried({ a: other, b: bad })).opened).toBe('COMMITMENT_MISMATCH')
+  describe('of two CMKs', () => {
+    const answers = {
+      opens: dek,
+      'other DEK': other,
+      refuses: failing('CIPHERTEXT_DEK_INVALID'),
+      denies: failing('KMS_DENIED'),
+      away: failing('KMS_UNAVAILABLE'),
+    }
+    type Told = keyof typeof answers
+    const [MISMATCH, REFUSED, DENIED, AWAY] = [
+      'COMMITMENT_MISMATCH',
+      'UNWRAP_FAILED',
+      'KMS_DENIED',
+      'KMS_UNAVAILABLE',
+    ]
+    // What the record comes to: by what the first KMS says, downwards, and the second, in this order of columns.
+    const columns: readonly Told[] = ['opens', 'other DEK', 'refuses', 'denies', 'away']
+    const table: Readonly<Record<Told, readonly string[]>> = {
+      opens: [CANARY, CANARY, CANARY, CANARY, CANARY],
+      'other DEK': [CANARY, MISMATCH, MISMATCH, MISMATCH, MISMATCH],
+      refuses: [CANARY, REFUSED, REFUSED, REFUSED, REFUSED],
+      denies: [CANARY, MISMATCH, REFUSED, DENIED, AWAY],
+      away: [CANARY, MISMATCH, REFUSED, AWAY, AWAY],
+    }
+    const rows = Object.entries(table) as [Told, readonly string[]][]
+    it.each(rows.flatMap(([a, told]) => told.map((outcome, i) => [a, columns[i] as Told, outcome] as const)))(
+      'where the first %s and the second %s, the record is %s',
+      async (a, b, outcome) => {
+        expect((await tried({ a: answers[a], b: answers[b] })).opened).toBe(outcome)
+      },
+    )
   })
 
   it('whatever a KMS has against a ciphertext DEK, damage or another CMK, the record fails as one: UNWRAP_FAILED', async () => {

@@ -49,7 +49,7 @@ export async function memoryEncryption(
   const encryption = await createEncryption({
     cmks: { main: [{ kms: 'memory', id: 'cmk' }] },
     ...config,
-    kms: { memory: kms },
+    kms: { memory: kms.client() },
     topics,
   })
   return { encryption, kms, events: watch(encryption) }

@@ -66,6 +66,18 @@ export class MemoryKms implements Kms {
     await Promise.resolve()
   }
 
+  /** A client of its own to this service: where one owner closes it, others go on. */
+  client(): Kms {
+    return {
+      describe: () => this.describe(),
+      generateDek: (call) => this.generateDek(call),
+      wrapDek: (call) => this.wrapDek(call),
+      unwrapDek: (call) => this.unwrapDek(call),
+      verify: (call) => this.verify(call),
+      close: () => this.close(),
+    }
+  }
+
   close(): Promise<void> {
     this.closed = true
     return Promise.resolve()

@@ -43,21 +43,21 @@ def test_one_that_fails_in_step_9_or_10_gives_way_to_the_next(first: bytes | Env
     assert result("ab", a=first, b=DEK) == ("opens", "ab")
 
 
-def test_at_most_two_may_fail_for_a_reason_that_is_not_transient() -> None:
-    assert result("abc", a=INVALID, b=UNREADABLE, c=DEK) == ("CMK_DISABLED", "ab")
+def test_at_most_two_may_fail_because_the_envelope_is_to_blame() -> None:
+    assert result("abc", a=INVALID, b=INVALID, c=DEK) == ("UNWRAP_FAILED", "ab")
     assert result("abc", a=OTHER_DEK, b=OTHER_DEK, c=DEK) == ("COMMITMENT_MISMATCH", "ab")
 
 
-def test_transient_failures_are_not_counted() -> None:
-    assert result("abcde", a=TRANSIENT, b=TRANSIENT, c=INVALID, d=TRANSIENT, e=DEK) == ("opens", "abcde")
+def test_a_kms_that_is_away_or_denies_is_not_counted() -> None:
+    assert result("abcde", a=TRANSIENT, b=UNREADABLE, c=INVALID, d=UNREADABLE, e=DEK) == ("opens", "abcde")
 
 
-def test_a_transient_failure_is_reported_before_all_others() -> None:
-    assert result("abc", a=INVALID, b=TRANSIENT, c=UNREADABLE)[0] == "KMS_UNAVAILABLE"
+def test_an_invalid_failure_is_reported_before_all_others() -> None:
+    assert result("abc", a=TRANSIENT, b=UNREADABLE, c=INVALID)[0] == "UNWRAP_FAILED"
 
 
-def test_an_unreadable_failure_is_reported_before_an_invalid_one() -> None:
-    assert result("ab", a=INVALID, b=UNREADABLE)[0] == "CMK_DISABLED"
+def test_a_transient_failure_is_reported_before_an_unreadable_one() -> None:
+    assert result("ab", a=UNREADABLE, b=TRANSIENT)[0] == "KMS_UNAVAILABLE"
 
 
 def test_the_first_failure_is_reported_among_invalid_ones() -> None:

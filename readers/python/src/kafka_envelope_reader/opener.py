@@ -17,7 +17,7 @@ from .suite import SUITE, decrypt, verified_content_key
 from .wire import Header, Wrapping, parse_envelope, parse_header
 
 _MAX_FAILURES: Final = 2
-"""How many candidates may fail for a reason that is not transient."""
+"""How many candidates may fail because the envelope is to blame."""
 
 
 class Opener:
@@ -92,7 +92,7 @@ class Opener:
                 return self._try(candidate, header)
             except EnvelopeError as failure:
                 failures.append(failure)
-            if sum(failure.kind != "transient" for failure in failures) == _MAX_FAILURES:
+            if sum(failure.kind == "invalid" for failure in failures) == _MAX_FAILURES:
                 break
         raise _reported(failures)
 
@@ -135,8 +135,8 @@ def _check_header(header: Header, rule: Rule) -> None:
 
 
 def _reported(failures: list[EnvelopeError]) -> EnvelopeError:
-    """Return the failure that stands for all: a transient one, else an unreadable one, else the first."""
-    for kind in ("transient", "unreadable"):
+    """Return the failure that stands for all: an invalid one, which no intact envelope has, else a transient one."""
+    for kind in ("invalid", "transient"):
         for failure in failures:
             if failure.kind == kind:
                 return failure

@@ -2,6 +2,7 @@ package io.github.kafkaenvelope;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The failures of the candidates of one envelope, in order.
@@ -9,7 +10,7 @@ import java.util.List;
  * <p>Source: docs/format.md, section 13, steps 9 and 10.
  */
 final class Failures {
-    private static final int MAX_NOT_TRANSIENT = 2;
+    private static final int MAX_INVALID = 2;
 
     private final List<EnvelopeException> failures = new ArrayList<>();
 
@@ -19,13 +20,15 @@ final class Failures {
 
     /** Whether no further candidate may be tried. */
     boolean areEnough() {
-        return failures.stream().filter(f -> f.kind() != Kind.TRANSIENT).count() == MAX_NOT_TRANSIENT;
+        return failures.stream().filter(f -> f.kind() == Kind.INVALID).count() == MAX_INVALID;
     }
 
-    /** The first transient one, else the first unreadable one, else the first. */
+    /** The first invalid one, since no intact envelope has it; else the first transient one, else the first. */
     EnvelopeException decisive() {
-        return failures.stream().filter(f -> f.kind() == Kind.TRANSIENT).findFirst()
-                .or(() -> failures.stream().filter(f -> f.kind() == Kind.UNREADABLE).findFirst())
-                .orElseGet(() -> failures.get(0));
+        return first(Kind.INVALID).or(() -> first(Kind.TRANSIENT)).orElseGet(() -> failures.get(0));
+    }
+
+    private Optional<EnvelopeException> first(Kind kind) {
+        return failures.stream().filter(f -> f.kind() == kind).findFirst();
     }
 }

@@ -53,31 +53,33 @@ class CandidatesTest {
     }
 
     @Test
-    void aThirdOneIsNotTriedAfterTwoThatFailedForGood() {
+    void aThirdOneIsNotTriedAfterTwoThatAreToBlame() {
         kms.fails("a", "UNWRAP_FAILED", Kind.INVALID).answers("b", () -> Sealer.CMK);
         assertCode("UNWRAP_FAILED", () -> open(opener("kms:a", "kms:b", "kms:c"), sealed("kms:a", "kms:b", "kms:c")));
         assertEquals(List.of("a", "b"), kms.calls);
     }
 
     @Test
-    void transientFailuresDoNotCount() {
+    void aKmsThatIsAwayOrDeniesDoesNotCount() {
         kms.fails("a", "KMS_THROTTLED", Kind.TRANSIENT).fails("b", "KMS_TIMEOUT", Kind.TRANSIENT);
+        assertOpens(opener("kms:a", "kms:b", "kms:c"), sealed("kms:a", "kms:b", "kms:c"));
+        kms.fails("a", "KMS_DENIED", Kind.UNREADABLE).fails("b", "CMK_DISABLED", Kind.UNREADABLE);
         assertOpens(opener("kms:a", "kms:b", "kms:c"), sealed("kms:a", "kms:b", "kms:c"));
     }
 
     @Test
-    void aTransientFailureIsReportedFirst() {
-        kms.fails("a", "UNWRAP_FAILED", Kind.INVALID).fails("b", "KMS_THROTTLED", Kind.TRANSIENT)
-                .fails("c", "KMS_DENIED", Kind.UNREADABLE);
-        EnvelopeException e = assertCode("KMS_THROTTLED",
+    void aRefusedCiphertextDekIsReportedFirst() {
+        kms.fails("a", "KMS_THROTTLED", Kind.TRANSIENT).fails("b", "KMS_DENIED", Kind.UNREADABLE)
+                .fails("c", "UNWRAP_FAILED", Kind.INVALID);
+        EnvelopeException e = assertCode("UNWRAP_FAILED",
                 () -> open(opener("kms:a", "kms:b", "kms:c"), sealed("kms:a", "kms:b", "kms:c")));
-        assertEquals(Kind.TRANSIENT, e.kind());
+        assertEquals(Kind.INVALID, e.kind());
     }
 
     @Test
-    void anUnreadableFailureIsReportedBeforeAnInvalidOne() {
-        kms.fails("a", "UNWRAP_FAILED", Kind.INVALID).fails("b", "KMS_DENIED", Kind.UNREADABLE);
-        assertCode("KMS_DENIED", () -> open(opener("kms:a", "kms:b"), sealed("kms:a", "kms:b")));
+    void aTransientFailureIsReportedBeforeAnUnreadableOne() {
+        kms.fails("a", "KMS_DENIED", Kind.UNREADABLE).fails("b", "KMS_THROTTLED", Kind.TRANSIENT);
+        assertCode("KMS_THROTTLED", () -> open(opener("kms:a", "kms:b"), sealed("kms:a", "kms:b")));
     }
 
     @Test

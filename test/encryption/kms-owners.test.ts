@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest'
+import { EnvelopeError } from '../../src/errors.js'
+import { createEncryption, type Encryption } from '../../src/index.js'
+import type { Kms } from '../../src/kms/kms.js'
+import { CANARY, thrownBy } from '../support/emissions.js'
+import { MemoryKms } from '../support/memory-kms.js'
+
+const owner = (kms: Kms): Promise<Encryption> =>
+  createEncryption({
+    kms: { main: kms, again: kms },
+    cmks: { main: [{ kms: 'main', id: 'cmk' }] },
+    topics: [{ match: ['t'], encrypt: { cmk: 'main' }, read: { cmk: 'main' } }],
+    kmsRetries: 0,
+  })
+
+/** How often it was closed. */
+class CountedKms extends MemoryKms {
+  closes = 0
+
+  override close(): Promise<void> {
+    this.closes++
+    return super.close()
+  }
+}
+
+describe('a KMS object that several owners use', () => {
+  it('works for the others after one closes, and is closed once, by the last', async () => {
+    const kms = new CountedKms()
+    const [first, second] = [await owner(kms), await owner(kms)]
+    await first.close()
+    await first.close()
+    expect(kms.closes).toBe(0)
+    const sealed = await second.records.seal([{ topic: 't', value: CANARY }])
+    expect(await second.records.open(sealed)).toMatchObject([{ value: Buffer.from(CANARY) }])
+    await second.close()
+    expect(kms.closes).toBe(1)
+  })
+
+  it('is refused, with what to do, once its last owner has closed it', async () => {
+    const kms = new CountedKms()
+    await (await owner(kms)).close()
+    const error = await thrownBy(() => owner(kms))
+    expect(error).toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('make a new one') as string,
+      issues: [{ path: 'kms.main' }, { path: 'kms.again' }],
+    })
+    expect(kms.closes).toBe(1)
+  })
+
+  it('may be used again after it was closed where it has nothing to close', async () => {
+    const { close: _, ...kms } = new MemoryKms().client()
+    await (await owner(kms)).close()
+    await (await owner(kms)).close()
+  })
+
+  it('stays open where an owner could not start, which may be tried again', async () => {
+    const kms = new CountedKms()
+    const describe = kms.describe.bind(kms)
+    kms.describe = () => Promise.reject(new EnvelopeError('KMS_UNAVAILABLE', 'no'))
+    expect(await thrownBy(() => owner(kms))).toMatchObject({ code: 'KMS_UNAVAILABLE' })
+    kms.describe = describe
+    const first = await owner(kms)
+    kms.describe = () => Promise.reject(new EnvelopeError('KMS_UNAVAILABLE', 'no'))
+    expect(await thrownBy(() => owner(kms))).toMatchObject({ code: 'KMS_UNAVAILABLE' })
+    expect(kms.closes).toBe(0)
+    await first.close()
+    expect(kms.closes).toBe(1)
+  })
+
+  it('is not kept by an owner whose provisioned DEK could not be unwrapped', async () => {
+    const kms = new CountedKms()
+    const provisionedDek = { text: 'nothing' }
+    const failing = createEncryption({
+      kms: { main: kms },
+      cmks: { main: [{ kms: 'main', id: 'cmk' }] },
+      topics: [{ match: ['t'], encrypt: { cmk: 'main', provisionedDek } }],
+    })
+    expect(await thrownBy(() => failing)).toMatchObject({ code: 'CONFIG_INVALID' })
+    await (await owner(kms)).close()
+    expect(kms.closes).toBe(1)
+  })
+})

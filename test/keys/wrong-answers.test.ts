@@ -1,0 +1,269 @@
+import { randomBytes } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { decodeHead, encodeHead } from '../../src/envelope/envelope.js'
+import { encodeHeader } from '../../src/envelope/header.js'
+import { EnvelopeError, type ErrorCode } from '../../src/errors.js'
+import type { CacheConfig } from '../../src/index.js'
+import { CANARY } from '../support/emissions.js'
+import { owner, settle } from './owner.js'
+
+const SECONDS_30 = 30_000
+
+/** A reader of records under DEKs of their own, on a KMS whose next answers the test may replace. */
+async function reader(cache: CacheConfig = {}) {
+  const made = await owner({
+    encrypt: { rotate: { maxMessages: 1, allowFrequentRotation: true, prefetch: 0 } },
+    config: { cache, kmsBudget: { opening: { perSecond: 1000, burst: 5000 } } },
+  })
+  const { kms, encryption, seal } = made
+  const replaced: (() => Uint8Array | Error)[] = []
+  const unwrap = kms.unwrapDek.bind(kms)
+  kms.unwrapDek = async (call) => {
+    const right = await unwrap(call)
+    const answer = replaced.shift()?.() ?? right
+    if (answer instanceof Error) throw answer
+    return answer
+  }
+  return {
+    ...made,
+    replaced,
+    sealed: async () => (await seal())[0] as Buffer,
+    open: async (...values: Buffer[]) => {
+      const records = values.map((value) => ({ topic: 't', value }))
+      const opened = await encryption.records.open(records)
+      return opened.map(({ value, error }) => error?.code ?? value?.toString())
+    },
+    calls: () => kms.calls.filter(({ operation }) => operation === 'unwrap').length,
+  }
+}
+
+/** The record with a commitment to another DEK: what anybody with write access can make of it. */
+function forged(value: Buffer): Buffer {
+  const { wrappedDeks, header, bytes } = decodeHead(value)
+  const forgedHeader = encodeHeader({ ...header, commitment: randomBytes(32) })
+  return Buffer.concat([encodeHead(wrappedDeks, forgedHeader), value.subarray(bytes.length)])
+}
+
+/** The record with a ciphertext DEK that no KMS made. */
+function withoutDek(value: Buffer): Buffer {
+  const { wrappedDeks, headerBytes, bytes } = decodeHead(value)
+  const garbage = wrappedDeks.map((one) => ({ ...one, ciphertextDek: randomBytes(24) }))
+  return Buffer.concat([encodeHead(garbage, headerBytes), value.subarray(bytes.length)])
+}
+
+const wrong = (fill: number) => () => new Uint8Array(32).fill(fill)
+const failing = (code: ErrorCode) => () => new EnvelopeError(code, 'no')
+const VALUE = `${CANARY} 0`
+
+describe('a wrong answer of a KMS', () => {
+  it.each<[string, () => Uint8Array | Error]>([
+    ['another DEK', wrong(7)],
+    ['no DEK of 32 bytes', () => new Uint8Array(16)],
+    ['that the ciphertext DEK is of another CMK', failing('CMK_MISMATCH')],
+  ])('condemns no record when it was given once (%s), and is not kept', async (_, answer) => {
+    const { replaced, sealed, open, calls } = await reader()
+    const value = await sealed()
+    replaced.push(answer)
+    expect(await open(value)).toEqual([VALUE])
+    expect(await open(value)).toEqual([VALUE])
+    expect(calls()).toBe(2)
+  })
+
+  it('condemns records for 30 seconds when it was given twice', async () => {
+    const { clock, encryption, replaced, sealed, open, calls } = await reader()
+    const value = await sealed()
+    replaced.push(wrong(7), wrong(7))
+    expect(await open(value)).toEqual(['COMMITMENT_MISMATCH'])
+    clock.advance(SECONDS_30 - 1)
+    expect(await open(value)).toEqual(['COMMITMENT_MISMATCH'])
+    expect(calls()).toBe(2)
+    expect(encryption.health().openedDeks).toBe(0)
+    clock.advance(1)
+    expect(await open(value)).toEqual([VALUE])
+    expect(calls()).toBe(3)
+  })
+
+  it.each<[string, [() => Uint8Array | Error, () => Uint8Array | Error]]>([
+    ['another DEK, then a third', [wrong(7), wrong(8)]],
+    ['another DEK, then a refusal', [wrong(7), failing('CIPHERTEXT_DEK_INVALID')]],
+    ['no DEK, then another one', [() => new Uint8Array(16), wrong(7)]],
+  ])('says nothing about the record when a second one contradicts it (%s)', async (_, answers) => {
+    const { replaced, sealed, open, calls } = await reader()
+    const value = await sealed()
+    replaced.push(...answers)
+    expect(await open(value)).toEqual(['KMS_RESPONSE_INVALID'])
+    expect(await open(value)).toEqual([VALUE])
+    expect(calls()).toBe(3)
+  })
+
+  it.each(['KMS_TIMEOUT', 'KMS_DENIED'] as const)(
+    'condemns no record when asking once more fails (%s)',
+    async (code) => {
+      const { replaced, sealed, open } = await reader()
+      const value = await sealed()
+      replaced.push(wrong(7), failing(code))
+      expect(await open(value)).toEqual([code])
+      expect(await open(value)).toEqual([VALUE])
+    },
+  )
+})
+
+describe('forged records under a genuine ciphertext DEK', () => {
+  it('cost two calls, however many they are, and leave the genuine record as it is', async () => {
+    const { sealed, open, calls } = await reader()
+    const value = await sealed()
+    for (let n = 0; n < 500; n++) expect(await open(forged(value))).toEqual(['COMMITMENT_MISMATCH'])
+    expect(calls()).toBe(2)
+    expect(await open(value)).toEqual([VALUE])
+    expect(calls()).toBe(2)
+  })
+
+  it('cost two calls when they all come at once', async () => {
+    const { kms, sealed, open, calls } = await reader()
+    const value = await sealed()
+    kms.hold = true
+    const opening = Array.from({ length: 100 }, () => open(forged(value)))
+    for (let n = 0; n < 2; n++) {
+      await kms.waitForHeld()
+      kms.held[0]?.succeed()
+      await settle()
+    }
+    expect((await Promise.all(opening)).flat()).toEqual(Array(100).fill('COMMITMENT_MISMATCH'))
+    expect(calls()).toBe(2)
+  })
+
+  it('cost none once the DEK has verified, for as long as it is cached', async () => {
+    const { clock, sealed, open, calls } = await reader({ ttl: '1h' })
+    const value = await sealed()
+    await open(value)
+    clock.advance(3_599_999)
+    expect(await open(forged(value), value)).toEqual(['COMMITMENT_MISMATCH', VALUE])
+    expect(calls()).toBe(1)
+  })
+
+  it('do not hold up genuine records, which open before the KMS is asked again and has answered', async () => {
+    const { kms, sealed, open, calls } = await reader()
+    const value = await sealed()
+    kms.hold = true
+    const bad = open(forged(value))
+    const good = open(value)
+    await kms.waitForHeld()
+    kms.held[0]?.succeed()
+    expect(await good).toEqual([VALUE])
+    await kms.waitForHeld()
+    kms.held[0]?.succeed()
+    expect(await bad).toEqual(['COMMITMENT_MISMATCH'])
+    kms.hold = false
+    expect(await open(value, forged(value))).toEqual([VALUE, 'COMMITMENT_MISMATCH'])
+    expect(calls()).toBe(2)
+  })
+
+  it('displace no DEK that has verified', async () => {
+    const { encryption, sealed, open, calls } = await reader({ maxDeks: 2 })
+    const [first, second, ...others] = [await sealed(), await sealed(), await sealed(), await sealed()]
+    await open(first, second)
+    await open(...others.map(forged))
+    expect(encryption.health().openedDeks).toBe(2)
+    const before = calls()
+    expect(await open(first, second)).toEqual([VALUE, VALUE])
+    expect(calls()).toBe(before)
+  })
+
+  it('leave no key after 30 seconds, after their CMK was forgotten, or after all was closed', async () => {
+    for (const end of ['time', 'forget', 'close'] as const) {
+      const { clock, encryption, named, sealed, open } = await reader()
+      await open(forged(await sealed()))
+      if (end === 'time') clock.advance(SECONDS_30)
+      else if (end === 'forget') encryption.forget('cmk')
+      else await encryption.close()
+      const destroyed = named('dek.destroyed').filter(({ side }) => side === 'opening')
+      expect([end, destroyed.length]).toEqual([end, 2])
+      if (end === 'close') expect(clock.timers).toBe(0)
+    }
+  })
+
+  it('leave no key when their CMK is forgotten while the KMS is asked again', async () => {
+    const { encryption, kms, clock, named, sealed, open } = await reader()
+    const value = forged(await sealed())
+    kms.hold = true
+    const opening = open(value)
+    await kms.waitForHeld()
+    kms.held[0]?.succeed()
+    await settle()
+    encryption.forget('cmk')
+    kms.held[0]?.succeed()
+    expect(await opening).toEqual(['KMS_TIMEOUT'])
+    await settle()
+    const timers = clock.timers
+    expect(named('dek.destroyed').filter(({ side }) => side === 'opening')).toHaveLength(1)
+    clock.advance(SECONDS_30)
+    expect(clock.timers).toBe(timers)
+  })
+})
+
+describe('a ciphertext DEK that its KMS refuses', () => {
+  it('is asked for once in 30 seconds, however many records have it', async () => {
+    const { clock, sealed, open, calls } = await reader()
+    const value = withoutDek(await sealed())
+    for (let n = 0; n < 3000; n++) expect(await open(value)).toEqual(['UNWRAP_FAILED'])
+    expect(calls()).toBe(1)
+    clock.advance(SECONDS_30 - 1)
+    await open(value)
+    expect(calls()).toBe(1)
+    clock.advance(1)
+    await open(value)
+    expect(calls()).toBe(2)
+  })
+
+  it('is asked for again at once after its CMK was forgotten', async () => {
+    const { encryption, sealed, open, calls } = await reader()
+    const value = withoutDek(await sealed())
+    await open(value)
+    encryption.forget('another')
+    await open(value)
+    expect(calls()).toBe(1)
+    encryption.forget('cmk')
+    await open(value)
+    expect(calls()).toBe(2)
+  })
+
+  it('is remembered among at most 1,000 others', async () => {
+    const { sealed, open, calls } = await reader()
+    const value = await sealed()
+    const refused = Array.from({ length: 1001 }, () => withoutDek(value))
+    await open(...refused)
+    const before = calls()
+    await open(...refused.slice(1))
+    expect(calls()).toBe(before)
+    await open(refused[0] as Buffer)
+    expect(calls()).toBe(before + 1)
+  })
+
+  it.each([
+    'KMS_DENIED',
+    'CMK_DISABLED',
+    'CMK_NOT_FOUND',
+    'CMK_UNUSABLE',
+    'KMS_REFUSED',
+    'KMS_UNAVAILABLE',
+    'KMS_THROTTLED',
+  ] as const)('is not one whose KMS failed with %s: that is never remembered', async (code) => {
+    const { kms, sealed, open, calls } = await reader()
+    const value = await sealed()
+    kms.failure = new EnvelopeError(code, 'no')
+    expect(await open(value)).toEqual([code])
+    expect(await open(value)).toEqual([code])
+    expect(calls()).toBe(2)
+    kms.failure = undefined
+    expect(await open(value)).toEqual([VALUE])
+  })
+
+  it('is not one whose provider blames the record for what no KMS can know: that is transient', async () => {
+    const { kms, sealed, open } = await reader()
+    const value = await sealed()
+    kms.failure = new EnvelopeError('AUTHENTICATION_FAILED', 'no')
+    expect(await open(value)).toEqual(['KMS_UNAVAILABLE'])
+    kms.failure = undefined
+    expect(await open(value)).toEqual([VALUE])
+  })
+})
