@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { Kafka, logLevel, type KafkaConfig } from 'kafkajs'
+import { Kafka, logLevel, type Admin, type KafkaConfig } from 'kafkajs'
 import { emitted } from './emissions.js'
 
 /** A KafkaJS client on the broker that `npm test` provides; its log lines are recorded for the aftermath. */
@@ -17,13 +17,29 @@ export function testKafka(config: Partial<KafkaConfig> = {}): Kafka {
   })
 }
 
+/** Resolves once every partition of a topic has a leader. */
+async function led(admin: Admin, topic: string, partitions: number): Promise<void> {
+  const isLed = async (): Promise<boolean> => {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+    const leaders = topics[0]?.partitions.filter(({ leader }) => leader >= 0) ?? []
+    return leaders.length === partitions
+  }
+  const end = Date.now() + 20_000
+  while (!(await isLed().catch(() => false))) {
+    if (Date.now() > end) throw new Error(`topic ${topic} has no leaders`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
 /** A new topic. Names that start with `raw.` hold envelopes that a test copied or changed on purpose. */
 export async function newTopic(name: string, numPartitions = 1): Promise<string> {
   const topic = `${name}.${randomUUID().slice(0, 8)}`
   const admin = testKafka().admin()
   await admin.connect()
   try {
-    await admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: true })
+    // KafkaJS's own wait for leaders fails where the broker does not know the topic yet.
+    await admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: false })
+    await led(admin, topic, numPartitions)
   } finally {
     await admin.disconnect()
   }
