@@ -114,22 +114,24 @@ function readingLines(
 }
 
 function kmsLines(
-  { vendor, callsPerDay, quotaShare, dollarsPerDay, restart }: KmsEstimate,
+  { vendor, callsPerDay, cmks, quotaShare, dollars, restart }: KmsEstimate,
   load: Load,
 ): string[] {
-  const { calls }: Vendor = VENDORS[vendor]
+  const { billing }: Vendor = VENDORS[vendor]
   const { generate, wrap, unwrap } = callsPerDay
   return [
     `calls a day: ${figure(generate)} to make DEKs, ${figure(wrap)} to wrap, ${figure(unwrap)} to unwrap`,
-    ...(calls && quotaShare !== undefined && dollarsPerDay !== undefined
+    ...(billing && quotaShare !== undefined && dollars
       ? [
-          `cost: $${figure(dollarsPerDay)} a day, $${figure(dollarsPerDay * 30)} in 30 days; ${figure(quotaShare * 100)}% of the quota (${String(calls.quota.generate)} makes, ${String(calls.quota.unwrap)} unwraps a second) on average`,
+          `${figure(quotaShare * 100)}% of the quota on average: by default ${figure(billing.quota)} calls a second to a region, all three kinds together`,
+          `cost in 30 days: $${figure(dollars.cmks + dollars.calls)} = $${figure(dollars.cmks)} for CMKs (${figure(cmks)} × $${String(billing.dollarsPerCmkAndDay)} a day) + $${figure(dollars.calls)} for calls ($${figure(billing.dollarsPerCall * 10_000)} for 10,000, after the first ${figure(billing.freeCallsPerMonth)} of the account)`,
+          "that is the vendor's list price for paying as you go, not checked against a bill; an edition bought in advance has its own price and quota",
         ]
       : ['no price and no quota']),
     ...(restart.resuming.calls > 0
       ? [
-          `all readers start, and go on where they stopped: ${restartLine(restart.resuming, calls?.dollars)}`,
-          `all readers start, and read ${figure(load.retentionDays)} days again: ${restartLine(restart.rereading, calls?.dollars)}`,
+          `all readers start, and go on where they stopped: ${restartLine(restart.resuming, billing?.dollarsPerCall)}`,
+          `all readers start, and read ${figure(load.retentionDays)} days again: ${restartLine(restart.rereading, billing?.dollarsPerCall)}`,
         ]
       : []),
   ]

@@ -42,9 +42,12 @@ export interface KmsEstimate {
   readonly name: string
   readonly vendor: VendorName
   readonly callsPerDay: { readonly generate: number; readonly wrap: number; readonly unwrap: number }
-  /** Of an average second's quota, the largest of the three kinds. Absent where there is none. */
+  /** How many of its CMKs are named. */
+  readonly cmks: number
+  /** Of the calls that the quota allows, on average. Absent where there is none. */
   readonly quotaShare?: number
-  readonly dollarsPerDay?: number
+  /** In 30 days, billed as used. Absent where nothing is. */
+  readonly dollars?: { readonly cmks: number; readonly calls: number }
   /** What all readers unwrap here when they start anew. */
   readonly restart: {
     /** Where they stopped: the DEKs that seal now. */
@@ -176,23 +179,27 @@ function kmsEstimate(
   const read = rules.flatMap(({ reading: reads }) => (reads?.cmk?.kms === name ? [reads.deks] : []))
   const live = read.reduce((sum, { sealers }) => sum + sealers, 0)
   const kept = read.reduce((sum, deks) => sum + Math.max(deks.perDay * load.retentionDays, deks.sealers), 0)
-  const { calls }: Vendor = VENDORS[vendorName]
+  const { billing }: Vendor = VENDORS[vendorName]
   const restart = (deks: number): Restart => ({
     calls: load.readers * deks,
     deks,
     budgetSeconds: budgetSeconds(deks, policy.kmsBudget.opening),
-    ...(calls && { quotaSeconds: (load.readers * deks) / calls.quota.unwrap }),
+    ...(billing && { quotaSeconds: (load.readers * deks) / billing.quota }),
   })
-  const { generate, wrap, unwrap } = callsPerDay
+  const perDay = callsPerDay.generate + callsPerDay.wrap + callsPerDay.unwrap
+  const named = Object.values(policy.cmks).flatMap((refs) => refs.filter(({ kms }) => kms === name))
+  const cmks = new Set(named.map(({ id }) => id)).size
   return {
     name,
     vendor: vendorName,
     callsPerDay,
-    ...(calls && {
-      quotaShare:
-        Math.max(generate / calls.quota.generate, wrap / calls.quota.wrap, unwrap / calls.quota.unwrap) /
-        86_400,
-      dollarsPerDay: (generate + wrap + unwrap) * calls.dollars,
+    cmks,
+    ...(billing && {
+      quotaShare: perDay / billing.quota / 86_400,
+      dollars: {
+        cmks: 30 * cmks * billing.dollarsPerCmkAndDay,
+        calls: Math.max(0, 30 * perDay - billing.freeCallsPerMonth) * billing.dollarsPerCall,
+      },
     }),
     restart: { resuming: restart(live), rereading: restart(kept) },
   }

@@ -5,21 +5,31 @@ export interface Vendor {
   readonly provider: string
   /** Of a DEK wrapped under a symmetric CMK. */
   readonly ciphertextDekBytes: number
-  /** Calls a second that an account has by default, and the price of a call; absent where no call costs anything. */
-  readonly calls?: {
-    readonly quota: { readonly generate: number; readonly wrap: number; readonly unwrap: number }
-    readonly dollars: number
+  /** Absent where nothing costs anything. */
+  readonly billing?: {
+    /** Calls a second to a region that an account may make by default: making, wrapping and unwrapping together. */
+    readonly quota: number
+    readonly dollarsPerCall: number
+    /** Calls of an account that cost nothing. */
+    readonly freeCallsPerMonth: number
+    readonly dollarsPerCmkAndDay: number
   }
 }
 
 export const VENDORS = {
-  // Quotas and prices as Tencent Cloud states them: GenerateDataKey 150, Encrypt and Decrypt 300 a second, about $0.18
-  // for 10,000 calls. The ciphertext of a DEK has about 210 characters; its form is the vendor's to change.
+  // As Tencent Cloud states them: symmetric operations share a quota (573/131380); CMKs and calls are billed as used
+  // (1030/31966), where no edition was bought in advance (573/140190). None of it was ever seen on a bill. The
+  // ciphertext of a DEK has about 210 characters; its form is the vendor's to change.
   tencent: {
     title: 'Tencent Cloud KMS',
     provider: 'tencent-kms',
     ciphertextDekBytes: 210,
-    calls: { quota: { generate: 150, wrap: 300, unwrap: 300 }, dollars: 0.18 / 10_000 },
+    billing: {
+      quota: 300,
+      dollarsPerCall: 0.18 / 10_000,
+      freeCallsPerMonth: 20_000,
+      dollarsPerCmkAndDay: 0.06,
+    },
   },
   // Version, IV, ciphertext, tag: docs/format.md.
   local: { title: 'a keyring file', provider: 'local', ciphertextDekBytes: 4 + 12 + 32 + 16 },

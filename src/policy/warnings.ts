@@ -164,13 +164,13 @@ function* ofKms(
   { kmsBudget }: CheckedPolicy,
   { readers }: Load,
 ): Iterable<Warning> {
-  const { title, calls }: Vendor = VENDORS[vendor]
+  const { title, billing }: Vendor = VENDORS[vendor]
   const { perSecond } = kmsBudget.opening
   const { deks } = restart.rereading
-  if (calls && readers * Math.min(perSecond, deks) > calls.quota.unwrap) {
+  if (billing && readers * Math.min(perSecond, deks) > billing.quota) {
     yield {
       path: 'kmsBudget.opening.perSecond',
-      message: `${figure(readers)} readers that start at once, each at ${figure(perSecond)} calls a second, exceed the ${figure(calls.quota.unwrap)} that ${title} grants (${name}): give each at most ${figure(Math.floor((10 * calls.quota.unwrap) / readers) / 10)}`,
+      message: `${figure(readers)} readers that start at once, each at ${figure(perSecond)} calls a second, exceed the ${figure(billing.quota)} that ${title} grants (${name}): give each at most ${figure(Math.floor((10 * billing.quota) / readers) / 10)}`,
     }
   }
 }

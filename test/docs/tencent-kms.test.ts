@@ -71,8 +71,8 @@ describe('docs/tencent-kms.md', () => {
     expect(rows).toHaveLength(4)
     for (const [, , seals, opens, dollars] of rows) {
       const number = (of = ''): number => Number(of.replaceAll(',', ''))
-      const month = (((number(seals) + number(opens)) * 30) / 10_000) * 0.18
-      expect(number(dollars)).toBeCloseTo(month, 1)
+      const paid = Math.max(0, 30 * (number(seals) + number(opens)) - 20_000)
+      expect(number(dollars)).toBeCloseTo(30 * 0.06 + (paid / 10_000) * 0.18, 2)
     }
   })
 })

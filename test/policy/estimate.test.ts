@@ -130,14 +130,19 @@ describe('the calls to a KMS', () => {
 
   it('cost what the vendor asks, and take their share of its quota', () => {
     const { gz } = kmses([rule({ rotate: { maxAge: '1h', ...exact } })])
-    expect(gz?.dollarsPerDay).toBeCloseTo((26_400 * 0.18) / 10_000)
-    expect(gz?.quotaShare).toBeCloseTo(24_000 / 86_400 / 300)
+    expect(gz?.dollars?.cmks).toBeCloseTo(30 * 0.06)
+    const few = kmses([rule({ rotate: exact })], { producers: 1, readers: 1 })
+    expect(few['gz']?.dollars?.calls).toBe(0)
+    // The first 20,000 of a month are free.
+    expect(gz?.dollars?.calls).toBeCloseTo(((26_400 * 30 - 20_000) * 0.18) / 10_000)
+    // Making, wrapping and unwrapping share one quota.
+    expect(gz?.quotaShare).toBeCloseTo(26_400 / 86_400 / 300)
     const local = kmses(
       [{ match: ['a'], encrypt: { cmk: 'main' } }],
       {},
       { cmks: { main: [{ kms: 'dev', id: 'x' }] } },
     )
-    expect(local['dev']).not.toHaveProperty('dollarsPerDay')
+    expect(local['dev']).not.toHaveProperty('dollars')
     expect(local['dev']).toMatchObject({ vendor: 'local' })
     const stated = estimate(policyOf([rule()]), LOAD, [], { gz: 'local' }).kmses
     expect(stated.map(({ vendor }) => vendor)).toEqual(['local', 'tencent'])

@@ -8,5 +8,6 @@ export type {
   TencentCredentials,
 } from './credentials.js'
 export type { EndpointOption } from './endpoint.js'
+export type { Quota } from './limits.js'
 export type { RsaCmkOptions, SymmetricCmkOptions, TencentCmkOptions, TencentKmsOptions } from './options.js'
 export type { DekSource } from './symmetric.js'

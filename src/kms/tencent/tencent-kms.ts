@@ -33,8 +33,8 @@ const DEK_BYTES = 32
  */
 export function tencentKms(options: TencentKmsOptions): Kms {
   const checked = checkOptions(options)
-  const { requestTimeoutMs, quotaShare, maxConcurrency } = checked
-  const limits = new Limits({ quotaShare, maxConcurrency, maxWaitMs: requestTimeoutMs })
+  const { requestTimeoutMs, quota, maxConcurrency } = checked
+  const limits = new Limits({ quota, maxConcurrency, maxWaitMs: requestTimeoutMs })
   const api = new TencentApi(connections(checked), limits, requestTimeoutMs)
   const stated = new Map(
     [...checked.cmks].map(([id, cmk]): [string, TencentCmk] => [id, makeCmk(api, id, cmk)]),

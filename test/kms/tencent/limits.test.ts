@@ -1,10 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { EnvelopeError } from '../../../src/errors.js'
-import { Limits, type Action, type LimitOptions } from '../../../src/kms/tencent/limits.js'
+import {
+  DEFAULT_QUOTA,
+  Limits,
+  type Action,
+  type LimitOptions,
+  type Quota,
+} from '../../../src/kms/tencent/limits.js'
 import { signal } from './service.js'
 
 const REGION = 'ap-guangzhou'
-const DEFAULTS: LimitOptions = { quotaShare: 0.8, maxConcurrency: 1000, maxWaitMs: 60_000 }
+const DEFAULTS: LimitOptions = { quota: DEFAULT_QUOTA, maxConcurrency: 1000, maxWaitMs: 60_000 }
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -12,6 +18,9 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers()
 })
+
+/** The same figure for every family. */
+const quotaOf = (perSecond: number): Quota => ({ symmetric: perSecond, rsa: perSecond, publicKey: perSecond })
 
 /** Lets `count` calls queue; each ends at once. Says when each was let go. */
 function run(limits: Limits, action: Action, count: number, region = REGION): number[] {
@@ -26,36 +35,54 @@ function run(limits: Limits, action: Action, count: number, region = REGION): nu
 
 describe('the rate of calls', () => {
   it.each([
-    ['GenerateDataKey', 0.8, 120],
-    ['Encrypt', 0.8, 240],
-    ['Decrypt', 0.8, 240],
-    ['GetPublicKey', 0.8, 80],
-    ['AsymmetricRsaDecrypt', 0.8, 160],
-    ['Decrypt', 0.01, 3],
-    ['GenerateDataKey', 4, 600],
-  ] as const)(
-    'of %s with a share of %d stays within %d in any second',
-    async (action, quotaShare, perSecond) => {
-      const at = run(new Limits({ ...DEFAULTS, quotaShare }), action, perSecond * 3)
-      await vi.advanceTimersByTimeAsync(2500)
-      expect(at).toHaveLength(perSecond * 3)
-      for (const [i, time] of at.entries()) {
-        const later = at[i + perSecond]
-        if (later !== undefined) expect(later - time).toBeGreaterThanOrEqual(1000)
-      }
-    },
-  )
+    ['GenerateDataKey', DEFAULT_QUOTA, 240],
+    ['Encrypt', DEFAULT_QUOTA, 240],
+    ['Decrypt', DEFAULT_QUOTA, 240],
+    ['GetPublicKey', DEFAULT_QUOTA, 80],
+    ['AsymmetricRsaDecrypt', DEFAULT_QUOTA, 160],
+    ['Decrypt', { ...DEFAULT_QUOTA, symmetric: 3 }, 3],
+    ['AsymmetricRsaDecrypt', { symmetric: 3000, rsa: 450, publicKey: 100 }, 450],
+  ] as const)('of %s with a quota of %j stays within %d in any second', async (action, quota, perSecond) => {
+    const at = run(new Limits({ ...DEFAULTS, quota }), action, perSecond * 3)
+    await vi.advanceTimersByTimeAsync(2500)
+    expect(at).toHaveLength(perSecond * 3)
+    for (const [i, time] of at.entries()) {
+      const later = at[i + perSecond]
+      if (later !== undefined) expect(later - time).toBeGreaterThanOrEqual(1000)
+    }
+  })
+
+  it('is shared by all symmetric operations: making, wrapping and unwrapping together stay within it', async () => {
+    const limits = new Limits({ ...DEFAULTS, quota: quotaOf(30) })
+    const all = (['GenerateDataKey', 'Encrypt', 'Decrypt'] as const).map((action) => run(limits, action, 30))
+    await vi.advanceTimersByTimeAsync(2500)
+    const at = all.flat().sort((a, b) => a - b)
+    expect(at).toHaveLength(90)
+    for (const [i, time] of at.entries()) {
+      const later = at[i + 30]
+      if (later !== undefined) expect(later - time).toBeGreaterThanOrEqual(1000)
+    }
+  })
+
+  it('that is shared goes to sealing first, however many calls wait to open', async () => {
+    const limits = new Limits({ ...DEFAULTS, quota: quotaOf(10) })
+    const opening = run(limits, 'Decrypt', 100)
+    const sealing = run(limits, 'GenerateDataKey', 1)
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(opening.length).toBeGreaterThanOrEqual(10)
+    expect(sealing).toHaveLength(1)
+  })
 
   it('below one a second is one in so many seconds', async () => {
-    const at = run(new Limits({ ...DEFAULTS, quotaShare: 0.001 }), 'Decrypt', 3)
+    const at = run(new Limits({ ...DEFAULTS, quota: quotaOf(0.3) }), 'Decrypt', 3)
     await vi.advanceTimersByTimeAsync(10_000)
     expect(at.map((time) => Math.round(time - (at[0] ?? 0)))).toEqual([0, 3334, 6668])
   })
 
-  it('of one action or region does not hold back another', async () => {
-    const limits = new Limits({ ...DEFAULTS, quotaShare: 0.01 })
+  it('of one family or region does not hold back another', async () => {
+    const limits = new Limits({ ...DEFAULTS, quota: quotaOf(3) })
     run(limits, 'Decrypt', 50)
-    const others = [run(limits, 'GenerateDataKey', 1), run(limits, 'Decrypt', 1, 'ap-shanghai')]
+    const others = [run(limits, 'AsymmetricRsaDecrypt', 1), run(limits, 'Decrypt', 1, 'ap-shanghai')]
     await vi.advanceTimersByTimeAsync(0)
     expect(others.map(({ length }) => length)).toEqual([1, 1])
   })
@@ -67,7 +94,7 @@ describe('a turn', () => {
     const order: number[] = []
     const ends: (() => void)[] = []
     for (let i = 0; i < 6; i++)
-      void limits.turn(REGION, i % 2 === 0 ? 'Decrypt' : 'Encrypt', signal).then((end) => {
+      void limits.turn(REGION, i % 2 === 0 ? 'GenerateDataKey' : 'Encrypt', signal).then((end) => {
         order.push(i)
         ends.push(end)
       })
@@ -87,7 +114,7 @@ describe('a turn', () => {
     await vi.advanceTimersByTimeAsync(3000)
     const error = await late
     expect(error).toMatchObject({ code: 'KMS_BUDGET_SPENT', retriable: true })
-    expect((error as EnvelopeError).message).toMatch(/Decrypt was held back for 3000 ms.* 240 .* 1 calls/)
+    expect((error as EnvelopeError).message).toMatch(/Decrypt was held back for 3000 ms.* 240 .* 1 at a time/)
     expect(vi.getTimerCount()).toBe(0)
   })
 
@@ -114,7 +141,7 @@ describe('a turn', () => {
   })
 
   it('leaves no timer behind', async () => {
-    const limits = new Limits({ ...DEFAULTS, quotaShare: 0.01 })
+    const limits = new Limits({ ...DEFAULTS, quota: quotaOf(3) })
     const at = run(limits, 'Decrypt', 10)
     await vi.advanceTimersByTimeAsync(10_000)
     expect(at).toHaveLength(10)

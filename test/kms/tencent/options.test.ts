@@ -49,7 +49,7 @@ describe('options', () => {
     { credentials: SECRET, endpoint: 'https://kms.{region}.example.com:8443' },
     { credentials: SECRET, endpoint: 'http://127.0.0.1:8080' },
     { credentials: SECRET, endpoint: 'http://[::1]:8080' },
-    { credentials: SECRET, requestTimeoutMs: 1, quotaShare: 0.01, maxConcurrency: 1 },
+    { credentials: SECRET, requestTimeoutMs: 1, quota: { symmetric: 0.01 }, maxConcurrency: 1 },
   ])('%j are fine', (options) => {
     expect(mistakes(options)).toEqual([])
   })
@@ -90,14 +90,19 @@ describe('options', () => {
     [{ credentials: SECRET, proxy: 'proxy.example:3128' }, ['proxy']],
     [{ credentials: SECRET, proxy: 'socks5://hunter2' }, ['proxy']],
     [
-      { credentials: SECRET, requestTimeoutMs: 0, quotaShare: 0, maxConcurrency: 1.5 },
-      ['requestTimeoutMs', 'quotaShare', 'maxConcurrency'],
+      {
+        credentials: SECRET,
+        requestTimeoutMs: 0,
+        quota: { symmetric: 0, rsa: 100_001 },
+        maxConcurrency: 1.5,
+      },
+      ['requestTimeoutMs', 'quota.symmetric', 'quota.rsa', 'maxConcurrency'],
     ],
     [
-      { credentials: SECRET, requestTimeoutMs: 60_001, quotaShare: 101, maxConcurrency: 1001 },
-      ['requestTimeoutMs', 'quotaShare', 'maxConcurrency'],
+      { credentials: SECRET, requestTimeoutMs: 60_001, quota: { sm2: 1 }, maxConcurrency: 1001 },
+      ['requestTimeoutMs', 'quota.sm2', 'maxConcurrency'],
     ],
-    [{ credentials: SECRET, requestTimeoutMs: NaN, quotaShare: '1' }, ['requestTimeoutMs', 'quotaShare']],
+    [{ credentials: SECRET, requestTimeoutMs: NaN, quota: '1' }, ['requestTimeoutMs', 'quota']],
   ])('%j are refused at once, each mistake with its path', (options, paths) => {
     expect(mistakes(options)).toEqual(paths)
   })

@@ -29,7 +29,7 @@ const kms = tencentKms({
   endpoint: url,
   credentials: { secretId: 'soak', secretKey: 'of-the-soak' },
   requestTimeoutMs: TIMEOUT_MS,
-  quotaShare: 100,
+  quota: { symmetric: 10_000, rsa: 10_000, publicKey: 10_000 },
   maxConcurrency: TOGETHER,
   cmks: { [rsa]: { type: 'rsa-2048' } },
 })

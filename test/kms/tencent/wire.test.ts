@@ -169,7 +169,7 @@ describe('an RSA-2048 CMK', () => {
   it('ends waiting for its public key when it is closed, also where that has not had its turn yet', async () => {
     const slow = under.kms({
       cmks: { [CMK]: { type: 'rsa-2048' } },
-      quotaShare: 0.0002,
+      quota: { publicKey: 0.02 },
       requestTimeoutMs: 60_000,
     })
     await slow.verify({ ...call, use: 'wrap' })
