@@ -7,11 +7,13 @@ const NAMED = {
 /**
  * Which host serves KMS: `regional` (`kms.<region>.tencentcloudapi.com`), `internal` (from inside Tencent's
  * networks), `international` (accounts of the international site), or an origin such as
- * `https://kms.example.com:8443`, in which `{region}` stands for the region.
+ * `https://kms.example.com:8443`, in which `{region}` stands for the region. A loopback address may stand without a
+ * scheme, as the emulator gives it in `endpoint`: `127.0.0.1:7030`, by plain http.
  */
 export type EndpointOption = string
 
 const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|localhost|\[::1\])$/
+const BARE_LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|localhost|\[::1\]):\d{1,5}$/
 
 /** Why `option` is no endpoint; undefined if it is one. */
 export function whyNoEndpoint(option: EndpointOption): string | undefined {
@@ -41,5 +43,6 @@ export function endpointOf(option: EndpointOption, region: string): { protocol: 
 }
 
 function template(option: EndpointOption): string {
+  if (BARE_LOOPBACK.test(option)) return `http://${option}`
   return Object.hasOwn(NAMED, option) ? NAMED[option as keyof typeof NAMED] : option
 }

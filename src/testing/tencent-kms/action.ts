@@ -62,11 +62,19 @@ export class ActionCall {
   }
 }
 
+/** Calls a second and region. */
+export interface ActionQuota {
+  readonly perSecond: number
+  /** The family of actions that share it; an action without one has it alone. */
+  readonly family?: string
+}
+
 /** One action of the API. */
 export interface Action {
   readonly name: string
-  /** Calls a second and region. */
-  readonly quota: number
+  readonly quota: ActionQuota
+  /** What it takes, by name. */
+  readonly parameters: v.ObjectEntries
   /** @throws Refusal */
   run(call: ActionCall, parameters: unknown): Answer
 }
@@ -76,14 +84,15 @@ type Schema = v.StrictObjectSchema<v.ObjectEntries, undefined>
 /** An action, from a row: what it takes, and what it does. */
 export function action<S extends Schema>(row: {
   readonly name: string
-  /** The vendor's default; 100 unless said. */
-  readonly quota?: number
+  /** The vendor's default; 100 a second unless said. */
+  readonly quota?: ActionQuota
   readonly parameters: S
   readonly run: (parameters: v.InferOutput<S>, call: ActionCall) => Answer
 }): Action {
   return {
     name: row.name,
-    quota: row.quota ?? 100,
+    quota: row.quota ?? { perSecond: 100 },
+    parameters: row.parameters.entries,
     run: (call, parameters) => row.run(parsed(row.parameters, parameters), call),
   }
 }
@@ -129,3 +138,26 @@ export const contextText = v.optional(
     v.check((text) => Array.from(text).length <= 1024),
   ),
 )
+
+/** What Decrypt says instead: "at most 1,024 bytes." */
+export const contextBytes = v.optional(
+  v.pipe(
+    v.string(),
+    v.check((text) => Buffer.byteLength(text) <= 1024),
+  ),
+)
+
+/** A parameter of what the emulator has not: HSM clusters, member accounts. It may be given empty. */
+export const NOT_HERE = {
+  HsmClusterId: v.optional(v.literal('')),
+  MemberAccount: v.optional(
+    v.pipe(
+      v.record(v.string(), v.unknown()),
+      v.check((account) => Object.keys(account).length === 0),
+    ),
+  ),
+  MemberAccounts: v.optional(v.pipe(v.array(v.unknown()), v.length(0))),
+} as const
+
+/** Whether a key is given twice is for the action to say. */
+export const tags = v.optional(v.array(v.strictObject({ TagKey: v.string(), TagValue: v.string() })))

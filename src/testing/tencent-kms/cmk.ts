@@ -19,6 +19,11 @@ export const USAGES_ELSEWHERE: readonly string[] = [
   'ASYMMETRIC_SIGN_VERIFY_ECDSA384',
 ]
 
+export interface Tag {
+  readonly TagKey: string
+  readonly TagValue: string
+}
+
 /** A CMK with its secrets, as the key file has it. Times are Unix seconds. */
 export interface Cmk {
   readonly keyId: string
@@ -28,6 +33,7 @@ export interface Cmk {
   readonly createdAt: number
   alias: string
   description: string
+  readonly tags?: readonly Tag[] | undefined
   state: CmkState
   /** Of a symmetric CMK: AES-256 keys in base64. The last one encrypts, all decrypt. */
   readonly materials: string[]
@@ -54,11 +60,11 @@ export function rotate(cmk: Cmk, nowSeconds: number): void {
   cmk.lastRotatedAt = nowSeconds
 }
 
-/** @throws Refusal InvalidParameterValue.InvalidKeyUsage */
-export function requireUsage(cmk: Cmk, usage: CmkUsage): void {
-  if (cmk.usage !== usage) {
-    throw new Refusal('InvalidParameterValue.InvalidKeyUsage', `The KeyUsage of the CMK is ${cmk.usage}.`)
-  }
+const INVALID_USAGE = 'InvalidParameterValue.InvalidKeyUsage'
+
+/** @throws Refusal InvalidParameterValue.InvalidKeyUsage, or what an action that does not list that answers */
+export function requireUsage(cmk: Cmk, usage: CmkUsage, code: string = INVALID_USAGE): void {
+  if (cmk.usage !== usage) throw new Refusal(code, `The KeyUsage of the CMK is ${cmk.usage}.`)
 }
 
 /** By state, the code that an action answers; `undefined` where it goes on. */
@@ -69,13 +75,14 @@ const NOT_SUPPORTED = 'ResourceUnavailable.CmkStateNotSupport'
 /*
  * Documented: the codes that the vendor lists for each action. Assumed, because no list says which code is for
  * which state: PendingDelete of a symmetric CMK counts as disabled (it was before) where the list has no
- * KeyPendingDelete; PendingImport is CmkStateNotSupport.
+ * KeyPendingDelete, and so does PendingImport. No list of GenerateDataKey has CmkArchived, but none says otherwise
+ * how an archived CMK would be told from a disabled one.
  */
 export const TO_ENCRYPT: StateCodes = {
   Enabled: undefined,
   Disabled: 'ResourceUnavailable.CmkDisabled',
   PendingDelete: 'ResourceUnavailable.CmkDisabled',
-  PendingImport: NOT_SUPPORTED,
+  PendingImport: 'ResourceUnavailable.CmkDisabled',
   Archived: 'ResourceUnavailable.CmkArchived',
 }
 export const TO_GENERATE: StateCodes = {
@@ -83,6 +90,8 @@ export const TO_GENERATE: StateCodes = {
   PendingDelete: 'ResourceUnavailable.KeyPendingDelete',
 }
 export const TO_DECRYPT: StateCodes = { ...TO_ENCRYPT, Archived: undefined }
+/** ReEncrypt lists no CmkArchived. */
+export const TO_REENCRYPT: StateCodes = { ...TO_ENCRYPT, Archived: 'ResourceUnavailable.CmkDisabled' }
 
 /** Every state but those named is refused with CmkStateNotSupport. */
 export function onlyIn(...states: readonly CmkState[]): StateCodes {

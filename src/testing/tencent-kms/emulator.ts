@@ -34,7 +34,7 @@ export interface EmulatorOptions {
   readonly keys?: readonly NewKeyOptions[]
   /** A file of mode 0600 that keeps the keys, in plaintext; of one emulator at a time. In memory unless said. */
   readonly file?: string
-  /** Calls a second and region by action, `*` for those not named; the vendor's defaults unless said. */
+  /** Calls a second and region by action, or `symmetric` for those that share a quota; `*` for those not named; the vendor's defaults unless said. */
   readonly quotas?: Readonly<Record<string, number>>
   /** Unix, milliseconds: of signatures, quotas, rotation and deletion. `Date.now` unless said. */
   readonly clock?: () => number

@@ -51,6 +51,7 @@ const SCHEMA = v.strictObject({
       createdAt: seconds,
       alias: v.string(),
       description: v.string(),
+      tags: v.optional(v.array(v.strictObject({ TagKey: v.string(), TagValue: v.string() }))),
       state: v.picklist(['Enabled', 'Disabled', 'PendingDelete', 'PendingImport', 'Archived']),
       materials: v.array(aesKey),
       privateKey: v.optional(v.string()),

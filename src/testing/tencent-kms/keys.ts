@@ -1,13 +1,13 @@
 import { createPublicKey, randomUUID } from 'node:crypto'
 
-import { newSecrets, requireUsage, rotate, type Cmk, type CmkState, type CmkUsage } from './cmk.js'
+import { newSecrets, requireUsage, rotate, type Cmk, type CmkState, type CmkUsage, type Tag } from './cmk.js'
 import type { KeyFile } from './key-file.js'
 import { Refusal } from './refusal.js'
 import { DEFAULT_REGION, requireRegion } from './regions.js'
 
 /** What a new key shall be. */
 export interface NewKeyOptions {
-  /** 1 to 60 of `A-Z a-z 0-9 _ -`, the first a letter or digit, not `kms-…`; unique in its region. */
+  /** 1 to 60 of `A-Z a-z 0-9 _ -`, the first a letter or digit, not `kms-…` or `KMS-…`; unique in its region. */
   readonly alias: string
   /** A UUID, for configurations that must know it beforehand; a random one unless said. */
   readonly keyId?: string
@@ -19,6 +19,7 @@ export interface NewKeyOptions {
   readonly description?: string
   /** `EXTERNAL` keys start as `PendingImport`; `TENCENT_KMS` unless said. */
   readonly origin?: 'TENCENT_KMS' | 'EXTERNAL'
+  readonly tags?: readonly Tag[]
 }
 
 /** A key of the emulator, without its secrets. */
@@ -33,7 +34,7 @@ export interface EmulatorKey {
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
-const ALIAS = /^(?!kms-)[A-Za-z0-9][A-Za-z0-9_-]{0,59}$/
+const ALIAS = /^(?!kms-)[A-Za-z0-9][A-Za-z0-9_-]{0,59}$/i
 const MAX_DESCRIPTION_BYTES = 1024
 const DAY_SECONDS = 86_400
 
@@ -79,7 +80,7 @@ export class Keys {
   /** @throws Refusal with InvalidParameterValue.… for alias, KeyId and description, UnsupportedRegion */
   create(options: NewKeyOptions): Cmk {
     const { alias, region = DEFAULT_REGION, usage = 'ENCRYPT_DECRYPT', origin = 'TENCENT_KMS' } = options
-    const { keyId = randomUUID(), description = '' } = options
+    const { keyId = randomUUID(), description = '', tags = [] } = options
     requireRegion(region)
     this.#requireAlias(alias, region)
     requireDescription(description)
@@ -94,6 +95,7 @@ export class Keys {
       createdAt: this.nowSeconds(),
       alias,
       description,
+      tags,
       state: origin === 'EXTERNAL' ? 'PendingImport' : 'Enabled',
       ...newSecrets(usage),
     }
@@ -126,6 +128,20 @@ export class Keys {
     requireUsage(cmk, 'ENCRYPT_DECRYPT')
     rotate(cmk, this.nowSeconds())
     this.save()
+  }
+
+  /**
+   * What a caller may do: only where rotation is enabled, and once in 24 hours.
+   * @throws Refusal UnsupportedOperation.RotateNotSupported, RequestLimitExceeded.RotateRateLimited
+   */
+  rotateOnRequest(cmk: Cmk): void {
+    if (cmk.rotation === undefined) {
+      throw new Refusal('UnsupportedOperation.RotateNotSupported', 'Rotation is not enabled for the CMK.')
+    }
+    if (cmk.lastRotatedAt !== undefined && this.nowSeconds() - cmk.lastRotatedAt < DAY_SECONDS) {
+      throw new Refusal('RequestLimitExceeded.RotateRateLimited', 'A CMK rotates once in 24 hours.')
+    }
+    this.rotate(cmk)
   }
 
   setRotation(cmk: Cmk, days: number | undefined): void {

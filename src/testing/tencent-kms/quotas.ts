@@ -1,3 +1,4 @@
+import type { ActionQuota } from './action.js'
 import { Refusal } from './refusal.js'
 
 /** Calls a second and region, counted in whole seconds of the clock. */
@@ -7,24 +8,26 @@ export class Quotas {
   readonly #used = new Map<string, number>()
   #second = 0
 
-  /** `limits` by action go before what an action has of itself; `*` is for all that are not named. */
+  /** `limits` by action or family go before what an action has of itself; `*` is for all that are not named. */
   constructor(limits: Readonly<Record<string, number>>, clock: () => number) {
     this.#limits = limits
     this.#clock = clock
   }
 
   /** @throws Refusal RequestLimitExceeded */
-  take(action: string, region: string, byDefault: number): void {
+  take(action: string, region: string, { perSecond, family = action }: ActionQuota): void {
     const second = Math.floor(this.#clock() / 1000)
     if (second !== this.#second) {
       this.#second = second
       this.#used.clear()
     }
-    const limit = this.#limits[action] ?? this.#limits['*'] ?? byDefault
-    const counter = `${region} ${action}`
+    // An action with a limit of its own shares none.
+    const name = this.#limits[action] === undefined ? family : action
+    const limit = this.#limits[name] ?? this.#limits['*'] ?? perSecond
+    const counter = `${region} ${name}`
     const used = this.#used.get(counter) ?? 0
     if (used >= limit) {
-      throw new Refusal('RequestLimitExceeded', `Over ${String(limit)} calls of ${action} in a second.`)
+      throw new Refusal('RequestLimitExceeded', `Over ${String(limit)} calls of ${name} in a second.`)
     }
     this.#used.set(counter, used + 1)
   }

@@ -49,6 +49,7 @@ describe('options', () => {
     { credentials: SECRET, endpoint: 'https://kms.{region}.example.com:8443' },
     { credentials: SECRET, endpoint: 'http://127.0.0.1:8080' },
     { credentials: SECRET, endpoint: 'http://[::1]:8080' },
+    { credentials: SECRET, endpoint: '127.0.0.1:8080' },
     { credentials: SECRET, requestTimeoutMs: 1, quota: { symmetric: 0.01 }, maxConcurrency: 1 },
   ])('%j are fine', (options) => {
     expect(mistakes(options)).toEqual([])
@@ -79,6 +80,9 @@ describe('options', () => {
     [{ cmks: { [CMK]: { type: 'rsa-2048', publicKey: PRIVATE } } }, [`cmks.${CMK}.publicKey`]],
     [{ cmks: { [CMK]: { type: 'rsa-2048', publicKey: 'hunter2' } } }, [`cmks.${CMK}.publicKey`]],
     [{ credentials: SECRET, endpoint: 'kms.tencentcloudapi.com' }, ['endpoint']],
+    [{ credentials: SECRET, endpoint: 'kms.tencentcloudapi.com:443' }, ['endpoint']],
+    [{ credentials: SECRET, endpoint: '127.evil.example:80' }, ['endpoint']],
+    [{ credentials: SECRET, endpoint: '127.0.0.1:8080', proxy: 'http://proxy.example' }, ['proxy']],
     [{ credentials: SECRET, endpoint: 'ftp://x' }, ['endpoint']],
     [{ credentials: SECRET, endpoint: 'https://x/path' }, ['endpoint']],
     [{ credentials: SECRET, endpoint: 'https://user:hunter2@x' }, ['endpoint']],

@@ -215,6 +215,7 @@ describe('ReEncrypt', () => {
         ReEncrypted: false,
       })
     }
+    await sdk.EnableKeyRotation({ KeyId: keyId })
     await sdk.RotateKey({ KeyId: keyId })
     const renewed = await sdk.ReEncrypt({ CiphertextBlob })
     expect(renewed).toMatchObject({ KeyId: keyId, SourceKeyId: keyId, ReEncrypted: true })
@@ -305,14 +306,15 @@ describe('an RSA CMK', () => {
     return publicEncrypt({ key, ...algorithm }, Buffer.from(CANARY)).toString('base64')
   }
 
-  it('gives its public key as DER and as PEM', async () => {
+  it('gives its public key as DER in base64, and what the vendor calls PEM as base64 of that', async () => {
     const { KeyId, PublicKey, PublicKeyPem } = await sdk.GetPublicKey({ KeyId: partner })
     expect(KeyId).toBe(partner)
-    expect(createPublicKey(PublicKeyPem).export({ type: 'spki', format: 'der' }).toString('base64')).toBe(
-      PublicKey,
+    const key = createPublicKey({ key: Buffer.from(PublicKey, 'base64'), format: 'der', type: 'spki' })
+    expect(key.asymmetricKeyDetails?.modulusLength).toBe(2048)
+    expect(kms.keys().find(({ keyId }) => keyId === partner)?.publicKey).toBe(
+      key.export({ type: 'spki', format: 'pem' }),
     )
-    expect(kms.keys().find(({ keyId }) => keyId === partner)?.publicKey).toBe(PublicKeyPem)
-    expect(createPublicKey(PublicKeyPem).asymmetricKeyDetails?.modulusLength).toBe(2048)
+    expect(Buffer.from(PublicKeyPem, 'base64').toString()).toBe(PublicKey)
   })
 
   const algorithms = {
@@ -366,7 +368,15 @@ describe('an RSA CMK', () => {
         sdk.AsymmetricRsaDecrypt({ KeyId: orders, Ciphertext: 'AAAA', Algorithm: 'RSAES_OAEP_SHA_256' }),
       ].map(codeOf),
     )
-    expect(new Set(codes)).toEqual(new Set(['InvalidParameterValue.InvalidKeyUsage']))
+    // Each by a code that its list has.
+    expect(codes).toEqual([
+      'InvalidParameterValue.InvalidKeyUsage',
+      'InvalidParameterValue.InvalidKeyId',
+      'InvalidParameter',
+      'UnsupportedOperation.RotateNotSupported',
+      'InvalidParameterValue.InvalidKeyId',
+      'InvalidParameterValue.InvalidKeyUsage',
+    ])
   })
 
   it('is not of SM2', async () => {
@@ -558,8 +568,45 @@ describe('the service', () => {
 
   it('keeps whoever does not ask for it out of actions that it does not have', async () => {
     expect(await codeOf(sdk.DescribeWhiteBoxServiceStatus())).toBe('InvalidAction')
-    expect(await codeOf(sdk.ListKeys({ HsmClusterId: 'hsm' }))).toBe('UnknownParameter')
+    for (const call of [
+      () => sdk.ListKeys({ HsmClusterId: 'hsm' }),
+      () => sdk.CreateKey({ Alias: 'in-a-cluster', HsmClusterId: 'hsm' }),
+      () => sdk.EnableKey({ KeyId: orders, MemberAccount: { MemberUin: 1 } }),
+      () => sdk.ListKeyDetail({ MemberAccounts: [{ MemberUin: 1 }] }),
+      () => sdk.GenerateDataKey({ KeyId: orders, NumberOfBytes: 32, IsHostedByKms: 1 }),
+    ])
+      expect(await codeOf(call())).toBe('InvalidParameter')
+    expect(await codeOf(sdk.ListKeys({ HsmClusterId: '' }))).toBe('OK')
+    expect(await codeOf(sdk.GenerateDataKey({ KeyId: orders, NumberOfBytes: 32, IsHostedByKms: 0 }))).toBe(
+      'OK',
+    )
   })
+})
+
+it('lists keys by their tags: every filter must find one, by key or by value', async () => {
+  const tag = (TagKey: string, TagValue: string) => ({ TagKey, TagValue })
+  await sdk.CreateKey({ Alias: 'tagged-1', Tags: [tag('squad', 'pay'), tag('env', 'prod')] })
+  await sdk.CreateKey({ Alias: 'tagged-2', Tags: [tag('squad', 'pay'), tag('env', 'test')] })
+  const found = async (...TagFilters: { TagKey: string; TagValue?: string[] }[]) =>
+    (await sdk.ListKeyDetail({ TagFilters, OrderType: 1 })).KeyMetadatas?.map(({ Alias }) => Alias)
+  expect(await found({ TagKey: 'squad' })).toEqual(['tagged-1', 'tagged-2'])
+  expect(
+    await found({ TagKey: 'squad', TagValue: ['pay'] }, { TagKey: 'env', TagValue: ['prod', 'x'] }),
+  ).toEqual(['tagged-1'])
+  expect(await found({ TagKey: 'owner' })).toEqual([])
+})
+
+it('an alias must not begin with KMS-, in capitals or not', async () => {
+  for (const Alias of ['KMS-orders', 'kms-orders', 'Kms-orders'])
+    expect(await codeOf(sdk.CreateKey({ Alias }))).toBe('InvalidParameterValue.InvalidAlias')
+})
+
+it('a context has at most 1,024 characters where it encrypts, and 1,024 bytes where it decrypts', async () => {
+  const EncryptionContext = JSON.stringify({ k: '密'.repeat(400) })
+  const { CiphertextBlob } = await sdk.Encrypt({ KeyId: orders, Plaintext, EncryptionContext })
+  expect(await codeOf(sdk.Decrypt({ CiphertextBlob: present(CiphertextBlob), EncryptionContext }))).toBe(
+    'InvalidParameter',
+  )
 })
 
 describe('rotation', () => {

@@ -49,15 +49,32 @@ it('the defaults are those of the vendor', async () => {
   const clock = standingClock()
   kms = await startTencentKmsEmulator({ keys: [{ alias: 'orders' }], clock: () => clock.at })
   const KeyId = kms.keys()[0]?.keyId ?? ''
-  expect(await countUntilLimit(() => sdkClient(kms).GenerateDataKey({ KeyId, NumberOfBytes: 32 }))).toBe(150)
+  const sdk = sdkClient(kms)
+  const generate = (): Promise<unknown> => sdk.GenerateDataKey({ KeyId, NumberOfBytes: 32 })
+  for (let calls = 0; calls < 100; calls++) await sdk.Encrypt({ KeyId, Plaintext: 'eA==' })
+  expect(await countUntilLimit(generate)).toBe(200)
+  expect(await codeOf(sdk.Decrypt({ CiphertextBlob: 'x' }))).toBe('RequestLimitExceeded')
   const named = {
     Encrypt: 300,
     Decrypt: 300,
-    GenerateDataKey: 150,
+    GenerateDataKey: 300,
     AsymmetricRsaDecrypt: 200,
     AsymmetricSm2Decrypt: 200,
   }
   for (const { name, quota } of ACTIONS.values()) {
-    expect([name, quota]).toEqual([name, name in named ? named[name as keyof typeof named] : 100])
+    expect([name, quota.perSecond]).toEqual([name, name in named ? named[name as keyof typeof named] : 100])
   }
+})
+
+it('the quota that symmetric operations share can be set as one, or for one of them alone', async () => {
+  const clock = standingClock()
+  kms = await startTencentKmsEmulator({
+    keys: [{ alias: 'orders' }],
+    quotas: { symmetric: 3, GenerateDataKey: 1 },
+    clock: () => clock.at,
+  })
+  const KeyId = kms.keys()[0]?.keyId ?? ''
+  const sdk = sdkClient(kms)
+  expect(await countUntilLimit(() => sdk.GenerateDataKey({ KeyId, NumberOfBytes: 32 }))).toBe(1)
+  expect(await countUntilLimit(() => sdk.Encrypt({ KeyId, Plaintext: 'eA==' }))).toBe(3)
 })

@@ -46,23 +46,23 @@ const TABLE: Readonly<
 > = {
   GenerateDataKey: {
     call: () => sdk.GenerateDataKey({ KeyId: key.keyId, NumberOfBytes: 32 }),
-    codes: ['OK', DISABLED, 'KeyPendingDelete', NOT, ARCHIVED],
+    codes: ['OK', DISABLED, 'KeyPendingDelete', DISABLED, ARCHIVED],
   },
   Encrypt: {
     call: () => sdk.Encrypt({ KeyId: key.keyId, Plaintext: 'eA==' }),
-    codes: ['OK', DISABLED, DISABLED, NOT, ARCHIVED],
+    codes: ['OK', DISABLED, DISABLED, DISABLED, ARCHIVED],
   },
   Decrypt: {
     call: () => sdk.Decrypt({ CiphertextBlob: key.blob }),
-    codes: ['OK', DISABLED, DISABLED, NOT, 'OK'],
+    codes: ['OK', DISABLED, DISABLED, DISABLED, 'OK'],
   },
   'ReEncrypt from it': {
     call: () => sdk.ReEncrypt({ CiphertextBlob: key.blob, DestinationKeyId: other.keyId }),
-    codes: ['OK', DISABLED, DISABLED, NOT, 'OK'],
+    codes: ['OK', DISABLED, DISABLED, DISABLED, 'OK'],
   },
   'ReEncrypt to it': {
     call: () => sdk.ReEncrypt({ CiphertextBlob: other.blob, DestinationKeyId: key.keyId }),
-    codes: ['OK', DISABLED, DISABLED, NOT, ARCHIVED],
+    codes: ['OK', DISABLED, DISABLED, DISABLED, DISABLED],
   },
   GetPublicKey: {
     call: () => sdk.GetPublicKey({ KeyId: rsa.keyId }),
@@ -110,11 +110,11 @@ const TABLE: Readonly<
   },
   UpdateAlias: {
     call: () => sdk.UpdateAlias({ KeyId: key.keyId, Alias: 'one' }),
-    codes: ['OK', 'OK', NOT, 'OK', 'OK'],
+    codes: ['OK', 'OK', 'InvalidParameter', 'OK', 'OK'],
   },
   UpdateKeyDescription: {
     call: () => sdk.UpdateKeyDescription({ KeyId: key.keyId, Description: '' }),
-    codes: ['OK', 'OK', NOT, 'OK', 'OK'],
+    codes: ['OK', 'OK', 'InvalidParameter', 'OK', 'OK'],
   },
 }
 

@@ -17,17 +17,20 @@ export const asymmetricActions: readonly Action[] = [
     parameters: v.strictObject({ KeyId: v.string() }),
     run({ KeyId }, call) {
       const cmk = call.cmk(KeyId)
-      const key = createPublicKey(privateKeyOf(cmk))
+      // It does not list InvalidKeyUsage.
+      const key = createPublicKey(privateKeyOf(cmk, 'InvalidParameterValue.InvalidKeyId'))
+      const PublicKey = key.export({ type: 'spki', format: 'der' }).toString('base64')
       return {
         KeyId: cmk.keyId,
-        PublicKey: key.export({ type: 'spki', format: 'der' }).toString('base64'),
-        PublicKeyPem: key.export({ type: 'spki', format: 'pem' }),
+        PublicKey,
+        // As in the vendor's example: base64 of base64, which is no PEM.
+        PublicKeyPem: Buffer.from(PublicKey).toString('base64'),
       }
     },
   }),
   action({
     name: 'AsymmetricRsaDecrypt',
-    quota: 200,
+    quota: { perSecond: 200 },
     parameters: v.strictObject({ KeyId: v.string(), Ciphertext: v.string(), Algorithm: v.string() }),
     run({ KeyId, Ciphertext, Algorithm }, call) {
       const cmk = call.cmk(KeyId)
@@ -40,7 +43,7 @@ export const asymmetricActions: readonly Action[] = [
   }),
   action({
     name: 'AsymmetricSm2Decrypt',
-    quota: 200,
+    quota: { perSecond: 200 },
     parameters: v.strictObject({ KeyId: v.string(), Ciphertext: v.string() }),
     run({ KeyId }, call) {
       call.cmk(KeyId)
@@ -52,8 +55,8 @@ export const asymmetricActions: readonly Action[] = [
   }),
 ]
 
-function privateKeyOf(cmk: Cmk): string {
-  requireUsage(cmk, 'ASYMMETRIC_DECRYPT_RSA_2048')
+function privateKeyOf(cmk: Cmk, ofUsage?: string): string {
+  requireUsage(cmk, 'ASYMMETRIC_DECRYPT_RSA_2048', ofUsage)
   requireState(cmk, ENABLED)
   return cmk.privateKey ?? ''
 }

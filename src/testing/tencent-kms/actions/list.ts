@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 
-import { action, given, integer, type Action } from '../action.js'
+import { action, given, integer, NOT_HERE, type Action } from '../action.js'
 import type { Cmk, CmkState } from '../cmk.js'
 import { distinct } from './manage.js'
 
@@ -9,8 +9,9 @@ const page = {
   Limit: v.optional(integer(1, 200)),
   /** 1: keys that the vendor's other products made. There are none here. */
   Role: v.optional(integer(0, 1)),
+  HsmClusterId: NOT_HERE.HsmClusterId,
 }
-type Page = { readonly [K in keyof typeof page]?: number | undefined }
+type Page = Readonly<Partial<Record<'Offset' | 'Limit' | 'Role', number | undefined>>>
 
 /** "ListKeys lists the KeyIds of CMKs in Enabled, Disabled and PendingImport." */
 const LISTED: readonly CmkState[] = ['Enabled', 'Disabled', 'PendingImport']
@@ -46,11 +47,15 @@ export const listActions: readonly Action[] = [
       SearchKeyAlias: v.optional(v.string()),
       Origin: v.optional(v.picklist(['TENCENT_KMS', 'EXTERNAL', 'ALL', ''])),
       KeyUsage: v.optional(v.string()),
+      TagFilters: v.optional(
+        v.array(v.strictObject({ TagKey: v.string(), TagValue: v.optional(v.array(v.string())) })),
+      ),
+      MemberAccounts: NOT_HERE.MemberAccounts,
     }),
     run(parameters, call) {
       call.requireGeneral()
       const state = STATES[parameters.KeyState ?? 0]
-      const { Origin: origin = 'ALL', SearchKeyAlias: search = '' } = parameters
+      const { Origin: origin = 'ALL', SearchKeyAlias: search = '', TagFilters: filters = [] } = parameters
       // "ENCRYPT_DECRYPT where it is empty."
       const usage = given(parameters.KeyUsage) ?? 'ENCRYPT_DECRYPT'
       const found = call.keys
@@ -58,6 +63,14 @@ export const listActions: readonly Action[] = [
         .filter((cmk) => state === undefined || cmk.state === state)
         .filter((cmk) => origin === 'ALL' || origin === '' || cmk.origin === origin)
         .filter((cmk) => usage === 'ALL' || cmk.usage === usage)
+        .filter(({ tags = [] }) =>
+          // Every filter must find a tag of its key, with one of its values where it names some.
+          filters.every(({ TagKey, TagValue: values = [] }) =>
+            tags.some(
+              (tag) => tag.TagKey === TagKey && (values.length === 0 || values.includes(tag.TagValue)),
+            ),
+          ),
+        )
         .filter((cmk) => cmk.alias.includes(search) || cmk.keyId.includes(search))
       const ordered = parameters.OrderType === 1 ? found : [...found].reverse()
       const { shown, total } = pageOf(ordered, parameters)
@@ -66,12 +79,12 @@ export const listActions: readonly Action[] = [
   }),
   action({
     name: 'DescribeKey',
-    parameters: v.strictObject({ KeyId: v.string() }),
+    parameters: v.strictObject({ KeyId: v.string(), MemberAccount: NOT_HERE.MemberAccount }),
     run: ({ KeyId }, call) => ({ KeyMetadata: metadataOf(call.cmk(KeyId)) }),
   }),
   action({
     name: 'DescribeKeys',
-    parameters: v.strictObject({ KeyIds: v.array(v.string()) }),
+    parameters: v.strictObject({ KeyIds: v.array(v.string()), MemberAccount: NOT_HERE.MemberAccount }),
     run: ({ KeyIds }, call) => ({ KeyMetadatas: distinct(KeyIds, call).map(metadataOf) }),
   }),
 ]
@@ -109,5 +122,9 @@ function metadataOf(cmk: Cmk): Readonly<Record<string, unknown>> {
     SyncStartTime: 0,
     SyncEndTime: 0,
     SourceHsmClusterId: '',
+    AccountAppId: 0,
+    AccountUin: ACCOUNT,
+    AccountName: '',
+    CreatorUinString: String(ACCOUNT),
   }
 }

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 
-import { action, given, integer, type Action, type ActionCall } from '../action.js'
+import { action, given, integer, NOT_HERE, tags, type Action, type ActionCall } from '../action.js'
 import {
   onlyIn,
   requireState,
@@ -9,11 +9,13 @@ import {
   type Cmk,
   type CmkState,
   type CmkUsage,
+  type StateCodes,
 } from '../cmk.js'
 import { Refusal } from '../refusal.js'
 
-const oneKey = v.strictObject({ KeyId: v.string() })
-const manyKeys = v.strictObject({ KeyIds: v.array(v.string()) })
+const { HsmClusterId, MemberAccount } = NOT_HERE
+const oneKey = v.strictObject({ KeyId: v.string(), MemberAccount })
+const manyKeys = v.strictObject({ KeyIds: v.array(v.string()), MemberAccount })
 const MAX_KEY_IDS = 100
 
 export const manageActions: readonly Action[] = [
@@ -24,7 +26,8 @@ export const manageActions: readonly Action[] = [
       Description: v.optional(v.string()),
       KeyUsage: v.optional(v.string()),
       Type: v.optional(v.number()),
-      Tags: v.optional(v.array(v.strictObject({ TagKey: v.string(), TagValue: v.string() }))),
+      Tags: tags,
+      HsmClusterId,
     }),
     run({ Alias, Description, KeyUsage, Type, Tags = [] }, call) {
       call.requireGeneral()
@@ -38,6 +41,7 @@ export const manageActions: readonly Action[] = [
         origin: originOf(Type ?? 1, usage),
         region: call.region,
         description: Description ?? '',
+        tags: Tags,
       })
       return {
         KeyId: cmk.keyId,
@@ -54,7 +58,7 @@ export const manageActions: readonly Action[] = [
   }),
   action({
     name: 'UpdateAlias',
-    parameters: v.strictObject({ KeyId: v.string(), Alias: v.string() }),
+    parameters: v.strictObject({ KeyId: v.string(), Alias: v.string(), MemberAccount }),
     run({ KeyId, Alias }, call) {
       const cmk = call.cmk(KeyId)
       requireState(cmk, BEFORE_DELETION)
@@ -64,7 +68,7 @@ export const manageActions: readonly Action[] = [
   }),
   action({
     name: 'UpdateKeyDescription',
-    parameters: v.strictObject({ KeyId: v.string(), Description: v.string() }),
+    parameters: v.strictObject({ KeyId: v.string(), Description: v.string(), MemberAccount }),
     run({ KeyId, Description }, call) {
       const cmk = call.cmk(KeyId)
       requireState(cmk, BEFORE_DELETION)
@@ -81,7 +85,11 @@ export const manageActions: readonly Action[] = [
   movesMany('DisableKeys', ['Enabled', 'Disabled'], 'Disabled'),
   action({
     name: 'ScheduleKeyDeletion',
-    parameters: v.strictObject({ KeyId: v.string(), PendingWindowInDays: integer(0, 2 ** 31) }),
+    parameters: v.strictObject({
+      KeyId: v.string(),
+      PendingWindowInDays: integer(0, 2 ** 31),
+      MemberAccount,
+    }),
     run({ KeyId, PendingWindowInDays: days }, call) {
       if (days < 7 || days > 30) {
         throw new Refusal(
@@ -112,8 +120,11 @@ export const manageActions: readonly Action[] = [
   }),
 ]
 
-/** "A CMK in the state PendingDelete must not be modified." */
-const BEFORE_DELETION = onlyIn('Enabled', 'Disabled', 'PendingImport', 'Archived')
+/** "A CMK in the state PendingDelete must not be modified." The lists have no code for a state. */
+const BEFORE_DELETION: StateCodes = {
+  ...onlyIn('Enabled', 'Disabled', 'PendingImport', 'Archived'),
+  PendingDelete: 'InvalidParameter',
+}
 
 function moves(name: string, from: readonly CmkState[], to: CmkState): Action {
   return action({

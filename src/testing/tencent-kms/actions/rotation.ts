@@ -2,17 +2,22 @@ import { randomUUID } from 'node:crypto'
 
 import * as v from 'valibot'
 
-import { action, integer, type Action, type ActionCall } from '../action.js'
+import { action, integer, NOT_HERE, type Action, type ActionCall } from '../action.js'
 import { onlyIn, requireState, requireUsage, type Cmk } from '../cmk.js'
 import { Refusal } from '../refusal.js'
 
-const oneKey = v.strictObject({ KeyId: v.string() })
+const { MemberAccount } = NOT_HERE
+const oneKey = v.strictObject({ KeyId: v.string(), MemberAccount })
 const DEFAULT_DAYS = 365
 
 export const rotationActions: readonly Action[] = [
   action({
     name: 'EnableKeyRotation',
-    parameters: v.strictObject({ KeyId: v.string(), RotateDays: v.optional(integer(7, 365)) }),
+    parameters: v.strictObject({
+      KeyId: v.string(),
+      RotateDays: v.optional(integer(7, 365)),
+      MemberAccount,
+    }),
     run({ KeyId, RotateDays }, call) {
       call.keys.setRotation(rotatable(call, KeyId), RotateDays ?? DEFAULT_DAYS)
       return {}
@@ -35,7 +40,9 @@ export const rotationActions: readonly Action[] = [
     name: 'RotateKey',
     parameters: oneKey,
     run({ KeyId }, call) {
-      call.keys.rotate(rotatable(call, KeyId))
+      const cmk = call.cmk(KeyId)
+      requireState(cmk, onlyIn('Enabled'))
+      call.keys.rotateOnRequest(cmk)
       return { TaskId: randomUUID() }
     },
   }),
@@ -43,7 +50,8 @@ export const rotationActions: readonly Action[] = [
 
 function rotatable(call: ActionCall, keyId: string): Cmk {
   const cmk = call.cmk(keyId)
-  requireUsage(cmk, 'ENCRYPT_DECRYPT')
+  // Its list has no InvalidKeyUsage.
+  requireUsage(cmk, 'ENCRYPT_DECRYPT', 'InvalidParameter')
   if (cmk.origin === 'EXTERNAL') {
     throw new Refusal('UnsupportedOperation.ExternalCmkCanNotRotate', 'An imported CMK does not rotate.')
   }

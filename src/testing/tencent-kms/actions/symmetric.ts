@@ -2,7 +2,18 @@ import { randomBytes } from 'node:crypto'
 
 import * as v from 'valibot'
 
-import { action, contextText, given, integer, type Action, type ActionCall } from '../action.js'
+import {
+  action,
+  contextBytes,
+  contextText,
+  given,
+  integer,
+  NOT_HERE,
+  tags,
+  type Action,
+  type ActionCall,
+  type ActionQuota,
+} from '../action.js'
 import { fromBase64, openBlob, parseBlob, sealBlob } from '../blobs.js'
 import {
   requireState,
@@ -10,6 +21,7 @@ import {
   TO_DECRYPT,
   TO_ENCRYPT,
   TO_GENERATE,
+  TO_REENCRYPT,
   type Cmk,
   type StateCodes,
 } from '../cmk.js'
@@ -17,6 +29,8 @@ import { encryptForCaller } from '../rsa.js'
 import { Refusal } from '../refusal.js'
 
 const MAX_PLAINTEXT = 4096
+/** "Symmetric operations share one quota." */
+const SYMMETRIC: ActionQuota = { perSecond: 300, family: 'symmetric' }
 
 /** How the caller wants plaintext back: encrypted under a public key of theirs. */
 const returned = {
@@ -27,13 +41,20 @@ const returned = {
 export const symmetricActions: readonly Action[] = [
   action({
     name: 'GenerateDataKey',
-    quota: 150,
+    quota: SYMMETRIC,
     parameters: v.strictObject({
       KeyId: v.string(),
       KeySpec: v.optional(v.picklist(['AES_128', 'AES_256'])),
       NumberOfBytes: v.optional(integer(1, 1024)),
       EncryptionContext: contextText,
       ...returned,
+      /** 1: KMS keeps the data key, which the emulator does not. */
+      IsHostedByKms: v.optional(v.literal(0)),
+      // Of a data key that KMS keeps.
+      DataKeyName: v.optional(v.string()),
+      Description: v.optional(v.string()),
+      Tags: tags,
+      HsmClusterId: NOT_HERE.HsmClusterId,
     }),
     run(parameters, call) {
       const cmk = symmetric(call, parameters.KeyId, TO_GENERATE)
@@ -45,19 +66,23 @@ export const symmetricActions: readonly Action[] = [
         KeyId: cmk.keyId,
         Plaintext: encryptForCaller(plaintext, parameters).toString('base64'),
         CiphertextBlob: seal(call, cmk, plaintext, context),
+        // Nullable: only a data key that KMS keeps has them.
+        DataKeyId: null,
+        TagCode: null,
+        TagMsg: null,
       }
     },
   }),
   action({
     name: 'Encrypt',
-    quota: 300,
+    quota: SYMMETRIC,
     parameters: v.strictObject({
       KeyId: v.string(),
       Plaintext: v.string(),
       EncryptionContext: contextText,
     }),
     run({ KeyId, Plaintext, EncryptionContext }, call) {
-      const cmk = symmetric(call, KeyId, TO_ENCRYPT)
+      const cmk = symmetric(call, KeyId, TO_ENCRYPT, 'InvalidParameterValue.InvalidKeyId')
       const context = call.context(EncryptionContext)
       const plaintext = fromBase64(Plaintext)
       if (plaintext === undefined || plaintext.length === 0 || plaintext.length > MAX_PLAINTEXT) {
@@ -71,10 +96,10 @@ export const symmetricActions: readonly Action[] = [
   }),
   action({
     name: 'Decrypt',
-    quota: 300,
+    quota: SYMMETRIC,
     parameters: v.strictObject({
       CiphertextBlob: v.string(),
-      EncryptionContext: contextText,
+      EncryptionContext: contextBytes,
       ...returned,
     }),
     run(parameters, call) {
@@ -93,7 +118,12 @@ export const symmetricActions: readonly Action[] = [
     run(parameters, call) {
       const { CiphertextBlob } = parameters
       const source = open(call, CiphertextBlob, parameters.SourceEncryptionContext)
-      const destination = symmetric(call, given(parameters.DestinationKeyId) ?? source.cmk.keyId, TO_ENCRYPT)
+      const destination = symmetric(
+        call,
+        given(parameters.DestinationKeyId) ?? source.cmk.keyId,
+        TO_REENCRYPT,
+        'InvalidParameterValue.InvalidKeyId',
+      )
       const context = call.context(parameters.DestinationEncryptionContext)
       // "The same CMK, not rotated since: nothing is re-encrypted, the original ciphertext is returned."
       const same = destination === source.cmk && source.material === destination.materials.length - 1
@@ -107,9 +137,10 @@ export const symmetricActions: readonly Action[] = [
   }),
 ]
 
-function symmetric(call: ActionCall, keyId: string, states: StateCodes): Cmk {
+/** @param ofUsage what an action answers that does not list InvalidKeyUsage */
+function symmetric(call: ActionCall, keyId: string, states: StateCodes, ofUsage?: string): Cmk {
   const cmk = call.cmk(keyId)
-  requireUsage(cmk, 'ENCRYPT_DECRYPT')
+  requireUsage(cmk, 'ENCRYPT_DECRYPT', ofUsage)
   requireState(cmk, states)
   return cmk
 }
