@@ -1,0 +1,3 @@
+const { tencent } = require('./round-trips.cjs')
+
+tencent(require('kafka-envelope'), require('kafka-envelope/kms/tencent'), require('kafka-envelope/testing'))

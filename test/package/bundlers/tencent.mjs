@@ -1,0 +1,6 @@
+import * as root from 'kafka-envelope'
+import * as tencent from 'kafka-envelope/kms/tencent'
+import * as testing from 'kafka-envelope/testing'
+import roundTrips from './round-trips.cjs'
+
+await roundTrips.tencent(root, tencent, testing)

@@ -1,0 +1,36 @@
+const loaded = (part) => Object.keys(require.cache).some((path) => path.includes(`/node_modules/${part}/`))
+const root = require('kafka-envelope')
+const local = require('kafka-envelope/kms/local')
+const record = require('kafka-envelope/record')
+const tencent = require('kafka-envelope/kms/tencent')
+const { clients, records, tencent: tencentRoundTrip } = require('./round-trips.cjs')
+
+async function main() {
+  await clients(root, () => local.localKms({ keyring: './dev.keyring' }))
+  if (!loaded('valibot')) throw new Error('what is loaded cannot be told')
+  for (const unneeded of ['avsc', 'yaml', 'tencentcloud-sdk-nodejs-common', '@opentelemetry/api']) {
+    if (loaded(unneeded)) throw new Error(`the core loads ${unneeded}`)
+  }
+  await records(root, local, record, require('kafka-envelope/config'))
+  await instruments()
+  await tencentRoundTrip(root, tencent, require('kafka-envelope/testing'))
+  if (loaded('avsc')) throw new Error('avsc was loaded')
+}
+
+async function instruments() {
+  const { instrument } = require('kafka-envelope/opentelemetry')
+  const encryption = await root.createEncryption({
+    kms: { dev: local.localKms({ keyring: './dev.keyring' }) },
+    cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
+    topics: [{ match: ['orders'], encrypt: { cmk: 'orders' } }],
+  })
+  const stop = instrument(encryption)
+  await encryption.records.seal([{ topic: 'orders', value: 'v' }])
+  stop()
+  await encryption.close()
+}
+
+main().catch((error) => {
+  console.error(error)
+  process.exit(1)
+})

@@ -1,0 +1,5 @@
+test('every entry is imported', () => {
+  for (const entry of ['', '/record', '/config', '/kms/local', '/kms/tencent', '/testing']) {
+    expect(Object.keys(require(`kafka-envelope${entry}`))).not.toEqual([])
+  }
+})

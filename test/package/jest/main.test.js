@@ -1,0 +1,18 @@
+const root = require('kafka-envelope')
+const local = require('kafka-envelope/kms/local')
+const record = require('kafka-envelope/record')
+const config = require('kafka-envelope/config')
+const tencent = require('kafka-envelope/kms/tencent')
+const { clients, missingKeyring, records, tencent: tencentRoundTrip } = require('./round-trips.cjs')
+const { memoryKms } = require('./memory-kms.cjs')
+
+const later = (value) => new Promise((resolve) => setTimeout(resolve, 5, value))
+
+test('records are sealed and opened', () => records(root, local, record, config))
+test('a wrapped producer and wrapped consumers work', () =>
+  clients(root, () => local.localKms({ keyring: './dev.keyring' })))
+test('a KMS that makes its bytes with the globals of the test works', () =>
+  clients(root, () => memoryKms({ Uint8Array, later })))
+test('a missing keyring is known for what it is', () => missingKeyring(root, local))
+test('the SDK of Tencent Cloud works', () =>
+  tencentRoundTrip(root, tencent, require('kafka-envelope/testing')))

@@ -1,0 +1,17 @@
+/**
+ * A KMS that takes a moment for each call, and whose DEKs and errors are made by the constructors that are given:
+ * the application may have others than the library. Its "wrapping" protects nothing.
+ */
+exports.memoryKms = ({ Uint8Array, later }) => {
+  const mask = (bytes) => Uint8Array.from(bytes, (byte) => byte ^ 0x5a)
+  return {
+    describe: () => later({ provider: 'memory', publicKeyWraps: false }),
+    generateDek: () => {
+      const dek = Uint8Array.from(crypto.getRandomValues(new globalThis.Uint8Array(32)))
+      return later({ dek, ciphertextDek: mask(dek) })
+    },
+    wrapDek: ({ dek }) => later(mask(dek)),
+    unwrapDek: ({ ciphertextDek }) => later(mask(ciphertextDek)),
+    verify: () => later(undefined),
+  }
+}

@@ -1,0 +1,125 @@
+/*
+ * What every project does with the package. The entries are given: each project loads them in its own way. No copy of
+ * an error's class or of a global is compared here, since some projects have several.
+ */
+const { fakeKafka } = require('./fake-kafka.cjs')
+
+const topics = [{ match: ['orders'], encrypt: { cmk: 'orders' }, read: { cmk: 'orders' } }]
+
+function check(holds, what) {
+  if (!holds) throw new Error(what)
+}
+
+/** Seals and opens records under a CMK in a file, by a configuration in a file. */
+exports.records = async (
+  { createEncryption, isEnvelopeError },
+  { localKms },
+  { sealRecords, openRecords },
+  { loadConfig },
+) => {
+  const kms = { dev: localKms({ keyring: './dev.keyring' }) }
+  const encryption = await createEncryption(
+    await loadConfig('kafka-envelope.yaml', { kms, env: { CMK: 'orders' } }),
+  )
+  const [sealed] = await sealRecords(encryption, [{ topic: 'orders', key: 'k', value: 'value' }])
+  check(sealed.value[0] === 0xc3 && !sealed.value.includes('value'), 'the record is not sealed')
+  const [opened, moved] = await openRecords(encryption, [sealed, { ...sealed, key: 'other' }])
+  check(opened.value.toString() === 'value', 'the record did not open')
+  check(isEnvelopeError(moved.error) && moved.error.code === 'AUTHENTICATION_FAILED', 'a moved record opened')
+  await encryption.close()
+}
+
+/** Sends through a wrapped producer and reads through wrapped consumers, each with an owner that has no DEK at hand. */
+exports.clients = async ({ createEncryption, envelopeOf }, kms) => {
+  const owner = () =>
+    createEncryption({ kms: { k: kms() }, cmks: { orders: [{ kms: 'k', id: 'orders' }] }, topics })
+  const kafka = fakeKafka()
+  const writer = await owner()
+  const producer = writer.producer(kafka.producer())
+  await producer.connect()
+  await producer.send({
+    topic: 'orders',
+    messages: [
+      { key: 'k', value: 'first' },
+      { key: 'k', value: 'second' },
+    ],
+  })
+  await producer.disconnect()
+  await writer.close()
+  check(kafka.sent.length === 2 && !kafka.sent.some(({ value }) => value.includes('first')), 'not sealed')
+
+  const handlers = {
+    eachMessage:
+      (seen) =>
+      async ({ message }) =>
+        void seen.push(message),
+    eachBatch:
+      (seen) =>
+      async ({ batch }) =>
+        void seen.push(...batch.messages),
+  }
+  for (const [name, handler] of Object.entries(handlers)) {
+    const reader = await owner()
+    const consumer = reader.consumer(kafka.consumer())
+    const seen = []
+    await consumer.subscribe({ topics: ['orders', /^orders$/] })
+    await consumer.run({ [name]: handler(seen) })
+    await consumer.disconnect()
+    check(reader.health().status === 'ok', `${name}: the consumer is ${JSON.stringify(reader.health())}`)
+    await reader.close()
+    const values = seen.map(({ value }) => value.toString()).join()
+    check(values === 'first,second', `${name} got "${values}"`)
+    check(
+      seen.every((message) => envelopeOf(message).cmkId === 'orders'),
+      `${name}: no envelope`,
+    )
+  }
+}
+
+/** A keyring that is not there is known for what it is, and not taken for a KMS that does not answer. */
+exports.missingKeyring = async ({ createEncryption }, { localKms }) => {
+  const kms = { dev: localKms({ keyring: './missing.keyring' }) }
+  const cmks = { orders: [{ kms: 'dev', id: 'orders' }] }
+  const code = await createEncryption({ kms, cmks, topics }).then(
+    () => 'none',
+    (error) => error.code,
+  )
+  check(code === 'KEYRING_NOT_FOUND', `a missing keyring is ${code}`)
+}
+
+/** Seals under a CMK of Tencent Cloud KMS, by the vendor's SDK, against the emulator. */
+exports.tencent = async (
+  { createEncryption },
+  { tencentKms },
+  { startTencentKmsEmulator, EMULATOR_CREDENTIAL },
+) => {
+  const emulator = await startTencentKmsEmulator({ keys: [{ alias: 'orders' }] })
+  const { secretId, secretKey } = EMULATOR_CREDENTIAL
+  const [{ region, keyId }] = emulator.keys()
+  const encryption = await createEncryption({
+    kms: { tencent: tencentKms({ credentials: { secretId, secretKey }, endpoint: emulator.url }) },
+    cmks: { orders: [{ kms: 'tencent', id: `${region}/${keyId}` }] },
+    topics,
+  })
+  const [sealed] = await encryption.records.seal([{ topic: 'orders', value: 'value' }])
+  encryption.forget(`${region}/${keyId}`)
+  const [opened] = await encryption.records.open([sealed])
+  check(opened.value.toString() === 'value', 'the record did not open')
+  check(
+    emulator.calls().some(({ action }) => action === 'Decrypt'),
+    'the emulator was not asked',
+  )
+  await encryption.close()
+  await emulator.close()
+}
+
+/** How the provider says that the SDK, which is optional, is not installed. */
+exports.tencentWithoutSdk = async ({ tencentKms }) => {
+  const kms = tencentKms({ credentials: { secretId: 'id', secretKey: 'key' } })
+  const code = await kms.describe('ap-guangzhou/x', new AbortController().signal).then(
+    () => 'none',
+    (error) => error.code,
+  )
+  check(code === 'KMS_SDK_MISSING', `without the SDK: ${code}`)
+  await kms.close()
+}

@@ -1,0 +1,38 @@
+import { Kafka, type Consumer, type Producer } from 'kafkajs'
+import { createEncryption, envelopeOf, EnvelopeError, type EncryptionConfig } from 'kafka-envelope'
+import { localKms } from 'kafka-envelope/kms/local'
+import { tencentKms, type TencentClient } from 'kafka-envelope/kms/tencent'
+import { envelopeType, headerType } from 'kafka-envelope/avro'
+import { instrument } from 'kafka-envelope/opentelemetry'
+import { openRecords, sealRecords } from 'kafka-envelope/record'
+import { loadConfig, type LoadOptions } from 'kafka-envelope/config'
+import { startTencentKmsEmulator, type TencentKmsEmulator } from 'kafka-envelope/testing'
+
+const client: TencentClient = { request: async (action, params, { signal }) => ({ action, params, signal }) }
+
+async function main(): Promise<void> {
+  const config: EncryptionConfig = {
+    kms: { dev: localKms({ keyring: './dev.keyring' }), tencent: tencentKms({ client: () => client }) },
+    cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
+    topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, read: { cmk: 'orders' } }],
+  }
+  const options: LoadOptions = { kms: config.kms, env: { CMK: 'orders' } }
+  const loaded: EncryptionConfig = await loadConfig('kafka-envelope.yaml', options)
+  if (loaded.topics.length !== config.topics.length) throw new Error('not loaded')
+  const encryption = await createEncryption(config)
+  const stop: () => void = instrument(encryption)
+  const kafka = new Kafka({ brokers: ['localhost:1'] })
+  const producer: Producer = encryption.producer(kafka.producer())
+  const consumer: Consumer = encryption.consumer(kafka.consumer({ groupId: 'g' }))
+  if (!producer.send || !consumer.run || envelopeOf({})) throw new EnvelopeError('INVALID_RECORD', 'never')
+  const sealed = await sealRecords(encryption, [{ topic: 'orders', key: 'k', value: 'v' }])
+  const { header } = envelopeType.fromBuffer((sealed[0]?.value as Buffer).subarray(10)) as { header: Buffer }
+  if ((headerType.fromBuffer(header) as { topic: string }).topic !== 'orders') throw new Error('not decoded')
+  const [opened] = await openRecords(encryption, sealed)
+  if (opened?.value?.toString() !== 'v') throw new Error('not opened')
+  stop()
+  await encryption.close()
+  const kms: TencentKmsEmulator = await startTencentKmsEmulator()
+  await kms.close()
+}
+void main()
