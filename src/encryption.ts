@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events'
 import type { Consumer, ICustomPartitioner, Kafka, Producer } from 'kafkajs'
 import { decryptingConsumer, type Fatal, type WrappedConsumer } from './clients/kafkajs/consumer.js'
 import { encryptingKafka } from './clients/kafkajs/kafka.js'
@@ -13,6 +12,7 @@ import { OpeningKeys, type KeyLookups } from './keys/opening-keys.js'
 import type { SealingState } from './keys/sealing-state.js'
 import { SealingKeys } from './keys/sealing-keys.js'
 import { storableDek } from './keys/stored.js'
+import { withoutListenerLimit } from './kms/aborted.js'
 import { answering } from './kms/answers.js'
 import { Budget, budgeted, type BudgetShare } from './kms/budgeted.js'
 import { Cmk } from './kms/cmk.js'
@@ -365,9 +365,8 @@ function closed(): EnvelopeError {
   return new EnvelopeError('ENCRYPTION_CLOSED', 'the encryption was closed')
 }
 
-/** As many calls as there are CMKs may listen to it at once, which is no leak. */
 function unwarned(): AbortController {
   const controller = new AbortController()
-  setMaxListeners(0, controller.signal)
+  withoutListenerLimit(controller.signal)
   return controller
 }

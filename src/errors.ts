@@ -288,13 +288,11 @@ export class EnvelopeError extends Error {
   }
 }
 
-/** Whether `error` is one of this library's, also when another copy of the package threw it. */
+/** Whether `error` is one of this library's, also when another copy of the package threw it, or one in another realm. */
 export function isEnvelopeError(error: unknown): error is EnvelopeError {
-  return (
-    error instanceof Error &&
-    error.name === 'EnvelopeError' &&
-    Object.hasOwn(CODES, (error as Partial<EnvelopeError>).code ?? '')
-  )
+  if (typeof error !== 'object' || error === null) return false
+  const { name, code } = error as { readonly name?: unknown; readonly code?: unknown }
+  return name === 'EnvelopeError' && typeof code === 'string' && Object.hasOwn(CODES, code)
 }
 
 /** Every code there is, for tables in tests and documentation. */

@@ -1,3 +1,4 @@
+import { isNativeError } from 'node:util/types'
 import type { ErrorCode, FailureKind } from './errors.js'
 
 /** The limits of a rotation policy. */
@@ -203,5 +204,5 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
 
 /** All that may be repeated of what foreign code threw. */
 export function nameOfThrown(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error
+  return isNativeError(error) ? error.name : typeof error
 }

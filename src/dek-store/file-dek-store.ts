@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import type { Stats } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { isNativeError } from 'node:util/types'
 import { EnvelopeError } from '../errors.js'
 import type { DekStore, StoredDek } from './dek-store.js'
 import { asStoredDek } from './stored-dek.js'
@@ -93,7 +94,7 @@ function refuseForeign({ mode, uid }: Stats): void {
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+  return isNativeError(error) && 'code' in error && error.code === 'ENOENT'
 }
 
 /** Readers see the old file or the new one, whole. */

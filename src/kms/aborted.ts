@@ -1,4 +1,14 @@
+import { setMaxListeners } from 'node:events'
 import { EnvelopeError } from '../errors.js'
+
+/** Lets any number of calls listen to a signal: as many as there are CMKs or partitions is not a leak. */
+export function withoutListenerLimit(signal: AbortSignal): void {
+  try {
+    setMaxListeners(0, signal)
+  } catch {
+    // Not Node's: under Jest's jsdom, for one. Such a signal does not count its listeners.
+  }
+}
 
 /** @throws EnvelopeError KMS_TIMEOUT where nobody waits for the answer any more */
 export function refuseAborted(signal: AbortSignal): void {

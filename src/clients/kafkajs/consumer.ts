@@ -1,6 +1,7 @@
+import { isRegExp } from 'node:util/types'
 import type { Consumer, ConsumerCrashEvent, ConsumerGroupJoinEvent, ConsumerRunConfig } from 'kafkajs'
 import { isEnvelopeError } from '../../errors.js'
-import type { EncryptionEvents, EventHub, Waiting } from '../../events.js'
+import { nameOfThrown, type EncryptionEvents, type EventHub, type Waiting } from '../../events.js'
 import type { Opener } from '../../record/opener.js'
 import type { RuleBook } from '../../record/rules.js'
 import { Waits } from '../shared/waits.js'
@@ -119,16 +120,14 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Wrapped
 /** What is no list of names and patterns is KafkaJS's to refuse. */
 function subscribedTopics(subscription: Subscription): (string | RegExp)[] {
   const topics: unknown = 'topics' in subscription ? subscription.topics : [subscription.topic]
-  return Array.isArray(topics)
-    ? topics.filter((topic) => typeof topic === 'string' || topic instanceof RegExp)
-    : []
+  return Array.isArray(topics) ? topics.filter((topic) => typeof topic === 'string' || isRegExp(topic)) : []
 }
 
 /** An error that is not ours is only named: its text may quote what a handler was given. */
 function describeFatal(error: Error, groupId: string): Fatal {
   const cause = isEnvelopeError(error) ? error : error.cause
   if (!isEnvelopeError(cause)) {
-    const name = cause instanceof Error ? cause.name : error.name
+    const name = cause === undefined ? error.name : nameOfThrown(cause)
     return { groupId, code: undefined, message: `the consumer stopped for good with ${name}` }
   }
   return { groupId, code: cause.code, message: cause.message, ...cause.position }

@@ -112,7 +112,15 @@ function failed(topic: string, why: string): EnvelopeError {
 
 /** As KafkaJS does: the error that it gives up with says that it gave up, its cause why. */
 function deepestCause(error: unknown): object {
-  let at: unknown = error
-  for (let depth = 0; depth < 10 && at instanceof Error && at.cause instanceof Error; depth++) at = at.cause
-  return typeof at === 'object' && at !== null ? at : {}
+  let at = isObject(error) ? error : {}
+  for (let depth = 0; depth < 10; depth++) {
+    const { cause } = at as { readonly cause?: unknown }
+    if (!isObject(cause)) break
+    at = cause
+  }
+  return at
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
 }

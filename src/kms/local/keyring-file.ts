@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { link, open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
+import { isNativeError } from 'node:util/types'
 
 import { EnvelopeError } from '../../errors.js'
 import { MAX_KEYRING_BYTES, parseKeyring, serialiseKeyring, type Keyring } from './keyring.js'
@@ -171,6 +172,6 @@ function fileError(error: unknown, file: string, doing: 'read' | 'write'): unkno
 
 /** The system's error code, if the file system threw `error`. */
 function codeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return undefined
+  if (!isNativeError(error) || !('syscall' in error) || !('code' in error)) return undefined
   return typeof error.code === 'string' ? error.code : undefined
 }

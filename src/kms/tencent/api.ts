@@ -1,6 +1,5 @@
-import { setMaxListeners } from 'node:events'
-import { EnvelopeError } from '../../errors.js'
-import { refuseAborted, unlessAborted } from '../aborted.js'
+import { EnvelopeError, isEnvelopeError } from '../../errors.js'
+import { refuseAborted, unlessAborted, withoutListenerLimit } from '../aborted.js'
 import type { Connections, TencentClient } from './client.js'
 import type { CmkName } from './cmk-name.js'
 import { failureOf, isStaleCredentials, timedOut, type FailedCall } from './failures.js'
@@ -18,7 +17,7 @@ export class TencentApi {
     this.#connections = connections
     this.#limits = limits
     this.#timeoutMs = timeoutMs
-    setMaxListeners(0, this.#closing.signal)
+    withoutListenerLimit(this.#closing.signal)
   }
 
   /** Aborted by `close()`: for calls that no caller's signal ends. */
@@ -76,7 +75,7 @@ export class TencentApi {
         refuseAborted(signal)
         return new Answer(call, await this.#send(client, call, params, signal))
       } catch (error) {
-        if (error instanceof EnvelopeError) throw error
+        if (isEnvelopeError(error)) throw error
         if (attempt > 1 || !isStaleCredentials(error)) throw failureOf(error, call)
         renew()
       } finally {
@@ -105,7 +104,7 @@ export class TencentApi {
     } catch (error) {
       refuseAborted(signal)
       const { reason } = own.signal as { reason: unknown }
-      throw reason instanceof EnvelopeError ? reason : error
+      throw isEnvelopeError(reason) ? reason : error
     } finally {
       clearTimeout(timer)
       signal.removeEventListener('abort', abort)

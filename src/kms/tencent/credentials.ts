@@ -1,4 +1,5 @@
-import { EnvelopeError } from '../../errors.js'
+import { EnvelopeError, isEnvelopeError } from '../../errors.js'
+import { nameOfThrown } from '../../events.js'
 import { pause, unlessAborted } from '../aborted.js'
 import type { TencentSdk } from './sdk.js'
 
@@ -159,9 +160,9 @@ class FetchedCredentials implements CredentialSource {
       const backoff = Math.min(MIN_SPACING_MS * 2 ** this.#failures++, MAX_BACKOFF_MS)
       this.#notBefore = performance.now() + backoff
       // What a provider throws may quote a secret.
-      const what = error instanceof Error ? error.name : typeof error
-      this.#lastFailure =
-        error instanceof EnvelopeError ? error : unavailable(this.#name, `failed with ${what}`)
+      this.#lastFailure = isEnvelopeError(error)
+        ? error
+        : unavailable(this.#name, `failed with ${nameOfThrown(error)}`)
       throw this.#lastFailure
     }
   }

@@ -193,7 +193,7 @@ const ON_THE_WAY = [
 ]
 
 function unanswered(thrown: unknown, call: FailedCall): EnvelopeError {
-  const { httpCode, message } = membersOf(thrown)
+  const { httpCode, message, name, cause } = membersOf(thrown)
   if (typeof httpCode === 'number') return httpFailure(httpCode, call)
   const text = typeof message === 'string' ? message : ''
   const proxyStatus = proxyStatusIn(text)
@@ -202,8 +202,7 @@ function unanswered(thrown: unknown, call: FailedCall): EnvelopeError {
     return new EnvelopeError('KMS_TIMEOUT', `${described(call)} had no answer in time`)
   }
   // The SDK stumbles over an answer without `Response`; `fetch` calls every failure on the way a TypeError.
-  const stumbled =
-    thrown instanceof TypeError && thrown.cause === undefined && !/fetch failed|terminated/.test(text)
+  const stumbled = name === 'TypeError' && cause === undefined && !/fetch failed|terminated/.test(text)
   if (stumbled || text.includes('invalid json')) return notOfTheKms(call, 'something other than KMS')
   const why = ON_THE_WAY.find((known) => text.includes(known))
   return new EnvelopeError(
@@ -238,6 +237,8 @@ function notOfTheKms(call: FailedCall, by: string): EnvelopeError {
   return new EnvelopeError('KMS_RESPONSE_INVALID', `${described(call)} was answered by ${by}`)
 }
 
-function membersOf(thrown: unknown): Partial<Record<'code' | 'requestId' | 'httpCode' | 'message', unknown>> {
+type Member = 'code' | 'requestId' | 'httpCode' | 'message' | 'name' | 'cause'
+
+function membersOf(thrown: unknown): Partial<Record<Member, unknown>> {
   return typeof thrown === 'object' && thrown !== null ? thrown : {}
 }

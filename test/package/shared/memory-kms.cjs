@@ -1,3 +1,5 @@
+const { randomBytes } = require('node:crypto')
+
 /**
  * A KMS that takes a moment for each call, and whose DEKs and errors are made by the constructors that are given:
  * the application may have others than the library. Its "wrapping" protects nothing.
@@ -7,7 +9,7 @@ exports.memoryKms = ({ Uint8Array, later }) => {
   return {
     describe: () => later({ provider: 'memory', publicKeyWraps: false }),
     generateDek: () => {
-      const dek = Uint8Array.from(crypto.getRandomValues(new globalThis.Uint8Array(32)))
+      const dek = Uint8Array.from(randomBytes(32))
       return later({ dek, ciphertextDek: mask(dek) })
     },
     wrapDek: ({ dek }) => later(mask(dek)),
