@@ -17,28 +17,31 @@ try {
   run('.', 'npm', 'pack', '--silent', '--pack-destination', work)
   const tarball = join(work, readdirSync(work).find((name) => name.endsWith('.tgz')) ?? '')
   const projects = names.filter((name) => join(PROJECTS, name) !== SHARED)
-  for (const name of projects) {
-    const started = performance.now()
-    const folder = join(work, name)
-    cpSync(SHARED, folder, { recursive: true })
-    cpSync(join(PROJECTS, name), folder, { recursive: true })
-    run(
-      folder,
-      'npm',
-      'install',
-      '--silent',
-      '--prefer-offline',
-      '--no-audit',
-      tarball,
-      `kafkajs@${version('kafkajs')}`,
-    )
-    run(folder, 'kafka-envelope', 'keyring', 'create', 'dev.keyring', '--cmk', 'orders')
-    run(folder, 'npm', 'test', '--silent')
-    console.log(`package: ${name}: ok, ${((performance.now() - started) / 1000).toFixed(0)} s`)
-  }
-  console.log(`package: ${String(projects.length)} projects work`)
+  const failed = projects.filter((name) => !works(name, tarball))
+  console.log(
+    `package: ${String(projects.length - failed.length)} projects work, ${String(failed.length)} do not`,
+  )
+  process.exitCode = failed.length === 0 ? 0 : 1
 } finally {
   rmSync(work, { recursive: true, force: true })
+}
+
+function works(name: string, tarball: string): boolean {
+  const started = performance.now()
+  const folder = join(work, name)
+  cpSync(SHARED, folder, { recursive: true })
+  cpSync(join(PROJECTS, name), folder, { recursive: true })
+  let outcome = 'ok'
+  try {
+    const packages = [tarball, `kafkajs@${version('kafkajs')}`]
+    run(folder, 'npm', 'install', '--silent', '--prefer-offline', '--no-audit', ...packages)
+    run(folder, 'kafka-envelope', 'keyring', 'create', 'dev.keyring', '--cmk', 'orders')
+    run(folder, 'npm', 'test', '--silent')
+  } catch (error) {
+    outcome = `FAILED: ${String(error)}`
+  }
+  console.log(`package: ${name}: ${outcome}, ${((performance.now() - started) / 1000).toFixed(0)} s`)
+  return outcome === 'ok'
 }
 
 /** The version that the tests use too. */
@@ -53,6 +56,7 @@ function run(folder: string, program: string, ...args: string[]): void {
   const PATH = [join(folder, 'node_modules/.bin'), process.env['PATH']].join(delimiter)
   execFileSync(program, args, {
     cwd: folder,
+    timeout: 300_000,
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, PATH, NODE_ENV: '' },
   })

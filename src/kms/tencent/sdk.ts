@@ -30,13 +30,26 @@ interface SdkConfig {
 }
 
 /**
- * The common part alone: the root of the full package would load all of the vendor's products. Imported
- * when it is first needed, since both packages are optional.
+ * The common part alone: the root of the full package would load all of the vendor's products. Imported when it is first
+ * needed, since both packages are optional; and each inside a `try`, which tells bundlers that it may be missing.
  */
-const PACKAGES: readonly (() => Promise<unknown>)[] = [
-  () => import('tencentcloud-sdk-nodejs/tencentcloud/common/index.js'),
-  () => import('tencentcloud-sdk-nodejs-common'),
-]
+async function fullPackage(): Promise<unknown> {
+  try {
+    return await import('tencentcloud-sdk-nodejs/tencentcloud/common/index.js')
+  } catch (cause) {
+    throw new Error('tencentcloud-sdk-nodejs cannot be loaded', { cause })
+  }
+}
+
+async function lightPackage(): Promise<unknown> {
+  try {
+    return await import('tencentcloud-sdk-nodejs-common')
+  } catch (cause) {
+    throw new Error('tencentcloud-sdk-nodejs-common cannot be loaded', { cause })
+  }
+}
+
+const PACKAGES: readonly (() => Promise<unknown>)[] = [fullPackage, lightPackage]
 
 /** @throws EnvelopeError KMS_SDK_MISSING where neither package is installed */
 export async function loadSdk(packages: readonly (() => Promise<unknown>)[] = PACKAGES): Promise<TencentSdk> {

@@ -27,7 +27,7 @@ const bundlers = {
   },
   async webpack(program, folder) {
     const config = {
-      mode: 'production',
+      mode: 'none',
       target: 'node20',
       entry: `./${program}`,
       output: { path: folder, filename: 'main.mjs', module: true, chunkFormat: 'module' },
@@ -57,8 +57,10 @@ const bundlers = {
 const away = mkdtempSync(join(tmpdir(), 'kafka-envelope-bundles-'))
 let failures = 0
 try {
-  for (const program of ['local.mjs', 'local.cjs', 'tencent.mjs', 'tencent.cjs']) {
+  for (const program of ['local.mjs', 'tencent.mjs', 'tencent.cjs']) {
     for (const [name, bundle] of Object.entries(bundlers)) {
+      // Rollup is for ESM: of CommonJS it leaves a `require` inside a `try` alone.
+      if (name === 'rollup' && program.endsWith('.cjs')) continue
       const folder = join(away, name, program)
       mkdirSync(folder, { recursive: true })
       try {
@@ -66,7 +68,7 @@ try {
         const main = readdirSync(folder).find((file) => file.startsWith('main.'))
         for (const file of ['dev.keyring', 'kafka-envelope.yaml']) cpSync(file, join(folder, file))
         execFileSync('node', [main], { cwd: folder, stdio: ['ignore', 'inherit', 'inherit'] })
-        if (program.startsWith('local') && /tencentcloud/.test(readFileSync(join(folder, main), 'utf8'))) {
+        if (program.startsWith('local') && /TC3-HMAC/.test(readFileSync(join(folder, main), 'utf8'))) {
           throw new Error('the bundle has the SDK of Tencent Cloud')
         }
       } catch (error) {
