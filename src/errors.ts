@@ -1,3 +1,5 @@
+import { isNativeError } from 'node:util/types'
+
 /**
  * What a failure says about a record, and so what a consumer may do about it.
  *
@@ -290,9 +292,11 @@ export class EnvelopeError extends Error {
 
 /** Whether `error` is one of this library's, also when another copy of the package threw it, or one in another realm. */
 export function isEnvelopeError(error: unknown): error is EnvelopeError {
-  if (typeof error !== 'object' || error === null) return false
-  const { name, code } = error as { readonly name?: unknown; readonly code?: unknown }
-  return name === 'EnvelopeError' && typeof code === 'string' && Object.hasOwn(CODES, code)
+  return (
+    isNativeError(error) &&
+    error.name === 'EnvelopeError' &&
+    Object.hasOwn(CODES, (error as Partial<EnvelopeError>).code ?? '')
+  )
 }
 
 /** Every code there is, for tables in tests and documentation. */
