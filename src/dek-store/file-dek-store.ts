@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import type { Stats } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { isNativeError } from 'node:util/types'
@@ -17,6 +17,10 @@ const POSIX: boolean = process.platform !== 'win32'
 /** The right of the group or of others to write. */
 const WRITABLE_BY_OTHERS = 0o022
 const MAX_BYTES = 16_384
+/** As `replace` names its temporary files. */
+const TEMPORARY = /^[0-9a-f]{32}\.dek\.json\.[0-9a-f]{16}\.tmp$/
+/** Writing one takes milliseconds. Should a living writer lose its file all the same, its save fails and is reported. */
+const ABANDONED_MS = 60_000
 
 /**
  * Keeps ciphertext DEKs in a folder, a file of mode 0600 for each scope, replaced as a whole. Reading a file needs no
@@ -36,8 +40,11 @@ export function fileDekStore(options: FileDekStoreOptions): DekStore {
   const fileOf = (scope: string): string =>
     join(folder, `${createHash('sha256').update(scope).digest('hex').slice(0, 32)}.dek.json`)
 
+  let isSwept = false
   return {
     async load(scope) {
+      if (!isSwept) await sweep(folder)
+      isSwept = true
       const file = fileOf(scope)
       const text = await readOwn(folder, file)
       if (text === undefined) return undefined
@@ -50,6 +57,7 @@ export function fileDekStore(options: FileDekStoreOptions): DekStore {
     async save(scope, dek) {
       await mkdir(folder, { recursive: true, mode: 0o700 })
       refuseForeign(await stat(folder))
+      await sweep(folder)
       await replace(fileOf(scope), `${JSON.stringify({ scope, dek } satisfies Content)}\n`)
     },
     async remove(scope) {
@@ -95,6 +103,23 @@ function refuseForeign({ mode, uid }: Stats): void {
 
 function isMissing(error: unknown): boolean {
   return isNativeError(error) && 'code' in error && error.code === 'ENOENT'
+}
+
+/**
+ * Removes temporary files of processes that ended while they saved. It looks at names and at the entries themselves, so
+ * it follows no link; and it is a courtesy: whatever fails here is left for the next time.
+ */
+async function sweep(folder: string): Promise<void> {
+  const names = await readdir(folder).catch((): string[] => [])
+  for (const name of names.filter((one) => TEMPORARY.test(one))) {
+    const file = join(folder, name)
+    try {
+      const stats = await lstat(file)
+      if (stats.isFile() && Date.now() - stats.mtimeMs >= ABANDONED_MS) await rm(file, { force: true })
+    } catch {
+      // Another process may have removed it.
+    }
+  }
 }
 
 /** Readers see the old file or the new one, whole. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { link, open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises'
+import { link, lstat, open, readdir, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { isNativeError } from 'node:util/types'
 
@@ -53,6 +53,7 @@ export async function changeKeyring(
     throw fileError(error, file, 'read')
   })
   await locked(target, async () => {
+    await sweep(target)
     const cmks = new Map(await readKeyring(target))
     change(cmks)
     await write(target, cmks, rename, await stat(target))
@@ -85,6 +86,20 @@ async function locked(file: string, work: () => Promise<void>): Promise<void> {
     throw fileError(error, file, 'write')
   } finally {
     await rm(lock, { force: true })
+  }
+}
+
+/**
+ * Removes what processes left that ended while they wrote this keyring: CMKs are in it. Whoever holds the lock is the only
+ * writer, so none of these files is in use. Links are left alone.
+ */
+async function sweep(file: string): Promise<void> {
+  const [folder, prefix] = [dirname(file), `.${basename(file)}.`]
+  const isTemporary = (name: string): boolean =>
+    name.startsWith(prefix) && /^[0-9a-f]{16}\.tmp$/.test(name.slice(prefix.length))
+  for (const name of (await readdir(folder)).filter(isTemporary)) {
+    const temporary = join(folder, name)
+    if ((await lstat(temporary)).isFile()) await rm(temporary, { force: true })
   }
 }
 
