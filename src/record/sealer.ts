@@ -45,7 +45,7 @@ export class Sealer {
   }
 
   /**
-   * Checks and compresses a batch; nothing of it is sealed yet.
+   * Checks a batch; nothing of it is sealed yet.
    * @throws EnvelopeError TOPIC_NOT_CONFIGURED, INVALID_RECORD, ALREADY_SEALED, TOMBSTONE_REJECTED, TOO_LARGE,
    * DEK_LIMIT_TOO_SMALL, ENCRYPTION_CLOSED
    */
@@ -54,21 +54,18 @@ export class Sealer {
     // What stays plain is the broker's to refuse.
     if (!isTopicName(topic) && !this.#rules.isPassthrough(topic)) throw invalidTopic(topic)
     const rule = this.#rules.forWriting(topic)
-    if (rule === 'passthrough') {
-      const plain = new Sealing(undefined)
-      plain.add(batch)
-      return plain
-    }
-    const sealing = new Sealing({
-      rule,
-      topic,
-      key: this.#keys.for(rule, topic),
-      engine: this.#engine,
-      events: this.#events,
-      maxDecompressedBytes: this.#rules.maxDecompressedBytes(topic),
-    })
-    sealing.add(batch)
-    return sealing
+    if (rule === 'passthrough') return new Sealing(undefined, batch)
+    return new Sealing(
+      {
+        rule,
+        topic,
+        key: this.#keys.for(rule, topic),
+        engine: this.#engine,
+        events: this.#events,
+        maxDecompressedBytes: this.#rules.maxDecompressedBytes(topic),
+      },
+      batch,
+    )
   }
 }
 
@@ -90,14 +87,18 @@ interface Pending {
   readonly headers: readonly HeaderValues[]
 }
 
+/** The most that is compressed before the event loop gets its turn. */
+const STEP = { records: 250, bytes: 2 ** 20 } as const
+
 /** A batch on its way: sealed as far as DEKs are at hand. */
 export class Sealing {
-  /** The values to send, complete once all is sealed. */
-  readonly values: (Bytes | null)[] = []
   /** Which of the values are envelopes made here. */
   readonly sealed: number[] = []
   readonly #target: SealingTarget | undefined
+  readonly #pathOf: SealingBatch['pathOf']
+  readonly #values: (Bytes | null)[] = []
   readonly #pending: Pending[] = []
+  /** Bytes of the bodies that are ready to be sealed. */
   readonly #sizes: number[] = []
   #done = 0
   /** Bytes of values before sealing and compression; counted only where somebody listens. */
@@ -105,9 +106,25 @@ export class Sealing {
   /** How long it has waited for DEKs. */
   #waited: (() => number) | undefined
 
-  /** @param target undefined where nothing is sealed */
-  constructor(target: SealingTarget | undefined) {
+  /**
+   * @param target undefined where nothing is sealed
+   * @throws EnvelopeError as `Sealer.begin` does
+   */
+  constructor(target: SealingTarget | undefined, { topic, records, pathOf }: SealingBatch) {
     this.#target = target
+    this.#pathOf = pathOf
+    let index = 0
+    try {
+      for (; index < records.length; index++) this.#add(records[index] as PlainRecord, index)
+    } catch (error) {
+      throw located(error, topic, pathOf(index))
+    }
+  }
+
+  /** The values to send. Not before all is sealed: until then some are plaintext. */
+  get values(): readonly (Bytes | null)[] {
+    if (this.#done < this.#pending.length) throw new Error('a batch is not sealed yet')
+    return this.#values
   }
 
   /** The rule's limit for a record batch; undefined where nothing is sealed. */
@@ -115,18 +132,9 @@ export class Sealing {
     return this.#target?.rule.encrypt.maxBatchBytes
   }
 
-  add({ topic, records, pathOf }: SealingBatch): void {
-    let index = 0
-    try {
-      for (; index < records.length; index++) this.#add(records[index] as PlainRecord, index)
-    } catch (error) {
-      throw isEnvelopeError(error) ? error.at({ topic, path: pathOf(index) }) : error
-    }
-  }
-
   #add(record: PlainRecord, index: number): void {
     const value = checkedValue(record)
-    this.values.push(value)
+    this.#values.push(value)
     if (this.#target === undefined) return
     const { rule, key, events, maxDecompressedBytes } = this.#target
     const { encrypt } = rule
@@ -139,35 +147,57 @@ export class Sealing {
       // What was found to be an envelope must be what is sent, whatever becomes of the caller's buffer.
       const forwarded = ownCopy(value) as Buffer
       checkIsEnvelope(forwarded)
-      this.values[index] = forwarded
+      this.#values[index] = forwarded
       return
     }
     const plainSize = byteLength(value)
-    if (encrypt.compression !== 'none' && plainSize > maxDecompressedBytes)
+    if (encrypt.compression === 'none') {
+      key.admit(plainSize)
+      this.#sizes.push(plainSize)
+    } else if (plainSize > maxDecompressedBytes)
       throw new EnvelopeError(
         'TOO_LARGE',
         `a value of ${String(plainSize)} bytes exceeds what readers decompress, ${String(maxDecompressedBytes)} bytes`,
       )
-    const body = compressionNamed(encrypt.compression).compress(value)
-    const size = body === value ? plainSize : byteLength(body)
-    key.admit(size)
     if (events.has('batch.sealed')) this.#bytes += plainSize
-    this.#sizes.push(size)
     this.sealed.push(index)
     this.#pending.push({
       index,
-      body,
+      body: value,
       key: encrypt.bindKey ? boundKey(record) : undefined,
       headers: encrypt.bindHeaders.length === 0 ? NO_HEADERS : boundHeaderValues(record, encrypt.bindHeaders),
     })
   }
 
+  /** Compresses the next values; true once all are. */
+  #compress({ rule, topic, key }: SealingTarget): boolean {
+    const { compress } = compressionNamed(rule.encrypt.compression)
+    let bytes = 0
+    for (let n = 0; n < STEP.records && bytes < STEP.bytes; n++) {
+      const at = this.#sizes.length
+      const pending = this.#pending[at]
+      if (pending === undefined) return true
+      const body = compress(pending.body)
+      const size = byteLength(body)
+      try {
+        key.admit(size)
+      } catch (error) {
+        throw located(error, topic, this.#pathOf(pending.index))
+      }
+      bytes += byteLength(pending.body)
+      this.#pending[at] = { ...pending, body }
+      this.#sizes.push(size)
+    }
+    return this.#sizes.length === this.#pending.length
+  }
+
   /**
-   * Seals as far as the DEKs at hand go, synchronously. False: call `hold`, then `complete`.
-   * @throws EnvelopeError ENCRYPTION_CLOSED, INVALID_RECORD
+   * Compresses a step, and seals as far as the DEKs at hand go, synchronously. False: call `hold`, then `complete`.
+   * @throws EnvelopeError DEK_LIMIT_TOO_SMALL, ENCRYPTION_CLOSED, INVALID_RECORD
    */
   proceed(): boolean {
     if (this.#done === this.#pending.length) return true
+    if (!this.#isCompressed && !this.#compress(this.#target as SealingTarget)) return false
     while (this.#done < this.#pending.length) {
       const target = this.#target as SealingTarget
       const grant = target.key.reserve(this.#sizes, this.#done)
@@ -190,17 +220,24 @@ export class Sealing {
       this.#pending[i] = { ...pending, body: ownCopy(pending.body) }
     }
     if (this.#target !== undefined) return
-    for (const [i, value] of this.values.entries()) if (value !== null) this.values[i] = ownCopy(value)
+    for (const [i, value] of this.#values.entries()) if (value !== null) this.#values[i] = ownCopy(value)
   }
 
   /**
-   * Seals the rest, waiting for DEKs as long as the rule allows from now on.
-   * @throws EnvelopeError as `SealingKey.ready` does, INVALID_RECORD
+   * Seals the rest, waiting for DEKs as long as the rule allows from when the first is asked for.
+   * @throws EnvelopeError as `SealingKey.ready` and `proceed` do
    */
   async complete(): Promise<void> {
-    const waited = stopwatch()
+    let waited: (() => number) | undefined
     const maxMs = this.#target?.rule.encrypt.keyWaitMs ?? 0
-    while (!this.proceed()) await this.#ready(Math.max(0, maxMs - waited()))
+    while (!this.proceed()) {
+      if (this.#isCompressed) await this.#ready(Math.max(0, maxMs - (waited ??= stopwatch())()))
+      else await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+
+  get #isCompressed(): boolean {
+    return this.#sizes.length === this.#pending.length
   }
 
   async #ready(waitMs: number): Promise<void> {
@@ -247,8 +284,12 @@ export class Sealing {
       jobs.push({ plaintext, aad: buildAad(aad, key, headers), target, ivAt, tagAt, bodyAt })
     }
     engine.sealMany(grant.key, grant.firstCounter, jobs)
-    for (const { target } of jobs) this.values[(this.#pending[this.#done++] as Pending).index] = target
+    for (const { target } of jobs) this.#values[(this.#pending[this.#done++] as Pending).index] = target
   }
+}
+
+function located(error: unknown, topic: string, path: string): unknown {
+  return isEnvelopeError(error) ? error.at({ topic, path }) : error
 }
 
 const NO_HEADERS: readonly HeaderValues[] = []

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { openRecords, sealRecords, type GivenHeaders } from '../../src/record/index.js'
 import { CANARY, thrownBy } from '../support/emissions.js'
@@ -308,5 +309,39 @@ describe('offsets of records', () => {
       code: 'INVALID_RECORD',
       position: { topic: 't', path: 'records[0]' },
     })
+  })
+})
+
+describe('compressing a large batch', () => {
+  const batch = Array.from({ length: 2000 }, (_, n) => ({
+    topic: 't',
+    value: Buffer.from(`${VALUE} ${String(n)}`),
+  }))
+
+  it('gives the event loop its turn, and seals the bytes at the call', async () => {
+    const { encryption } = await memoryEncryption([rule({ compression: 'gzip' })])
+    await sealRecords(encryption, [{ topic: 't', value: VALUE }])
+    const records = batch.map(({ topic, value }) => ({ topic, value: Buffer.from(value) }))
+    let turns = 0
+    const counting = setInterval(() => turns++, 0)
+    const sealing = sealRecords(encryption, records)
+    for (const { value } of records) value.fill(0)
+    const opened = await openRecords(encryption, await sealing)
+    clearInterval(counting)
+    expect(turns).toBeGreaterThanOrEqual(4)
+    expect(opened.map(({ value }) => value?.toString())).toEqual(batch.map(({ value }) => value.toString()))
+  })
+
+  it('says which value no DEK may seal, also in a later step', async () => {
+    const { encryption, kms } = await memoryEncryption([
+      rule({ compression: 'gzip', rotate: { maxBytes: 1000, allowFrequentRotation: true } }),
+    ])
+    const incompressible = randomBytes(2000)
+    const records = [...batch.slice(0, 900), { topic: 't', value: incompressible }]
+    expect(await thrownBy(() => sealRecords(encryption, records))).toMatchObject({
+      code: 'DEK_LIMIT_TOO_SMALL',
+      position: { topic: 't', path: 'records[900]' },
+    })
+    expect(kms.calls).toEqual([])
   })
 })

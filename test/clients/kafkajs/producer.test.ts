@@ -345,14 +345,15 @@ describe('disconnecting', () => {
 describe('the time that a send waits for its key', () => {
   it('does not begin while it waits for a send before it', async () => {
     const { producer, inner, kms } = await owner({
-      keyWait: '100ms',
+      keyWait: '1s',
       rotate: { maxMessages: 1, allowFrequentRotation: true, prefetch: 0 },
     })
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
     kms.hold = true
     const sends = ['1', '2', '3'].map((value) => producer.send({ topic: 'a', messages: [{ value }] }))
     for (let i = 0; i < 3; i++) {
       await kms.waitForHeld()
-      await new Promise((resolve) => setTimeout(resolve, 70))
+      await vi.advanceTimersByTimeAsync(700)
       kms.held[0]?.succeed()
     }
     await Promise.all(sends)
@@ -360,7 +361,7 @@ describe('the time that a send waits for its key', () => {
   })
 
   it('of one topic is not that of another in the same batch', async () => {
-    const { producer, inner, kms } = await owner({ keyWait: '100ms' })
+    const { producer, inner, kms } = await owner({ keyWait: '5s' })
     kms.hold = true
     const messages = [{ value: VALUE }]
     const sending = producer.sendBatch({
@@ -398,4 +399,15 @@ describe('the time that a send waits for its key', () => {
     process.off('warning', listen)
     expect(warned).toEqual([])
   })
+})
+
+it('a send behind one that is being compressed is handed over after it', async () => {
+  const { producer, inner, send } = await owner({ compression: 'gzip', maxBatchBytes: '100MiB' })
+  await send()
+  const large = producer.send({
+    topic: 'a',
+    messages: Array.from({ length: 1000 }, () => ({ value: VALUE })),
+  })
+  await Promise.all([large, send()])
+  expect(inner.sent.map(({ messages }) => messages.length)).toEqual([1, 1000, 1])
 })
