@@ -91,7 +91,7 @@ const CODES = {
   },
   DEAD_LETTER_REFUSED: {
     remedy:
-      'The consumer stopped at the record; raise max.message.bytes of the topic for dead letters, let this process write to it, or make it one that does not compact',
+      'The consumer stopped at the record; raise max.message.bytes of the topic for dead letters, let this process write to it, or make it one that does not compact; a record above 128 MiB needs another policy',
   },
   REJECTION_HANDLER_FAILED: {
     remedy:

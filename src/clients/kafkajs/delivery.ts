@@ -22,6 +22,7 @@ import type { Claim } from './claims.js'
 import type { ConsumerHost } from './consumer.js'
 import { deadLetter } from './dead-letter.js'
 import { checkLetterBox, type LetterBox } from './letter-box.js'
+import { Outbox } from './outbox.js'
 import { actionName, isDeadLetter, isDelivered, messageOf, sealedMessage } from './outcome.js'
 import { publish } from './publish.js'
 
@@ -61,6 +62,7 @@ export class Delivery {
   readonly #waits: Waits
   readonly #groupId: () => string | undefined
   readonly #shares = new Map<ReadingRule, RejectedShare>()
+  #outbox: Outbox | undefined
 
   constructor(host: ConsumerHost, waits: Waits, groupId: () => string | undefined) {
     this.#host = host
@@ -167,6 +169,8 @@ export class Delivery {
   ): Promise<CarriedOut> {
     const dead = decisions.filter(isDeadLetter)
     if (dead.length === 0) return { decisions, error: failure }
+    const outbox = (this.#outbox ??= new Outbox(this.#host.deadLetters as LetterBox))
+    const partition = `${source.topic}/${String(source.partition)}`
     const group = this.#groupId()
     let written = 0
     const patience = patienceFor(() => {
@@ -180,7 +184,7 @@ export class Delivery {
       const letters = run.map(({ record, error: { code } }) =>
         deadLetter(record, { code, ...source, offset: record.offset, group }),
       )
-      const failed = await publish(this.#host.deadLetters as LetterBox, topic, letters, send)
+      const failed = await publish({ outbox, partition, topic }, letters, send)
       written += failed?.index ?? run.length
       if (failed === undefined) continue
       const rejected = dead[written] as DeadLetter

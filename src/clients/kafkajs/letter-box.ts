@@ -37,13 +37,14 @@ export function letterBoxOf(producer: Producer): LetterBox {
 export class OwnLetterBox implements LetterBox {
   readonly #producer: Producer
   #connected: Promise<void> | undefined
+  #disconnected: Promise<void> | undefined
 
   constructor(kafka: Kafka) {
     this.#producer = kafka.producer()
   }
 
   connect(): Promise<void> {
-    this.#connected ??= this.#producer.connect().catch((error: unknown) => {
+    this.#connected ??= this.#connect().catch((error: unknown) => {
       this.#connected = undefined
       throw error
     })
@@ -52,7 +53,15 @@ export class OwnLetterBox implements LetterBox {
 
   async disconnect(): Promise<void> {
     this.#connected = undefined
-    await this.#producer.disconnect()
+    const disconnecting = this.#producer.disconnect()
+    this.#disconnected = disconnecting.catch(() => undefined)
+    await disconnecting
+  }
+
+  /** KafkaJS writes to an ended socket where it connects while it still disconnects. */
+  async #connect(): Promise<void> {
+    await this.#disconnected
+    await this.#producer.connect()
   }
 
   async send(record: ProducerRecord): Promise<RecordMetadata[]> {

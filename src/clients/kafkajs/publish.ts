@@ -1,6 +1,6 @@
-import type { CompressionTypes, Message, ProducerRecord } from 'kafkajs'
-import { EnvelopeError } from '../../errors.js'
-import type { LetterBox } from './letter-box.js'
+import type { Message } from 'kafkajs'
+import type { EnvelopeError } from '../../errors.js'
+import { batchBytes, MAX_SEND_BYTES, refused, type AwaitSend, type Failure, type Outbox } from './outbox.js'
 import { BATCH_OVERHEAD, recordBytes } from './split.js'
 
 /** The first letter that the topic did not take, and why. */
@@ -10,22 +10,19 @@ export interface Unpublished {
   readonly error: EnvelopeError
 }
 
-/** Waits for a send; false where it takes too long. */
-export type AwaitSend = (sending: Promise<unknown>) => Promise<boolean>
-
-/** What became of a send that failed. */
-interface Failure {
-  /** DEAD_LETTER_FAILED (transient) or DEAD_LETTER_REFUSED */
-  readonly error: EnvelopeError
-  readonly tooLarge: boolean
+/** Where letters come from, and where they go. */
+export interface Route {
+  readonly outbox: Outbox
+  /** Any name for the partition that they come from. */
+  readonly partition: string
+  /** The topic for dead letters. */
+  readonly topic: string
 }
 
-/** Of the default `max.message.bytes`; a topic that takes less gets halves. */
-const MAX_SEND_BYTES = 2 ** 20
-/** The one codec that KafkaJS has built in. */
-const GZIP = 1 as unknown as CompressionTypes.GZIP
-/** What KafkaJS too takes for a bug rather than for a fault that passes. */
-const BUGS = new Set(['TypeError', 'RangeError', 'SyntaxError', 'ReferenceError'])
+/** What a letter may take in a record batch before compression: KafkaJS needs several times this much memory to send it. */
+const MAX_LETTER_BYTES = 2 ** 27
+/** What may go out without compression: well below the default `socket.request.max.bytes` of brokers, 100 MiB. */
+const MAX_PLAIN_BYTES = 2 ** 26
 
 /**
  * Publishes letters in order, once, and resolves when all replicas in sync acknowledged them, or at the first that
@@ -34,28 +31,43 @@ const BUGS = new Set(['TypeError', 'RangeError', 'SyntaxError', 'ReferenceError'
  * @throws what `awaitSend` rejects with
  */
 export async function publish(
-  letterBox: LetterBox,
-  topic: string,
+  route: Route,
   letters: readonly Message[],
   awaitSend: AwaitSend,
 ): Promise<Unpublished | undefined> {
   const runs = runsOf(letters)
   let done = 0
   for (let run = runs.shift(); run !== undefined; run = runs.shift()) {
-    let failure = await send(letterBox, { topic, messages: run }, awaitSend)
+    const failure = await sendRun(route, run, awaitSend)
     if (failure?.tooLarge === true && run.length > 1) {
       const half = Math.ceil(run.length / 2)
       runs.unshift(run.slice(0, half), run.slice(half))
       continue
     }
-    // The limit is on batches as compressed: what came in a compressed one may fit only so.
-    if (failure?.tooLarge === true) {
-      failure = await send(letterBox, { topic, messages: run, compression: GZIP }, awaitSend)
-    }
     if (failure !== undefined) return { index: done, error: failure.error }
     done += run.length
   }
   return undefined
+}
+
+/** The limit of a topic is on batches as compressed: what came in a compressed one may fit only so. */
+async function sendRun(
+  { outbox, partition, topic }: Route,
+  messages: readonly Message[],
+  awaitSend: AwaitSend,
+): Promise<Failure | undefined> {
+  const bytes = batchBytes(messages)
+  if (bytes > MAX_LETTER_BYTES) {
+    const why = `it takes up to ${String(bytes)} bytes, and at most ${String(MAX_LETTER_BYTES)} are sent`
+    return { error: refused(topic, why), tooLarge: false }
+  }
+  const large = bytes > MAX_SEND_BYTES
+  const send = (gzip: boolean): Promise<Failure | undefined> =>
+    outbox.send(partition, { topic, messages, gzip }, awaitSend)
+  const failure = await send(large)
+  // What does not compress is smaller without.
+  const hasOtherWay = messages.length === 1 && bytes <= MAX_PLAIN_BYTES
+  return failure?.tooLarge === true && hasOtherWay ? send(!large) : failure
 }
 
 /** KafkaJS makes one record batch of all that goes to one partition, and all may. */
@@ -72,55 +84,4 @@ function runsOf(letters: readonly Message[]): Message[][] {
     runs.at(-1)?.push(letter)
   }
   return runs
-}
-
-async function send(
-  letterBox: LetterBox,
-  record: ProducerRecord,
-  awaitSend: AwaitSend,
-): Promise<Failure | undefined> {
-  const { topic } = record
-  const sending = letterBox.send({ ...record, acks: -1 }).then(
-    () => undefined,
-    (error: unknown) => failureOf(error, topic),
-  )
-  // An idempotent producer tries for ever.
-  return (await awaitSend(sending)) ? sending : { error: failed(topic, 'no answer came'), tooLarge: false }
-}
-
-function failureOf(error: unknown, topic: string): Failure {
-  const { name, type, retriable } = deepestCause(error) as {
-    name?: unknown
-    type?: unknown
-    retriable?: unknown
-  }
-  // Named only: the text of an error may quote a message.
-  const why = typeof type === 'string' ? type : typeof name === 'string' ? name : typeof error
-  if (retriable !== false && !BUGS.has(why)) return { error: failed(topic, why), tooLarge: false }
-  return {
-    error: new EnvelopeError('DEAD_LETTER_REFUSED', `topic ${topic} did not take a dead letter: ${why}`),
-    tooLarge: why === 'MESSAGE_TOO_LARGE' || why === 'RECORD_LIST_TOO_LARGE',
-  }
-}
-
-function failed(topic: string, why: string): EnvelopeError {
-  return new EnvelopeError(
-    'DEAD_LETTER_FAILED',
-    `topic ${topic} did not acknowledge a dead letter yet: ${why}`,
-  )
-}
-
-/** As KafkaJS does: the error that it gives up with says that it gave up, its cause why. */
-function deepestCause(error: unknown): object {
-  let at = isObject(error) ? error : {}
-  for (let depth = 0; depth < 10; depth++) {
-    const { cause } = at as { readonly cause?: unknown }
-    if (!isObject(cause)) break
-    at = cause
-  }
-  return at
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null
 }

@@ -1,6 +1,7 @@
 import { CompressionTypes, type Message, type ProducerRecord } from 'kafkajs'
 import { describe, expect, it } from 'vitest'
 import type { LetterBox } from '../../../src/clients/kafkajs/letter-box.js'
+import { Outbox } from '../../../src/clients/kafkajs/outbox.js'
 import { publish, type Unpublished } from '../../../src/clients/kafkajs/publish.js'
 import { CANARY } from '../../support/emissions.js'
 
@@ -32,7 +33,8 @@ const kafkaError = (type: string, retriable: boolean): Error =>
   Object.assign(new Error(`quotes ${CANARY}`), { name: 'KafkaJSProtocolError', type, retriable })
 
 function run(letterBox: LetterBox, messages: readonly Message[]): Promise<Unpublished | undefined> {
-  return publish(letterBox, 'dead', messages, (sending) => sending.then(() => true))
+  const route = { outbox: new Outbox(letterBox), partition: 't/0', topic: 'dead' }
+  return publish(route, messages, (sending) => sending.then(() => true))
 }
 
 it('letters that a topic takes only in smaller batches are halved until it takes them', async () => {
@@ -61,10 +63,81 @@ it('one that fits only compressed goes out compressed, and those behind it do no
   expect(sent).toEqual(['0 1', '0', '0 gzip', '1'])
 })
 
-it('sends stay under 1 MiB, but for a letter that is larger alone', async () => {
+it('sends stay under 1 MiB, but for a letter that is larger alone, which goes out compressed', async () => {
   const { letterBox, sent } = box(() => undefined)
   await run(letterBox, [...letters(3, 400_000), ...letters(1, 2_000_000), ...letters(1)])
-  expect(sent).toEqual(['0 1', '2', '0', '0'])
+  expect(sent).toEqual(['0 1', '2', '0 gzip', '0'])
+})
+
+it('a large letter that does not compress is tried without compression before it is refused', async () => {
+  const { letterBox, sent } = box(({ compression }) => {
+    if (compression === CompressionTypes.GZIP) throw kafkaError('MESSAGE_TOO_LARGE', false)
+  })
+  expect(await run(letterBox, letters(1, 2_000_000))).toBeUndefined()
+  expect(sent).toEqual(['0 gzip', '0'])
+})
+
+it('a letter above 128 MiB is refused without being sent, and those before it are acknowledged', async () => {
+  const { letterBox, sent } = box(() => undefined)
+  const refusal = await run(letterBox, [...letters(1), ...letters(1, 2 ** 27), ...letters(1)])
+  expect(refusal).toMatchObject({ index: 1, error: { code: 'DEAD_LETTER_REFUSED', retriable: false } })
+  expect(refusal?.error.message).toContain('at most 134217728 are sent')
+  expect(sent).toEqual(['0'])
+})
+
+describe('a connection that is lost', () => {
+  const lost = (name: string, code?: string): Error =>
+    Object.assign(kafkaError('', false), {
+      cause: Object.assign(new Error(CANARY), { name, code, retriable: true }),
+    })
+
+  it.each([
+    ['KafkaJSConnectionClosedError', undefined],
+    ['KafkaJSConnectionError', 'EPIPE'],
+    ['KafkaJSConnectionError', 'ECONNRESET'],
+  ])('three times over one large letter (%s, %s) makes it a refusal', async (name, code) => {
+    const { letterBox, sent } = box(() => {
+      throw lost(name, code)
+    })
+    const route = { outbox: new Outbox(letterBox), partition: 't/0', topic: 'dead' }
+    const attempt = (): Promise<Unpublished | undefined> =>
+      publish(route, letters(1, 2_000_000), (sending) => sending.then(() => true))
+    for (let i = 0; i < 2; i++) expect((await attempt())?.error).toMatchObject({ code: 'DEAD_LETTER_FAILED' })
+    const third = (await attempt())?.error
+    expect(third).toMatchObject({ code: 'DEAD_LETTER_REFUSED', retriable: false })
+    expect(third?.message).toContain('the connection was lost 3 times over a request of 2000')
+    expect(third?.message).not.toContain(CANARY)
+    expect(sent).toEqual(['0 gzip', '0 gzip', '0 gzip'])
+  })
+
+  it('counts also where each attempt is first refused as too large with compression', async () => {
+    const { letterBox } = box(({ compression }) => {
+      throw compression === CompressionTypes.GZIP ? kafkaError('MESSAGE_TOO_LARGE', false) : lost('', 'EPIPE')
+    })
+    const route = { outbox: new Outbox(letterBox), partition: 't/0', topic: 'dead' }
+    const codes: (string | undefined)[] = []
+    for (let i = 0; i < 3; i++) {
+      const failed = await publish(route, letters(1, 2_000_000), (sending) => sending.then(() => true))
+      codes.push(failed?.error.code)
+    }
+    expect(codes).toEqual(['DEAD_LETTER_FAILED', 'DEAD_LETTER_FAILED', 'DEAD_LETTER_REFUSED'])
+  })
+
+  it('over small letters, or refused by the machine, stays transient', async () => {
+    for (const [error, size] of [
+      [lost('KafkaJSConnectionClosedError'), 10],
+      [lost('KafkaJSConnectionError', 'ECONNREFUSED'), 2_000_000],
+    ] as const) {
+      const { letterBox } = box(() => {
+        throw error
+      })
+      const route = { outbox: new Outbox(letterBox), partition: 't/0', topic: 'dead' }
+      for (let i = 0; i < 5; i++) {
+        const failed = await publish(route, letters(1, size), (sending) => sending.then(() => true))
+        expect(failed?.error).toMatchObject({ code: 'DEAD_LETTER_FAILED', kind: 'transient' })
+      }
+    }
+  })
 })
 
 describe('a failure', () => {
@@ -112,7 +185,59 @@ describe('a failure', () => {
 
 it('a send that takes too long counts as a transient failure', async () => {
   const { letterBox } = box(() => new Promise(() => undefined))
-  const failed = await publish(letterBox, 'dead', letters(1), () => Promise.resolve(false))
+  const failed = await publish(
+    { outbox: new Outbox(letterBox), partition: 't/0', topic: 'dead' },
+    letters(1),
+    () => Promise.resolve(false),
+  )
   expect(failed).toMatchObject({ index: 0, error: { code: 'DEAD_LETTER_FAILED', kind: 'transient' } })
   expect(String(failed?.error)).toContain('no answer came')
+})
+
+describe('a send that was given up goes on in KafkaJS', () => {
+  const origin = (offset: string): Message => ({
+    key: offset,
+    value: null,
+    headers: { 'kafka-envelope.error': 'MALFORMED', 'kafka-envelope.offset': offset },
+  })
+
+  /** A box whose sends a test ends by hand. */
+  function hanging() {
+    const ends: { resolve: () => void; reject: (error: Error) => void }[] = []
+    const { letterBox, sent } = box(
+      () =>
+        new Promise<void>((resolve, reject) => {
+          ends.push({ resolve, reject })
+        }),
+    )
+    const outbox = new Outbox(letterBox)
+    const attempt = (letter: Message, partition = 't/0', patient = false) =>
+      publish({ outbox, partition, topic: 'dead' }, [letter], (sending) =>
+        patient ? sending.then(() => true) : Promise.resolve(false),
+      )
+    return { ends, sent, attempt }
+  }
+
+  it('so the same letter is not sent beside it: the next attempt waits for it, and takes its outcome', async () => {
+    const { ends, sent, attempt } = hanging()
+    for (let i = 0; i < 5; i++) expect((await attempt(origin('7')))?.error.code).toBe('DEAD_LETTER_FAILED')
+    const last = attempt(origin('7'), 't/0', true)
+    ends[0]?.resolve()
+    expect(await last).toBeUndefined()
+    expect(sent).toEqual(['7'])
+  })
+
+  it('so other letters of the partition wait until it ends, and those of other partitions do not', async () => {
+    const { ends, sent, attempt } = hanging()
+    await attempt(origin('7'))
+    await attempt(origin('8'))
+    await attempt(origin('8'), 't/1')
+    expect(sent).toEqual(['7', '8'])
+    const next = attempt(origin('8'), 't/0', true)
+    ends[0]?.reject(kafkaError('NOT_ENOUGH_REPLICAS', true))
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(sent).toEqual(['7', '8', '8'])
+    ends[2]?.resolve()
+    expect(await next).toBeUndefined()
+  })
 })

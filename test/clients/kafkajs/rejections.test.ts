@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import type { Consumer, ConsumerRunConfig, EachBatchPayload, KafkaMessage, ProducerRecord } from 'kafkajs'
 import { afterEach, describe, expect, expectTypeOf, it, vi } from 'vitest'
 import {
   envelopeOf,
-  type Encryption,
   type ReadRule,
   type RejectionAnswer,
   type RejectionHandler,
@@ -11,85 +9,22 @@ import {
 } from '../../../src/index.js'
 import { CANARY, thrownBy } from '../../support/emissions.js'
 import { memoryEncryption, type SeenEvent } from '../../support/encryption.js'
+import { consume, message } from './consuming.js'
 
-const message = (value: Buffer | null, offset: number): KafkaMessage => ({
-  key: null,
-  value,
-  offset: String(offset),
-  timestamp: '0',
-  headers: {},
-  attributes: 0,
-})
 const PLAINTEXT = Buffer.from('not sealed')
 const foreign = (): Buffer => Buffer.concat([Buffer.of(0xc3, 1), randomBytes(8)])
 
-/** A wrapped consumer, and what came of the batches that it was handed. */
+/** A wrapped consumer under a rule, a record that it opens, and what came of the batches that it was handed. */
 async function consuming(
   read: Omit<ReadRule, 'cmk'>,
-  handle: () => Promise<void> = () => Promise.resolve(),
-  takesDeadLetters = true,
-): Promise<{
-  encryption: Encryption
-  events: SeenEvent[]
-  good: Buffer
-  delivered: string[]
-  messages: KafkaMessage[]
-  heartbeats: () => number
-  letters: { topic: string; offset: string }[]
-  batch: (messages: readonly KafkaMessage[], partition?: number) => Promise<void>
-}> {
+  handle?: () => Promise<void>,
+  takesDeadLetters?: boolean,
+): Promise<Awaited<ReturnType<typeof consume>> & { good: Buffer; events: SeenEvent[] }> {
   const { encryption, events } = await memoryEncryption([
     { match: ['t'], encrypt: { cmk: 'main' }, read: { cmk: 'main', ...read } },
   ])
   const [sealed] = await encryption.records.seal([{ topic: 't', value: CANARY }])
-  const configs: ConsumerRunConfig[] = []
-  const inner = {
-    events: { CRASH: 'consumer.crash', STOP: 'consumer.stop', GROUP_JOIN: 'consumer.group_join' },
-    on: () => () => undefined,
-    run: (given: ConsumerRunConfig) => Promise.resolve(void configs.push(given)),
-  }
-  const letters: { topic: string; offset: string }[] = []
-  const deadLetters = {
-    send: ({ topic, messages }: ProducerRecord) => {
-      letters.push(
-        ...messages.map(({ headers }) => ({ topic, offset: String(headers?.['kafka-envelope.offset']) })),
-      )
-      return Promise.resolve([])
-    },
-  }
-  const delivered: string[] = []
-  const received: KafkaMessage[] = []
-  let heartbeats = 0
-  const options = takesDeadLetters ? { deadLetters: deadLetters as never } : {}
-  await encryption.consumer(inner as unknown as Consumer, options).run({
-    eachBatch: async ({ batch }) => {
-      await handle()
-      received.push(...batch.messages)
-      delivered.push(...batch.messages.map(({ offset }) => offset))
-    },
-  })
-  return {
-    encryption,
-    events,
-    good: sealed?.value as Buffer,
-    delivered,
-    messages: received,
-    heartbeats: () => heartbeats,
-    letters,
-    batch: async (messages, partition = 0) => {
-      const payload = {
-        batch: { topic: 't', partition, messages, lastOffset: () => messages.at(-1)?.offset },
-        heartbeat: () => {
-          heartbeats++
-          return Promise.resolve()
-        },
-        resolveOffset: () => undefined,
-        isStale: () => false,
-        isRunning: () => true,
-      }
-      await configs[0]?.eachBatch?.(payload as unknown as EachBatchPayload)
-    },
-  }
+  return { ...(await consume(encryption, handle, takesDeadLetters)), good: sealed?.value as Buffer, events }
 }
 
 describe('an unreadable record', () => {
