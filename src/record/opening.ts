@@ -46,7 +46,7 @@ interface Authenticated {
 }
 
 /** The most that one call of `proceed` does before the event loop gets its turn. */
-const STEP = { records: 500, bytes: 2 ** 20, openedBytes: 2 ** 22 } as const
+const STEP = { records: 2000, bytes: 2 ** 20, openedBytes: 2 ** 22 } as const
 /** For how many records ahead keys are asked for together. */
 const KEYS_AHEAD = 500
 

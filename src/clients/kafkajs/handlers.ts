@@ -23,7 +23,7 @@ export function openingEachMessage(
       claim.end()
     })
     if (part === undefined || claim.interrupted) {
-      if (!claims.stopped && !claim.hasSeeked) seek({ topic, partition, offset: message.offset })
+      if (!claim.hasSeeked) seek({ topic, partition, offset: message.offset })
       leave(message)
       return
     }
@@ -40,7 +40,9 @@ export function openingEachMessage(
 /**
  * Leaves a message to be fetched again, without an error: KafkaJS would count it, and restart a consumer that has no
  * retry left, even one that was stopped. It resolves the offset that the message has after the handler, so the message
- * gets the one before. A seek, or the stop, keeps it from going on with the batch.
+ * gets the one before. The seek before it keeps KafkaJS from going on with the batch, whatever else happened to the
+ * partition. Where KafkaJS was stopped while it joined, it forgets its run, which goes on: there the seek throws, and
+ * that ends the run.
  */
 function leave(message: KafkaMessage): void {
   message.offset = (offsetNumber(message.offset) - 1n).toString()
@@ -52,17 +54,23 @@ function leave(message: KafkaMessage): void {
  */
 export function openingEachBatch(
   handler: EachBatchHandler,
-  { delivery, claims }: Handling,
+  { delivery, claims, seek }: Handling,
   autoResolve: boolean,
 ): EachBatchHandler {
   return async (payload) => {
     const { batch, heartbeat, isStale } = payload
-    const claim = claims.begin(batch.topic, batch.partition)
+    const { topic, partition } = batch
+    const claim = claims.begin(topic, partition)
     const part = await delivery.open(claim, batch.messages, heartbeat).finally(() => {
       claim.end()
     })
     // KafkaJS resolves nothing by itself here (see `run`), so returning leaves the batch to be fetched again.
-    if (part === undefined || claim.interrupted || isStale()) return
+    if (part === undefined || claim.interrupted || isStale()) {
+      // As in `leave`: ends a run that KafkaJS forgot when it was stopped.
+      if (claims.stopped && !claim.hasSeeked)
+        seek({ topic, partition, offset: batch.messages[0]?.offset ?? '0' })
+      return
+    }
     const end = endOf(payload, part)
     if (end !== undefined) {
       if (part.messages.length > 0) await handler(limitedTo(part, end, payload, claims))
