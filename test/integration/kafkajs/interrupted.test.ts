@@ -71,13 +71,14 @@ describe.each(KINDS)('a consumer that was stopped during an outage (%s)', (kind)
       made.kms.failure = away
       const { consumer, seen, happened } = await reading(made, kind, { retry: { retries } })
       await until('a wait', () => named(made, 'consumer.waiting').length > 1)
+      happened.length = 0
       await consumer[end]()
       const asked = made.kms.calls.length
       await later(1500)
       expect(made.kms.calls.length).toBe(asked)
       made.kms.failure = undefined
       await later(500)
-      expect(happened).toEqual(['consumer.group_join'])
+      expect(happened).toEqual([])
       expect(await members(made)).toBe(0)
       expect(['-1', '0']).toContain(await made.committed())
       expect(made.encryption.health()).toMatchObject({ status: 'ok', fatal: [], waiting: [] })
@@ -108,9 +109,10 @@ describe.each(KINDS)('a consumer that was stopped during an outage (%s)', (kind)
     consumer.on(consumer.events.START_BATCH_PROCESS, () => attempts++)
     await until('the sixth attempt', () => attempts >= 5)
     await later(100)
+    happened.length = 0
     await consumer.disconnect()
     await later(2000)
-    expect(happened).toEqual(['consumer.group_join'])
+    expect(happened).toEqual([])
     expect([await members(made), made.encryption.health().status]).toEqual([0, 'ok'])
   })
 
@@ -126,9 +128,10 @@ describe.each(KINDS)('a consumer that was stopped during an outage (%s)', (kind)
       status: 'degraded',
       waiting: [{ offset: '0', deadLetter: { topic: 'interrupted.no-such-topic', code: 'NOT_SEALED' } }],
     })
+    happened.length = 0
     await consumer.stop()
     await later(1500)
-    expect(happened).toEqual(['consumer.group_join'])
+    expect(happened).toEqual([])
     expect([await members(made), await made.committed()]).toEqual([0, expect.stringMatching(/^(-1|0)$/)])
   })
 })
@@ -147,9 +150,10 @@ it('a consumer whose handler fails while it is stopped does not come back', asyn
     },
   })
   await until('the handler', () => busy)
+  const before = joins.length
   await consumer.stop()
   await later(1500)
-  expect(joins).toHaveLength(1)
+  expect(joins).toHaveLength(before)
   expect([await members(made), made.encryption.health().status]).toEqual([0, 'ok'])
 })
 
