@@ -45,3 +45,14 @@ export async function newTopic(name: string, numPartitions = 1): Promise<string>
   }
   return topic
 }
+
+/** Deletes topics, and waits until they are gone: a test that comes next may make them again. */
+export async function removeTopics(topics: string[]): Promise<void> {
+  const admin = testKafka().admin()
+  await admin.connect()
+  await admin.deleteTopics({ topics })
+  while ((await admin.listTopics()).some((topic) => topics.includes(topic))) {
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  await admin.disconnect()
+}

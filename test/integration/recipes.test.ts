@@ -1,0 +1,96 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { createKeyring } from '../../src/kms/local/index.js'
+import { removeTopics, testKafka } from '../support/broker.js'
+import { memoryEncryption } from '../support/encryption.js'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const TOPICS = ['orders', 'users']
+const PORT = 18_473
+let folder = ''
+let page = ''
+
+beforeAll(async () => {
+  page = await readFile(join(root, 'docs/recipes.md'), 'utf8')
+  folder = await mkdtemp(join(root, 'test/.recipes-'))
+  await createKeyring(join(folder, 'dev.keyring'), [{ id: 'orders', type: 'aes-256' }])
+  const admin = testKafka().admin()
+  await admin.connect()
+  await admin.createTopics({ topics: TOPICS.map((topic) => ({ topic })), waitForLeaders: true })
+  await admin.disconnect()
+})
+afterAll(async () => {
+  await removeTopics(TOPICS)
+  await rm(folder, { recursive: true, force: true })
+})
+
+/** Starts the program with `part` in it. */
+async function start(part: string) {
+  const snippets = [...page.matchAll(/^ *```ts\n(.*?)^ *```/gms)].map(([, code = '']) => code)
+  const code = snippets.find((snippet) => snippet.includes(part)) ?? ''
+  const script = join(folder, 'snippet.ts')
+  await writeFile(
+    script,
+    code
+      .replaceAll("'kafka-envelope/kms/local'", `'${root}src/kms/local/index.ts'`)
+      .replaceAll("'kafka-envelope'", `'${root}src/index.ts'`),
+  )
+  const child = spawn(process.execPath, ['--import', 'tsx', script], {
+    cwd: folder,
+    env: { ...process.env, PORT: String(PORT) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  return { child, exit: once(child, 'exit'), stdout: text(child.stdout), stderr: text(child.stderr) }
+}
+
+it('the offsets at which plaintext ends are accepted as printed, and plaintext behind them is refused', async () => {
+  const plain = testKafka().producer()
+  await plain.connect()
+  await plain.send({ topic: 'users', messages: [{ value: 'a' }, { value: 'b' }] })
+  await plain.disconnect()
+  const { exit, stdout } = await start('fetchTopicOffsets')
+  expect(await exit).toEqual([0, null])
+  const printed = (await stdout).split('\n').find((line) => line.startsWith('{"untilOffsets"')) ?? ''
+  expect(JSON.parse(printed)).toEqual({ untilOffsets: { users: { 0: '2' } } })
+
+  for (const [plaintext, expected] of [
+    [{ untilOffsets: { users: { 0: '9223372036854775807' } } }, ['b', 'c', 's']],
+    [
+      JSON.parse(printed) as { untilOffsets: Record<string, Record<number, string>> },
+      ['b', 'NOT_SEALED', 's'],
+    ],
+  ] as const) {
+    const { encryption } = await memoryEncryption([
+      { match: ['users'], encrypt: { cmk: 'main' }, read: { cmk: 'main', plaintext } },
+    ])
+    const [sealed] = await encryption.records.seal([{ topic: 'users', value: 's' }])
+    const opened = await encryption.records.open([
+      { topic: 'users', partition: 0, offset: '1', value: Buffer.from('b') },
+      { topic: 'users', partition: 0, offset: '2', value: Buffer.from('c') },
+      { topic: 'users', partition: 0, offset: '3', value: sealed?.value ?? null },
+    ])
+    expect(opened.map(({ error, value }) => error?.code ?? String(value))).toEqual(expected)
+    await encryption.close()
+  }
+})
+
+it('the service that docs/recipes.md shows is ready, is alive, and ends by itself after SIGTERM', async () => {
+  const { child, exit } = await start('SIGTERM')
+  const probe = async (path: string): Promise<number> => {
+    const answer = await fetch(`http://127.0.0.1:${String(PORT)}${path}`).catch(() => undefined)
+    await answer?.text()
+    return answer?.status ?? 0
+  }
+  while ((await probe('/ready')) !== 200) {
+    if (child.exitCode !== null) throw new Error('the service ended')
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+  expect(await probe('/live')).toBe(200)
+  child.kill('SIGTERM')
+  expect(await exit).toEqual([0, null])
+}, 120_000)
