@@ -1,5 +1,5 @@
 import type { Consumer, ICustomPartitioner, Kafka, Producer } from 'kafkajs'
-import { decryptingConsumer, type Fatal, type WrappedConsumer } from './clients/kafkajs/consumer.js'
+import { decryptingConsumer, type ActiveConsumer, type Fatal } from './clients/kafkajs/consumer.js'
 import { encryptingKafka } from './clients/kafkajs/kafka.js'
 import { letterBoxOf, OwnLetterBox, type LetterBox } from './clients/kafkajs/letter-box.js'
 import { PlainMessages } from './clients/kafkajs/partitioner.js'
@@ -154,16 +154,14 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
   const openingKeys = new OpeningKeys(config.cache, clock, events)
   const sealer = new Sealer(book, sealingKeys, nodeEngine, events)
   const opener = new Opener(book, openingKeys, nodeEngine, events)
-  const consumers: WrappedConsumer[] = []
+  const consumers = new Set<ActiveConsumer>()
   const lifetime = unwarned()
   let closing: Promise<void> | undefined
 
   const plainMessages = new PlainMessages()
   const producer = (inner: Producer): Producer => encryptingProducer(inner, { sealer, events, plainMessages })
   const consumer = (inner: Consumer, deadLetters: LetterBox | undefined): Consumer => {
-    const wrapped = decryptingConsumer(inner, { rules: book, opener, events, deadLetters })
-    consumers.push(wrapped)
-    return wrapped.consumer
+    return decryptingConsumer(inner, { rules: book, opener, events, deadLetters, active: consumers })
   }
   const checkOpen = (): void => {
     if (lifetime.signal.aborted) throw closed()
@@ -225,9 +223,9 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
       openingKeys.forget(cmkId)
     },
     health() {
-      const fatal = consumers.flatMap((wrapped) => wrapped.fatal() ?? [])
+      const fatal = [...consumers].flatMap((consumer) => consumer.fatal() ?? [])
       const states = sealingKeys.states()
-      const waiting = consumers.flatMap((wrapped) => wrapped.waiting())
+      const waiting = [...consumers].flatMap((consumer) => consumer.waiting())
       const degraded =
         waiting.length > 0 || states.some(({ state, failure }) => state === 'grace' || failure !== undefined)
       return {

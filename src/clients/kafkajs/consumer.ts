@@ -4,9 +4,11 @@ import { isEnvelopeError } from '../../errors.js'
 import { nameOfThrown, type EncryptionEvents, type EventHub, type Waiting } from '../../events.js'
 import type { Opener } from '../../record/opener.js'
 import type { RuleBook } from '../../record/rules.js'
+import { delegate } from '../shared/delegate.js'
 import { Waits } from '../shared/waits.js'
 import { Claims } from './claims.js'
 import { Delivery } from './delivery.js'
+import { checkGiven } from './given.js'
 import { openingEachBatch, openingEachMessage } from './handlers.js'
 import { checkLetterBox, checkLetterBoxOfPattern, type LetterBox } from './letter-box.js'
 
@@ -22,11 +24,12 @@ export interface ConsumerHost {
   readonly opener: Opener
   readonly events: EventHub
   readonly deadLetters: LetterBox | undefined
+  /** The consumers that run or have stopped for good. One is released when it is disconnected. */
+  readonly active: Set<ActiveConsumer>
 }
 
-/** A wrapped consumer and what its owner may ask about it. */
-export interface WrappedConsumer {
-  readonly consumer: Consumer
+/** What an owner may ask about a consumer. */
+export interface ActiveConsumer {
   /** Why it stopped for good, until it is run again or disconnected. */
   readonly fatal: () => Fatal | undefined
   /** The records that it waits with. */
@@ -34,16 +37,26 @@ export interface WrappedConsumer {
 }
 
 /** A consumer that opens what it delivers; all else is the inner consumer's. */
-export function decryptingConsumer(inner: Consumer, host: ConsumerHost): WrappedConsumer {
+export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consumer {
+  checkGiven(inner, 'consumer')
   let fatal: Fatal | undefined
   let groupId: string | undefined
   const claims = new Claims()
   const waits = new Waits()
-  const { rules, events, deadLetters } = host
+  const { rules, events, deadLetters, active } = host
+  const self: ActiveConsumer = { fatal: () => fatal, waiting: () => waits.list() }
+  const release = (): void => {
+    fatal = undefined
+    // One that crashed disconnects too, and goes on waiting once it is restarted.
+    if (waits.list().length === 0) active.delete(self)
+  }
+  // Also where the application disconnects the inner consumer. A crash is reported after this event.
+  inner.on(inner.events.DISCONNECT, release)
 
   inner.on(inner.events.GROUP_JOIN, ({ payload }: ConsumerGroupJoinEvent) => {
     groupId = payload.groupId
     waits.keepOnly(payload.memberAssignment)
+    active.add(self)
   })
   inner.on(inner.events.CRASH, ({ payload }: ConsumerCrashEvent) => {
     if (claims.stopped) {
@@ -55,13 +68,13 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Wrapped
     if (payload.restart) return
     waits.clear()
     fatal = describeFatal(payload.error, payload.groupId)
+    active.add(self)
     events.emit('fatal', fatal)
     // As KafkaJS disconnects the consumer itself; a next run connects again.
     deadLetters?.disconnect().catch(() => undefined)
   })
 
-  const consumer: Consumer = {
-    ...inner,
+  const consumer = delegate<Consumer>(inner, {
     async connect(): Promise<void> {
       await inner.connect()
       await deadLetters?.connect()
@@ -77,7 +90,14 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Wrapped
     async run(config: ConsumerRunConfig = {}): Promise<void> {
       fatal = undefined
       claims.start()
-      const handling = { delivery: new Delivery(host, waits, () => groupId), claims, seek: inner.seek }
+      active.add(self)
+      const handling = {
+        delivery: new Delivery(host, waits, () => groupId),
+        claims,
+        seek: (to: Parameters<Consumer['seek']>[0]) => {
+          inner.seek(to)
+        },
+      }
       const { eachMessage, eachBatch, eachBatchAutoResolve = true } = config
       await inner.run({
         ...config,
@@ -99,22 +119,22 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Wrapped
       return stopped(inner.stop())
     },
     async disconnect(): Promise<void> {
-      // Whoever ends a consumer has seen why it stopped.
-      fatal = undefined
       try {
         await stopped(inner.disconnect())
       } finally {
+        // Whoever ends a consumer has seen why it stopped.
+        release()
         await deadLetters?.disconnect()
       }
     },
-  }
+  })
   /** KafkaJS is told first: what is interrupted then finds it stopped. */
   async function stopped(stopping: Promise<void>): Promise<void> {
     claims.stop()
     waits.clear()
     await stopping
   }
-  return { consumer, fatal: () => fatal, waiting: () => waits.list() }
+  return consumer
 }
 
 /** What is no list of names and patterns is KafkaJS's to refuse. */

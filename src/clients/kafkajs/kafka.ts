@@ -1,4 +1,6 @@
 import type { Consumer, ICustomPartitioner, Kafka, Producer, ProducerConfig } from 'kafkajs'
+import { delegate } from '../shared/delegate.js'
+import { checkGiven } from './given.js'
 
 /** Wraps what the inner client makes; admin and logger are the inner client's. */
 export interface ClientWrappers {
@@ -9,16 +11,13 @@ export interface ClientWrappers {
 
 /** A KafkaJS client of which every producer seals and every consumer opens. */
 export function encryptingKafka(inner: Kafka, wrap: ClientWrappers): Kafka {
+  checkGiven(inner, 'kafka')
   const withPartitioner = (config?: ProducerConfig): ProducerConfig | undefined =>
     config?.createPartitioner
       ? { ...config, createPartitioner: wrap.partitioner(config.createPartitioner) }
       : config
-  return Object.create(inner, {
-    producer: {
-      value: (config?: ProducerConfig) => wrap.producer(inner.producer(withPartitioner(config))),
-    },
-    consumer: {
-      value: (config: Parameters<Kafka['consumer']>[0]) => wrap.consumer(inner.consumer(config), inner),
-    },
-  }) as Kafka
+  return delegate(inner, {
+    producer: (config) => wrap.producer(inner.producer(withPartitioner(config))),
+    consumer: (config) => wrap.consumer(inner.consumer(config), inner),
+  })
 }

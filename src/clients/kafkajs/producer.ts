@@ -2,7 +2,9 @@ import type { Message, Producer, ProducerBatch, ProducerRecord, RecordMetadata, 
 import type { EventHub } from '../../events.js'
 import type { Bytes } from '../../record/record.js'
 import type { Sealer, Sealing } from '../../record/sealer.js'
+import { delegate } from '../shared/delegate.js'
 import { messagesOfBatch, messagesOfSend, type MessagesAtCall } from './at-call.js'
+import { checkGiven } from './given.js'
 import { InFlight } from './in-flight.js'
 import { Lanes } from './lanes.js'
 import type { PlainMessages } from './partitioner.js'
@@ -43,6 +45,7 @@ export function isSealing(producer: object): boolean {
 
 /** A producer that seals what it sends; all else is the inner producer's. */
 export function encryptingProducer(inner: Producer, host: ProducerHost): Producer {
+  checkGiven(inner, 'producer')
   const inFlight = new InFlight()
   let disconnecting: Promise<void> | undefined
   const disconnect = async (): Promise<void> => {
@@ -57,8 +60,7 @@ export function encryptingProducer(inner: Producer, host: ProducerHost): Produce
     // Sent while it disconnects: KafkaJS refuses it then, unless it is connected again.
     gate: () => disconnecting?.catch(() => undefined).then(() => askKafkaJs(sending)),
   })
-  const wrapped: Producer & { readonly [SEALING]: true } = {
-    ...inner,
+  const own: Partial<Producer> & { readonly [SEALING]: true } = {
     [SEALING]: true,
     ...sealedSending(sendsOf(inner, [inFlight])),
     disconnect: () => {
@@ -67,21 +69,20 @@ export function encryptingProducer(inner: Producer, host: ProducerHost): Produce
     },
     transaction: async (): Promise<Transaction> => {
       const transaction = await inner.transaction()
-      const own = new InFlight()
-      const { send, sendBatch } = sealedSending(sendsOf(transaction, [inFlight, own]))
-      return {
-        ...transaction,
+      const sentInIt = new InFlight()
+      const { send, sendBatch } = sealedSending(sendsOf(transaction, [inFlight, sentInIt]))
+      return delegate(transaction, {
         // That it has ended comes before what is wrong with a message.
         send: (record) => (transaction.isActive() ? send(record) : askKafkaJs(transaction)),
         sendBatch: (batch) => (transaction.isActive() ? sendBatch(batch) : askKafkaJs(transaction)),
         commit: async () => {
-          await own.ended()
+          await sentInIt.ended()
           await transaction.commit()
         },
-      }
+      })
     },
   }
-  return wrapped
+  return delegate(inner, own)
 }
 
 /** Sends nothing, so that KafkaJS says itself that it takes no messages now, if it does not. */
