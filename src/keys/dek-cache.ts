@@ -14,7 +14,8 @@ export class DekCache {
     this.#clock = clock
     this.#deks = new LRUCache({
       max: limits.maxDeks,
-      dispose: ({ release }) => {
+      // Not `dispose`, which runs while the cache changes: a listener of `dek.destroyed` may call back and change it too.
+      disposeAfter: ({ release }) => {
         release()
       },
     })
@@ -25,9 +26,12 @@ export class DekCache {
   }
 
   get(name: string): OpenedDek | undefined {
-    const opened = this.#deks.get(name)?.opened
-    if (opened === undefined || opened.ageMs() < this.#ttlMs) return opened
-    this.#deks.delete(name)
+    const kept = this.#deks.get(name)
+    if (kept === undefined || kept.opened.ageMs() < this.#ttlMs) return kept?.opened
+    // Not at once: the caller may have found a key of this DEK a moment ago, and be about to use it.
+    queueMicrotask(() => {
+      if (this.#deks.peek(name) === kept) this.#deks.delete(name)
+    })
     return undefined
   }
 

@@ -190,8 +190,10 @@ export class OpeningKeys {
     if (opened !== undefined) {
       const key = opened.contentKey(session, sessionName)
       if (key === undefined) throw mismatch()
+      // Before anything is evicted: a listener may call back, and drop what was kept just now.
+      const release = opened.lease()
       if (verified === undefined) this.#verify(name, opened)
-      return { key, cmk, release: opened.lease() }
+      return { key, cmk, release }
     }
     const refusal = this.#refusals.get(name)
     if (refusal !== undefined) throw refusal

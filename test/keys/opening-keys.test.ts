@@ -53,6 +53,19 @@ describe('the key of a session', () => {
     expect(keys.find(forged)).toBeUndefined()
   })
 
+  it('stays usable at once where its DEK turns out to be too old for the next session', async () => {
+    const { keys, clock, request } = await opening()
+    const wanted = await request()
+    ;(await keys.load(wanted)).release()
+    const found = keys.find(wanted)?.key
+    clock.sleep(HOUR)
+    expect(keys.find(wanted)).toBeUndefined()
+    expect(() => found?.keyObject()).not.toThrow()
+    await settle()
+    expect(() => found?.keyObject()).toThrow(/after it was destroyed/)
+    expect(keys.size).toBe(0)
+  })
+
   it('without a candidate there is none', async () => {
     const { keys, request } = await opening()
     const wanted = { ...(await request()), candidates: [] }
@@ -134,6 +147,7 @@ describe('the time to live of an idle DEK', () => {
     expect(keys.find(wanted)?.key).toBe(key)
     clock.sleep(1)
     expect(keys.find(wanted)).toBeUndefined()
+    await settle()
     expect(keys.size).toBe(0)
     expect(taken.at(-1)?.destroyed).toBe(true)
     expect(clock.timers).toBe(0)

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { decodeHead, encodeHead } from '../../src/envelope/envelope.js'
-import { encodeHeader } from '../../src/envelope/header.js'
 import { EnvelopeError, type ErrorCode } from '../../src/errors.js'
 import type { CacheConfig } from '../../src/index.js'
 import { CANARY } from '../support/emissions.js'
+import { forged } from './forged.js'
 import { owner, settle } from './owner.js'
 
 const SECONDS_30 = 30_000
@@ -35,13 +35,6 @@ async function reader(cache: CacheConfig = {}) {
     },
     calls: () => kms.calls.filter(({ operation }) => operation === 'unwrap').length,
   }
-}
-
-/** The record with a commitment to another DEK: what anybody with write access can make of it. */
-function forged(value: Buffer): Buffer {
-  const { wrappedDeks, header, bytes } = decodeHead(value)
-  const forgedHeader = encodeHeader({ ...header, commitment: randomBytes(32) })
-  return Buffer.concat([encodeHead(wrappedDeks, forgedHeader), value.subarray(bytes.length)])
 }
 
 /** The record with a ciphertext DEK that no KMS made. */
