@@ -17,6 +17,12 @@ const vectors = files.flatMap((file) => parseVectors(readFileSync(pathOf(file), 
 
 const ruleVectors = parseVectors(readFileSync(pathOf('rules/v1.json'), 'utf8'))
 
+it('the README says how many test vectors there are', () => {
+  const readme = readFileSync(fileURLToPath(new URL('../../README.md', import.meta.url)), 'utf8')
+  const count = (vectors.length + ruleVectors.length).toLocaleString('en')
+  expect(readme).toContain(`agree on ${count} test vectors`)
+})
+
 /** What opening bytes under a DEK can come to. */
 const FROM_BYTES = [
   null,
