@@ -47,8 +47,7 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
   const self: ActiveConsumer = { fatal: () => fatal, waiting: () => waits.list() }
   const release = (): void => {
     fatal = undefined
-    // One that crashed disconnects too, and goes on waiting once it is restarted.
-    if (waits.list().length === 0) active.delete(self)
+    active.delete(self)
   }
   // Also where the application disconnects the inner consumer. A crash is reported after this event.
   inner.on(inner.events.DISCONNECT, release)
@@ -64,11 +63,12 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
       if (payload.restart) queueMicrotask(() => void inner.stop().catch(() => undefined))
       return
     }
-    // KafkaJS restarts what crashed with a retriable error; else the process lives on with no consumer.
+    // KafkaJS has disconnected the consumer before it reports a crash.
+    active.add(self)
+    // It restarts what crashed with a retriable error; else the process lives on with no consumer.
     if (payload.restart) return
     waits.clear()
     fatal = describeFatal(payload.error, payload.groupId)
-    active.add(self)
     events.emit('fatal', fatal)
     // As KafkaJS disconnects the consumer itself; a next run connects again.
     deadLetters?.disconnect().catch(() => undefined)
@@ -89,6 +89,7 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
     },
     async run(config: ConsumerRunConfig = {}): Promise<void> {
       fatal = undefined
+      waits.clear()
       claims.start()
       active.add(self)
       const handling = {

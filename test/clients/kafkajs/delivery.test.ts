@@ -419,6 +419,9 @@ it('a record counts as waiting since its first attempt, however often KafkaJS re
   const topic: KafkaMessage[] = [message(sealed, 0)]
   for (let attempt = 0; attempt < 3; attempt++) {
     expect(await thrownBy(() => kafka.fetch(topic))).toMatchObject({ code: 'KMS_UNAVAILABLE' })
+    // KafkaJS disconnects a consumer before it restarts it.
+    kafka.emit('consumer.disconnect', {})
+    kafka.emit('consumer.crash', { restart: true, error: new Error('x'), groupId: 'g' })
     await later(100)
   }
   expect(encryption.health()).toMatchObject({ status: 'degraded', waiting: [{ offset: '0' }] })

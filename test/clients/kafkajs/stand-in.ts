@@ -22,7 +22,12 @@ export class StandIn {
 
   constructor() {
     this.consumer = {
-      events: { CRASH: 'consumer.crash', STOP: 'consumer.stop', GROUP_JOIN: 'consumer.group_join' },
+      events: {
+        CRASH: 'consumer.crash',
+        DISCONNECT: 'consumer.disconnect',
+        STOP: 'consumer.stop',
+        GROUP_JOIN: 'consumer.group_join',
+      },
       on: (name: string, listener: (event: unknown) => void) => {
         this.#listeners.set(name, [...(this.#listeners.get(name) ?? []), listener])
         return () => undefined
