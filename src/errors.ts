@@ -5,7 +5,7 @@ import { isNativeError } from 'node:util/types'
  *
  * - `transient`: nothing is wrong with the record; the KMS, or the topic for dead letters, could not
  *   answer now. Wait and retry.
- * - `unreadable`: this reader is not able to open it; another, or a later one, may be. Never skipped.
+ * - `unreadable`: this reader is not able to open it; another, or a later one, may be. No fixed policy skips it.
  * - `invalid`: the record is not what the rule requires; no reader should accept it.
  */
 export type FailureKind = 'transient' | 'unreadable' | 'invalid'
@@ -13,7 +13,7 @@ export type FailureKind = 'transient' | 'unreadable' | 'invalid'
 interface CodeRow {
   /** Absent where the failure is about a call or a configuration, not about a record or a KMS. */
   readonly kind?: FailureKind
-  /** What whoever sees the error should do. Ends every message. */
+  /** What to do about it. Ends every message. */
   readonly remedy: string
 }
 
@@ -101,7 +101,8 @@ const CODES = {
   // Sealing
   TOPIC_NOT_CONFIGURED: {
     kind: 'unreadable',
-    remedy: 'Add the topic to a rule: `encrypt` or `read`, or `passthrough: true` if it shall stay plain',
+    remedy:
+      'Add the topic to a rule: with `encrypt` or `read`, or with `passthrough: true` if it is to stay plain',
   },
   INVALID_RECORD: {
     remedy: 'Give values and keys as a Buffer, a string or null; nothing was sent',
@@ -129,12 +130,18 @@ const CODES = {
   },
 
   // KMS and keys
-  KMS_UNAVAILABLE: { kind: 'transient', remedy: 'Retry; if it lasts, look at the KMS and the way to it' },
+  KMS_UNAVAILABLE: {
+    kind: 'transient',
+    remedy: 'Retry; if it lasts, look at the KMS and the network path to it',
+  },
   KMS_THROTTLED: {
     kind: 'transient',
     remedy: 'Retry later, rotate less often, or raise the quota at the KMS',
   },
-  KMS_TIMEOUT: { kind: 'transient', remedy: 'Retry; if it lasts, look at the KMS and the way to it' },
+  KMS_TIMEOUT: {
+    kind: 'transient',
+    remedy: 'Retry; if it lasts, look at the KMS and the network path to it',
+  },
   KMS_BUDGET_SPENT: {
     kind: 'transient',
     remedy:
@@ -165,7 +172,7 @@ const CODES = {
   },
   CMK_UNUSABLE: {
     kind: 'unreadable',
-    remedy: 'The CMK cannot do this (a public key cannot unwrap, for one); use one that can',
+    remedy: 'The CMK cannot do this (a public key, for example, cannot unwrap); use one that can',
   },
   CIPHERTEXT_DEK_INVALID: {
     kind: 'invalid',
@@ -203,7 +210,7 @@ const CODES = {
 /** A stable code. Recognise errors by it, not by class: two copies of the package may be loaded. */
 export type ErrorCode = keyof typeof CODES
 
-/** Where a record stands, as far as the reader knows. */
+/** Where a record is, as far as the reader knows. */
 export interface RecordPosition {
   readonly topic: string
   readonly partition?: number
@@ -217,11 +224,11 @@ export interface RecordPosition {
 export interface ConfigIssue {
   /** Where it is, for example `topics[0].encrypt.rotate.maxAge`. */
   readonly path: string
-  /** What was expected there, and what stands there instead (never a secret). */
+  /** What was expected there, and what is there instead (never a secret). */
   readonly message: string
-  /** Where it stands in a configuration file, from 1. */
+  /** Its line in a configuration file, from 1. */
   readonly line?: number
-  /** From 1. */
+  /** Its column, from 1. */
   readonly column?: number
 }
 
@@ -251,7 +258,7 @@ export class EnvelopeError extends Error {
   readonly issues: readonly ConfigIssue[]
   /** The code that the KMS itself gave, where it gave one, for example `ResourceUnavailable.CmkDisabled`. */
   readonly kmsCode: string | undefined
-  /** The id under which the KMS knows the call, where it told one: for its logs and its support. */
+  /** The id that the KMS gave the call, if any: for its logs and its support. */
   readonly requestId: string | undefined
   readonly #what: string
   readonly #options: ErrorOptions
@@ -274,7 +281,7 @@ export class EnvelopeError extends Error {
     this.#options = options
   }
 
-  /** The same error, saying where the record stands. */
+  /** The same error with the position of the record. */
   at(position: RecordPosition): EnvelopeError {
     return new EnvelopeError(this.code, this.#what, { ...this.#options, position })
   }
@@ -304,7 +311,7 @@ export function errorCodes(): readonly ErrorCode[] {
   return Object.keys(CODES) as ErrorCode[]
 }
 
-/** A topic as a message names it: what is not a name of Kafka's is quoted and cut. */
+/** A topic as messages name it: one that Kafka would not accept is quoted and cut. */
 export function shownTopic(topic: string): string {
   return /^[\w.-]{1,249}$/.test(topic) ? topic : JSON.stringify(topic.slice(0, 60))
 }

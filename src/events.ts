@@ -69,7 +69,7 @@ export interface EncryptionEvents {
     /** Only where it went on past a limit. */
     readonly grace?: GraceUse
   }
-  /** A DEK goes on past a limit, because the KMS fails for now and the policy grants it. */
+  /** A DEK goes on past a limit, because the KMS fails transiently and the policy grants it. */
   'dek.grace': {
     readonly rule: string
     readonly topic?: string

@@ -6,7 +6,7 @@ import { MAX_PAUSE_MS, RetryPause } from './retry-pause.js'
 /** Who wants DEKs: told of how each call ends, in this order of what may happen. */
 export interface DekTaker {
   taken(made: SourcedDek): void
-  /** @throws `error`, unless what is at hand goes on for now */
+  /** @throws `error`, unless the current DEK may go on sealing */
   failed(error: unknown, code: ErrorCode | undefined): void
   /**
    * The call was given up.

@@ -7,7 +7,7 @@ export interface SealingState {
   readonly topic?: string
   /**
    * `empty`: no DEK yet, or the last one ended and nobody needed another. `fetching`: sends wait for the next one.
-   * `grace`: the DEK is past a limit and goes on, because the KMS fails for now.
+   * `grace`: the DEK is past a limit and goes on, because the KMS fails transiently.
    */
   readonly state: 'empty' | 'fetching' | 'ready' | 'grace'
   readonly sessionId?: string

@@ -48,7 +48,7 @@ export class Cmk {
 
   /**
    * Makes a DEK under the first CMK and wraps it under the others; fails unless all succeed. Ends when every call has
-   * ended: of those that were asked, what denies outweighs the rest, and what fails for now counts least. Where the first fails, the others are not asked.
+   * ended: of those that were asked, what denies outweighs the rest, and what fails transiently counts least. Where the first fails, the others are not asked.
    */
   static async newDek(
     cmks: readonly [Cmk, ...Cmk[]],

@@ -22,7 +22,7 @@ export interface EncryptionConfig {
   readonly cache?: CacheConfig
   /** How long one call to a KMS may take, further attempts included. Default 10s. */
   readonly kmsTimeout?: Duration
-  /** How often a call that fails for now is made again, after short random pauses. 0 to 5, default 2. */
+  /** How often a call that fails transiently is made again, after short random pauses. 0 to 5, default 2. */
   readonly kmsRetries?: number
   /** Calls that this process may make to each KMS. Default the defaults of its members. */
   readonly kmsBudget?: KmsBudget
@@ -93,7 +93,7 @@ export interface EncryptRule {
   readonly cmk: string
   /** When a DEK stops sealing and the next takes over. Default the defaults of its members. */
   readonly rotate?: RotationConfig
-  /** What happens when a DEK has reached a limit and the KMS fails for now. Default: sends fail. */
+  /** What happens when a DEK has reached a limit and the KMS fails transiently. Default: sends fail. */
   readonly onKmsOutage?: OutageConfig
   /**
    * A ciphertext DEK made elsewhere, as `encryption.provision(rule)` returns it. It seals until its limits and is not
@@ -140,8 +140,8 @@ export interface RotationConfig {
 
 export interface OutageConfig {
   /**
-   * How long a DEK that has reached a limit may go on sealing while the KMS is unavailable, throttled or timed out.
-   * Denial or a disabled CMK ends it at once. Never beyond 2^32 records or 2^38 bytes. At most 7d.
+   * How long a DEK that has reached a limit may go on sealing while the KMS is unavailable, throttles, times out or gives
+   * no valid answer, or its credentials are unavailable. A denial or a disabled CMK ends it at once. Never beyond 2^32 records or 2^38 bytes. At most 7d.
    */
   readonly grace: Duration
 }
