@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import type { EnvelopeError } from '../errors.js'
+import { EnvelopeError } from '../errors.js'
 import type { Cmk } from '../kms/cmk.js'
 import { ageMeter, type Clock } from './clock.js'
 
@@ -8,8 +8,25 @@ import { ageMeter, type Clock } from './clock.js'
  * in this time; and where an operator mends what made the KMS refuse, readers see it after this time at the latest.
  */
 export const REMEMBERED_MS = 30_000
-/** Names are below 3 KiB, so this stays within 3 MiB. */
+/** A name is below 5 KiB, so this stays within 6 MiB. */
 const MAX_REMEMBERED = 1000
+
+/** What the KMS itself said, where it did. */
+type KmsWords = Pick<EnvelopeError, 'kmsCode' | 'requestId'>
+
+/** Without the error itself: its stack takes several times as much memory. */
+interface Refusal extends KmsWords {
+  readonly cmk: Cmk
+  readonly ageMs: () => number
+}
+
+/** Whatever a KMS has against a ciphertext DEK, the record fails in one way: its unwrapping failed. */
+export function unwrapFailed(cmk: Cmk, { kmsCode, requestId }: KmsWords): EnvelopeError {
+  return new EnvelopeError('UNWRAP_FAILED', `CMK ${cmk.id} did not unwrap the ciphertext DEK`, {
+    ...(kmsCode === undefined ? {} : { kmsCode }),
+    ...(requestId === undefined ? {} : { requestId }),
+  })
+}
 
 /**
  * Ciphertext DEKs that their KMS refused a moment ago. Refusals of the ciphertext alone: rights, the state of a CMK and
@@ -17,10 +34,7 @@ const MAX_REMEMBERED = 1000
  */
 export class Refusals {
   readonly #clock: Clock
-  readonly #refused = new LRUCache<
-    string,
-    { readonly cmk: Cmk; readonly error: EnvelopeError; readonly ageMs: () => number }
-  >({ max: MAX_REMEMBERED })
+  readonly #refused = new LRUCache<string, Refusal>({ max: MAX_REMEMBERED })
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -28,13 +42,14 @@ export class Refusals {
 
   get(name: string): EnvelopeError | undefined {
     const refused = this.#refused.get(name)
-    if (refused === undefined || refused.ageMs() < REMEMBERED_MS) return refused?.error
+    if (refused === undefined) return undefined
+    if (refused.ageMs() < REMEMBERED_MS) return unwrapFailed(refused.cmk, refused)
     this.#refused.delete(name)
     return undefined
   }
 
-  add(name: string, cmk: Cmk, error: EnvelopeError): void {
-    this.#refused.set(name, { cmk, error, ageMs: ageMeter(this.#clock) })
+  add(name: string, cmk: Cmk, { kmsCode, requestId }: KmsWords): void {
+    this.#refused.set(name, { cmk, kmsCode, requestId, ageMs: ageMeter(this.#clock) })
   }
 
   drop(which: (cmk: Cmk) => boolean): void {

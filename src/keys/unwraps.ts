@@ -5,6 +5,7 @@ import type { EncryptionContext } from '../kms/kms.js'
 import type { AwayCmks } from './away-cmks.js'
 import { ageMeter, type Clock } from './clock.js'
 import { OpenedDek } from './opened-dek.js'
+import { unwrapFailed } from './refusals.js'
 
 /** A wrapping that the read rule accepts, with the CMK that can open it. */
 export interface Candidate {
@@ -130,16 +131,8 @@ const OF_THE_CIPHERTEXT_DEK: ReadonlySet<string> = new Set([
   'UNWRAP_FAILED',
 ])
 
-/**
- * Whatever a KMS has against a ciphertext DEK, the record fails in one way: its unwrapping failed.
- * @throws EnvelopeError KMS_UNAVAILABLE where a provider blames a record for what no KMS can know
- */
-function blamed({ code, kmsCode, requestId }: EnvelopeError, cmk: Cmk): EnvelopeError {
-  if (!OF_THE_CIPHERTEXT_DEK.has(code)) {
-    throw new EnvelopeError('KMS_UNAVAILABLE', `the KMS of CMK ${cmk.id} failed with ${code}`)
-  }
-  return new EnvelopeError('UNWRAP_FAILED', `CMK ${cmk.id} did not unwrap the ciphertext DEK`, {
-    ...(kmsCode === undefined ? {} : { kmsCode }),
-    ...(requestId === undefined ? {} : { requestId }),
-  })
+/** @throws EnvelopeError KMS_UNAVAILABLE where a provider blames a record for what no KMS can know */
+function blamed(error: EnvelopeError, cmk: Cmk): EnvelopeError {
+  if (OF_THE_CIPHERTEXT_DEK.has(error.code)) return unwrapFailed(cmk, error)
+  throw new EnvelopeError('KMS_UNAVAILABLE', `the KMS of CMK ${cmk.id} failed with ${error.code}`)
 }

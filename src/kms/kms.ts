@@ -37,8 +37,9 @@ export interface KmsCall {
  * - A rejection is an `EnvelopeError`: `KMS_UNAVAILABLE`, `KMS_THROTTLED` or `KMS_TIMEOUT` where the
  *   same call may succeed later, and `KMS_RESPONSE_INVALID` where what answered was not the service, or did not
  *   answer the question (what is returned and is not as below counts as that too); `KMS_DENIED`, `CMK_NOT_FOUND`, `CMK_DISABLED`, `CMK_UNUSABLE` where
- *   somebody must act, and the service itself said so; `CIPHERTEXT_DEK_INVALID` or `CMK_MISMATCH` where it said
- *   that the ciphertext DEK is to blame; a code of the provider's own (`KEYRING_…`,
+ *   somebody must act, and the service itself said so; `CIPHERTEXT_DEK_INVALID` where it said
+ *   that the ciphertext DEK is to blame; `CMK_MISMATCH` or `UNWRAP_FAILED` where no genuine ciphertext DEK can have the
+ *   answer that it gave, which is then asked for once more; a code of the provider's own (`KEYRING_…`,
  *   `KMS_CREDENTIALS_UNAVAILABLE`). Anything else that is thrown counts as `KMS_UNAVAILABLE`. No message
  *   contains a secret.
  * - A provider neither caches DEKs nor retries (`retrying` does that for all of them), and may be called

@@ -240,7 +240,8 @@ describe('the age of a sealing DEK', () => {
   async function sealing(maxAge: string) {
     const kms = new MemoryKms()
     const clock = new FakeClock()
-    const topics = [{ match: ['t'], encrypt: { cmk: 'main', rotate: { maxAge } } }]
+    // Without prefetch, so that each call to the KMS is for a DEK that has ended.
+    const topics = [{ match: ['t'], encrypt: { cmk: 'main', rotate: { maxAge, prefetch: 0 } } }]
     const config = checkConfig({
       kms: { memory: kms },
       cmks: { main: [{ kms: 'memory', id: 'cmk' }] },

@@ -69,7 +69,7 @@ describe('with a KMS that takes 300 ms', () => {
     expect(await thrownBy(() => seal(6))).toMatchObject({
       code: 'KEY_WAIT_TIMEOUT',
       kind: 'transient',
-      message: expect.stringMatching(/no DEK for rule t within \d+ ms.*rotation policy/s) as string,
+      message: expect.stringMatching(/no DEK for rule t within \d+ ms.*rotate less often/s) as string,
     })
     await encryption.close()
   })

@@ -49,7 +49,7 @@ export class Answer {
   unwrappedDek(): Uint8Array {
     const dek = this.#plaintext()
     if (dek !== undefined) return dek
-    throw this.#error('CIPHERTEXT_DEK_INVALID', `what ${described(this.#call)} gave is not a DEK of 32 bytes`)
+    throw this.#error('UNWRAP_FAILED', `what ${described(this.#call)} gave is not a DEK of 32 bytes`)
   }
 
   /**

@@ -80,7 +80,7 @@ describe('what the service answers', () => {
     for (const length of [1, 16, 31, 33, 64]) {
       under.service.answer = () => ok({ KeyId: KEY_ID, Plaintext: Buffer.alloc(length).toString('base64') })
       await expect(kms.unwrapDek({ ...call, ciphertextDek: Buffer.from('a') })).rejects.toMatchObject({
-        code: 'CIPHERTEXT_DEK_INVALID',
+        code: 'UNWRAP_FAILED',
       })
     }
     for (const Plaintext of ['?', '']) {
@@ -107,7 +107,7 @@ describe('what the service answers', () => {
 
   it('to unwrapping may be as long as what Encrypt takes, and no longer', async () => {
     for (const [bytes, code] of [
-      [4096, 'CIPHERTEXT_DEK_INVALID'],
+      [4096, 'UNWRAP_FAILED'],
       [4099, 'KMS_RESPONSE_INVALID'],
     ] as const) {
       under.service.answer = () => ok({ KeyId: KEY_ID, Plaintext: Buffer.alloc(bytes).toString('base64') })

@@ -153,16 +153,20 @@ const FINAL: readonly Row[] = [
     code: 'CIPHERTEXT_DEK_INVALID',
     actions: ['AsymmetricRsaDecrypt'],
   },
+]
+
+/** The library itself blames the record for what was answered: it takes two such answers. */
+const ODD: readonly Row[] = [
   {
     what: 'the KeyId of another CMK',
     reply: altered({ KeyId: 'other' }),
-    code: 'CMK_MISMATCH',
+    code: 'UNWRAP_FAILED',
     actions: ['Decrypt'],
   },
   {
     what: 'a Plaintext of 16 bytes',
     reply: altered({ Plaintext: Buffer.alloc(16).toString('base64') }),
-    code: 'CIPHERTEXT_DEK_INVALID',
+    code: 'UNWRAP_FAILED',
     actions: OPENING,
   },
 ]
@@ -268,10 +272,8 @@ describe('what did not come from the KMS, or does not answer the question,', () 
 describe('a refusal by the KMS itself', () => {
   it.each(each(FINAL))('$what to $action, is final, and asked once', async ({ action, reply, code }) => {
     const found = (await done(action, reply, Infinity)) as { code: string; kind: string }
-    // Of a record, the two are one: the ciphertext DEK is to blame.
-    expect(
-      ['CIPHERTEXT_DEK_INVALID', 'CMK_MISMATCH'].includes(code) ? [code, 'UNWRAP_FAILED'] : [code],
-    ).toContain(found.code)
+    // Of a record, the ciphertext DEK is to blame.
+    expect(found.code).toBe(code === 'CIPHERTEXT_DEK_INVALID' ? 'UNWRAP_FAILED' : code)
     expect(found.kind).not.toBe('transient')
     expect(asked(action)).toBe(1)
   })
@@ -283,6 +285,19 @@ describe('a refusal by the KMS itself', () => {
       await seal(sealing)
       strange(action, reply, Infinity)
       expect(await thrownBy(() => seal(sealing))).toMatchObject({ code })
+    },
+  )
+})
+
+describe('an answer that no genuine ciphertext DEK can have', () => {
+  it.each(each(ODD))(
+    '$what to $action, blames the record where it comes twice, and is forgotten where it comes once',
+    async ({ action, reply, code }) => {
+      expect(await done(action, reply, Infinity)).toMatchObject({ code, kind: 'invalid' })
+      expect(asked(action)).toBe(2)
+      under.service.answer = cmks()
+      expect(await done(action, reply, 1)).toBeUndefined()
+      expect(asked(action)).toBe(2)
     },
   )
 })

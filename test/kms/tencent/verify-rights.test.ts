@@ -77,7 +77,7 @@ it('a service that opens what was never wrapped is not verified', async () => {
   ] as const) {
     for (const [bytes, code] of [
       [32, 'KMS_RESPONSE_INVALID'],
-      [16, 'CIPHERTEXT_DEK_INVALID'],
+      [16, 'UNWRAP_FAILED'],
     ] as const) {
       const members = {
         Error: undefined,
