@@ -82,7 +82,7 @@ def test_a_dek_is_kept_as_soon_as_it_is_unwrapped_so_that_a_flood_of_forged_head
 
 
 def test_a_failure_is_not_kept() -> None:
-    answers: dict[str, object] = {"a": EnvelopeError("KMS_TIMEOUT", ""), "b": bytes(31)}
+    answers: dict[str, object] = {"a": EnvelopeError("KMS_TIMEOUT", ""), "b": EnvelopeError("KMS_DENIED", "")}
     kms = FakeKms(answers, [])
     used = opener(kms)
     assert code(used, seal(PLAN)) == "KMS_TIMEOUT"

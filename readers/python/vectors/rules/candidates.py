@@ -92,7 +92,8 @@ def _failures(book: RuleBook) -> None:
         if {one, other} & set(UNREADABLE):
             book.opens(f"candidates/{one}-and-{other}-give-way", in_turn(one, other, "good"))
         else:
-            book.fails(f"candidates/{one}-and-{other}-hide-a-good-one", reported(one, other), in_turn(one, other, "good"))
+            name = f"candidates/{one}-and-{other}-hide-a-good-one"
+            book.fails(name, reported(one, other), in_turn(one, other, "good"))
     for last in UNREADABLE:
         name = f"candidates/two-that-are-invalid-hide-{last}"
         book.fails(name, "UNWRAP_FAILED", in_turn("unwrap", "mismatch", last))
