@@ -65,9 +65,9 @@ export interface Encryption {
    * A producer that seals what it sends; otherwise the one given, which is not changed. Its `disconnect` first waits for
    * the sends that were made before: at most the longest `keyWait` of the rules, and 30 seconds more for the broker.
    *
-   * KafkaJS chooses partitions after sealing. A custom partitioner that looks at `value` sees ciphertext, and chooses other
-   * partitions than before, unless it is given as `kafka.producer({ createPartitioner: encryption.partitioner(yours) })` or
-   * to a client from `encryption.kafka()`.
+   * KafkaJS chooses partitions after sealing. Give a custom partitioner that looks at `value` as
+   * `kafka.producer({ createPartitioner: encryption.partitioner(yours) })`, or to a client from `encryption.kafka()`. Otherwise
+   * a send rejects with PARTITIONER_WITHOUT_PLAINTEXT if the partitioner reads the value of its first message.
    */
   producer(producer: Producer): Producer
   /**

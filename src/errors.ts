@@ -117,7 +117,7 @@ const CODES = {
   },
   PARTITIONER_WITHOUT_PLAINTEXT: {
     remedy:
-      'Let nothing copy messages between the wrapped producer and the producer of KafkaJS: wrap that one itself, and decorate the wrapped one',
+      'Create the producer with `createPartitioner: encryption.partitioner(yours)`, or by a client from `encryption.kafka()`',
   },
   DEK_LIMIT_TOO_SMALL: { remedy: 'Raise `rotate.maxBytes` above the largest record' },
   DEK_EXHAUSTED: {

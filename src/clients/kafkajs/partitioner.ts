@@ -32,13 +32,56 @@ export class PlainMessages {
   #of(message: Message, topic: string): Message {
     const plain = this.#plain.get(message)
     if (plain !== undefined) return plain
-    const { value } = message
     // Ciphertext would scatter what belongs together, without a word.
-    if (Buffer.isBuffer(value) && hasEnvelopePrefix(value))
-      throw new EnvelopeError(
-        'PARTITIONER_WITHOUT_PLAINTEXT',
-        `a partitioner for topic ${shownTopic(topic)} was given a sealed message whose plaintext is not known`,
+    if (isSealed(message))
+      throw withoutPlaintext(
+        topic,
+        'Wrap the producer of KafkaJS itself: something before it copies messages',
       )
     return message
   }
+}
+
+/**
+ * Has a send fail where a partitioner that was not wrapped reads the ciphertext of its first sealed message. KafkaJS does
+ * not tell which partitioner a producer has; it calls it for each message inside one `reduce` over the list.
+ */
+export function refuseBlindPartitioner(messages: Message[], topic: string): Message[] {
+  const first = messages.find(isSealed)
+  if (first === undefined) return messages
+  const { value } = first
+  let choosesPartitions = false
+  Object.defineProperty(first, 'value', {
+    enumerable: true,
+    configurable: true,
+    get: () => {
+      if (choosesPartitions) throw withoutPlaintext(topic)
+      return value
+    },
+    set: (other: Message['value']) => {
+      Object.defineProperty(first, 'value', { value: other, writable: true })
+    },
+  })
+  const reduce = (step: (result: unknown, message: Message) => unknown, initial: unknown): unknown => {
+    // KafkaJS collects messages by partition in an object. Others who reduce the list, to a size say, do not.
+    choosesPartitions = typeof initial === 'object'
+    try {
+      return messages.slice().reduce(step, initial)
+    } finally {
+      choosesPartitions = false
+    }
+  }
+  return Object.defineProperty(messages, 'reduce', { value: reduce, configurable: true, writable: true })
+}
+
+function isSealed({ value }: Message): boolean {
+  return Buffer.isBuffer(value) && hasEnvelopePrefix(value)
+}
+
+function withoutPlaintext(topic: string, remedy?: string): EnvelopeError {
+  return new EnvelopeError(
+    'PARTITIONER_WITHOUT_PLAINTEXT',
+    `a partitioner for topic ${shownTopic(topic)} reads the value of a sealed message whose plaintext it was not given`,
+    remedy === undefined ? {} : { remedy },
+  )
 }

@@ -7,7 +7,7 @@ import { messagesOfBatch, messagesOfSend, type MessagesAtCall } from './at-call.
 import { checkGiven } from './given.js'
 import { InFlight } from './in-flight.js'
 import { Lanes } from './lanes.js'
-import type { PlainMessages } from './partitioner.js'
+import { refuseBlindPartitioner, type PlainMessages } from './partitioner.js'
 import { splitToFit } from './split.js'
 
 /** What sends: a producer or one of its transactions. */
@@ -163,7 +163,10 @@ function partsOf(
       return message
     })
     for (const [n, messages] of splitToFit(batch, sealed, sealing).entries())
-      (parts[n] ??= []).push({ topic: batch.topic, messages })
+      (parts[n] ??= []).push({
+        topic: batch.topic,
+        messages: refuseBlindPartitioner(messages, batch.topic),
+      })
   }
   return parts
 }

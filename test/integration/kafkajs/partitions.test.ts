@@ -110,10 +110,46 @@ describe('a message goes to the same partition as before it was encrypted', () =
     }
     const error = await thrownBy(() => sendAll(encryption.producer(copying), topic))
     expect(error).toMatchObject({ code: 'PARTITIONER_WITHOUT_PLAINTEXT' })
+    await expectNothingOn(topic)
+  })
+
+  it.each([
+    ['hashes the value', PARTITIONERS['a partitioner that hashes the value']],
+    ['reads a field of the value', PARTITIONERS['a partitioner that reads a field of the value']],
+  ])('or the send fails, where a partitioner that %s was not given to the encryption', async (_, create) => {
+    const topic = await newTopic('partitions', PARTITIONS)
+    const producer = encryption.producer(kafka.producer({ createPartitioner: create as ICustomPartitioner }))
+    const error = await thrownBy(() => sendAll(producer, topic))
+    expect(error).toMatchObject({ code: 'PARTITIONER_WITHOUT_PLAINTEXT' })
+    await expectNothingOn(topic)
+  })
+
+  it('also where something on the way reads values, adds up their sizes, or replaces them', async () => {
+    const inner = kafka.producer()
+    let bytes = 0
+    const reading: Producer = {
+      ...inner,
+      send: (record) => {
+        bytes += record.messages.reduce((sum, { value }) => sum + (value?.length ?? 0), 0)
+        for (const message of record.messages) message.value = Buffer.from(message.value as Buffer)
+        return inner.send(record)
+      },
+    }
+    const [plain, wrapped] = [
+      await newTopic('raw.partitions', PARTITIONS),
+      await newTopic('partitions', PARTITIONS),
+    ]
+    await sendAll(kafka.producer(), plain)
+    await sendAll(encryption.producer(reading), wrapped)
+    expect(bytes).toBeGreaterThan(0)
+    expect(await partitionsOf(kafka, wrapped)).toEqual(await partitionsOf(kafka, plain))
+  })
+
+  const expectNothingOn = async (topic: string): Promise<void> => {
     const admin = kafka.admin()
     await admin.connect()
     const offsets = await admin.fetchTopicOffsets(topic)
     await admin.disconnect()
     expect(offsets.map(({ high }) => high)).toEqual(Array.from({ length: PARTITIONS }, () => '0'))
-  })
+  }
 })
