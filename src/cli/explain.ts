@@ -124,7 +124,7 @@ function kmsLines(
     ...(billing && quotaShare !== undefined && dollars
       ? [
           `${figure(quotaShare * 100)}% of the quota on average: by default ${figure(billing.quota)} calls a second to a region, all three kinds together`,
-          `cost in 30 days: $${figure(dollars.cmks + dollars.calls)} = $${figure(dollars.cmks)} for CMKs (${figure(cmks)} × $${String(billing.dollarsPerCmkAndDay)} a day) + $${figure(dollars.calls)} for calls ($${figure(billing.dollarsPerCall * 10_000)} for 10,000, after the first ${figure(billing.freeCallsPerMonth)} of the account)`,
+          `cost in 30 days: $${figure(dollars.cmks + dollars.calls)} = $${figure(dollars.cmks)} for CMKs (${figure(cmks)} × $${String(billing.dollarsPerCmkAndDay)} a day) + $${figure(dollars.calls)} for calls ($${figure(billing.dollarsPerCall * 10_000)} for 10,000, after the first ${figure(billing.freeCallsPerMonth)} of an account, counted once for all KMSs)`,
           "that is the vendor's list price for paying as you go, not checked against a bill; an edition bought in advance has its own price and quota",
         ]
       : ['no price and no quota']),

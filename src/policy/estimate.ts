@@ -97,7 +97,25 @@ export function estimate(
     }
   })
   const kmses = Object.entries(known).map(([name, vendor]) => kmsEstimate(name, vendor, rules, policy, load))
-  return { topics: found, rules, kmses }
+  return { topics: found, rules, kmses: lessFreeCalls(kmses) }
+}
+
+/**
+ * An account has free calls once, however many KMSs name it. Whose account a KMS belongs to is not known here, so all KMSs
+ * of a vendor count as one account, in their order: the sum is never less than the bill.
+ */
+function lessFreeCalls(kmses: readonly KmsEstimate[]): readonly KmsEstimate[] {
+  const left = new Map<VendorName, number>()
+  return kmses.map((kms) => {
+    const { vendor, callsPerDay, dollars } = kms
+    const { billing }: Vendor = VENDORS[vendor]
+    if (billing === undefined || dollars === undefined) return kms
+    const available = left.get(vendor) ?? billing.freeCallsPerMonth
+    const calls = 30 * (callsPerDay.generate + callsPerDay.wrap + callsPerDay.unwrap)
+    const free = Math.min(available, calls)
+    left.set(vendor, available - free)
+    return { ...kms, dollars: { ...dollars, calls: (calls - free) * billing.dollarsPerCall } }
+  })
 }
 
 function vendorsOf(
@@ -198,7 +216,7 @@ function kmsEstimate(
       quotaShare: perDay / billing.quota / 86_400,
       dollars: {
         cmks: 30 * cmks * billing.dollarsPerCmkAndDay,
-        calls: Math.max(0, 30 * perDay - billing.freeCallsPerMonth) * billing.dollarsPerCall,
+        calls: 30 * perDay * billing.dollarsPerCall,
       },
     }),
     restart: { resuming: restart(live), rereading: restart(kept) },

@@ -148,6 +148,15 @@ describe('the calls to a KMS', () => {
     expect(stated.map(({ vendor }) => vendor)).toEqual(['local', 'tencent'])
   })
 
+  it('have the free calls of an account once, however many KMSs are named', () => {
+    const { gz, sh } = kmses([rule({ rotate: exact })], { producers: 10, readers: 1 })
+    // 10 DEKs a day, each unwrapped 24 times: 7,500 calls a month. 12,500 free ones are left for the 300 of the other.
+    expect([gz?.dollars?.calls, sh?.dollars?.calls]).toEqual([0, 0])
+    const many = kmses([rule({ rotate: { maxAge: '1h', ...exact } })], { producers: 100, readers: 10 })
+    // 100 × 24 DEKs a day: all free calls go to the first.
+    expect(many['sh']?.dollars?.calls).toBeCloseTo((2400 * 30 * 0.18) / 10_000)
+  })
+
   it('of all readers that start are those of the DEKs in use, or of all that topics keep', () => {
     const { gz, sh } = kmses([rule({ rotate: { maxAge: '1h', ...exact } })])
     expect(gz?.restart).toEqual({

@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import { requireGrant, type EmulatorCredential } from './access.js'
 import type { OpenCall } from './calls.js'
 import type { Cmk } from './cmk.js'
+import { lists } from './codes.js'
 import type { Keys } from './keys.js'
 import { Refusal } from './refusal.js'
 
@@ -93,12 +94,14 @@ export function action<S extends Schema>(row: {
     name: row.name,
     quota: row.quota ?? { perSecond: 100 },
     parameters: row.parameters.entries,
-    run: (call, parameters) => row.run(parsed(row.parameters, parameters), call),
+    run: (call, parameters) => row.run(parsed(row.name, row.parameters, parameters), call),
   }
 }
 
-/** @throws Refusal UnknownParameter, MissingParameter, InvalidParameter */
-function parsed<S extends Schema>(schema: S, parameters: unknown): v.InferOutput<S> {
+const NO_CLUSTER = 'InvalidParameterValue.InvalidHsmClusterId'
+
+/** @throws Refusal UnknownParameter, MissingParameter, InvalidParameter, and InvalidHsmClusterId where `name` lists it */
+function parsed<S extends Schema>(name: string, schema: S, parameters: unknown): v.InferOutput<S> {
   const result = v.safeParse(schema, parameters)
   if (result.success) return result.output
   const [issue] = result.issues
@@ -108,6 +111,9 @@ function parsed<S extends Schema>(schema: S, parameters: unknown): v.InferOutput
   }
   if (issue.type === 'strict_object' && issue.received === 'undefined') {
     throw new Refusal('MissingParameter', `The parameter ${path} is missing.`)
+  }
+  if (path === 'HsmClusterId' && lists(name, NO_CLUSTER)) {
+    throw new Refusal(NO_CLUSTER, 'This emulator has no HSM clusters.')
   }
   // Not what was received: it may be a plaintext.
   throw new Refusal('InvalidParameter', `The parameter ${path} is invalid.`)

@@ -75,8 +75,8 @@ const NOT_SUPPORTED = 'ResourceUnavailable.CmkStateNotSupport'
 /*
  * Documented: the codes that the vendor lists for each action. Assumed, because no list says which code is for
  * which state: PendingDelete of a symmetric CMK counts as disabled (it was before) where the list has no
- * KeyPendingDelete, and so does PendingImport. No list of GenerateDataKey has CmkArchived, but none says otherwise
- * how an archived CMK would be told from a disabled one.
+ * KeyPendingDelete, and so does PendingImport. That GenerateDataKey answers CmkArchived is an exception to its list
+ * (`codes.ts`).
  */
 export const TO_ENCRYPT: StateCodes = {
   Enabled: undefined,

@@ -4,6 +4,7 @@ import { requireAnyGrant, requireToken, type Access, type EmulatorCredential } f
 import { ActionCall, type Answer } from './action.js'
 import { ACTIONS } from './actions/index.js'
 import type { OpenCall } from './calls.js'
+import { lists } from './codes.js'
 import type { Keys } from './keys.js'
 import type { Quotas } from './quotas.js'
 import { Refusal } from './refusal.js'
@@ -65,7 +66,15 @@ export class Service {
     this.#quotas.take(name, region, action.quota)
     requireAnyGrant(caller, name)
     const call = new ActionCall({ keys: this.#keys, region, action: name, caller, log })
-    return action.run(call, parametersOf(request.body))
+    try {
+      return action.run(call, parametersOf(request.body))
+    } catch (error) {
+      // A code that the action does not list is a bug of the emulator, and shows as one.
+      if (error instanceof Refusal && !lists(name, error.code)) {
+        throw new Error(`${name} does not list ${error.code}`, { cause: error })
+      }
+      throw error
+    }
   }
 
   #authenticate(request: WireRequest): EmulatorCredential {

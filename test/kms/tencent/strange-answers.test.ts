@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ErrorCode } from '../../../src/errors.js'
 import { createEncryption, type Encryption } from '../../../src/index.js'
 import type { TencentCmkOptions } from '../../../src/kms/tencent/index.js'
@@ -28,7 +28,12 @@ function cmks(): (asked: Asked) => Reply {
 
 const under = serviceForTests(cmks)
 const open: Encryption[] = []
+beforeEach(() => {
+  // The pauses between attempts are random: here the shortest, of hundreds of calls.
+  vi.spyOn(Math, 'random').mockReturnValue(0)
+})
 afterEach(async () => {
+  vi.restoreAllMocks()
   for (const each of open.splice(0)) await each.close()
 })
 

@@ -569,13 +569,18 @@ describe('the service', () => {
   it('keeps whoever does not ask for it out of actions that it does not have', async () => {
     expect(await codeOf(sdk.DescribeWhiteBoxServiceStatus())).toBe('InvalidAction')
     for (const call of [
-      () => sdk.ListKeys({ HsmClusterId: 'hsm' }),
-      () => sdk.CreateKey({ Alias: 'in-a-cluster', HsmClusterId: 'hsm' }),
+      () => sdk.GenerateDataKey({ KeyId: orders, NumberOfBytes: 32, HsmClusterId: 'hsm' }),
       () => sdk.EnableKey({ KeyId: orders, MemberAccount: { MemberUin: 1 } }),
       () => sdk.ListKeyDetail({ MemberAccounts: [{ MemberUin: 1 }] }),
       () => sdk.GenerateDataKey({ KeyId: orders, NumberOfBytes: 32, IsHostedByKms: 1 }),
     ])
       expect(await codeOf(call())).toBe('InvalidParameter')
+    for (const call of [
+      () => sdk.ListKeys({ HsmClusterId: 'hsm' }),
+      () => sdk.ListKeyDetail({ HsmClusterId: 'hsm' }),
+      () => sdk.CreateKey({ Alias: 'in-a-cluster', HsmClusterId: 'hsm' }),
+    ])
+      expect(await codeOf(call())).toBe('InvalidParameterValue.InvalidHsmClusterId')
     expect(await codeOf(sdk.ListKeys({ HsmClusterId: '' }))).toBe('OK')
     expect(await codeOf(sdk.GenerateDataKey({ KeyId: orders, NumberOfBytes: 32, IsHostedByKms: 0 }))).toBe(
       'OK',

@@ -60,6 +60,8 @@ it('the defaults are those of the vendor', async () => {
     GenerateDataKey: 300,
     AsymmetricRsaDecrypt: 200,
     AsymmetricSm2Decrypt: 200,
+    GenerateRandom: 150,
+    RotateKey: 20,
   }
   for (const { name, quota } of ACTIONS.values()) {
     expect([name, quota.perSecond]).toEqual([name, name in named ? named[name as keyof typeof named] : 100])

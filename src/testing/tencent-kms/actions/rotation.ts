@@ -38,6 +38,7 @@ export const rotationActions: readonly Action[] = [
   }),
   action({
     name: 'RotateKey',
+    quota: { perSecond: 20 },
     parameters: oneKey,
     run({ KeyId }, call) {
       const cmk = call.cmk(KeyId)

@@ -10,6 +10,7 @@ const nothing = v.strictObject({})
 export const serviceActions: readonly Action[] = [
   action({
     name: 'GenerateRandom',
+    quota: { perSecond: 150 },
     parameters: v.strictObject({ NumberOfBytes: integer(1, 1024) }),
     run({ NumberOfBytes }, call) {
       call.requireGeneral()
