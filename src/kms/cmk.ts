@@ -1,5 +1,5 @@
 import { Dek } from '../crypto/dek.js'
-import { isEnvelopeError } from '../errors.js'
+import { EnvelopeError, isEnvelopeError } from '../errors.js'
 import { isDenial } from './denial.js'
 import { checkedDescription } from './description.js'
 import type { CmkDescription, EncryptionContext, Kms } from './kms.js'
@@ -69,6 +69,12 @@ export class Cmk {
       const isForGood = (error: unknown): boolean => !isEnvelopeError(error) || error.kind !== 'transient'
       if (failures.length > 0) throw failures.find(isDenial) ?? failures.find(isForGood) ?? failures[0]
       const wrappings = wrapped.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+      // Right before it is taken: a provider that keeps answers returns one that was wiped meanwhile.
+      if (dek.every((byte) => byte === 0))
+        throw new EnvelopeError(
+          'KMS_RESPONSE_INVALID',
+          `CMK ${first.id} gave a DEK of zeros, or one it gave before`,
+        )
       return { dek: Dek.take(dek), wrappings: [first.#wrapping(ciphertextDek), ...wrappings] }
     } finally {
       dek.fill(0)
