@@ -31,7 +31,10 @@ export type RejectionHandler = (
 
 export type RejectionAnswer = 'stop' | 'skip' | DeadLetterPolicy | Replacement
 
-/** A record that did not open, as it is on the broker. Not authenticated: treat it as input from strangers. */
+/**
+ * A record that did not open, as it is on the broker. Not authenticated: treat it as input from strangers. Its bytes are
+ * copies: a dead letter has the record's own.
+ */
 export interface SealedMessage {
   readonly topic: string
   readonly partition: number

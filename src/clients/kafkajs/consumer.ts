@@ -111,6 +111,7 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
     seek(to): void {
       inner.seek(to)
       claims.seek(to)
+      waits.movedTo(to, to.offset)
     },
     pause(paused): void {
       inner.pause(paused)

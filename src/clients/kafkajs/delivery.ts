@@ -100,6 +100,8 @@ export class Delivery {
         rule === 'passthrough'
           ? { decisions, error: failure }
           : await this.#publish(source, decisions, rule, failure, patience)
+      // Also where nothing waited at that moment, such as during a heartbeat.
+      if (claim.interrupted) throw new Interrupted()
       return this.#part(source, messages, carriedOut, rule)
     } catch (error) {
       if (error instanceof Interrupted) {

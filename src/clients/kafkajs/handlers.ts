@@ -19,9 +19,13 @@ export function openingEachMessage(
   return async (payload) => {
     const { topic, partition, message, heartbeat } = payload
     const claim = claims.begin(topic, partition)
-    const part = await delivery.open(claim, [message], heartbeat).finally(() => {
+    let part: Part | undefined
+    try {
+      part = await delivery.open(claim, [message], heartbeat)
+    } finally {
+      // Nothing is awaited from here to the handler, so that no seek or stop gets between.
       claim.end()
-    })
+    }
     if (part === undefined || claim.interrupted) {
       if (!claim.hasSeeked) seek({ topic, partition, offset: message.offset })
       leave(message)
@@ -61,9 +65,13 @@ export function openingEachBatch(
     const { batch, heartbeat, isStale } = payload
     const { topic, partition } = batch
     const claim = claims.begin(topic, partition)
-    const part = await delivery.open(claim, batch.messages, heartbeat).finally(() => {
+    let part: Part | undefined
+    try {
+      part = await delivery.open(claim, batch.messages, heartbeat)
+    } finally {
+      // As above: nothing is awaited from here to the handler.
       claim.end()
-    })
+    }
     // KafkaJS resolves nothing by itself here (see `run`), so returning leaves the batch to be fetched again.
     if (part === undefined || claim.interrupted || isStale()) {
       // As in `leave`: ends a run that KafkaJS forgot when it was stopped.

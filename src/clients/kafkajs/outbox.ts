@@ -99,12 +99,12 @@ export function refused(topic: string, why: string): EnvelopeError {
   return new EnvelopeError('DEAD_LETTER_REFUSED', `topic ${topic} did not take a dead letter: ${why}`)
 }
 
-/** Letters are known by where their first and last record stood. */
+/** Letters are known by why each is one, and where its record stood. */
 function nameOf({ topic, messages }: Letters): string {
-  const ends = [messages[0], messages.at(-1)].map((letter) =>
-    ['error', 'offset'].map((header) => String(letter?.headers?.[`kafka-envelope.${header}`])),
+  const reasons = messages.map(({ headers }) =>
+    ['error', 'offset'].map((header) => String(headers?.[`kafka-envelope.${header}`])),
   )
-  return JSON.stringify([topic, messages.length, ends])
+  return JSON.stringify([topic, reasons])
 }
 
 function failureOf(error: unknown, topic: string): Failure {

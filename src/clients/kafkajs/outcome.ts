@@ -35,10 +35,25 @@ export function messageOf(one: Delivered<KafkaMessage> | Replaced): KafkaMessage
   return message
 }
 
-/** What a handler gets of a message that did not open. */
+/** What a handler gets of a message that did not open. Copies: what it does to them must not change a dead letter. */
 export function sealedMessage(
   source: Required<Source>,
   { offset, timestamp, key, headers, value }: KafkaMessage,
 ): SealedMessage {
-  return { ...source, offset, timestamp, key, headers: headers ?? {}, value }
+  const copies = Object.entries(headers ?? {}).map(([name, given]) => [
+    name,
+    Array.isArray(given) ? given.map(copyOf) : copyOf(given),
+  ])
+  return {
+    ...source,
+    offset,
+    timestamp,
+    key: copyOf(key),
+    headers: Object.fromEntries(copies) as SealedMessage['headers'],
+    value: copyOf(value),
+  }
+}
+
+function copyOf<T>(content: T): T | Buffer {
+  return Buffer.isBuffer(content) ? Buffer.from(content) : content
 }

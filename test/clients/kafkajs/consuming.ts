@@ -1,4 +1,11 @@
-import type { Consumer, ConsumerRunConfig, EachBatchPayload, KafkaMessage, ProducerRecord } from 'kafkajs'
+import type {
+  Consumer,
+  ConsumerRunConfig,
+  EachBatchPayload,
+  KafkaMessage,
+  Message,
+  ProducerRecord,
+} from 'kafkajs'
 import type { Encryption } from '../../../src/index.js'
 
 export const message = (value: Buffer | null, offset: number): KafkaMessage => ({
@@ -20,6 +27,8 @@ export async function consume(
   messages: KafkaMessage[]
   heartbeats: () => number
   letters: { topic: string; offset: string }[]
+  /** The letters themselves. */
+  published: Message[]
   batch: (messages: readonly KafkaMessage[], partition?: number) => Promise<void>
 }> {
   const configs: ConsumerRunConfig[] = []
@@ -29,8 +38,10 @@ export async function consume(
     run: (given: ConsumerRunConfig) => Promise.resolve(void configs.push(given)),
   }
   const letters: { topic: string; offset: string }[] = []
+  const published: Message[] = []
   const deadLetters = {
     send: ({ topic, messages }: ProducerRecord) => {
+      published.push(...messages)
       letters.push(
         ...messages.map(({ headers }) => ({ topic, offset: String(headers?.['kafka-envelope.offset']) })),
       )
@@ -53,6 +64,7 @@ export async function consume(
     messages: received,
     heartbeats: () => heartbeats,
     letters,
+    published,
     batch: async (messages, partition = 0) => {
       const payload = {
         batch: { topic: 't', partition, messages, lastOffset: () => messages.at(-1)?.offset },

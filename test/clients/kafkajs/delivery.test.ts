@@ -349,6 +349,30 @@ describe('a wait for a KMS that does not answer', () => {
     await encryption.close()
   })
 
+  it('is listed no longer once the application seeks elsewhere between two attempts', async () => {
+    const { encryption, kms, sealed } = await oneRecord({ kmsWait: 0 })
+    kms.failure = away()
+    const { kafka, consumer } = await consuming(encryption, 'eachMessage')
+    await thrownBy(() => kafka.fetch([message(sealed, 7)]))
+    consumer.seek({ topic: 't', partition: 1, offset: '8' })
+    expect(encryption.health().waiting).toMatchObject([{ offset: '7' }])
+    consumer.seek({ topic: 't', partition: 0, offset: '8' })
+    expect(encryption.health().waiting).toEqual([])
+    await encryption.close()
+  })
+
+  it('that is over while the consumer stops is not listed again', async () => {
+    const { encryption, kms, events, sealed } = await oneRecord({ kmsWait: 0 })
+    kms.failure = away()
+    const { kafka, consumer } = await consuming(encryption, 'eachMessage')
+    kafka.onHeartbeat = () => consumer.stop()
+    await kafka.fetch([message(sealed, 7)])
+    expect(kafka.position).toBe(7)
+    expect(encryption.health().waiting).toEqual([])
+    expect(events.filter(({ name }) => name === 'record.rejected')).toEqual([])
+    await encryption.close()
+  })
+
   it('of 16 partitions warns of no leak of listeners', async () => {
     const warnings: string[] = []
     const onWarning = ({ name }: Error): void => void warnings.push(name)
@@ -365,6 +389,29 @@ describe('a wait for a KMS that does not answer', () => {
     expect(warnings).toEqual([])
     await encryption.close()
   })
+})
+
+describe.each(KINDS)('in %s', (kind) => {
+  it.each(Array.from({ length: 10 }, (_, ticks) => ticks))(
+    'nothing is handed over after a seek (%i turns of the microtask queue after it was opened)',
+    async (ticks) => {
+      const { encryption, sealed } = await oneRecord()
+      const { kafka, consumer, delivered } = await consuming(encryption, kind)
+      let deliveredAtSeek: number | undefined
+      let sought = Promise.resolve()
+      encryption.on('batch.opened', () => {
+        for (let i = 0; i < ticks; i++) sought = sought.then(() => undefined)
+        sought = sought.then(() => {
+          consumer.seek({ topic: 't', partition: 0, offset: '5' })
+          deliveredAtSeek = delivered.length
+        })
+      })
+      await kafka.fetch([message(sealed, 0)])
+      await sought
+      expect(delivered.length).toBe(deliveredAtSeek)
+      await encryption.close()
+    },
+  )
 })
 
 describe('a dead letter that is not acknowledged', () => {

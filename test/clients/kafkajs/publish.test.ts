@@ -211,11 +211,13 @@ describe('a send that was given up goes on in KafkaJS', () => {
         }),
     )
     const outbox = new Outbox(letterBox)
-    const attempt = (letter: Message, partition = 't/0', patient = false) =>
-      publish({ outbox, partition, topic: 'dead' }, [letter], (sending) =>
+    const attemptAll = (letters: Message[], partition = 't/0', patient = false) =>
+      publish({ outbox, partition, topic: 'dead' }, letters, (sending) =>
         patient ? sending.then(() => true) : Promise.resolve(false),
       )
-    return { ends, sent, attempt }
+    const attempt = (letter: Message, partition?: string, patient?: boolean) =>
+      attemptAll([letter], partition, patient)
+    return { ends, sent, attempt, attemptAll }
   }
 
   it('so the same letter is not sent beside it: the next attempt waits for it, and takes its outcome', async () => {
@@ -225,6 +227,17 @@ describe('a send that was given up goes on in KafkaJS', () => {
     ends[0]?.resolve()
     expect(await last).toBeUndefined()
     expect(sent).toEqual(['7'])
+  })
+
+  it('so it stands for the same letters only, not for as many with the same first and last one', async () => {
+    const { ends, sent, attemptAll } = hanging()
+    await attemptAll(['1', '2', '4'].map(origin))
+    const next = attemptAll(['1', '3', '4'].map(origin), 't/0', true)
+    ends[0]?.resolve()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(sent).toEqual(['1 2 4', '1 3 4'])
+    ends[1]?.resolve()
+    expect(await next).toBeUndefined()
   })
 
   it('so other letters of the partition wait until it ends, and those of other partitions do not', async () => {

@@ -160,6 +160,27 @@ describe('a handler', () => {
     ])
   })
 
+  it('may change what it gets: the dead letter has the bytes of the record all the same', async () => {
+    const { batch, published } = await consuming({
+      onInvalid: ({ key, value, headers }) => {
+        const many = headers['many'] as Buffer[]
+        for (const bytes of [key, value, headers['one'] as Buffer, ...many]) bytes?.fill(0)
+        many.pop()
+        return { deadLetter: 'mine' }
+      },
+    })
+    const headers = { one: Buffer.from('1'), many: [Buffer.from('2'), Buffer.from('3')], text: 'x' }
+    const [key, value] = [Buffer.from('key'), Buffer.from('value')]
+    await batch([{ key, value, headers, offset: '7', timestamp: '0', attributes: 0 }])
+    expect(published).toMatchObject([
+      {
+        key: Buffer.from('key'),
+        value: Buffer.from('value'),
+        headers: { one: [Buffer.from('1')], many: [Buffer.from('2'), Buffer.from('3')] },
+      },
+    ])
+  })
+
   it.each<[string, () => unknown]>([
     [
       'threw TypeError',

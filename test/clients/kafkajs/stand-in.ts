@@ -12,6 +12,8 @@ export class StandIn {
   /** Where the next fetch begins. */
   position = 0
   heartbeats = 0
+  /** What happens during each heartbeat. */
+  onHeartbeat: () => unknown = () => undefined
   /** To be passed to `encryption.consumer`. */
   readonly consumer: Consumer
   #config: ConsumerRunConfig = {}
@@ -97,9 +99,9 @@ export class StandIn {
     if (this.#config.eachBatchAutoResolve !== false) this.position = Number(last) + 1
   }
 
-  #heartbeat(): Promise<void> {
+  async #heartbeat(): Promise<void> {
     this.heartbeats++
-    return Promise.resolve()
+    await this.onHeartbeat()
   }
 
   #pause(): () => void {
