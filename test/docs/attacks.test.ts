@@ -21,6 +21,9 @@ const SETTINGS = {
   deadLetter: { onInvalid: { deadLetter: 'dead' }, onUnreadable: { deadLetter: 'dead' } },
 } satisfies Record<string, Omit<ReadRule, 'cmk'>>
 
+const replace = () => ({ value: null })
+const ASKS = { onInvalid: replace, onUnreadable: replace }
+
 let folder = ''
 let rows: string[][] = []
 
@@ -134,12 +137,11 @@ const ATTACKS: Record<string, Attack> = {
 
 /** What came of an attack, and the code. */
 async function outcome(
-  attack: string,
+  attack: Attack,
   setting: Omit<ReadRule, 'cmk'>,
 ): Promise<[what: string, code: string]> {
   let asked = 0
-  const refuses = attack.includes('refuses') ? { tombstones: 'reject' as const } : {}
-  const encryption = await ownerOf({ ...setting, ...refuses })
+  const encryption = await ownerOf(setting)
   const codes: string[] = []
   encryption.on('record.rejected', ({ code }) => codes.push(code))
   encryption.on('record.rejected', ({ action }) => {
@@ -149,7 +151,7 @@ async function outcome(
     { topic: 't', value: CANARY },
     { topic: 'other', value: CANARY },
   ])
-  const bad = (ATTACKS[attack] as Attack)(genuine?.value as Buffer, other?.value as Buffer)
+  const bad = attack(genuine?.value as Buffer, other?.value as Buffer)
   const behind = message(genuine?.value as Buffer, bad.length + 1)
   const { batch, delivered, letters } = await consume(encryption)
   try {
@@ -173,16 +175,29 @@ describe('the attacks in SECURITY.md', () => {
     expect(rows.map(([record]) => record)).toEqual(Object.keys(ATTACKS))
   })
 
-  it.each(Object.keys(ATTACKS))('%s: causes what the table says under each setting', async (attack) => {
-    const [, code = '', kind, stop, skip, dead, asks] = rows.find(([record]) => record === attack) ?? []
-    const decide = () => ({ value: null })
-    const handler = { onInvalid: decide, onUnreadable: decide }
-    // A stop says the code of the record; a flood stops under `stop` at its first.
-    const isFlood = attack.startsWith('a flood')
-    expect(await outcome(attack, SETTINGS.stop)).toEqual([stop, isFlood ? 'NOT_SEALED' : code])
-    expect(await outcome(attack, SETTINGS.deadLetter)).toEqual([dead, code])
-    expect(await outcome(attack, handler)).toEqual([asks, code])
-    if (kind === 'unreadable') expect(skip).toBe('–')
-    else expect(await outcome(attack, SETTINGS.skip)).toEqual([skip, code])
+  it.each(Object.entries(ATTACKS))(
+    '%s: causes what the table says under each setting',
+    async (name, attack) => {
+      const [, code = '', kind, stop, skip, dead, asks] = rows.find(([record]) => record === name) ?? []
+      const refuses = name.includes('refuses') ? { tombstones: 'reject' as const } : {}
+      // A stop says the code of the record; a flood stops under `stop` at its first.
+      const isFlood = name.startsWith('a flood')
+      expect(await outcome(attack, { ...SETTINGS.stop, ...refuses })).toEqual([
+        stop,
+        isFlood ? 'NOT_SEALED' : code,
+      ])
+      expect(await outcome(attack, { ...SETTINGS.deadLetter, ...refuses })).toEqual([dead, code])
+      expect(await outcome(attack, { ...ASKS, ...refuses })).toEqual([asks, code])
+      if (kind === 'unreadable') expect(skip).toBe('–')
+      else expect(await outcome(attack, { ...SETTINGS.skip, ...refuses })).toEqual([skip, code])
+    },
+  )
+
+  it('a record above 128 MiB stops a consumer that would make it a dead letter; skip passes it', async () => {
+    const bomb = Buffer.alloc(2 ** 27 + 1)
+    const attack = value(() => bomb)
+    expect(await outcome(attack, SETTINGS.deadLetter)).toEqual(['stops', 'DEAD_LETTER_REFUSED'])
+    expect(await outcome(attack, SETTINGS.skip)).toEqual(['skipped', 'NOT_SEALED'])
+    expect(await outcome(attack, ASKS)).toEqual(['asked', 'NOT_SEALED'])
   })
 })
