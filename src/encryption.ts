@@ -310,7 +310,7 @@ function refuseLookAlikes(lists: readonly { readonly path: string; readonly list
       .filter(
         (cmk, i) => list.findIndex(({ provider, id }) => provider === cmk.provider && id === cmk.id) < i,
       )
-      .map(({ provider, id }) => ({ path, message: `${provider} ${id} stands in the list already` })),
+      .map(({ provider, id }) => ({ path, message: `${provider} ${id} is a duplicate CMK` })),
   )
   if (issues.length > 0) throw configError(issues)
 }

@@ -30,7 +30,7 @@ export const RELATIONS = table({
     const seen = new Set<string>()
     for (const { ref, path, name } of refsOf(cmks)) {
       const key = JSON.stringify([name, ref['kms'], ref['id']])
-      if (seen.has(key)) yield { path, message: 'this CMK stands in the list already' }
+      if (seen.has(key)) yield { path, message: 'duplicate CMK' }
       seen.add(key)
     }
   },
@@ -43,7 +43,7 @@ export const RELATIONS = table({
       for (const [i, name] of list(cmk).entries()) yield* known(name, cmks, 'cmks', child(at, i), show)
     }
   },
-  'a CMK stands once in what a rule reads': function* ({ rules, cmks, show }) {
+  'a rule names each CMK that it reads once': function* ({ rules, cmks, show }) {
     for (const { rule, path } of rules) {
       const seen = new Map<string, string>()
       for (const [i, name] of list(members(rule['read'])['cmk']).entries()) {
@@ -53,7 +53,7 @@ export const RELATIONS = table({
         const twice = keys.map((key) => seen.get(key)).find((before) => before !== undefined)
         if (twice !== undefined) {
           const at = child(`${path}.read.cmk`, i)
-          const message = `${show(at, name)} has a CMK that ${show(at, twice)} has too: name a list in which each stands once`
+          const message = `${show(at, name)} has a CMK that ${show(at, twice)} has too: use a list that has each CMK once`
           yield { path: at, message }
         }
         for (const key of keys) seen.set(key, name)

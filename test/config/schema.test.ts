@@ -30,7 +30,7 @@ const accepts = ajv.compile(schema)
 const ONLY_THE_CHECKER: readonly RelationName[] = [
   'a KMS that is named is there',
   'CMKs that a rule names are there',
-  'a CMK stands once in what a rule reads',
+  'a rule names each CMK that it reads once',
   'prefetch comes after a DEK was taken',
   'dead letters do not come back',
   'a context fits into an envelope',
@@ -124,7 +124,7 @@ describe('the JSON Schema and the checker', () => {
         [...rule, 'encrypt', 'context'],
         Object.fromEntries(Array.from({ length: 8 }, (_, i) => [String(i), 'v'.repeat(128)])),
       ),
-      'a CMK stands once in what a rule reads': put(
+      'a rule names each CMK that it reads once': put(
         good[0] as Json,
         [...rule, 'read', 'cmk'],
         ['main', 'main'],

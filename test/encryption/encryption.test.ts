@@ -57,7 +57,7 @@ it('two KMSs that look alike in an envelope cannot stand in one list', async () 
   }
   await expect(createEncryption(config)).rejects.toMatchObject({
     code: 'CONFIG_INVALID',
-    issues: [{ path: 'cmks.main', message: 'memory x stands in the list already' }],
+    issues: [{ path: 'cmks.main', message: 'memory x is a duplicate CMK' }],
   })
 })
 
@@ -69,7 +69,7 @@ it('two KMSs that look alike in an envelope cannot be read under one rule', asyn
   }
   await expect(createEncryption(config)).rejects.toMatchObject({
     code: 'CONFIG_INVALID',
-    issues: [{ path: 'topics[0].read.cmk', message: 'memory x stands in the list already' }],
+    issues: [{ path: 'topics[0].read.cmk', message: 'memory x is a duplicate CMK' }],
   })
 })
 

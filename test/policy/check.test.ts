@@ -183,7 +183,7 @@ describe('a mistake', () => {
     [
       'a CMK twice',
       { kms, cmks: { main: [cmks.main[0], cmks.main[0]] }, topics: [good] },
-      'cmks.main[1]: this CMK stands in the list already',
+      'cmks.main[1]: duplicate CMK',
     ],
     [
       'bad CMK id',
@@ -277,12 +277,12 @@ describe('a mistake', () => {
         },
         topics: [{ match: ['a'], read: { cmk: ['now', 'then'] } }],
       },
-      'topics[0].read.cmk[1]: "then" has a CMK that "now" has too: name a list in which each stands once',
+      'topics[0].read.cmk[1]: "then" has a CMK that "now" has too: use a list that has each CMK once',
     ],
     [
       'a list that one rule reads twice',
       config({ match: ['a'], read: { cmk: ['main', 'main'] } }),
-      'topics[0].read.cmk[1]: "main" has a CMK that "main" has too: name a list in which each stands once',
+      'topics[0].read.cmk[1]: "main" has a CMK that "main" has too: use a list that has each CMK once',
     ],
     [
       'bound headers that never fit',
