@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { Engine } from '../crypto/engine.js'
 import { bodyStart } from '../envelope/envelope.js'
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
@@ -7,6 +8,9 @@ import { HeadReader } from './head-reader.js'
 import { Opening, type Envelope, type OpenedRecord } from './opening.js'
 import { describe, offsetNumber, type SealedRecord } from './record.js'
 import type { ReadingRule, RuleBook } from './rules.js'
+
+/** Topics whose heads are remembered: a pattern may match any number of them. */
+const MAX_TOPICS = 1000
 
 /** Where a batch comes from. */
 export interface Source {
@@ -20,7 +24,7 @@ export class Opener {
   readonly #keys: OpeningKeys
   readonly #engine: Engine
   readonly #events: EventHub
-  readonly #heads = new Map<string, HeadReader>()
+  readonly #heads = new LRUCache<string, HeadReader>({ max: MAX_TOPICS })
 
   constructor(rules: RuleBook, keys: OpeningKeys, engine: Engine, events: EventHub) {
     this.#rules = rules

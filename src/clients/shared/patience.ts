@@ -1,4 +1,5 @@
 import type { EnvelopeError } from '../../errors.js'
+import { stopwatch } from '../../stopwatch.js'
 
 /** What waiting needs of the client that waits. */
 export interface PatienceOptions {
@@ -23,7 +24,7 @@ const MAX_PAUSE_MS = 10_000
 /** One wait in place: with heartbeats, reports, and growing pauses with full jitter between attempts. */
 export class Patience {
   readonly #options: PatienceOptions
-  readonly #started = performance.now()
+  readonly #waitedMs = stopwatch()
   #failures = 0
   #failure: EnvelopeError | undefined
   #reportAtMs = TICK_MS
@@ -39,7 +40,7 @@ export class Patience {
 
   /** Since it was made. */
   get waitedMs(): number {
-    return performance.now() - this.#started
+    return this.#waitedMs()
   }
 
   /** An attempt failed. Follow with `pause`, unless the time to wait is over. */
@@ -63,9 +64,9 @@ export class Patience {
     // Where a heartbeat fails first, nothing else handles its rejection.
     work.catch(() => undefined)
     const { heartbeat, interrupted } = this.#options
-    const end = performance.now() + forMs
+    const end = this.waitedMs + forMs
     for (;;) {
-      const restMs = Math.max(0, end - performance.now())
+      const restMs = Math.max(0, end - this.waitedMs)
       const done = await settledWithin(work, Math.min(restMs, TICK_MS), interrupted)
       if (interrupted.aborted) {
         if (graceMs > 0 && (await settledWithin(work, graceMs))) return true
@@ -74,7 +75,7 @@ export class Patience {
       if (!done && this.waitedMs >= this.#reportAtMs) this.#report()
       await heartbeat()
       if (done) return true
-      if (performance.now() >= end) return false
+      if (this.waitedMs >= end) return false
     }
   }
 

@@ -1,4 +1,5 @@
 import type { Waiting } from '../../events.js'
+import { stopwatch } from '../../stopwatch.js'
 
 type Entry = Omit<Waiting, 'waitedMs'> & { readonly since: number }
 
@@ -8,12 +9,13 @@ type Entry = Omit<Waiting, 'waitedMs'> & { readonly since: number }
  */
 export class Waits {
   readonly #entries = new Map<string, Entry>()
+  readonly #now = stopwatch()
 
   /** A record waits, in this attempt for `waitedMs` already. Returns the wait over all attempts. */
   update({ waitedMs, ...wait }: Waiting): Waiting {
     const name = nameOf(wait)
     const known = this.#entries.get(name)
-    const now = performance.now()
+    const now = this.#now()
     const since = known?.offset === wait.offset ? known.since : now - waitedMs
     this.#entries.set(name, { ...wait, since })
     return { ...wait, waitedMs: now - since }
@@ -37,7 +39,7 @@ export class Waits {
   }
 
   list(): Waiting[] {
-    const now = performance.now()
+    const now = this.#now()
     return [...this.#entries.values()].map(({ since, ...wait }) => ({ ...wait, waitedMs: now - since }))
   }
 }

@@ -1,5 +1,6 @@
 import { EnvelopeError, isEnvelopeError } from '../../errors.js'
 import { nameOfThrown } from '../../events.js'
+import { stopwatch } from '../../stopwatch.js'
 import { pause, unlessAborted } from '../aborted.js'
 import type { TencentSdk } from './sdk.js'
 
@@ -108,6 +109,7 @@ class FetchedCredentials implements CredentialSource {
   readonly #timeoutMs: number
   readonly #provider: () => Promise<CredentialProvider>
   readonly #closed = new AbortController()
+  readonly #now = stopwatch()
   #held: Held | undefined
   #fetching: Promise<TencentCredential> | undefined
   #failures = 0
@@ -123,7 +125,7 @@ class FetchedCredentials implements CredentialSource {
   async get(signal: AbortSignal): Promise<TencentCredential> {
     const held = this.#held
     if (held !== undefined && Date.now() < held.usableUntil) {
-      const now = performance.now()
+      const now = this.#now()
       if (now >= held.renewAt && now >= this.#notBefore) this.#fetch().catch(() => undefined)
       return held.credential
     }
@@ -146,19 +148,19 @@ class FetchedCredentials implements CredentialSource {
   }
 
   async #fetchOnce(): Promise<TencentCredential> {
-    const wait = this.#notBefore - performance.now()
+    const wait = this.#notBefore - this.#now()
     if (this.#lastFailure !== undefined && wait > MIN_SPACING_MS) throw this.#lastFailure
     try {
       if (wait > 0) await pause(wait, this.#closed.signal)
-      this.#notBefore = performance.now() + MIN_SPACING_MS
-      const held = holdable(await this.#ask(), this.#name)
+      this.#notBefore = this.#now() + MIN_SPACING_MS
+      const held = holdable(await this.#ask(), this.#name, this.#now())
       this.#held = held
       this.#failures = 0
       this.#lastFailure = undefined
       return held.credential
     } catch (error) {
       const backoff = Math.min(MIN_SPACING_MS * 2 ** this.#failures++, MAX_BACKOFF_MS)
-      this.#notBefore = performance.now() + backoff
+      this.#notBefore = this.#now() + backoff
       // What a provider throws may quote a secret.
       this.#lastFailure = isEnvelopeError(error)
         ? error
@@ -190,9 +192,8 @@ class FetchedCredentials implements CredentialSource {
 
 type Told = Awaited<ReturnType<CredentialProvider['getCredential']>>
 
-function holdable(told: Told, name: string): Held {
+function holdable(told: Told, name: string, now: number): Held {
   const credential = checked(told, name)
-  const now = performance.now()
   const { expiresAt } = told
   if (expiresAt === undefined) return { credential, renewAt: now + RENEW_AFTER_MS, usableUntil: Infinity }
   const rest = expiresAt.getTime() - Date.now()

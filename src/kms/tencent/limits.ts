@@ -1,4 +1,5 @@
 import { EnvelopeError } from '../../errors.js'
+import { stopwatch } from '../../stopwatch.js'
 import { refuseAborted } from '../aborted.js'
 
 /** Calls a second to a region, by families of actions that share a quota. */
@@ -68,6 +69,7 @@ interface Waiter {
 class RegionQueue {
   readonly #options: LimitOptions
   readonly #rates = new Map<keyof Quota, Rate>()
+  readonly #now = stopwatch()
   /** In the order in which they came. */
   readonly #waiting = new Set<Waiter>()
   #running = 0
@@ -119,7 +121,7 @@ class RegionQueue {
   /** Starts the calls that may go; where only time is missing, comes back when it has passed. */
   #serve(): void {
     clearTimeout(this.#timer)
-    const now = performance.now()
+    const now = this.#now()
     const delays = new Map<keyof Quota, number>()
     for (const waiter of this.#inOrder()) {
       if (this.#running >= this.#options.maxConcurrency) return

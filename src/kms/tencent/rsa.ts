@@ -4,6 +4,7 @@
  */
 import { randomFillSync, type KeyObject } from 'node:crypto'
 import type { EnvelopeError } from '../../errors.js'
+import { stopwatch } from '../../stopwatch.js'
 import { refuseAborted, unlessAborted } from '../aborted.js'
 import type { GeneratedDek } from '../kms.js'
 import { modulusBits, readPublicKey, readSpki, whyUnusable, wrapWithPublicKey } from '../rsa-public-key.js'
@@ -42,6 +43,7 @@ export class RsaCmk implements TencentCmk {
   readonly #cmk: CmkName
   readonly #pinned: KeyObject | undefined
   #kept: { readonly key: KeyObject; readonly until: number } | undefined
+  readonly #now = stopwatch()
   #fetching: Promise<KeyObject> | undefined
 
   /** @param pinned the public key, where the service shall never be asked for it */
@@ -110,7 +112,7 @@ export class RsaCmk implements TencentCmk {
   async #publicKey(signal: AbortSignal): Promise<KeyObject> {
     refuseAborted(signal)
     if (this.#pinned !== undefined) return this.#pinned
-    if (this.#kept !== undefined && performance.now() < this.#kept.until) return this.#kept.key
+    if (this.#kept !== undefined && this.#now() < this.#kept.until) return this.#kept.key
     // The request outlives whoever started it: others may wait for it too. It has a deadline of its own.
     this.#fetching ??= this.#fetch(this.#api.lifetime).finally(() => {
       this.#fetching = undefined
@@ -123,7 +125,7 @@ export class RsaCmk implements TencentCmk {
     const key = readSpki(answer.publicKey(), () => answer.invalidPublicKey())
     const why = whyNoRsa2048(key)
     if (why !== undefined) throw answer.unusablePublicKey(why)
-    this.#kept = { key, until: performance.now() + KEEP_MS }
+    this.#kept = { key, until: this.#now() + KEEP_MS }
     return key
   }
 }

@@ -1,0 +1,30 @@
+import { afterEach, expect, it, vi } from 'vitest'
+import { Patience } from '../../../src/clients/shared/patience.js'
+import { Waits } from '../../../src/clients/shared/waits.js'
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+it('a clock that steps back takes nothing from the time that a consumer has waited', () => {
+  let now = 5000
+  vi.spyOn(performance, 'now').mockImplementation(() => now)
+  const patience = new Patience({
+    heartbeat: () => Promise.resolve(),
+    interrupted: new AbortController().signal,
+    maxWaitMs: 1500,
+    report: () => undefined,
+  })
+  const waits = new Waits()
+  const record = { topic: 't', partition: 0, offset: '7', code: 'KMS_UNAVAILABLE' as const }
+  waits.update({ ...record, waitedMs: 0 })
+  now = 6000
+  expect(waits.list()[0]?.waitedMs).toBe(1000)
+  expect(patience.waitedMs).toBe(1000)
+  now = 0
+  expect(waits.list()[0]?.waitedMs).toBe(1000)
+  expect(patience.waitedMs).toBe(1000)
+  now = 500
+  expect(waits.update({ ...record, waitedMs: 0 }).waitedMs).toBe(1500)
+  expect(patience.isOver).toBe(true)
+})
