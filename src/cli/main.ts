@@ -1,35 +1,6 @@
 #!/usr/bin/env node
-import { Command } from 'commander'
-
-import { VERSION } from '../version.js'
-import { registerCheck } from './check.js'
-import { registerKeyring } from './keyring.js'
-import { registerKmsEmulator } from './kms-emulator.js'
-
-const program = new Command('kafka-envelope')
-  .description('Envelope encryption for Kafka records')
-  .version(VERSION)
-  // Before the commands are made: they inherit it. Commander would put suggestions on a second line.
-  .configureOutput({
-    outputError: (text, write) => {
-      write(`${oneLine(text)}\n`)
-    },
-  })
-
-registerKeyring(program)
-registerCheck(program)
-registerKmsEmulator(program)
+import { kafkaEnvelopeCommand, reportFailure } from './program.js'
 
 // What reads the output may close it early, as `head` does.
 process.stdout.on('error', reportFailure)
-program.parseAsync().catch(reportFailure)
-
-/** One line on stderr and exit code 1. A stack helps nobody at a prompt, and could show what it should not. */
-function reportFailure(error: unknown): void {
-  process.exitCode = 1
-  process.stderr.write(`${oneLine(error instanceof Error ? error.message : String(error))}\n`)
-}
-
-function oneLine(text: string): string {
-  return text.trim().replaceAll(/\s*[\r\n]+\s*/g, ' ')
-}
+kafkaEnvelopeCommand().parseAsync().catch(reportFailure)

@@ -4,8 +4,9 @@ import { chmod, readFile, stat, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
+import { kafkaEnvelopeCommand, reportFailure } from '../../src/cli/program.js'
 import { localKms } from '../../src/kms/local/index.js'
 import { VERSION } from '../../src/version.js'
 import { temporaryFolder, type TemporaryFolder } from '../kms/local/temporary-folder.js'
@@ -21,7 +22,14 @@ beforeEach(async () => {
 })
 afterEach(() => folder.remove())
 
-async function run(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+interface Ended {
+  readonly code: unknown
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** As its own process. */
+async function spawned(...args: string[]): Promise<Ended> {
   const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -29,6 +37,43 @@ async function run(...args: string[]): Promise<{ code: number | null; stdout: st
   const exit = once(child, 'exit') as Promise<[number | null]>
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), exit])
   return { code, stdout, stderr }
+}
+
+/** The same command in this process: starting one takes a second. */
+async function run(...args: string[]): Promise<Ended> {
+  const written = { stdout: '', stderr: '' }
+  const spies = (['stdout', 'stderr'] as const).map((name) =>
+    vi.spyOn(process[name], 'write').mockImplementation((chunk) => {
+      written[name] += String(chunk)
+      return true
+    }),
+  )
+  const exit = vi.spyOn(process, 'exit').mockImplementation((code) => {
+    throw new Exit(Number(code))
+  })
+  const before = process.exitCode
+  process.exitCode = 0
+  try {
+    await kafkaEnvelopeCommand().parseAsync(args, { from: 'user' }).catch(reportFailureUnlessExit)
+    return { code: process.exitCode, ...written }
+  } finally {
+    process.exitCode = before
+    for (const spy of [...spies, exit]) spy.mockRestore()
+  }
+}
+
+class Exit extends Error {
+  readonly code: number
+
+  constructor(code: number) {
+    super('exit')
+    this.code = code
+  }
+}
+
+function reportFailureUnlessExit(error: unknown): void {
+  if (error instanceof Exit) process.exitCode = error.code
+  else reportFailure(error)
 }
 
 async function succeed(...args: string[]): Promise<string> {
@@ -52,6 +97,12 @@ describe('kafka-envelope', { timeout: 60_000 }, () => {
     }
     expect(VERSION).toBe(version)
     expect(await succeed('--version')).toBe(`${version}\n`)
+  })
+
+  it('does as a process what it does here', async () => {
+    for (const args of [['--version'], ['keyrin'], ['keyring', 'create'], ['keyring', 'list', file]]) {
+      expect(await spawned(...args), args.join(' ')).toEqual(await run(...args))
+    }
   })
 
   it('says in one line what there is not, suggestions included', async () => {

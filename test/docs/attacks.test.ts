@@ -6,7 +6,13 @@ import type { KafkaMessage } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { decodeHead, encodeHead } from '../../src/envelope/envelope.js'
 import { encodeHeader, type Header } from '../../src/envelope/header.js'
-import { createEncryption, isEnvelopeError, type Encryption, type ReadRule } from '../../src/index.js'
+import {
+  createEncryption,
+  isEnvelopeError,
+  type Encryption,
+  type EncryptRule,
+  type ReadRule,
+} from '../../src/index.js'
 import { createKeyring, localKms } from '../../src/kms/local/index.js'
 import { consume, message } from '../clients/kafkajs/consuming.js'
 import { CANARY } from '../support/emissions.js'
@@ -49,7 +55,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-function ownerOf(read: Omit<ReadRule, 'cmk'>): Promise<Encryption> {
+function ownerOf(read: Omit<ReadRule, 'cmk'>, encrypt: Partial<EncryptRule> = {}): Promise<Encryption> {
   return createEncryption({
     kms: { local: localKms({ keyring: join(folder, 'keyring') }) },
     cmks: {
@@ -59,7 +65,7 @@ function ownerOf(read: Omit<ReadRule, 'cmk'>): Promise<Encryption> {
       ],
     },
     topics: [
-      { match: ['t'], encrypt: { cmk: 'main' }, read: { cmk: 'main', ...read } },
+      { match: ['t'], encrypt: { cmk: 'main', ...encrypt }, read: { cmk: 'main', ...read } },
       { match: ['other'], encrypt: { cmk: 'main' } },
     ],
   })
@@ -87,11 +93,11 @@ const garbage = (one: Wrapping): Wrapping => {
   return { ...one, ciphertextDek }
 }
 
-/** From a genuine record of topic `t`, and one of another topic. */
-type Attack = (genuine: Buffer, other: Buffer) => KafkaMessage[]
+/** From a genuine record of topic `t`, one of another topic, and one of `t` that decompresses to 8 KiB. */
+type Attack = (genuine: Buffer, other: Buffer, large: Buffer) => KafkaMessage[]
 const value =
-  (change: (genuine: Buffer, other: Buffer) => Buffer | null): Attack =>
-  (genuine, other) => [message(change(genuine, other), 1)]
+  (change: (...records: Parameters<Attack>) => Buffer | null): Attack =>
+  (...records) => [message(change(...records), 1)]
 
 const ATTACKS: Record<string, Attack> = {
   plaintext: value(() => Buffer.from('not sealed')),
@@ -127,6 +133,7 @@ const ATTACKS: Record<string, Attack> = {
   'a record copied from another topic': value((_, other) => other),
   'a null value where the rule refuses them': value(() => null),
   'a null value where the rule lets them pass': value(() => null),
+  'a genuine record that decompresses to more than maxDecompressedBytes': value((_, __, large) => large),
   'a genuine record once more, also on another partition': value((genuine) => genuine),
   'a genuine record with other headers that are not bound': (genuine) => [
     { ...message(genuine, 1), headers: { h: 'x' } } as KafkaMessage,
@@ -135,13 +142,21 @@ const ATTACKS: Record<string, Attack> = {
     Array.from({ length: 501 }, (_, i) => message(Buffer.from('not sealed'), i + 1)),
 }
 
+/** By a producer whose own rule reads more. */
+async function large(): Promise<Buffer> {
+  const encryption = await ownerOf({}, { compression: 'gzip' })
+  const [sealed] = await encryption.records.seal([{ topic: 't', value: Buffer.alloc(8192, CANARY) }])
+  await encryption.close()
+  return sealed?.value as Buffer
+}
+
 /** What came of an attack, and the code. */
 async function outcome(
   attack: Attack,
   setting: Omit<ReadRule, 'cmk'>,
 ): Promise<[what: string, code: string]> {
   let asked = 0
-  const encryption = await ownerOf(setting)
+  const encryption = await ownerOf({ ...setting, maxDecompressedBytes: 4096 })
   const codes: string[] = []
   encryption.on('record.rejected', ({ code }) => codes.push(code))
   encryption.on('record.rejected', ({ action }) => {
@@ -151,7 +166,7 @@ async function outcome(
     { topic: 't', value: CANARY },
     { topic: 'other', value: CANARY },
   ])
-  const bad = attack(genuine?.value as Buffer, other?.value as Buffer)
+  const bad = attack(genuine?.value as Buffer, other?.value as Buffer, await large())
   const behind = message(genuine?.value as Buffer, bad.length + 1)
   const { batch, delivered, letters } = await consume(encryption)
   try {

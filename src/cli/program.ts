@@ -1,0 +1,33 @@
+import { Command } from 'commander'
+
+import { VERSION } from '../version.js'
+import { registerCheck } from './check.js'
+import { registerKeyring } from './keyring.js'
+import { registerKmsEmulator } from './kms-emulator.js'
+
+/** The whole command. Errors of usage are one line on stderr. */
+export function kafkaEnvelopeCommand(): Command {
+  const program = new Command('kafka-envelope')
+    .description('Envelope encryption for Kafka records')
+    .version(VERSION)
+    // Before the commands are made: they inherit it. Commander would put suggestions on a second line.
+    .configureOutput({
+      outputError: (text, write) => {
+        write(`${oneLine(text)}\n`)
+      },
+    })
+  registerKeyring(program)
+  registerCheck(program)
+  registerKmsEmulator(program)
+  return program
+}
+
+/** One line on stderr and exit code 1. A stack helps nobody at a prompt, and could show what it should not. */
+export function reportFailure(error: unknown): void {
+  process.exitCode = 1
+  process.stderr.write(`${oneLine(error instanceof Error ? error.message : String(error))}\n`)
+}
+
+function oneLine(text: string): string {
+  return text.trim().replaceAll(/\s*[\r\n]+\s*/g, ' ')
+}
