@@ -5,8 +5,10 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createKeyring } from '../../src/kms/local/index.js'
+import { createEncryption } from '../../src/index.js'
+import { createKeyring, localKms } from '../../src/kms/local/index.js'
 import { removeTopics, testKafka } from '../support/broker.js'
+import { CANARY } from '../support/emissions.js'
 import { memoryEncryption } from '../support/encryption.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -29,6 +31,18 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
+/** The local KMS, which does not answer while there is a file `down` in the folder of the program. */
+const failingKms = `
+import { existsSync } from 'node:fs'
+import { EnvelopeError } from '${root}src/errors.ts'
+import { localKms as working } from '${root}src/kms/local/index.ts'
+export function localKms(options) {
+  const call = (answer) => (...args) =>
+    existsSync('down') ? Promise.reject(new EnvelopeError('KMS_UNAVAILABLE', 'down')) : answer(...args)
+  return Object.fromEntries(Object.entries(working(options)).map(([name, answer]) => [name, call(answer)]))
+}
+`
+
 /** Starts the program with `part` in it. */
 async function start(part: string) {
   const snippets = [...page.matchAll(/^ *```ts\n(.*?)^ *```/gms)].map(([, code = '']) => code)
@@ -37,9 +51,10 @@ async function start(part: string) {
   await writeFile(
     script,
     code
-      .replaceAll("'kafka-envelope/kms/local'", `'${root}src/kms/local/index.ts'`)
+      .replaceAll("'kafka-envelope/kms/local'", "'./failing-kms.ts'")
       .replaceAll("'kafka-envelope'", `'${root}src/index.ts'`),
   )
+  await writeFile(join(folder, 'failing-kms.ts'), failingKms)
   const child = spawn(process.execPath, ['--import', 'tsx', script], {
     cwd: folder,
     env: { ...process.env, PORT: String(PORT) },
@@ -79,18 +94,42 @@ it('the offsets at which plaintext ends are accepted as printed, and plaintext b
   }
 })
 
-it('the service that docs/recipes.md shows is ready, is alive, and ends by itself after SIGTERM', async () => {
-  const { child, exit } = await start('SIGTERM')
-  const probe = async (path: string): Promise<number> => {
+it('the service that docs/recipes.md shows is ready and alive, also while its KMS is down, and ends by itself after SIGTERM', async () => {
+  const { child, exit, stdout } = await start('SIGTERM')
+  const probe = async (path: string): Promise<{ status: number; body: string }> => {
     const answer = await fetch(`http://127.0.0.1:${String(PORT)}${path}`).catch(() => undefined)
-    await answer?.text()
-    return answer?.status ?? 0
+    return { status: answer?.status ?? 0, body: (await answer?.text()) ?? '' }
   }
-  while ((await probe('/ready')) !== 200) {
-    if (child.exitCode !== null) throw new Error('the service ended')
-    await new Promise((resolve) => setTimeout(resolve, 200))
+  const until = async (holds: () => boolean | Promise<boolean>): Promise<void> => {
+    while (!(await holds())) {
+      if (child.exitCode !== null) throw new Error('the service ended')
+      await new Promise((resolve) => setTimeout(resolve, 200))
+    }
   }
-  expect(await probe('/live')).toBe(200)
+  await until(async () => (await probe('/ready')).status === 200)
+  expect(await probe('/live')).toEqual({ status: 200, body: 'ok' })
+
+  await writeFile(join(folder, 'down'), '')
+  const sender = await createEncryption({
+    kms: { dev: localKms({ keyring: join(folder, 'dev.keyring') }) },
+    cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
+    topics: [{ match: ['orders'], encrypt: { cmk: 'orders' } }],
+  })
+  const producer = sender.producer(testKafka().producer())
+  await producer.connect()
+  // The consumer begins at the end of the topic, whenever it has joined its group.
+  await until(async () => {
+    await producer.send({ topic: 'orders', messages: [{ value: CANARY }] })
+    return (await probe('/live')).body === 'degraded'
+  })
+  await producer.disconnect()
+  await sender.close()
+  expect(await probe('/live')).toEqual({ status: 200, body: 'degraded' })
+  expect(await probe('/ready')).toEqual({ status: 200, body: 'degraded' })
+
+  await rm(join(folder, 'down'))
+  await until(async () => (await probe('/live')).body === 'ok')
   child.kill('SIGTERM')
   expect(await exit).toEqual([0, null])
+  expect((await stdout).includes(CANARY)).toBe(true)
 }, 120_000)
