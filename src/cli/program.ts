@@ -22,7 +22,7 @@ export function kafkaEnvelopeCommand(): Command {
   return program
 }
 
-/** One line on stderr and exit code 1. A stack helps nobody at a prompt, and could show what it should not. */
+/** One line on stderr and exit code 1. A stack trace does not help at a prompt, and could show secrets. */
 export function reportFailure(error: unknown): void {
   process.exitCode = 1
   process.stderr.write(`${oneLine(error instanceof Error ? error.message : String(error))}\n`)

@@ -10,7 +10,7 @@ export function byteLength(bytes: Bytes): number {
     : (Reflect.get(TYPED_ARRAY, 'byteLength', bytes) as number)
 }
 
-/** The same bytes in memory that nobody else has: callers reuse, transfer and resize their buffers. */
+/** A private copy of the bytes: callers reuse, transfer and resize their buffers. */
 export function ownCopy(bytes: Bytes): Bytes {
   if (typeof bytes === 'string') return bytes
   const copy = Buffer.allocUnsafe(byteLength(bytes))
