@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
 // Units need nothing. Integration tests and what follows them need a broker in KAFKA_BROKERS, which
-// `npm test` provides; the aftermath looks at all that the suite left behind, so it runs last.
+// `npm test` provides; the after-all project looks at all that the suite left behind, so it runs last.
 export default defineConfig({
   test: {
     globalSetup: 'test/support/emissions-setup.ts',
@@ -20,7 +20,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/integration/**', 'test/aftermath/**'],
+          exclude: ['test/integration/**', 'test/after-all/**'],
           sequence: { groupOrder: 0 },
         },
       },
@@ -36,7 +36,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'aftermath', include: ['test/aftermath/**/*.test.ts'], sequence: { groupOrder: 2 } },
+        test: { name: 'after-all', include: ['test/after-all/**/*.test.ts'], sequence: { groupOrder: 2 } },
       },
     ],
   },

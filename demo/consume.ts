@@ -21,7 +21,7 @@ encryption.on('kms.call', ({ operation, outcome }) => {
   const name = outcome === 'ok' ? operation : `${operation} (failed)`
   kmsCalls[name] = (kmsCalls[name] ?? 0) + 1
 })
-encryption.on('fatal', ({ message }) => {
+encryption.on('consumer.stopped', ({ message }) => {
   tell({ failed: message })
 })
 const consumer = encryption.consumer(

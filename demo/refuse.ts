@@ -119,9 +119,9 @@ async function deliver(
   encryption: Encryption,
   topic: string,
   groupId: string,
-): Promise<{ delivered: string[]; stopped: EncryptionEvents['fatal'] | undefined }> {
+): Promise<{ delivered: string[]; stopped: EncryptionEvents['consumer.stopped'] | undefined }> {
   const delivered: string[] = []
-  let stopped: EncryptionEvents['fatal'] | undefined
+  let stopped: EncryptionEvents['consumer.stopped'] | undefined
   const consumer = encryption.consumer(
     demoKafka({ silent: true }).consumer({ groupId, maxWaitTimeInMs: 100, allowAutoTopicCreation: false }),
   )
@@ -131,7 +131,7 @@ async function deliver(
     await consumer.connect()
     await consumer.subscribe({ topic, fromBeginning: true })
     const over = new Promise<void>((resolve, reject) => {
-      removeListener = encryption.on('fatal', (event) => {
+      removeListener = encryption.on('consumer.stopped', (event) => {
         if (event.groupId !== groupId) return
         stopped = event
         resolve()

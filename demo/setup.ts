@@ -55,29 +55,29 @@ export function demoEncryption(place: KmsPlace, topics: DemoTopics): Promise<Enc
   const { kms, id } = kmsAt(place)
   const cmk = 'orders'
   const encrypt = { cmk }
-  const read = { cmk }
+  const decrypt = { cmk }
   return createEncryption({
     kms: { demo: kms },
     cmks: { orders: [{ kms: 'demo', id }] },
     topics: [
-      { match: [topics.orders], encrypt: { cmk, rotate: { maxMessages: 1000 } }, read },
+      { match: [topics.orders], encrypt: { cmk, rotate: { maxMessages: 1000 } }, decrypt },
       {
         match: [topics.payments],
         encrypt: { cmk, rotate: { maxBytes: '1MiB' }, bindHeaders: ['type', 'tag'] },
-        read,
+        decrypt,
       },
       {
         match: [topics.audit],
         encrypt: { cmk, rotate: { maxAge: '1s', allowFrequentRotation: true } },
-        read,
+        decrypt,
       },
       {
         name: 'skipping',
         match: [topics.tampered, topics.plaintext],
         encrypt,
-        read: { cmk, onInvalid: 'skip', maxInvalidShare: 1 },
+        decrypt: { cmk, onInvalid: 'skip', maxInvalidShare: 1 },
       },
-      { name: 'stopping', match: [topics.moved], encrypt, read: { cmk, onInvalid: 'stop' } },
+      { name: 'stopping', match: [topics.moved], encrypt, decrypt: { cmk, onInvalid: 'stop' } },
     ],
   })
 }

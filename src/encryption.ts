@@ -1,20 +1,24 @@
 import type { Consumer, ICustomPartitioner, Kafka, Producer } from 'kafkajs'
-import { decryptingConsumer, type ActiveConsumer, type Fatal } from './clients/kafkajs/consumer.js'
+import { decryptingConsumer, type ActiveConsumer, type ConsumerStopped } from './clients/kafkajs/consumer.js'
 import { encryptingKafka } from './clients/kafkajs/kafka.js'
-import { letterBoxOf, OwnLetterBox, type LetterBox } from './clients/kafkajs/letter-box.js'
+import {
+  deadLetterProducerOf,
+  OwnedDeadLetterProducer,
+  type DeadLetterProducer,
+} from './clients/kafkajs/dead-letter-producer.js'
 import { PlainMessages } from './clients/kafkajs/partitioner.js'
 import { encryptingProducer } from './clients/kafkajs/producer.js'
 import { nodeEngine } from './crypto/engine.js'
 import { EnvelopeError } from './errors.js'
 import { EventHub, type EventListener, type EventName, type Waiting } from './events.js'
-import { systemClock, type Clock } from './keys/clock.js'
-import { OpeningKeys, type KeyLookups } from './keys/opening-keys.js'
-import type { SealingState } from './keys/sealing-state.js'
-import { SealingKeys } from './keys/sealing-keys.js'
-import { storableDek } from './keys/stored.js'
-import { withoutListenerLimit } from './kms/aborted.js'
+import { systemClock, type Clock } from './clock.js'
+import { OpeningKeys, type KeyLookups } from './keys/opening/opening-keys.js'
+import type { SealingState } from './keys/sealing/sealing-state.js'
+import { DekRotations } from './keys/sealing/dek-rotations.js'
+import { storableDek } from './keys/sealing/stored.js'
+import { withoutListenerLimit } from './kms/cancellation.js'
 import { answering } from './kms/answers.js'
-import { Budget, budgeted, type BudgetShare } from './kms/budgeted.js'
+import { RateLimiter, rateLimited, type RateLimit } from './kms/rate-limited.js'
 import { Cmk } from './kms/cmk.js'
 import { guarded } from './kms/guarded.js'
 import type { EncryptionContext, Kms } from './kms/kms.js'
@@ -22,13 +26,13 @@ import { share } from './kms/owners.js'
 import { retrying } from './kms/retrying.js'
 import { traced } from './kms/traced.js'
 import { KmsTracers, type KmsTracer } from './kms/tracers.js'
-import { checkConfig, configError } from './policy/check.js'
-import type { CheckedConfig, CheckedRule } from './policy/checked.js'
-import type { EncryptionConfig } from './policy/config.js'
+import { checkConfig, configError } from './config/check.js'
+import type { CheckedConfig, CheckedRule } from './config/checked.js'
+import type { EncryptionConfig } from './config/config.js'
 import { cmkUses, type CmkUse } from './record/cmk-uses.js'
 import { Opener } from './record/opener.js'
 import { recordCodec, type RecordCodec } from './record/record-codec.js'
-import { RuleBook, type TopicRule } from './record/rules.js'
+import { TopicRules, type ResolvedRule } from './record/topic-rules.js'
 import { Sealer } from './record/sealer.js'
 
 /** How an owner and what it owns are. */
@@ -46,7 +50,7 @@ export interface Health {
   /** The CMKs that rules name, used yet or not. */
   readonly cmks: readonly CmkUse[]
   /** Consumers that stopped for good and were neither run again nor disconnected. */
-  readonly fatal: readonly Fatal[]
+  readonly fatal: readonly ConsumerStopped[]
   /** Records that consumers wait with, for a KMS or for a topic for dead letters. */
   readonly waiting: readonly Waiting[]
 }
@@ -63,7 +67,7 @@ export interface ConsumerOptions {
 export interface Encryption {
   /**
    * A producer that seals what it sends; otherwise the one given, which is not changed. Its `disconnect` first waits for
-   * the sends that were made before: at most the longest `keyWait` of the rules, and 30 seconds more for the broker.
+   * the sends that were made before: at most the longest `dekTimeout` of the rules, and 30 seconds more for the broker.
    *
    * KafkaJS chooses partitions after sealing. Give a custom partitioner that looks at `value` as
    * `kafka.producer({ createPartitioner: encryption.partitioner(yours) })`, or to a client from `encryption.kafka()`. Otherwise
@@ -105,16 +109,16 @@ export interface Encryption {
    * it here. The text is no secret: it is worth nothing without the right to unwrap.
    * @throws EnvelopeError what the KMS fails with, or CONFIG_INVALID for an unknown rule or one without `encrypt`
    */
-  provision(rule: string): Promise<string>
+  createProvisionedDek(rule: string): Promise<string>
   /**
    * Drops every key that came from a CMK, also those on their way; the KMS is asked anew. What was sealed before, and
    * waits to be sent with records that wait for a DEK, is still sent.
    */
-  forget(cmkId: string): void
+  evict(cmkId: string): void
   health(): Health
   /**
    * Proves, for each rule, that what this process needs from its KMSs works: wrapping under all CMKs of
-   * `encrypt` (unwrapping under one, where its DEK is provisioned), unwrapping under at least one of `read`.
+   * `encrypt` (unwrapping under one, where its DEK is provisioned), unwrapping under at least one of `decrypt`.
    * @throws EnvelopeError what the first KMS that does not work fails with
    */
   verify(): Promise<void>
@@ -139,8 +143,8 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
   const events = new EventHub()
   const tracers = new KmsTracers()
   const kmses = {
-    sealing: guardedKmses(config, config.kmsBudget.sealing, events, tracers),
-    opening: guardedKmses(config, config.kmsBudget.opening, events, tracers),
+    sealing: guardedKmses(config, config.kmsRateLimit.sealing, events, tracers),
+    opening: guardedKmses(config, config.kmsRateLimit.opening, events, tracers),
   }
   const shared = share(config.kms)
   const cmks = await describeCmks(config, kmses.sealing).catch((error: unknown) => {
@@ -148,9 +152,9 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
     throw error
   })
   const rules = config.rules.map((rule) => withCmks(rule, cmks, kmses.opening))
-  const book = new RuleBook(rules)
+  const book = new TopicRules(rules)
   const uses = cmkUses(rules)
-  const sealingKeys = new SealingKeys(config.dekStore, clock, events)
+  const sealingKeys = new DekRotations(config.dekStore, clock, events)
   const openingKeys = new OpeningKeys(config.cache, clock, events)
   const sealer = new Sealer(book, sealingKeys, nodeEngine, events)
   const opener = new Opener(book, openingKeys, nodeEngine, events)
@@ -160,7 +164,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
 
   const plainMessages = new PlainMessages()
   const producer = (inner: Producer): Producer => encryptingProducer(inner, { sealer, events, plainMessages })
-  const consumer = (inner: Consumer, deadLetters: LetterBox | undefined): Consumer => {
+  const consumer = (inner: Consumer, deadLetters: DeadLetterProducer | undefined): Consumer => {
     return decryptingConsumer(inner, { rules: book, opener, events, deadLetters, active: consumers })
   }
   const checkOpen = (): void => {
@@ -186,13 +190,13 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
   return {
     producer,
     consumer: (inner, { deadLetters } = {}) =>
-      consumer(inner, deadLetters === undefined ? undefined : letterBoxOf(deadLetters)),
+      consumer(inner, deadLetters === undefined ? undefined : deadLetterProducerOf(deadLetters)),
     kafka: (inner) =>
       encryptingKafka(inner, {
         producer,
         partitioner: (create) => plainMessages.partitioner(create),
         consumer: (made, client) =>
-          consumer(made, book.mayHaveDeadLetters ? new OwnLetterBox(client) : undefined),
+          consumer(made, book.mayHaveDeadLetters ? new OwnedDeadLetterProducer(client) : undefined),
       }),
     partitioner: (create) => plainMessages.partitioner(create),
     records: recordCodec(sealer, opener),
@@ -205,11 +209,13 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
       }
       await sealingKeys.rotate(rule)
     },
-    async provision(rule) {
+    async createProvisionedDek(rule) {
       checkOpen()
       const sealing = rules.find(({ name }) => name === rule)?.sealing
       if (sealing === undefined) {
-        throw configError([{ path: 'provision()', message: `no rule with \`encrypt\` is named "${rule}"` }])
+        throw configError([
+          { path: 'createProvisionedDek()', message: `no rule with \`encrypt\` is named "${rule}"` },
+        ])
       }
       const made = await Cmk.newDek(sealing.cmks, sealing.encrypt.context, lifetime.signal)
       try {
@@ -218,9 +224,9 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
         made.dek.destroy()
       }
     },
-    forget(cmkId) {
-      sealingKeys.forget(cmkId)
-      openingKeys.forget(cmkId)
+    evict(cmkId) {
+      sealingKeys.evict(cmkId)
+      openingKeys.evict(cmkId)
     },
     health() {
       const fatal = [...consumers].flatMap((consumer) => consumer.fatal() ?? [])
@@ -255,13 +261,13 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
 /** The KMSs for one side: each call ends, and comes in its turn. */
 function guardedKmses(
   { kms: kmses, kmsTimeoutMs: timeoutMs, kmsRetries }: CheckedConfig,
-  share: BudgetShare,
+  share: RateLimit,
   events: EventHub,
   tracers: KmsTracers,
 ): Readonly<Record<string, Kms>> {
-  const budgets = new Map<Kms, Budget>()
-  const budgetOf = (kms: Kms): Budget => {
-    const budget = budgets.get(kms) ?? new Budget(share)
+  const budgets = new Map<Kms, RateLimiter>()
+  const budgetOf = (kms: Kms): RateLimiter => {
+    const budget = budgets.get(kms) ?? new RateLimiter(share)
     budgets.set(kms, budget)
     return budget
   }
@@ -270,7 +276,10 @@ function guardedKmses(
       name,
       // The call itself gets at least half of the time.
       guarded(
-        retrying(budgeted(traced(answering(kms), name, tracers), budgetOf(kms), timeoutMs / 2), kmsRetries),
+        retrying(
+          rateLimited(traced(answering(kms), name, tracers), budgetOf(kms), timeoutMs / 2),
+          kmsRetries,
+        ),
         {
           name,
           timeoutMs,
@@ -295,9 +304,9 @@ async function describeCmks(
   const byName = new Map(described)
   refuseLookAlikes(described.map(([name, list]) => ({ path: `cmks.${name}`, list })))
   refuseLookAlikes(
-    rules.map(({ read }, i) => ({
-      path: `topics[${String(i)}].read.cmk`,
-      list: (read?.cmks ?? []).flatMap((name) => byName.get(name) ?? []),
+    rules.map(({ decrypt }, i) => ({
+      path: `topics[${String(i)}].decrypt.cmk`,
+      list: (decrypt?.cmks ?? []).flatMap((name) => byName.get(name) ?? []),
     })),
   )
   return byName
@@ -319,23 +328,23 @@ function withCmks(
   rule: CheckedRule,
   cmks: ReadonlyMap<string, readonly Cmk[]>,
   openingKmses: Readonly<Record<string, Kms>>,
-): TopicRule {
-  const { name, match, passthrough, encrypt, read } = rule
+): ResolvedRule {
+  const { name, match, passthrough, encrypt, decrypt } = rule
   const named = (cmk: string): readonly Cmk[] => cmks.get(cmk) ?? []
   return {
     name,
     match,
     passthrough,
     sealing: encrypt && { name, encrypt, cmks: named(encrypt.cmk) as readonly [Cmk, ...Cmk[]] },
-    reading: read && {
+    reading: decrypt && {
       name,
-      read,
-      cmks: read.cmks.flatMap(named).map((cmk) => cmk.by(openingKmses[cmk.kmsName] as Kms)),
+      decrypt,
+      cmks: decrypt.cmks.flatMap(named).map((cmk) => cmk.by(openingKmses[cmk.kmsName] as Kms)),
     },
   }
 }
 
-async function verifyRule({ sealing, reading }: TopicRule, signal: AbortSignal): Promise<void> {
+async function verifyRule({ sealing, reading }: ResolvedRule, signal: AbortSignal): Promise<void> {
   if (sealing) {
     const { provisionedDek, context } = sealing.encrypt
     if (provisionedDek === undefined)
@@ -343,7 +352,7 @@ async function verifyRule({ sealing, reading }: TopicRule, signal: AbortSignal):
     else await verifyAny(sealing.cmks, context, signal)
   }
   // What a rule seals and opens has the context of its `encrypt`; of what was sealed elsewhere, no more is known.
-  const context = sealing?.encrypt.context ?? reading?.read.require.context
+  const context = sealing?.encrypt.context ?? reading?.decrypt.require.context
   if (reading && context) await verifyAny(reading.cmks, context, signal)
 }
 

@@ -23,12 +23,12 @@ const CODES = {
   NOT_SEALED: {
     kind: 'invalid',
     remedy:
-      'Find who writes plaintext to this topic; for a migration allow it up to stated offsets (`read.plaintext`)',
+      'Find who writes plaintext to this topic; for a migration allow it up to stated offsets (`decrypt.plaintext`)',
   },
   UNKNOWN_FORMAT: {
     kind: 'unreadable',
     remedy:
-      'Upgrade kafka-envelope if a newer version wrote it; list the fingerprint in `read.plaintext.fingerprints` if it is the schema of your own application',
+      'Upgrade kafka-envelope if a newer version wrote it; list the fingerprint in `decrypt.plaintext.fingerprints` if it is the schema of your own application',
   },
   MALFORMED: {
     kind: 'invalid',
@@ -37,7 +37,7 @@ const CODES = {
   UNKNOWN_SUITE: { kind: 'unreadable', remedy: 'Upgrade kafka-envelope on this reader' },
   SUITE_NOT_ALLOWED: {
     kind: 'invalid',
-    remedy: 'Add the suite to `read.require.suites` if you accept it',
+    remedy: 'Add the suite to `decrypt.require.suites` if you accept it',
   },
   UNKNOWN_COMPRESSION: {
     kind: 'unreadable',
@@ -46,11 +46,11 @@ const CODES = {
   WRONG_TOPIC: {
     kind: 'invalid',
     remedy:
-      'Someone copied the record from another topic; where that is intended (mirror, dead letters) name the original topic in `read.sealedFor`',
+      'Someone copied the record from another topic; where that is intended (mirror, dead letters) name the original topic in `decrypt.originalTopics`',
   },
   REQUIREMENT_UNMET: {
     kind: 'invalid',
-    remedy: 'Make the producer bind what `read.require` asks for, or relax the rule',
+    remedy: 'Make the producer bind what `decrypt.require` asks for, or relax the rule',
   },
   TOMBSTONE_REJECTED: {
     kind: 'invalid',
@@ -59,7 +59,7 @@ const CODES = {
   NO_CANDIDATE: {
     kind: 'unreadable',
     remedy:
-      'Add the CMK to `read.cmk` of the rule if you trust it; wrappings made with a public key also need `acceptPublicKeySealing: true`',
+      'Add the CMK to `decrypt.cmk` of the rule if you trust it; wrappings made with a public key also need `acceptPublicKeySealing: true`',
   },
   UNWRAP_FAILED: {
     kind: 'invalid',
@@ -79,10 +79,10 @@ const CODES = {
   },
   TOO_LARGE: {
     kind: 'invalid',
-    remedy: 'Raise `read.maxDecompressedBytes` if values of this size are expected',
+    remedy: 'Raise `decrypt.maxDecompressedBytes` if values of this size are expected',
   },
   TOO_MANY_BAD_RECORDS: {
-    remedy: 'Look at the record.rejected events; the share is set by `read.maxInvalidShare`',
+    remedy: 'Look at the record.rejected events; the share is set by `decrypt.maxInvalidShare`',
   },
   DEAD_LETTER_FAILED: {
     kind: 'transient',
@@ -102,7 +102,7 @@ const CODES = {
   TOPIC_NOT_CONFIGURED: {
     kind: 'unreadable',
     remedy:
-      'Add the topic to a rule: with `encrypt` or `read`, or with `passthrough: true` if it is to stay plain',
+      'Add the topic to a rule: with `encrypt` or `decrypt`, or with `passthrough: true` if it is to stay plain',
   },
   INVALID_RECORD: {
     remedy: 'Give values and keys as a Buffer, a string or null; nothing was sent',
@@ -121,12 +121,12 @@ const CODES = {
   },
   DEK_LIMIT_TOO_SMALL: { remedy: 'Raise `rotate.maxBytes` above the largest record' },
   DEK_EXHAUSTED: {
-    remedy: 'Provision a new ciphertext DEK (`encryption.provision(rule)`) and configure it',
+    remedy: 'Provision a new ciphertext DEK (`encryption.createProvisionedDek(rule)`) and configure it',
   },
   KEY_WAIT_TIMEOUT: {
     kind: 'transient',
     remedy:
-      'Look at kms.call events: where calls are slow or get no answer, look at the KMS and the network path to it; where they are fast, rotate less often or raise `kmsBudget.sealing`',
+      'Look at kms.call events: where calls are slow or get no answer, look at the KMS and the network path to it; where they are fast, rotate less often or raise `kmsRateLimit.sealing`',
   },
 
   // KMS and keys
@@ -142,10 +142,10 @@ const CODES = {
     kind: 'transient',
     remedy: 'Retry; if it lasts, look at the KMS and the network path to it',
   },
-  KMS_BUDGET_SPENT: {
+  KMS_RATE_LIMITED: {
     kind: 'transient',
     remedy:
-      'Retry later; if it lasts, look for a flood of foreign envelopes, or raise `kmsBudget` below the quota of the KMS',
+      'Retry later; if it lasts, look for a flood of foreign envelopes, or raise `kmsRateLimit` below the quota of the KMS',
   },
   KMS_DENIED: { kind: 'unreadable', remedy: 'Grant this process the right to use the CMK' },
   KMS_REFUSED: {

@@ -11,7 +11,7 @@ export type Limit = 'age' | 'messages' | 'bytes'
 export type RetireReason = Limit | 'replaced' | 'grace' | 'denied' | 'manual' | 'forgotten' | 'closed'
 
 /** What was sealed past a limit while the KMS was away. */
-export interface GraceUse {
+export interface GraceUsage {
   readonly limit: Limit
   readonly messages: number
   /** Bytes of body. */
@@ -21,7 +21,7 @@ export interface GraceUse {
 }
 
 /** Records of one topic. */
-export interface BatchCount {
+export interface BatchEvent {
   readonly rule: string
   readonly topic: string
   readonly messages: number
@@ -67,7 +67,7 @@ export interface EncryptionEvents {
     readonly bytes: number
     readonly ageMs: number
     /** Only where it went on past a limit. */
-    readonly grace?: GraceUse
+    readonly grace?: GraceUsage
   }
   /** A DEK goes on past a limit, because the KMS fails transiently and the policy grants it. */
   'dek.grace': {
@@ -90,7 +90,7 @@ export interface EncryptionEvents {
     readonly code?: ErrorCode
   }
   /** The `dekStore` failed; sealing goes on without it. */
-  'dekStore.failed': {
+  'dek.storeFailed': {
     readonly rule: string
     readonly topic?: string
     readonly operation: 'load' | 'save' | 'remove' | 'unwrap'
@@ -100,9 +100,9 @@ export interface EncryptionEvents {
   /** Key material was given up for good. */
   'dek.destroyed': { readonly side: 'sealing' | 'opening'; readonly cmkId: string }
   /** All records of a batch that a rule seals are sealed; what passes as it is does not count. */
-  'batch.sealed': BatchCount
+  'batch.sealed': BatchEvent
   /** A batch was opened; only records that were sealed, and did open, count. */
-  'batch.opened': BatchCount
+  'batch.opened': BatchEvent
   /** A call to a KMS ended, attempts after transient failures and the wait for its turn included. */
   'kms.call': {
     /** The name of the KMS in the configuration. */
@@ -134,7 +134,7 @@ export interface EncryptionEvents {
    */
   'consumer.waiting': Waiting
   /** A consumer stopped for good: its process lives on without it until someone acts. */
-  fatal: {
+  'consumer.stopped': {
     readonly groupId?: string
     readonly code: ErrorCode | undefined
     readonly message: string

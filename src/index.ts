@@ -1,6 +1,6 @@
 export { createEncryption, type ConsumerOptions, type Encryption, type Health } from './encryption.js'
 export { envelopeOf, type MessageEnvelope } from './clients/kafkajs/envelope-of.js'
-export type { Fatal } from './clients/kafkajs/consumer.js'
+export type { ConsumerStopped } from './clients/kafkajs/consumer.js'
 export {
   EnvelopeError,
   isEnvelopeError,
@@ -10,12 +10,12 @@ export {
   type RecordPosition,
 } from './errors.js'
 export type {
-  BatchCount,
+  BatchEvent,
   DekOrigin,
   EncryptionEvents,
   EventListener,
   EventName,
-  GraceUse,
+  GraceUsage,
   KmsOperation,
   Limit,
   RetireReason,
@@ -23,26 +23,26 @@ export type {
 } from './events.js'
 export type { DekStore, StoredDek } from './dek-store/dek-store.js'
 export { fileDekStore, type FileDekStoreOptions } from './dek-store/file-dek-store.js'
-export type { SealingState } from './keys/sealing-state.js'
-export type { KeyLookups } from './keys/opening-keys.js'
-export type { CallSpan, KmsTracer, TracedCall } from './kms/tracers.js'
+export type { SealingState } from './keys/sealing/sealing-state.js'
+export type { KeyLookups } from './keys/opening/opening-keys.js'
+export type { KmsCallSpan, KmsTracer, TracedKmsCall } from './kms/tracers.js'
 export type { CmkDescription, EncryptionContext, GeneratedDek, Kms, KmsCall } from './kms/kms.js'
 export type {
-  BudgetShare,
+  RateLimit,
   ByteSize,
-  CacheConfig,
+  DekCacheConfig,
   CmkRef,
   Duration,
   EncryptionConfig,
   EncryptRule,
-  KmsBudget,
+  KmsRateLimits,
   OutageConfig,
   PlaintextRule,
   ProvisionedDek,
-  ReadRule,
+  DecryptRule,
   RotationConfig,
   TopicRule,
-} from './policy/config.js'
+} from './config/config.js'
 export type {
   DeadLetterPolicy,
   InvalidPolicy,
@@ -51,6 +51,6 @@ export type {
   Replacement,
   SealedMessage,
   UnreadablePolicy,
-} from './policy/rejection.js'
+} from './config/rejection.js'
 export type { CmkUse } from './record/cmk-uses.js'
 export type { EnvelopeInfo, ReplacedValue } from './record/record.js'

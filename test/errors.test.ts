@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { EnvelopeError, errorCodes, isEnvelopeError } from '../src/errors.js'
 
 const TRANSIENT = [
-  'KMS_BUDGET_SPENT',
+  'KMS_RATE_LIMITED',
   'KMS_UNAVAILABLE',
   'KMS_THROTTLED',
   'KMS_TIMEOUT',

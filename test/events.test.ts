@@ -12,7 +12,7 @@ it('listeners get events in order until they are removed', () => {
   const seen: string[] = []
   const remove = hub.on('send.split', () => seen.push('first'))
   hub.on('send.split', () => seen.push('second'))
-  hub.on('fatal', () => seen.push('other'))
+  hub.on('consumer.stopped', () => seen.push('other'))
   hub.emit('send.split', SPLIT)
   remove()
   hub.emit('send.split', SPLIT)

@@ -1,7 +1,7 @@
 import ts from 'typescript'
 import { isNode, mapChildren, type SchemaNode } from './node.js'
 
-const SOURCE = 'src/policy/config.ts'
+const SOURCE = 'src/config/config.ts'
 
 /**
  * Gives each member in a schema the words of its docstring in `config.ts`, so that editors of files and of code

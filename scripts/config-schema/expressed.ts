@@ -1,10 +1,10 @@
-import { BYTES, MS } from '../../src/policy/quantities.js'
+import { BYTES, MS } from '../../src/config/units.js'
 import {
   FREQUENT_AGE_MS,
   FREQUENT_BYTES,
   FREQUENT_MESSAGES,
   type RelationName,
-} from '../../src/policy/relations.js'
+} from '../../src/config/cross-checks.js'
 import type { SchemaNode } from './node.js'
 import { rangePattern } from './range-pattern.js'
 
@@ -36,7 +36,7 @@ export const EXPRESSED: Partial<Record<RelationName, readonly [where: Where, nod
     'topics/[]',
     {
       if: { required: ['passthrough'], properties: { passthrough: { const: true } } },
-      then: { properties: { encrypt: false, read: false } },
+      then: { properties: { encrypt: false, decrypt: false } },
     },
   ],
   'a rule does something': [
@@ -44,7 +44,7 @@ export const EXPRESSED: Partial<Record<RelationName, readonly [where: Where, nod
     {
       anyOf: [
         { required: ['encrypt'] },
-        { required: ['read'] },
+        { required: ['decrypt'] },
         { required: ['passthrough'], properties: { passthrough: { const: true } } },
       ],
     },

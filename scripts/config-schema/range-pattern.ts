@@ -1,4 +1,4 @@
-import type { Quantity } from '../../src/policy/scalars.js'
+import type { Quantity } from '../../src/config/scalars.js'
 
 /** A regular expression for durations and sizes as text, `24h` or `24 h`, that are within a range. */
 export function rangePattern({ units, min, max }: Omit<Quantity, 'minWithoutUnit'>): string {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { Kafka } from 'kafkajs'
-import { LEFT, type Left } from '../../demo/leave.js'
+import { LEFT, type Left } from '../../demo/handoff.js'
 
 /*
  * Runs the demo, leaves its orders on the broker, and has the Java reader open them: every record must come back, with

@@ -2,14 +2,14 @@ import * as v from 'valibot'
 import { nodeEngine } from '../../src/crypto/engine.js'
 import { decodeHead } from '../../src/envelope/envelope.js'
 import { EventHub } from '../../src/events.js'
-import { systemClock } from '../../src/keys/clock.js'
-import { OpeningKeys } from '../../src/keys/opening-keys.js'
+import { systemClock } from '../../src/clock.js'
+import { OpeningKeys } from '../../src/keys/opening/opening-keys.js'
 import { Cmk } from '../../src/kms/cmk.js'
 import type { Kms } from '../../src/kms/kms.js'
-import { checkConfig } from '../../src/policy/check.js'
+import { checkConfig } from '../../src/config/check.js'
 import { Opener } from '../../src/record/opener.js'
 import { openAll } from '../../src/record/opening.js'
-import { RuleBook } from '../../src/record/rules.js'
+import { TopicRules } from '../../src/record/topic-rules.js'
 import { hex, outcomeOf, partsOf, recordMembers, type Outcome } from './vector.js'
 
 /** A test vector as `docs/format.md`, section 17 describes it: the DEK is given. */
@@ -21,7 +21,7 @@ export type DekVector = v.InferOutput<typeof dekVector>
 export async function openDekVector(vector: DekVector): Promise<Outcome> {
   const value = Buffer.from(vector.envelope, 'hex')
   const opener = new Opener(
-    new RuleBook([
+    new TopicRules([
       {
         name: 'vectors',
         match: [vector.topic],
@@ -29,7 +29,7 @@ export async function openDekVector(vector: DekVector): Promise<Outcome> {
         sealing: undefined,
         reading: {
           name: 'vectors',
-          read: readRule(),
+          decrypt: decryptRule(),
           cmks: await everyWrapping(value, Buffer.from(vector.dek, 'hex')),
         },
       },
@@ -43,17 +43,17 @@ export async function openDekVector(vector: DekVector): Promise<Outcome> {
 }
 
 /** Nothing is required but the topic; values of up to 1 MiB. */
-function readRule() {
+function decryptRule() {
   const { rules } = checkConfig({
     kms: { none: stubKms('none', Buffer.alloc(32)) },
     cmks: { any: [{ kms: 'none', id: 'none' }] },
     topics: [
-      { match: ['t'], read: { cmk: 'any', require: { keyBound: false }, maxDecompressedBytes: '1MiB' } },
+      { match: ['t'], decrypt: { cmk: 'any', require: { keyBound: false }, maxDecompressedBytes: '1MiB' } },
     ],
   })
-  const read = rules[0]?.read
-  if (read === undefined) throw new Error('the rule has a read half')
-  return { ...read, acceptPublicKeySealing: true }
+  const decrypt = rules[0]?.decrypt
+  if (decrypt === undefined) throw new Error('the rule has no decrypt half')
+  return { ...decrypt, acceptPublicKeySealing: true }
 }
 
 /** A CMK for each wrapping, all of which hold the vector's DEK. */

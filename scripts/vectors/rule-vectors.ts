@@ -13,7 +13,7 @@ export const ruleVector = v.object({
   rule: v.strictObject({
     cmks: v.array(v.tuple([v.string(), v.string()])),
     acceptPublicKeySealing: v.boolean(),
-    sealedFor: v.array(v.string()),
+    originalTopics: v.array(v.string()),
     require: v.strictObject({
       keyBound: v.boolean(),
       headers: v.array(v.string()),
@@ -39,7 +39,7 @@ export async function openRuleVector(vector: RuleVector): Promise<Outcome> {
     const encryption = await createEncryption({
       kms: { local: localKms({ keyring }) },
       cmks: Object.fromEntries(cmks.map(([, id], i) => [names[i] ?? '', [{ kms: 'local', id }]])),
-      topics: [{ match: [topic], read: { cmk: names, ...read } }],
+      topics: [{ match: [topic], decrypt: { cmk: names, ...read } }],
     })
     try {
       const value = envelope === null ? null : Buffer.from(envelope, 'hex')

@@ -1,13 +1,13 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 
-import { readConfigFile } from '../config/read-file.js'
+import { readConfigFile } from '../config-file/read-file.js'
 import { isEnvelopeError, type ConfigIssue } from '../errors.js'
-import { describeIssue } from '../policy/check.js'
-import type { Load } from '../policy/deks.js'
-import { estimate } from '../policy/estimate.js'
-import { VENDORS, type VendorName } from '../policy/vendors.js'
-import { warnings } from '../policy/warnings.js'
-import { explain } from './explain.js'
+import { describeIssue } from '../config/check.js'
+import type { Load } from './estimate/dek-counts.js'
+import { estimate } from './estimate/estimate.js'
+import { VENDORS, type VendorName } from './estimate/kms-pricing.js'
+import { warnings } from './estimate/warnings.js'
+import { explain } from './estimate/explain.js'
 
 interface Options extends Omit<Load, 'dekStore'> {
   readonly topic: readonly string[]

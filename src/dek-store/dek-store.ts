@@ -26,7 +26,7 @@ export interface StoredDek {
  *   it as well as the configuration. Rules with a CMK whose public key wraps never use a store, since everyone has that key.
  * - Several processes may share a store. They then seal under one DEK, each in sessions of its own; of two that save
  *   at once either may win.
- * - A store that fails stops nobody: the DEK is made anew, and the failure is a `dekStore.failed` event. One that does not
+ * - A store that fails stops nobody: the DEK is made anew, and the failure is a `dek.storeFailed` event. One that does not
  *   answer is waited for 5 seconds at most.
  * - A process writes one thing after another: a `save` that does not end holds back the `remove` after it, which it might
  *   undo otherwise. So let each call fail in time.

@@ -5,7 +5,7 @@ import { checkedDescription } from './description.js'
 import type { CmkDescription, EncryptionContext, Kms } from './kms.js'
 
 /** A new DEK and its wrapping under each of several CMKs, in their order. */
-export interface WrappedNewDek {
+export interface NewDek {
   readonly dek: Dek
   readonly wrappings: readonly Wrapping[]
 }
@@ -54,7 +54,7 @@ export class Cmk {
     cmks: readonly [Cmk, ...Cmk[]],
     context: EncryptionContext,
     signal: AbortSignal,
-  ): Promise<WrappedNewDek> {
+  ): Promise<NewDek> {
     const [first, ...others] = cmks
     const { dek, ciphertextDek } = await first.#kms.generateDek({ cmkId: first.id, context, signal })
     try {

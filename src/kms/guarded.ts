@@ -41,7 +41,7 @@ export function guarded(kms: Kms, guard: Guard): Kms {
       return result
     } catch (error) {
       // No call was made, and a flood of those would be a flood of events.
-      if ((error as EnvelopeError).code !== 'KMS_BUDGET_SPENT') report('failed', error as EnvelopeError)
+      if ((error as EnvelopeError).code !== 'KMS_RATE_LIMITED') report('failed', error as EnvelopeError)
       throw error
     }
   }

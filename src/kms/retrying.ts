@@ -1,5 +1,5 @@
 import { isEnvelopeError } from '../errors.js'
-import { pause, refuseAborted, unlessAborted } from './aborted.js'
+import { pause, refuseAborted, unlessAborted } from './cancellation.js'
 import type { Kms } from './kms.js'
 
 const FIRST_DELAY_MS = 200
@@ -7,8 +7,8 @@ const MAX_DELAY_MS = 30_000
 
 /**
  * A KMS that tries transient failures again, up to `retries` times, each after a random delay (full jitter: 0 to 200 ms,
- * then 0 to 400 ms, and so on). KMS_BUDGET_SPENT is our own limit and is not retried. Delays are short, because callers
- * retry above this (`keyWait`, `kmsWait`), and there is no deadline here: the caller's signal bounds all attempts together.
+ * then 0 to 400 ms, and so on). KMS_RATE_LIMITED is our own limit and is not retried. Delays are short, because callers
+ * retry above this (`dekTimeout`, `retryFor`), and there is no deadline here: the caller's signal bounds all attempts together.
  * Once it aborts, the call and its delay end, no further attempt is made, and a DEK that arrives late is wiped.
  */
 export function retrying(kms: Kms, retries: number): Kms {
@@ -49,5 +49,5 @@ export function retrying(kms: Kms, retries: number): Kms {
 }
 
 function isRetried(error: unknown): boolean {
-  return isEnvelopeError(error) && error.kind === 'transient' && error.code !== 'KMS_BUDGET_SPENT'
+  return isEnvelopeError(error) && error.kind === 'transient' && error.code !== 'KMS_RATE_LIMITED'
 }

@@ -2,7 +2,7 @@ import type { ErrorCode } from '../errors.js'
 import { harmless, isThenable, type KmsOperation } from '../events.js'
 
 /** A call to a KMS, as far as tracers see it: never a DEK. */
-export interface TracedCall {
+export interface TracedKmsCall {
   /** The name of the KMS in the configuration. */
   readonly kms: string
   readonly cmkId: string
@@ -13,7 +13,7 @@ export interface TracedCall {
 const TRACER = 'a tracer of KMS calls'
 
 /** What a tracer makes of one call. */
-export interface CallSpan {
+export interface KmsCallSpan {
   /** Runs the call, synchronously and once, in whatever context it shall have. */
   run(call: () => void): unknown
   /** The call ended; `code` where it failed. Called once. */
@@ -21,7 +21,7 @@ export interface CallSpan {
 }
 
 /** Called in the async context of whoever made the call. Callers who share a call share the first one's. */
-export type KmsTracer = (call: TracedCall) => CallSpan
+export type KmsTracer = (call: TracedKmsCall) => KmsCallSpan
 
 /** The tracers of one owner. A tracer that throws, rejects, or does not run the call harms nobody: a failure is reported as a warning. */
 export class KmsTracers {
@@ -37,8 +37,8 @@ export class KmsTracers {
   }
 
   /** The call within a span of each tracer, the first one's outermost. */
-  start(call: TracedCall): { run<T>(call: () => Promise<T>): Promise<T>; end(code?: ErrorCode): void } {
-    const spans: CallSpan[] = []
+  start(call: TracedKmsCall): { run<T>(call: () => Promise<T>): Promise<T>; end(code?: ErrorCode): void } {
+    const spans: KmsCallSpan[] = []
     for (const { trace } of this.#tracers)
       harmless(TRACER, () => {
         const span = trace(call)
@@ -66,7 +66,7 @@ export class KmsTracers {
 }
 
 /** Runs `inner` within a span, once, whatever the tracer does. */
-function within(inner: () => void, span: CallSpan): () => void {
+function within(inner: () => void, span: KmsCallSpan): () => void {
   return () => {
     let ran = false
     const once = (): void => {

@@ -35,7 +35,7 @@ export function countEvents(encryption: Encryption, instruments: Instruments): (
         ...(outcome === 'failed' ? { [ATTR.errorType]: code } : {}),
       })
     }),
-    encryption.on('dekStore.failed', ({ rule, operation, reason }) => {
+    encryption.on('dek.storeFailed', ({ rule, operation, reason }) => {
       instruments['kafka_envelope.dek_store.failures'].add(1, {
         [ATTR.rule]: rule,
         [ATTR.operation]: operation,

@@ -1,5 +1,5 @@
 import type { Attributes, Counter } from '@opentelemetry/api'
-import type { BatchCount } from '../events.js'
+import type { BatchEvent } from '../events.js'
 import { ATTR, KAFKA } from './attributes.js'
 
 interface Sum {
@@ -22,7 +22,7 @@ export class Tally {
     this.#bytes = bytes
   }
 
-  add({ rule, topic, messages, bytes }: BatchCount): void {
+  add({ rule, topic, messages, bytes }: BatchEvent): void {
     let sum = this.#sums.get(topic)
     if (sum === undefined) {
       sum = { attributes: { ...KAFKA, [ATTR.topic]: topic, [ATTR.rule]: rule }, messages: 0, bytes: 0 }

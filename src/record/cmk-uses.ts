@@ -1,5 +1,5 @@
 import type { Cmk } from '../kms/cmk.js'
-import type { TopicRule } from './rules.js'
+import type { ResolvedRule } from './topic-rules.js'
 
 /** A CMK that rules name, whether or not a DEK under it was needed yet. */
 export interface CmkUse {
@@ -13,7 +13,7 @@ export interface CmkUse {
 }
 
 /** Every CMK that a rule names, with the rules that name it. */
-export function cmkUses(rules: readonly TopicRule[]): CmkUse[] {
+export function cmkUses(rules: readonly ResolvedRule[]): CmkUse[] {
   const uses = new Map<string, { kms: string; cmkId: string; sealing: string[]; opening: string[] }>()
   const add = (rule: string, side: 'sealing' | 'opening', cmks: readonly Cmk[]): void => {
     for (const { kmsName: kms, id: cmkId } of cmks) {

@@ -1,8 +1,8 @@
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
-import type { RejectionAnswer, RejectionHandler } from '../policy/rejection.js'
+import type { RejectionAnswer, RejectionHandler } from '../config/rejection.js'
 import type { OpenedRecord } from './opening.js'
 import type { EnvelopeInfo } from './record.js'
-import type { ReadingRule } from './rules.js'
+import type { ReadingRule } from './topic-rules.js'
 import { verdictOf, type CountRecord } from './verdict.js'
 
 /** What a client does with a record. */

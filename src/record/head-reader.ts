@@ -5,14 +5,14 @@ import { canonicalContext } from '../envelope/context.js'
 import { bodyStart, decodeHead, headLength, type Head } from '../envelope/envelope.js'
 import type { Header } from '../envelope/header.js'
 import { EnvelopeError } from '../errors.js'
-import type { Candidate, OpeningRequest } from '../keys/opening-keys.js'
+import type { Candidate, OpeningRequest } from '../keys/opening/opening-keys.js'
 import type { Cmk } from '../kms/cmk.js'
 import { compressionOf, type Compression } from './compression.js'
 import type { EnvelopeInfo } from './record.js'
-import type { ReadingRule } from './rules.js'
+import type { ReadingRule } from './topic-rules.js'
 
 /** A head that passed every check before unwrapping: all that opening needs, the same for each record that has it. */
-export interface ReadableHead {
+export interface AcceptedPreamble {
   readonly length: number
   readonly aad: Buffer
   readonly keyBound: boolean
@@ -30,11 +30,11 @@ const MAX_HEADS = 1000
  * Reads the heads of envelopes on one topic under its rule: structure, then everything that the header
  * says, in the order of checks. Bytes that were seen before are not parsed again.
  */
-export class HeadReader {
+export class PreambleJudge {
   readonly #rule: ReadingRule
   readonly #topic: string
-  readonly #known = new LRUCache<string, KnownHead>({ max: MAX_HEADS })
-  #last: KnownHead | undefined
+  readonly #known = new LRUCache<string, CachedPreamble>({ max: MAX_HEADS })
+  #last: CachedPreamble | undefined
 
   constructor(rule: ReadingRule, topic: string) {
     this.#rule = rule
@@ -45,7 +45,7 @@ export class HeadReader {
    * The head of an envelope, or why it is refused, and its length.
    * @throws EnvelopeError NOT_SEALED, UNKNOWN_FORMAT, MALFORMED
    */
-  read(value: Buffer): KnownHead {
+  read(value: Buffer): CachedPreamble {
     const last = this.#last
     if (last !== undefined && startsWith(value, last.bytes)) return last
     const name = value.toString('latin1', 0, headLength(value))
@@ -61,13 +61,13 @@ export class HeadReader {
     return known
   }
 
-  #check(head: Head): ReadableHead | EnvelopeError {
+  #check(head: Head): AcceptedPreamble | EnvelopeError {
     const { header } = head
-    const { read } = this.#rule
+    const { decrypt } = this.#rule
     const suite = suiteOf(header.suite)
     if (suite === undefined)
       return new EnvelopeError('UNKNOWN_SUITE', `suite ${String(header.suite)} is not known`)
-    if (!read.require.suites.includes(suite.number)) {
+    if (!decrypt.require.suites.includes(suite.number)) {
       return new EnvelopeError(
         'SUITE_NOT_ALLOWED',
         `suite ${String(suite.number)} is not accepted by rule ${this.#rule.name}`,
@@ -86,7 +86,7 @@ export class HeadReader {
         `the record was sealed for topic ${header.topic} and read from ${this.#topic}`,
       )
     }
-    const unmet = unmetRequirement(header, read.require)
+    const unmet = unmetRequirement(header, decrypt.require)
     if (unmet !== undefined)
       return new EnvelopeError('REQUIREMENT_UNMET', `rule ${this.#rule.name} requires ${unmet}`)
     const candidates = this.#candidates(head)
@@ -97,7 +97,7 @@ export class HeadReader {
   #isSealedFor(topic: string): boolean {
     return (
       topic === this.#topic ||
-      this.#rule.read.sealedFor.some((origin) =>
+      this.#rule.decrypt.originalTopics.some((origin) =>
         origin.endsWith('*') ? topic.startsWith(origin.slice(0, -1)) : topic === origin,
       )
     )
@@ -107,7 +107,7 @@ export class HeadReader {
   #candidates({ wrappedDeks, header }: Head): Candidate[] {
     const context = canonicalContext(Object.fromEntries(header.context))
     return this.#rule.cmks.flatMap((cmk) => {
-      if (cmk.publicKeyWraps && !this.#rule.read.acceptPublicKeySealing) return []
+      if (cmk.publicKeyWraps && !this.#rule.decrypt.acceptPublicKeySealing) return []
       const wrapped = wrappedDeks.find(({ provider, cmkId }) => provider === cmk.provider && cmkId === cmk.id)
       if (wrapped === undefined) return []
       const { ciphertextDek } = wrapped
@@ -124,18 +124,18 @@ export class HeadReader {
   }
 }
 
-/** A head that was read, and what came of it. */
-interface KnownHead {
+/** A head that was decrypt, and what came of it. */
+interface CachedPreamble {
   readonly bytes: Buffer
   readonly length: number
-  readonly head: ReadableHead | EnvelopeError
+  readonly head: AcceptedPreamble | EnvelopeError
 }
 
 function startsWith(value: Buffer, bytes: Buffer): boolean {
   return value.length >= bytes.length && value.compare(bytes, 0, bytes.length, 0, bytes.length) === 0
 }
 
-function unmetRequirement(header: Header, require: ReadingRule['read']['require']): string | undefined {
+function unmetRequirement(header: Header, require: ReadingRule['decrypt']['require']): string | undefined {
   if (require.keyBound && !header.keyBound) return 'the record key to be bound'
   const missing = require.headers.find((name) => !header.boundHeaders.includes(name))
   if (missing !== undefined) return `header ${JSON.stringify(missing)} to be bound`
@@ -150,7 +150,12 @@ function noCandidate({ wrappedDeks }: Head, rule: ReadingRule): EnvelopeError {
   return new EnvelopeError('NO_CANDIDATE', `rule ${rule.name} accepts none of the wrappings: ${wrappings}`)
 }
 
-function readable(head: Head, suite: Suite, compression: Compression, candidates: Candidate[]): ReadableHead {
+function readable(
+  head: Head,
+  suite: Suite,
+  compression: Compression,
+  candidates: Candidate[],
+): AcceptedPreamble {
   const { header, headerBytes, bytes } = head
   const { sessionId, commitment, topic, keyBound, boundHeaders } = header
   const context = Object.fromEntries(header.context)

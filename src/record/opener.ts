@@ -3,11 +3,11 @@ import type { Engine } from '../crypto/engine.js'
 import { bodyStart } from '../envelope/envelope.js'
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
 import type { EventHub } from '../events.js'
-import type { OpeningKeys } from '../keys/opening-keys.js'
-import { HeadReader } from './head-reader.js'
+import type { OpeningKeys } from '../keys/opening/opening-keys.js'
+import { PreambleJudge } from './head-reader.js'
 import { Opening, type Envelope, type OpenedRecord } from './opening.js'
 import { describe, offsetNumber, type SealedRecord } from './record.js'
-import type { ReadingRule, RuleBook } from './rules.js'
+import type { ReadingRule, TopicRules } from './topic-rules.js'
 
 /** Topics whose heads are remembered: a pattern may match any number of them. */
 const MAX_TOPICS = 1000
@@ -20,13 +20,13 @@ export interface Source {
 
 /** Opens batches of records of one topic and partition. */
 export class Opener {
-  readonly #rules: RuleBook
+  readonly #rules: TopicRules
   readonly #keys: OpeningKeys
   readonly #engine: Engine
   readonly #events: EventHub
-  readonly #heads = new LRUCache<string, HeadReader>({ max: MAX_TOPICS })
+  readonly #heads = new LRUCache<string, PreambleJudge>({ max: MAX_TOPICS })
 
-  constructor(rules: RuleBook, keys: OpeningKeys, engine: Engine, events: EventHub) {
+  constructor(rules: TopicRules, keys: OpeningKeys, engine: Engine, events: EventHub) {
     this.#rules = rules
     this.#keys = keys
     this.#engine = engine
@@ -42,7 +42,7 @@ export class Opener {
     return new Opening(records, {
       keys: this.#keys,
       engine: this.#engine,
-      maxDecompressedBytes: rule === 'passthrough' ? 0 : rule.read.maxDecompressedBytes,
+      maxDecompressedBytes: rule === 'passthrough' ? 0 : rule.decrypt.maxDecompressedBytes,
       examine: (record) =>
         rule === 'passthrough'
           ? { value: record.value, envelope: undefined }
@@ -70,7 +70,7 @@ export class Opener {
   #examine(rule: ReadingRule, { topic, partition }: Source, record: SealedRecord): OpenedRecord | Envelope {
     const { value } = record
     if (value === null) {
-      if (rule.read.tombstones === 'pass') return { value: null, envelope: undefined }
+      if (rule.decrypt.tombstones === 'pass') return { value: null, envelope: undefined }
       return { error: new EnvelopeError('TOMBSTONE_REJECTED', `rule ${rule.name} refuses null values`) }
     }
     if (!Buffer.isBuffer(value)) throw new EnvelopeError('INVALID_RECORD', `a value is ${describe(value)}`)
@@ -86,9 +86,9 @@ export class Opener {
     }
   }
 
-  #reader(rule: ReadingRule, topic: string): HeadReader {
+  #reader(rule: ReadingRule, topic: string): PreambleJudge {
     let reader = this.#heads.get(topic)
-    if (reader === undefined) this.#heads.set(topic, (reader = new HeadReader(rule, topic)))
+    if (reader === undefined) this.#heads.set(topic, (reader = new PreambleJudge(rule, topic)))
     return reader
   }
 }
@@ -96,7 +96,7 @@ export class Opener {
 /** Plaintext is an error, unless the rule still allows it at this offset. */
 function isAllowedPlaintext(
   error: EnvelopeError,
-  { read: { plaintext } }: ReadingRule,
+  { decrypt: { plaintext } }: ReadingRule,
   topic: string,
   partition: number | undefined,
   { offset, value }: SealedRecord,

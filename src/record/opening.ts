@@ -2,8 +2,8 @@ import type { Engine, OpenJob } from '../crypto/engine.js'
 import { buildAad } from '../envelope/aad.js'
 import { IV_BYTES } from '../envelope/bounds.js'
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
-import type { LeasedKey, OpeningKey, OpeningKeys } from '../keys/opening-keys.js'
-import type { ReadableHead } from './head-reader.js'
+import type { LeasedKey, OpeningKey, OpeningKeys } from '../keys/opening/opening-keys.js'
+import type { AcceptedPreamble } from './head-reader.js'
 import { boundHeaderValues, boundKey, type EnvelopeInfo, type SealedRecord } from './record.js'
 
 /** The outcome of a record: its value, or why there is none. A failure never becomes null. */
@@ -14,7 +14,7 @@ export type OpenedRecord =
 /** An envelope that passed every check that needs no key. */
 export interface Envelope {
   readonly value: Buffer
-  readonly head: ReadableHead
+  readonly head: AcceptedPreamble
   readonly bodyAt: number
 }
 
@@ -41,7 +41,7 @@ interface Authenticated {
   readonly index: number
   /** Undefined where authentication failed. */
   body: Buffer | undefined
-  readonly head: ReadableHead
+  readonly head: AcceptedPreamble
   readonly envelope: EnvelopeInfo
 }
 
@@ -59,9 +59,9 @@ export class Opening {
   readonly #examined: (Envelope | OpenedRecord)[] = []
   /** The records behind `results` whose bodies are authenticated. */
   #authenticated: (Authenticated | OpenedRecord)[] = []
-  readonly #loads = new Map<ReadableHead, Load>()
+  readonly #loads = new Map<AcceptedPreamble, Load>()
   /** The head of the first record whose key is missing. */
-  #waitsFor: ReadableHead | undefined
+  #waitsFor: AcceptedPreamble | undefined
   #openedBytes = 0
   #settledKeys = 0
   #fatal: { readonly error: unknown } | undefined
@@ -93,7 +93,7 @@ export class Opening {
     return isTransient(outcome) ? this.#located(outcome, this.results.length) : undefined
   }
 
-  get #missingHead(): ReadableHead | undefined {
+  get #missingHead(): AcceptedPreamble | undefined {
     return this.#authenticated.length === 0 ? this.#waitsFor : undefined
   }
 
@@ -165,7 +165,7 @@ export class Opening {
     if (this.#waitsFor !== undefined) return false
     const jobs: OpenJob[] = []
     const keyed: Authenticated[] = []
-    const found = new Map<ReadableHead, OpeningKey | EnvelopeError | undefined>()
+    const found = new Map<AcceptedPreamble, OpeningKey | EnvelopeError | undefined>()
     let bytes = 0
     let index = this.results.length
     for (; index < this.#records.length && this.#authenticated.length < STEP.records; index++) {
@@ -208,13 +208,13 @@ export class Opening {
   }
 
   /** Good for use at once, not across an `await`. Undefined where a KMS has to be asked. */
-  #keyOf(head: ReadableHead): OpeningKey | EnvelopeError | undefined {
+  #keyOf(head: AcceptedPreamble): OpeningKey | EnvelopeError | undefined {
     const load = this.#loads.get(head)
     if (load === undefined) return this.#target.keys.find(head.request)
     return isTransient(load.outcome) ? undefined : load.outcome
   }
 
-  #load(head: ReadableHead): void {
+  #load(head: AcceptedPreamble): void {
     const load: Load = {
       outcome: undefined,
       settled: this.#target.keys.load(head.request).then(

@@ -1,6 +1,6 @@
 import { TOPIC } from '../envelope/bounds.js'
 import { EnvelopeError } from '../errors.js'
-import type { DeadLetterPolicy, RejectionAnswer, RejectionHandler, Replacement } from '../policy/rejection.js'
+import type { DeadLetterPolicy, RejectionAnswer, RejectionHandler, Replacement } from '../config/rejection.js'
 import { describe } from './record.js'
 
 /** What an answer of a handler is held against. */

@@ -8,13 +8,13 @@ import { encodeHeader } from '../envelope/header.js'
 import { lengthBytes, writeLengthAt } from '../envelope/write.js'
 import { EnvelopeError, isEnvelopeError, type ErrorCode } from '../errors.js'
 import type { EventHub } from '../events.js'
-import type { SealingKey } from '../keys/sealing-key.js'
-import type { SealingKeys, SealingRule } from '../keys/sealing-keys.js'
-import type { Grant, SealingSession } from '../keys/sealing-session.js'
+import type { DekRotation } from '../keys/sealing/dek-rotation.js'
+import type { DekRotations, SealingRule } from '../keys/sealing/dek-rotations.js'
+import type { Grant, SealingSession } from '../keys/sealing/sealing-session.js'
 import { stopwatch } from '../stopwatch.js'
 import { compressionNamed } from './compression.js'
 import { boundHeaderValues, boundKey, describe, isBytes, type PlainRecord } from './record.js'
-import type { RuleBook } from './rules.js'
+import type { TopicRules } from './topic-rules.js'
 import { invalidTopic, isTopicName } from './topic.js'
 
 /** Records of one topic. Keys and headers are nobody else's: what is authenticated is what will be sent. */
@@ -27,12 +27,12 @@ export interface SealingBatch {
 
 /** Seals batches of records of one topic. */
 export class Sealer {
-  readonly #rules: RuleBook
-  readonly #keys: SealingKeys
+  readonly #rules: TopicRules
+  readonly #keys: DekRotations
   readonly #engine: Engine
   readonly #events: EventHub
 
-  constructor(rules: RuleBook, keys: SealingKeys, engine: Engine, events: EventHub) {
+  constructor(rules: TopicRules, keys: DekRotations, engine: Engine, events: EventHub) {
     this.#rules = rules
     this.#keys = keys
     this.#engine = engine
@@ -72,7 +72,7 @@ export class Sealer {
 interface SealingTarget {
   readonly rule: SealingRule
   readonly topic: string
-  readonly key: SealingKey
+  readonly key: DekRotation
   readonly engine: Engine
   readonly events: EventHub
   readonly maxDecompressedBytes: number
@@ -225,11 +225,11 @@ export class Sealing {
 
   /**
    * Seals the rest, waiting for DEKs as long as the rule allows from when the first is asked for.
-   * @throws EnvelopeError as `SealingKey.ready` and `proceed` do
+   * @throws EnvelopeError as `DekRotation.ready` and `proceed` do
    */
   async complete(): Promise<void> {
     let waited: (() => number) | undefined
-    const maxMs = this.#target?.rule.encrypt.keyWaitMs ?? 0
+    const maxMs = this.#target?.rule.encrypt.dekTimeoutMs ?? 0
     while (!this.proceed()) {
       if (this.#isCompressed) await this.#ready(Math.max(0, maxMs - (waited ??= stopwatch())()))
       else await new Promise((resolve) => setImmediate(resolve))

@@ -1,20 +1,20 @@
 import type { EnvelopeError } from '../errors.js'
-import type { DeadLetterPolicy, RejectionHandler } from '../policy/rejection.js'
+import type { DeadLetterPolicy, RejectionHandler } from '../config/rejection.js'
 import type { Source } from './opener.js'
-import type { ReadingRule } from './rules.js'
+import type { ReadingRule } from './topic-rules.js'
 
 /** What a client does about a record that did not open. A handler is asked. */
 export type Verdict = 'retry' | 'stop' | 'skip' | DeadLetterPolicy | RejectionHandler
 
 /** The policy's answer to a failure. What is not about the record itself always stops. */
-export function verdictOf({ kind }: EnvelopeError, { read }: ReadingRule): Verdict {
+export function verdictOf({ kind }: EnvelopeError, { decrypt }: ReadingRule): Verdict {
   switch (kind) {
     case 'transient':
       return 'retry'
     case 'invalid':
-      return read.onInvalid
+      return decrypt.onInvalid
     case 'unreadable':
-      return read.onUnreadable
+      return decrypt.onUnreadable
     case undefined:
       return 'stop'
   }
@@ -29,7 +29,7 @@ export type CountRecord = (offset: string, rejected: boolean) => boolean
  * Watches the share of rejected records, invalid or unreadable, among the last 1,000 of a rule, whatever the policy says
  * about each. A record counts once, however often it is delivered: for each partition, the highest offset counted is kept.
  */
-export class RejectedShare {
+export class InvalidRateGuard {
   readonly #limit: number
   readonly #window: boolean[] = []
   /** By topic and partition. */

@@ -10,8 +10,8 @@ cmks:
 topics:
   - match: ['pay.*']
     encrypt: { cmk: pay, compression: gzip, dekScope: topic }
-    read: { cmk: pay }
-  - { match: [copy], read: { cmk: pay, sealedFor: ['pay.*'] } }
+    decrypt: { cmk: pay }
+  - { match: [copy], decrypt: { cmk: pay, originalTopics: ['pay.*'] } }
   - { match: [given], encrypt: { cmk: pay, provisionedDek: { file: dek.txt } } }
   - { match: ['metrics.*'], passthrough: true }
 `

@@ -11,7 +11,7 @@ import {
   isEnvelopeError,
   type Encryption,
   type EncryptRule,
-  type ReadRule,
+  type DecryptRule,
 } from '../../src/index.js'
 import { createKeyring, localKms } from '../../src/kms/local/index.js'
 import { consume, message } from '../clients/kafkajs/consuming.js'
@@ -25,7 +25,7 @@ const SETTINGS = {
   stop: { onInvalid: 'stop', onUnreadable: 'stop' },
   skip: { onInvalid: 'skip', onUnreadable: 'stop' },
   deadLetter: { onInvalid: { deadLetter: 'dead' }, onUnreadable: { deadLetter: 'dead' } },
-} satisfies Record<string, Omit<ReadRule, 'cmk'>>
+} satisfies Record<string, Omit<DecryptRule, 'cmk'>>
 
 const replace = () => ({ value: null })
 const ASKS = { onInvalid: replace, onUnreadable: replace }
@@ -55,7 +55,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-function ownerOf(read: Omit<ReadRule, 'cmk'>, encrypt: Partial<EncryptRule> = {}): Promise<Encryption> {
+function ownerOf(decrypt: Omit<DecryptRule, 'cmk'>, encrypt: Partial<EncryptRule> = {}): Promise<Encryption> {
   return createEncryption({
     kms: { local: localKms({ keyring: join(folder, 'keyring') }) },
     cmks: {
@@ -65,7 +65,7 @@ function ownerOf(read: Omit<ReadRule, 'cmk'>, encrypt: Partial<EncryptRule> = {}
       ],
     },
     topics: [
-      { match: ['t'], encrypt: { cmk: 'main', ...encrypt }, read: { cmk: 'main', ...read } },
+      { match: ['t'], encrypt: { cmk: 'main', ...encrypt }, decrypt: { cmk: 'main', ...decrypt } },
       { match: ['other'], encrypt: { cmk: 'main' } },
     ],
   })
@@ -153,7 +153,7 @@ async function large(): Promise<Buffer> {
 /** What came of an attack, and the code. */
 async function outcome(
   attack: Attack,
-  setting: Omit<ReadRule, 'cmk'>,
+  setting: Omit<DecryptRule, 'cmk'>,
 ): Promise<[what: string, code: string]> {
   let asked = 0
   const encryption = await ownerOf({ ...setting, maxDecompressedBytes: 4096 })

@@ -4,7 +4,7 @@ import { CANARY } from '../support/emissions.js'
 import { memoryEncryption } from '../support/encryption.js'
 import { MemoryKms } from '../support/memory-kms.js'
 
-const rule = { match: ['t'], encrypt: { cmk: 'main' }, read: { cmk: 'main' } }
+const rule = { match: ['t'], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main' } }
 
 describe('verify', () => {
   it('passes where all that the rules need works, and makes no DEK', async () => {
@@ -15,7 +15,7 @@ describe('verify', () => {
 
   it('fails with what the KMS fails with: all CMKs to seal, at least one to read', async () => {
     const [near, far] = [new MemoryKms({ provider: 'near' }), new MemoryKms({ provider: 'far' })]
-    const make = (half: 'encrypt' | 'read') =>
+    const make = (half: 'encrypt' | 'decrypt') =>
       createEncryption({
         kms: { near, far },
         cmks: {
@@ -26,7 +26,7 @@ describe('verify', () => {
         },
         topics: [{ match: ['t'], [half]: { cmk: 'both' } }],
       })
-    const [sealing, reading] = [await make('encrypt'), await make('read')]
+    const [sealing, reading] = [await make('encrypt'), await make('decrypt')]
     near.failure = new EnvelopeError('KMS_DENIED', 'no')
     await expect(sealing.verify()).rejects.toMatchObject({ code: 'KMS_DENIED' })
     await reading.verify()
@@ -40,7 +40,7 @@ describe('verify', () => {
     await encryption.close()
     await expect(encryption.verify()).rejects.toMatchObject({ code: 'ENCRYPTION_CLOSED' })
     await expect(encryption.rotate()).rejects.toMatchObject({ code: 'ENCRYPTION_CLOSED' })
-    encryption.forget('cmk')
+    encryption.evict('cmk')
   })
 })
 
@@ -65,11 +65,11 @@ it('two KMSs that look alike in an envelope cannot be read under one rule', asyn
   const config = {
     kms: { one: new MemoryKms(), two: new MemoryKms() },
     cmks: { now: [{ kms: 'one', id: 'x' }], then: [{ kms: 'two', id: 'x' }] },
-    topics: [{ ...rule, encrypt: { cmk: 'now' }, read: { cmk: ['now', 'then'] } }],
+    topics: [{ ...rule, encrypt: { cmk: 'now' }, decrypt: { cmk: ['now', 'then'] } }],
   }
   await expect(createEncryption(config)).rejects.toMatchObject({
     code: 'CONFIG_INVALID',
-    issues: [{ path: 'topics[0].read.cmk', message: 'memory x is a duplicate CMK' }],
+    issues: [{ path: 'topics[0].decrypt.cmk', message: 'memory x is a duplicate CMK' }],
   })
 })
 
@@ -82,8 +82,8 @@ it('a KMS that does not know a CMK fails before anything connects', async () => 
 it('health lists every CMK that a rule names, by the rules that seal under it and those that open', async () => {
   const { encryption } = await memoryEncryption(
     [
-      { name: 'new', match: ['n'], encrypt: { cmk: 'second' }, read: { cmk: ['second', 'main'] } },
-      { name: 'old', match: ['o'], read: { cmk: 'alias' } },
+      { name: 'new', match: ['n'], encrypt: { cmk: 'second' }, decrypt: { cmk: ['second', 'main'] } },
+      { name: 'old', match: ['o'], decrypt: { cmk: 'alias' } },
     ],
     {
       cmks: {

@@ -9,7 +9,7 @@ const owner = (kms: Kms): Promise<Encryption> =>
   createEncryption({
     kms: { main: kms, again: kms },
     cmks: { main: [{ kms: 'main', id: 'cmk' }] },
-    topics: [{ match: ['t'], encrypt: { cmk: 'main' }, read: { cmk: 'main' } }],
+    topics: [{ match: ['t'], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main' } }],
     kmsRetries: 0,
   })
 

@@ -25,11 +25,11 @@ it('verify() asks under the context that the rule seals with, for opening too', 
   const context = { tenant: 'acme', env: 'prod' }
   const encrypt = { cmk: 'main', context }
   expect(await asked({ match: ['t'], encrypt })).toEqual([['wrap', context]])
-  const read = { cmk: 'main', require: { context: { tenant: 'acme' } } }
-  expect(await asked({ match: ['t'], encrypt, read })).toEqual([
+  const decrypt = { cmk: 'main', require: { context: { tenant: 'acme' } } }
+  expect(await asked({ match: ['t'], encrypt, decrypt })).toEqual([
     ['wrap', context],
     ['unwrap', context],
   ])
   // Of what is sealed elsewhere, no more is known.
-  expect(await asked({ match: ['t'], read })).toEqual([['unwrap', { tenant: 'acme' }]])
+  expect(await asked({ match: ['t'], decrypt })).toEqual([['unwrap', { tenant: 'acme' }]])
 })

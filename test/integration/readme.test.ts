@@ -11,7 +11,7 @@ const run = promisify(execFile)
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const SOURCES: Record<string, string> = {
   "'kafka-envelope'": `'${root}src/index.ts'`,
-  "'kafka-envelope/config'": `'${root}src/config/index.ts'`,
+  "'kafka-envelope/config-file'": `'${root}src/config-file/index.ts'`,
   "'kafka-envelope/kms/local'": `'${root}src/kms/local/index.ts'`,
   "'kafka-envelope/opentelemetry'": `'${root}src/opentelemetry/index.ts'`,
   "'kafka-envelope/kms/tencent'": `'${root}src/kms/tencent/index.ts'`,
@@ -74,7 +74,7 @@ it('the events, metrics and records of other clients that the README shows work'
       'const encryption = await createEncryption({',
       "  kms: { dev: localKms({ keyring: './dev.keyring' }) },",
       "  cmks: { orders: [{ kms: 'dev', id: 'orders' }] },",
-      "  topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, read: { cmk: 'orders' } }],",
+      "  topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, decrypt: { cmk: 'orders' } }],",
       '})',
       ...['record.rejected', 'instrument(', 'sealRecords'].map((text) => containing('ts', text)),
       'stop()',

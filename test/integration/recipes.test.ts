@@ -81,7 +81,7 @@ it('the offsets at which plaintext ends are accepted as printed, and plaintext b
     ],
   ] as const) {
     const { encryption } = await memoryEncryption([
-      { match: ['users'], encrypt: { cmk: 'main' }, read: { cmk: 'main', plaintext } },
+      { match: ['users'], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main', plaintext } },
     ])
     const [sealed] = await encryption.records.seal([{ topic: 'users', value: 's' }])
     const opened = await encryption.records.open([

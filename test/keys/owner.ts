@@ -1,6 +1,6 @@
 import { compose } from '../../src/encryption.js'
 import type { EncryptRule, Encryption, EncryptionConfig } from '../../src/index.js'
-import { checkConfig } from '../../src/policy/check.js'
+import { checkConfig } from '../../src/config/check.js'
 import { CANARY } from '../support/emissions.js'
 import { watch, type SeenEvent } from '../support/encryption.js'
 import { FakeClock } from '../support/fake-clock.js'
@@ -29,7 +29,7 @@ export async function owner(options: OwnerOptions = {}): Promise<Owner> {
   const config = checkConfig({
     kms: { memory: kms.client() },
     cmks: { main: [{ kms: 'memory', id: 'cmk' }] },
-    topics: [{ match: ['t', 'u'], encrypt: { cmk: 'main', ...options.encrypt }, read: { cmk: 'main' } }],
+    topics: [{ match: ['t', 'u'], encrypt: { cmk: 'main', ...options.encrypt }, decrypt: { cmk: 'main' } }],
     // Pauses between attempts would be real ones.
     kmsRetries: 0,
     ...options.config,

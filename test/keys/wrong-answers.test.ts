@@ -2,18 +2,18 @@ import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { decodeHead, encodeHead } from '../../src/envelope/envelope.js'
 import { EnvelopeError, type ErrorCode } from '../../src/errors.js'
-import type { CacheConfig } from '../../src/index.js'
+import type { DekCacheConfig } from '../../src/index.js'
 import { CANARY } from '../support/emissions.js'
-import { forged } from './forged.js'
+import { forged } from './opening/forged.js'
 import { owner, settle } from './owner.js'
 
 const SECONDS_30 = 30_000
 
 /** A reader of records under DEKs of their own, on a KMS whose next answers the test may replace. */
-async function reader(cache: CacheConfig = {}) {
+async function reader(cache: DekCacheConfig = {}) {
   const made = await owner({
     encrypt: { rotate: { maxMessages: 1, allowFrequentRotation: true, prefetch: 0 } },
-    config: { cache, kmsBudget: { opening: { perSecond: 1000, burst: 5000 } } },
+    config: { cache, kmsRateLimit: { opening: { perSecond: 1000, burst: 5000 } } },
   })
   const { kms, encryption, seal } = made
   const replaced: (() => Uint8Array | Error)[] = []
@@ -163,11 +163,11 @@ describe('forged records under a genuine ciphertext DEK', () => {
   })
 
   it('leave no key after 30 seconds, after their CMK was forgotten, or after all was closed', async () => {
-    for (const end of ['time', 'forget', 'close'] as const) {
+    for (const end of ['time', 'evict', 'close'] as const) {
       const { clock, encryption, named, sealed, open } = await reader()
       await open(forged(await sealed()))
       if (end === 'time') clock.advance(SECONDS_30)
-      else if (end === 'forget') encryption.forget('cmk')
+      else if (end === 'evict') encryption.evict('cmk')
       else await encryption.close()
       const destroyed = named('dek.destroyed').filter(({ side }) => side === 'opening')
       expect([end, destroyed.length]).toEqual([end, 2])
@@ -183,7 +183,7 @@ describe('forged records under a genuine ciphertext DEK', () => {
     await kms.waitForHeld()
     kms.held[0]?.succeed()
     await settle()
-    encryption.forget('cmk')
+    encryption.evict('cmk')
     kms.held[0]?.succeed()
     expect(await opening).toEqual(['KMS_TIMEOUT'])
     await settle()
@@ -212,10 +212,10 @@ describe('a ciphertext DEK that its KMS refuses', () => {
     const { encryption, sealed, open, calls } = await reader()
     const value = withoutDek(await sealed())
     await open(value)
-    encryption.forget('another')
+    encryption.evict('another')
     await open(value)
     expect(calls()).toBe(1)
-    encryption.forget('cmk')
+    encryption.evict('cmk')
     await open(value)
     expect(calls()).toBe(2)
   })

@@ -106,7 +106,7 @@ describe('an owner whose KMS answers with nonsense', () => {
     return createEncryption({
       kms: { strange: kms },
       cmks: { main: [{ kms: 'strange', id: 'cmk' }] },
-      topics: [{ match: ['t'], encrypt: { cmk: 'main' }, read: { cmk: 'main' } }],
+      topics: [{ match: ['t'], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main' } }],
       ...(kmsRetries === undefined ? {} : { kmsRetries }),
     })
   }

@@ -11,7 +11,7 @@ async function owned(described: unknown): Promise<unknown> {
   const encryption = await createEncryption({
     kms: { corp: kms },
     cmks: { main: [{ kms: 'corp', id: 'cmk' }] },
-    topics: [{ match: ['t'], encrypt: { cmk: 'main' }, read: { cmk: 'main' } }],
+    topics: [{ match: ['t'], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main' } }],
   })
   await encryption.close()
   return 'created'

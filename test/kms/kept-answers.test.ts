@@ -17,7 +17,7 @@ it.each(['one after another', 'at once'])(
       topics: ['t', 'u'].map((topic) => ({
         match: [topic],
         encrypt: { cmk: 'main' },
-        read: { cmk: 'main' },
+        decrypt: { cmk: 'main' },
       })),
       kmsRetries: 0,
     })

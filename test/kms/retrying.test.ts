@@ -41,7 +41,7 @@ describe('a call to a KMS that fails', () => {
           (error: unknown) => (error as EnvelopeError).code,
         )
       await vi.runAllTimersAsync()
-      const retriable = failing(code).retriable && code !== 'KMS_BUDGET_SPENT'
+      const retriable = failing(code).retriable && code !== 'KMS_RATE_LIMITED'
       expect(await made).toBe(retriable ? 'made' : code)
       expect(calls).toHaveLength(retriable ? 2 : 1)
     },

@@ -26,11 +26,11 @@ it('a consumer that was disconnected can be garbage-collected while its owner li
     const encryption = await createEncryption({
       kms: { dev: kms },
       cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
-      topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, read: { cmk: 'orders', kmsWait: '1s' } }],
+      topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, decrypt: { cmk: 'orders', retryFor: '1s' } }],
       kmsRetries: 0,
     })
     const messages = await sealedMessages(encryption, 'orders', [{ value: 'v' }])
-    encryption.forget('orders')
+    encryption.evict('orders')
 
     // Like KafkaJS, which has an event for disconnecting.
     function connected() {

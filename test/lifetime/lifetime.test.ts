@@ -28,7 +28,7 @@ it.each([true, false])('a script that uses the library ends by itself (close: %s
     const encryption = await createEncryption({
       kms: { dev: localKms({ keyring: ${JSON.stringify(keyring)} }) },
       cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
-      topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, read: { cmk: 'orders' } }],
+      topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, decrypt: { cmk: 'orders' } }],
     })
     await encryption.verify()
     const sealed = await sealRecords(encryption, [{ topic: 'orders', value: 'v' }])
@@ -66,13 +66,13 @@ it('after close() no timer is left, although callers waited for a budget, a retr
     const away = () => Promise.reject(new EnvelopeError('KMS_UNAVAILABLE', 'no'))
     const store = { load: never, save: never, remove: never }
     const situations = {
-      budget: { kms: kms({}), kmsBudget: { sealing: { perSecond: 0.1, burst: 1 } } },
+      budget: { kms: kms({}), kmsRateLimit: { sealing: { perSecond: 0.1, burst: 1 } } },
       retry: { kms: kms({ generateDek: away }), kmsRetries: 5 },
       store: { kms: kms({}), dekStore: store },
       hanging: { kms: kms({ generateDek: never }) },
     }
     for (const [name, { kms, ...rest }] of Object.entries(situations)) {
-      const rule = (topic) => ({ match: [topic], encrypt: { cmk: 'main', keyWait: '10m' }, read: { cmk: 'main' } })
+      const rule = (topic) => ({ match: [topic], encrypt: { cmk: 'main', dekTimeout: '10m' }, decrypt: { cmk: 'main' } })
       const encryption = await createEncryption({
         kms: { memory: kms },
         cmks: { main: [{ kms: 'memory', id: 'cmk' }] },

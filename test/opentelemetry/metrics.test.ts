@@ -98,7 +98,7 @@ describe('keys', () => {
     await settle()
     await made.seal(1)
     expect(await deks()).toEqual([0, 0, 1, 1])
-    encryption.forget('cmk')
+    encryption.evict('cmk')
     expect(await deks()).toEqual([0, 0, 0, 0])
     expect(await seen.value('kafka_envelope.dek.created', { 'kafka_envelope.dek.origin': 'made' })).toBe(2)
     for (const reason of ['age', 'forgotten']) {
@@ -128,7 +128,7 @@ describe('keys', () => {
     expect(await left()).toBe(30)
     await made.encryption.rotate()
     expect(await left()).toBe(100)
-    made.encryption.forget('cmk')
+    made.encryption.evict('cmk')
     expect(await left()).toBe(0)
   })
 
@@ -153,7 +153,7 @@ describe('keys', () => {
         'error.type': 'KMS_UNAVAILABLE',
       }),
     ).toBe(1)
-    made.encryption.forget('cmk')
+    made.encryption.evict('cmk')
     expect(await left()).toBe(0)
     expect(await seen.value('kafka_envelope.grace.records', { 'kafka_envelope.limit': 'age' })).toBe(4)
   })
@@ -172,7 +172,7 @@ describe('keys', () => {
     expect(Number(seconds)).toBeLessThan(20)
     made.kms.hold = false
     made.kms.failure = away
-    made.encryption.forget('cmk')
+    made.encryption.evict('cmk')
     await expect(made.seal(1)).rejects.toMatchObject({ code: 'KMS_UNAVAILABLE' })
     expect(await seen.value('kafka_envelope.dek.wait.duration')).toBe(2)
     expect(await seen.value('kafka_envelope.dek.wait.duration', { 'error.type': 'KMS_UNAVAILABLE' })).toBe(1)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseByteSize, parseDuration } from '../../src/policy/quantities.js'
+import { parseByteSize, parseDuration } from '../../src/config/units.js'
 import { fit, limitReached } from '../../src/policy/rotation.js'
 import { isGlob, matches } from '../../src/policy/topics.js'
 

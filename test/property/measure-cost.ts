@@ -42,13 +42,13 @@ const kms: Kms = {
 async function measure(batch: readonly ReadRecord[]): Promise<Measurement> {
   const encryption = await createEncryption({
     // What a call costs is counted, not whether it may be made.
-    kmsBudget: { opening: { perSecond: 10_000, burst: 100_000 } },
+    kmsRateLimit: { opening: { perSecond: 10_000, burst: 100_000 } },
     kms: { cost: kms },
     cmks: { all: [...'abcde'].map((id) => ({ kms: 'cost', id })) },
     topics: [
       {
         match: ['t'],
-        read: { cmk: 'all', require: { keyBound: true }, maxDecompressedBytes: MAX_DECOMPRESSED_BYTES },
+        decrypt: { cmk: 'all', require: { keyBound: true }, maxDecompressedBytes: MAX_DECOMPRESSED_BYTES },
       },
     ],
   })

@@ -79,7 +79,7 @@ export function ruleOf(encrypt: Omit<EncryptRule, 'cmk'>): TopicRule {
   return {
     match: ['t.*'],
     encrypt: { cmk: 'main', ...encrypt },
-    read: { cmk: 'main', require: { keyBound: bindKey, headers, context } },
+    decrypt: { cmk: 'main', require: { keyBound: bindKey, headers, context } },
   }
 }
 

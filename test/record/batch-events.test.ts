@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { EncryptRule, ReadRule } from '../../src/index.js'
+import type { EncryptRule, DecryptRule } from '../../src/index.js'
 import { openRecords, sealRecords, type ReadRecord } from '../../src/record/index.js'
 import { CANARY } from '../support/emissions.js'
 import { memoryEncryption } from '../support/encryption.js'
@@ -7,9 +7,9 @@ import { memoryEncryption } from '../support/encryption.js'
 const VALUE = `${CANARY} é`
 const BYTES = Buffer.byteLength(VALUE)
 
-async function owner(encrypt: Partial<EncryptRule> = {}, read: Partial<ReadRule> = {}) {
+async function owner(encrypt: Partial<EncryptRule> = {}, decrypt: Partial<DecryptRule> = {}) {
   const made = await memoryEncryption([
-    { match: ['t'], encrypt: { cmk: 'main', ...encrypt }, read: { cmk: 'main', ...read } },
+    { match: ['t'], encrypt: { cmk: 'main', ...encrypt }, decrypt: { cmk: 'main', ...decrypt } },
     { match: ['p'], passthrough: true },
   ])
   const seal = (topic: string, values: readonly (string | Buffer | null)[]) =>

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { nodeEngine } from '../../src/crypto/engine.js'
 import { EventHub } from '../../src/events.js'
-import { systemClock } from '../../src/keys/clock.js'
-import { SealingKeys } from '../../src/keys/sealing-keys.js'
+import { systemClock } from '../../src/clock.js'
+import { DekRotations } from '../../src/keys/sealing/dek-rotations.js'
 import { openRecords } from '../../src/record/index.js'
 import { openAll } from '../../src/record/opening.js'
-import { RuleBook } from '../../src/record/rules.js'
+import { TopicRules } from '../../src/record/topic-rules.js'
 import { Sealer } from '../../src/record/sealer.js'
 import { CANARY } from '../support/emissions.js'
 import { memoryEncryption } from '../support/encryption.js'
@@ -25,7 +25,7 @@ describe('opening a batch', () => {
 
   it('of nothing gives nothing', async () => {
     expect(await openAll(openerOf([]).begin({ topic: 't' }, []))).toEqual([])
-    const { encryption } = await memoryEncryption([{ match: ['t'], read: { cmk: 'main' } }])
+    const { encryption } = await memoryEncryption([{ match: ['t'], decrypt: { cmk: 'main' } }])
     expect(await openRecords(encryption, [])).toEqual([])
   })
 
@@ -47,12 +47,12 @@ describe('opening a batch', () => {
 })
 
 it('a batch for a passthrough topic is complete at once, with nothing sealed and no limit of its own', () => {
-  const rules = new RuleBook([
+  const rules = new TopicRules([
     { name: 'r', match: ['t'], passthrough: true, sealing: undefined, reading: undefined },
   ])
   const sealer = new Sealer(
     rules,
-    new SealingKeys(undefined, systemClock, new EventHub()),
+    new DekRotations(undefined, systemClock, new EventHub()),
     nodeEngine,
     new EventHub(),
   )

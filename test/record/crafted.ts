@@ -7,15 +7,15 @@ import { encodeHead, type WrappedDek } from '../../src/envelope/envelope.js'
 import { encodeHeader, type Header } from '../../src/envelope/header.js'
 import { lengthBytes, writeLengthAt } from '../../src/envelope/write.js'
 import { EventHub } from '../../src/events.js'
-import { systemClock } from '../../src/keys/clock.js'
-import { OpeningKeys } from '../../src/keys/opening-keys.js'
+import { systemClock } from '../../src/clock.js'
+import { OpeningKeys } from '../../src/keys/opening/opening-keys.js'
 import { Cmk } from '../../src/kms/cmk.js'
 import type { Kms } from '../../src/kms/kms.js'
-import type { CheckedReadRule } from '../../src/policy/checked.js'
+import type { CheckedDecryptRule } from '../../src/config/checked.js'
 import { Opener } from '../../src/record/opener.js'
 import { openAll, type OpenedRecord } from '../../src/record/opening.js'
 import type { SealedRecord } from '../../src/record/record.js'
-import { RuleBook } from '../../src/record/rules.js'
+import { TopicRules } from '../../src/record/topic-rules.js'
 import { CANARY, emitted } from '../support/emissions.js'
 
 export const DEK = Buffer.alloc(32, 0x42)
@@ -89,8 +89,8 @@ export async function cmk(
 }
 
 /** A rule that requires nothing but what it is told. */
-export type Rule = Partial<Omit<CheckedReadRule, 'require'>> & {
-  require?: Partial<CheckedReadRule['require']>
+export type Rule = Partial<Omit<CheckedDecryptRule, 'require'>> & {
+  require?: Partial<CheckedDecryptRule['require']>
 }
 
 /** Opens one record of topic `t`: its value as text, or the code of the failure. */
@@ -117,9 +117,9 @@ export async function opened(
 
 /** What opens records of topic `t`. */
 export function openerOf(cmks: readonly Cmk[], rule: Rule = {}): Opener {
-  const read: CheckedReadRule = {
+  const decrypt: CheckedDecryptRule = {
     cmks: ['c'],
-    sealedFor: [],
+    originalTopics: [],
     acceptPublicKeySealing: false,
     tombstones: 'pass',
     onInvalid: 'stop',
@@ -127,18 +127,18 @@ export function openerOf(cmks: readonly Cmk[], rule: Rule = {}): Opener {
     maxInvalidShare: 1,
     plaintext: { untilOffsets: new Map(), fingerprints: [] },
     maxDecompressedBytes: 1 << 20,
-    kmsWaitMs: 0,
+    retryForMs: 0,
     ...rule,
     require: { keyBound: true, headers: [], context: {}, suites: [1], ...rule.require },
   }
   return new Opener(
-    new RuleBook([
+    new TopicRules([
       {
         name: 'r',
         match: ['t'],
         passthrough: false,
         sealing: undefined,
-        reading: { name: 'r', read, cmks },
+        reading: { name: 'r', decrypt, cmks },
       },
     ]),
     new OpeningKeys({ maxDeks: 10, ttlMs: 60_000 }, systemClock, new EventHub()),

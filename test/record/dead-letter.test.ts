@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { recordBytes } from '../../src/clients/kafkajs/split.js'
 import { errorCodes } from '../../src/errors.js'
 import { deadLetterHeaders } from '../../src/record/dead-letter.js'
-import { RuleBook, type TopicRule } from '../../src/record/rules.js'
+import { TopicRules, type ResolvedRule } from '../../src/record/topic-rules.js'
 
 describe('the headers of a dead letter', () => {
   const reason = {
@@ -78,10 +78,10 @@ it.each([
 ])(
   'of rules with the policies %j, the answer to whether any has a topic for dead letters is %s',
   (reads, has) => {
-    const rules = reads.map((read, i) => ({ match: [`t${String(i)}`], reading: { read } }))
-    expect(new RuleBook(rules as unknown as TopicRule[]).hasDeadLetters).toBe(has)
-    expect(new RuleBook([{ match: ['p'], passthrough: true }] as unknown as TopicRule[]).hasDeadLetters).toBe(
-      false,
-    )
+    const rules = reads.map((decrypt, i) => ({ match: [`t${String(i)}`], reading: { decrypt } }))
+    expect(new TopicRules(rules as unknown as ResolvedRule[]).hasDeadLetters).toBe(has)
+    expect(
+      new TopicRules([{ match: ['p'], passthrough: true }] as unknown as ResolvedRule[]).hasDeadLetters,
+    ).toBe(false)
   },
 )

@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import type { CheckedReadRule } from '../../src/policy/checked.js'
-import { HeadReader, type ReadableHead } from '../../src/record/head-reader.js'
+import type { CheckedDecryptRule } from '../../src/config/checked.js'
+import { PreambleJudge, type AcceptedPreamble } from '../../src/record/head-reader.js'
 import { cmk, craft, open, wrapping } from './crafted.js'
 
 async function reader() {
   const near = await cmk(wrapping('near', 'a'), [])
-  const read = {
-    sealedFor: [],
+  const decrypt = {
+    originalTopics: [],
     acceptPublicKeySealing: false,
     require: { keyBound: true, headers: [], context: {}, suites: [1] },
-  } as unknown as CheckedReadRule
-  return { near, heads: new HeadReader({ name: 'r', read, cmks: [near] }, 't') }
+  } as unknown as CheckedDecryptRule
+  return { near, heads: new PreambleJudge({ name: 'r', decrypt, cmks: [near] }, 't') }
 }
 
 describe('a head', () => {
@@ -21,7 +21,7 @@ describe('a head', () => {
     expect(heads.read(craft({ key: 'another record of the same session' }))).toBe(first)
     expect(heads.read(other)).not.toBe(first)
     expect(heads.read(Buffer.from(one))).toBe(first)
-    const { info } = first.head as ReadableHead
+    const { info } = first.head as AcceptedPreamble
     expect(info(near)).toBe(info(near))
   })
 
@@ -29,7 +29,7 @@ describe('a head', () => {
     const { heads } = await reader()
     const value = craft({ header: { boundHeaders: ['h'] }, headers: [[]] })
     const first = heads.read(value)
-    const { aad, boundHeaders } = first.head as ReadableHead
+    const { aad, boundHeaders } = first.head as AcceptedPreamble
     const before = Buffer.from(aad)
     value.fill(0)
     expect(aad).toEqual(before)
@@ -39,10 +39,10 @@ describe('a head', () => {
 })
 
 describe('what a rule reads', () => {
-  it('was sealed for a topic that starts like a prefix of `sealedFor`, not one that ends so', async () => {
-    const sealedFor = { sealedFor: ['orders.*'] }
+  it('was sealed for a topic that starts like a prefix of `originalTopics`, not one that ends so', async () => {
+    const originalTopics = { originalTopics: ['orders.*'] }
     const cmks = [await cmk(wrapping('near', 'a'), [])]
-    const read = (topic: string) => open({ value: craft({ header: { topic } }) }, cmks, sealedFor)
+    const read = (topic: string) => open({ value: craft({ header: { topic } }) }, cmks, originalTopics)
     expect(await read('orders.eu')).not.toBe('WRONG_TOPIC')
     for (const topic of ['my.orders.', 'orders', 'x.orders.eu']) expect(await read(topic)).toBe('WRONG_TOPIC')
   })

@@ -4,7 +4,7 @@ import { memoryEncryption } from '../support/encryption.js'
 
 it('heads are remembered for the 1,000 topics that were read last, and no more', async () => {
   const { encryption } = await memoryEncryption([
-    { match: ['t*'], encrypt: { cmk: 'main' }, read: { cmk: 'main' } },
+    { match: ['t*'], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main' } },
   ])
   const sealed = await sealRecords(encryption, [{ topic: 't', value: 'v' }])
   const head = async () => {

@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { EnvelopeError } from '../../src/errors.js'
 import { compressionNamed } from '../../src/record/compression.js'
-import { RuleBook, type TopicRule } from '../../src/record/rules.js'
+import { TopicRules, type ResolvedRule } from '../../src/record/topic-rules.js'
 import { sealRecords } from '../../src/record/index.js'
 import { CANARY, thrownBy } from '../support/emissions.js'
 import { memoryEncryption } from '../support/encryption.js'
@@ -97,14 +97,14 @@ describe('a record that is not sealed: the error names', () => {
 
 it('a topic without the half of a rule that is needed: the error names both, and what did not happen', () => {
   const rule = { name: 'r', match: ['t'], passthrough: false, sealing: undefined, reading: undefined }
-  const book = new RuleBook([rule] satisfies TopicRule[])
+  const book = new TopicRules([rule] satisfies ResolvedRule[])
   const refused = (message: RegExp): Error =>
     expect.objectContaining({
       code: 'TOPIC_NOT_CONFIGURED',
       message: expect.stringMatching(message) as string,
     }) as Error
   expect(() => book.forWriting('t')).toThrow(refused(/rule r .*`encrypt`.* topic t, .*nothing was sent/))
-  expect(() => book.forReading('t')).toThrow(refused(/rule r .*`read`.* topic t, .*nothing was delivered/))
+  expect(() => book.forReading('t')).toThrow(refused(/rule r .*`decrypt`.* topic t, .*nothing was delivered/))
   expect(() => book.forWriting('u')).toThrow(refused(/no rule .*topic u, .*nothing was sent/))
   expect(() => book.forReading('u')).toThrow(refused(/no rule .*topic u, .*nothing was delivered/))
 })

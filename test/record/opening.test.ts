@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { EncryptRule, ReadRule, TopicRule } from '../../src/index.js'
+import type { EncryptRule, DecryptRule, TopicRule } from '../../src/index.js'
 import { EnvelopeError } from '../../src/errors.js'
 import { openRecords, sealRecords, type ReadRecord } from '../../src/record/index.js'
 import { CANARY, emitted } from '../support/emissions.js'
@@ -10,11 +10,11 @@ const VALUE = `${CANARY} value`
 
 async function owner(
   encrypt: Partial<EncryptRule> = {},
-  read: Partial<ReadRule> = {},
+  decrypt: Partial<DecryptRule> = {},
   more: readonly TopicRule[] = [],
   kms = new MemoryKms(),
 ) {
-  const rule = { match: ['t'], encrypt: { cmk: 'main', ...encrypt }, read: { cmk: 'main', ...read } }
+  const rule = { match: ['t'], encrypt: { cmk: 'main', ...encrypt }, decrypt: { cmk: 'main', ...decrypt } }
   const made = await memoryEncryption([rule, ...more], { kms })
   const seal = async (record: object = {}): Promise<ReadRecord> => {
     const [sealed] = await sealRecords(made.encryption, [{ topic: 't', key: 'k', value: VALUE, ...record }])
@@ -60,8 +60,8 @@ it('tells what was authenticated, and keeps members it does not know', async () 
 describe('what a read rule requires', () => {
   it('a bound key, bound headers, context entries', async () => {
     /** The code with which a rule that requires `require` refuses what a rule with `encrypt` sealed. */
-    const refusal = async (encrypt: Partial<EncryptRule>, require: ReadRule['require'] = {}) => {
-      const reader = { match: ['strict'], read: { cmk: 'main', sealedFor: ['t'], require } }
+    const refusal = async (encrypt: Partial<EncryptRule>, require: DecryptRule['require'] = {}) => {
+      const reader = { match: ['strict'], decrypt: { cmk: 'main', originalTopics: ['t'], require } }
       const { seal, open } = await owner(encrypt, { require: { keyBound: false } }, [reader])
       return open({ ...(await seal()), topic: 'strict' })
     }
@@ -75,13 +75,13 @@ describe('what a read rule requires', () => {
     expect(await met.open(await met.seal())).toBe(VALUE)
   })
 
-  it('the topic it was sealed for, or one that `sealedFor` names, exactly or by prefix', async () => {
-    const read = (sealedFor: string[]): ReadRule => ({ cmk: 'main', sealedFor })
+  it('the topic it was sealed for, or one that `originalTopics` names, exactly or by prefix', async () => {
+    const read = (originalTopics: string[]): DecryptRule => ({ cmk: 'main', originalTopics })
     const { seal, open } = await owner({}, {}, [
-      { match: ['none'], read: { cmk: 'main' } },
-      { match: ['exact'], read: read(['t']) },
-      { match: ['prefix'], read: read(['x', 't*']) },
-      { match: ['other'], read: read(['tt', 'tt*']) },
+      { match: ['none'], decrypt: { cmk: 'main' } },
+      { match: ['exact'], decrypt: read(['t']) },
+      { match: ['prefix'], decrypt: read(['x', 't*']) },
+      { match: ['other'], decrypt: read(['tt', 'tt*']) },
     ])
     const sealed = await seal()
     expect(await open({ ...sealed, topic: 'none' })).toBe('WRONG_TOPIC')
@@ -94,8 +94,8 @@ describe('what a read rule requires', () => {
     const kms = new MemoryKms()
     const { encryption } = await memoryEncryption(
       [
-        { match: ['t'], encrypt: { cmk: 'main' }, read: { cmk: 'main' } },
-        { match: ['u'], read: { cmk: 'other', sealedFor: ['t'] } },
+        { match: ['t'], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main' } },
+        { match: ['u'], decrypt: { cmk: 'other', originalTopics: ['t'] } },
       ],
       { kms, cmks: { main: [{ kms: 'memory', id: 'a' }], other: [{ kms: 'memory', id: 'b' }] } },
     )
@@ -109,8 +109,8 @@ describe('what a read rule requires', () => {
     const kms = new MemoryKms({ publicKeyWraps: true, provider: 'memory/rsa' })
     const { encryption } = await memoryEncryption(
       [
-        { match: ['t'], encrypt: { cmk: 'main' }, read: { cmk: 'main' } },
-        { match: ['u'], read: { cmk: 'main', sealedFor: ['t'], acceptPublicKeySealing: true } },
+        { match: ['t'], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main' } },
+        { match: ['u'], decrypt: { cmk: 'main', originalTopics: ['t'], acceptPublicKeySealing: true } },
       ],
       { kms },
     )
@@ -138,7 +138,7 @@ describe('several wrappings', () => {
         ],
         far: [{ kms: 'far', id: 'b' }],
       },
-      topics: [{ match: ['t'], encrypt: { cmk: 'both' }, read: { cmk: readers } }],
+      topics: [{ match: ['t'], encrypt: { cmk: 'both' }, decrypt: { cmk: readers } }],
     })
     const [sealed] = await sealRecords(encryption, [{ topic: 't', value: VALUE }])
     const open = async () =>

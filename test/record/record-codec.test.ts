@@ -5,7 +5,7 @@ import { memoryEncryption } from '../support/encryption.js'
 
 const owner = () =>
   memoryEncryption([
-    { match: ['t', 'u'], encrypt: { cmk: 'main', dekScope: 'topic' }, read: { cmk: 'main' } },
+    { match: ['t', 'u'], encrypt: { cmk: 'main', dekScope: 'topic' }, decrypt: { cmk: 'main' } },
     { match: ['plain'], passthrough: true },
   ])
 const text = (n: number): string => `${CANARY} ${String(n)}`
@@ -64,7 +64,7 @@ describe('records of several topics', () => {
 
 it('what is not a list of records with topics is refused by its type, whatever the rules', async () => {
   const { encryption } = await memoryEncryption([
-    { match: ['*'], encrypt: { cmk: 'main' }, read: { cmk: 'main' } },
+    { match: ['*'], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main' } },
   ])
   for (const [records, what] of [
     [null, 'records is null'],

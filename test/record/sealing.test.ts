@@ -5,10 +5,10 @@ import { CANARY, thrownBy } from '../support/emissions.js'
 import { memoryEncryption } from '../support/encryption.js'
 
 const VALUE = `${CANARY} value`
-const rule = (encrypt: object = {}, read: object = {}) => ({
+const rule = (encrypt: object = {}, decrypt: object = {}) => ({
   match: ['t'],
   encrypt: { cmk: 'main', ...encrypt },
-  read: { cmk: 'main', ...read },
+  decrypt: { cmk: 'main', ...decrypt },
 })
 
 /** Leaves a buffer without memory, as handing it to a worker does. */

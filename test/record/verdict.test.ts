@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { EnvelopeError, errorCodes } from '../../src/errors.js'
-import type { InvalidPolicy, UnreadablePolicy } from '../../src/policy/rejection.js'
-import type { ReadingRule } from '../../src/record/rules.js'
-import { RejectedShare, verdictOf, type CountRecord } from '../../src/record/verdict.js'
+import type { InvalidPolicy, UnreadablePolicy } from '../../src/config/rejection.js'
+import type { ReadingRule } from '../../src/record/topic-rules.js'
+import { InvalidRateGuard, verdictOf, type CountRecord } from '../../src/record/verdict.js'
 
 describe('the verdict on a failure', () => {
   const rule = (onInvalid: InvalidPolicy, onUnreadable: UnreadablePolicy): ReadingRule =>
-    ({ read: { onInvalid, onUnreadable } }) as ReadingRule
+    ({ decrypt: { onInvalid, onUnreadable } }) as ReadingRule
 
   it.each(errorCodes())('%s: the policy for its kind decides, and transient failures are retried', (code) => {
     const error = new EnvelopeError(code, 'no')
@@ -26,7 +26,7 @@ describe('the share of rejected records', () => {
 
   /** Counts records at ascending offsets. */
   function counting(maxShare: number): (rejected: boolean) => boolean {
-    const count = new RejectedShare(maxShare).of(source)
+    const count = new InvalidRateGuard(maxShare).of(source)
     let offset = 0
     return (rejected) => count(String(offset++), rejected)
   }
@@ -70,7 +70,7 @@ describe('the share of rejected records', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const rejected = (partition: number, offset: number): boolean => (offset * 7 + partition) % 5 === 0
-        const share = new RejectedShare(0.19)
+        const share = new InvalidRateGuard(0.19)
         const next = [0, 0, 0]
         const distinct = new Map<string, boolean>()
         for (const { partition, back, records } of steps) {
@@ -91,7 +91,7 @@ describe('the share of rejected records', () => {
   })
 
   it('keeps one offset per partition in memory, not one per record', () => {
-    const share = new RejectedShare(1)
+    const share = new InvalidRateGuard(1)
     const counts: CountRecord[] = [0, 1].map((partition) => share.of({ topic: 't', partition }))
     for (const count of counts) expect(count('9'.repeat(18), true)).toBe(false)
     // Behind an offset of another length, and behind the same.

@@ -15,14 +15,14 @@ const EVENTS: Record<EventName, true> = {
   'dek.destroyed': true,
   'dek.grace': true,
   'dek.waited': true,
-  'dekStore.failed': true,
+  'dek.storeFailed': true,
   'batch.sealed': true,
   'batch.opened': true,
   'kms.call': true,
   'record.rejected': true,
   'send.split': true,
   'consumer.waiting': true,
-  fatal: true,
+  'consumer.stopped': true,
 }
 
 /** An event with its name, in the order emitted. */

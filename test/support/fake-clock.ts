@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/keys/clock.js'
+import type { Clock } from '../../src/clock.js'
 
 /** A clock that a test moves; timers fire when the monotonic clock passes them, as Node's do. */
 export class FakeClock implements Clock {

@@ -15,7 +15,7 @@ beforeEach(async () => {
       {
         match: ['orders'],
         encrypt: { cmk: 'orders', bindHeaders: ['type'] },
-        read: { cmk: 'orders', onInvalid: 'skip', maxInvalidShare: 1, kmsWait: 0 },
+        decrypt: { cmk: 'orders', onInvalid: 'skip', maxInvalidShare: 1, retryFor: 0 },
       },
     ],
     kmsRetries: 0,
@@ -147,7 +147,7 @@ describe('a handler under test', () => {
 
   it('gets nothing while the KMS is unavailable, and all of it afterwards', async () => {
     const messages = await sealed()
-    encryption.forget('orders')
+    encryption.evict('orders')
     kms.setAvailable(false)
     const seen: unknown[] = []
     const { deliver } = await running({

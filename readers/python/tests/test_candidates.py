@@ -101,7 +101,7 @@ def test_any_other_exception_of_a_kms_is_a_transient_failure_with_that_cause(exc
     assert result("ab", a=exception, b=DEK) == ("opens", "ab")
 
 
-@pytest.mark.parametrize("code", ["KMS_THROTTLED", "KMS_TIMEOUT", "KMS_BUDGET_SPENT", "KMS_DENIED", "CMK_UNUSABLE"])
+@pytest.mark.parametrize("code", ["KMS_THROTTLED", "KMS_TIMEOUT", "KMS_RATE_LIMITED", "KMS_DENIED", "CMK_UNUSABLE"])
 def test_a_code_of_a_kms_is_passed_on(code: Code) -> None:
     assert result("a", a=failure(code))[0] == code
 

@@ -83,10 +83,10 @@ def test_unbound_opens_what_has_no_bound_key(run: Runner, keyring_file: str) -> 
 def test_sealed_for_opens_what_was_copied(run: Runner, keyring_file: str) -> None:
     arguments = ["--keyring", keyring_file, "--topic", "copy", *RECORD[2:]]
     assert run(*arguments).error.startswith("WRONG_TOPIC")
-    assert run(*arguments, "--sealed-for", TOPIC).out == PLAINTEXT
-    assert run(*arguments, "--sealed-for", "orders.*").out == PLAINTEXT
-    assert run(*arguments, "--sealed-for", "orders.").error.startswith("WRONG_TOPIC")
-    assert run(*arguments, "--sealed-for", "*").code == 2
+    assert run(*arguments, "--original-topics", TOPIC).out == PLAINTEXT
+    assert run(*arguments, "--original-topics", "orders.*").out == PLAINTEXT
+    assert run(*arguments, "--original-topics", "orders.").error.startswith("WRONG_TOPIC")
+    assert run(*arguments, "--original-topics", "*").code == 2
 
 
 @pytest.mark.parametrize(

@@ -31,18 +31,18 @@ def test_an_empty_value_is_no_tombstone() -> None:
 
 
 def test_sealed_for_maps_exact_names() -> None:
-    assert opens(rule=rule(topic="copy", sealed_for=("x", "orders.eu"))) == PLAINTEXT
-    assert code_of(lambda: opens(rule=rule(topic="copy", sealed_for=("orders", "orders.eu2")))) == "WRONG_TOPIC"
+    assert opens(rule=rule(topic="copy", original_topics=("x", "orders.eu"))) == PLAINTEXT
+    assert code_of(lambda: opens(rule=rule(topic="copy", original_topics=("orders", "orders.eu2")))) == "WRONG_TOPIC"
 
 
 def test_sealed_for_maps_prefixes() -> None:
-    assert opens(rule=rule(topic="copy", sealed_for_prefixes=("x", "orders."))) == PLAINTEXT
-    assert opens(rule=rule(topic="copy", sealed_for_prefixes=("orders.eu",))) == PLAINTEXT
-    assert code_of(lambda: opens(rule=rule(topic="copy", sealed_for_prefixes=("rders", "orders.eu2")))) == "WRONG_TOPIC"
+    assert opens(rule=rule(topic="copy", original_prefixes=("x", "orders."))) == PLAINTEXT
+    assert opens(rule=rule(topic="copy", original_prefixes=("orders.eu",))) == PLAINTEXT
+    assert code_of(lambda: opens(rule=rule(topic="copy", original_prefixes=("rders", "orders.eu2")))) == "WRONG_TOPIC"
 
 
 def test_the_topic_itself_is_accepted_beside_sealed_for() -> None:
-    assert opens(rule=rule(sealed_for=("other",))) == PLAINTEXT
+    assert opens(rule=rule(original_topics=("other",))) == PLAINTEXT
 
 
 def test_a_suite_that_the_rule_does_not_allow_is_refused_and_an_unknown_one_is_unknown_first() -> None:
@@ -166,9 +166,9 @@ def test_an_envelope_in_an_envelope_is_delivered_as_it_is() -> None:
     "changes",
     [
         {"cmks": (("local", "a"), ("local", "a"))},
-        {"sealed_for": "orders"},
-        {"sealed_for_prefixes": "orders"},
-        {"sealed_for_prefixes": ("",)},
+        {"original_topics": "orders"},
+        {"original_prefixes": "orders"},
+        {"original_prefixes": ("",)},
         {"require_headers": "schema-id"},
         {"max_decompressed_bytes": -1},
         {"max_decompressed_bytes": 2**63},

@@ -61,7 +61,7 @@ const encryption = createEncryption({
   cmks: { all: CMKS.map(({ cmkId: id }) => ({ kms: 'fuzz', id })) },
   topics: [LOOSE, STRICT].map(({ topic, keyBound, headers, context, maxDecompressedBytes }) => ({
     match: [topic],
-    read: { cmk: 'all', maxDecompressedBytes, require: { keyBound, headers, context } },
+    decrypt: { cmk: 'all', maxDecompressedBytes, require: { keyBound, headers, context } },
   })),
 })
 

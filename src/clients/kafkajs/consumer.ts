@@ -3,27 +3,27 @@ import type { Consumer, ConsumerCrashEvent, ConsumerGroupJoinEvent, ConsumerRunC
 import { isEnvelopeError } from '../../errors.js'
 import { nameOfThrown, type EncryptionEvents, type EventHub, type Waiting } from '../../events.js'
 import type { Opener } from '../../record/opener.js'
-import type { RuleBook } from '../../record/rules.js'
+import type { TopicRules } from '../../record/topic-rules.js'
 import { delegate } from '../shared/delegate.js'
 import { Waits } from '../shared/waits.js'
 import { Claims } from './claims.js'
 import { Delivery } from './delivery.js'
 import { checkGiven } from './given.js'
 import { openingEachBatch, openingEachMessage } from './handlers.js'
-import { checkLetterBox, checkLetterBoxOfPattern, type LetterBox } from './letter-box.js'
+import { checkLetterBox, checkLetterBoxOfPattern, type DeadLetterProducer } from './dead-letter-producer.js'
 
 /** Both forms of it. */
 type Subscription = Parameters<Consumer['subscribe']>[0]
 
 /** Why a consumer stopped for good. */
-export type Fatal = EncryptionEvents['fatal']
+export type ConsumerStopped = EncryptionEvents['consumer.stopped']
 
 /** What a wrapped consumer is given: what it shares with its owner, and what takes its dead letters. */
 export interface ConsumerHost {
-  readonly rules: RuleBook
+  readonly rules: TopicRules
   readonly opener: Opener
   readonly events: EventHub
-  readonly deadLetters: LetterBox | undefined
+  readonly deadLetters: DeadLetterProducer | undefined
   /** The consumers that run or have stopped for good. One is released when it is disconnected. */
   readonly active: Set<ActiveConsumer>
 }
@@ -31,7 +31,7 @@ export interface ConsumerHost {
 /** What an owner may ask about a consumer. */
 export interface ActiveConsumer {
   /** Why it stopped for good, until it is run again or disconnected. */
-  readonly fatal: () => Fatal | undefined
+  readonly fatal: () => ConsumerStopped | undefined
   /** The records that it waits with. */
   readonly waiting: () => readonly Waiting[]
 }
@@ -39,7 +39,7 @@ export interface ActiveConsumer {
 /** A consumer that opens what it delivers; all else is the inner consumer's. */
 export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consumer {
   checkGiven(inner, 'consumer')
-  let fatal: Fatal | undefined
+  let fatal: ConsumerStopped | undefined
   let groupId: string | undefined
   const claims = new Claims()
   const waits = new Waits()
@@ -68,8 +68,8 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
     // It restarts what crashed with a retriable error; else the process lives on with no consumer.
     if (payload.restart) return
     waits.clear()
-    fatal = describeFatal(payload.error, payload.groupId)
-    events.emit('fatal', fatal)
+    fatal = describeStop(payload.error, payload.groupId)
+    events.emit('consumer.stopped', fatal)
     // As KafkaJS disconnects the consumer itself; a next run connects again.
     deadLetters?.disconnect().catch(() => undefined)
   })
@@ -146,7 +146,7 @@ function subscribedTopics(subscription: Subscription): (string | RegExp)[] {
 }
 
 /** An error that is not ours is only named: its text may quote what a handler was given. */
-function describeFatal(error: Error, groupId: string): Fatal {
+function describeStop(error: Error, groupId: string): ConsumerStopped {
   const cause = isEnvelopeError(error) ? error : error.cause
   if (!isEnvelopeError(cause)) {
     const name = cause === undefined ? error.name : nameOfThrown(cause)

@@ -10,21 +10,21 @@ import {
   type Rejected,
   type Undecided,
 } from '../../record/decide.js'
-import type { DeadLetterPolicy, RejectionAnswer } from '../../policy/rejection.js'
+import type { DeadLetterPolicy, RejectionAnswer } from '../../config/rejection.js'
 import type { Source } from '../../record/opener.js'
 import type { Opening } from '../../record/opening.js'
 import { answerOf } from '../../record/rejection-handler.js'
-import type { ReadingRule } from '../../record/rules.js'
-import { RejectedShare, type CountRecord } from '../../record/verdict.js'
-import { Interrupted, Patience } from '../shared/patience.js'
+import type { ReadingRule } from '../../record/topic-rules.js'
+import { InvalidRateGuard, type CountRecord } from '../../record/verdict.js'
+import { Interrupted, Patience } from '../shared/retry-while-transient.js'
 import type { Waits } from '../shared/waits.js'
 import type { Claim } from './claims.js'
 import type { ConsumerHost } from './consumer.js'
 import { deadLetter } from './dead-letter.js'
-import { checkLetterBox, type LetterBox } from './letter-box.js'
+import { checkLetterBox, type DeadLetterProducer } from './dead-letter-producer.js'
 import { Outbox } from './outbox.js'
 import { actionName, isDeadLetter, isDelivered, messageOf, sealedMessage } from './outcome.js'
-import { publish } from './publish.js'
+import { publish } from './publish-dead-letters.js'
 
 /** As many of the first messages of a run as are decided. What is behind them comes with the next fetch. */
 export interface Part {
@@ -34,7 +34,7 @@ export interface Part {
   readonly decided: number
   /**
    * To be thrown once the part is delivered and resolved: why the next record stops the consumer, or the transient
-   * failure that outlasted `kmsWait`.
+   * failure that outlasted `retryFor`.
    */
   readonly error: EnvelopeError | undefined
 }
@@ -61,7 +61,7 @@ export class Delivery {
   readonly #host: ConsumerHost
   readonly #waits: Waits
   readonly #groupId: () => string | undefined
-  readonly #shares = new Map<ReadingRule, RejectedShare>()
+  readonly #shares = new Map<ReadingRule, InvalidRateGuard>()
   #outbox: Outbox | undefined
 
   constructor(host: ConsumerHost, waits: Waits, groupId: () => string | undefined) {
@@ -165,13 +165,13 @@ export class Delivery {
   async #publish(
     source: Required<Source>,
     decisions: readonly Decision<KafkaMessage>[],
-    { read }: ReadingRule,
+    { decrypt }: ReadingRule,
     failure: EnvelopeError | undefined,
     patienceFor: (waitFor: () => Pick<Waiting, 'offset' | 'deadLetter'>) => Patience,
   ): Promise<CarriedOut> {
     const dead = decisions.filter(isDeadLetter)
     if (dead.length === 0) return { decisions, error: failure }
-    const outbox = (this.#outbox ??= new Outbox(this.#host.deadLetters as LetterBox))
+    const outbox = (this.#outbox ??= new Outbox(this.#host.deadLetters as DeadLetterProducer))
     const partition = `${source.topic}/${String(source.partition)}`
     const group = this.#groupId()
     let written = 0
@@ -180,7 +180,7 @@ export class Delivery {
       return { offset: record.offset, deadLetter: { topic: action.deadLetter, code: error.code } }
     })
     const send = (work: Promise<unknown>): Promise<boolean> =>
-      patience.attempt(work, Math.max(read.kmsWaitMs, MIN_SEND_MS), LETTER_GRACE_MS)
+      patience.attempt(work, Math.max(decrypt.retryForMs, MIN_SEND_MS), LETTER_GRACE_MS)
     while (written < dead.length) {
       const [topic, run] = sameTopic(dead, written)
       const letters = run.map(({ record, error: { code } }) =>
@@ -228,7 +228,7 @@ export class Delivery {
     return new Patience({
       heartbeat,
       interrupted: signal,
-      maxWaitMs: rule === 'passthrough' ? 0 : rule.read.kmsWaitMs,
+      maxWaitMs: rule === 'passthrough' ? 0 : rule.decrypt.retryForMs,
       report: (failure, waitedMs) => {
         const { offset, deadLetter: letter } = waitFor()
         const code = failure?.code ?? (letter === undefined ? 'KMS_TIMEOUT' : 'DEAD_LETTER_FAILED')
@@ -259,7 +259,8 @@ export class Delivery {
   #counting(rule: ReadingRule | 'passthrough', source: Required<Source>): CountRecord {
     if (rule === 'passthrough') return () => false
     let share = this.#shares.get(rule)
-    if (share === undefined) this.#shares.set(rule, (share = new RejectedShare(rule.read.maxInvalidShare)))
+    if (share === undefined)
+      this.#shares.set(rule, (share = new InvalidRateGuard(rule.decrypt.maxInvalidShare)))
     return share.of(source)
   }
 }

@@ -1,6 +1,6 @@
 import type { CompressionTypes, Message, ProducerRecord } from 'kafkajs'
 import { EnvelopeError } from '../../errors.js'
-import type { LetterBox } from './letter-box.js'
+import type { DeadLetterProducer } from './dead-letter-producer.js'
 import { BATCH_OVERHEAD, recordBytes } from './split.js'
 
 /** Letters that go out in one request, compressed by the one codec that KafkaJS has built in, or not. */
@@ -44,10 +44,10 @@ interface Entry {
  * waited for instead; other letters wait until it ends.
  */
 export class Outbox {
-  readonly #letterBox: LetterBox
+  readonly #letterBox: DeadLetterProducer
   readonly #entries = new Map<string, Entry>()
 
-  constructor(letterBox: LetterBox) {
+  constructor(letterBox: DeadLetterProducer) {
     this.#letterBox = letterBox
   }
 

@@ -1,6 +1,6 @@
 import type { KafkaMessage } from 'kafkajs'
 import type { EncryptionEvents } from '../../events.js'
-import type { DeadLetterPolicy, Replacement, SealedMessage } from '../../policy/rejection.js'
+import type { DeadLetterPolicy, Replacement, SealedMessage } from '../../config/rejection.js'
 import type { Decision, Delivered, Rejected } from '../../record/decide.js'
 import type { Source } from '../../record/opener.js'
 import { ENVELOPE, type MessageEnvelope } from './envelope-of.js'

@@ -6,7 +6,7 @@ import { delegate } from '../shared/delegate.js'
 import { messagesOfBatch, messagesOfSend, type MessagesAtCall } from './at-call.js'
 import { checkGiven } from './given.js'
 import { InFlight } from './in-flight.js'
-import { Lanes } from './lanes.js'
+import { SendOrder } from '../shared/send-order.js'
 import { refuseBlindPartitioner, type PlainMessages } from './partitioner.js'
 import { splitToFit } from './split.js'
 
@@ -26,7 +26,7 @@ export interface ProducerHost {
 interface Sends {
   readonly inner: Sending
   readonly host: ProducerHost
-  readonly lanes: Lanes
+  readonly sendOrder: SendOrder
   readonly inFlight: readonly InFlight[]
   /** What a send has to wait for before all else; undefined where nothing. */
   gate(): Promise<unknown> | undefined
@@ -55,7 +55,7 @@ export function encryptingProducer(inner: Producer, host: ProducerHost): Produce
   const sendsOf = (sending: Sending, counted: readonly InFlight[]): Sends => ({
     inner: sending,
     host,
-    lanes: new Lanes(),
+    sendOrder: new SendOrder(),
     inFlight: counted,
     // Sent while it disconnects: KafkaJS refuses it then, unless it is connected again.
     gate: () => disconnecting?.catch(() => undefined).then(() => askKafkaJs(sending)),
@@ -117,23 +117,23 @@ function sealedSending(sends: Sends): Sending {
 
 async function sealAndSend(
   batches: readonly MessagesAtCall[],
-  { host, lanes, gate }: Sends,
+  { host, sendOrder, gate }: Sends,
   dispatch: Dispatch,
 ): Promise<RecordMetadata[]> {
   const sealings = batches.map((batch) => host.sealer.begin(batch))
   const topics = batches.map(({ topic }) => topic)
-  const before = [gate(), lanes.before(topics)].filter((wait) => wait !== undefined)
+  const before = [gate(), sendOrder.before(topics)].filter((wait) => wait !== undefined)
   let leave: (() => void) | undefined
   try {
     if (before.length > 0 || !sealings.every((sealing) => sealing.proceed())) {
       for (const sealing of sealings) sealing.hold()
-      leave = lanes.enter(topics)
+      leave = sendOrder.enter(topics)
       await Promise.all(before)
       await Promise.all(sealings.map((sealing) => sealing.complete()))
     }
     const parts = partsOf(batches, sealings, host.plainMessages)
     if (parts.length > 1) {
-      leave ??= lanes.enter(topics)
+      leave ??= sendOrder.enter(topics)
       host.events.emit('send.split', { topics, parts: parts.length })
     }
     const metadata: RecordMetadata[][] = []

@@ -1,7 +1,7 @@
 import { randomFillSync } from 'node:crypto'
 
 import { EnvelopeError } from '../../errors.js'
-import { refuseAborted } from '../aborted.js'
+import { refuseAborted } from '../cancellation.js'
 import type { EncryptionContext, Kms, KmsCall } from '../kms.js'
 import { rowOf } from './cmk-rows.js'
 import type { Keyring } from './keyring.js'

@@ -1,5 +1,5 @@
 import { EnvelopeError, isEnvelopeError } from '../../errors.js'
-import { refuseAborted, unlessAborted, withoutListenerLimit } from '../aborted.js'
+import { refuseAborted, unlessAborted, withoutListenerLimit } from '../cancellation.js'
 import type { Connections, TencentClient } from './client.js'
 import type { CmkName } from './cmk-name.js'
 import { failureOf, isStaleCredentials, timedOut, type FailedCall } from './failures.js'

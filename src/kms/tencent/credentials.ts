@@ -1,7 +1,7 @@
 import { EnvelopeError, isEnvelopeError } from '../../errors.js'
 import { nameOfThrown } from '../../events.js'
 import { stopwatch } from '../../stopwatch.js'
-import { pause, unlessAborted } from '../aborted.js'
+import { pause, unlessAborted } from '../cancellation.js'
 import type { TencentSdk } from './sdk.js'
 
 /** What signs calls to Tencent Cloud. */

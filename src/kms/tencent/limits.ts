@@ -1,6 +1,6 @@
 import { EnvelopeError } from '../../errors.js'
 import { stopwatch } from '../../stopwatch.js'
-import { refuseAborted } from '../aborted.js'
+import { refuseAborted } from '../cancellation.js'
 
 /** Calls a second to a region, by families of actions that share a quota. */
 export interface Quota {
@@ -51,7 +51,7 @@ export class Limits {
 
   /**
    * Resolves when it is the call's turn, to what ends the turn.
-   * @throws EnvelopeError KMS_BUDGET_SPENT where the turn does not come in time: a limit of our own is no word of the
+   * @throws EnvelopeError KMS_RATE_LIMITED where the turn does not come in time: a limit of our own is no word of the
    * service, and no outage; KMS_TIMEOUT
    */
   turn(region: string, action: Action, signal: AbortSignal): Promise<() => void> {
@@ -166,7 +166,7 @@ class RegionQueue {
     const { quota, maxConcurrency, maxWaitMs } = this.#options
     const family = FAMILIES[action]
     return new EnvelopeError(
-      'KMS_BUDGET_SPENT',
+      'KMS_RATE_LIMITED',
       `${action} was held back for ${String(maxWaitMs)} ms: this process makes at most ${String(quota[family])} such calls a second (\`quota.${family}\`) and ${String(maxConcurrency)} at a time (\`maxConcurrency\`) to a region`,
       {
         remedy:

@@ -5,7 +5,7 @@
 import { randomFillSync, type KeyObject } from 'node:crypto'
 import type { EnvelopeError } from '../../errors.js'
 import { stopwatch } from '../../stopwatch.js'
-import { refuseAborted, unlessAborted } from '../aborted.js'
+import { refuseAborted, unlessAborted } from '../cancellation.js'
 import type { GeneratedDek } from '../kms.js'
 import { modulusBits, readPublicKey, readSpki, whyUnusable, wrapWithPublicKey } from '../rsa-public-key.js'
 import type { TencentApi } from './api.js'

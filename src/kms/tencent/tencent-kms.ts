@@ -1,5 +1,5 @@
 import { EnvelopeError } from '../../errors.js'
-import { refuseAborted } from '../aborted.js'
+import { refuseAborted } from '../cancellation.js'
 import type { Kms, KmsCall } from '../kms.js'
 import { TencentApi } from './api.js'
 import { givenClients, type Connections } from './client.js'

@@ -15,7 +15,7 @@ import { MemoryKms } from '../../support/memory-kms.js'
 const encryption: Encryption = await createEncryption({
   kms: { k: new MemoryKms() },
   cmks: { orders: [{ kms: 'k', id: 'orders' }] },
-  topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, read: { cmk: 'orders' } }],
+  topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, decrypt: { cmk: 'orders' } }],
 })
 
 type Listener = (event: { payload: unknown }) => void

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Consumer, KafkaMessage, ProducerRecord } from 'kafkajs'
 import { describe, expect, it } from 'vitest'
 import { decodeHead, encodeHead } from '../../../src/envelope/envelope.js'
-import { createEncryption, EnvelopeError, type Encryption, type ReadRule } from '../../../src/index.js'
+import { createEncryption, EnvelopeError, type Encryption, type DecryptRule } from '../../../src/index.js'
 import { CANARY, thrownBy } from '../../support/emissions.js'
 import { memoryEncryption, watch, type SeenEvent } from '../../support/encryption.js'
 import { MemoryKms } from '../../support/memory-kms.js'
@@ -42,7 +42,7 @@ function box(send: () => Promise<unknown> = () => Promise.resolve()) {
 }
 
 /** An owner of topic `t` under a CMK that is near, which also reads what another sealed under one that is far. */
-async function nearAndFar(read: Omit<ReadRule, 'cmk'>): Promise<{
+async function nearAndFar(decrypt: Omit<DecryptRule, 'cmk'>): Promise<{
   encryption: Encryption
   events: SeenEvent[]
   near: (count: number) => Promise<Buffer[]>
@@ -57,7 +57,7 @@ async function nearAndFar(read: Omit<ReadRule, 'cmk'>): Promise<{
     kms,
     cmks,
     kmsRetries: 0,
-    topics: [{ match: ['t'], encrypt: { cmk: 'near' }, read: { cmk: ['near', 'far'], ...read } }],
+    topics: [{ match: ['t'], encrypt: { cmk: 'near' }, decrypt: { cmk: ['near', 'far'], ...decrypt } }],
   })
   const other = await createEncryption({ kms, cmks, topics: [{ match: ['t'], encrypt: { cmk: 'far' } }] })
   const [sealed] = await other.records.seal([{ topic: 't', value: CANARY }])
@@ -69,9 +69,12 @@ async function nearAndFar(read: Omit<ReadRule, 'cmk'>): Promise<{
 }
 
 /** One owner with a record of topic `t`, whose key has to be asked for. */
-async function oneRecord(read: Partial<ReadRule> = {}, rest: Parameters<typeof memoryEncryption>[1] = {}) {
+async function oneRecord(
+  decrypt: Partial<DecryptRule> = {},
+  rest: Parameters<typeof memoryEncryption>[1] = {},
+) {
   const made = await memoryEncryption(
-    [{ match: ['t'], encrypt: { cmk: 'main' }, read: { cmk: 'main', ...read } }],
+    [{ match: ['t'], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main', ...decrypt } }],
     { kmsRetries: 0, ...rest },
   )
   const [sealed] = await made.encryption.records.seal([{ topic: 't', value: CANARY }])
@@ -85,7 +88,7 @@ describe('records in front of one whose KMS is away', () => {
     'are delivered and resolved by %s before it is waited for, and their dead letters are written once',
     async (kind) => {
       const { encryption, near, farOne, far } = await nearAndFar({
-        kmsWait: '50ms',
+        retryFor: '50ms',
         onInvalid: { deadLetter: 'dead' },
       })
       const values = [PLAINTEXT, ...(await near(600)), farOne, ...(await near(1))]
@@ -122,7 +125,7 @@ describe('records in front of one whose KMS is away', () => {
   })
 
   it('are left out of a batch that does not wait at all, and the error comes behind them', async () => {
-    const { encryption, near, farOne, far } = await nearAndFar({ kmsWait: 0 })
+    const { encryption, near, farOne, far } = await nearAndFar({ retryFor: 0 })
     const topic = [...(await near(3)), farOne].map(message)
     far.failure = away()
     const { kafka, delivered } = await consuming(encryption, 'eachBatch')
@@ -132,10 +135,10 @@ describe('records in front of one whose KMS is away', () => {
   })
 })
 
-it('forged records that need more KMS calls than the budget has within kmsWait are passed step by step', async () => {
+it('forged records that need more KMS calls than the budget has within retryFor are passed step by step', async () => {
   const { encryption, kms, sealed } = await oneRecord(
-    { onInvalid: 'skip', maxInvalidShare: 1, kmsWait: '200ms' },
-    { kmsTimeout: '200ms', kmsBudget: { opening: { perSecond: 40, burst: 1 } } },
+    { onInvalid: 'skip', maxInvalidShare: 1, retryFor: '200ms' },
+    { kmsTimeout: '200ms', kmsRateLimit: { opening: { perSecond: 40, burst: 1 } } },
   )
   const { wrappedDeks, headerBytes, bytes } = decodeHead(sealed)
   const forged = (): Buffer =>
@@ -163,7 +166,7 @@ it('forged records that need more KMS calls than the budget has within kmsWait a
 
 describe('dead letters that are not acknowledged', () => {
   it('hold back no record in front of them, and are written once', async () => {
-    const { encryption, near } = await nearAndFar({ onInvalid: { deadLetter: 'dead' }, kmsWait: '50ms' })
+    const { encryption, near } = await nearAndFar({ onInvalid: { deadLetter: 'dead' }, retryFor: '50ms' })
     const topic = [...(await near(2)), PLAINTEXT, ...(await near(1)), PLAINTEXT].map(message)
     let missing = true
     const { kafka, delivered, letters } = await consuming(
@@ -187,7 +190,7 @@ describe('dead letters that are not acknowledged', () => {
 describe('a batch that grows when it is opened', () => {
   it('is delivered in parts of bounded size, with heartbeats and turns of the event loop between', async () => {
     const { encryption } = await memoryEncryption([
-      { match: ['t'], encrypt: { cmk: 'main', compression: 'gzip' }, read: { cmk: 'main' } },
+      { match: ['t'], encrypt: { cmk: 'main', compression: 'gzip' }, decrypt: { cmk: 'main' } },
     ])
     const size = 2 ** 24
     const [sealed] = await encryption.records.seal([{ topic: 't', value: Buffer.alloc(size) }])
@@ -221,7 +224,7 @@ describe('a batch that grows when it is opened', () => {
 
   it('is not cut where it takes no more than it did sealed', async () => {
     const { encryption } = await memoryEncryption([
-      { match: ['t'], encrypt: { cmk: 'main' }, read: { cmk: 'main' } },
+      { match: ['t'], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main' } },
     ])
     const value = Buffer.alloc(2 ** 22)
     const sealed = await encryption.records.seal(Array.from({ length: 12 }, () => ({ topic: 't', value })))
@@ -350,7 +353,7 @@ describe('a wait for a KMS that does not answer', () => {
   })
 
   it('is listed no longer once the application seeks elsewhere between two attempts', async () => {
-    const { encryption, kms, sealed } = await oneRecord({ kmsWait: 0 })
+    const { encryption, kms, sealed } = await oneRecord({ retryFor: 0 })
     kms.failure = away()
     const { kafka, consumer } = await consuming(encryption, 'eachMessage')
     await thrownBy(() => kafka.fetch([message(sealed, 7)]))
@@ -362,7 +365,7 @@ describe('a wait for a KMS that does not answer', () => {
   })
 
   it('that is over while the consumer stops is not listed again', async () => {
-    const { encryption, kms, events, sealed } = await oneRecord({ kmsWait: 0 })
+    const { encryption, kms, events, sealed } = await oneRecord({ retryFor: 0 })
     kms.failure = away()
     const { kafka, consumer } = await consuming(encryption, 'eachMessage')
     kafka.onHeartbeat = () => consumer.stop()
@@ -460,7 +463,7 @@ describe('a dead letter that is not acknowledged', () => {
 })
 
 it('a record counts as waiting since its first attempt, however often KafkaJS restarts the consumer', async () => {
-  const { encryption, kms, events, sealed } = await oneRecord({ kmsWait: '20ms' })
+  const { encryption, kms, events, sealed } = await oneRecord({ retryFor: '20ms' })
   kms.failure = away()
   const { kafka } = await consuming(encryption, 'eachMessage')
   const topic: KafkaMessage[] = [message(sealed, 0)]

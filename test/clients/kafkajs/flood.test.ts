@@ -11,10 +11,10 @@ it('forged envelopes do not hold good records back for ever, although they spend
       {
         match: ['t'],
         encrypt: { cmk: 'main' },
-        read: { cmk: 'main', onInvalid: 'skip', maxInvalidShare: 1, kmsWait: '30s' },
+        decrypt: { cmk: 'main', onInvalid: 'skip', maxInvalidShare: 1, retryFor: '30s' },
       },
     ],
-    { kmsTimeout: '500ms', kmsBudget: { opening: { perSecond: 100, burst: 1 } } },
+    { kmsTimeout: '500ms', kmsRateLimit: { opening: { perSecond: 100, burst: 1 } } },
   )
   const [good] = await encryption.records.seal([{ topic: 't', value: CANARY }])
   const value = good?.value as Buffer

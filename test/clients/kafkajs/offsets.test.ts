@@ -1,12 +1,12 @@
 import type { Consumer, ConsumerRunConfig, EachBatchPayload, EachMessagePayload, KafkaMessage } from 'kafkajs'
 import { expect, it } from 'vitest'
-import type { ReadRule } from '../../../src/index.js'
+import type { DecryptRule } from '../../../src/index.js'
 import { CANARY, thrownBy } from '../../support/emissions.js'
 import { memoryEncryption } from '../../support/encryption.js'
 
 /** Runs a wrapped consumer, and hands it what a test says that KafkaJS read. */
-async function running(read: Omit<ReadRule, 'cmk'>, resolves?: readonly unknown[]) {
-  const { encryption } = await memoryEncryption([{ match: ['t'], read: { cmk: 'main', ...read } }])
+async function running(decrypt: Omit<DecryptRule, 'cmk'>, resolves?: readonly unknown[]) {
+  const { encryption } = await memoryEncryption([{ match: ['t'], decrypt: { cmk: 'main', ...decrypt } }])
   const configs: ConsumerRunConfig[] = []
   const inner = {
     events: { CRASH: 'consumer.crash', STOP: 'consumer.stop', GROUP_JOIN: 'consumer.group_join' },
@@ -85,8 +85,8 @@ it('a batch that stops at a message whose offset is no number fails by an error 
 })
 
 it('of a batch that stops, a handler resolves what it was given, by any form of an offset that KafkaJS takes', async () => {
-  const read: Omit<ReadRule, 'cmk'> = { plaintext: { untilOffsets: { t: { 0: '2' } } } }
-  const { eachBatch, delivered, resolved, encryption } = await running(read, ['-1', '0', 1, 1n, '2'])
+  const decrypt: Omit<DecryptRule, 'cmk'> = { plaintext: { untilOffsets: { t: { 0: '2' } } } }
+  const { eachBatch, delivered, resolved, encryption } = await running(decrypt, ['-1', '0', 1, 1n, '2'])
   const message = { key: null, value: Buffer.from(CANARY), headers: {}, timestamp: '0', attributes: 0 }
   const batch = ['0', '1', '2', '3'].map((offset) => ({ ...message, offset }))
   expect(await thrownBy(() => eachBatch(...batch))).toMatchObject({ code: 'NOT_SEALED' })

@@ -69,7 +69,7 @@ async function owner(encrypt: object = {}) {
   const rule = (topic: string) => ({
     match: [topic],
     encrypt: { cmk: 'main', dekScope: 'topic' as const, ...encrypt },
-    read: { cmk: 'main' },
+    decrypt: { cmk: 'main' },
   })
   const made = await memoryEncryption([rule('a'), rule('b'), { match: ['plain*'], passthrough: true }])
   const inner = new Inner()
@@ -310,8 +310,8 @@ describe('disconnecting', () => {
     expect(inner.steps).toEqual(['disconnected'])
   })
 
-  it('waits no longer than `keyWait` and 30 seconds', async () => {
-    const { producer, inner, send } = await owner({ keyWait: '5s' })
+  it('waits no longer than `dekTimeout` and 30 seconds', async () => {
+    const { producer, inner, send } = await owner({ dekTimeout: '5s' })
     await send()
     inner.acknowledged = new Promise(() => undefined)
     vi.useFakeTimers()
@@ -345,7 +345,7 @@ describe('disconnecting', () => {
 describe('the time that a send waits for its key', () => {
   it('does not begin while it waits for a send before it', async () => {
     const { producer, inner, kms } = await owner({
-      keyWait: '1s',
+      dekTimeout: '1s',
       rotate: { maxMessages: 1, allowFrequentRotation: true, prefetch: 0 },
     })
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
@@ -361,7 +361,7 @@ describe('the time that a send waits for its key', () => {
   })
 
   it('of one topic is not that of another in the same batch', async () => {
-    const { producer, inner, kms } = await owner({ keyWait: '5s' })
+    const { producer, inner, kms } = await owner({ dekTimeout: '5s' })
     kms.hold = true
     const messages = [{ value: VALUE }]
     const sending = producer.sendBatch({
@@ -382,7 +382,7 @@ describe('the time that a send waits for its key', () => {
     const listen = (warning: Error): void => void warned.push(warning.name)
     process.on('warning', listen)
     const { producer, kms } = await owner({
-      keyWait: '50ms',
+      dekTimeout: '50ms',
       rotate: { maxMessages: 1, allowFrequentRotation: true },
     })
     kms.hold = true

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { afterEach, describe, expect, expectTypeOf, it, vi } from 'vitest'
 import {
   envelopeOf,
-  type ReadRule,
+  type DecryptRule,
   type RejectionAnswer,
   type RejectionHandler,
   type SealedMessage,
@@ -16,12 +16,12 @@ const foreign = (): Buffer => Buffer.concat([Buffer.of(0xc3, 1), randomBytes(8)]
 
 /** A wrapped consumer under a rule, a record that it opens, and what came of the batches that it was handed. */
 async function consuming(
-  read: Omit<ReadRule, 'cmk'>,
+  decrypt: Omit<DecryptRule, 'cmk'>,
   handle?: () => Promise<void>,
   takesDeadLetters?: boolean,
 ): Promise<Awaited<ReturnType<typeof consume>> & { good: Buffer; events: SeenEvent[] }> {
   const { encryption, events } = await memoryEncryption([
-    { match: ['t'], encrypt: { cmk: 'main' }, read: { cmk: 'main', ...read } },
+    { match: ['t'], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main', ...decrypt } },
   ])
   const [sealed] = await encryption.records.seal([{ topic: 't', value: CANARY }])
   return { ...(await consume(encryption, handle, takesDeadLetters)), good: sealed?.value as Buffer, events }
@@ -256,9 +256,9 @@ describe('a handler', () => {
 })
 
 it('TypeScript knows no policy that skips what is unreadable, and no dead letters without a topic', () => {
-  expectTypeOf<'skip'>().toExtend<ReadRule['onInvalid']>()
-  expectTypeOf<'skip'>().not.toExtend<ReadRule['onUnreadable']>()
-  expectTypeOf<{ deadLetter: string }>().toExtend<ReadRule['onUnreadable']>()
-  expectTypeOf<'deadLetter'>().not.toExtend<ReadRule['onInvalid']>()
-  expectTypeOf<'deadLetter'>().not.toExtend<ReadRule['onUnreadable']>()
+  expectTypeOf<'skip'>().toExtend<DecryptRule['onInvalid']>()
+  expectTypeOf<'skip'>().not.toExtend<DecryptRule['onUnreadable']>()
+  expectTypeOf<{ deadLetter: string }>().toExtend<DecryptRule['onUnreadable']>()
+  expectTypeOf<'deadLetter'>().not.toExtend<DecryptRule['onInvalid']>()
+  expectTypeOf<'deadLetter'>().not.toExtend<DecryptRule['onUnreadable']>()
 })

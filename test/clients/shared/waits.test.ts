@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from 'vitest'
-import { Patience } from '../../../src/clients/shared/patience.js'
+import { Patience } from '../../../src/clients/shared/retry-while-transient.js'
 import { Waits } from '../../../src/clients/shared/waits.js'
 
 afterEach(() => {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { CompressionTypes, ConfigResourceTypes, type Kafka } from 'kafkajs'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { ReadRule } from '../../../src/index.js'
+import type { DecryptRule } from '../../../src/index.js'
 import { EnvelopeError } from '../../../src/errors.js'
 import { newTopic, testKafka } from '../../support/broker.js'
 import { CANARY, thrownBy } from '../../support/emissions.js'
@@ -22,8 +22,8 @@ import { until } from '../support/pair.js'
 
 const made: Letters[] = []
 
-async function make(read: Partial<ReadRule> = {}, deadLetterTopic?: string): Promise<Letters> {
-  const letters = await lettersFixture(read, deadLetterTopic)
+async function make(decrypt: Partial<DecryptRule> = {}, deadLetterTopic?: string): Promise<Letters> {
+  const letters = await lettersFixture(decrypt, deadLetterTopic)
   made.push(letters)
   return letters
 }
@@ -153,7 +153,7 @@ describe.each(KINDS)('%s: an invalid record', (kind) => {
   })
 
   it('comes again after the wait in place, and is neither skipped nor lost', async () => {
-    const letters = await make({ kmsWait: '20ms' })
+    const letters = await make({ retryFor: '20ms' })
     await writeMixed(letters, 3, [1])
     let down = true
     const { producer } = scripted(letters.plain, (record, send) =>
@@ -176,7 +176,7 @@ describe.each(KINDS)('%s: an invalid record', (kind) => {
     await until('the end', async () => (await letters.committed()) === '3')
     expect([...new Set(seen)]).toEqual([0, 2])
     expect(await lettersOn(letters.deadLetterTopic)).toEqual([1])
-    expect(named(letters, 'fatal')).toEqual([])
+    expect(named(letters, 'consumer.stopped')).toEqual([])
   }, 40_000)
 
   it('too large for its topic stops the consumer there: those before it are dead letters, nothing is lost', async () => {
@@ -190,12 +190,12 @@ describe.each(KINDS)('%s: an invalid record', (kind) => {
     const seen: number[] = []
     const consumer = await letters.consumer({}, { deadLetters: letters.plain })
     await consumer.run(noting(kind, seen))
-    await until('fatal', () => named(letters, 'fatal').length > 0)
+    await until('consumer.stopped', () => named(letters, 'consumer.stopped').length > 0)
     expect(seen).toEqual([0, 4])
-    expect(named(letters, 'fatal')).toMatchObject([
+    expect(named(letters, 'consumer.stopped')).toMatchObject([
       { code: 'DEAD_LETTER_REFUSED', topic: letters.topic, partition: 0, offset: '6' },
     ])
-    expect(named(letters, 'fatal')[0]?.message).toContain('MESSAGE_TOO_LARGE')
+    expect(named(letters, 'consumer.stopped')[0]?.message).toContain('MESSAGE_TOO_LARGE')
     expect(named(letters, 'record.rejected').at(-1)).toMatchObject({ action: 'stop', offset: '6' })
     expect(await letters.committed()).toBe('6')
     expect(new Set(await lettersOn(deadLetterTopic))).toEqual(new Set([1, 2, 3, 5]))
@@ -216,8 +216,8 @@ describe.each(KINDS)('%s: an invalid record', (kind) => {
     const seen: number[] = []
     const consumer = await letters.consumer({}, { deadLetters: letters.plain })
     await consumer.run(noting(kind, seen))
-    await until('fatal', () => named(letters, 'fatal').length > 0)
-    expect(named(letters, 'fatal')).toMatchObject([{ code: 'TOO_MANY_BAD_RECORDS', offset: '6' }])
+    await until('consumer.stopped', () => named(letters, 'consumer.stopped').length > 0)
+    expect(named(letters, 'consumer.stopped')).toMatchObject([{ code: 'TOO_MANY_BAD_RECORDS', offset: '6' }])
     expect(seen).toEqual([0, 2, 4])
     expect(await lettersOn(letters.deadLetterTopic)).toEqual([1, 3, 5])
     expect(await letters.committed()).toBe('6')
@@ -320,15 +320,15 @@ describe('what is not invalid is no dead letter', () => {
     await letters.plain.send({ topic: letters.topic, messages: [{ value: future }] })
     const consumer = await letters.consumer({}, { deadLetters: letters.plain })
     await consumer.run(noting('eachMessage', []))
-    await until('fatal', () => named(letters, 'fatal').length > 0)
-    expect(named(letters, 'fatal')).toMatchObject([{ code: 'UNKNOWN_FORMAT', offset: '0' }])
+    await until('consumer.stopped', () => named(letters, 'consumer.stopped').length > 0)
+    expect(named(letters, 'consumer.stopped')).toMatchObject([{ code: 'UNKNOWN_FORMAT', offset: '0' }])
     expect(await standingOn(letters.deadLetterTopic)).toEqual([])
   })
 
   it('a record that waits for its KMS is delivered when that answers', async () => {
     const letters = await make()
     await writeMixed(letters, 2, [0])
-    letters.encryption.forget('cmk')
+    letters.encryption.evict('cmk')
     letters.kms.failure = new EnvelopeError('KMS_UNAVAILABLE', 'down')
     const seen: number[] = []
     const consumer = await letters.consumer({}, { deadLetters: letters.plain })
@@ -402,7 +402,7 @@ describe('a consumer without a producer for dead letters', () => {
     const dead = await newTopic('raw.letters.dead')
     const [strict, plain] = [await newTopic('raw.letters.strict'), await newTopic('raw.letters.plain')]
     const { encryption } = await memoryEncryption([
-      { match: [strict], read: { cmk: 'main', onInvalid: { deadLetter: dead } } },
+      { match: [strict], decrypt: { cmk: 'main', onInvalid: { deadLetter: dead } } },
       { match: [plain], passthrough: true },
     ])
     const consumer = encryption.consumer(testKafka().consumer({ groupId: `x.${plain}` }))
@@ -421,8 +421,10 @@ describe('a consumer without a producer for dead letters', () => {
     const seen: number[] = []
     const consumer = letters.encryption.consumer(inner)
     await consumer.run(noting('eachMessage', seen))
-    await until('fatal', () => named(letters, 'fatal').length > 0)
-    expect(named(letters, 'fatal')).toMatchObject([{ code: 'CONFIG_INVALID', topic: letters.topic }])
+    await until('consumer.stopped', () => named(letters, 'consumer.stopped').length > 0)
+    expect(named(letters, 'consumer.stopped')).toMatchObject([
+      { code: 'CONFIG_INVALID', topic: letters.topic },
+    ])
     expect(seen).toEqual([])
     expect(Number(await letters.committed())).toBeLessThanOrEqual(0)
     await consumer.disconnect()
@@ -485,7 +487,7 @@ describe('a wrapped client', () => {
     const letters = await make()
     await writeMixed(letters, 3, [1])
     const lives = livesOfProducers(letters.kafka)
-    letters.encryption.forget('cmk')
+    letters.encryption.evict('cmk')
     letters.kms.failure = new EnvelopeError('KMS_DENIED', 'no')
     const consumer = letters.encryption
       .kafka(letters.kafka)
@@ -494,7 +496,7 @@ describe('a wrapped client', () => {
     await consumer.subscribe({ topic: letters.topic, fromBeginning: true })
     const seen: number[] = []
     await consumer.run(noting('eachMessage', seen))
-    await until('fatal', () => named(letters, 'fatal').length > 0)
+    await until('consumer.stopped', () => named(letters, 'consumer.stopped').length > 0)
     await until('the end of the producer', () => lives.length === 3)
     expect(lives).toEqual(['made', 'connected', 'disconnected'])
     letters.kms.failure = undefined
@@ -507,7 +509,7 @@ describe('a wrapped client', () => {
   })
 
   it('makes none where no rule has dead letters', async () => {
-    const { encryption } = await memoryEncryption([{ match: ['a'], read: { cmk: 'main' } }])
+    const { encryption } = await memoryEncryption([{ match: ['a'], decrypt: { cmk: 'main' } }])
     const inner = testKafka()
     let producers = 0
     inner.producer = () => {
@@ -521,12 +523,12 @@ describe('a wrapped client', () => {
 })
 
 describe('dead letters that were invalid only by the rule of their reader', () => {
-  it.each<{ why: string; code: string; strict: Partial<ReadRule> }>([
-    { why: 'a mirror without `sealedFor`', code: 'WRONG_TOPIC', strict: {} },
+  it.each<{ why: string; code: string; strict: Partial<DecryptRule> }>([
+    { why: 'a mirror without `originalTopics`', code: 'WRONG_TOPIC', strict: {} },
     {
       why: 'a header that no producer binds',
       code: 'REQUIREMENT_UNMET',
-      strict: { sealedFor: ['raw.*'], require: { headers: ['tenant'] } },
+      strict: { originalTopics: ['raw.*'], require: { headers: ['tenant'] } },
     },
   ])('open where the rule is right: $why', async ({ code, strict }) => {
     const origin = await newTopic('raw.letters.origin')
@@ -536,9 +538,9 @@ describe('dead letters that were invalid only by the rule of their reader', () =
       { match: [origin], encrypt: { cmk: 'main', bindHeaders: ['type', 'none'] } },
       {
         match: [copy],
-        read: { cmk: 'main', onInvalid: { deadLetter: dead }, ...strict },
+        decrypt: { cmk: 'main', onInvalid: { deadLetter: dead }, ...strict },
       },
-      { match: [dead], read: { cmk: 'main', sealedFor: [origin], require: { headers: ['type'] } } },
+      { match: [dead], decrypt: { cmk: 'main', originalTopics: [origin], require: { headers: ['type'] } } },
     ])
     const kafka = testKafka()
     const plain = kafka.producer()
@@ -580,10 +582,15 @@ it('a dead letter that is invalid again tells of the last time, and is the same 
   const dead = await newTopic('raw.letters.dead')
   const topic = await newTopic('raw.letters.first')
   const { encryption } = await memoryEncryption([
-    { match: [topic], read: { cmk: 'main', onInvalid: { deadLetter: dead }, tombstones: 'reject' } },
+    { match: [topic], decrypt: { cmk: 'main', onInvalid: { deadLetter: dead }, tombstones: 'reject' } },
     {
       match: [dead],
-      read: { cmk: 'main', onInvalid: { deadLetter: parked }, tombstones: 'reject', sealedFor: [topic] },
+      decrypt: {
+        cmk: 'main',
+        onInvalid: { deadLetter: parked },
+        tombstones: 'reject',
+        originalTopics: [topic],
+      },
     },
   ])
   const kafka = encryption.kafka(testKafka())

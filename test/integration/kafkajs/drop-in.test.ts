@@ -133,7 +133,10 @@ it('a bound header named like a member of every object is bound and opened as an
       return Promise.resolve()
     },
   })
-  await until('delivery', () => seen.length > 0 || made.events.some(({ name }) => name === 'fatal'))
+  await until(
+    'delivery',
+    () => seen.length > 0 || made.events.some(({ name }) => name === 'consumer.stopped'),
+  )
   expect(seen).toEqual([`${CANARY} v`])
   await made.end()
 })

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import type { ReadRule } from '../../../src/index.js'
+import type { DecryptRule } from '../../../src/index.js'
 import { EnvelopeError } from '../../../src/errors.js'
 import { testKafka } from '../../support/broker.js'
 import { CANARY, thrownBy } from '../../support/emissions.js'
@@ -8,8 +8,8 @@ import { fixture, until, type Fixture } from '../support/pair.js'
 
 const fixtures: Fixture[] = []
 
-async function make(name: string, read: Partial<ReadRule> = {}): Promise<Fixture> {
-  const made = await fixture(name, { read })
+async function make(name: string, decrypt: Partial<DecryptRule> = {}): Promise<Fixture> {
+  const made = await fixture(name, { decrypt })
   fixtures.push(made)
   return made
 }
@@ -133,14 +133,14 @@ describe('an invalid record under `stop`', () => {
               },
             },
       )
-      await until('fatal', () => named(made, 'fatal').length > 0)
+      await until('consumer.stopped', () => named(made, 'consumer.stopped').length > 0)
       expect(seen).toEqual([0, 1, 2])
       expect(named(made, 'record.rejected').at(-1)).toMatchObject({
         code: 'NOT_SEALED',
         action: 'stop',
         offset: '3',
       })
-      expect(named(made, 'fatal')).toMatchObject([
+      expect(named(made, 'consumer.stopped')).toMatchObject([
         { code: 'NOT_SEALED', topic: made.topic, partition: 0, offset: '3' },
       ])
       expect(made.encryption.health()).toMatchObject({ status: 'failed', fatal: [{ offset: '3' }] })
@@ -158,7 +158,7 @@ describe('an invalid record under `stop`', () => {
       await writeMixed(made, 5, [3])
       const consumer = await made.consumer()
       await consumer.run({ eachBatchAutoResolve: autoResolve, eachBatch: () => Promise.resolve() })
-      await until('fatal', () => named(made, 'fatal').length > 0)
+      await until('consumer.stopped', () => named(made, 'consumer.stopped').length > 0)
       expect(await made.committed()).toBe(committed)
     },
   )
@@ -174,7 +174,7 @@ describe('an invalid record under `stop`', () => {
         return Promise.resolve()
       },
     })
-    await until('fatal', () => named(made, 'fatal').length > 0)
+    await until('consumer.stopped', () => named(made, 'consumer.stopped').length > 0)
     expect(calls).toBe(0)
     expect(Number(await made.committed())).toBeLessThanOrEqual(0)
   })
@@ -217,7 +217,7 @@ describe('an invalid record under `skip`', () => {
     expect(new Set(named(made, 'record.rejected').map((event) => 'offset' in event && event.offset))).toEqual(
       new Set(bad.map(String)),
     )
-    expect(named(made, 'fatal')).toEqual([])
+    expect(named(made, 'consumer.stopped')).toEqual([])
   })
 
   it('stops all the same once too large a share was invalid', async () => {
@@ -225,8 +225,8 @@ describe('an invalid record under `skip`', () => {
     await writeMixed(made, 8, [1, 3, 5, 6])
     const consumer = await made.consumer()
     await consumer.run({ eachMessage: () => Promise.resolve() })
-    await until('fatal', () => named(made, 'fatal').length > 0)
-    expect(named(made, 'fatal')).toMatchObject([{ code: 'TOO_MANY_BAD_RECORDS', offset: '6' }])
+    await until('consumer.stopped', () => named(made, 'consumer.stopped').length > 0)
+    expect(named(made, 'consumer.stopped')).toMatchObject([{ code: 'TOO_MANY_BAD_RECORDS', offset: '6' }])
     expect(await made.committed()).toBe('6')
   })
 })
@@ -236,7 +236,7 @@ describe('a KMS that fails on the reading side', () => {
     const made = await make('outage')
     await made.producer.send({ topic: made.topic, messages: values(0, 5) })
     // A reader of its own, so that the KMS must be asked.
-    made.encryption.forget('cmk')
+    made.encryption.evict('cmk')
     made.kms.failure = new EnvelopeError('KMS_UNAVAILABLE', 'down')
     const seen: number[] = []
     const rejoins: unknown[] = []
@@ -262,9 +262,9 @@ describe('a KMS that fails on the reading side', () => {
   }, 40_000)
 
   it('beyond the wait in place: KafkaJS restarts the consumer at the same offset, and nothing is skipped', async () => {
-    const made = await make('outage.long', { kmsWait: '50ms' })
+    const made = await make('outage.long', { retryFor: '50ms' })
     await made.producer.send({ topic: made.topic, messages: values(0, 3) })
-    made.encryption.forget('cmk')
+    made.encryption.evict('cmk')
     made.kms.failure = new EnvelopeError('KMS_THROTTLED', 'busy')
     const seen: number[] = []
     const crashes: boolean[] = []
@@ -281,13 +281,13 @@ describe('a KMS that fails on the reading side', () => {
     made.kms.failure = undefined
     await until('delivery', () => seen.length === 3)
     expect(seen).toEqual([0, 1, 2])
-    expect(named(made, 'fatal')).toEqual([])
+    expect(named(made, 'consumer.stopped')).toEqual([])
   }, 40_000)
 
   it('for good: stops at the record, and goes on there once it may read', async () => {
     const made = await make('denied', { onInvalid: 'skip' })
     await made.producer.send({ topic: made.topic, messages: values(0, 3) })
-    made.encryption.forget('cmk')
+    made.encryption.evict('cmk')
     made.kms.failure = new EnvelopeError('KMS_DENIED', 'no')
     const seen: number[] = []
     const run = async (): Promise<void> => {
@@ -300,8 +300,8 @@ describe('a KMS that fails on the reading side', () => {
       })
     }
     await run()
-    await until('fatal', () => named(made, 'fatal').length > 0)
-    expect(named(made, 'fatal')).toMatchObject([{ code: 'KMS_DENIED', offset: '0' }])
+    await until('consumer.stopped', () => named(made, 'consumer.stopped').length > 0)
+    expect(named(made, 'consumer.stopped')).toMatchObject([{ code: 'KMS_DENIED', offset: '0' }])
     expect(seen).toEqual([])
     expect(Number(await made.committed())).toBeLessThanOrEqual(0)
     made.kms.failure = undefined
@@ -313,7 +313,7 @@ describe('a KMS that fails on the reading side', () => {
   it('a consumer told to stop while it waits stops at once', async () => {
     const made = await make('outage.stop')
     await made.producer.send({ topic: made.topic, messages: values(0, 1) })
-    made.encryption.forget('cmk')
+    made.encryption.evict('cmk')
     made.kms.failure = new EnvelopeError('KMS_UNAVAILABLE', 'down')
     const consumer = await made.consumer()
     await consumer.run({ eachMessage: () => Promise.reject(new Error('never')) })
@@ -348,8 +348,10 @@ it('a topic that may not be read is refused when it is subscribed to, or when a 
       return Promise.resolve()
     },
   })
-  await until('fatal', () => named(made, 'fatal').length > 0)
-  expect(named(made, 'fatal')).toMatchObject([{ code: 'TOPIC_NOT_CONFIGURED', topic: stranger.topic }])
+  await until('consumer.stopped', () => named(made, 'consumer.stopped').length > 0)
+  expect(named(made, 'consumer.stopped')).toMatchObject([
+    { code: 'TOPIC_NOT_CONFIGURED', topic: stranger.topic },
+  ])
   expect(seen).toEqual([])
   await byPattern.disconnect()
 })
@@ -359,8 +361,8 @@ it('a handler that crashes for good is fatal too, and its error is only named', 
   await made.producer.send({ topic: made.topic, messages: values(0, 1) })
   const consumer = await made.consumer()
   await consumer.run({ eachMessage: () => Promise.reject(new TypeError('no such thing')) })
-  await until('fatal', () => named(made, 'fatal').length > 0)
-  const [fatal] = named(made, 'fatal')
+  await until('consumer.stopped', () => named(made, 'consumer.stopped').length > 0)
+  const [fatal] = named(made, 'consumer.stopped')
   expect(fatal).toMatchObject({ code: undefined })
   expect(JSON.stringify(fatal)).toContain('TypeError')
   expect(JSON.stringify(fatal)).not.toContain('no such thing')

@@ -1,6 +1,6 @@
 import type { Consumer, ConsumerConfig, ConsumerRunConfig } from 'kafkajs'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { ReadRule } from '../../../src/index.js'
+import type { DecryptRule } from '../../../src/index.js'
 import { EnvelopeError } from '../../../src/index.js'
 import { testKafka } from '../../support/broker.js'
 import { CANARY } from '../../support/emissions.js'
@@ -20,15 +20,15 @@ afterEach(async () => {
 })
 
 /** Records 0 to `count` - 1, each under a DEK of its own that has to be asked for. */
-async function make(name: string, count: number, read: Partial<ReadRule> = {}): Promise<Fixture> {
-  const made = await fixture(`interrupted.${name}`, { read })
+async function make(name: string, count: number, decrypt: Partial<DecryptRule> = {}): Promise<Fixture> {
+  const made = await fixture(`interrupted.${name}`, { decrypt })
   open.push(made)
   const messages = Array.from({ length: count }, (_, i) => ({ value: `${CANARY} ${String(i)}` }))
   for (const message of messages) {
     await made.encryption.rotate()
     await made.producer.send({ topic: made.topic, messages: [message] })
   }
-  made.encryption.forget('cmk')
+  made.encryption.evict('cmk')
   return made
 }
 
@@ -100,7 +100,7 @@ describe.each(KINDS)('a consumer that was stopped during an outage (%s)', (kind)
   })
 
   it('does not come back where KafkaJS has no retry left for it: the sixth attempt of an outage', async () => {
-    const made = await make('sixth', 1, { kmsWait: '400ms' })
+    const made = await make('sixth', 1, { retryFor: '400ms' })
     made.kms.failure = away
     let attempts = 0
     const { consumer, happened } = await reading(made, kind, {
@@ -118,7 +118,7 @@ describe.each(KINDS)('a consumer that was stopped during an outage (%s)', (kind)
 
   it('does not come back from a wait for a topic for dead letters', async () => {
     const made = await fixture('interrupted.letters', {
-      read: { onInvalid: { deadLetter: 'interrupted.no-such-topic' } },
+      decrypt: { onInvalid: { deadLetter: 'interrupted.no-such-topic' } },
     })
     open.push(made)
     await made.plain.send({ topic: made.topic, messages: [{ value: CANARY }] })

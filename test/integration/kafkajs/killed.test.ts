@@ -32,7 +32,7 @@ const READER = `
     cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
     topics: [{
       match: [topic],
-      read: { cmk: 'orders', onInvalid: { deadLetter: deadLetterTopic }, maxInvalidShare: 1 },
+      decrypt: { cmk: 'orders', onInvalid: { deadLetter: deadLetterTopic }, maxInvalidShare: 1 },
     }],
   })
   const kafka = new Kafka({ brokers: process.env.KAFKA_BROKERS.split(','), logLevel: logLevel.NOTHING })

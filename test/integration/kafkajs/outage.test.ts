@@ -1,6 +1,6 @@
 import type { Consumer, ConsumerConfig } from 'kafkajs'
 import { afterEach, expect, it } from 'vitest'
-import type { ReadRule } from '../../../src/index.js'
+import type { DecryptRule } from '../../../src/index.js'
 import { EnvelopeError } from '../../../src/errors.js'
 import { CANARY, thrownBy } from '../../support/emissions.js'
 import { fixture, until, type Fixture } from '../support/pair.js'
@@ -8,15 +8,15 @@ import { fixture, until, type Fixture } from '../support/pair.js'
 const fixtures: Fixture[] = []
 
 /** A topic with `count` records under as many DEKs, none of which this process has at hand. */
-async function make(name: string, count: number, read: Partial<ReadRule> = {}): Promise<Fixture> {
+async function make(name: string, count: number, decrypt: Partial<DecryptRule> = {}): Promise<Fixture> {
   const made = await fixture(name, {
     encrypt: { rotate: { maxMessages: 1, allowFrequentRotation: true } },
-    read,
+    decrypt,
   })
   fixtures.push(made)
   const messages = Array.from({ length: count }, (_, i) => ({ value: `${CANARY} ${String(i)}` }))
   await made.producer.send({ topic: made.topic, messages })
-  made.encryption.forget('cmk')
+  made.encryption.evict('cmk')
   return made
 }
 
@@ -103,9 +103,9 @@ it('a KMS denies in the middle of a batch: delivers up to there, stops, and goes
     if (i === 2) call.fail(new EnvelopeError('CMK_DISABLED', 'no'))
     else call.succeed()
   }
-  await until('fatal', () => named(made, 'fatal').length > 0)
+  await until('consumer.stopped', () => named(made, 'consumer.stopped').length > 0)
   expect(seen).toEqual(all(2))
-  expect(named(made, 'fatal')).toMatchObject([{ code: 'CMK_DISABLED', offset: '2' }])
+  expect(named(made, 'consumer.stopped')).toMatchObject([{ code: 'CMK_DISABLED', offset: '2' }])
   expect(made.encryption.health()).toMatchObject({
     status: 'failed',
     fatal: [{ offset: '2', topic: made.topic }],

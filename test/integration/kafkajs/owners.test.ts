@@ -22,10 +22,10 @@ afterEach(async () => {
 async function owner(
   kms: MemoryKms,
   match: readonly string[],
-  sealedFor: readonly string[] = [],
+  originalTopics: readonly string[] = [],
 ): Promise<Owner> {
   const made = await memoryEncryption(
-    [{ match, encrypt: { cmk: 'main' }, read: { cmk: 'main', sealedFor } }],
+    [{ match, encrypt: { cmk: 'main' }, decrypt: { cmk: 'main', originalTopics } }],
     { kms },
   )
   ends.push(() => made.encryption.close())
@@ -84,8 +84,8 @@ it('after close() a consumer stops with ENCRYPTION_CLOSED and delivers nothing; 
   const seen = await read(reader.encryption, topic, 'g')
   await reader.encryption.close()
   await send(writer, topic, ['1'])
-  await until('fatal', () => reader.events.some(({ name }) => name === 'fatal'))
-  expect(reader.events.filter(({ name }) => name === 'fatal')).toMatchObject([
+  await until('consumer.stopped', () => reader.events.some(({ name }) => name === 'consumer.stopped'))
+  expect(reader.events.filter(({ name }) => name === 'consumer.stopped')).toMatchObject([
     { code: 'ENCRYPTION_CLOSED', topic },
   ])
   expect(reader.encryption.health().status).toBe('closed')

@@ -63,7 +63,7 @@ describe('a message goes to the same partition as before it was encrypted', () =
     const rule = {
       match: ['partitions.*'],
       encrypt: { cmk: 'main', compression: 'gzip' as const },
-      read: { cmk: 'main' },
+      decrypt: { cmk: 'main' },
     }
     encryption = (await memoryEncryption([rule])).encryption
   })

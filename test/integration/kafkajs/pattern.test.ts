@@ -18,7 +18,7 @@ it('a new topic that a subscribed pattern matches and no rule does stops the gro
     {
       match: [known],
       encrypt: { cmk: 'main' },
-      read: { cmk: 'main', onInvalid: 'skip', onUnreadable: () => 'skip' },
+      decrypt: { cmk: 'main', onInvalid: 'skip', onUnreadable: () => 'skip' },
     },
   ])
   ended.push(() => encryption.close())

@@ -1,6 +1,6 @@
 import type { ConsumerRunConfig } from 'kafkajs'
 import { afterEach, expect, it } from 'vitest'
-import type { ReadRule } from '../../../src/index.js'
+import type { DecryptRule } from '../../../src/index.js'
 import { CANARY } from '../../support/emissions.js'
 import { fixture, until, type Fixture } from '../support/pair.js'
 
@@ -14,8 +14,8 @@ const numberOf = (value: Buffer | null): number => Number(value?.toString().spli
 const named = (made: Fixture, name: string) => made.events.filter((event) => event.name === name)
 
 /** Five records of which some are invalid, in one batch of the broker's and of KafkaJS. */
-async function mixed(bad: readonly number[], read: Partial<ReadRule> = {}): Promise<Fixture> {
-  const made = await fixture('raw.batch', { read })
+async function mixed(bad: readonly number[], decrypt: Partial<DecryptRule> = {}): Promise<Fixture> {
+  const made = await fixture('raw.batch', { decrypt })
   fixtures.push(made)
   const values = Array.from({ length: 5 }, (_, i) => `${CANARY} ${String(i)}`)
   const sealed = await made.encryption.records.seal(values.map((value) => ({ topic: made.topic, value })))
@@ -70,11 +70,11 @@ it.each(matrix)(
     const ends: string[] = []
     const consumer = await made.consumer()
     await consumer.run(collect(seen, ends, resolves, autoResolve))
-    await until('fatal', () => named(made, 'fatal').length > 0)
+    await until('consumer.stopped', () => named(made, 'consumer.stopped').length > 0)
     expect(seen).toEqual([0, 1, 2, 3, 4].slice(0, first))
     // The batch ends before the bad record, also for a handler that asks where.
     expect(ends).toEqual(first === 0 ? [] : [lasts(seen, String(first - 1), String(5 - first))])
-    expect(named(made, 'fatal')).toMatchObject([{ code: 'NOT_SEALED', offset: String(first) }])
+    expect(named(made, 'consumer.stopped')).toMatchObject([{ code: 'NOT_SEALED', offset: String(first) }])
     const moved = first > 0 && (autoResolve || resolves !== 'nothing by hand')
     const committed = Number(await made.committed())
     if (moved) expect(committed).toBe(first)
@@ -104,7 +104,7 @@ it.each(matrix)(
       await consumer.disconnect()
       expect(Number(await made.committed())).toBeLessThanOrEqual(0)
     }
-    expect(named(made, 'fatal')).toEqual([])
+    expect(named(made, 'consumer.stopped')).toEqual([])
   },
 )
 
@@ -126,7 +126,7 @@ it('a handler that throws after it resolved a prefix, a bad record behind it: th
       return Promise.resolve()
     },
   })
-  await until('fatal', () => named(made, 'fatal').length > 0)
+  await until('consumer.stopped', () => named(made, 'consumer.stopped').length > 0)
   expect(seen).toEqual([0, 1, 2])
   expect(await made.committed()).toBe('3')
 })

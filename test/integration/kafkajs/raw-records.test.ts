@@ -1,12 +1,12 @@
 import { afterEach, expect, it } from 'vitest'
-import type { ReadRule } from '../../../src/index.js'
+import type { DecryptRule } from '../../../src/index.js'
 import { CANARY } from '../../support/emissions.js'
 import { fixture, until, type Fixture } from '../support/pair.js'
 
 const fixtures: Fixture[] = []
 
-async function make(read: Partial<ReadRule> = {}): Promise<Fixture> {
-  const made = await fixture('raw.record', { encrypt: { bindHeaders: ['type'] }, read })
+async function make(decrypt: Partial<DecryptRule> = {}): Promise<Fixture> {
+  const made = await fixture('raw.record', { encrypt: { bindHeaders: ['type'] }, decrypt })
   fixtures.push(made)
   return made
 }
@@ -86,8 +86,8 @@ it.each(INVALID)('$what stops the consumer before it with $code', async ({ code,
   await made.plain.send({ topic: made.topic, messages: [record, { ...record, ...change(record) }, record] })
   const seen: string[] = []
   await read(made, 'eachBatch', seen)
-  await until('fatal', () => named(made, 'fatal').length > 0)
-  expect(named(made, 'fatal')).toMatchObject([{ code, offset: '1' }])
+  await until('consumer.stopped', () => named(made, 'consumer.stopped').length > 0)
+  expect(named(made, 'consumer.stopped')).toMatchObject([{ code, offset: '1' }])
   expect(seen).toEqual([`${CANARY} good`])
   expect(await made.committed()).toBe('1')
 })
@@ -109,8 +109,8 @@ it('a record moved here from another topic is refused', async () => {
   await to.plain.send({ topic: to.topic, messages: [await sealed(from, 'moved')] })
   const seen: string[] = []
   await read(to, 'eachMessage', seen)
-  await until('fatal', () => named(to, 'fatal').length > 0)
-  expect(named(to, 'fatal')).toMatchObject([{ code: 'WRONG_TOPIC', offset: '0' }])
+  await until('consumer.stopped', () => named(to, 'consumer.stopped').length > 0)
+  expect(named(to, 'consumer.stopped')).toMatchObject([{ code: 'WRONG_TOPIC', offset: '0' }])
   expect(seen).toEqual([])
   expect(Number(await to.committed())).toBeLessThanOrEqual(0)
 })
@@ -126,8 +126,8 @@ it.each(['eachMessage', 'eachBatch'])(
     for (const round of [1, 2]) {
       const seen: string[] = []
       await read(made, kind, seen)
-      await until('fatal', () => named(made, 'fatal').length === round)
-      expect(named(made, 'fatal').at(-1)).toMatchObject({ code: 'UNKNOWN_FORMAT', offset: '1' })
+      await until('consumer.stopped', () => named(made, 'consumer.stopped').length === round)
+      expect(named(made, 'consumer.stopped').at(-1)).toMatchObject({ code: 'UNKNOWN_FORMAT', offset: '1' })
       expect(seen).toEqual(round === 1 ? [`${CANARY} good`] : [])
       expect(await made.committed()).toBe('1')
     }

@@ -47,7 +47,7 @@ async function wrapped(topic: string) {
       name: 'orders',
       match: [topic],
       encrypt: { cmk: 'main', bindHeaders: ['type'] },
-      read: { cmk: 'main', require: { headers: ['type'] } },
+      decrypt: { cmk: 'main', require: { headers: ['type'] } },
     },
   ])
   const stop = instrument(encryption)

@@ -45,9 +45,9 @@ export async function everything(seen: Telemetry): Promise<{ created: string[]; 
           onKmsOutage: { grace: '1h' },
           maxBatchBytes: '64KiB',
         },
-        read: { cmk: 'main', onInvalid: 'skip' },
+        decrypt: { cmk: 'main', onInvalid: 'skip' },
       },
-      { name: 'payments', match: [payments], encrypt: { cmk: 'main' }, read: { cmk: 'main' } },
+      { name: 'payments', match: [payments], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main' } },
     ],
     { dekStore: brokenStore },
   )
@@ -85,11 +85,11 @@ export async function everything(seen: Telemetry): Promise<{ created: string[]; 
   kms.failure = undefined
   await happened('batch.opened')
   await happened('record.rejected')
-  await happened('fatal')
+  await happened('consumer.stopped')
   await until('a record that was skipped', () =>
     events.some((event) => event.name === 'record.rejected' && event.action === 'skip'),
   )
-  encryption.forget('cmk')
+  encryption.evict('cmk')
   await producer.send({ topic: payments, messages: [{ value: CANARY }] })
   await seen.exposition()
   await Promise.all(

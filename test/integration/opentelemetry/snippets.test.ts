@@ -51,7 +51,7 @@ await addCmk(keyring, 'orders', { type: 'aes-256' })
 const config = {
   kms: { dev: localKms({ keyring }) },
   cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
-  topics: [{ match: ${JSON.stringify(topics)}, encrypt: { cmk: 'orders' }, read: { cmk: 'orders' } }],
+  topics: [{ match: ${JSON.stringify(topics)}, encrypt: { cmk: 'orders' }, decrypt: { cmk: 'orders' } }],
 }
 `
 
@@ -111,7 +111,7 @@ const clients = (topic: string): string => `
   }
   const consumer = await reader('${topic}')
   const fatals = []
-  encryption.on('fatal', (fatal) => fatals.push(fatal))
+  encryption.on('consumer.stopped', (fatal) => fatals.push(fatal))
 `
 
 /** A snippet, about topics of the test's. */
@@ -149,10 +149,10 @@ it('past a record that does not open: the next one is delivered; then what was b
   expect(stdout).toBe('a\nb\nNOT_SEALED 2\nc\nok\n3\n')
 })
 
-it('run alone starts a consumer that stopped for good again; a record that was kept opens by a rule with sealedFor', async () => {
+it('run alone starts a consumer that stopped for good again; a record that was kept opens by a rule with originalTopics', async () => {
   const [topic, kept] = [await newTopic('kept'), await newTopic('raw.kept')]
   const stdout = await execute(`${config(topic)}
-    config.topics.push({ match: ['${kept}'], read: { cmk: 'orders', sealedFor: ['${topic}'] } })
+    config.topics.push({ match: ['${kept}'], decrypt: { cmk: 'orders', originalTopics: ['${topic}'] } })
     ${clients(topic)}
     ${about('runAgain', topic).replace('console.error', 'console.log')}
     for (const value of ['a', 'b', 'c', 'd']) await send(sealing, value)

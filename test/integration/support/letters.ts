@@ -1,5 +1,5 @@
 import type { ConsumerRunConfig, KafkaMessage, Message, Producer, ProducerRecord } from 'kafkajs'
-import type { ReadRule } from '../../../src/index.js'
+import type { DecryptRule } from '../../../src/index.js'
 import { newTopic, testKafka } from '../../support/broker.js'
 import { CANARY } from '../../support/emissions.js'
 import type { SeenEvent } from '../../support/encryption.js'
@@ -11,12 +11,12 @@ export interface Letters extends Fixture {
 }
 
 export async function lettersFixture(
-  read: Partial<ReadRule> = {},
+  decrypt: Partial<DecryptRule> = {},
   deadLetterTopic?: string,
 ): Promise<Letters> {
   const dead = deadLetterTopic ?? (await newTopic('raw.letters.dead'))
   const made = await fixture('raw.letters', {
-    read: { onInvalid: { deadLetter: dead }, ...read },
+    decrypt: { onInvalid: { deadLetter: dead }, ...decrypt },
   })
   return { ...made, deadLetterTopic: dead }
 }

@@ -1,5 +1,5 @@
 import type { Consumer, ConsumerConfig, Kafka, KafkaMessage, Producer, ProducerConfig } from 'kafkajs'
-import type { ConsumerOptions, Encryption, EncryptRule, ReadRule } from '../../../src/index.js'
+import type { ConsumerOptions, Encryption, EncryptRule, DecryptRule } from '../../../src/index.js'
 import { newTopic, testKafka } from '../../support/broker.js'
 import { memoryEncryption, type SeenEvent } from '../../support/encryption.js'
 import type { MemoryKms } from '../../support/memory-kms.js'
@@ -70,7 +70,7 @@ async function makeSide(name: Side['name'], partitions: number): Promise<Side> {
   const made: { disconnect(): Promise<void> }[] = []
   const encryption =
     name === 'wrapped'
-      ? (await memoryEncryption([{ match: topics, encrypt: { cmk: 'main' }, read: { cmk: 'main' } }]))
+      ? (await memoryEncryption([{ match: topics, encrypt: { cmk: 'main' }, decrypt: { cmk: 'main' } }]))
           .encryption
       : undefined
   const kafka = encryption?.kafka(testKafka()) ?? testKafka()
@@ -129,12 +129,12 @@ export interface Fixture {
 
 export async function fixture(
   name: string,
-  rule: { encrypt?: Partial<EncryptRule>; read?: Partial<ReadRule> } = {},
+  rule: { encrypt?: Partial<EncryptRule>; decrypt?: Partial<DecryptRule> } = {},
 ): Promise<Fixture> {
   const topic = await newTopic(name)
   const kafka = testKafka({ retry: { initialRetryTime: 50, maxRetryTime: 300 } })
   const { encryption, kms, events } = await memoryEncryption([
-    { match: [topic], encrypt: { cmk: 'main', ...rule.encrypt }, read: { cmk: 'main', ...rule.read } },
+    { match: [topic], encrypt: { cmk: 'main', ...rule.encrypt }, decrypt: { cmk: 'main', ...rule.decrypt } },
   ])
   const producer = encryption.producer(kafka.producer())
   const plain = kafka.producer()

@@ -19,7 +19,7 @@ export interface ReaderSetup {
 /** What it tells. */
 export type FromReader =
   | { readonly offset: string; readonly value: string | null }
-  | { readonly fatal: EncryptionEvents['fatal'] }
+  | { readonly fatal: EncryptionEvents['consumer.stopped'] }
   | { readonly call: EncryptionEvents['kms.call'] }
   | { readonly failed: string }
 
@@ -37,9 +37,9 @@ const encryption = await createEncryption({
     ]),
   ),
   cmks: { orders: cmks },
-  topics: [{ match: [topic], read: { cmk: 'orders', acceptPublicKeySealing } }],
+  topics: [{ match: [topic], decrypt: { cmk: 'orders', acceptPublicKeySealing } }],
 })
-encryption.on('fatal', (fatal) => {
+encryption.on('consumer.stopped', (fatal) => {
   tell({ fatal })
 })
 encryption.on('kms.call', (call) => {

@@ -196,7 +196,7 @@ async function owner(): Promise<Encryption> {
       }),
     },
     cmks: { orders: [{ kms: 'tencent', id: symmetric }] },
-    topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, read: { cmk: 'orders' } }],
+    topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, decrypt: { cmk: 'orders' } }],
     kmsTimeout: KMS_TIMEOUT_MS,
   })
   open.push(encryption)

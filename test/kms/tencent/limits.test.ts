@@ -107,13 +107,13 @@ describe('a turn', () => {
     expect(order).toEqual([0, 1, 2, 3, 4, 5])
   })
 
-  it('that does not come in time is KMS_BUDGET_SPENT, for it is no word of the service, and says by which limit', async () => {
+  it('that does not come in time is KMS_RATE_LIMITED, for it is no word of the service, and says by which limit', async () => {
     const limits = new Limits({ ...DEFAULTS, maxConcurrency: 1, maxWaitMs: 3000 })
     await limits.turn(REGION, 'Decrypt', signal)
     const late = limits.turn(REGION, 'Decrypt', signal).catch((error: unknown) => error)
     await vi.advanceTimersByTimeAsync(3000)
     const error = await late
-    expect(error).toMatchObject({ code: 'KMS_BUDGET_SPENT', retriable: true })
+    expect(error).toMatchObject({ code: 'KMS_RATE_LIMITED', retriable: true })
     expect((error as EnvelopeError).message).toMatch(/Decrypt was held back for 3000 ms.* 240 .* 1 at a time/)
     expect(vi.getTimerCount()).toBe(0)
   })

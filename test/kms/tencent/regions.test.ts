@@ -40,7 +40,7 @@ async function owner(): Promise<Encryption> {
         { kms: 'tencent', id: FAR },
       ],
     },
-    topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, read: { cmk: 'orders' } }],
+    topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, decrypt: { cmk: 'orders' } }],
   })
   owners.push(encryption)
   return encryption

@@ -203,7 +203,7 @@ async function owner(
           rotate: { maxMessages: 1, allowFrequentRotation: true, prefetch: 0 },
           onKmsOutage: { grace },
         },
-        read: { cmk: 'main', acceptPublicKeySealing: true },
+        decrypt: { cmk: 'main', acceptPublicKeySealing: true },
       },
     ],
     kmsRetries,

@@ -1,5 +1,5 @@
 import * as root from 'kafka-envelope'
-import * as config from 'kafka-envelope/config'
+import * as config from 'kafka-envelope/config-file'
 import * as local from 'kafka-envelope/kms/local'
 import * as record from 'kafka-envelope/record'
 import roundTrips from './round-trips.cjs'

@@ -11,7 +11,7 @@ async function main() {
   for (const unneeded of ['avsc', 'yaml', 'tencentcloud-sdk-nodejs-common', '@opentelemetry/api']) {
     if (loaded(unneeded)) throw new Error(`the core loads ${unneeded}`)
   }
-  await records(root, local, record, require('kafka-envelope/config'))
+  await records(root, local, record, require('kafka-envelope/config-file'))
   await instruments()
   await tencentRoundTrip(root, tencent, require('kafka-envelope/testing'))
   if (loaded('avsc')) throw new Error('avsc was loaded')

@@ -1,7 +1,7 @@
 import * as root from 'kafka-envelope'
 import * as local from 'kafka-envelope/kms/local'
 import * as record from 'kafka-envelope/record'
-import * as config from 'kafka-envelope/config'
+import * as config from 'kafka-envelope/config-file'
 import * as testing from 'kafka-envelope/testing'
 import * as tencent from 'kafka-envelope/kms/tencent'
 import { clients, missingKeyring, records, tencentWithoutSdk } from './round-trips.cjs'

@@ -5,7 +5,7 @@ const { memoryKms } = require('./memory-kms.cjs')
 
 exports.main = async (globals) => {
   try {
-    await records(root, local, require('kafka-envelope/record'), require('kafka-envelope/config'))
+    await records(root, local, require('kafka-envelope/record'), require('kafka-envelope/config-file'))
     await clients(root, () => local.localKms({ keyring: './dev.keyring' }))
     await clients(root, () => memoryKms(globals))
     await missingKeyring(root, local)

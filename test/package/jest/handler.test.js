@@ -8,7 +8,7 @@ beforeEach(async () => {
   encryption = await createEncryption({
     kms: { dev: kms },
     cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
-    topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, read: { cmk: 'orders', kmsWait: '1s' } }],
+    topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, decrypt: { cmk: 'orders', retryFor: '1s' } }],
     kmsRetries: 0,
   })
 })
@@ -44,7 +44,7 @@ test('a handler is not called while the KMS is away, and is called once it is ba
   const inner = memoryConsumer()
   const { billed } = await startBilling(inner)
   const messages = await sealedMessages(encryption, 'orders', [{ value: '{"total":7}' }])
-  encryption.forget('orders')
+  encryption.evict('orders')
   kms.setAvailable(false)
   await expect(inner.deliver('orders', messages)).rejects.toMatchObject({ retriable: true })
   expect(encryption.health()).toMatchObject({ status: 'degraded', waiting: [{ code: 'KMS_UNAVAILABLE' }] })

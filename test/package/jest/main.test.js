@@ -1,7 +1,7 @@
 const root = require('kafka-envelope')
 const local = require('kafka-envelope/kms/local')
 const record = require('kafka-envelope/record')
-const config = require('kafka-envelope/config')
+const config = require('kafka-envelope/config-file')
 const { clients, missingKeyring, records } = require('./round-trips.cjs')
 const { memoryKms } = require('./memory-kms.cjs')
 

@@ -4,7 +4,7 @@
  */
 const { fakeKafka } = require('./fake-kafka.cjs')
 
-const topics = [{ match: ['orders'], encrypt: { cmk: 'orders' }, read: { cmk: 'orders' } }]
+const topics = [{ match: ['orders'], encrypt: { cmk: 'orders' }, decrypt: { cmk: 'orders' } }]
 
 function check(holds, what) {
   if (!holds) throw new Error(what)
@@ -102,7 +102,7 @@ exports.tencent = async (
     topics,
   })
   const [sealed] = await encryption.records.seal([{ topic: 'orders', value: 'value' }])
-  encryption.forget(`${region}/${keyId}`)
+  encryption.evict(`${region}/${keyId}`)
   const [opened] = await encryption.records.open([sealed])
   check(opened.value.toString() === 'value', 'the record did not open')
   check(

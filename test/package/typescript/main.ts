@@ -5,7 +5,7 @@ import { tencentKms, type TencentClient } from 'kafka-envelope/kms/tencent'
 import { envelopeType, headerType } from 'kafka-envelope/avro'
 import { instrument } from 'kafka-envelope/opentelemetry'
 import { openRecords, sealRecords } from 'kafka-envelope/record'
-import { loadConfig, type LoadOptions } from 'kafka-envelope/config'
+import { loadConfig, type LoadOptions } from 'kafka-envelope/config-file'
 import { startTencentKmsEmulator, type TencentKmsEmulator } from 'kafka-envelope/testing'
 
 const client: TencentClient = { request: async (action, params, { signal }) => ({ action, params, signal }) }
@@ -14,7 +14,7 @@ async function main(): Promise<void> {
   const config: EncryptionConfig = {
     kms: { dev: localKms({ keyring: './dev.keyring' }), tencent: tencentKms({ client: () => client }) },
     cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
-    topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, read: { cmk: 'orders' } }],
+    topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, decrypt: { cmk: 'orders' } }],
   }
   const options: LoadOptions = { kms: config.kms, env: { CMK: 'orders' } }
   const loaded: EncryptionConfig = await loadConfig('kafka-envelope.yaml', options)

@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--unbound", action="store_true", help="do not require that the key is bound")
     parser.add_argument(
-        "--sealed-for",
+        "--original-topics",
         action="append",
         default=[],
         metavar="TOPIC",
@@ -122,15 +122,15 @@ def _opener(options: argparse.Namespace) -> Opener:
         cmks += pairs
         keys = RsaPrivateKeys({(provider, cmk_id): _read(file) for provider, cmk_id, file in options.private_key})
         kms |= dict.fromkeys(providers, keys)
-    sealed_for, sealed_for_prefixes = exact_and_prefixes(options.sealed_for)
+    original_topics, original_prefixes = exact_and_prefixes(options.original_topics)
     return Opener(
         Rule(
             topic=options.topic,
             cmks=tuple(cmks),
             accept_public_key_sealing=options.accept_public_key_sealing,
             require_key=not options.unbound,
-            sealed_for=sealed_for,
-            sealed_for_prefixes=sealed_for_prefixes,
+            original_topics=original_topics,
+            original_prefixes=original_prefixes,
             max_decompressed_bytes=options.max_decompressed_bytes,
         ),
         kms,

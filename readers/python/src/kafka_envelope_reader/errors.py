@@ -29,7 +29,7 @@ Code = Literal[
     "KMS_UNAVAILABLE",
     "KMS_THROTTLED",
     "KMS_TIMEOUT",
-    "KMS_BUDGET_SPENT",
+    "KMS_RATE_LIMITED",
     "TOPIC_NOT_CONFIGURED",
 ]
 
@@ -57,7 +57,7 @@ KINDS: Final[dict[Code, Kind]] = {
     "KMS_UNAVAILABLE": "transient",
     "KMS_THROTTLED": "transient",
     "KMS_TIMEOUT": "transient",
-    "KMS_BUDGET_SPENT": "transient",
+    "KMS_RATE_LIMITED": "transient",
     # For the application that chooses an `Opener` by topic and has none:
     "TOPIC_NOT_CONFIGURED": "unreadable",
 }

@@ -22,7 +22,7 @@ _CODES: Final[frozenset[Code]] = frozenset(
         "KMS_UNAVAILABLE",
         "KMS_THROTTLED",
         "KMS_TIMEOUT",
-        "KMS_BUDGET_SPENT",
+        "KMS_RATE_LIMITED",
     }
 )
 """What a `Kms` may answer. Of the invalid codes, only the one about the ciphertext DEK; others are about a record."""
@@ -34,7 +34,7 @@ class Kms(Protocol):
 
     `unwrap` either returns the 32 bytes of the DEK, or raises `EnvelopeError` with one of these codes:
 
-    - `KMS_UNAVAILABLE`, `KMS_THROTTLED`, `KMS_TIMEOUT`, `KMS_BUDGET_SPENT` (transient): the KMS cannot answer now, or
+    - `KMS_UNAVAILABLE`, `KMS_THROTTLED`, `KMS_TIMEOUT`, `KMS_RATE_LIMITED` (transient): the KMS cannot answer now, or
       the object's own limit on calls is reached; a retry may succeed.
     - `KMS_DENIED`, `CMK_NOT_FOUND`, `CMK_DISABLED`, `CMK_UNUSABLE` (unreadable): access is denied, or the CMK is gone,
       disabled, or of no use for unwrapping. Another reader may succeed.

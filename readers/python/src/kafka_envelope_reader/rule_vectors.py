@@ -15,7 +15,7 @@ from .rule import Rule, exact_and_prefixes
 from .vector_json import boolean, headers, items, members, octets_or_none, text, text_or_none, texts
 
 MEMBERS: Final = {"name", "keyring", "rule", "topic", "key", "headers", "envelope", "plaintext", "error"}
-_RULE: Final = {"cmks", "acceptPublicKeySealing", "sealedFor", "require", "tombstones", "maxDecompressedBytes"}
+_RULE: Final = {"cmks", "acceptPublicKeySealing", "originalTopics", "require", "tombstones", "maxDecompressedBytes"}
 _REQUIRE: Final = {"keyBound", "headers", "context"}
 
 
@@ -64,7 +64,7 @@ class RuleVector:
 def _rule(value: object, topic: str) -> Rule:
     member = members(value, _RULE)
     require = members(member["require"], _REQUIRE)
-    sealed_for, sealed_for_prefixes = exact_and_prefixes(texts(member["sealedFor"]))
+    original_topics, original_prefixes = exact_and_prefixes(texts(member["originalTopics"]))
     context = require["context"]
     tombstones = text(member["tombstones"])
     cap = member["maxDecompressedBytes"]
@@ -77,8 +77,8 @@ def _rule(value: object, topic: str) -> Rule:
         require_key=boolean(require["keyBound"]),
         require_headers=texts(require["headers"]),
         require_context={key: text(entry) for key, entry in context.items()},
-        sealed_for=sealed_for,
-        sealed_for_prefixes=sealed_for_prefixes,
+        original_topics=original_topics,
+        original_prefixes=original_prefixes,
         max_decompressed_bytes=cap,
         reject_tombstones=tombstones == "reject",
     )

@@ -108,7 +108,7 @@ def _members(rule: Rule) -> dict[str, Any]:
     return {
         "cmks": [list(pair) for pair in rule.cmks],
         "acceptPublicKeySealing": rule.accept_public_key_sealing,
-        "sealedFor": [*rule.sealed_for, *(f"{prefix}*" for prefix in rule.sealed_for_prefixes)],
+        "originalTopics": [*rule.original_topics, *(f"{prefix}*" for prefix in rule.original_prefixes)],
         "require": {
             "keyBound": rule.require_key,
             "headers": list(rule.require_headers),

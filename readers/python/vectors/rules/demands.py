@@ -17,7 +17,7 @@ from .examples import FIRST, OTHER
 
 def add(book: RuleBook) -> None:
     """Add all of them."""
-    _sealed_for(book)
+    _original_topics(book)
     _required_key(book)
     _required_headers(book)
     _required_context(book)
@@ -30,7 +30,7 @@ def _rule(**members: Any) -> Case:  # noqa: ANN401
     return Case(rule=accepting(ORDERS, **members))
 
 
-def _sealed_for(book: RuleBook) -> None:
+def _original_topics(book: RuleBook) -> None:
     """All are sealed for `orders.eu`."""
 
     def mapped(name: str, *, opens: bool, topic: str = "copies", **members: tuple[str, ...]) -> None:
@@ -41,23 +41,23 @@ def _sealed_for(book: RuleBook) -> None:
             book.fails(f"sealed-for/{name}", "WRONG_TOPIC", case)
 
     mapped("nothing", opens=False)
-    mapped("exact", opens=True, sealed_for=("orders.eu",))
-    mapped("exact-second", opens=True, sealed_for=("orders.us", "orders.eu"))
+    mapped("exact", opens=True, original_topics=("orders.eu",))
+    mapped("exact-second", opens=True, original_topics=("orders.us", "orders.eu"))
     for topic in ("orders", "orders.", "orders.eu2", "Orders.eu", "orders-eu"):
-        mapped(f"exact-{topic}", opens=False, sealed_for=(topic,))
+        mapped(f"exact-{topic}", opens=False, original_topics=(topic,))
     for prefix in ("o", "orders.", "orders.eu"):
-        mapped(f"prefix-{prefix}", opens=True, sealed_for_prefixes=(prefix,))
+        mapped(f"prefix-{prefix}", opens=True, original_prefixes=(prefix,))
     for prefix in ("orders.eu.", "Orders", "rders", "eu", "orders-"):
-        mapped(f"prefix-{prefix}", opens=False, sealed_for_prefixes=(prefix,))
-    mapped("prefix-second", opens=True, sealed_for=("copies.eu",), sealed_for_prefixes=("mirror.", "orders."))
-    mapped("both", opens=True, sealed_for=("orders.eu",), sealed_for_prefixes=("orders.",))
-    mapped("topic-itself-beside-others", opens=True, topic="orders.eu", sealed_for=("copies",))
+        mapped(f"prefix-{prefix}", opens=False, original_prefixes=(prefix,))
+    mapped("prefix-second", opens=True, original_topics=("copies.eu",), original_prefixes=("mirror.", "orders."))
+    mapped("both", opens=True, original_topics=("orders.eu",), original_prefixes=("orders.",))
+    mapped("topic-itself-beside-others", opens=True, topic="orders.eu", original_topics=("copies",))
     mapped("topic-in-another-case", opens=False, topic="Orders.eu")
     mapped("topic-that-the-sealed-one-begins-with", opens=False, topic="orders")
     mapped("topic-that-begins-with-the-sealed-one", opens=False, topic="orders.eu.copies")
-    tampered = replace(_rule(topic="copies", sealed_for=("orders.eu",)), read=Record(key=b"other"))
+    tampered = replace(_rule(topic="copies", original_topics=("orders.eu",)), read=Record(key=b"other"))
     book.fails("sealed-for/key-stays-bound", "AUTHENTICATION_FAILED", tampered)
-    unbound = replace(_rule(topic="copies", sealed_for_prefixes=("orders.",)), plan=UNBOUND)
+    unbound = replace(_rule(topic="copies", original_prefixes=("orders.",)), plan=UNBOUND)
     book.fails("sealed-for/key-stays-required", "REQUIREMENT_UNMET", unbound)
 
 
@@ -177,8 +177,8 @@ def _together(book: RuleBook) -> None:
         ORDERS,
         topic="mirror.orders.eu",
         accept_public_key_sealing=True,
-        sealed_for=("orders.us",),
-        sealed_for_prefixes=("orders.e",),
+        original_topics=("orders.us",),
+        original_prefixes=("orders.e",),
         require_headers=("schema-id",),
         require_context={"tenant": "acme", "env": "prod"},
         reject_tombstones=True,
@@ -186,7 +186,7 @@ def _together(book: RuleBook) -> None:
     )
     book.opens("together/met", replace(FIRST, rule=full))
     for name, code, rule in (
-        ("topic", "WRONG_TOPIC", replace(full, sealed_for_prefixes=())),
+        ("topic", "WRONG_TOPIC", replace(full, original_prefixes=())),
         ("headers", "REQUIREMENT_UNMET", replace(full, require_headers=("schema-id", "traceparent"))),
         ("context", "REQUIREMENT_UNMET", replace(full, require_context={"tenant": "acme", "env": "prod", "a": "b"})),
         ("cmk", "NO_CANDIDATE", replace(full, cmks=(OTHER.pair,))),

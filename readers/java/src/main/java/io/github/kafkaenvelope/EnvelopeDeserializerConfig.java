@@ -35,8 +35,8 @@ public final class EnvelopeDeserializerConfig extends AbstractConfig {
     public static final String REQUIRE_HEADERS = "envelope.require.headers";
     /** {@code key=value} separated by white space; see {@link ReadRule.Builder#requireContext}. Default: none. */
     public static final String REQUIRE_CONTEXT = "envelope.require.context";
-    /** Topics separated by white space, a prefix written as {@code prefix*}; see {@link ReadRule.Builder#sealedFor}. Default: none. */
-    public static final String SEALED_FOR = "envelope.sealed.for";
+    /** Topics separated by white space, a prefix written as {@code prefix*}; see {@link ReadRule.Builder#originalTopics}. Default: none. */
+    public static final String ORIGINAL_TOPICS = "envelope.original.topics";
     /** See {@link ReadRule.Builder#maxDecompressedBytes}. Default: 16,777,216. */
     public static final String MAX_DECOMPRESSED_BYTES = "envelope.max.decompressed.bytes";
 
@@ -54,7 +54,7 @@ public final class EnvelopeDeserializerConfig extends AbstractConfig {
             .define(REQUIRE_BOUND_KEY, Type.BOOLEAN, true, Importance.MEDIUM, "Whether the record key must be bound")
             .define(REQUIRE_HEADERS, Type.LIST, List.of(), Importance.MEDIUM, "Headers that must be bound")
             .define(REQUIRE_CONTEXT, Type.STRING, "", Importance.MEDIUM, "Context entries that must be there: key=value")
-            .define(SEALED_FOR, Type.STRING, "", Importance.MEDIUM, "Topics, or prefixes ending in *, that are mapped")
+            .define(ORIGINAL_TOPICS, Type.STRING, "", Importance.MEDIUM, "Topics, or prefixes ending in *, that are mapped")
             .define(MAX_DECOMPRESSED_BYTES, Type.INT, ReadRule.DEFAULT_MAX_DECOMPRESSED_BYTES, ConfigDef.Range.atLeast(0),
                     Importance.LOW, "Limit of decompression")
             .define(CACHED_KEYS_MAX_AGE_MS, Type.LONG, EnvelopeOpener.DEFAULT_CACHED_KEYS_MAX_AGE.toMillis(),
@@ -90,11 +90,11 @@ public final class EnvelopeDeserializerConfig extends AbstractConfig {
                 .requireHeaders(getList(REQUIRE_HEADERS))
                 .requireContext(requiredContext())
                 .maxDecompressedBytes(getInt(MAX_DECOMPRESSED_BYTES));
-        for (String topic : words(SEALED_FOR)) {
+        for (String topic : words(ORIGINAL_TOPICS)) {
             if (topic.endsWith("*")) {
-                rule.sealedForPrefix(topic.substring(0, topic.length() - 1));
+                rule.originalPrefix(topic.substring(0, topic.length() - 1));
             } else {
-                rule.sealedFor(topic);
+                rule.originalTopics(topic);
             }
         }
         return rule.build();

@@ -38,7 +38,7 @@ public enum ErrorCode {
     KMS_THROTTLED(Kind.TRANSIENT),
     KMS_TIMEOUT(Kind.TRANSIENT),
     /** The reader's own limit on calls of a KMS. */
-    KMS_BUDGET_SPENT(Kind.TRANSIENT),
+    KMS_RATE_LIMITED(Kind.TRANSIENT),
     /** No rule for the topic that is read. */
     TOPIC_NOT_CONFIGURED(Kind.UNREADABLE),
     /** A keyring file that cannot be read, is readable for others, or is not of the form of section 21. */

@@ -21,8 +21,8 @@ public final class ReadRule {
     private final Set<String> requiredHeaders;
     private final Map<String, String> requiredContext;
     private final Set<Integer> allowedSuites;
-    private final Set<String> sealedFor;
-    private final List<String> sealedForPrefixes;
+    private final Set<String> originalTopics;
+    private final List<String> originalPrefixes;
     private final int maxDecompressedBytes;
     private final boolean rejectTombstones;
 
@@ -33,8 +33,8 @@ public final class ReadRule {
         requiredHeaders = Set.copyOf(builder.requiredHeaders);
         requiredContext = Map.copyOf(builder.requiredContext);
         allowedSuites = Set.copyOf(builder.allowedSuites);
-        sealedFor = Set.copyOf(builder.sealedFor);
-        sealedForPrefixes = List.copyOf(builder.sealedForPrefixes);
+        originalTopics = Set.copyOf(builder.originalTopics);
+        originalPrefixes = List.copyOf(builder.originalPrefixes);
         maxDecompressedBytes = builder.maxDecompressedBytes;
         rejectTombstones = builder.rejectTombstones;
     }
@@ -81,8 +81,8 @@ public final class ReadRule {
     }
 
     private boolean isFor(String topicRead, String topicSealed) {
-        return topicSealed.equals(topicRead) || sealedFor.contains(topicSealed)
-                || sealedForPrefixes.stream().anyMatch(topicSealed::startsWith);
+        return topicSealed.equals(topicRead) || originalTopics.contains(topicSealed)
+                || originalPrefixes.stream().anyMatch(topicSealed::startsWith);
     }
 
     private void checkRequirements(EnvelopeHeader header) {
@@ -100,8 +100,8 @@ public final class ReadRule {
     /** Collects a rule. What is not of its form is an {@link IllegalArgumentException}. */
     public static final class Builder {
         private final List<CmkRef> accepted;
-        private final List<String> sealedFor = new ArrayList<>();
-        private final List<String> sealedForPrefixes = new ArrayList<>();
+        private final List<String> originalTopics = new ArrayList<>();
+        private final List<String> originalPrefixes = new ArrayList<>();
         private boolean acceptPublicKeySealing;
         private boolean requireBoundKey = true;
         private Collection<String> requiredHeaders = Set.of();
@@ -152,14 +152,14 @@ public final class ReadRule {
         }
 
         /** Maps a topic: envelopes sealed for {@code topic} open as well as those sealed for the topic that is read. */
-        public Builder sealedFor(String topic) {
-            sealedFor.add(Alphabet.TOPIC.require(topic, EnvelopeHeader.MAX_TOPIC, "topic"));
+        public Builder originalTopics(String topic) {
+            originalTopics.add(Alphabet.TOPIC.require(topic, EnvelopeHeader.MAX_TOPIC, "topic"));
             return this;
         }
 
         /** Maps all topics that begin with {@code prefix}, which is not empty. */
-        public Builder sealedForPrefix(String prefix) {
-            sealedForPrefixes.add(Alphabet.TOPIC.require(prefix, EnvelopeHeader.MAX_TOPIC, "topic prefix"));
+        public Builder originalPrefix(String prefix) {
+            originalPrefixes.add(Alphabet.TOPIC.require(prefix, EnvelopeHeader.MAX_TOPIC, "topic prefix"));
             return this;
         }
 

@@ -108,7 +108,7 @@ class CandidatesTest {
 
     @Test
     void aCodeOfAKmsIsPassedOn() {
-        for (ErrorCode code : List.of(ErrorCode.KMS_THROTTLED, ErrorCode.KMS_TIMEOUT, ErrorCode.KMS_BUDGET_SPENT, ErrorCode.KMS_DENIED)) {
+        for (ErrorCode code : List.of(ErrorCode.KMS_THROTTLED, ErrorCode.KMS_TIMEOUT, ErrorCode.KMS_RATE_LIMITED, ErrorCode.KMS_DENIED)) {
             kms.fails("a", code.name(), code.kind());
             assertCode(code.name(), () -> open(opener("kms:a"), sealed("kms:a")));
         }

@@ -122,7 +122,7 @@ class DeserializersTest {
         properties.put("envelope.require.bound.key", "false");
         properties.put("envelope.require.headers", "schema-id,a b");
         properties.put("envelope.require.context", "env=prod k=a=b");
-        properties.put("envelope.sealed.for", "orders.eu mirror.*");
+        properties.put("envelope.original.topics", "orders.eu mirror.*");
         properties.put("envelope.max.decompressed.bytes", "12");
         EnvelopeValueDeserializer<byte[]> value = configured(properties);
         Sealer sealer = new Sealer();
@@ -159,7 +159,7 @@ class DeserializersTest {
             {"key.deserializer", EnvelopeValueDeserializer.class.getName()}, {"key.deserializer", "no.such.Class"},
             {"envelope.keyring.file", null}, {"envelope.accept", null}, {"envelope.accept", ""}, {"envelope.accept", "local"},
             {"envelope.accept", "nobody:a"}, {"envelope.accept", "LOCAL:a"}, {"envelope.require.bound.key", "perhaps"},
-            {"envelope.require.context", "env"}, {"envelope.sealed.for", "*"}, {"envelope.sealed.for", "a*b"},
+            {"envelope.require.context", "env"}, {"envelope.original.topics", "*"}, {"envelope.original.topics", "a*b"},
             {"envelope.max.decompressed.bytes", "-1"}, {"envelope.cached.keys.max.age.ms", "-1"},
             {"envelope.value.deserializer", "no.such.Class"},
         }) {

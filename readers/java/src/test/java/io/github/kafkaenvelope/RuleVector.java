@@ -23,7 +23,7 @@ record RuleVector(String name, Keyring keyring, ReadRule rule, String topic, byt
     private static final Set<String> MEMBERS =
             Set.of("name", "keyring", "rule", "topic", "key", "headers", "envelope", "plaintext", "error");
     private static final Set<String> RULE =
-            Set.of("cmks", "acceptPublicKeySealing", "sealedFor", "require", "tombstones", "maxDecompressedBytes");
+            Set.of("cmks", "acceptPublicKeySealing", "originalTopics", "require", "tombstones", "maxDecompressedBytes");
     private static final Set<String> REQUIRE = Set.of("keyBound", "headers", "context");
 
     static RuleVector of(JsonNode node) throws IOException {
@@ -54,11 +54,11 @@ record RuleVector(String name, Keyring keyring, ReadRule rule, String topic, byt
                 .requireContext(context)
                 .maxDecompressedBytes(node.get("maxDecompressedBytes").intValue())
                 .rejectTombstones(rejects(node.get("tombstones").textValue()));
-        for (String topic : texts(node.get("sealedFor"))) {
+        for (String topic : texts(node.get("originalTopics"))) {
             if (topic.endsWith("*")) {
-                rule.sealedForPrefix(topic.substring(0, topic.length() - 1));
+                rule.originalPrefix(topic.substring(0, topic.length() - 1));
             } else {
-                rule.sealedFor(topic);
+                rule.originalTopics(topic);
             }
         }
         return rule.build();

@@ -80,13 +80,13 @@ class RulesTest {
         sealer.topic = "orders.eu";
         byte[] value = sealer.seal();
         assertCode("WRONG_TOPIC", () -> opener(rule()).open("mirror", sealer.key, List.of(), value));
-        for (ReadRule.Builder rule : List.of(rule().sealedFor("orders.eu"), rule().sealedForPrefix("orders."),
-                rule().sealedForPrefix("orders.eu"), rule().sealedFor("x").sealedFor("orders.eu"))) {
+        for (ReadRule.Builder rule : List.of(rule().originalTopics("orders.eu"), rule().originalPrefix("orders."),
+                rule().originalPrefix("orders.eu"), rule().originalTopics("x").originalTopics("orders.eu"))) {
             assertBytes(Example.PLAINTEXT, opener(rule).open("mirror", sealer.key, List.of(), value));
             assertBytes(Example.PLAINTEXT, opener(rule).open("orders.eu", sealer.key, List.of(), value));
         }
-        for (ReadRule.Builder rule : List.of(rule().sealedFor("orders."), rule().sealedFor("Orders.eu"),
-                rule().sealedForPrefix("orders.eu."), rule().sealedForPrefix("eu"))) {
+        for (ReadRule.Builder rule : List.of(rule().originalTopics("orders."), rule().originalTopics("Orders.eu"),
+                rule().originalPrefix("orders.eu."), rule().originalPrefix("eu"))) {
             assertCode("WRONG_TOPIC", () -> opener(rule).open("mirror", sealer.key, List.of(), value));
         }
     }
@@ -152,8 +152,8 @@ class RulesTest {
                 () -> new CmkRef("Local", "a"),
                 () -> new CmkRef("local", ""),
                 () -> new CmkRef("local", "a b"),
-                () -> rule().sealedForPrefix(""),
-                () -> rule().sealedFor("a*"),
+                () -> rule().originalPrefix(""),
+                () -> rule().originalTopics("a*"),
                 () -> rule().maxDecompressedBytes(-1),
                 () -> rule().requireContext(Map.of("a b", "c")),
                 () -> rule().requireContext(Map.of("a", "")),

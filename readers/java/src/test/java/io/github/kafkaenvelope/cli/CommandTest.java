@@ -19,7 +19,7 @@ class CommandTest {
     private static final String VECTOR = "[{\"name\":\"n\",\"dek\":\"\",\"topic\":\"t\",\"key\":null,\"headers\":[],"
             + "\"envelope\":\"\",\"plaintext\":null,\"error\":\"%s\"}]";
     private static final String RULE_VECTOR = "[{\"name\":\"n\",\"keyring\":{\"schemaVersion\":1,\"cmks\":[]},"
-            + "\"rule\":{\"cmks\":[[\"local\",\"a\"]],\"acceptPublicKeySealing\":false,\"sealedFor\":[],\"require\":{\"keyBound\":true,"
+            + "\"rule\":{\"cmks\":[[\"local\",\"a\"]],\"acceptPublicKeySealing\":false,\"originalTopics\":[],\"require\":{\"keyBound\":true,"
             + "\"headers\":[],\"context\":{}},\"tombstones\":\"%s\",\"maxDecompressedBytes\":0},\"topic\":\"t\",\"key\":null,"
             + "\"headers\":[],\"envelope\":null,\"plaintext\":null,\"error\":\"%s\"}]";
     @TempDir

@@ -1,0 +1,236 @@
+import type {
+  CheckedEncryptRule,
+  CheckedPolicy,
+  CheckedDecryptRule,
+  CheckedRule,
+} from '../../config/checked.js'
+import type { CmkRef } from '../../config/config.js'
+import { DAY_MS, deksOf, unwrapsPerReader, type Deks, type Load, type Renewal } from './dek-counts.js'
+import { overheadBytes } from '../../envelope/size.js'
+import { MAX_BYTES, MAX_MESSAGES } from '../../policy/rotation.js'
+import { TopicIndex } from '../../policy/topics.js'
+import { VENDORS, vendorOf, type Vendor, type VendorName } from './kms-pricing.js'
+
+/** What a configuration comes to under a load. Reckoned, not measured: records are taken to flow evenly. */
+export interface Estimate {
+  readonly topics: readonly { readonly topic: string; readonly rule: CheckedRule | undefined }[]
+  readonly rules: readonly RuleEstimate[]
+  readonly kmses: readonly KmsEstimate[]
+}
+
+export interface RuleEstimate {
+  readonly rule: CheckedRule
+  /** In the file, `topics[0]`. */
+  readonly path: string
+  readonly sealing: SealingEstimate | undefined
+  readonly reading: ReadingEstimate | undefined
+}
+
+export interface SealingEstimate {
+  readonly deks: Deks
+  readonly cmks: readonly CmkRef[]
+  /** Bytes that an envelope has more than its body, for each topic given, else for the first pattern as a name. */
+  readonly overhead: readonly { readonly topic: string; readonly bytes: number }[]
+}
+
+export interface ReadingEstimate {
+  readonly deks: Deks
+  /** Whether the records come from a rule elsewhere, of which the default rotation is assumed. */
+  readonly sealedElsewhere: boolean
+  /** The CMK that opens: the first of the decrypt rule that seals too. Undefined where none does. */
+  readonly cmk: CmkRef | undefined
+  /** Of all readers. */
+  readonly unwrapsPerDay: number
+}
+
+export interface KmsEstimate {
+  readonly name: string
+  readonly vendor: VendorName
+  readonly callsPerDay: { readonly generate: number; readonly wrap: number; readonly unwrap: number }
+  /** How many of its CMKs are named. */
+  readonly cmks: number
+  /** Of the calls that the quota allows, on average. Absent where there is none. */
+  readonly quotaShare?: number
+  /** In 30 days, billed as used. Absent where nothing is. */
+  readonly dollars?: { readonly cmks: number; readonly calls: number }
+  /** What all readers unwrap here when they start anew. */
+  readonly restart: {
+    /** Where they stopped: the DEKs that seal now. */
+    readonly resuming: Restart
+    /** From the beginning: all DEKs of the time for which topics keep records. */
+    readonly rereading: Restart
+  }
+}
+
+export interface Restart {
+  readonly calls: number
+  /** Of one reader. */
+  readonly deks: number
+  /** At least, by the opening share of a reader's `kmsRateLimit`. */
+  readonly budgetSeconds: number
+  /** At least, by the account's quota. */
+  readonly quotaSeconds?: number
+}
+
+const DEFAULT_RENEWAL: Renewal = {
+  rotate: { maxAgeMs: DAY_MS, maxMessages: MAX_MESSAGES, maxBytes: MAX_BYTES },
+  prefetchMs: 600_000,
+  dekScope: 'rule',
+  provisionedDek: undefined,
+}
+
+/**
+ * @param topics names of topics, for which rules are looked up, and that count under `dekScope: 'topic'`
+ * @param vendors what KMSs are, by name; the others are told by the ids of their CMKs
+ */
+export function estimate(
+  policy: CheckedPolicy,
+  load: Load,
+  topics: readonly string[],
+  vendors: Readonly<Record<string, VendorName>>,
+): Estimate {
+  const index = new TopicIndex(policy.rules, ({ match }) => match)
+  const found = topics.map((topic) => ({ topic, rule: index.find(topic) }))
+  const known = vendorsOf(policy, vendors)
+  const rules = policy.rules.map((rule, i): RuleEstimate => {
+    const own = found.filter((each) => each.rule === rule).map(({ topic }) => topic)
+    return {
+      rule,
+      path: `topics[${String(i)}]`,
+      sealing: rule.encrypt && sealing(rule, rule.encrypt, { policy, load, topics: own, vendors: known }),
+      reading: rule.decrypt && reading(rule, rule.decrypt, policy, load, own.length),
+    }
+  })
+  const kmses = Object.entries(known).map(([name, vendor]) => kmsEstimate(name, vendor, rules, policy, load))
+  return { topics: found, rules, kmses: lessFreeCalls(kmses) }
+}
+
+/**
+ * An account has free calls once, however many KMSs name it. Whose account a KMS belongs to is not known here, so all KMSs
+ * of a vendor count as one account, in their order: the sum is never less than the bill.
+ */
+function lessFreeCalls(kmses: readonly KmsEstimate[]): readonly KmsEstimate[] {
+  const left = new Map<VendorName, number>()
+  return kmses.map((kms) => {
+    const { vendor, callsPerDay, dollars } = kms
+    const { billing }: Vendor = VENDORS[vendor]
+    if (billing === undefined || dollars === undefined) return kms
+    const available = left.get(vendor) ?? billing.freeCallsPerMonth
+    const calls = 30 * (callsPerDay.generate + callsPerDay.wrap + callsPerDay.unwrap)
+    const free = Math.min(available, calls)
+    left.set(vendor, available - free)
+    return { ...kms, dollars: { ...dollars, calls: (calls - free) * billing.dollarsPerCall } }
+  })
+}
+
+function vendorsOf(
+  { cmks }: CheckedPolicy,
+  stated: Readonly<Record<string, VendorName>>,
+): Record<string, VendorName> {
+  const refs = Object.values(cmks).flat()
+  const names = [...new Set(refs.map(({ kms }) => kms))]
+  return Object.fromEntries(
+    names.map((name) => [
+      name,
+      (Object.hasOwn(stated, name) ? stated[name] : undefined) ??
+        vendorOf(refs.filter(({ kms }) => kms === name).map(({ id }) => id)),
+    ]),
+  )
+}
+
+interface Surroundings {
+  readonly policy: CheckedPolicy
+  readonly load: Load
+  readonly topics: readonly string[]
+  readonly vendors: Readonly<Record<string, VendorName>>
+}
+
+function sealing(
+  { match }: CheckedRule,
+  encrypt: CheckedEncryptRule,
+  { policy, load, topics, vendors }: Surroundings,
+): SealingEstimate {
+  const cmks = policy.cmks[encrypt.cmk] ?? []
+  const wrappings = cmks.map(({ kms, id }) => ({ ...VENDORS[vendors[kms] ?? 'local'], cmkId: id }))
+  const named = topics.length > 0 ? topics : [match[0] ?? '']
+  const envelope = { wrappings, boundHeaders: encrypt.bindHeaders, context: encrypt.context }
+  return {
+    deks: deksOf(encrypt, Math.max(topics.length, 1), load),
+    cmks,
+    overhead: named.map((topic) => ({
+      topic,
+      bytes: overheadBytes({ ...envelope, topic, bodyBytes: load.recordBytes }),
+    })),
+  }
+}
+
+function reading(
+  { encrypt }: CheckedRule,
+  decrypt: CheckedDecryptRule,
+  policy: CheckedPolicy,
+  load: Load,
+  topics: number,
+): ReadingEstimate {
+  const deks = deksOf(encrypt ?? DEFAULT_RENEWAL, Math.max(topics, 1), load)
+  const accepted = decrypt.cmks.flatMap((name) => policy.cmks[name] ?? [])
+  const sealed = encrypt ? (policy.cmks[encrypt.cmk] ?? []) : accepted
+  return {
+    deks,
+    sealedElsewhere: encrypt === undefined,
+    cmk: accepted.find(({ kms, id }) => sealed.some((cmk) => cmk.kms === kms && cmk.id === id)),
+    unwrapsPerDay: load.readers * unwrapsPerReader(deks, policy.cache.ttlMs),
+  }
+}
+
+function kmsEstimate(
+  name: string,
+  vendorName: VendorName,
+  rules: readonly RuleEstimate[],
+  policy: CheckedPolicy,
+  load: Load,
+): KmsEstimate {
+  const callsPerDay = { generate: 0, wrap: 0, unwrap: 0 }
+  for (const { sealing: seals, reading: reads } of rules) {
+    for (const [i, { kms }] of (seals?.cmks ?? []).entries()) {
+      if (kms !== name) continue
+      // The first makes the DEK, the others wrap it; one that is there already is unwrapped by the first.
+      callsPerDay[i === 0 ? 'generate' : 'wrap'] += seals?.deks.perDay ?? 0
+      if (i === 0) callsPerDay.unwrap += seals?.deks.reopened ?? 0
+    }
+    if (reads?.cmk?.kms === name) callsPerDay.unwrap += reads.unwrapsPerDay
+  }
+  const read = rules.flatMap(({ reading: reads }) => (reads?.cmk?.kms === name ? [reads.deks] : []))
+  const live = read.reduce((sum, { sealers }) => sum + sealers, 0)
+  const kept = read.reduce((sum, deks) => sum + Math.max(deks.perDay * load.retentionDays, deks.sealers), 0)
+  const { billing }: Vendor = VENDORS[vendorName]
+  const restart = (deks: number): Restart => ({
+    calls: load.readers * deks,
+    deks,
+    budgetSeconds: budgetSeconds(deks, policy.kmsRateLimit.opening),
+    ...(billing && { quotaSeconds: (load.readers * deks) / billing.quota }),
+  })
+  const perDay = callsPerDay.generate + callsPerDay.wrap + callsPerDay.unwrap
+  const named = Object.values(policy.cmks).flatMap((refs) => refs.filter(({ kms }) => kms === name))
+  const cmks = new Set(named.map(({ id }) => id)).size
+  return {
+    name,
+    vendor: vendorName,
+    callsPerDay,
+    cmks,
+    ...(billing && {
+      quotaShare: perDay / billing.quota / 86_400,
+      dollars: {
+        cmks: 30 * cmks * billing.dollarsPerCmkAndDay,
+        calls: 30 * perDay * billing.dollarsPerCall,
+      },
+    }),
+    restart: { resuming: restart(live), rereading: restart(kept) },
+  }
+}
+
+function budgetSeconds(
+  calls: number,
+  { perSecond, burst }: CheckedPolicy['kmsRateLimit']['opening'],
+): number {
+  return Math.max(0, calls - burst) / perSecond
+}

@@ -1,0 +1,105 @@
+import type { Kafka, Producer, ProducerRecord, RecordMetadata } from 'kafkajs'
+import type { EnvelopeError } from '../../errors.js'
+import { configError } from '../../config/check.js'
+import { deadLetterTopics } from '../../config/rejection.js'
+import type { ReadingRule } from '../../record/topic-rules.js'
+import { isSealing } from './producer.js'
+
+/** What takes the dead letters of a consumer. It lives as long as the consumer is connected. */
+export interface DeadLetterProducer {
+  connect(): Promise<void>
+  disconnect(): Promise<void>
+  /** Resolves once the letters are acknowledged. */
+  send(record: ProducerRecord): Promise<RecordMetadata[]>
+}
+
+/**
+ * A producer of the application's, which connects and disconnects it.
+ * @throws EnvelopeError CONFIG_INVALID for what is no producer, or one that would seal the letters again
+ */
+export function deadLetterProducerOf(producer: Producer): DeadLetterProducer {
+  if (typeof (producer as Partial<Producer> | null)?.send !== 'function') {
+    throw deadLettersWrong('expected a KafkaJS producer')
+  }
+  if (isSealing(producer)) {
+    throw deadLettersWrong(
+      'this producer seals what it sends, and dead letters go out as they came; give one that is not wrapped',
+    )
+  }
+  return {
+    connect: () => Promise.resolve(),
+    disconnect: () => Promise.resolve(),
+    send: (record) => producer.send(record),
+  }
+}
+
+/** A producer of its own, connected and disconnected with the consumer. */
+export class OwnedDeadLetterProducer implements DeadLetterProducer {
+  readonly #producer: Producer
+  #connected: Promise<void> | undefined
+  #disconnected: Promise<void> | undefined
+
+  constructor(kafka: Kafka) {
+    this.#producer = kafka.producer()
+  }
+
+  connect(): Promise<void> {
+    this.#connected ??= this.#connect().catch((error: unknown) => {
+      this.#connected = undefined
+      throw error
+    })
+    return this.#connected
+  }
+
+  async disconnect(): Promise<void> {
+    this.#connected = undefined
+    const disconnecting = this.#producer.disconnect()
+    this.#disconnected = disconnecting.catch(() => undefined)
+    await disconnecting
+  }
+
+  /** KafkaJS writes to an ended socket where it connects while it still disconnects. */
+  async #connect(): Promise<void> {
+    await this.#disconnected
+    await this.#producer.connect()
+  }
+
+  async send(record: ProducerRecord): Promise<RecordMetadata[]> {
+    // Also for a consumer that is run without `connect()`, which KafkaJS allows.
+    await this.connect()
+    try {
+      return await this.#producer.send(record)
+    } finally {
+      // A send that outlives its consumer reconnects when it is tried again.
+      if (this.#connected === undefined) await this.#producer.disconnect()
+    }
+  }
+}
+
+/** @throws EnvelopeError CONFIG_INVALID where a rule has dead letters and nothing takes them */
+export function checkLetterBox(
+  rule: ReadingRule | 'passthrough',
+  letterBox: DeadLetterProducer | undefined,
+): void {
+  if (rule === 'passthrough' || letterBox !== undefined) return
+  const [topic] = deadLetterTopics(rule.decrypt)
+  if (topic === undefined) return
+  throw deadLettersWrong(
+    `missing; rule ${rule.name} sends dead letters to ${topic}, which takes a connected producer that is not wrapped`,
+  )
+}
+
+/** @throws EnvelopeError CONFIG_INVALID where some rule has dead letters and nothing takes them */
+export function checkLetterBoxOfPattern(
+  hasDeadLetters: boolean,
+  letterBox: DeadLetterProducer | undefined,
+): void {
+  if (!hasDeadLetters || letterBox !== undefined) return
+  throw deadLettersWrong(
+    'missing; a pattern may match topics of a rule that has dead letters, which takes a connected producer that is not wrapped',
+  )
+}
+
+function deadLettersWrong(message: string): EnvelopeError {
+  return configError([{ path: 'consumer(…, { deadLetters })', message }])
+}

@@ -1,0 +1,26 @@
+/**
+ * Keeps un-awaited sends in order: first in, first out per topic, although one may wait for a key while
+ * the key of the next is at hand.
+ */
+export class SendOrder {
+  readonly #tails = new Map<string, Promise<void>>()
+
+  /** What must be handed over before a send to these topics may be; undefined where nothing waits. */
+  before(topics: readonly string[]): Promise<unknown> | undefined {
+    const tails = topics.flatMap((topic) => this.#tails.get(topic) ?? [])
+    return tails.length === 0 ? undefined : Promise.all(tails)
+  }
+
+  /** Makes later sends to these topics wait until the function returned is called. */
+  enter(topics: readonly string[]): () => void {
+    let leave = (): void => undefined
+    const tail = new Promise<void>((resolve) => {
+      leave = resolve
+    })
+    for (const topic of topics) this.#tails.set(topic, tail)
+    return () => {
+      for (const topic of topics) if (this.#tails.get(topic) === tail) this.#tails.delete(topic)
+      leave()
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import type { DekStore, EncryptionConfig, Kms } from '../index.js'
+import type { ConfigFile } from '../config/config.js'
+import { readConfigFile } from './read-file.js'
+import type { Environment } from './substitute.js'
+
+/** What a file cannot say. */
+export interface LoadOptions {
+  /** KMS clients by the names that the file uses. */
+  readonly kms: Readonly<Record<string, Kms>>
+  readonly dekStore?: DekStore
+  /** Variables for `${NAME}` in the file. Default `process.env`. */
+  readonly env?: Environment
+}
+
+/**
+ * Reads a configuration for `createEncryption` from a file: YAML 1.2 or JSON in UTF-8, at most 256KiB, as
+ * `schemas/config.schema.json` and docs/configuration.md describe it. Unknown members are errors.
+ *
+ * In texts, but not in the names of members, `${NAME}` stands for the variable NAME of the environment, which must be
+ * set and not empty, and `$${` for `${`.
+ *
+ * @throws EnvelopeError CONFIG_INVALID with all mistakes, each with its path, line and column
+ */
+export async function loadConfig(
+  file: string,
+  { kms, dekStore, env = process.env }: LoadOptions,
+): Promise<EncryptionConfig> {
+  const { value } = await readConfigFile(file, env, { kms, ...(dekStore && { dekStore }) })
+  const { $schema: _, version: __, ...config } = value as ConfigFile
+  return { ...config, kms, ...(dekStore && { dekStore }) }
+}

@@ -1,0 +1,62 @@
+import type { ConfigIssue } from '../errors.js'
+import { checkFile, configError, type FromCode } from '../config/check.js'
+import type { CheckedPolicy } from '../config/checked.js'
+import { ROOT, show, type Show } from '../config/paths.js'
+import { parse } from './parse.js'
+import { Reader } from './reader.js'
+import { readSource } from './source.js'
+import type { Environment } from './substitute.js'
+
+/** A configuration file without mistakes. */
+export interface ReadConfig {
+  /** As the file has it, with variables of the environment in its texts. */
+  readonly value: unknown
+  readonly policy: CheckedPolicy
+}
+
+/**
+ * Reads and checks a configuration file.
+ * @param fromCode undefined where no code is at hand: then every KMS that the file names is taken to be there
+ * @throws EnvelopeError CONFIG_INVALID with all mistakes
+ */
+export async function readConfigFile(
+  file: string,
+  environment: Environment,
+  fromCode?: FromCode,
+): Promise<ReadConfig> {
+  const { document, issues: faults, placeOf } = parse(await readSource(file))
+  if (document === undefined) throw configError(faults, { subject: file })
+  const reader = new Reader(placeOf, environment)
+  const value = reader.read(document.contents)
+  const { places, templates } = reader
+
+  // What a variable has may be a secret: messages show what stands in the file.
+  const showing: Show = (path, found) => {
+    const { template = found, padded = [] } = templates.get(path) ?? {}
+    const hint = padded.map((name) => `, and ${name} begins or ends with white space or a line break`)
+    return `${show(path, template)}${hint.join('')}`
+  }
+  const { issues, policy } = checkFile(value, fromCode, showing)
+
+  const broken = new Set(reader.issues.map(({ path }) => path))
+  const all = [
+    ...reader.issues,
+    ...issues.filter(({ path }) => !broken.has(path)).map((issue) => located(issue, places)),
+  ]
+  if (all.length > 0 || policy === undefined) {
+    const inOrder = all.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0))
+    throw configError(inOrder, { subject: file })
+  }
+  return { value, policy }
+}
+
+/** With the place of the member, or of the nearest one around it where it is missing. */
+function located(issue: ConfigIssue, places: Reader['places']): ConfigIssue {
+  for (let path = issue.path; ;) {
+    const place = places.get(path)
+    if (place) return { ...issue, ...place }
+    if (path === ROOT) return issue
+    const end = Math.max(path.lastIndexOf('.'), path.lastIndexOf('['))
+    path = end <= 0 ? ROOT : path.slice(0, end)
+  }
+}

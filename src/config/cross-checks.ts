@@ -1,0 +1,224 @@
+import type { ConfigIssue } from '../errors.js'
+import { list, members, type Members } from './untyped.js'
+import { ONE_RULE } from './one-rule.js'
+import { child, type Show } from './paths.js'
+import { parseByteSize, parseDuration } from './units.js'
+import { REJECTION_POLICIES } from './rejection.js'
+import { table, textsOf, type CrossCheckInput, type RuleAt } from './cross-check-input.js'
+import { DEFAULT_MAX_AGE } from '../policy/rotation.js'
+import { SEALED_AND_REQUIRED } from './sealed-and-required.js'
+import { TopicIndex } from '../policy/topics.js'
+
+/*
+ * What relates one part of a configuration to another. These checks run on the input as it came, so that
+ * they report their mistakes together with those of its shape; where the shape is wrong they stay silent.
+ */
+
+/** Under these, a DEK serves so little that consent is asked for. */
+export const FREQUENT_MESSAGES = 1000
+export const FREQUENT_BYTES: number = 2 ** 20
+export const FREQUENT_AGE_MS = 60_000
+
+/** By what must hold. */
+export const RELATIONS = table({
+  'a KMS that is named is there': function* ({ cmks, kms, show }) {
+    for (const { ref, path } of refsOf(cmks)) {
+      yield* known(ref['kms'], kms, 'kms', `${path}.kms`, show)
+    }
+  },
+  'a CMK stands in a list once': function* ({ cmks }) {
+    const seen = new Set<string>()
+    for (const { ref, path, name } of refsOf(cmks)) {
+      const key = JSON.stringify([name, ref['kms'], ref['id']])
+      if (seen.has(key)) yield { path, message: 'duplicate CMK' }
+      seen.add(key)
+    }
+  },
+  'CMKs that a rule names are there': function* ({ rules, cmks, show }) {
+    for (const { rule, path } of rules) {
+      yield* known(members(rule['encrypt'])['cmk'], cmks, 'cmks', `${path}.encrypt.cmk`, show)
+      const { cmk } = members(rule['decrypt'])
+      const at = `${path}.decrypt.cmk`
+      if (!Array.isArray(cmk)) yield* known(cmk, cmks, 'cmks', at, show)
+      for (const [i, name] of list(cmk).entries()) yield* known(name, cmks, 'cmks', child(at, i), show)
+    }
+  },
+  'a rule names each CMK that it reads once': function* ({ rules, cmks, show }) {
+    for (const { rule, path } of rules) {
+      const seen = new Map<string, string>()
+      for (const [i, name] of list(members(rule['decrypt'])['cmk']).entries()) {
+        if (typeof name !== 'string' || !Object.hasOwn(cmks, name)) continue
+        const refs = list(cmks[name]).map((ref) => members(ref))
+        const keys = refs.map(({ kms: of, id }) => JSON.stringify([of, id]))
+        const twice = keys.map((key) => seen.get(key)).find((before) => before !== undefined)
+        if (twice !== undefined) {
+          const at = child(`${path}.decrypt.cmk`, i)
+          const message = `${show(at, name)} has a CMK that ${show(at, twice)} has too: use a list that has each CMK once`
+          yield { path: at, message }
+        }
+        for (const key of keys) seen.set(key, name)
+      }
+    }
+  },
+  'a passthrough rule does nothing else': function* ({ rules }) {
+    for (const { rule, path } of rules) {
+      const given = directionsOf(rule)
+      if (rule['passthrough'] === true && given.length > 0) {
+        yield { path, message: `a passthrough rule has no ${given.join(' and no ')}` }
+      }
+    }
+  },
+  'a rule does something': function* ({ rules }) {
+    for (const { rule, path } of rules) {
+      if (rule['passthrough'] !== true && directionsOf(rule).length === 0) {
+        yield { path, message: 'expected `encrypt`, `decrypt` or both, or `passthrough: true`' }
+      }
+    }
+  },
+  'frequent rotation is meant': function* ({ rules, show }) {
+    const consent = 'say `allowFrequentRotation: true` if it is meant'
+    const remedy = `that is a KMS call every few records; ${consent}`
+    for (const { rotate, path } of rotations(rules)) {
+      if (rotate['allowFrequentRotation'] === true) continue
+      const { maxAge, maxMessages, maxBytes } = rotate
+      const ageMs = parseDuration(maxAge)
+      if (ageMs !== undefined && ageMs >= 1000 && ageMs < FREQUENT_AGE_MS) {
+        const at = `${path}.maxAge`
+        const given = `${show(at, maxAge)}${typeof maxAge === 'number' ? ' milliseconds' : ''}`
+        yield {
+          path: at,
+          message: `${given} is under a minute: that is a KMS call every few seconds; ${consent}`,
+        }
+      }
+      if (typeof maxMessages === 'number' && maxMessages >= 1 && maxMessages < FREQUENT_MESSAGES) {
+        const message = `${String(maxMessages)} is under ${String(FREQUENT_MESSAGES)}: ${remedy}`
+        yield { path: `${path}.maxMessages`, message }
+      }
+      const bytes = parseByteSize(maxBytes)
+      if (bytes !== undefined && bytes >= 1 && bytes < FREQUENT_BYTES) {
+        const at = `${path}.maxBytes`
+        yield { path: at, message: `${show(at, maxBytes)} is under 1MiB: ${remedy}` }
+      }
+    }
+  },
+  'prefetch comes after a DEK was taken': function* ({ rules }) {
+    for (const { rotate, path } of rotations(rules)) {
+      const maxAgeMs = parseDuration(rotate['maxAge'] ?? DEFAULT_MAX_AGE)
+      const prefetchMs = parseDuration(rotate['prefetch'])
+      if (maxAgeMs !== undefined && prefetchMs !== undefined && prefetchMs >= maxAgeMs) {
+        const message = 'expected less than `maxAge`: a DEK would be replaced at once'
+        yield { path: `${path}.prefetch`, message }
+      }
+    }
+  },
+  'a provisioned DEK is not renewed': function* ({ rules }) {
+    const message = 'has no effect beside `provisionedDek`, which is not renewed'
+    for (const { rule, path } of rules) {
+      const encrypt = members(rule['encrypt'])
+      if (encrypt['provisionedDek'] === undefined) continue
+      if (encrypt['onKmsOutage'] !== undefined) yield { path: `${path}.encrypt.onKmsOutage`, message }
+      if (members(encrypt['rotate'])['prefetch'] !== undefined) {
+        yield { path: `${path}.encrypt.rotate.prefetch`, message }
+      }
+    }
+  },
+  'dead letters do not come back': function* ({ rules, show }) {
+    const index = new TopicIndex(rules, ({ rule }) => textsOf(rule['match']))
+    const next = (rule: RuleAt): RuleAt[] =>
+      deadLettersOf(rule).flatMap(({ topic }) => {
+        const reader = index.find(topic)
+        return reader === undefined ? [] : [reader]
+      })
+    for (const rule of rules) {
+      for (const { topic, path } of deadLettersOf(rule)) {
+        // Rules may hand on their dead letters to each other, but not in a circle.
+        const first = index.find(topic)
+        const seen = new Set(first === undefined ? [] : [first])
+        for (const reader of seen) for (const further of next(reader)) seen.add(further)
+        if (!seen.has(rule)) continue
+        const message =
+          first === rule
+            ? `${show(path, topic)} is a topic that this rule reads: dead letters would come back for ever`
+            : `dead letters of ${show(path, topic)} end here again: they would come back for ever`
+        yield { path, message }
+      }
+    }
+  },
+  ...SEALED_AND_REQUIRED,
+  'zstd is asked only of a Node.js that has it': function* ({ rules, hasZstd }) {
+    for (const { rule, path } of rules) {
+      if (members(rule['encrypt'])['compression'] !== 'zstd' || hasZstd) continue
+      yield { path: `${path}.encrypt.compression`, message: 'zstd needs Node.js 22.15 or later' }
+    }
+  },
+  'a name means one rule': function* ({ rules }) {
+    const seen = new Map<unknown, RuleAt>()
+    for (const each of rules) {
+      const name = each.rule['name'] ?? list(each.rule['match'])[0]
+      const before = seen.get(name)
+      if (before === undefined) seen.set(name, each)
+      else if (each.rule['name'] !== undefined || before.rule['name'] !== undefined) {
+        yield { path: `${each.path}.name`, message: `${before.path} has the same name` }
+      }
+    }
+  },
+  ...ONE_RULE,
+})
+
+export type RelationName = keyof typeof RELATIONS
+
+/** The mistakes of all relations, or of some. */
+export function relations(
+  config: unknown,
+  hasZstd: boolean,
+  show: Show,
+  names: readonly RelationName[] = Object.keys(RELATIONS) as RelationName[],
+): ConfigIssue[] {
+  const { kms, cmks, topics } = members(config)
+  const rules = list(topics).map((rule, i) => ({ rule: members(rule), path: child('topics', i) }))
+  const related = { kms: members(kms), cmks: members(cmks), rules, hasZstd, show }
+  return names.flatMap((name) => [...RELATIONS[name](related)])
+}
+
+function refsOf(cmks: Members): { name: string; ref: Members; path: string }[] {
+  return Object.entries(cmks).flatMap(([name, refs]) =>
+    list(refs).map((ref, i) => ({ name, ref: members(ref), path: child(child('cmks', name), i) })),
+  )
+}
+
+function rotations(rules: CrossCheckInput['rules']): { rotate: Members; path: string }[] {
+  return rules.map(({ rule, path }) => ({
+    rotate: members(members(rule['encrypt'])['rotate']),
+    path: `${path}.encrypt.rotate`,
+  }))
+}
+
+function directionsOf(rule: Members): string[] {
+  return ['encrypt', 'decrypt'].filter((member) => rule[member] !== undefined)
+}
+
+function* known(
+  name: unknown,
+  among: Members,
+  member: string,
+  path: string,
+  show: Show,
+): Iterable<ConfigIssue> {
+  if (typeof name !== 'string' || Object.hasOwn(among, name)) return
+  const names = Object.keys(among)
+  yield {
+    path,
+    message: `${show(path, name)} is not in \`${member}\`, which has ${names.join(', ') || 'nothing'}`,
+  }
+}
+
+/** The topics for dead letters of a rule, each with its place. */
+function deadLettersOf({ rule, path }: RuleAt): { topic: string; path: string }[] {
+  const decrypt = members(rule['decrypt'])
+  return REJECTION_POLICIES.flatMap((member) => {
+    const { deadLetter } = members(decrypt[member])
+    return typeof deadLetter === 'string'
+      ? [{ topic: deadLetter, path: `${path}.decrypt.${member}.deadLetter` }]
+      : []
+  })
+}

@@ -1,0 +1,76 @@
+import type * as v from 'valibot'
+import type { ConfigIssue } from '../errors.js'
+import { isRecord, list, type Members } from './untyped.js'
+import { child, type Show } from './paths.js'
+
+/*
+ * What is wrong with the objects of a configuration: all of it, where Valibot tells the first unknown member only,
+ * takes a list for an object, and drops names that JavaScript gives a meaning of its own.
+ */
+
+/** The types of Valibot schemas whose issues are told here. */
+export const OBJECTS: ReadonlySet<string> = new Set(['strict_object', 'record'])
+
+type Schema = v.GenericSchema & {
+  readonly message?: unknown
+  readonly entries?: Readonly<Record<string, Schema>>
+  readonly wrapped?: Schema
+  readonly item?: Schema
+  readonly value?: Schema
+}
+
+/** Names that JavaScript gives a meaning of its own; objects with them are not copied faithfully. */
+export const RESERVED: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
+
+export function* objectIssues(
+  schema: v.GenericSchema,
+  input: unknown,
+  path: string,
+  show: Show,
+): Iterable<ConfigIssue> {
+  const { type, entries, wrapped, item, value }: Schema = schema
+  if (wrapped) {
+    if (input !== undefined) yield* objectIssues(wrapped, input, path, show)
+  } else if (item) {
+    for (const [i, each] of list(input).entries()) yield* objectIssues(item, each, child(path, i), show)
+  } else if (OBJECTS.has(type) && !isRecord(input)) {
+    yield { path, message: mistaken(expectation(schema), path, input, show) }
+  } else if (entries) {
+    yield* ofObject(entries, input as Members, path, show)
+  } else if (type === 'record' && value) {
+    for (const [key, each] of Object.entries(input as Members)) {
+      if (RESERVED.has(key)) yield { path: child(path, key), message: 'this name cannot be used here' }
+      else yield* objectIssues(value, each, child(path, key), show)
+    }
+  }
+}
+
+function* ofObject(
+  entries: Readonly<Record<string, Schema>>,
+  input: Members,
+  path: string,
+  show: Show,
+): Iterable<ConfigIssue> {
+  for (const [key, entry] of Object.entries(entries)) {
+    const at = child(path, key)
+    if (input[key] !== undefined) yield* objectIssues(entry, input[key], at, show)
+    else if (!entry.wrapped) yield { path: at, message: mistaken(expectation(entry), at, undefined, show) }
+  }
+  for (const key of Object.keys(input)) {
+    if (Object.hasOwn(entries, key)) continue
+    const names = Object.keys(entries).join(', ')
+    // What stands there is not shown: a secret in the wrong place would end up in logs.
+    yield { path: child(path, key), message: `unknown member; expected ${names}` }
+  }
+}
+
+/** What was expected, and what is there instead. */
+export function mistaken(expected: string, path: string, input: unknown, show: Show): string {
+  return input === undefined ? `missing; ${expected}` : `${expected}; got ${show(path, input)}`
+}
+
+function expectation({ message, entries, pipe }: Schema & { readonly pipe?: readonly Schema[] }): string {
+  const said = message ?? pipe?.[0]?.message
+  if (typeof said === 'string') return said
+  return entries ? `expected an object of ${Object.keys(entries).join(', ')}` : 'expected a value'
+}

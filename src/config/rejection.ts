@@ -1,0 +1,71 @@
+import type { EnvelopeError } from '../errors.js'
+
+/** What a rule says about records that do not open. */
+
+/** A topic for dead letters. */
+export interface DeadLetterPolicy {
+  /**
+   * Sends the record to this topic unchanged, at least once, and goes on when the topic has acknowledged it. An exact
+   * name, not a topic whose own dead letters end up here.
+   */
+  readonly deadLetter: string
+}
+
+/** Delivers another value instead of the record's; key and headers stay the record's. `envelopeOf(message)` says so. */
+export interface Replacement {
+  readonly value: Buffer | null
+}
+
+export type InvalidPolicy = 'stop' | 'skip' | DeadLetterPolicy | RejectionHandler
+export type UnreadablePolicy = 'stop' | DeadLetterPolicy | RejectionHandler
+
+/**
+ * Decides about each record that does not open: in order, one at a time, before anything behind it is delivered. It is
+ * asked again about a record that is delivered again. Where it throws, or answers anything else, the consumer stops with
+ * REJECTION_HANDLER_FAILED.
+ */
+export type RejectionHandler = (
+  record: SealedMessage,
+  error: EnvelopeError,
+) => RejectionAnswer | Promise<RejectionAnswer>
+
+export type RejectionAnswer = 'stop' | 'skip' | DeadLetterPolicy | Replacement
+
+/**
+ * A record that did not open, as it is on the broker. Not authenticated: treat it as input from strangers. Its bytes are
+ * copies: a dead letter has the record's own.
+ */
+export interface SealedMessage {
+  readonly topic: string
+  readonly partition: number
+  /** Kafka offset, decimal. */
+  readonly offset: string
+  /** In ms since 1970, decimal. Records of message format 0 have none. */
+  readonly timestamp: string | undefined
+  readonly key: Buffer | null
+  readonly headers: Readonly<Record<string, SealedHeader | undefined>>
+  readonly value: Buffer | null
+}
+
+type SealedHeader = Buffer | string | null | readonly (Buffer | string | null)[]
+
+/** The members of a decrypt rule that say it. */
+export const REJECTION_POLICIES = ['onInvalid', 'onUnreadable'] as const
+
+interface Rejections {
+  readonly onInvalid: InvalidPolicy
+  readonly onUnreadable: UnreadablePolicy
+}
+
+/** The topics for dead letters that a policy names. What a handler will answer is not known. */
+export function deadLetterTopics(decrypt: Rejections): string[] {
+  return REJECTION_POLICIES.flatMap((member) => {
+    const policy = decrypt[member]
+    return typeof policy === 'object' ? [policy.deadLetter] : []
+  })
+}
+
+/** Whether a policy may send a record to a topic for dead letters. */
+export function mayHaveDeadLetters(decrypt: Rejections): boolean {
+  return REJECTION_POLICIES.some((member) => typeof decrypt[member] !== 'string')
+}

@@ -1,0 +1,114 @@
+import { MAX_CONTEXT_BYTES, MAX_HEADER_BYTES, TOPIC } from '../envelope/bounds.js'
+import { list, members } from './untyped.js'
+import { contextBytes, headerBytes } from '../envelope/size.js'
+import { child } from './paths.js'
+import { table, textEntries, textsOf, type RuleAt } from './cross-check-input.js'
+import { isGlob, TopicIndex } from '../policy/topics.js'
+
+/** What a rule seals, and what it requires of what it reads. */
+export const SEALED_AND_REQUIRED = table({
+  'a context fits into an envelope': function* ({ rules }) {
+    for (const { path, context } of authenticated(rules)) {
+      if (contextBytes(context) <= MAX_CONTEXT_BYTES) continue
+      const message = `takes more than ${String(MAX_CONTEXT_BYTES)} bytes as encoded`
+      yield { path: `${path}.context`, message }
+    }
+  },
+  'bound headers fit into an envelope': function* ({ rules }) {
+    for (const { path, headers, boundHeaders, context, topicBytes } of authenticated(rules)) {
+      // Reported above.
+      if (contextBytes(context) > MAX_CONTEXT_BYTES) continue
+      const bytes = headerBytes({
+        boundHeaders,
+        topic: 'x'.repeat(topicBytes),
+        context: Object.fromEntries(context),
+      })
+      if (bytes <= MAX_HEADER_BYTES) continue
+      const limit = `with topic and context they take ${String(bytes)} bytes of the ${String(MAX_HEADER_BYTES)} that an envelope has for them`
+      yield { path: `${path}.${headers}`, message: `${limit}: name fewer headers, or shorter ones` }
+    }
+  },
+  'a rule requires no more than it seals': function* ({ rules }) {
+    const refused = 'every record that this rule seals would be invalid'
+    for (const { rule, path } of rules) {
+      const [encrypt, decrypt] = [members(rule['encrypt']), members(rule['decrypt'])]
+      if (rule['encrypt'] === undefined || rule['decrypt'] === undefined) continue
+      const { keyBound = true, headers, context } = members(decrypt['require'])
+      const at = `${path}.decrypt.require`
+      if (encrypt['bindKey'] === false && keyBound === true) {
+        const message = `\`bindKey\` is false: ${refused}; say \`require: { keyBound: false }\` too`
+        yield { path: `${at}.keyBound`, message }
+      }
+      const bound = new Set(list(encrypt['bindHeaders']))
+      const unbound = textsOf(headers).filter((name) => !bound.has(name))
+      if (unbound.length > 0) {
+        yield { path: `${at}.headers`, message: `${unbound.join(', ')} not in \`bindHeaders\`: ${refused}` }
+      }
+      const given = members(encrypt['context'])
+      const missing = textEntries(context).filter(
+        ([key, value]) => !Object.hasOwn(given, key) || given[key] !== value,
+      )
+      if (missing.length > 0) {
+        const names = missing.map(([key]) => key).join(', ')
+        yield { path: `${at}.context`, message: `\`context\` of \`encrypt\` has ${names} not so: ${refused}` }
+      }
+    }
+  },
+  'plaintext is accepted on topics of the rule': function* ({ rules }) {
+    const index = new TopicIndex(rules, ({ rule }) => textsOf(rule['match']))
+    for (const each of rules) {
+      const at = `${each.path}.decrypt.plaintext.untilOffsets`
+      for (const topic of Object.keys(
+        members(members(members(each.rule['decrypt'])['plaintext'])['untilOffsets']),
+      )) {
+        const owner = index.find(topic)
+        if (owner === each) continue
+        const message = owner ? `falls under ${owner.path}` : 'is not matched by any rule'
+        yield { path: child(at, topic), message: `this topic ${message}, so this has no effect` }
+      }
+    }
+  },
+})
+
+/** What a rule seals with each record, or requires of each. */
+interface Authenticated {
+  readonly path: string
+  /** The member that names the headers. */
+  readonly headers: 'bindHeaders' | 'headers'
+  readonly boundHeaders: readonly string[]
+  readonly context: readonly (readonly [key: string, value: string])[]
+  readonly topicBytes: number
+}
+
+function authenticated(rules: readonly RuleAt[]): Authenticated[] {
+  return rules.flatMap(({ rule, path }) => {
+    const [encrypt, decrypt] = [members(rule['encrypt']), members(rule['decrypt'])]
+    const required = members(decrypt['require'])
+    const match = textsOf(rule['match'])
+    const origins = [...match, ...textsOf(decrypt['originalTopics'])]
+    return [
+      {
+        path: `${path}.encrypt`,
+        headers: 'bindHeaders' as const,
+        boundHeaders: textsOf(encrypt['bindHeaders']),
+        context: textEntries(encrypt['context']),
+        // Every topic of the rule has to fit.
+        topicBytes: match.reduce(
+          (most, topic) => Math.max(most, isGlob(topic) ? TOPIC.maxBytes : topic.length),
+          0,
+        ),
+      },
+      {
+        path: `${path}.decrypt.require`,
+        headers: 'headers' as const,
+        boundHeaders: textsOf(required['headers']),
+        context: textEntries(required['context']),
+        // Some topic has to.
+        topicBytes: origins.reduce(
+          (least, topic) => Math.min(least, topic.replaceAll('*', '').length),
+          TOPIC.maxBytes,
+        ),
+      },
+    ]
+  })
+}

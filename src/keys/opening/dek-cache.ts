@@ -1,0 +1,71 @@
+import { LRUCache } from 'lru-cache'
+import type { Cmk } from '../../kms/cmk.js'
+import { MAX_TIMER_STEP_MS, type Clock } from '../../clock.js'
+import type { OpenedDek } from './opened-dek.js'
+
+/** Opened DEKs by name, those used last: bounded in number, and in age since each was unwrapped. */
+export class DekCache {
+  readonly #ttlMs: number
+  readonly #clock: Clock
+  readonly #deks: LRUCache<string, { readonly opened: OpenedDek; readonly release: () => void }>
+
+  constructor(limits: { readonly maxDeks: number; readonly ttlMs: number }, clock: Clock) {
+    this.#ttlMs = limits.ttlMs
+    this.#clock = clock
+    this.#deks = new LRUCache({
+      max: limits.maxDeks,
+      // Not `dispose`, which runs while the cache changes: a listener of `dek.destroyed` may call back and change it too.
+      disposeAfter: ({ release }) => {
+        release()
+      },
+    })
+  }
+
+  get size(): number {
+    return this.#deks.size
+  }
+
+  get(name: string): OpenedDek | undefined {
+    const kept = this.#deks.get(name)
+    if (kept === undefined || kept.opened.ageMs() < this.#ttlMs) return kept?.opened
+    // Not at once: the caller may have found a key of this DEK a moment ago, and be about to use it.
+    queueMicrotask(() => {
+      if (this.#deks.peek(name) === kept) this.#deks.delete(name)
+    })
+    return undefined
+  }
+
+  keep(name: string, opened: OpenedDek): void {
+    const release = opened.lease()
+    let cancel = (): void => undefined
+    // An idle DEK ends with its age too, without anybody to ask for it.
+    const arm = (): void => {
+      const restMs = this.#ttlMs - opened.ageMs()
+      cancel = this.#clock.schedule(
+        () => {
+          if (opened.ageMs() >= this.#ttlMs) this.#deks.delete(name)
+          else arm()
+        },
+        Math.min(Math.max(1, restMs), MAX_TIMER_STEP_MS),
+      )
+    }
+    arm()
+    this.#deks.set(name, {
+      opened,
+      release: () => {
+        cancel()
+        release()
+      },
+    })
+  }
+
+  delete(name: string): void {
+    this.#deks.delete(name)
+  }
+
+  drop(which: (cmk: Cmk) => boolean): void {
+    for (const [name, { opened }] of [...this.#deks.entries()]) {
+      if (which(opened.cmk)) this.#deks.delete(name)
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import type { ContentKey } from '../../crypto/content-key.js'
+import type { Dek } from '../../crypto/dek.js'
+import type { Suite } from '../../crypto/suites.js'
+import type { Cmk } from '../../kms/cmk.js'
+
+/** What names a session and proves which DEK it belongs to: from the header of an envelope. */
+export interface SessionRef {
+  readonly suite: Suite
+  readonly sessionId: Buffer
+  readonly commitment: Buffer
+}
+
+/** More sessions than this under one DEK are not remembered; their keys are derived again. */
+const MAX_SESSIONS = 1000
+
+/**
+ * A DEK that was unwrapped, and the content keys that its commitment let it derive. Its keys live while somebody holds
+ * a lease: the caches that keep it, and those who open records right now.
+ */
+export class OpenedDek {
+  readonly cmk: Cmk
+  readonly ageMs: () => number
+  readonly #dek: Dek
+  readonly #onDestroyed: () => void
+  readonly #contentKeys = new Map<string, ContentKey>()
+  #leases = 0
+
+  constructor(cmk: Cmk, dek: Dek, ageMs: () => number, onDestroyed: () => void) {
+    this.cmk = cmk
+    this.#dek = dek
+    this.ageMs = ageMs
+    this.#onDestroyed = onDestroyed
+  }
+
+  /** The session's content key, or undefined where the commitment is not this DEK's. */
+  contentKey(session: SessionRef, sessionName: string): ContentKey | undefined {
+    const known = this.#contentKeys.get(sessionName)
+    if (known !== undefined) return known
+    const key = this.#dek.contentKeyFor(session.suite, session.sessionId, session.commitment)
+    if (key === undefined) return undefined
+    if (this.#contentKeys.size >= MAX_SESSIONS)
+      this.#contentKeys.delete(this.#contentKeys.keys().next().value as string)
+    this.#contentKeys.set(sessionName, key)
+    return key
+  }
+
+  isSameAs(other: OpenedDek): boolean {
+    return this.#dek.isSameAs(other.#dek)
+  }
+
+  /** Keeps the keys alive until released, which is to be called once. The last release destroys them. */
+  lease(): () => void {
+    this.#leases++
+    return () => {
+      if (--this.#leases === 0) this.#destroy()
+    }
+  }
+
+  #destroy(): void {
+    this.#dek.destroy()
+    for (const key of this.#contentKeys.values()) key.destroy()
+    this.#contentKeys.clear()
+    this.#onDestroyed()
+  }
+}

@@ -1,0 +1,260 @@
+import type { ContentKey } from '../../crypto/content-key.js'
+import { EnvelopeError, isEnvelopeError, type FailureKind } from '../../errors.js'
+import type { EventHub } from '../../events.js'
+import type { Cmk } from '../../kms/cmk.js'
+import type { EncryptionContext } from '../../kms/kms.js'
+import { CmkOutages } from './cmk-outages.js'
+import type { Clock } from '../../clock.js'
+import { DekCache } from './dek-cache.js'
+import type { OpenedDek, SessionRef } from './opened-dek.js'
+import { Refusals, REMEMBERED_MS } from './refusals.js'
+import { Unwraps, type Answer, type Candidate } from './unwraps.js'
+
+export type { Candidate } from './unwraps.js'
+
+/** What is needed to find or make the content key of a session; constant for a rule and an envelope's head. */
+export interface OpeningRequest {
+  /** In order of preference. */
+  readonly candidates: readonly Candidate[]
+  readonly context: EncryptionContext
+  readonly session: SessionRef
+  /** Names session id, suite and commitment. */
+  readonly sessionName: string
+}
+
+/** A content key and the CMK that opened its DEK. */
+export interface OpeningKey {
+  readonly key: ContentKey
+  readonly cmk: Cmk
+}
+
+/** An opening key that stays usable until released. */
+export interface LeasedKey extends OpeningKey {
+  release(): void
+}
+
+/** Look-ups of opening keys since the start: one for each sealing session in a batch that is opened. */
+export interface KeyLookups {
+  /** The key was at hand. */
+  readonly hits: number
+  /** The KMS had to be asked, or a call that was on its way was waited for. */
+  readonly misses: number
+}
+
+/** Wrappings of one record that turn out to be forged; a forged envelope must not buy more KMS calls. */
+const MAX_FORGED = 2
+/** DEKs that are kept although no commitment verified. They displace none that did. */
+const MAX_CONFIRMED = 100
+
+/**
+ * The opening side's keys. What is known about a ciphertext DEK, and what a record with it gets:
+ *
+ *   known                            its commitment is the DEK's   its commitment is not
+ *   nothing: the KMS is asked        the key; now verified         the KMS is asked once more
+ *     asked once more, same DEK      –                             COMMITMENT_MISMATCH; now confirmed
+ *     asked once more, another DEK   the key; now verified         KMS_RESPONSE_INVALID; nothing is kept
+ *   verified, kept for `cache.ttl`   the key                       COMMITMENT_MISMATCH
+ *   confirmed, kept for 30 s         the key; now verified         COMMITMENT_MISMATCH
+ *   refused, remembered for 30 s     –                             UNWRAP_FAILED
+ *
+ * So one wrong answer of a KMS neither condemns a record nor stays: a DEK is kept for long only after a commitment
+ * verified, and it takes two equal answers to blame a record. And a forged record under a genuine ciphertext DEK costs two
+ * calls in 30 seconds, none where the DEK is verified, displaces no verified DEK, and changes nothing for genuine records.
+ * A KMS that refuses the ciphertext DEK is believed at once. Where the answer itself is odd (no DEK of 32 bytes, or by
+ * another CMK than was asked) it is asked once more too.
+ */
+export class OpeningKeys {
+  readonly #verified: DekCache
+  readonly #confirmed: DekCache
+  readonly #refusals: Refusals
+  readonly #away: CmkOutages
+  readonly #unwraps: Unwraps
+  #closed = false
+  #hits = 0
+  #misses = 0
+
+  constructor(limits: { readonly maxDeks: number; readonly ttlMs: number }, clock: Clock, events: EventHub) {
+    const confirmed = { maxDeks: MAX_CONFIRMED, ttlMs: Math.min(REMEMBERED_MS, limits.ttlMs) }
+    this.#verified = new DekCache(limits, clock)
+    this.#confirmed = new DekCache(confirmed, clock)
+    this.#refusals = new Refusals(clock)
+    this.#away = new CmkOutages(clock)
+    this.#unwraps = new Unwraps(clock, events, this.#away)
+  }
+
+  /** The key if it is at hand. Good for use at once, not across an `await`. */
+  find({ candidates, session, sessionName }: OpeningRequest): OpeningKey | undefined {
+    this.#checkOpen()
+    for (const { name, cmk } of candidates) {
+      const key = this.#verified.get(name)?.contentKey(session, sessionName)
+      if (key === undefined) continue
+      this.#hits++
+      return { key, cmk }
+    }
+    this.#misses++
+    return undefined
+  }
+
+  /**
+   * Finds or unwraps the key. A candidate that fails gives way to the next; one whose KMS failed transiently a moment ago
+   * comes after the others, so that an outage of the nearest region costs its time-out now and then, not for each DEK.
+   * @throws EnvelopeError where none opens the record, as `decisive` says
+   */
+  async load(request: OpeningRequest): Promise<LeasedKey> {
+    const failures: EnvelopeError[] = []
+    for (const candidate of this.#inOrder(request.candidates)) {
+      this.#checkOpen()
+      try {
+        return await this.#keyUnder(candidate, request)
+      } catch (error) {
+        // One without a kind, such as a KMS that was closed, is no verdict on the record.
+        if (!isEnvelopeError(error) || error.kind === undefined) throw error
+        failures.push(error)
+      }
+      if (failures.filter(({ kind }) => kind === 'invalid').length >= MAX_FORGED) break
+    }
+    this.#checkOpen()
+    throw decisive(failures)
+  }
+
+  /** Drops all that came from a CMK, unwraps in flight included. */
+  evict(cmkId: string): void {
+    this.#drop((cmk) => cmk.id === cmkId)
+  }
+
+  /** What `find` came to so far. */
+  get lookups(): KeyLookups {
+    return { hits: this.#hits, misses: this.#misses }
+  }
+
+  /** DEKs at hand. */
+  get size(): number {
+    return this.#verified.size
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#drop(() => true)
+  }
+
+  #inOrder(candidates: readonly Candidate[]): readonly Candidate[] {
+    // Looked at once: the answer may change from one moment to the next.
+    const late = new Set(
+      candidates.filter(({ cmk, name }) => this.#away.has(cmk) && this.#verified.get(name) === undefined),
+    )
+    return [...candidates.filter((one) => !late.has(one)), ...late]
+  }
+
+  /** @throws EnvelopeError why this candidate does not open the record */
+  async #keyUnder(candidate: Candidate, request: OpeningRequest): Promise<LeasedKey> {
+    const known = this.#known(candidate, request)
+    if (known !== undefined) return known
+    const first = await this.#unwraps.ask(candidate, request.context)
+    try {
+      const opened = this.#opens(first, candidate, request)
+      if (opened !== undefined) return opened
+      // Others who shared the call may have found out more.
+      const found = this.#known(candidate, request)
+      if (found !== undefined) return found
+      if ('blamed' in first && first.byKms) throw this.#refused(candidate, first.blamed)
+      return await this.#askedAgain(first, candidate, request)
+    } finally {
+      release(first)
+    }
+  }
+
+  async #askedAgain(first: Answer, candidate: Candidate, request: OpeningRequest): Promise<LeasedKey> {
+    this.#checkOpen()
+    const second = await this.#unwraps.ask(candidate, request.context)
+    try {
+      const opened = this.#opens(second, candidate, request) ?? this.#known(candidate, request)
+      if (opened !== undefined) return opened
+      if ('opened' in first && 'opened' in second && first.opened.isSameAs(second.opened)) {
+        if (!second.isForgotten()) this.#confirmed.keep(candidate.name, second.opened)
+        throw mismatch()
+      }
+      if ('blamed' in first && 'blamed' in second) throw this.#refused(candidate, second.blamed)
+      throw new EnvelopeError(
+        'KMS_RESPONSE_INVALID',
+        `asked twice for one ciphertext DEK of CMK ${candidate.cmk.id}, the KMS gave two different answers`,
+      )
+    } finally {
+      release(second)
+    }
+  }
+
+  /** @throws EnvelopeError COMMITMENT_MISMATCH or UNWRAP_FAILED where that is known already */
+  #known({ name, cmk }: Candidate, { session, sessionName }: OpeningRequest): LeasedKey | undefined {
+    const verified = this.#verified.get(name)
+    const opened = verified ?? this.#confirmed.get(name)
+    if (opened !== undefined) {
+      const key = opened.contentKey(session, sessionName)
+      if (key === undefined) throw mismatch()
+      // Before anything is evicted: a listener may call back, and drop what was kept just now.
+      const release = opened.lease()
+      if (verified === undefined) this.#verify(name, opened)
+      return { key, cmk, release }
+    }
+    const refusal = this.#refusals.get(name)
+    if (refusal !== undefined) throw refusal
+    return undefined
+  }
+
+  /** The key where the answer is the DEK that the record commits to. */
+  #opens(answer: Answer, { name, cmk }: Candidate, request: OpeningRequest): LeasedKey | undefined {
+    if ('blamed' in answer) return undefined
+    const { opened, isForgotten } = answer
+    const key = opened.contentKey(request.session, request.sessionName)
+    if (key === undefined) return undefined
+    if (!isForgotten() && this.#verified.get(name) !== opened) this.#verify(name, opened)
+    return { key, cmk, release: opened.lease() }
+  }
+
+  #verify(name: string, opened: OpenedDek): void {
+    this.#verified.keep(name, opened)
+    this.#confirmed.delete(name)
+  }
+
+  #refused({ name, cmk }: Candidate, blamed: EnvelopeError): EnvelopeError {
+    this.#refusals.add(name, cmk, blamed)
+    return blamed
+  }
+
+  #drop(which: (cmk: Cmk) => boolean): void {
+    this.#unwraps.drop(which)
+    this.#verified.drop(which)
+    this.#confirmed.drop(which)
+    this.#refusals.drop(which)
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new EnvelopeError('ENCRYPTION_CLOSED', 'the encryption was closed')
+  }
+}
+
+/**
+ * Which failure tells about a record that none of several CMKs opened. All wrappings of an intact envelope hold the one
+ * DEK that its header commits to. So where a single KMS has refused a ciphertext DEK, or it holds another DEK, the
+ * envelope is forged, and what the other KMSs could say, once they are back or allow it, changes nothing: it is invalid.
+ * Else whoever may write could add a wrapping under a CMK that a reader may not use, or whose KMS is away, and stop it or
+ * make it wait. Without such a refusal nothing is wrong with the record: a transient failure is waited for, then comes
+ * what another reader may be able to open.
+ */
+function decisive(failures: readonly EnvelopeError[]): EnvelopeError {
+  const first = (wanted: FailureKind): EnvelopeError | undefined =>
+    failures.find(({ kind }) => kind === wanted)
+  return (
+    first('invalid') ??
+    first('transient') ??
+    first('unreadable') ??
+    new EnvelopeError('NO_CANDIDATE', 'no wrapping is accepted')
+  )
+}
+
+function mismatch(): EnvelopeError {
+  return new EnvelopeError('COMMITMENT_MISMATCH', 'the DEK is not the one that the header commits to')
+}
+
+function release(answer: Answer): void {
+  if ('opened' in answer) answer.release()
+}

@@ -1,0 +1,70 @@
+import { readFile } from 'node:fs/promises'
+import { parseStoredDek } from '../../dek-store/stored-dek.js'
+import { EnvelopeError } from '../../errors.js'
+import type { ProvisionedDek } from '../../config/config.js'
+import type { Clock } from '../../clock.js'
+import type { DekSource, SealingScope, SuppliedDek } from './dek-source.js'
+import { matchesScope, storedAge, unwrapStored } from './stored.js'
+
+/**
+ * One DEK made elsewhere. Each session under it has a content key of its own; nothing follows on it, unless the file
+ * that it comes from is replaced.
+ */
+export class ProvisionedDekSupplier implements DekSource {
+  readonly #scope: SealingScope
+  readonly #from: ProvisionedDek
+  readonly #clock: Clock
+  /** The DEK that was used last, by its MAC. */
+  #used = ''
+  readonly #exhausted = new Set<string>()
+
+  constructor(scope: SealingScope, from: ProvisionedDek, clock: Clock) {
+    this.#scope = scope
+    this.#from = from
+    this.#clock = clock
+  }
+
+  async next(signal: AbortSignal): Promise<SuppliedDek> {
+    const stored = parseStoredDek(await this.#text())
+    if (stored === undefined)
+      throw this.#wrong('expected what `encryption.createProvisionedDek(rule)` returned')
+    if (!matchesScope(stored, this.#scope)) throw this.#wrong('was made for other CMKs or another context')
+    const ageMs = storedAge(stored, this.#clock)
+    if (ageMs === undefined) throw this.#wrong('was made in the future, by the clock of this machine')
+    const isOld = ageMs() >= this.#scope.encrypt.rotate.maxAgeMs
+    if (isOld || this.#exhausted.has(stored.mac)) {
+      const { rule } = this.#scope
+      const why = isOld ? 'is too old' : 'has reached a limit'
+      throw new EnvelopeError('DEK_EXHAUSTED', `the provisioned DEK of rule ${rule} ${why}`)
+    }
+    const unwrapped = await unwrapStored(stored, this.#scope, signal)
+    this.#used = stored.mac
+    return { ...unwrapped, origin: 'provisioned', ageMs }
+  }
+
+  exhausted(): void {
+    this.#exhausted.add(this.#used)
+  }
+
+  revoke(): void {
+    // It is the configuration's; this process has no say in it.
+  }
+
+  settled(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  async #text(): Promise<string> {
+    if ('text' in this.#from) return this.#from.text
+    try {
+      return await readFile(this.#from.file, 'utf8')
+    } catch (error) {
+      throw this.#wrong(`cannot read the file: ${String((error as NodeJS.ErrnoException).code)}`)
+    }
+  }
+
+  #wrong(message: string): EnvelopeError {
+    const path = `provisionedDek of rule ${this.#scope.rule}`
+    return new EnvelopeError('CONFIG_INVALID', `${path}: ${message}`, { issues: [{ path, message }] })
+  }
+}

@@ -1,0 +1,53 @@
+import type { ErrorCode } from '../../errors.js'
+import type { DekOrigin, EventHub, GraceUsage, Limit, RetireReason } from '../../events.js'
+import type { SealingScope } from './dek-source.js'
+import type { SealingSession } from './sealing-session.js'
+
+/** Tells what happens to the DEKs of one scope. */
+export class SealingEvents {
+  /** What all its events carry. */
+  readonly names: { readonly rule: string; readonly topic?: string }
+  readonly #cmkIds: readonly [string, ...string[]]
+  readonly #hub: EventHub
+
+  constructor({ rule, topic, cmks: [first, ...others] }: SealingScope, hub: EventHub) {
+    this.names = topic === undefined ? { rule } : { rule, topic }
+    this.#cmkIds = [first.id, ...others.map(({ id }) => id)]
+    this.#hub = hub
+  }
+
+  created(session: SealingSession, origin: DekOrigin): void {
+    this.#hub.emit('dek.created', { ...this.#of(session), cmkIds: this.#cmkIds, origin })
+  }
+
+  retired(session: SealingSession, reason: RetireReason, grace: GraceUsage | undefined): void {
+    this.#hub.emit('dek.retired', {
+      ...this.#of(session),
+      reason,
+      ...session.usage,
+      ageMs: session.ageMs(),
+      ...(grace === undefined ? {} : { grace }),
+    })
+  }
+
+  destroyed(): void {
+    this.#hub.emit('dek.destroyed', { side: 'sealing', cmkId: this.#cmkIds[0] })
+  }
+
+  grace(session: SealingSession, grace: { limit: Limit; code: ErrorCode; graceMs: number }): void {
+    this.#hub.emit('dek.grace', { ...this.#of(session), ...grace })
+  }
+
+  waited(waitedMs: number, outcome: 'ok' | 'failed', code: ErrorCode | undefined): void {
+    this.#hub.emit('dek.waited', {
+      ...this.names,
+      waitedMs,
+      outcome,
+      ...(code === undefined ? {} : { code }),
+    })
+  }
+
+  #of(session: SealingSession): { rule: string; topic?: string; sessionId: string } {
+    return { ...this.names, sessionId: session.id.toString('hex') }
+  }
+}

@@ -1,0 +1,85 @@
+import { EnvelopeError, shownTopic } from '../errors.js'
+import type { SealingRule } from '../keys/sealing/dek-rotations.js'
+import type { Cmk } from '../kms/cmk.js'
+import { DEFAULT_MAX_DECOMPRESSED_BYTES, type CheckedDecryptRule } from '../config/checked.js'
+import { deadLetterTopics, mayHaveDeadLetters } from '../config/rejection.js'
+import { TopicIndex } from '../policy/topics.js'
+
+/** A rule with its CMKs. */
+export interface ResolvedRule {
+  readonly name: string
+  readonly match: readonly string[]
+  readonly passthrough: boolean
+  readonly sealing: SealingRule | undefined
+  readonly reading: ReadingRule | undefined
+}
+
+/** The decrypt half of a rule. */
+export interface ReadingRule {
+  readonly name: string
+  readonly decrypt: CheckedDecryptRule
+  /** The CMKs whose wrappings are accepted, in order of preference. */
+  readonly cmks: readonly Cmk[]
+}
+
+/** The rules by topic. */
+export class TopicRules {
+  /** Whether some rule names a topic for dead letters. */
+  readonly hasDeadLetters: boolean
+  /** How long a send may wait for a DEK, under whichever rule. */
+  readonly longestKeyWaitMs: number
+  /** Whether some rule does, or has a handler, which may. */
+  readonly mayHaveDeadLetters: boolean
+  readonly #index: TopicIndex<ResolvedRule>
+
+  constructor(rules: readonly ResolvedRule[]) {
+    this.hasDeadLetters = rules.some(
+      ({ reading }) => reading !== undefined && deadLetterTopics(reading.decrypt).length > 0,
+    )
+    this.longestKeyWaitMs = Math.max(0, ...rules.map(({ sealing }) => sealing?.encrypt.dekTimeoutMs ?? 0))
+    this.mayHaveDeadLetters = rules.some(
+      ({ reading }) => reading !== undefined && mayHaveDeadLetters(reading.decrypt),
+    )
+    this.#index = new TopicIndex(rules, ({ match }) => match)
+  }
+
+  isPassthrough(topic: string): boolean {
+    return this.#index.find(topic)?.passthrough === true
+  }
+
+  /** The largest value that readers decompress: those of the rule, or by default. */
+  maxDecompressedBytes(topic: string): number {
+    return this.#index.find(topic)?.reading?.decrypt.maxDecompressedBytes ?? DEFAULT_MAX_DECOMPRESSED_BYTES
+  }
+
+  /** @throws EnvelopeError TOPIC_NOT_CONFIGURED; there is no default */
+  forWriting(topic: string): SealingRule | 'passthrough' {
+    const rule = this.#index.find(topic)
+    if (rule?.passthrough === true) return 'passthrough'
+    if (rule?.sealing) return rule.sealing
+    throw new EnvelopeError(
+      'TOPIC_NOT_CONFIGURED',
+      `${why(rule, 'encrypt')} topic ${shownTopic(topic)}, so nothing was sent`,
+    )
+  }
+
+  /** Whether a rule reads a topic. */
+  reads({ name }: ReadingRule, topic: string): boolean {
+    return this.#index.find(topic)?.reading?.name === name
+  }
+
+  /** @throws EnvelopeError TOPIC_NOT_CONFIGURED */
+  forReading(topic: string): ReadingRule | 'passthrough' {
+    const rule = this.#index.find(topic)
+    if (rule?.passthrough === true) return 'passthrough'
+    if (rule?.reading) return rule.reading
+    throw new EnvelopeError(
+      'TOPIC_NOT_CONFIGURED',
+      `${why(rule, 'decrypt')} topic ${shownTopic(topic)}, so nothing was delivered`,
+    )
+  }
+}
+
+function why(rule: ResolvedRule | undefined, half: string): string {
+  return rule ? `rule ${rule.name} has no \`${half}\` for` : 'no rule matches'
+}

@@ -1,0 +1,22 @@
+import { expect, it, onTestFinished } from 'vitest'
+import { memoryEncryption } from '../../support/encryption.js'
+
+it('many CMKs and rules are no leak of listeners to Node.js', async () => {
+  const warnings: string[] = []
+  const listen = ({ name }: Error): void => void warnings.push(name)
+  process.on('warning', listen)
+  onTestFinished(() => {
+    process.off('warning', listen)
+  })
+  const ids = Array.from({ length: 30 }, (_, i) => `cmk-${String(i)}`)
+  const { encryption } = await memoryEncryption(
+    ids.map((id) => ({ match: [id], encrypt: { cmk: id }, decrypt: { cmk: id === 'cmk-0' ? ids : id } })),
+    { cmks: Object.fromEntries(ids.map((id) => [id, [{ kms: 'memory', id }]])) },
+  )
+  await encryption.verify()
+  await encryption.records.seal(ids.map((topic) => ({ topic, value: 'x' })))
+  await encryption.close()
+  // Node.js warns on a later turn.
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  expect(warnings).toEqual([])
+})

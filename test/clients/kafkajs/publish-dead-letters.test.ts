@@ -1,0 +1,256 @@
+import { CompressionTypes, type Message, type ProducerRecord } from 'kafkajs'
+import { describe, expect, it } from 'vitest'
+import type { DeadLetterProducer } from '../../../src/clients/kafkajs/dead-letter-producer.js'
+import { Outbox } from '../../../src/clients/kafkajs/outbox.js'
+import { publish, type Unpublished } from '../../../src/clients/kafkajs/publish-dead-letters.js'
+import { CANARY } from '../../support/emissions.js'
+
+const letters = (count: number, size = 10): Message[] =>
+  Array.from({ length: count }, (_, i) => ({ key: String(i), value: Buffer.alloc(size) }))
+
+/** A box that notes the keys of each send, and does with it what the test says. */
+function box(onSend: (record: ProducerRecord, count: number) => unknown): {
+  sent: string[]
+  letterBox: DeadLetterProducer
+} {
+  const sent: string[] = []
+  return {
+    sent,
+    letterBox: {
+      connect: () => Promise.resolve(),
+      disconnect: () => Promise.resolve(),
+      send: async (record) => {
+        const keys = record.messages.map(({ key }) => String(key)).join(' ')
+        sent.push(record.compression === CompressionTypes.GZIP ? `${keys} gzip` : keys)
+        await onSend(record, sent.length)
+        return []
+      },
+    },
+  }
+}
+
+const kafkaError = (type: string, retriable: boolean): Error =>
+  Object.assign(new Error(`quotes ${CANARY}`), { name: 'KafkaJSProtocolError', type, retriable })
+
+function run(letterBox: DeadLetterProducer, messages: readonly Message[]): Promise<Unpublished | undefined> {
+  const route = { outbox: new Outbox(letterBox), partition: 't/0', topic: 'dead' }
+  return publish(route, messages, (sending) => sending.then(() => true))
+}
+
+it('letters that a topic takes only in smaller batches are halved until it takes them', async () => {
+  const { letterBox, sent } = box(({ messages }) => {
+    if (messages.length > 2) throw kafkaError('MESSAGE_TOO_LARGE', false)
+  })
+  expect(await run(letterBox, letters(5))).toBeUndefined()
+  expect(sent).toEqual(['0 1 2 3 4', '0 1 2', '0 1', '2', '3 4'])
+})
+
+it('one that is too large alone is refused, and those before it are acknowledged', async () => {
+  const { letterBox, sent } = box(({ messages }) => {
+    if (messages.some(({ key }) => key === '3')) throw kafkaError('RECORD_LIST_TOO_LARGE', false)
+  })
+  expect(await run(letterBox, letters(6))).toMatchObject({ index: 3, error: { code: 'DEAD_LETTER_REFUSED' } })
+  expect(sent).toEqual(['0 1 2 3 4 5', '0 1 2', '3 4 5', '3 4', '3', '3 gzip'])
+})
+
+it('one that fits only compressed goes out compressed, and those behind it do not', async () => {
+  const { letterBox, sent } = box(({ messages, compression }) => {
+    if (messages.some(({ key }) => key === '0') && compression === undefined) {
+      throw kafkaError('MESSAGE_TOO_LARGE', false)
+    }
+  })
+  expect(await run(letterBox, letters(2))).toBeUndefined()
+  expect(sent).toEqual(['0 1', '0', '0 gzip', '1'])
+})
+
+it('sends stay under 1 MiB, but for a letter that is larger alone, which goes out compressed', async () => {
+  const { letterBox, sent } = box(() => undefined)
+  await run(letterBox, [...letters(3, 400_000), ...letters(1, 2_000_000), ...letters(1)])
+  expect(sent).toEqual(['0 1', '2', '0 gzip', '0'])
+})
+
+it('a large letter that does not compress is tried without compression before it is refused', async () => {
+  const { letterBox, sent } = box(({ compression }) => {
+    if (compression === CompressionTypes.GZIP) throw kafkaError('MESSAGE_TOO_LARGE', false)
+  })
+  expect(await run(letterBox, letters(1, 2_000_000))).toBeUndefined()
+  expect(sent).toEqual(['0 gzip', '0'])
+})
+
+it('a letter above 128 MiB is refused without being sent, and those before it are acknowledged', async () => {
+  const { letterBox, sent } = box(() => undefined)
+  const refusal = await run(letterBox, [...letters(1), ...letters(1, 2 ** 27), ...letters(1)])
+  expect(refusal).toMatchObject({ index: 1, error: { code: 'DEAD_LETTER_REFUSED', retriable: false } })
+  expect(refusal?.error.message).toContain('at most 134217728 are sent')
+  expect(sent).toEqual(['0'])
+})
+
+describe('a connection that is lost', () => {
+  const lost = (name: string, code?: string): Error =>
+    Object.assign(kafkaError('', false), {
+      cause: Object.assign(new Error(CANARY), { name, code, retriable: true }),
+    })
+
+  it.each([
+    ['KafkaJSConnectionClosedError', undefined],
+    ['KafkaJSConnectionError', 'EPIPE'],
+    ['KafkaJSConnectionError', 'ECONNRESET'],
+  ])('three times over one large letter (%s, %s) makes it a refusal', async (name, code) => {
+    const { letterBox, sent } = box(() => {
+      throw lost(name, code)
+    })
+    const route = { outbox: new Outbox(letterBox), partition: 't/0', topic: 'dead' }
+    const attempt = (): Promise<Unpublished | undefined> =>
+      publish(route, letters(1, 2_000_000), (sending) => sending.then(() => true))
+    for (let i = 0; i < 2; i++) expect((await attempt())?.error).toMatchObject({ code: 'DEAD_LETTER_FAILED' })
+    const third = (await attempt())?.error
+    expect(third).toMatchObject({ code: 'DEAD_LETTER_REFUSED', retriable: false })
+    expect(third?.message).toContain('the connection was lost 3 times over a request of 2000')
+    expect(third?.message).not.toContain(CANARY)
+    expect(sent).toEqual(['0 gzip', '0 gzip', '0 gzip'])
+  })
+
+  it('counts also where each attempt is first refused as too large with compression', async () => {
+    const { letterBox } = box(({ compression }) => {
+      throw compression === CompressionTypes.GZIP ? kafkaError('MESSAGE_TOO_LARGE', false) : lost('', 'EPIPE')
+    })
+    const route = { outbox: new Outbox(letterBox), partition: 't/0', topic: 'dead' }
+    const codes: (string | undefined)[] = []
+    for (let i = 0; i < 3; i++) {
+      const failed = await publish(route, letters(1, 2_000_000), (sending) => sending.then(() => true))
+      codes.push(failed?.error.code)
+    }
+    expect(codes).toEqual(['DEAD_LETTER_FAILED', 'DEAD_LETTER_FAILED', 'DEAD_LETTER_REFUSED'])
+  })
+
+  it('over small letters, or refused by the machine, stays transient', async () => {
+    for (const [error, size] of [
+      [lost('KafkaJSConnectionClosedError'), 10],
+      [lost('KafkaJSConnectionError', 'ECONNREFUSED'), 2_000_000],
+    ] as const) {
+      const { letterBox } = box(() => {
+        throw error
+      })
+      const route = { outbox: new Outbox(letterBox), partition: 't/0', topic: 'dead' }
+      for (let i = 0; i < 5; i++) {
+        const failed = await publish(route, letters(1, size), (sending) => sending.then(() => true))
+        expect(failed?.error).toMatchObject({ code: 'DEAD_LETTER_FAILED', kind: 'transient' })
+      }
+    }
+  })
+})
+
+describe('a failure', () => {
+  it.each([
+    ['that KafkaJS calls retriable', kafkaError('NOT_ENOUGH_REPLICAS', true)],
+    [
+      'of KafkaJS that gave up over one',
+      Object.assign(kafkaError('', false), { cause: kafkaError('X', true) }),
+    ],
+    ['of no known kind', new Error(CANARY)],
+  ])('%s is transient, and left to the caller to try again', async (_, error) => {
+    const { letterBox, sent } = box(() => {
+      throw error
+    })
+    const failed = await run(letterBox, letters(2))
+    expect(failed).toMatchObject({ index: 0, error: { code: 'DEAD_LETTER_FAILED', kind: 'transient' } })
+    expect(failed?.error.message).not.toContain(CANARY)
+    expect(sent).toEqual(['0 1'])
+  })
+
+  it.each([
+    [
+      'that KafkaJS calls final',
+      kafkaError('TOPIC_AUTHORIZATION_FAILED', false),
+      'TOPIC_AUTHORIZATION_FAILED',
+    ],
+    [
+      'of KafkaJS over a final one',
+      Object.assign(kafkaError('', false), { cause: kafkaError('INVALID_RECORD', false) }),
+      'INVALID_RECORD',
+    ],
+    ['that is a bug', new TypeError(CANARY), 'TypeError'],
+  ])('%s is refusal, named and not quoted', async (_, error, why) => {
+    const { letterBox, sent } = box(() => {
+      throw error
+    })
+    const refusal = await run(letterBox, letters(2))
+    expect(refusal?.index).toBe(0)
+    expect(refusal?.error).toMatchObject({ code: 'DEAD_LETTER_REFUSED', kind: undefined, retriable: false })
+    expect(refusal?.error.message).toContain(`topic dead did not take a dead letter: ${why}.`)
+    expect(refusal?.error.message).not.toContain(CANARY)
+    expect(sent).toHaveLength(1)
+  })
+})
+
+it('a send that takes too long counts as a transient failure', async () => {
+  const { letterBox } = box(() => new Promise(() => undefined))
+  const failed = await publish(
+    { outbox: new Outbox(letterBox), partition: 't/0', topic: 'dead' },
+    letters(1),
+    () => Promise.resolve(false),
+  )
+  expect(failed).toMatchObject({ index: 0, error: { code: 'DEAD_LETTER_FAILED', kind: 'transient' } })
+  expect(String(failed?.error)).toContain('no answer came')
+})
+
+describe('a send that was given up goes on in KafkaJS', () => {
+  const origin = (offset: string): Message => ({
+    key: offset,
+    value: null,
+    headers: { 'kafka-envelope.error': 'MALFORMED', 'kafka-envelope.offset': offset },
+  })
+
+  /** A box whose sends a test ends by hand. */
+  function hanging() {
+    const ends: { resolve: () => void; reject: (error: Error) => void }[] = []
+    const { letterBox, sent } = box(
+      () =>
+        new Promise<void>((resolve, reject) => {
+          ends.push({ resolve, reject })
+        }),
+    )
+    const outbox = new Outbox(letterBox)
+    const attemptAll = (letters: Message[], partition = 't/0', patient = false) =>
+      publish({ outbox, partition, topic: 'dead' }, letters, (sending) =>
+        patient ? sending.then(() => true) : Promise.resolve(false),
+      )
+    const attempt = (letter: Message, partition?: string, patient?: boolean) =>
+      attemptAll([letter], partition, patient)
+    return { ends, sent, attempt, attemptAll }
+  }
+
+  it('so the same letter is not sent beside it: the next attempt waits for it, and takes its outcome', async () => {
+    const { ends, sent, attempt } = hanging()
+    for (let i = 0; i < 5; i++) expect((await attempt(origin('7')))?.error.code).toBe('DEAD_LETTER_FAILED')
+    const last = attempt(origin('7'), 't/0', true)
+    ends[0]?.resolve()
+    expect(await last).toBeUndefined()
+    expect(sent).toEqual(['7'])
+  })
+
+  it('so it stands for the same letters only, not for as many with the same first and last one', async () => {
+    const { ends, sent, attemptAll } = hanging()
+    await attemptAll(['1', '2', '4'].map(origin))
+    const next = attemptAll(['1', '3', '4'].map(origin), 't/0', true)
+    ends[0]?.resolve()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(sent).toEqual(['1 2 4', '1 3 4'])
+    ends[1]?.resolve()
+    expect(await next).toBeUndefined()
+  })
+
+  it('so other letters of the partition wait until it ends, and those of other partitions do not', async () => {
+    const { ends, sent, attempt } = hanging()
+    await attempt(origin('7'))
+    await attempt(origin('8'))
+    await attempt(origin('8'), 't/1')
+    expect(sent).toEqual(['7', '8'])
+    const next = attempt(origin('8'), 't/0', true)
+    ends[0]?.reject(kafkaError('NOT_ENOUGH_REPLICAS', true))
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(sent).toEqual(['7', '8', '8'])
+    ends[2]?.resolve()
+    expect(await next).toBeUndefined()
+  })
+})

@@ -1,0 +1,426 @@
+import fc from 'fast-check'
+
+/** What a configuration file may say, good and bad, for tests that compare judges of it. */
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json }
+export type Path = readonly (string | number)[]
+
+const GIB = 2 ** 30
+const DAY = 86_400_000
+
+export const good: readonly Json[] = [
+  {
+    $schema: './config.schema.json',
+    version: 1,
+    cmks: {
+      main: [
+        { kms: 'gz', id: 'ap-guangzhou/1' },
+        { kms: 'sh', id: 'ap-shanghai/1' },
+      ],
+    },
+    topics: [
+      {
+        name: 'pay',
+        match: ['payments.*', 'orders'],
+        encrypt: {
+          cmk: 'main',
+          rotate: {
+            maxAge: '24h',
+            maxMessages: 50_000_000,
+            maxBytes: '64GiB',
+            prefetch: '10m',
+            allowFrequentRotation: false,
+          },
+          onKmsOutage: { grace: '2h' },
+          context: { app: 'pay' },
+          bindKey: true,
+          bindHeaders: ['type', 'ü'],
+          compression: 'gzip',
+          dekScope: 'topic',
+          tombstones: 'reject',
+          forward: true,
+          maxBatchBytes: '1MiB',
+          dekTimeout: '30s',
+        },
+        decrypt: {
+          cmk: ['main'],
+          originalTopics: ['src.payments.*'],
+          acceptPublicKeySealing: false,
+          require: { keyBound: true, headers: ['type'], context: { app: 'pay' }, suites: [1] },
+          tombstones: 'reject',
+          onInvalid: { deadLetter: 'pay.dlq' },
+          onUnreadable: { deadLetter: 'pay.unreadable' },
+          maxInvalidShare: 0.1,
+          plaintext: {
+            untilOffsets: { orders: { 0: '18203', 1: '17999' } },
+            fingerprints: ['0123456789abcdef'],
+          },
+          maxDecompressedBytes: '16MiB',
+          retryFor: '5m',
+        },
+      },
+      { match: ['metrics.*'], passthrough: true },
+    ],
+    cache: { maxDeks: 10_000, ttl: '1h' },
+    kmsTimeout: '10s',
+    kmsRetries: 2,
+    kmsRateLimit: { sealing: { perSecond: 50, burst: 100 }, opening: { perSecond: 0.5, burst: 300 } },
+  },
+  {
+    version: 1,
+    cmks: { main: [{ kms: 'gz', id: 'x' }] },
+    topics: [
+      {
+        match: ['*'],
+        encrypt: { cmk: 'main', rotate: {} },
+        decrypt: { cmk: 'main', plaintext: { untilOffsets: {} }, require: {} },
+      },
+    ],
+    cache: {},
+    kmsRateLimit: { sealing: {}, opening: {} },
+  },
+  {
+    version: 1,
+    cmks: { main: [{ kms: 'gz', id: 'x' }] },
+    topics: [
+      { match: ['a'], encrypt: { cmk: 'main', provisionedDek: { file: './dek.txt' } } },
+      { match: ['b'], encrypt: { cmk: 'main', provisionedDek: { text: 'x' } } },
+    ],
+  },
+  {
+    version: 1,
+    cmks: {},
+    topics: [{ match: ['a'], passthrough: true }],
+  },
+]
+
+export function at(value: Json, path: Path): Json | undefined {
+  return path.reduce<Json | undefined>(
+    (parent, key) =>
+      typeof parent === 'object' && parent !== null
+        ? (parent as Record<string | number, Json>)[key]
+        : undefined,
+    value,
+  )
+}
+
+/** The same with another value at a path; undefined takes the member or item away. */
+export function put(value: Json, [key, ...rest]: Path, replacement: Json | undefined): Json {
+  if (key === undefined) return replacement ?? null
+  if (typeof value !== 'object' || value === null) return value
+  const inner =
+    rest.length === 0
+      ? replacement
+      : put((value as Record<string | number, Json>)[key] ?? {}, rest, replacement)
+  if (Array.isArray(value)) {
+    const items = value as readonly Json[]
+    return items.flatMap((item, i) => (i === key ? (inner === undefined ? [] : [inner]) : [item]))
+  }
+  const others = Object.entries(value).filter(([name]) => name !== String(key))
+  return Object.fromEntries(inner === undefined ? others : [...others, [String(key), inner]])
+}
+
+const texts = [
+  '',
+  'x',
+  ' ',
+  'a b',
+  'x'.repeat(300),
+  '\u{10000}',
+  '\ud800',
+  'a*',
+  'main',
+  '__proto__',
+  'true',
+  '1',
+  '24h',
+]
+const types: readonly Json[] = [
+  null,
+  true,
+  false,
+  -1,
+  0,
+  0.5,
+  1,
+  1e300,
+  [],
+  {},
+  ['x'],
+  [1],
+  { x: 1 },
+  ...texts,
+]
+
+const durations = (min: number, max: number): Json[] => [
+  ...[min - 1, min, min + 0.5, max, max + 1, 1, 999, 1000, 59_999, 60_000],
+  ...[`${String(min - 1)}ms`, `${String(min)}ms`, `${String(max)} ms`, `${String(max + 1)}ms`],
+  ...[
+    '1ms',
+    '1s',
+    '59s',
+    '01s',
+    '1.5s',
+    '1  s',
+    '1S',
+    '1 d',
+    '0d',
+    '1m',
+    '61m',
+    '7d',
+    '8d',
+    '365d',
+    '366d',
+    '24h',
+    '25h',
+    '999999d',
+    '9999999999999999d',
+    'h',
+    '1',
+    '-1s',
+    '1GiB',
+  ],
+  ...(max % DAY === 0 ? [`${String(max / DAY)}d`, `${String(max / DAY + 1)}d`] : []),
+]
+const sizes = (min: number, max: number): Json[] => [
+  ...[min - 1, min, min + 0.5, max, max + 1],
+  ...[`${String(min - 1)}B`, `${String(min)}B`, `${String(max)} B`, `${String(max + 1)}B`],
+  ...[
+    '1B',
+    '1KiB',
+    '1023KiB',
+    '1024KiB',
+    '1MiB',
+    '01MiB',
+    '1mib',
+    '1MB',
+    '1GiB',
+    '2GiB',
+    '1TiB',
+    '24h',
+    'MiB',
+  ],
+  ...[`${String(Math.floor(max / GIB))}GiB`, `${String(Math.floor(max / GIB) + 1)}GiB`],
+]
+const counts = (min: number, max: number): Json[] => [
+  min - 1,
+  min,
+  min + 0.5,
+  min + 1,
+  max,
+  max + 1,
+  999,
+  1000,
+]
+const shares = (min: number, max: number): Json[] => [min - 0.01, min, (min + max) / 2, max, max + 0.01]
+const names: Json[] = ['a', 'A-Z_:.*/', 'x'.repeat(256), 'x'.repeat(257), 'ä']
+const topics: Json[] = ['a', 'A-Z_.', 'x'.repeat(249), 'x'.repeat(250), 'a/b']
+const contexts: Json[] = [
+  {},
+  ...['constructor', 'prototype', '__proto__', 'a b', 'x'.repeat(128), 'x'.repeat(129), ''].map((key) =>
+    own(key, 'x'),
+  ),
+  ...['', 'a b', 'a:/@=+-', 'x'.repeat(128), 'x'.repeat(129), 5].map((value) => ({ a: value })),
+]
+const headers: Json[] = [
+  [],
+  ['a'],
+  ['a', 'b'],
+  ['a', 'a'],
+  [''],
+  ['x'.repeat(256)],
+  ['x'.repeat(257)],
+  ['\ud800'],
+  ['\u{10000}'],
+  Array.from({ length: 32 }, (_, i) => String(i)),
+  Array.from({ length: 33 }, (_, i) => String(i)),
+]
+
+/** An object with one member, whatever its name means to JavaScript. */
+function own(name: string, value: Json): Json {
+  return Object.fromEntries([[name, value]])
+}
+
+/** Values to try at each member of the first good file, besides those of every type. */
+const tried: readonly (readonly [path: Path, values: readonly Json[]])[] = [
+  [['$schema'], []],
+  [['version'], [2, 1.5, '1']],
+  [
+    ['cmks'],
+    [
+      own('__proto__', []),
+      own('constructor', [{ kms: 'a', id: 'b' }]),
+      own('x'.repeat(257), [{ kms: 'a', id: 'b' }]),
+      { ä: [] },
+    ],
+  ],
+  [
+    ['cmks', 'main'],
+    [
+      Array.from({ length: 5 }, (_, i) => ({ kms: 'a', id: String(i) })),
+      Array.from({ length: 6 }, (_, i) => ({ kms: 'a', id: String(i) })),
+      [
+        { kms: 'a', id: 'x' },
+        { id: 'x', kms: 'a' },
+      ],
+    ],
+  ],
+  [['cmks', 'main', 0, 'kms'], names],
+  [
+    ['cmks', 'main', 0, 'id'],
+    ['!', '~', 'a b', 'x'.repeat(256), 'x'.repeat(257), 'ä'],
+  ],
+  [['topics'], [[{ match: ['a'] }], [{ match: ['a'], passthrough: true }]]],
+  [['topics', 0, 'name'], names],
+  [
+    ['topics', 0, 'match'],
+    [['a', 'b'], ['x'.repeat(250)], ['a/b'], [5]],
+  ],
+  [['topics', 0, 'passthrough'], []],
+  [['topics', 1, 'passthrough'], []],
+  [['topics', 1, 'encrypt'], [{ cmk: 'main' }]],
+  [['topics', 1, 'decrypt'], [{ cmk: 'main' }]],
+  [['topics', 0, 'encrypt'], [{ cmk: 'main' }]],
+  [['topics', 0, 'encrypt', 'cmk'], names],
+  [
+    ['topics', 0, 'encrypt', 'rotate'],
+    [
+      { maxMessages: 1 },
+      { maxAge: 3600 },
+      { maxAge: '59 s' },
+      { maxAge: '59999ms' },
+      { maxAge: '60000ms' },
+      { maxAge: 59_999, allowFrequentRotation: true },
+      { maxMessages: 999, allowFrequentRotation: true },
+      { maxBytes: '1023KiB' },
+      { maxBytes: 5, allowFrequentRotation: true },
+      { maxBytes: 5, allowFrequentRotation: false },
+    ],
+  ],
+  [['topics', 0, 'encrypt', 'rotate', 'maxAge'], durations(1000, 365 * DAY)],
+  [['topics', 0, 'encrypt', 'rotate', 'maxMessages'], counts(1, 2 ** 32)],
+  [['topics', 0, 'encrypt', 'rotate', 'maxBytes'], sizes(1, 2 ** 38)],
+  [['topics', 0, 'encrypt', 'rotate', 'prefetch'], durations(0, 365 * DAY)],
+  [['topics', 0, 'encrypt', 'rotate', 'allowFrequentRotation'], []],
+  [['topics', 0, 'encrypt', 'onKmsOutage'], []],
+  [['topics', 0, 'encrypt', 'onKmsOutage', 'grace'], durations(0, 7 * DAY)],
+  [
+    ['topics', 0, 'encrypt', 'provisionedDek'],
+    [{ text: 'x' }, { text: '' }, { file: '' }, { text: 'x', file: 'y' }, { text: 1 }],
+  ],
+  [['topics', 0, 'encrypt', 'provisionedDek', 'file'], []],
+  [['topics', 0, 'encrypt', 'provisionedDek', 'text'], []],
+  [['topics', 0, 'encrypt', 'context'], contexts],
+  [['topics', 0, 'encrypt', 'bindKey'], []],
+  [['topics', 0, 'encrypt', 'bindHeaders'], headers],
+  [
+    ['topics', 0, 'encrypt', 'compression'],
+    ['none', 'zstd', 'lz4'],
+  ],
+  [
+    ['topics', 0, 'encrypt', 'dekScope'],
+    ['rule', 'all'],
+  ],
+  [
+    ['topics', 0, 'encrypt', 'tombstones'],
+    ['pass', 'skip'],
+  ],
+  [['topics', 0, 'encrypt', 'forward'], []],
+  [['topics', 0, 'encrypt', 'maxBatchBytes'], sizes(1024, 2 ** 31 - 1)],
+  [['topics', 0, 'encrypt', 'dekTimeout'], durations(1, 3_600_000)],
+  [['topics', 0, 'decrypt'], [{ cmk: 'main' }]],
+  [
+    ['topics', 0, 'decrypt', 'cmk'],
+    [['main', 'main'], ['x'.repeat(257)], ...names],
+  ],
+  [
+    ['topics', 0, 'decrypt', 'originalTopics'],
+    [
+      ...topics.map((topic) => [topic]),
+      ['*'],
+      ['a*'],
+      ['a*b'],
+      ['a**'],
+      [`${'x'.repeat(248)}*`],
+      [`${'x'.repeat(249)}*`],
+    ],
+  ],
+  [['topics', 0, 'decrypt', 'acceptPublicKeySealing'], []],
+  [['topics', 0, 'decrypt', 'require'], []],
+  [['topics', 0, 'decrypt', 'require', 'keyBound'], []],
+  [['topics', 0, 'decrypt', 'require', 'headers'], headers],
+  [['topics', 0, 'decrypt', 'require', 'context'], contexts],
+  [
+    ['topics', 0, 'decrypt', 'require', 'suites'],
+    [[1, 1], [2], ['1'], [1.5]],
+  ],
+  [
+    ['topics', 0, 'decrypt', 'tombstones'],
+    ['pass', 'skip'],
+  ],
+  [
+    ['topics', 0, 'decrypt', 'onInvalid'],
+    ['stop', 'skip', 'ignore', 'deadLetter', {}],
+  ],
+  [['topics', 0, 'decrypt', 'onInvalid', 'deadLetter'], topics],
+  [
+    ['topics', 0, 'decrypt', 'onUnreadable'],
+    ['stop', 'skip', 'ignore', 'deadLetter', {}],
+  ],
+  [['topics', 0, 'decrypt', 'onUnreadable', 'deadLetter'], topics],
+  [['topics', 0, 'decrypt', 'maxInvalidShare'], shares(0, 1)],
+  [
+    ['topics', 0, 'decrypt', 'plaintext'],
+    [{ untilOffsets: {} }, { fingerprints: [] }],
+  ],
+  [
+    ['topics', 0, 'decrypt', 'plaintext', 'untilOffsets'],
+    [
+      own('__proto__', {}),
+      own('a', own('constructor', '5')),
+      ...['0', '00', '01', '9999999999', '99999999999', '-1', 'a'].map((p) => own('a', own(p, '5'))),
+      ...['0', '9'.repeat(19), '9'.repeat(20), '-1', '1.0', ''].map((o) => own('a', own('0', o))),
+      own('a/b', {}),
+    ],
+  ],
+  [
+    ['topics', 0, 'decrypt', 'plaintext', 'fingerprints'],
+    [[], ['0123456789ABCDEF'], ['0123456789abcde'], ['0123456789abcdef', '0123456789abcdef']],
+  ],
+  [['topics', 0, 'decrypt', 'maxDecompressedBytes'], sizes(0, 2 ** 31 - 1)],
+  [['topics', 0, 'decrypt', 'retryFor'], durations(0, DAY)],
+  [['cache'], []],
+  [['cache', 'maxDeks'], counts(1, 1_000_000)],
+  [['cache', 'ttl'], durations(1000, 7 * DAY)],
+  [['kmsTimeout'], durations(1, 600_000)],
+  [['kmsRetries'], counts(0, 5)],
+  [['kmsRateLimit'], []],
+  [['kmsRateLimit', 'sealing'], []],
+  [['kmsRateLimit', 'sealing', 'perSecond'], shares(0.1, 10_000)],
+  [['kmsRateLimit', 'sealing', 'burst'], counts(1, 100_000)],
+  [['kmsRateLimit', 'opening'], []],
+  [['kmsRateLimit', 'opening', 'perSecond'], shares(0.1, 10_000)],
+  [['kmsRateLimit', 'opening', 'burst'], counts(1, 100_000)],
+]
+
+const strangers = ['unknown', '__proto__', 'constructor', 'toString', 'kms', 'dekStore']
+
+/** One change of the first good file each. */
+export function variations(): { path: Path; value: Json | undefined }[] {
+  const file = good[0] as Json
+  return tried.flatMap(([path, values]) => {
+    const here = at(file, path)
+    const isObject = typeof here === 'object' && here !== null && !Array.isArray(here)
+    return [
+      ...[...values, ...types, undefined].map((value) => ({ path, value })),
+      ...(isObject ? strangers.map((name) => ({ path: [...path, name], value: 'x' })) : []),
+    ]
+  })
+}
+
+const change = fc.constantFrom(...variations())
+
+/** A good file after a few changes. */
+export const mutated: fc.Arbitrary<Json> = fc
+  .tuple(fc.constantFrom(...good), fc.array(change, { minLength: 1, maxLength: 4 }))
+  .map(([file, changes]) => changes.reduce((changed, { path, value }) => put(changed, path, value), file))

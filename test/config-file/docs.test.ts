@@ -1,0 +1,69 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { configJsonSchema } from '../../scripts/config-schema/config-schema.js'
+import { withMembers } from '../../scripts/config-schema/members-page.js'
+import { createKeyring } from '../../src/kms/local/index.js'
+
+const run = promisify(execFile)
+const root = fileURLToPath(new URL('../..', import.meta.url))
+let page = ''
+let folder = ''
+
+beforeAll(async () => {
+  page = await readFile(join(root, 'docs/configuration.md'), 'utf8')
+  folder = await mkdtemp(join(root, 'test/.readme-'))
+  await writeFile(join(folder, 'kafka-envelope.yaml'), snippet('yaml'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+function snippet(language: string): string {
+  const found = [...page.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'gms'))]
+  expect(found).toHaveLength(1)
+  return found[0]?.[1] ?? ''
+}
+
+it('the command of the page prints what the page shows', async () => {
+  const args = /^npx kafka-envelope (.*)\n$/.exec(snippet('sh'))?.[1]?.split(' ') ?? []
+  const { stdout } = await run(
+    process.execPath,
+    ['--import', 'tsx', join(root, 'src/cli/main.ts'), ...args],
+    { cwd: folder },
+  )
+  expect(stdout).toBe(snippet('text'))
+})
+
+it('the code of the page runs', async () => {
+  for (const [name, id] of [
+    ['gz', 'ap-guangzhou/1'],
+    ['sh', 'ap-shanghai/1'],
+  ] as const) {
+    await createKeyring(join(folder, `${name}.keyring`), [{ id, type: 'aes-256' }])
+  }
+  const code = ['', '/config-file', '/kms/local'].reduce(
+    (text, entry) => text.replace(`'kafka-envelope${entry}'`, `'${root}src${entry}/index.ts'`),
+    `${snippet('ts')}\nconsole.log(encryption.health().status)\nawait encryption.close()\n`,
+  )
+  await writeFile(join(folder, 'snippet.ts'), code)
+  const { stdout } = await run(process.execPath, ['--import', 'tsx', 'snippet.ts'], {
+    cwd: folder,
+    env: { ...process.env, CMK_GZ: '1', CMK_SH: '1' },
+  })
+  expect(stdout).toBe('ok\n')
+})
+
+it('the page lists every member as the schema describes it', () => {
+  const words = (text: string): string => text.replaceAll(/\s+/g, ' ')
+  expect(words(withMembers(page, configJsonSchema()))).toBe(words(page))
+})
+
+it('who gives the configuration in code loads no YAML parser', async () => {
+  const script = "require('./src/index.ts'); console.log(JSON.stringify(Object.keys(require.cache)))"
+  const { stdout } = await run(process.execPath, ['--require', 'tsx/cjs', '--eval', script], { cwd: root })
+  const loaded = JSON.parse(stdout) as string[]
+  expect(loaded.some((path) => path.includes('/node_modules/valibot/'))).toBe(true)
+  expect(loaded.filter((path) => path.includes('/node_modules/yaml/'))).toEqual([])
+})

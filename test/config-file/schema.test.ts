@@ -1,0 +1,314 @@
+import { readFileSync } from 'node:fs'
+import * as zlib from 'node:zlib'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { configJsonSchema } from '../../scripts/config-schema/config-schema.js'
+import { memberPaths } from '../../scripts/config-schema/descriptions.js'
+import { EXPRESSED } from '../../scripts/config-schema/expressed.js'
+import type { SchemaNode } from '../../scripts/config-schema/node.js'
+import { rangePattern, wholeNumbers } from '../../scripts/config-schema/range-pattern.js'
+import { substitute } from '../../src/config-file/substitute.js'
+import type { ConfigIssue } from '../../src/index.js'
+import { checkFile } from '../../src/config/check.js'
+import { show } from '../../src/config/paths.js'
+import { MS } from '../../src/config/units.js'
+import { RELATIONS, relations, type RelationName } from '../../src/config/cross-checks.js'
+import { at, good, mutated, put, variations, type Json } from './corpus.js'
+
+/*
+ * Two judges of what a file says: the checker (Valibot and relations), and any validator of JSON Schema, here ajv, with
+ * `schemas/config.schema.json`. Both get the file as parsed; what the YAML parser refuses comes to neither.
+ */
+
+const schema = configJsonSchema()
+const ajv = new Ajv2020({ allErrors: true, allowUnionTypes: true, strictTypes: false, strictRequired: false })
+ajv.addKeyword('patternErrorMessage')
+const accepts = ajv.compile(schema)
+
+/** What the schema cannot tell: it knows neither other places of the file nor the runtime. */
+const ONLY_THE_CHECKER: readonly RelationName[] = [
+  'a KMS that is named is there',
+  'CMKs that a rule names are there',
+  'a rule names each CMK that it reads once',
+  'prefetch comes after a DEK was taken',
+  'dead letters do not come back',
+  'a context fits into an envelope',
+  'bound headers fit into an envelope',
+  'a rule requires no more than it seals',
+  'plaintext is accepted on topics of the rule',
+  'zstd is asked only of a Node.js that has it',
+  'a name means one rule',
+  'a topic falls under one rule',
+]
+
+const mistakes = (file: Json): readonly ConfigIssue[] => checkFile(file, undefined, show).issues
+
+/** Of these, the ones that the schema has to see too. */
+function seenByBoth(file: Json): readonly ConfigIssue[] {
+  const hasZstd = 'zstdCompressSync' in zlib
+  const kms = new Proxy({}, { getOwnPropertyDescriptor: () => ({ configurable: true, value: 1 }) })
+  const others = relations({ ...(file as object), kms }, hasZstd, show, ONLY_THE_CHECKER)
+  const known = new Set(others.map(({ path, message }) => `${path} ${message}`))
+  return mistakes(file).filter(({ path, message }) => !known.has(`${path} ${message}`))
+}
+
+function compare(file: Json): void {
+  const issues = seenByBoth(file)
+  const accepted = accepts(file)
+  if (accepted !== (issues.length === 0)) {
+    expect.fail(
+      `${JSON.stringify(file)}\nschema: ${accepted ? 'accepts' : ajv.errorsText(accepts.errors)}\nchecker: ${JSON.stringify(issues)}`,
+    )
+  }
+}
+
+describe('the JSON Schema and the checker', () => {
+  it('accept the same good files', () => {
+    for (const file of good) {
+      expect(mistakes(file)).toEqual([])
+      expect(accepts(file), ajv.errorsText(accepts.errors)).toBe(true)
+    }
+  })
+
+  it('accept and refuse the same files: every member at its bounds, past them, of another type, missing', () => {
+    const counts = { accepted: 0, refused: 0 }
+    for (const { path, value } of variations()) {
+      const file = put(good[0] as Json, path, value)
+      compare(file)
+      counts[accepts(file) ? 'accepted' : 'refused']++
+    }
+    // That the corpus has both, and is not empty.
+    expect(counts.accepted).toBeGreaterThan(100)
+    expect(counts.refused).toBeGreaterThan(400)
+  })
+
+  it('every member of the schema is among those that are varied', () => {
+    const varied = new Set(variations().map(({ path }) => pathOf(path)))
+    expect(
+      memberPaths(schema)
+        .map(({ path }) => path)
+        .filter((path) => !varied.has(path)),
+    ).toEqual([])
+  })
+
+  it('accept and refuse the same files after any few changes', () => {
+    fc.assert(
+      fc.property(mutated, (file) => {
+        compare(file)
+      }),
+      { numRuns: 5_000 },
+    )
+  })
+
+  it('differ in nothing but these relations, which only the checker knows', () => {
+    expect([...Object.keys(EXPRESSED), ...ONLY_THE_CHECKER].toSorted()).toEqual(
+      Object.keys(RELATIONS).toSorted(),
+    )
+    const rule = ['topics', 0]
+    // Without headers and context that its producers would have to seal.
+    const loose = put(good[0] as Json, [...rule, 'decrypt', 'require'], {})
+    const examples: Record<string, Json> = {
+      'CMKs that a rule names are there': put(good[0] as Json, [...rule, 'decrypt', 'cmk'], 'other'),
+      'prefetch comes after a DEK was taken': put(good[0] as Json, [...rule, 'encrypt', 'rotate'], {
+        maxAge: '1m',
+        prefetch: '1m',
+      }),
+      'dead letters do not come back': put(
+        good[0] as Json,
+        [...rule, 'decrypt', 'onInvalid', 'deadLetter'],
+        'payments.dlq',
+      ),
+      'a context fits into an envelope': put(
+        loose,
+        [...rule, 'encrypt', 'context'],
+        Object.fromEntries(Array.from({ length: 8 }, (_, i) => [String(i), 'v'.repeat(128)])),
+      ),
+      'a rule names each CMK that it reads once': put(
+        good[0] as Json,
+        [...rule, 'decrypt', 'cmk'],
+        ['main', 'main'],
+      ),
+      'bound headers fit into an envelope': put(
+        good[0] as Json,
+        [...rule, 'encrypt', 'bindHeaders'],
+        ['type', ...Array.from({ length: 17 }, (_, i) => String(i).padStart(250, 'h'))],
+      ),
+      'a rule requires no more than it seals': put(good[0] as Json, [...rule, 'encrypt', 'bindKey'], false),
+      'plaintext is accepted on topics of the rule': put(
+        good[0] as Json,
+        [...rule, 'decrypt', 'plaintext', 'untilOffsets'],
+        { users: { 0: '5' } },
+      ),
+      'a name means one rule': put(good[0] as Json, ['topics', 1, 'name'], 'pay'),
+      'a topic falls under one rule': put(good[0] as Json, ['topics', 1, 'match'], ['*.eu']),
+    }
+    for (const [name, file] of Object.entries(examples)) {
+      expect(accepts(file), name).toBe(true)
+      expect(mistakes(file), name).toEqual(relations(file, true, show, [name as RelationName]))
+      expect(mistakes(file), name).toHaveLength(1)
+    }
+    // Two that no file alone can show.
+    const zstd = put(good[0] as Json, [...rule, 'encrypt', 'compression'], 'zstd')
+    expect([
+      accepts(zstd),
+      relations(zstd, false, show, ['zstd is asked only of a Node.js that has it']).length,
+    ]).toEqual([true, 1])
+    expect(
+      relations({ ...(good[0] as object), kms: {} }, true, show, ['a KMS that is named is there']),
+    ).toHaveLength(2)
+  })
+
+  it('take names of members as they are written: an editor sees a number in the partition `0:` of a YAML file', () => {
+    const names: SchemaNode[] = []
+    const walk = (node: unknown): void => {
+      if (typeof node !== 'object' || node === null) return
+      const { propertyNames } = node as SchemaNode
+      if (propertyNames) names.push(propertyNames)
+      Object.values(node).forEach(walk)
+    }
+    walk(schema)
+    expect(names.length).toBeGreaterThan(3)
+    for (const node of names) expect(node).not.toHaveProperty('type')
+  })
+
+  it('differ in this: the checker counts the bytes of header names, the schema their characters', () => {
+    const loose = put(good[0] as Json, ['topics', 0, 'decrypt', 'require'], {})
+    const file = (name: string): Json => put(loose, ['topics', 0, 'encrypt', 'bindHeaders'], [name])
+    expect([accepts(file('é'.repeat(128))), mistakes(file('é'.repeat(128)))]).toEqual([true, []])
+    expect([accepts(file('é'.repeat(129))), mistakes(file('é'.repeat(129))).length]).toEqual([true, 1])
+    expect([accepts(file('é'.repeat(257))), mistakes(file('é'.repeat(257))).length]).toEqual([false, 1])
+  })
+})
+
+describe('variables of the environment in a file', () => {
+  /** Some texts of a file replaced by variables that have them. */
+  function withVariables(
+    file: Json,
+    chosen: (text: string) => boolean,
+  ): { file: Json; env: Record<string, string> } {
+    const env: Record<string, string> = {}
+    const walk = (value: Json): Json => {
+      if (typeof value === 'string') {
+        if (value === '' || !chosen(value)) return value
+        const name = `V${String(Object.keys(env).length)}`
+        env[name] = value
+        return `\${${name}}`
+      }
+      if (Array.isArray(value)) return value.map(walk)
+      if (typeof value !== 'object' || value === null) return value
+      return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, walk(each)]))
+    }
+    return { file: walk(file), env }
+  }
+
+  it('may stand wherever text may: what the checker accepts with them, the schema accepts', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...good), fc.infiniteStream(fc.boolean()), (file, coins) => {
+        const templated = withVariables(file, () => coins.next().value === true)
+        expect(accepts(templated.file), ajv.errorsText(accepts.errors)).toBe(true)
+      }),
+    )
+  })
+
+  it('are the same to both: which text names one, and which is broken', () => {
+    const text = fc.string({
+      unit: fc.constantFrom('$', '{', '}', 'A', '1', '_', 'x'),
+      minLength: 1,
+      maxLength: 12,
+    })
+    fc.assert(
+      fc.property(text, (template) => {
+        const file = put(good[0] as Json, ['cmks', 'main', 0, 'id'], template)
+        const env = { A: 'v', _: 'v', x: 'v', A1: 'v', AA: 'v' }
+        const broken = substitute(template, env).mistakes.some((mistake) => mistake.includes('expected'))
+        expect(accepts(file), template).toBe(!broken)
+      }),
+      { numRuns: 5_000 },
+    )
+  })
+
+  it('are no numbers or booleans to either', () => {
+    for (const path of [
+      ['encrypt', 'rotate', 'maxMessages'],
+      ['encrypt', 'bindKey'],
+      ['decrypt', 'maxInvalidShare'],
+    ]) {
+      expect(accepts(put(good[0] as Json, ['topics', 0, ...path], '${X}'))).toBe(false)
+    }
+  })
+})
+
+describe('schemas/config.schema.json', () => {
+  it('is what `npm run schema` writes', () => {
+    const file = new URL('../../schemas/config.schema.json', import.meta.url)
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(JSON.parse(JSON.stringify(schema)))
+  })
+
+  it('describes every member, with its unit where it has one, and its default where it may be absent', () => {
+    for (const { path, node, presence } of memberPaths(schema)) {
+      const { description = '', type, pattern } = node
+      expect(description, path).toMatch(/^[A-Z].{10,}\.$/)
+      if (type?.includes('integer') && pattern !== undefined)
+        expect(description, path).toMatch(/milliseconds|bytes/)
+      if (presence === 'optional') expect(description, path).toMatch(/default|absent/i)
+    }
+  })
+
+  it('every default in it is one that the checker fills in', () => {
+    const defaults = memberPaths(schema).filter(({ node }) => node.default !== undefined)
+    expect(defaults.length).toBeGreaterThan(25)
+    for (const { path, node } of defaults) {
+      const place = path
+        .replaceAll('.NAME', '.main')
+        .split(/\.|(?=\[)/)
+        .map((key) => (key === '[]' ? 0 : key))
+      const without = checkFile(put(good[1] as Json, place, undefined), undefined, show)
+      const stated = checkFile(put(good[1] as Json, place, node.default as Json), undefined, show)
+      expect(without.issues, path).toEqual([])
+      expect(stated, path).toEqual(without)
+    }
+  })
+})
+
+describe('a pattern for a range', () => {
+  it('matches the numbers in it and no others', () => {
+    fc.assert(
+      fc.property(fc.nat(100_000), fc.nat(100_000), fc.nat(120_000), (a, b, n) => {
+        const [from, to] = [Math.min(a, b), Math.max(a, b)]
+        const pattern = new RegExp(`^(?:${wholeNumbers(from, to).join('|')})$`)
+        for (const each of [n, from, to, from - 1, to + 1]) {
+          expect(pattern.test(String(each)), `${String(each)} in ${String(from)} to ${String(to)}`).toBe(
+            each >= from && each <= to,
+          )
+        }
+        expect(pattern.test(`0${String(from)}`)).toBe(false)
+      }),
+    )
+  })
+
+  it('has no unit in which nothing is in the range', () => {
+    const pattern = new RegExp(rangePattern({ units: MS, min: 1000, max: 59_999 }))
+    expect(['1000ms', '1 s', '59s', '60s', '0s', '1m', '1d'].map((text) => pattern.test(text))).toEqual([
+      true,
+      true,
+      true,
+      false,
+      false,
+      false,
+      false,
+    ])
+  })
+})
+
+it('the place of a member in a file is found again', () => {
+  expect(at(good[0] as Json, ['topics', 0, 'encrypt', 'cmk'])).toBe('main')
+})
+
+/** As `memberPaths` writes it. */
+function pathOf(path: readonly (string | number)[]): string {
+  return path
+    .map((key, i) => (typeof key === 'number' ? '[]' : path[i - 1] === 'cmks' ? '.NAME' : `.${key}`))
+    .join('')
+    .slice(1)
+}

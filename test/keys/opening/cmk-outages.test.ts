@@ -1,0 +1,262 @@
+import { describe, expect, it } from 'vitest'
+import { DEFAULT_SUITE } from '../../../src/crypto/suites.js'
+import { EnvelopeError, type ErrorCode } from '../../../src/errors.js'
+import { EventHub } from '../../../src/events.js'
+import { OpeningKeys, type OpeningRequest } from '../../../src/keys/opening/opening-keys.js'
+import { Cmk } from '../../../src/kms/cmk.js'
+import { FakeClock } from '../../support/fake-clock.js'
+import { MemoryKms } from '../../support/memory-kms.js'
+
+const signal = new AbortController().signal
+const failure = (code: ErrorCode): EnvelopeError => new EnvelopeError(code, 'no')
+
+/** Opening keys on several KMSs, the nearest first, in each of which the CMK has the same id. */
+async function regions(count = 2) {
+  const kmss = Array.from({ length: count }, () => new MemoryKms())
+  const cmks = await Promise.all(
+    kmss.map((kms, i) => Cmk.describe(`region ${String(i)}`, kms, 'cmk', signal)),
+  )
+  const clock = new FakeClock()
+  const keys = new OpeningKeys({ maxDeks: 100, ttlMs: 7 * 86_400_000 }, clock, new EventHub())
+  const asked: number[] = []
+  for (const [i, kms] of kmss.entries()) {
+    const unwrap = kms.unwrapDek.bind(kms)
+    kms.unwrapDek = (call) => {
+      asked.push(i)
+      return unwrap(call)
+    }
+  }
+  /** What names a new session under a new DEK. */
+  const request = async (): Promise<OpeningRequest> => {
+    const failures = kmss.map((kms) => kms.failure)
+    for (const kms of kmss) kms.failure = undefined
+    const { dek, wrappings } = await Cmk.newDek(cmks as [Cmk, ...Cmk[]], {}, signal)
+    for (const [i, kms] of kmss.entries()) kms.failure = failures[i]
+    const sessionId = Buffer.alloc(16, 1)
+    const { commitment } = dek.contentKey(DEFAULT_SUITE, sessionId)
+    const candidates = wrappings.map(({ ciphertextDek }, i) => ({
+      cmk: cmks[i] as Cmk,
+      ciphertextDek,
+      name: ciphertextDek.toString('hex'),
+    }))
+    return {
+      candidates,
+      context: {},
+      session: { suite: DEFAULT_SUITE, sessionId, commitment },
+      sessionName: candidates.map(({ name }) => name).join(),
+    }
+  }
+  /** What comes of loading the key: the region that opened it, or the code. */
+  const load = async (wanted: OpeningRequest): Promise<number | string> => {
+    try {
+      const { cmk, release } = await keys.load(wanted)
+      release()
+      return cmks.indexOf(cmk)
+    } catch (error) {
+      return (error as EnvelopeError).code
+    }
+  }
+  return {
+    kmss: kmss as [MemoryKms, MemoryKms, ...MemoryKms[]],
+    clock,
+    keys,
+    request,
+    load,
+    /** The regions that are asked for a new DEK, in order. */
+    async order(): Promise<number[]> {
+      asked.length = 0
+      await load(await request())
+      return [...asked]
+    },
+  }
+}
+
+describe('a CMK whose KMS failed for now', () => {
+  it('is asked last for 30 s, then twice as long each time it fails again, up to 300 s; success ends that', async () => {
+    const { kmss, clock, order } = await regions()
+    const [near] = kmss
+    near.failure = failure('KMS_UNAVAILABLE')
+    for (const seconds of [30, 60, 120, 240, 300, 300]) {
+      expect(await order()).toEqual([0, 1])
+      clock.advance(seconds * 1000 - 1)
+      expect(await order()).toEqual([1])
+      clock.advance(1)
+    }
+    near.failure = undefined
+    expect(await order()).toEqual([0])
+    expect(await order()).toEqual([0])
+    near.failure = failure('KMS_UNAVAILABLE')
+    expect(await order()).toEqual([0, 1])
+    clock.advance(30_000)
+    expect(await order()).toEqual([0, 1])
+  })
+
+  it('is asked all the same where the others fail, which prolongs nothing', async () => {
+    const { kmss, clock, order } = await regions()
+    const [near, far] = kmss
+    near.failure = far.failure = failure('KMS_THROTTLED')
+    expect(await order()).toEqual([0, 1])
+    clock.advance(29_999)
+    expect(await order()).toEqual([0, 1])
+    far.failure = undefined
+    clock.advance(1)
+    expect(await order()).toEqual([0, 1])
+    // As it failed again after 30 s, it is away for 60.
+    clock.advance(59_999)
+    expect(await order()).toEqual([1])
+    clock.advance(1)
+    expect(await order()).toEqual([0, 1])
+  })
+
+  it('failed once, however many calls to it failed together', async () => {
+    const { kmss, clock, order, load, request } = await regions()
+    const [near] = kmss
+    const wanted = [await request(), await request(), await request()]
+    near.hold = true
+    const loading = wanted.map(load)
+    await near.waitForHeld(3)
+    for (const held of [...near.held]) held.fail(failure('KMS_TIMEOUT'))
+    expect(await Promise.all(loading)).toEqual([1, 1, 1])
+    near.hold = false
+    clock.advance(29_999)
+    expect(await order()).toEqual([1])
+    clock.advance(1)
+    expect(await order()).toEqual([0])
+  })
+
+  it('is told from one with the same id at another KMS, and from another at its own', async () => {
+    const { kmss, order } = await regions()
+    const [near, far] = kmss
+    far.failure = failure('KMS_TIMEOUT')
+    near.failure = failure('KMS_DENIED')
+    expect(await order()).toEqual([0, 1])
+    near.failure = undefined
+    expect(await order()).toEqual([0])
+
+    const kms = new MemoryKms()
+    const cmks = await Promise.all(['a', 'b'].map((id) => Cmk.describe('one', kms, id, signal)))
+    const keys = new OpeningKeys({ maxDeks: 100, ttlMs: 60_000 }, new FakeClock(), new EventHub())
+    const asked: string[] = []
+    kms.unwrapDek = ({ cmkId }) => {
+      asked.push(cmkId)
+      return Promise.reject(failure(cmkId === 'a' ? 'KMS_TIMEOUT' : 'CIPHERTEXT_DEK_INVALID'))
+    }
+    const candidates = cmks.map((cmk) => ({ cmk, ciphertextDek: Buffer.alloc(1), name: cmk.id }))
+    const session = { suite: DEFAULT_SUITE, sessionId: Buffer.alloc(16), commitment: Buffer.alloc(32) }
+    for (let i = 0; i < 2; i++)
+      await keys.load({ candidates, context: {}, session, sessionName: 's' }).catch(() => undefined)
+    // The second time b is not asked: that it refuses the ciphertext DEK is known.
+    expect(asked).toEqual(['a', 'b', 'a'])
+  })
+
+  it('gives its DEKs that are at hand without anybody being asked', async () => {
+    const { kmss, order, load, request } = await regions()
+    const [near, far] = kmss
+    const wanted = await request()
+    expect(await load(wanted)).toBe(0)
+    near.failure = failure('KMS_UNAVAILABLE')
+    expect(await order()).toEqual([0, 1])
+    const calls = far.calls.length
+    expect(await load(wanted)).toBe(0)
+    expect(far.calls).toHaveLength(calls)
+  })
+
+  it.each(['KMS_DENIED', 'CMK_DISABLED', 'CIPHERTEXT_DEK_INVALID', 'KMS_RATE_LIMITED'] as const)(
+    'is not one that failed with %s: that says nothing of an outage',
+    async (code) => {
+      const { kmss, order } = await regions()
+      kmss[0].failure = failure(code)
+      expect(await order()).toEqual([0, 1])
+      expect(await order()).toEqual([0, 1])
+    },
+  )
+
+  it('is not one that was forgotten while it was asked', async () => {
+    const { kmss, keys, order, load, request } = await regions()
+    const [near] = kmss
+    const wanted = await request()
+    near.hold = true
+    const loading = load(wanted)
+    await near.waitForHeld()
+    keys.evict('cmk')
+    near.held[0]?.fail(failure('KMS_TIMEOUT'))
+    await loading
+    near.hold = false
+    expect(await order()).toEqual([0])
+  })
+
+  it('and was asked after the others has its say like them', async () => {
+    const { kmss, order, load, request } = await regions()
+    const [near, far] = kmss
+    near.failure = failure('KMS_TIMEOUT')
+    expect(await order()).toEqual([0, 1])
+    near.failure = far.failure = failure('CIPHERTEXT_DEK_INVALID')
+    expect(await load(await request())).toBe('UNWRAP_FAILED')
+  })
+
+  it('is asked exactly once, also where its time ends while the order is made', async () => {
+    const { kmss, clock, keys, request, order } = await regions()
+    kmss[0].failure = failure('KMS_TIMEOUT')
+    expect(await order()).toEqual([0, 1])
+    clock.advance(29_998)
+    const wanted = await request()
+    kmss[0].failure = undefined
+    kmss[1].failure = failure('KMS_DENIED')
+    const now = clock.monotonicMs.bind(clock)
+    // Each look at the clock takes a millisecond.
+    clock.monotonicMs = () => {
+      clock.advance(1)
+      return now()
+    }
+    ;(await keys.load(wanted)).release()
+  })
+
+  it('that was closed is no verdict on the record', async () => {
+    const { kmss, request, load } = await regions()
+    kmss[0].failure = failure('CIPHERTEXT_DEK_INVALID')
+    kmss[1].failure = failure('ENCRYPTION_CLOSED')
+    expect(await load(await request())).toBe('ENCRYPTION_CLOSED')
+  })
+})
+
+describe('the failure of a record', () => {
+  it.each<[string, ErrorCode[], string, number[]]>([
+    [
+      'is that of a KMS that refuses the ciphertext DEK, whatever the others fail with',
+      ['KMS_TIMEOUT', 'KMS_DENIED', 'CIPHERTEXT_DEK_INVALID'],
+      'UNWRAP_FAILED',
+      [0, 1, 2],
+    ],
+    [
+      'is transient where no KMS has refused it, and one is away',
+      ['KMS_DENIED', 'KMS_TIMEOUT'],
+      'KMS_TIMEOUT',
+      [0, 1],
+    ],
+    ['is the first of its kind', ['KMS_DENIED', 'CMK_DISABLED'], 'KMS_DENIED', [0, 1]],
+    [
+      'needs no more than two KMSs that refuse the ciphertext DEK',
+      Array<ErrorCode>(4).fill('CIPHERTEXT_DEK_INVALID'),
+      'UNWRAP_FAILED',
+      [0, 1],
+    ],
+    [
+      'is looked for under every CMK while none is to blame',
+      ['KMS_TIMEOUT', 'KMS_TIMEOUT', 'KMS_DENIED', 'CMK_DISABLED', 'CIPHERTEXT_DEK_INVALID'],
+      'UNWRAP_FAILED',
+      [0, 1, 2, 3, 4],
+    ],
+    [
+      'is that of the ciphertext DEK where a KMS twice says it belongs to another CMK',
+      ['CMK_MISMATCH', 'CMK_MISMATCH'],
+      'UNWRAP_FAILED',
+      [0, 0, 1, 1],
+    ],
+  ])('%s', async (_, codes, code, asked) => {
+    const { kmss, order, load, request } = await regions(codes.length)
+    for (const [i, one] of codes.entries()) (kmss[i] as MemoryKms).failure = failure(one)
+    const wanted = await request()
+    expect(await order()).toEqual(asked)
+    expect(await load(wanted)).toBe(code)
+  })
+})

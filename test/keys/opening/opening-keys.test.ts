@@ -1,0 +1,164 @@
+import { describe, expect, it } from 'vitest'
+import { DEFAULT_SUITE } from '../../../src/crypto/suites.js'
+import { EventHub } from '../../../src/events.js'
+import { OpeningKeys, type Candidate, type OpeningRequest } from '../../../src/keys/opening/opening-keys.js'
+import { Cmk } from '../../../src/kms/cmk.js'
+import { FakeClock } from '../../support/fake-clock.js'
+import { MemoryKms } from '../../support/memory-kms.js'
+import { takenDeks } from '../spy-deks.js'
+
+const HOUR = 3_600_000
+const signal = new AbortController().signal
+const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5))
+
+/** Opening keys on a KMS that nothing guards: it answers whenever it likes, aborted or not. */
+async function opening(limits: Partial<{ maxDeks: number; ttlMs: number }> = {}) {
+  const kms = new MemoryKms()
+  const clock = new FakeClock()
+  const keys = new OpeningKeys({ maxDeks: 10, ttlMs: HOUR, ...limits }, clock, new EventHub())
+  const cmk = await Cmk.describe('memory', kms, 'cmk', signal)
+  /** What names a new session under a new DEK. */
+  const request = async (): Promise<OpeningRequest & { readonly candidates: readonly [Candidate] }> => {
+    const { dek, wrappings } = await Cmk.newDek([cmk], {}, signal)
+    const sessionId = Buffer.alloc(16, 1)
+    const { commitment } = dek.contentKey(DEFAULT_SUITE, sessionId)
+    const ciphertextDek = wrappings[0]?.ciphertextDek ?? Buffer.alloc(0)
+    const name = ciphertextDek.toString('hex')
+    return {
+      candidates: [{ cmk, ciphertextDek, name }],
+      context: {},
+      session: { suite: DEFAULT_SUITE, sessionId, commitment },
+      sessionName: name,
+    }
+  }
+  return { kms, clock, keys, cmk, request }
+}
+
+describe('the key of a session', () => {
+  it('is at hand once it was loaded, without a wait', async () => {
+    const { keys, request } = await opening()
+    const wanted = await request()
+    expect(keys.find(wanted)).toBeUndefined()
+    const { key, cmk, release } = await keys.load(wanted)
+    release()
+    expect(keys.find(wanted)).toEqual({ key, cmk })
+    const [candidate] = wanted.candidates
+    const absent = { ...candidate, name: 'absent' }
+    expect(keys.find({ ...wanted, candidates: [absent, candidate] })?.key).toBe(key)
+    const forged = {
+      ...wanted,
+      session: { ...wanted.session, commitment: Buffer.alloc(32) },
+      sessionName: 'x',
+    }
+    expect(keys.find(forged)).toBeUndefined()
+  })
+
+  it('stays usable at once where its DEK turns out to be too old for the next session', async () => {
+    const { keys, clock, request } = await opening()
+    const wanted = await request()
+    ;(await keys.load(wanted)).release()
+    const found = keys.find(wanted)?.key
+    clock.sleep(HOUR)
+    expect(keys.find(wanted)).toBeUndefined()
+    expect(() => found?.keyObject()).not.toThrow()
+    await settle()
+    expect(() => found?.keyObject()).toThrow(/after it was destroyed/)
+    expect(keys.size).toBe(0)
+  })
+
+  it('without a candidate there is none', async () => {
+    const { keys, request } = await opening()
+    const wanted = { ...(await request()), candidates: [] }
+    await expect(keys.load(wanted)).rejects.toMatchObject({
+      code: 'NO_CANDIDATE',
+      message: expect.stringMatching(/no wrapping is accepted/) as string,
+    })
+  })
+
+  it('is not looked for any further after a failure that is a bug', async () => {
+    const { kms, keys, request, cmk } = await opening()
+    const wanted = await request()
+    const broken = new MemoryKms()
+    broken.failure = new TypeError('bug')
+    const other = await Cmk.describe('broken', broken, 'cmk', signal)
+    const [candidate] = wanted.candidates
+    const candidates = [
+      { ...candidate, cmk: other, name: 'broken' },
+      { ...candidate, cmk },
+    ]
+    await expect(keys.load({ ...wanted, candidates })).rejects.toThrow(TypeError)
+    expect(kms.calls.map(({ operation }) => operation)).toEqual(['generate'])
+  })
+
+  it('stays usable for each of several that waited for one unwrap, when a small cache lets go of it', async () => {
+    const { keys, request } = await opening({ maxDeks: 1 })
+    const wanted = await request()
+    const leased = await Promise.all([keys.load(wanted), keys.load(wanted), keys.load(wanted)])
+    const other = await keys.load(await request())
+    expect(keys.size).toBe(1)
+    for (const { key, release } of leased) {
+      expect(() => key.keyObject()).not.toThrow()
+      release()
+    }
+    expect(() => leased[0].key.keyObject()).toThrow(/KEY_DESTROYED/)
+    other.release()
+  })
+})
+
+describe('a DEK that arrives after its CMK was forgotten, or all was closed', () => {
+  it.each(['evict', 'close'] as const)('serves nobody, and is destroyed (%s)', async (how) => {
+    const { kms, keys, request } = await opening()
+    const wanted = await request()
+    const taken = takenDeks()
+    kms.hold = true
+    const loading = keys.load(wanted)
+    await kms.waitForHeld()
+    if (how === 'evict') keys.evict('cmk')
+    else keys.close()
+    kms.held[0]?.succeed()
+    await expect(loading).rejects.toMatchObject(
+      how === 'evict'
+        ? { code: 'KMS_TIMEOUT', message: expect.stringMatching(/forgotten/) as string }
+        : { code: 'ENCRYPTION_CLOSED' },
+    )
+    await settle()
+    expect(keys.size).toBe(0)
+    expect(taken.map(({ destroyed }) => destroyed)).toEqual([true])
+  })
+})
+
+describe('the time to live of an idle DEK', () => {
+  it('ends exactly, also where it is no multiple of the longest timer', async () => {
+    const { keys, clock, request } = await opening({ ttlMs: 1.5 * HOUR })
+    ;(await keys.load(await request())).release()
+    clock.advance(1.5 * HOUR - 1)
+    expect(keys.size).toBe(1)
+    clock.advance(1)
+    expect(keys.size).toBe(0)
+  })
+
+  it('ends at once after the machine slept through it, where it is asked for', async () => {
+    const { keys, clock, request } = await opening({ ttlMs: HOUR })
+    const taken = takenDeks()
+    const wanted = await request()
+    const { key, release } = await keys.load(wanted)
+    release()
+    clock.sleep(HOUR - 1)
+    expect(keys.find(wanted)?.key).toBe(key)
+    clock.sleep(1)
+    expect(keys.find(wanted)).toBeUndefined()
+    await settle()
+    expect(keys.size).toBe(0)
+    expect(taken.at(-1)?.destroyed).toBe(true)
+    expect(clock.timers).toBe(0)
+    expect(keys.lookups).toEqual({ hits: 1, misses: 1 })
+  })
+
+  it('ends within an hour after the machine slept through it', async () => {
+    const { keys, clock, request } = await opening({ ttlMs: 7 * 24 * HOUR })
+    ;(await keys.load(await request())).release()
+    clock.sleep(8 * 24 * HOUR)
+    clock.advance(HOUR)
+    expect(keys.size).toBe(0)
+  })
+})

@@ -1,0 +1,209 @@
+import { describe, expect, it } from 'vitest'
+import { EnvelopeError } from '../../../src/errors.js'
+import { EventHub, type EncryptionEvents } from '../../../src/events.js'
+import type { SealingScope } from '../../../src/keys/sealing/dek-source.js'
+import { KmsDekSupplier } from '../../../src/keys/sealing/renewed-deks.js'
+import { DekRotation } from '../../../src/keys/sealing/dek-rotation.js'
+import { Cmk } from '../../../src/kms/cmk.js'
+import type { CheckedEncryptRule } from '../../../src/config/checked.js'
+import { FakeClock } from '../../support/fake-clock.js'
+import { MemoryKms } from '../../support/memory-kms.js'
+import { takenDeks } from '../spy-deks.js'
+
+const HOUR = 3_600_000
+const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5))
+
+/** A sealing key on a KMS that nothing guards: it answers whenever it likes, aborted or not. */
+async function sealing(rotate: Partial<CheckedEncryptRule['rotate']> = {}, graceMs = 0) {
+  const kms = new MemoryKms()
+  const clock = new FakeClock()
+  const events = new EventHub()
+  const cmk = await Cmk.describe('memory', kms, 'cmk', new AbortController().signal)
+  const encrypt = {
+    rotate: { maxAgeMs: 24 * HOUR, maxMessages: 2 ** 32, maxBytes: 2 ** 38, ...rotate },
+    context: {},
+    prefetchMs: 0,
+    graceMs,
+    dekTimeoutMs: 5000,
+  } as CheckedEncryptRule
+  const scope: SealingScope = { rule: 'r', topic: undefined, encrypt, cmks: [cmk] }
+  const key = new DekRotation(scope, new KmsDekSupplier(scope, undefined, clock, events), clock, events)
+  const retired: EncryptionEvents['dek.retired']['reason'][] = []
+  events.on('dek.retired', ({ reason }) => retired.push(reason))
+  const ready = (): Promise<void> => key.ready(5000)
+  return { kms, clock, key, retired, ready }
+}
+
+describe('ready', () => {
+  it('asks nobody where a DEK is there', async () => {
+    const { kms, key, ready } = await sealing()
+    await ready()
+    await ready()
+    expect(kms.calls).toHaveLength(1)
+    expect(key.state()).toMatchObject({ state: 'ready' })
+  })
+
+  it('waits on where the DEK on its way is dropped: for the next, which is asked for at once', async () => {
+    const { kms, key, ready } = await sealing()
+    kms.hold = true
+    const done: string[] = []
+    const waiting = ready().then(() => done.push('ready'))
+    await kms.waitForHeld()
+    key.evict('cmk')
+    kms.held[0]?.succeed()
+    await kms.waitForHeld()
+    await settle()
+    expect(done).toEqual([])
+    expect(key.state().state).toBe('fetching')
+    kms.held[0]?.succeed()
+    await waiting
+    expect(key.state().state).toBe('ready')
+    expect(kms.calls).toHaveLength(2)
+  })
+
+  it('a DEK that was dropped and arrives behind its successor changes nothing, and is destroyed', async () => {
+    const { kms, key, ready } = await sealing()
+    const taken = takenDeks()
+    kms.hold = true
+    const waiting = [ready()]
+    await kms.waitForHeld()
+    key.evict('cmk')
+    waiting.push(ready())
+    await kms.waitForHeld(2)
+    kms.held[1]?.succeed()
+    await waiting[1]
+    const { sessionId } = key.state()
+    kms.held[0]?.succeed()
+    await waiting[0]
+    await settle()
+    expect(key.state()).toMatchObject({ state: 'ready', sessionId })
+    expect(kms.calls).toHaveLength(2)
+    await key.close()
+    expect(taken.map(({ destroyed }) => destroyed)).toEqual([true, true])
+  })
+
+  it('the end of calls that were dropped does not hide the call that followed them', async () => {
+    const { kms, key, ready } = await sealing({ maxMessages: 1 })
+    const drops = 5
+    kms.hold = true
+    const dropped = ready()
+    for (let i = 0; i < drops; i++) {
+      await kms.waitForHeld()
+      key.evict('cmk')
+      kms.held[0]?.succeed()
+    }
+    await kms.waitForHeld()
+    // Whoever gets the DEK uses it up, and asks for the next at once.
+    const next = ready().then(() => {
+      key.reserve([1], 0)?.release()
+      return ready()
+    })
+    kms.held[0]?.succeed()
+    await kms.waitForHeld()
+    await dropped
+    await settle()
+    const shared = ready()
+    await settle()
+    expect(kms.calls).toHaveLength(drops + 2)
+    for (const held of [...kms.held]) held.succeed()
+    await Promise.all([next, shared])
+  })
+})
+
+describe('rotation', () => {
+  it('fetches no DEK where none was in use', async () => {
+    const { kms, key, ready } = await sealing()
+    await key.rotate()
+    await ready()
+    key.evict('cmk')
+    await key.rotate()
+    expect(kms.calls).toHaveLength(1)
+    expect(key.state()).toEqual({ rule: 'r', state: 'empty' })
+  })
+
+  it('while a DEK is on its way ends with the next', async () => {
+    const { kms, key, ready } = await sealing()
+    kms.hold = true
+    const waiting = ready()
+    await kms.waitForHeld()
+    const done: string[] = []
+    const rotating = key.rotate().then(() => done.push('rotated'))
+    await settle()
+    expect(done).toEqual([])
+    for (const held of [...kms.held]) held.succeed()
+    await Promise.all([waiting, rotating])
+    expect(key.state().state).toBe('ready')
+    expect(kms.calls).toHaveLength(2)
+  })
+})
+
+it('no grace goes beyond what a content key may ever seal, nor is there a second one', async () => {
+  const { kms, clock, key, retired, ready } = await sealing({ maxAgeMs: 1000 }, 24 * HOUR)
+  await ready()
+  key.reserve([1], 0)?.release()
+  kms.failure = new EnvelopeError('KMS_UNAVAILABLE', 'away')
+  clock.advance(1000)
+  await ready()
+  expect(key.state()).toMatchObject({ state: 'grace', messages: 1 })
+  const most = 2 ** 38 - 1
+  expect(key.reserve([most, 1], 0)?.count).toBe(1)
+  expect(retired).toEqual(['bytes'])
+  expect(key.reserve([1], 0)).toBeUndefined()
+  expect(key.state().grace).toBeUndefined()
+})
+
+describe('a grant', () => {
+  it('is of one record at least: a record that no longer fits ends the DEK', async () => {
+    const { key, ready, retired } = await sealing({ maxBytes: 1000 })
+    await ready()
+    const grant = key.reserve([600], 0)
+    expect(grant?.count).toBe(1)
+    expect(retired).toEqual([])
+    expect(key.reserve([600], 0)).toBeUndefined()
+    expect(retired).toEqual(['bytes'])
+    grant?.release()
+  })
+
+  it('is of what fits, and what is used up ends at once', async () => {
+    const { key, ready, retired } = await sealing({ maxBytes: 1000, maxMessages: 10 })
+    await ready()
+    expect(key.reserve([9999, 400, 600, 1], 1)?.count).toBe(2)
+    expect(retired).toEqual(['bytes'])
+    expect(key.state().state).toBe('empty')
+    await ready()
+    expect(key.reserve(Array<number>(12).fill(1), 0)?.count).toBe(10)
+    expect(retired).toEqual(['bytes', 'messages'])
+  })
+})
+
+describe('the age of an idle DEK', () => {
+  it('ends it exactly, also where it is no multiple of the longest timer', async () => {
+    const { key, clock, ready, retired } = await sealing({ maxAgeMs: 1.5 * HOUR })
+    await ready()
+    clock.advance(1.5 * HOUR - 1)
+    expect(key.state()).toMatchObject({ state: 'ready', ageMs: 1.5 * HOUR - 1 })
+    clock.advance(1)
+    expect(retired).toEqual(['age'])
+    expect(clock.timers).toBe(0)
+  })
+
+  it('ends it within an hour after the machine slept through it', async () => {
+    const { clock, ready, retired } = await sealing({ maxAgeMs: 7 * 24 * HOUR })
+    await ready()
+    clock.sleep(8 * 24 * HOUR)
+    clock.advance(HOUR)
+    expect(retired).toEqual(['age'])
+  })
+})
+
+it('the reason of an end says what ended it', async () => {
+  const { key, ready, retired } = await sealing()
+  await ready()
+  await key.rotate()
+  key.evict('another')
+  key.evict('cmk')
+  await ready()
+  await key.close()
+  await key.close()
+  expect(retired).toEqual(['manual', 'forgotten', 'closed'])
+})

@@ -1,0 +1,125 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it, onTestFinished } from 'vitest'
+import type { EncryptRule, StoredDek } from '../../../src/index.js'
+import { thrownBy } from '../../support/emissions.js'
+import { FakeClock } from '../../support/fake-clock.js'
+import { MemoryKms } from '../../support/memory-kms.js'
+import { perSession } from '../../support/sealed.js'
+import { owner, settle, type Owner } from '../owner.js'
+
+/** An owner that provisions DEKs, and producers on its KMS and clock that seal under them. */
+async function stage() {
+  const [kms, clock] = [new MemoryKms(), new FakeClock()]
+  const { encryption } = await owner({ kms, clock })
+  const folder = mkdtempSync(join(tmpdir(), 'kafka-envelope-provisioned-'))
+  onTestFinished(() => {
+    rmSync(folder, { recursive: true })
+  })
+  const file = join(folder, 'dek.json')
+  return {
+    kms,
+    clock,
+    provision: (): Promise<string> => encryption.createProvisionedDek('t'),
+    /** A producer that seals 1,000 records under what stands in the file. */
+    producer: (text: string, encrypt: Partial<EncryptRule> = {}): Promise<Owner> => {
+      writeFileSync(file, text)
+      const rotate = { maxAge: '24h', maxMessages: 1000 } as const
+      return owner({ kms, clock, encrypt: { provisionedDek: { file }, rotate, ...encrypt } })
+    },
+    replace: (text: string): void => {
+      writeFileSync(file, text)
+    },
+  }
+}
+
+it('a provisioned DEK that has reached a limit is never used again, whichever was used meanwhile', async () => {
+  const { provision, producer, replace } = await stage()
+  const [first, second] = [await provision(), await provision()]
+  const { seal, encryption } = await producer(first)
+  const exhausted = {
+    code: 'DEK_EXHAUSTED',
+    message: expect.stringContaining('has reached a limit') as string,
+  }
+  await seal(1000)
+  expect(await thrownBy(() => seal())).toMatchObject(exhausted)
+  replace(second)
+  expect(perSession(await seal(999))).toEqual([999])
+  replace(first)
+  // The one in use lasts.
+  await seal(1)
+  expect(await thrownBy(() => seal())).toMatchObject(exhausted)
+  replace(second)
+  expect(await thrownBy(() => seal())).toMatchObject(exhausted)
+  replace(first)
+  expect(await thrownBy(() => seal())).toMatchObject(exhausted)
+  replace(await provision())
+  expect(perSession(await seal(2))).toEqual([2])
+  // What was only ended by hand has reached no limit.
+  await encryption.rotate()
+  expect(perSession(await seal(2))).toEqual([2])
+})
+
+it('a provisioned DEK is used up to its age, to the millisecond, wherever that time was spent', async () => {
+  const { clock, provision, producer } = await stage()
+  const text = await provision()
+  clock.advance(86_399_999)
+  const { seal } = await producer(text)
+  await seal()
+  clock.advance(1)
+  const tooOld = { code: 'DEK_EXHAUSTED', message: expect.stringContaining('is too old') as string }
+  expect(await thrownBy(() => seal())).toMatchObject(tooOld)
+  expect(await thrownBy(() => producer(text))).toMatchObject(tooOld)
+})
+
+it('a provisioned DEK of the future, or one that somebody changed, is refused at the start', async () => {
+  const { clock, provision, producer } = await stage()
+  const text = await provision()
+  clock.step(-300_001)
+  expect(await thrownBy(() => producer(text))).toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: expect.stringContaining('was made in the future') as string,
+    issues: [{ path: 'provisionedDek of rule t' }],
+  })
+  clock.step(1)
+  await (await producer(text)).seal()
+  const stored = JSON.parse(text) as StoredDek
+  const dated = JSON.stringify({ ...stored, createdAt: stored.createdAt - 1 })
+  expect(await thrownBy(() => producer(dated))).toMatchObject({ code: 'UNWRAP_FAILED' })
+})
+
+it('a provisioned DEK is unwrapped at the start, or for each topic when it is first sent to', async () => {
+  const { kms, provision, producer } = await stage()
+  const text = await provision()
+  const unwraps = (): number => kms.calls.filter(({ operation }) => operation === 'unwrap').length
+  await producer(text)
+  expect(unwraps()).toBe(1)
+  const { seal } = await producer(text, { dekScope: 'topic' })
+  expect(unwraps()).toBe(1)
+  await seal(1, 't')
+  await seal(1, 'u')
+  expect(unwraps()).toBe(3)
+})
+
+it('nothing is fetched to follow on a provisioned DEK: its limit is the limit', async () => {
+  const { kms, clock, provision, producer } = await stage()
+  const text = await provision()
+  const { seal, named } = await producer(text)
+  expect(named('dek.created')).toEqual([])
+  const asked = kms.calls.length
+  expect(perSession(await seal(900))).toEqual([900])
+  clock.advance(86_000_000)
+  await settle()
+  expect(perSession(await seal(100))).toEqual([100])
+  expect(await thrownBy(() => seal())).toMatchObject({ code: 'DEK_EXHAUSTED' })
+  expect(kms.calls).toHaveLength(asked)
+})
+
+it('a session under a provisioned DEK is told as such', async () => {
+  const { provision, producer } = await stage()
+  const { seal, encryption, named } = await producer(await provision())
+  encryption.evict('cmk')
+  await seal()
+  expect(named('dek.created')).toMatchObject([{ origin: 'provisioned' }])
+})

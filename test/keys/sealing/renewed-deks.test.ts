@@ -1,0 +1,404 @@
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import type { DekStore, StoredDek } from '../../../src/dek-store/dek-store.js'
+import { EnvelopeError } from '../../../src/errors.js'
+import { EventHub, type EncryptionEvents } from '../../../src/events.js'
+import type { SealingScope } from '../../../src/keys/sealing/dek-source.js'
+import { KmsDekSupplier } from '../../../src/keys/sealing/renewed-deks.js'
+import { storableDek } from '../../../src/keys/sealing/stored.js'
+import { Cmk } from '../../../src/kms/cmk.js'
+import type { CheckedEncryptRule } from '../../../src/config/checked.js'
+import { thrownBy } from '../../support/emissions.js'
+import { FakeClock } from '../../support/fake-clock.js'
+import { MemoryKms } from '../../support/memory-kms.js'
+import { owner, settle } from '../owner.js'
+import { takenDeks } from '../spy-deks.js'
+
+const HOUR = 3_600_000
+const signal = new AbortController().signal
+
+/** A store that does what is asked only when the test lets it. */
+class SlowStore implements DekStore {
+  stored: StoredDek | undefined
+  /** What was asked for, and lets each go or fail. */
+  readonly asked: { readonly what: string; go(): void; fail(error: unknown): void }[] = []
+  slow = true
+  /** For which scopes, in order. */
+  readonly scopes: string[] = []
+
+  load(scope: string): Promise<StoredDek | undefined> {
+    this.scopes.push(scope)
+    return this.#turn('load', () => this.stored)
+  }
+  save(scope: string, dek: StoredDek): Promise<void> {
+    this.scopes.push(scope)
+    return this.#turn('save', () => void (this.stored = dek))
+  }
+  remove(scope: string): Promise<void> {
+    this.scopes.push(scope)
+    return this.#turn('remove', () => void (this.stored = undefined))
+  }
+  get names(): string[] {
+    return this.asked.map(({ what }) => what)
+  }
+  /** Lets what was asked for last happen, and who waits for it go on. */
+  async go(): Promise<void> {
+    await settle()
+    this.asked.at(-1)?.go()
+    await settle()
+  }
+  #turn<T>(what: string, run: () => T): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const go = (): void => {
+        resolve(run())
+      }
+      this.asked.push({ what, go, fail: reject })
+      if (!this.slow) go()
+    })
+  }
+}
+
+async function stage(
+  options: { readonly publicKeyWraps?: readonly boolean[]; readonly topic?: string } = {},
+) {
+  const { publicKeyWraps = [false, false], topic } = options
+  const kmss = publicKeyWraps.map((wraps) => new MemoryKms({ publicKeyWraps: wraps }))
+  const cmks = await Promise.all(kmss.map((kms, i) => Cmk.describe(`kms ${String(i)}`, kms, 'cmk', signal)))
+  const clock = new FakeClock()
+  const store = new SlowStore()
+  const hub = new EventHub()
+  const failures: EncryptionEvents['dek.storeFailed'][] = []
+  hub.on('dek.storeFailed', (event) => failures.push(event))
+  const encrypt = {
+    rotate: { maxAgeMs: 24 * HOUR },
+    prefetchMs: HOUR,
+    context: { app: 'shop' },
+  } as unknown as CheckedEncryptRule
+  const scope: SealingScope = { rule: 'r', topic, encrypt, cmks: cmks as [Cmk, ...Cmk[]] }
+  /** What another process keeps in the store, made so long ago. */
+  const another = async (agoMs = 0): Promise<StoredDek> => {
+    const made = await Cmk.newDek(scope.cmks, encrypt.context, signal)
+    const past = new FakeClock()
+    past.step(clock.wallMs() - agoMs - past.wallMs())
+    store.stored = storableDek(made, scope, past)
+    return store.stored
+  }
+  const source = (): KmsDekSupplier => new KmsDekSupplier(scope, store, clock, hub)
+  /** Where the next DEK came from, with a store that answers at once. */
+  const origin = async (deks: KmsDekSupplier): Promise<string> => {
+    store.slow = false
+    const { origin: from } = await deks.next(signal)
+    await settle()
+    return from
+  }
+  return { kmss, cmks, clock, store, failures, scope, another, source, origin }
+}
+
+describe('a stored DEK', () => {
+  it('whose MAC does not hold is replaced by a new one, although another wrapping of it unwraps', async () => {
+    const { store, another, source, origin, failures, kmss, scope } = await stage()
+    const honest = await another()
+    const far = scope.cmks[1] as Cmk
+    const theirs = await Cmk.newDek([far], scope.encrypt.context, signal)
+    const ciphertexts = [
+      honest.wrappings[0]?.ciphertextDek ?? '',
+      theirs.wrappings[0]?.ciphertextDek.toString('base64') ?? '',
+    ]
+    const wrappings = ciphertexts.map((text) => ({
+      provider: far.provider,
+      cmkId: far.id,
+      ciphertextDek: Buffer.from(text, 'base64'),
+    }))
+    store.stored = storableDek({ dek: theirs.dek, wrappings }, scope, new FakeClock())
+    const deks = source()
+    expect(await origin(deks)).toBe('made')
+    expect(failures).toEqual([{ rule: 'r', operation: 'unwrap', reason: 'UNWRAP_FAILED' }])
+    expect(kmss[1]?.calls.filter(({ operation }) => operation === 'unwrap')).toEqual([])
+  })
+
+  it('is used up to the millisecond before prefetch would replace it', async () => {
+    const { another, source, origin } = await stage()
+    await another(23 * HOUR - 1)
+    expect(await origin(source())).toBe('stored')
+    await another(23 * HOUR)
+    expect(await origin(source())).toBe('made')
+  })
+
+  it('is used once here: after it only one that was made later is', async () => {
+    const { clock, another, source, origin } = await stage()
+    const deks = source()
+    await another(5)
+    expect(await origin(deks)).toBe('stored')
+    await another(5)
+    expect(await origin(deks)).toBe('made')
+    expect(await origin(deks)).toBe('made')
+    clock.advance(1)
+    await another(0)
+    expect(await origin(deks)).toBe('stored')
+  })
+
+  it('is used by nobody here that was made up to a revocation, however the clock was set; the one after it is', async () => {
+    const { clock, store, another, source, origin } = await stage()
+    const deks = source()
+    store.slow = false
+    deks.revoke()
+    await settle()
+    // It seems to be newer, and still it may have been in the store by then.
+    await another(-1000)
+    expect(await origin(deks)).toBe('made')
+    const other = source()
+    other.revoke()
+    clock.step(-5000)
+    expect(await origin(other)).toBe('made')
+    await another(-5000)
+    expect(await origin(other)).toBe('made')
+    await another(-5001)
+    expect(await origin(other)).toBe('stored')
+  })
+
+  it('that only fails to unwrap for now is tried again, one that is refused is not', async () => {
+    for (const [code, then] of [
+      ['KMS_TIMEOUT', 'stored'],
+      ['KMS_DENIED', 'made'],
+    ] as const) {
+      const { kmss, store, another, source, origin, failures } = await stage()
+      const stored = await another(1000)
+      const deks = source()
+      for (const kms of kmss) kms.failure = new EnvelopeError(code, 'no')
+      store.slow = false
+      expect(await thrownBy(() => deks.next(signal))).toMatchObject({ code })
+      expect(failures).toEqual([{ rule: 'r', operation: 'unwrap', reason: code }])
+      // It stays there for the others.
+      expect(store.stored).toBe(stored)
+      for (const kms of kmss) kms.failure = undefined
+      expect(await origin(source())).toBe('stored')
+      expect(await origin(deks)).toBe(then)
+    }
+  })
+
+  it('that arrives when nobody waits any more is destroyed, and may be asked for again', async () => {
+    const { kmss, store, another, source, origin, failures } = await stage()
+    await another()
+    store.slow = false
+    const near = kmss[0] as MemoryKms
+    const taken = takenDeks()
+    near.hold = true
+    const abort = new AbortController()
+    const deks = source()
+    const next = thrownBy(() => deks.next(abort.signal))
+    await near.waitForHeld()
+    abort.abort(new Error('given up'))
+    near.held[0]?.succeed()
+    expect(await next).toEqual(new Error('given up'))
+    expect(taken.map(({ destroyed }) => destroyed)).toEqual([true])
+    expect(failures).toEqual([])
+    near.hold = false
+    expect(await origin(deks)).toBe('stored')
+  })
+
+  it('is not saved where it was made for nobody, and is destroyed', async () => {
+    const { kmss, store, source } = await stage()
+    store.slow = false
+    const near = kmss[0] as MemoryKms
+    const taken = takenDeks()
+    near.hold = true
+    const abort = new AbortController()
+    const next = thrownBy(() => source().next(abort.signal))
+    await near.waitForHeld()
+    abort.abort(new Error('given up'))
+    near.held[0]?.succeed()
+    expect(await next).toEqual(new Error('given up'))
+    await settle()
+    expect(taken.map(({ destroyed }) => destroyed)).toEqual([true])
+    expect(store.names).toEqual(['load'])
+  })
+})
+
+describe('a DEK store', () => {
+  it('knows a DEK by its rule, and by its topic where each has its own', async () => {
+    for (const [topic, name] of [
+      [undefined, '["r"]'],
+      ['t', '["r","t"]'],
+    ] as const) {
+      const { store, source, origin } = await stage(topic === undefined ? {} : { topic })
+      const deks = source()
+      await origin(deks)
+      deks.revoke()
+      await settle()
+      expect(store.scopes).toEqual([name, name, name])
+    }
+  })
+
+  it('is asked for nothing where the public key of one of the CMKs wraps', async () => {
+    for (const publicKeyWraps of [
+      [true, false],
+      [false, true],
+    ]) {
+      const { store, source, origin } = await stage({ publicKeyWraps })
+      const deks = source()
+      expect(await origin(deks)).toBe('made')
+      deks.revoke()
+      await deks.settled()
+      expect(store.names).toEqual([])
+    }
+  })
+
+  it('that is slow to load is waited for five seconds, and no timer stays', async () => {
+    const { store, clock, another, source, failures } = await stage()
+    await another()
+    const found = source().next(signal)
+    await settle()
+    clock.advance(4999)
+    await store.go()
+    expect((await found).origin).toBe('stored')
+    expect(clock.timers).toBe(0)
+    const late = source().next(signal)
+    await settle()
+    clock.advance(5000)
+    await settle()
+    expect((await late).origin).toBe('made')
+    expect(failures).toEqual([{ rule: 'r', operation: 'load', reason: 'TimeoutError' }])
+  })
+
+  it('is not waited for by who gives up, and that is no failure of the store', async () => {
+    const { kmss, clock, source, failures, store } = await stage()
+    const abort = new AbortController()
+    const next = source().next(abort.signal)
+    await settle()
+    expect(store.names).toEqual(['load'])
+    abort.abort(new Error('given up'))
+    await expect(next).rejects.toThrow('given up')
+    expect(failures).toEqual([])
+    expect(kmss[0]?.calls).toEqual([])
+    expect(clock.timers).toBe(0)
+  })
+
+  it('is told the last wish alone of those that were made while it was busy, in order, also after a failure', async () => {
+    const { store, source, failures } = await stage({ topic: 't' })
+    const deks = source()
+    deks.revoke()
+    await settle()
+    for (let i = 0; i < 3; i++) {
+      await deks.next(signal)
+      deks.revoke()
+    }
+    await deks.next(signal)
+    await settle()
+    expect(store.names).toEqual(['remove'])
+    store.asked[0]?.fail('text that may quote anything')
+    await settle()
+    expect(store.names).toEqual(['remove', 'save'])
+    deks.revoke()
+    store.asked[1]?.fail(new RangeError('x'))
+    await settle()
+    expect(store.names).toEqual(['remove', 'save', 'remove'])
+    await store.go()
+    await deks.settled()
+    expect(failures).toEqual([
+      { rule: 'r', topic: 't', operation: 'remove', reason: 'string' },
+      { rule: 'r', topic: 't', operation: 'save', reason: 'RangeError' },
+    ])
+  })
+
+  it('is not asked for a DEK before what this process wished is written: the wait counts as one for the load', async () => {
+    const { store, clock, source, another, failures } = await stage()
+    const deks = source()
+    store.slow = true
+    deks.revoke()
+    await deks.next(signal)
+    const next = deks.next(signal)
+    await settle()
+    expect(store.names).toEqual(['remove'])
+    await store.go()
+    expect(store.names).toEqual(['remove', 'save'])
+    await store.go()
+    expect(store.names).toEqual(['remove', 'save', 'load'])
+    clock.advance(1)
+    await another()
+    await store.go()
+    expect((await next).origin).toBe('stored')
+    // A write that stalls does not hold up sending either.
+    deks.revoke()
+    await deks.next(signal)
+    const behind = deks.next(signal)
+    await settle()
+    clock.advance(5000)
+    expect((await behind).origin).toBe('made')
+    expect(failures).toEqual([{ rule: 'r', operation: 'load', reason: 'TimeoutError' }])
+  })
+
+  it('that stalls in saving holds back a removal for as long: the save could come after it, and undo it', async () => {
+    const { store, clock, source, origin } = await stage()
+    store.slow = true
+    const deks = source()
+    const next = deks.next(signal)
+    await store.go()
+    await next
+    await settle()
+    deks.revoke()
+    clock.advance(HOUR)
+    await settle()
+    expect(store.names).toEqual(['load', 'save'])
+    await store.go()
+    expect(store.names).toEqual(['load', 'save', 'remove'])
+    await store.go()
+    expect(store.stored).toBeUndefined()
+    expect(await origin(deks)).toBe('made')
+  })
+})
+
+describe('close', () => {
+  /** An owner whose store keeps a DEK only when the test lets it. */
+  async function saving() {
+    const store = new SlowStore()
+    const made = await owner({ config: { dekStore: store } })
+    const sending = made.seal()
+    await store.go()
+    await sending
+    await settle()
+    expect(store.names).toEqual(['load', 'save'])
+    return { ...made, store }
+  }
+  it('keeps the process alive until the store has what it shall keep, and no longer', async () => {
+    const { encryption, store } = await saving()
+    const set = fakeTimers()
+    const closing = encryption.close()
+    expect(set.mock.results.map(({ value }) => (value as NodeJS.Timeout).hasRef())).toEqual([true])
+    expect(vi.getTimerCount()).toBe(1)
+    await store.go()
+    await closing
+    expect(vi.getTimerCount()).toBe(0)
+    expect(store.stored).toBeDefined()
+  })
+
+  it('waits five seconds at most for a store that does not answer', async () => {
+    const { encryption } = await saving()
+    fakeTimers()
+    const done: string[] = []
+    const closing = encryption.close().then(() => done.push('closed'))
+    await vi.advanceTimersByTimeAsync(4999)
+    await settle()
+    expect(done).toEqual([])
+    await vi.advanceTimersByTimeAsync(1)
+    await closing
+  })
+
+  it('waits for nothing where nothing is to be kept', async () => {
+    const { encryption, store } = await saving()
+    await store.go()
+    const set = fakeTimers()
+    await encryption.close()
+    expect(set).not.toHaveBeenCalled()
+    expect(store.names).toEqual(['load', 'save'])
+  })
+})
+
+/** Node's timers until the end of the test, as the test moves them. */
+function fakeTimers() {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  const set = vi.spyOn(globalThis, 'setTimeout')
+  onTestFinished(() => {
+    set.mockRestore()
+    vi.useRealTimers()
+  })
+  return set
+}

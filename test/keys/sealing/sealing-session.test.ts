@@ -1,0 +1,60 @@
+import { expect, it } from 'vitest'
+import { Dek } from '../../../src/crypto/dek.js'
+import { DEFAULT_SUITE } from '../../../src/crypto/suites.js'
+import { SealingSession } from '../../../src/keys/sealing/sealing-session.js'
+
+const destroyedKey = expect.objectContaining({ code: 'KEY_DESTROYED' }) as Error
+
+function session() {
+  const destroyed = { times: 0 }
+  const dek = Dek.take(new Uint8Array(32).fill(7))
+  const made = new SealingSession(
+    { dek, wrappings: [] },
+    () => 0,
+    () => destroyed.times++,
+  )
+  return { made, dek, destroyed }
+}
+
+it('a session has a random id of its own, and keeps of its DEK only what it derived', () => {
+  const [one, other] = [session(), session()]
+  expect(one.made.id).toHaveLength(16)
+  expect(one.made.id).not.toEqual(other.made.id)
+  expect(one.dek.destroyed).toBe(true)
+  const expected = Dek.take(new Uint8Array(32).fill(7)).contentKey(DEFAULT_SUITE, one.made.id)
+  expect(one.made.commitment).toEqual(expected.commitment)
+  expect(one.made.suite).toBe(DEFAULT_SUITE.number)
+})
+
+it('counter values are granted once, in order, and what was granted is counted', () => {
+  const { made } = session()
+  const grants = [3, 1, 5].map((messages) => made.reserve({ messages, bytes: messages * 10 }))
+  expect(grants.map(({ firstCounter, count }) => [firstCounter, count])).toEqual([
+    [0, 3],
+    [3, 1],
+    [4, 5],
+  ])
+  expect(made.usage).toEqual({ messages: 9, bytes: 90 })
+})
+
+it('the key outlives the retirement of its session by the grants in flight, and goes once', () => {
+  const { made, destroyed } = session()
+  const grants = [made.reserve({ messages: 1, bytes: 1 }), made.reserve({ messages: 1, bytes: 1 })]
+  made.retire()
+  grants[0]?.release()
+  expect(destroyed.times).toBe(0)
+  expect(() => grants[1]?.key.keyObject()).not.toThrow()
+  grants[1]?.release()
+  expect(destroyed.times).toBe(1)
+  expect(() => grants[1]?.key.keyObject()).toThrow(destroyedKey)
+})
+
+it('a session with no grant in flight keeps its key until it is retired', () => {
+  const { made, destroyed } = session()
+  const grant = made.reserve({ messages: 1, bytes: 1 })
+  grant.release()
+  expect(destroyed.times).toBe(0)
+  made.retire()
+  expect(destroyed.times).toBe(1)
+  expect(() => grant.key.keyObject()).toThrow(destroyedKey)
+})

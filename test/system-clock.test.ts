@@ -1,0 +1,78 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { ageMeter, systemClock } from '../src/clock.js'
+import { FakeClock } from './support/fake-clock.js'
+
+describe('the system clock', () => {
+  beforeEach(() => vi.useFakeTimers())
+  afterEach(() => vi.useRealTimers())
+
+  it('counts milliseconds, since some start and since the epoch', () => {
+    const [monotonic, wall] = [systemClock.monotonicMs(), systemClock.wallMs()]
+    expect(wall).toBe(Date.now())
+    vi.advanceTimersByTime(1500)
+    expect(systemClock.monotonicMs() - monotonic).toBe(1500)
+    expect(systemClock.wallMs() - wall).toBe(1500)
+  })
+
+  it('calls back once at its time, unless cancelled', () => {
+    const calls: string[] = []
+    systemClock.schedule(() => calls.push('kept'), 10)
+    systemClock.schedule(() => calls.push('cancelled'), 10)()
+    vi.advanceTimersByTime(9)
+    expect(calls).toEqual([])
+    vi.advanceTimersByTime(100)
+    expect(calls).toEqual(['kept'])
+  })
+
+  it('keeps no process alive', () => {
+    const set = vi.spyOn(globalThis, 'setTimeout')
+    systemClock.schedule(() => undefined, 10)
+    expect(set.mock.results.map(({ value }) => (value as NodeJS.Timeout).hasRef())).toEqual([false])
+    set.mockRestore()
+  })
+})
+
+it('a timer of the system clock is no part of the request in which it was set', async () => {
+  const request = new AsyncLocalStorage<string>()
+  const seen = await new Promise((resolve) => {
+    request.run('request', () => {
+      systemClock.schedule(() => {
+        resolve(request.getStore())
+      }, 1)
+    })
+  })
+  expect(seen).toBeUndefined()
+})
+
+it('an age is told by the clock that shows more of it', () => {
+  const clock = new FakeClock()
+  const age = ageMeter(clock)
+  expect(age()).toBe(0)
+  clock.advance(10)
+  expect(age()).toBe(10)
+  clock.step(-5)
+  expect(age()).toBe(10)
+  clock.sleep(7)
+  expect(age()).toBe(12)
+})
+
+it('an age keeps what the wall clock jumped ahead by a second or more, each time, when it is set back', () => {
+  for (const [ms, kept] of [
+    [1000, 1000],
+    [999, 0],
+  ] as const) {
+    const clock = new FakeClock()
+    const age = ageMeter(clock)
+    clock.sleep(ms)
+    expect(age()).toBe(ms)
+    clock.step(-ms)
+    expect(age()).toBe(kept)
+    clock.sleep(ms)
+    expect(age()).toBe(Math.max(ms, 2 * kept))
+    clock.step(-10 * ms)
+    expect(age()).toBe(2 * kept)
+    clock.advance(5000)
+    expect(age()).toBe(2 * kept + 5000)
+  }
+})
