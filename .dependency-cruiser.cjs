@@ -112,7 +112,7 @@ module.exports = {
       from: {},
       to: {
         path: [
-          '^src/(errors|events|stopwatch|clock)\\.ts$',
+          '^src/(errors|events|clock|cancellation|backoff)\\.ts$',
           '^src/envelope/bounds\\.ts$',
           'node_modules',
           '^(node:)?[a-z/_]+$',

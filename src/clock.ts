@@ -1,19 +1,22 @@
 import { AsyncResource } from 'node:async_hooks'
-import { stopwatch } from './stopwatch.js'
 
-/** Time as keys need it. Injected through internal constructors only. */
+/** Time and chance. Injected through internal constructors only, so that tests control both. */
 export interface Clock {
   /** Milliseconds since some start; may stand still while the machine sleeps. Measure with `stopwatch` or `ageMeter`. */
   monotonicMs(): number
   /** Milliseconds since the epoch; runs through sleep, but may step. */
   wallMs(): number
-  /** Calls back once, without keeping the process alive; returns what cancels it. */
+  /** Calls back once; returns what cancels it. For work in the background: the process may end before. */
   schedule(callback: () => void, ms: number): () => void
+  /** The same for what a caller waits for: it keeps the process alive. */
+  timeout(callback: () => void, ms: number): () => void
+  /** A random share from 0 to below 1. Spreads delays, so that many processes do not retry at the same time. */
+  jitter(): number
 }
 
 /**
- * A timer is nobody's: what it does later is no part of the request or trace in which it was set, and it must not keep
- * what belongs to one alive for an hour.
+ * A background timer belongs to no request: what it does later is not part of the request or trace in which it was set,
+ * and it must not keep that alive for an hour.
  */
 class Outside extends AsyncResource {
   /** For tools that look for what keeps a process alive, such as Jest with `--detectOpenHandles`. */
@@ -34,6 +37,29 @@ export const systemClock: Clock = {
       clearTimeout(timer)
     }
   },
+  timeout: (callback, ms) => {
+    const timer = setTimeout(callback, ms)
+    return () => {
+      clearTimeout(timer)
+    }
+  },
+  jitter: () => Math.random(),
+}
+
+/**
+ * Milliseconds that the clock has moved on since this call. It may step back under a running process: fake timers in a
+ * test, a restored virtual machine. Such a step counts as no time, and what follows it counts again, so what this returns
+ * never falls and is never negative.
+ */
+export function stopwatch(clock: Pick<Clock, 'monotonicMs'> = systemClock): () => number {
+  let last = clock.monotonicMs()
+  let elapsed = 0
+  return () => {
+    const reading = clock.monotonicMs()
+    elapsed += Math.max(0, reading - last)
+    last = reading
+    return elapsed
+  }
 }
 
 /** A longer wait is taken in steps: a timer stands still while the machine sleeps, and Node's end at 24.8 days. */
@@ -48,7 +74,7 @@ const JUMP_MS = 1000
  * after it, and no step of the wall clock makes a key live longer. Read it at least once an hour, as timers here do.
  */
 export function ageMeter(clock: Clock): () => number {
-  const elapsedMs = stopwatch(() => clock.monotonicMs())
+  const elapsedMs = stopwatch(clock)
   const startWall = clock.wallMs()
   let elapsed = 0
   let wall = startWall

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { EnvelopeError, isEnvelopeError } from '../src/errors.js'
 import { nameOfThrown } from '../src/events.js'
 import { systemClock } from '../src/clock.js'
-import { withoutListenerLimit } from '../src/kms/cancellation.js'
+import { withoutListenerLimit } from '../src/cancellation.js'
 
 it('an error of ours is known in whichever realm it was thrown', () => {
   const ours = new EnvelopeError('KMS_TIMEOUT', 'no answer')

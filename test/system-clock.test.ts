@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { ageMeter, systemClock } from '../src/clock.js'
+import { ageMeter, stopwatch, systemClock } from '../src/clock.js'
 import { FakeClock } from './support/fake-clock.js'
 
 describe('the system clock', () => {
@@ -30,6 +30,23 @@ describe('the system clock', () => {
     systemClock.schedule(() => undefined, 10)
     expect(set.mock.results.map(({ value }) => (value as NodeJS.Timeout).hasRef())).toEqual([false])
     set.mockRestore()
+  })
+
+  it('keeps the process alive for what a caller waits for', () => {
+    const set = vi.spyOn(globalThis, 'setTimeout')
+    const calls: string[] = []
+    systemClock.timeout(() => calls.push('kept'), 10)
+    systemClock.timeout(() => calls.push('cancelled'), 10)()
+    expect(set.mock.results.map(({ value }) => (value as NodeJS.Timeout).hasRef())).toEqual([true, true])
+    set.mockRestore()
+    vi.advanceTimersByTime(10)
+    expect(calls).toEqual(['kept'])
+  })
+
+  it('spreads delays by a random share from 0 to below 1', () => {
+    const shares = Array.from({ length: 100 }, () => systemClock.jitter())
+    expect(shares.every((share) => share >= 0 && share < 1)).toBe(true)
+    expect(new Set(shares).size).toBeGreaterThan(90)
   })
 })
 
@@ -75,4 +92,21 @@ it('an age keeps what the wall clock jumped ahead by a second or more, each time
     clock.advance(5000)
     expect(age()).toBe(2 * kept + 5000)
   }
+})
+
+it('elapsed time never falls below zero and never shrinks, whichever way its clock jumps', () => {
+  let now = 5000
+  const elapsedMs = stopwatch({ monotonicMs: () => now })
+  const readings = [0, 10, -4000, 5, 5, -1, 0].map((step) => {
+    now += step
+    return elapsedMs()
+  })
+  expect(readings).toEqual([0, 10, 10, 15, 20, 20, 20])
+})
+
+it('elapsed time is that of the process unless another clock is given', () => {
+  const elapsedMs = stopwatch()
+  const started = performance.now()
+  while (performance.now() < started + 2);
+  expect(elapsedMs()).toBeGreaterThanOrEqual(2)
 })

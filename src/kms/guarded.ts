@@ -1,6 +1,6 @@
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
 import { nameOfThrown, type EventHub, type KmsOperation } from '../events.js'
-import { stopwatch } from '../stopwatch.js'
+import { stopwatch } from '../clock.js'
 import type { Kms } from './kms.js'
 
 /** What `guarded` needs beside the KMS. */

@@ -1,5 +1,5 @@
 import { EnvelopeError } from '../errors.js'
-import { stopwatch } from '../stopwatch.js'
+import { stopwatch } from '../clock.js'
 import type { Kms } from './kms.js'
 
 /** Calls that may be made: `burst` at once after a pause, `perSecond` in the long run. */
@@ -47,7 +47,7 @@ export class RateLimiter {
     this.#burst = burst
     this.#time = time
     this.#tokens = burst
-    this.#elapsedMs = stopwatch(() => time.now())
+    this.#elapsedMs = stopwatch({ monotonicMs: () => time.now() })
   }
 
   /**

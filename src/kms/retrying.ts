@@ -1,5 +1,6 @@
 import { isEnvelopeError } from '../errors.js'
-import { pause, refuseAborted, unlessAborted } from './cancellation.js'
+import { pause, refuseCancelled, raceAbort } from '../cancellation.js'
+import { systemClock } from '../clock.js'
 import type { Kms } from './kms.js'
 
 const FIRST_DELAY_MS = 200
@@ -18,14 +19,14 @@ export function retrying(kms: Kms, retries: number): Kms {
     discard?: (late: T) => void,
   ): Promise<T> => {
     for (let failures = 0; ; failures++) {
-      refuseAborted(signal)
+      refuseCancelled(signal)
       try {
-        return await unlessAborted(attempt(), signal, discard)
+        return await raceAbort(attempt(), signal, discard)
       } catch (error) {
         if (failures >= retries || !isRetried(error)) throw error
       }
       const longest = Math.min(FIRST_DELAY_MS * 2 ** failures, MAX_DELAY_MS)
-      await pause(Math.floor(Math.random() * longest), signal)
+      await pause(Math.floor(Math.random() * longest), signal, systemClock)
     }
   }
 

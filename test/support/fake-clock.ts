@@ -1,9 +1,11 @@
 import type { Clock } from '../../src/clock.js'
 
-/** A clock that a test moves; timers fire when the monotonic clock passes them, as Node's do. */
+/** A clock and chance that a test controls; timers fire when the monotonic clock passes them, as Node's do. */
 export class FakeClock implements Clock {
   #monotonic = 1000
   #wall = 1_700_000_000_000
+  /** Chance as usual, unless a test replaces it. */
+  jitter = (): number => Math.random()
   readonly #timers = new Set<{ at: number; callback: () => void }>()
 
   monotonicMs(): number {
@@ -21,6 +23,11 @@ export class FakeClock implements Clock {
     return () => {
       this.#timers.delete(timer)
     }
+  }
+
+  /** As `schedule`: this clock keeps no process alive. */
+  timeout(callback: () => void, ms: number): () => void {
+    return this.schedule(callback, ms)
   }
 
   get timers(): number {

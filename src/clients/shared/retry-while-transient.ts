@@ -1,5 +1,5 @@
 import type { EnvelopeError } from '../../errors.js'
-import { stopwatch } from '../../stopwatch.js'
+import { stopwatch } from '../../clock.js'
 
 /** What waiting needs of the client that waits. */
 export interface PatienceOptions {

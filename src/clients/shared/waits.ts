@@ -1,5 +1,5 @@
 import type { Waiting } from '../../events.js'
-import { stopwatch } from '../../stopwatch.js'
+import { stopwatch } from '../../clock.js'
 
 type Entry = Omit<Waiting, 'waitedMs'> & { readonly since: number }
 

@@ -1,28 +1,27 @@
-import { stopwatch } from '../../stopwatch.js'
-import type { Clock } from '../../clock.js'
+import { Backoff } from '../../backoff.js'
+import { stopwatch, type Clock } from '../../clock.js'
 
-const FIRST_MS = 1000
+const FIRST_PAUSE_MS = 1000
 /** The longest pause. */
 export const MAX_PAUSE_MS = 60_000
 
-/** How long background attempts pause after failures: with full jitter, so that many processes do not come at once. */
+/** How long background attempts pause after failures: with full jitter, so that many processes do not retry together. */
 export class RetryPause {
   readonly #clock: Clock
-  #failures = 0
+  readonly #backoff: Backoff
   #pause: { readonly ms: number; readonly elapsedMs: () => number } | undefined
 
   constructor(clock: Clock) {
     this.#clock = clock
+    this.#backoff = new Backoff({ firstMs: FIRST_PAUSE_MS, maxMs: MAX_PAUSE_MS }, () => clock.jitter())
   }
 
   failed(): void {
-    const ms = Math.floor(Math.random() * Math.min(FIRST_MS * 2 ** this.#failures, MAX_PAUSE_MS))
-    this.#failures++
-    this.#pause = { ms, elapsedMs: stopwatch(() => this.#clock.monotonicMs()) }
+    this.#pause = { ms: this.#backoff.next(), elapsedMs: stopwatch(this.#clock) }
   }
 
   succeeded(): void {
-    this.#failures = 0
+    this.#backoff.reset()
     this.#pause = undefined
   }
 

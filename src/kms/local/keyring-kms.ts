@@ -1,7 +1,7 @@
 import { randomFillSync } from 'node:crypto'
 
 import { EnvelopeError } from '../../errors.js'
-import { refuseAborted } from '../cancellation.js'
+import { refuseCancelled } from '../../cancellation.js'
 import type { EncryptionContext, Kms, KmsCall } from '../kms.js'
 import { rowOf } from './cmk-rows.js'
 import type { Keyring } from './keyring.js'
@@ -16,9 +16,9 @@ const DEK_BYTES = 32
  */
 export function keyringKms(read: () => Promise<Keyring>, place: string): Kms {
   const find = async (cmkId: string, signal: AbortSignal): Promise<LocalCmk> => {
-    refuseAborted(signal)
+    refuseCancelled(signal)
     const cmk = (await read()).get(cmkId)
-    refuseAborted(signal)
+    refuseCancelled(signal)
     if (cmk === undefined) throw new EnvelopeError('CMK_NOT_FOUND', `${named(cmkId)} is not in ${place}`)
     return cmk
   }

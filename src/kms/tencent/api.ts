@@ -1,5 +1,5 @@
 import { EnvelopeError, isEnvelopeError } from '../../errors.js'
-import { refuseAborted, unlessAborted, withoutListenerLimit } from '../cancellation.js'
+import { refuseCancelled, raceAbort, withoutListenerLimit } from '../../cancellation.js'
 import type { Connections, TencentClient } from './client.js'
 import type { CmkName } from './cmk-name.js'
 import { failureOf, isStaleCredentials, timedOut, type FailedCall } from './failures.js'
@@ -45,7 +45,7 @@ export class TencentApi {
     const ends = [signal, this.#closing.signal]
     for (const each of ends) each.addEventListener('abort', end)
     try {
-      refuseAborted(signal)
+      refuseCancelled(signal)
       return await this.#attempts({ action, cmk }, params, ended.signal)
     } catch (error) {
       this.#refuseClosed()
@@ -68,11 +68,11 @@ export class TencentApi {
   ): Promise<Answer> {
     const { action, cmk } = call
     for (let attempt = 1; ; attempt++) {
-      refuseAborted(signal)
+      refuseCancelled(signal)
       const { client, renew } = await this.#connections.connect(cmk.region, signal)
       const end = await this.#limits.turn(cmk.region, action, signal)
       try {
-        refuseAborted(signal)
+        refuseCancelled(signal)
         return new Answer(call, await this.#send(client, call, params, signal))
       } catch (error) {
         if (isEnvelopeError(error)) throw error
@@ -100,9 +100,9 @@ export class TencentApi {
     signal.addEventListener('abort', abort)
     try {
       // A client may ignore the signal.
-      return await unlessAborted(client.request(call.action, params, { signal: own.signal }), own.signal)
+      return await raceAbort(client.request(call.action, params, { signal: own.signal }), own.signal)
     } catch (error) {
-      refuseAborted(signal)
+      refuseCancelled(signal)
       const { reason } = own.signal as { reason: unknown }
       throw isEnvelopeError(reason) ? reason : error
     } finally {

@@ -1,7 +1,7 @@
 import { EnvelopeError, isEnvelopeError } from '../../errors.js'
 import { nameOfThrown } from '../../events.js'
-import { stopwatch } from '../../stopwatch.js'
-import { pause, unlessAborted } from '../cancellation.js'
+import { stopwatch, systemClock } from '../../clock.js'
+import { pause, raceAbort } from '../../cancellation.js'
 import type { TencentSdk } from './sdk.js'
 
 /** What signs calls to Tencent Cloud. */
@@ -129,7 +129,7 @@ class FetchedCredentials implements CredentialSource {
       if (now >= held.renewAt && now >= this.#notBefore) this.#fetch().catch(() => undefined)
       return held.credential
     }
-    return unlessAborted(this.#fetch(), signal)
+    return raceAbort(this.#fetch(), signal)
   }
 
   renew(stale: TencentCredential): void {
@@ -151,7 +151,7 @@ class FetchedCredentials implements CredentialSource {
     const wait = this.#notBefore - this.#now()
     if (this.#lastFailure !== undefined && wait > MIN_SPACING_MS) throw this.#lastFailure
     try {
-      if (wait > 0) await pause(wait, this.#closed.signal)
+      if (wait > 0) await pause(wait, this.#closed.signal, systemClock)
       this.#notBefore = this.#now() + MIN_SPACING_MS
       const held = holdable(await this.#ask(), this.#name, this.#now())
       this.#held = held
@@ -182,7 +182,7 @@ class FetchedCredentials implements CredentialSource {
     try {
       return await Promise.race([
         provider.getCredential(),
-        pause(this.#timeoutMs, ended).then(giveUp, giveUp),
+        pause(this.#timeoutMs, ended, systemClock).then(giveUp, giveUp),
       ])
     } finally {
       timeout.abort()

@@ -1,6 +1,6 @@
 import { EnvelopeError } from '../../errors.js'
-import { stopwatch } from '../../stopwatch.js'
-import { refuseAborted } from '../cancellation.js'
+import { stopwatch } from '../../clock.js'
+import { refuseCancelled } from '../../cancellation.js'
 
 /** Calls a second to a region, by families of actions that share a quota. */
 export interface Quota {
@@ -81,7 +81,7 @@ class RegionQueue {
   }
 
   async turn(action: Action, signal: AbortSignal): Promise<() => void> {
-    refuseAborted(signal)
+    refuseCancelled(signal)
     await new Promise<void>((resolve, reject) => {
       const leave = (settle: () => void): void => {
         clearTimeout(deadline)

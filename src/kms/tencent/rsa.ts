@@ -4,8 +4,8 @@
  */
 import { randomFillSync, type KeyObject } from 'node:crypto'
 import type { EnvelopeError } from '../../errors.js'
-import { stopwatch } from '../../stopwatch.js'
-import { refuseAborted, unlessAborted } from '../cancellation.js'
+import { stopwatch } from '../../clock.js'
+import { refuseCancelled, raceAbort } from '../../cancellation.js'
 import type { GeneratedDek } from '../kms.js'
 import { modulusBits, readPublicKey, readSpki, whyUnusable, wrapWithPublicKey } from '../rsa-public-key.js'
 import type { TencentApi } from './api.js'
@@ -85,7 +85,7 @@ export class RsaCmk implements TencentCmk {
   /** The public key, asked for anew: one that is kept says nothing about the CMK now. */
   async verifyWrap({ signal }: CallContext): Promise<void> {
     if (this.#pinned === undefined) await this.#fetch(signal)
-    else refuseAborted(signal)
+    else refuseCancelled(signal)
   }
 
   /**
@@ -110,14 +110,14 @@ export class RsaCmk implements TencentCmk {
 
   /** Pinned, or kept for an hour: asymmetric CMKs do not rotate. One request for all who wait. */
   async #publicKey(signal: AbortSignal): Promise<KeyObject> {
-    refuseAborted(signal)
+    refuseCancelled(signal)
     if (this.#pinned !== undefined) return this.#pinned
     if (this.#kept !== undefined && this.#now() < this.#kept.until) return this.#kept.key
     // The request outlives whoever started it: others may wait for it too. It has a deadline of its own.
     this.#fetching ??= this.#fetch(this.#api.lifetime).finally(() => {
       this.#fetching = undefined
     })
-    return unlessAborted(this.#fetching, signal)
+    return raceAbort(this.#fetching, signal)
   }
 
   async #fetch(signal: AbortSignal): Promise<KeyObject> {

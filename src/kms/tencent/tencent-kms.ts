@@ -1,5 +1,5 @@
 import { EnvelopeError } from '../../errors.js'
-import { refuseAborted } from '../cancellation.js'
+import { refuseCancelled } from '../../cancellation.js'
 import type { Kms, KmsCall } from '../kms.js'
 import { TencentApi } from './api.js'
 import { givenClients, type Connections } from './client.js'
@@ -44,7 +44,7 @@ export function tencentKms(options: TencentKmsOptions): Kms {
 
   return {
     async describe(cmkId, signal) {
-      refuseAborted(signal)
+      refuseCancelled(signal)
       const { provider, publicKeyWraps, offline } = find(cmkId)
       if (!offline) await api.prepare()
       return { provider, publicKeyWraps }

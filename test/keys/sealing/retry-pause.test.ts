@@ -1,13 +1,10 @@
-import { expect, it, onTestFinished, vi } from 'vitest'
+import { expect, it } from 'vitest'
 import { MAX_PAUSE_MS, RetryPause } from '../../../src/keys/sealing/retry-pause.js'
 import { FakeClock } from '../../support/fake-clock.js'
 
-function pausing(random: number) {
-  const spy = vi.spyOn(Math, 'random').mockReturnValue(random)
-  onTestFinished(() => {
-    spy.mockRestore()
-  })
+function pausing(share: number) {
   const clock = new FakeClock()
+  clock.jitter = () => share
   return { clock, retry: new RetryPause(clock) }
 }
 
@@ -37,11 +34,8 @@ it('a pause passes with time that runs, and is never less than none', () => {
 
 it('a clock that jumps back does not make a pause longer than it was', () => {
   let now = 10_000
-  const retry = new RetryPause({ monotonicMs: () => now, wallMs: () => 0, schedule: () => () => undefined })
-  vi.spyOn(Math, 'random').mockReturnValue(1)
-  onTestFinished(() => {
-    vi.restoreAllMocks()
-  })
+  const { clock, retry } = pausing(1)
+  clock.monotonicMs = () => now
   retry.failed()
   now = 0
   expect(retry.pausesMs()).toBe(1000)
