@@ -9,7 +9,8 @@ import { afterAll, expect, it } from 'vitest'
 import { createKeyring, setCmkEnabled } from '../../src/kms/local/index.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const pages = ['README.md', 'src/errors.ts', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)]
+const docs = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'))
+const pages = ['README.md', 'src/errors.ts', ...docs.map((name) => `docs/${name}`)]
 let folder = ''
 
 afterAll(() => rm(folder, { recursive: true, force: true }))

@@ -1,7 +1,9 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { afterAll, expect, it } from 'vitest'
 import { removeTopics } from '../support/broker.js'
@@ -17,9 +19,8 @@ afterAll(async () => {
 
 it('the file that the README has one paste prints the opened record, in an empty folder after `npm init -y`', async () => {
   const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
-  const use = readme.slice(readme.indexOf('## Use\n'))
-  const [, commands = ''] = /^```sh\n(.*?)^```/ms.exec(use) ?? []
-  const [, code = ''] = /^```js\n(.*?)^```/ms.exec(use) ?? []
+  const [, commands = ''] = /^## Install\n+```sh\n(.*?)^```/ms.exec(readme) ?? []
+  const [, code = ''] = /^## First program\n.*?^```js\n(.*?)^```/ms.exec(readme) ?? []
   const [installing, ...others] = commands.trim().split('\n')
   expect(installing).toBe('npm install kafka-envelope kafkajs')
 
@@ -28,7 +29,15 @@ it('the file that the README has one paste prints the opened record, in an empty
   await install(folder)
   for (const command of others) await run('sh', ['-c', command], { cwd: folder })
   await writeFile(join(folder, 'orders.mjs'), code)
-  const { stdout } = await run('node', ['orders.mjs'], { cwd: folder, timeout: 60_000 })
-  const printed = stdout.split('\n').filter((line) => !line.startsWith('{"level"'))
-  expect(printed).toEqual(['{"total":"19.90 €"} sealed under orders', ''])
-})
+  // It reads until it is stopped.
+  const program = spawn('node', ['orders.mjs'], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
+  const exit = once(program, 'exit')
+  const printed: string[] = []
+  for await (const line of createInterface({ input: program.stdout })) {
+    if (line.startsWith('{"level"')) continue
+    printed.push(line)
+    program.kill('SIGINT')
+  }
+  expect(printed).toEqual(['{"total":"19.90 €"} was sealed under orders'])
+  expect(await exit).toEqual([null, 'SIGINT'])
+}, 120_000)

@@ -4,30 +4,37 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { errorCodes } from '../../src/errors.js'
 import { removeTopics, testKafka } from '../support/broker.js'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const SOURCES: Record<string, string> = {
   "'kafka-envelope'": `'${root}src/index.ts'`,
-  "'kafka-envelope/config-file'": `'${root}src/config-file/index.ts'`,
   "'kafka-envelope/kms/local'": `'${root}src/kms/local/index.ts'`,
   "'kafka-envelope/opentelemetry'": `'${root}src/opentelemetry/index.ts'`,
-  "'kafka-envelope/kms/tencent'": `'${root}src/kms/tencent/index.ts'`,
   "'kafka-envelope/record'": `'${root}src/record/index.ts'`,
 }
 
 const TOPICS = ['orders', 'orders.dead']
+/** The pages whose programs run here, with how many TypeScript snippets each has. */
+const PAGES = { 'rules.md': 1, 'clients.md': 1, 'dead-letters.md': 2, 'events.md': 2, 'errors.md': 1 }
 
 let readme = ''
+let pages: Record<string, string> = {}
 let folder = ''
 
 beforeAll(async () => {
   readme = await readFile(join(root, 'README.md'), 'utf8')
+  pages = Object.fromEntries(
+    await Promise.all(
+      Object.keys(PAGES).map(
+        async (name) => [name, await readFile(join(root, 'docs', name), 'utf8')] as const,
+      ),
+    ),
+  )
   // Inside the project, so that `kafkajs` is found.
   folder = await mkdtemp(join(root, 'test/.readme-'))
-  const create = /npx kafka-envelope (keyring create .*)/.exec(containing('sh', 'keyring create'))?.[1] ?? ''
+  const create = /npx kafka-envelope (keyring create .*)/.exec(readme)?.[1] ?? ''
   await run(process.execPath, ['--import', 'tsx', join(root, 'src/cli/main.ts'), ...create.split(' ')], {
     cwd: folder,
   })
@@ -42,17 +49,18 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-/** The snippets of one language, in order. */
-function snippets(language: string): string[] {
-  return [...readme.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'gms'))].map(
-    ([, code]) => code ?? '',
-  )
+/** The TypeScript snippets of a page, in order. */
+function snippets(page = ''): string[] {
+  return [...page.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code = '']) => code)
 }
 
-function containing(language: string, text: string): string {
-  const found = snippets(language).find((code) => code.includes(text))
-  if (found === undefined) throw new Error(`README has no ${language} snippet with ${text}`)
-  return found
+/** The one snippet of all pages that has `text` in it. */
+function containing(text: string): string {
+  const found = Object.values(pages)
+    .flatMap(snippets)
+    .filter((code) => code.includes(text))
+  expect(found, text).toHaveLength(1)
+  return found[0] ?? ''
 }
 
 async function execute(code: string): Promise<string> {
@@ -66,7 +74,7 @@ async function execute(code: string): Promise<string> {
   return stdout
 }
 
-it('the events, metrics and records of other clients that the README shows work', async () => {
+it('the events, metrics and records of other clients that docs/ shows work', async () => {
   const stdout = await execute(
     [
       "import { createEncryption } from 'kafka-envelope'",
@@ -76,7 +84,7 @@ it('the events, metrics and records of other clients that the README shows work'
       "  cmks: { orders: [{ kms: 'dev', id: 'orders' }] },",
       "  topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, decrypt: { cmk: 'orders' } }],",
       '})',
-      ...['record.rejected', 'instrument(', 'sealRecords'].map((text) => containing('ts', text)),
+      ...['record.rejected', 'instrument(', 'sealRecords'].map(containing),
       'stop()',
       'await encryption.close()',
     ].join('\n'),
@@ -85,12 +93,12 @@ it('the events, metrics and records of other clients that the README shows work'
   expect(stdout).toContain('secret\n')
 })
 
-it('the rules that the README shows are a valid configuration', async () => {
+it('the rules that docs/rules.md shows are a valid configuration', async () => {
   const stdout = await execute(
     [
       "import { createEncryption } from 'kafka-envelope'",
       "import { createKeyring, localKms } from 'kafka-envelope/kms/local'",
-      containing('ts', 'untilOffsets'),
+      containing('untilOffsets'),
       "const cmk = [{ kms: 'dev', id: 'orders' }]",
       "const old = { kms: 'old', id: 'old' }",
       "await createKeyring('./old.keyring', [{ id: old.id, type: 'aes-256' }])",
@@ -106,20 +114,7 @@ it('the rules that the README shows are a valid configuration', async () => {
   expect(stdout).toBe('ok\n')
 })
 
-it('the file that the README shows loads', async () => {
-  await writeFile(join(folder, 'kafka-envelope.yaml'), containing('yaml', 'version: 1'))
-  const stdout = await execute(
-    [
-      "process.env.ORDERS_CMK = 'orders'",
-      containing('ts', 'loadConfig'),
-      'console.log(encryption.health().status)',
-      'await encryption.close()',
-    ].join('\n'),
-  )
-  expect(stdout).toBe('ok\n')
-})
-
-it('the dead letters that the README shows arrive', async () => {
+it('the dead letters that docs/dead-letters.md shows arrive', async () => {
   const stdout = await execute(
     [
       "import { Kafka } from 'kafkajs'",
@@ -130,7 +125,7 @@ it('the dead letters that the README shows arrive', async () => {
       "  cmks: { orders: [{ kms: 'dev', id: 'orders' }] },",
       '}',
       `const kafka = new Kafka({ brokers: [${JSON.stringify(process.env['KAFKA_BROKERS'])}], logLevel: 0 })`,
-      containing('ts', 'deadLetter:'),
+      containing('kafka.producer()'),
       "await deadLetters.send({ topic: 'orders', messages: [{ value: 'plain' }] })",
       "const rejected = new Promise((resolve) => encryption.on('record.rejected', resolve))",
       'await consumer.connect()',
@@ -146,12 +141,12 @@ it('the dead letters that the README shows arrive', async () => {
   expect(stdout).toBe('NOT_SEALED deadLetter\n')
 })
 
-it('the function that the README shows decides about records', async () => {
+it('the function that docs/dead-letters.md shows decides about records', async () => {
   const stdout = await execute(
     [
       "import { createEncryption } from 'kafka-envelope'",
       "import { localKms } from 'kafka-envelope/kms/local'",
-      containing('ts', 'RejectionHandler'),
+      containing('RejectionHandler'),
       'const encryption = await createEncryption({',
       "  kms: { dev: localKms({ keyring: './dev.keyring' }) },",
       "  cmks: { orders: [{ kms: 'dev', id: 'orders' }] },",
@@ -168,24 +163,29 @@ it('the function that the README shows decides about records', async () => {
   expect(JSON.parse(stdout)).toEqual(['skip', { value: null }, { deadLetter: 'orders.plaintext' }, 'stop'])
 })
 
-it('the CMKs in Tencent Cloud KMS that the README shows are a valid configuration', async () => {
+it('the program that docs/errors.md shows puts aside what may succeed later, and throws everything else', async () => {
   const stdout = await execute(
     [
-      "import { createEncryption } from 'kafka-envelope'",
-      containing('ts', 'tencentKms'),
-      "const topics = [{ match: ['orders'], encrypt: { cmk: 'orders' } }]",
-      'const encryption = await createEncryption({ kms, cmks, topics })',
-      'console.log(encryption.health().status)',
-      'await encryption.close()',
+      "import { EnvelopeError } from 'kafka-envelope'",
+      "const messages = [{ value: 'a' }]",
+      'const aside: unknown[] = []',
+      'const putAside = async (given: unknown[]) => aside.push(...given)',
+      "let code: 'KMS_UNAVAILABLE' | 'KMS_DENIED' = 'KMS_UNAVAILABLE'",
+      "const producer = { send: (_: unknown) => Promise.reject(new EnvelopeError(code, 'a test says so')) }",
+      'async function attempt() {',
+      containing('retriable').replace(/^import .*$/m, ''),
+      '}',
+      "import { isEnvelopeError } from 'kafka-envelope'",
+      'await attempt()',
+      "code = 'KMS_DENIED'",
+      'await attempt().catch((error) => console.log(aside.length, error.code))',
     ].join('\n'),
   )
-  expect(stdout).toBe('ok\n')
+  expect(stdout).toBe('1 KMS_DENIED\n')
 })
 
-it('every TypeScript snippet of the README is one of those that run', () => {
-  expect(snippets('ts')).toHaveLength(8)
-})
-
-it('the README lists every error code', () => {
-  expect(errorCodes().filter((code) => !readme.includes(`\`${code}\``))).toEqual([])
+it('every TypeScript snippet of these pages is one of those that run', () => {
+  const counts = Object.entries(pages).map(([name, page]) => [name, snippets(page).length])
+  expect(Object.fromEntries(counts)).toEqual(PAGES)
+  expect(snippets(readme)).toEqual([])
 })
