@@ -113,7 +113,7 @@ module.exports = {
       to: {
         path: [
           '^src/(errors|events|clock|cancellation|backoff)\\.ts$',
-          '^src/envelope/bounds\\.ts$',
+          '^src/envelope/(bounds|context)\\.ts$',
           'node_modules',
           '^(node:)?[a-z/_]+$',
         ],

@@ -1,12 +1,12 @@
 /**
- * The canonical text of an encryption context: a JSON object built by hand, keys in byte order, no
- * white space. An empty context is the empty string: it goes to a KMS as no parameter at all. The
- * characters that contexts admit never need escaping.
+ * The canonical text of an encryption context: a JSON object, keys in byte order, no white space. An empty context is the
+ * empty string: it goes to a KMS as no parameter at all. Nothing that a context admits is escaped; two other contexts
+ * still never have the same text.
  */
 export function canonicalContext(context: Readonly<Record<string, string>>): string {
   const entries = contextEntries(context)
   if (entries.length === 0) return ''
-  return `{${entries.map(([key, value]) => `"${key}":"${value}"`).join(',')}}`
+  return `{${entries.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',')}}`
 }
 
 /** The entries in byte order of their keys; `<` is byte order because contexts are ASCII. */

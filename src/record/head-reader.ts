@@ -1,11 +1,14 @@
 import { LRUCache } from 'lru-cache'
-import { suiteOf, type Suite } from '../crypto/suites.js'
+import { suiteOf } from '../crypto/suites.js'
 import { aadBase } from '../envelope/aad.js'
-import { canonicalContext } from '../envelope/context.js'
 import { bodyStart, decodeHead, headLength, type Head } from '../envelope/envelope.js'
 import type { Header } from '../envelope/header.js'
 import { EnvelopeError } from '../errors.js'
-import type { Candidate, OpeningRequest } from '../keys/opening/opening-keys.js'
+import {
+  openingRequest,
+  type AcceptedWrapping,
+  type OpeningRequest,
+} from '../keys/opening/opening-request.js'
 import type { Cmk } from '../kms/cmk.js'
 import { compressionOf, type Compression } from './compression.js'
 import type { EnvelopeInfo } from './record.js'
@@ -89,9 +92,16 @@ export class PreambleJudge {
     const unmet = unmetRequirement(header, decrypt.require)
     if (unmet !== undefined)
       return new EnvelopeError('REQUIREMENT_UNMET', `rule ${this.#rule.name} requires ${unmet}`)
-    const candidates = this.#candidates(head)
-    if (candidates.length === 0) return noCandidate(head, this.#rule)
-    return readable(head, suite, compression, candidates)
+    const wrappings = this.#acceptedWrappings(head)
+    if (wrappings.length === 0) return noCandidate(head, this.#rule)
+    const { sessionId, commitment } = header
+    const request = openingRequest({
+      rule: this.#rule.name,
+      context: Object.fromEntries(header.context),
+      session: { suite, sessionId, commitment },
+      wrappings,
+    })
+    return readable(head, compression, request)
   }
 
   #isSealedFor(topic: string): boolean {
@@ -104,27 +114,16 @@ export class PreambleJudge {
   }
 
   /** The rule's CMKs that wrapped the DEK, in the rule's order. */
-  #candidates({ wrappedDeks, header }: Head): Candidate[] {
-    const context = canonicalContext(Object.fromEntries(header.context))
+  #acceptedWrappings({ wrappedDeks }: Head): AcceptedWrapping[] {
     return this.#rule.cmks.flatMap((cmk) => {
       if (cmk.publicKeyWraps && !this.#rule.decrypt.acceptPublicKeySealing) return []
       const wrapped = wrappedDeks.find(({ provider, cmkId }) => provider === cmk.provider && cmkId === cmk.id)
-      if (wrapped === undefined) return []
-      const { ciphertextDek } = wrapped
-      const name = JSON.stringify([
-        this.#rule.name,
-        cmk.kmsName,
-        cmk.provider,
-        cmk.id,
-        context,
-        ciphertextDek.toString('base64'),
-      ])
-      return [{ cmk, ciphertextDek, name }]
+      return wrapped === undefined ? [] : [{ cmk, ciphertextDek: wrapped.ciphertextDek }]
     })
   }
 }
 
-/** A head that was decrypt, and what came of it. */
+/** A head that was read: accepted, or why not. */
 interface CachedPreamble {
   readonly bytes: Buffer
   readonly length: number
@@ -150,15 +149,10 @@ function noCandidate({ wrappedDeks }: Head, rule: ReadingRule): EnvelopeError {
   return new EnvelopeError('NO_CANDIDATE', `rule ${rule.name} accepts none of the wrappings: ${wrappings}`)
 }
 
-function readable(
-  head: Head,
-  suite: Suite,
-  compression: Compression,
-  candidates: Candidate[],
-): AcceptedPreamble {
+function readable(head: Head, compression: Compression, request: OpeningRequest): AcceptedPreamble {
   const { header, headerBytes, bytes } = head
-  const { sessionId, commitment, topic, keyBound, boundHeaders } = header
-  const context = Object.fromEntries(header.context)
+  const { sessionId, topic, keyBound, boundHeaders } = header
+  const { context, session } = request
   const infos = new Map<Cmk, EnvelopeInfo>()
   return {
     length: bytes.length,
@@ -166,12 +160,7 @@ function readable(
     keyBound,
     boundHeaders,
     compression,
-    request: {
-      candidates,
-      context,
-      session: { suite, sessionId, commitment },
-      sessionName: `${String(suite.number)} ${sessionId.toString('hex')} ${commitment.toString('hex')}`,
-    },
+    request,
     info(cmk) {
       let info = infos.get(cmk)
       if (info === undefined) {
@@ -183,7 +172,7 @@ function readable(
           keyBound,
           boundHeaders: Object.freeze([...boundHeaders]),
           context: Object.freeze({ ...context }),
-          suite: suite.number,
+          suite: session.suite.number,
           compression: compression.name,
         })
         infos.set(cmk, info)

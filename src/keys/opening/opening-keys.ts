@@ -2,25 +2,13 @@ import type { ContentKey } from '../../crypto/content-key.js'
 import { EnvelopeError, isEnvelopeError, type FailureKind } from '../../errors.js'
 import type { EventHub } from '../../events.js'
 import type { Cmk } from '../../kms/cmk.js'
-import type { EncryptionContext } from '../../kms/kms.js'
 import { CmkOutages } from './cmk-outages.js'
 import type { Clock } from '../../clock.js'
 import { DekCache } from './dek-cache.js'
-import type { OpenedDek, SessionRef } from './opened-dek.js'
+import type { OpenedDek } from './opened-dek.js'
+import type { Candidate, OpeningRequest } from './opening-request.js'
 import { Refusals, REMEMBERED_MS } from './refusals.js'
-import { Unwraps, type Answer, type Candidate } from './unwraps.js'
-
-export type { Candidate } from './unwraps.js'
-
-/** What is needed to find or make the content key of a session; constant for a rule and an envelope's head. */
-export interface OpeningRequest {
-  /** In order of preference. */
-  readonly candidates: readonly Candidate[]
-  readonly context: EncryptionContext
-  readonly session: SessionRef
-  /** Names session id, suite and commitment. */
-  readonly sessionName: string
-}
+import { Unwraps, type Answer } from './unwraps.js'
 
 /** A content key and the CMK that opened its DEK. */
 export interface OpeningKey {

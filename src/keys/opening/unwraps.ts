@@ -5,15 +5,8 @@ import type { EncryptionContext } from '../../kms/kms.js'
 import type { CmkOutages } from './cmk-outages.js'
 import { ageMeter, type Clock } from '../../clock.js'
 import { OpenedDek } from './opened-dek.js'
+import type { Candidate } from './opening-request.js'
 import { unwrapFailed } from './refusals.js'
-
-/** A wrapping that the read rule accepts, with the CMK that can open it. */
-export interface Candidate {
-  readonly cmk: Cmk
-  readonly ciphertextDek: Buffer
-  /** The cache key: read rule, provider, CMK, canonical context, ciphertext DEK. */
-  readonly name: string
-}
 
 /** What a KMS answered about a ciphertext DEK. Whoever gets a DEK holds a lease on it, and releases it. */
 export type Answer =

@@ -14,9 +14,9 @@ import {
   type KeyObject,
 } from 'node:crypto'
 
+import { canonicalContext } from '../../envelope/context.js'
 import { EnvelopeError } from '../../errors.js'
 import type { EncryptionContext } from '../kms.js'
-import { canonicalContext } from '../canonical-context.js'
 import { ciphertextDekInvalid, named, type AesCmk, type AesVersion, type CmkRow } from './local-cmk.js'
 
 const CIPHER = 'aes-256-gcm'
@@ -132,5 +132,5 @@ function aadOf(cmkId: string, context: EncryptionContext): Buffer {
   const id = Buffer.from(cmkId)
   const length = Buffer.alloc(4)
   length.writeUInt32BE(id.length)
-  return Buffer.concat([DOMAIN, length, id, canonicalContext(context)])
+  return Buffer.concat([DOMAIN, length, id, Buffer.from(canonicalContext(context))])
 }

@@ -4,8 +4,8 @@
  * documentation says.
  */
 import { randomFillSync } from 'node:crypto'
+import { canonicalContext } from '../../envelope/context.js'
 import { EnvelopeError, isEnvelopeError } from '../../errors.js'
-import { canonicalContext } from '../canonical-context.js'
 import type { EncryptionContext, GeneratedDek } from '../kms.js'
 import type { TencentApi } from './api.js'
 import type { CmkName } from './cmk-name.js'
@@ -119,6 +119,6 @@ function onlyUnwraps({ code, kmsCode }: EnvelopeError): boolean {
 }
 
 function contextParam(context: EncryptionContext): { EncryptionContext?: string } {
-  const json = canonicalContext(context).toString()
+  const json = canonicalContext(context)
   return json === '' ? {} : { EncryptionContext: json }
 }

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { DEFAULT_SUITE } from '../../../src/crypto/suites.js'
 import { EnvelopeError, type ErrorCode } from '../../../src/errors.js'
 import { EventHub } from '../../../src/events.js'
-import { OpeningKeys, type OpeningRequest } from '../../../src/keys/opening/opening-keys.js'
+import { OpeningKeys } from '../../../src/keys/opening/opening-keys.js'
+import { openingRequest, type OpeningRequest } from '../../../src/keys/opening/opening-request.js'
 import { Cmk } from '../../../src/kms/cmk.js'
 import { FakeClock } from '../../support/fake-clock.js'
 import { MemoryKms } from '../../support/memory-kms.js'
@@ -34,17 +35,12 @@ async function regions(count = 2) {
     for (const [i, kms] of kmss.entries()) kms.failure = failures[i]
     const sessionId = Buffer.alloc(16, 1)
     const { commitment } = dek.contentKey(DEFAULT_SUITE, sessionId)
-    const candidates = wrappings.map(({ ciphertextDek }, i) => ({
-      cmk: cmks[i] as Cmk,
-      ciphertextDek,
-      name: ciphertextDek.toString('hex'),
-    }))
-    return {
-      candidates,
+    return openingRequest({
+      rule: 'r',
       context: {},
       session: { suite: DEFAULT_SUITE, sessionId, commitment },
-      sessionName: candidates.map(({ name }) => name).join(),
-    }
+      wrappings: wrappings.map(({ ciphertextDek }, i) => ({ cmk: cmks[i] as Cmk, ciphertextDek })),
+    })
   }
   /** What comes of loading the key: the region that opened it, or the code. */
   const load = async (wanted: OpeningRequest): Promise<number | string> => {
@@ -141,10 +137,10 @@ describe('a CMK whose KMS failed for now', () => {
       asked.push(cmkId)
       return Promise.reject(failure(cmkId === 'a' ? 'KMS_TIMEOUT' : 'CIPHERTEXT_DEK_INVALID'))
     }
-    const candidates = cmks.map((cmk) => ({ cmk, ciphertextDek: Buffer.alloc(1), name: cmk.id }))
+    const wrappings = cmks.map((cmk) => ({ cmk, ciphertextDek: Buffer.alloc(1) }))
     const session = { suite: DEFAULT_SUITE, sessionId: Buffer.alloc(16), commitment: Buffer.alloc(32) }
     for (let i = 0; i < 2; i++)
-      await keys.load({ candidates, context: {}, session, sessionName: 's' }).catch(() => undefined)
+      await keys.load(openingRequest({ rule: 'r', context: {}, session, wrappings })).catch(() => undefined)
     // The second time b is not asked: that it refuses the ciphertext DEK is known.
     expect(asked).toEqual(['a', 'b', 'a'])
   })

@@ -1,0 +1,63 @@
+import { canonicalContext } from '../../envelope/context.js'
+import type { Cmk } from '../../kms/cmk.js'
+import type { EncryptionContext } from '../../kms/kms.js'
+import type { SessionRef } from './opened-dek.js'
+
+/** A wrapping that a rule accepts, with the CMK that can open it. */
+export interface AcceptedWrapping {
+  readonly cmk: Cmk
+  readonly ciphertextDek: Buffer
+}
+
+/** The same, with the name under which the opened DEK is cached. */
+export interface Candidate extends AcceptedWrapping {
+  readonly name: string
+}
+
+/** What is needed to find or make the content key of a session; constant for a rule and an envelope's head. */
+export interface OpeningRequest {
+  /** In order of preference. */
+  readonly candidates: readonly Candidate[]
+  readonly context: EncryptionContext
+  readonly session: SessionRef
+  /** The name under which the content key is cached, within its DEK. */
+  readonly sessionName: string
+}
+
+/** What an envelope says, and a rule accepts, about the key that opens it. */
+export interface KeyDescription {
+  /** The rule that decrypts. */
+  readonly rule: string
+  readonly context: EncryptionContext
+  readonly session: SessionRef
+  /** In order of preference. */
+  readonly wrappings: readonly AcceptedWrapping[]
+}
+
+/**
+ * Composes the cache keys. A DEK that was opened is found again only under all that decided on it: the rule, the CMK and its
+ * KMS, the provider, the encryption context and the ciphertext DEK. A content key is found again, under its DEK, only by
+ * session id, suite and commitment.
+ */
+export function openingRequest({ rule, context, session, wrappings }: KeyDescription): OpeningRequest {
+  const contextText = canonicalContext(context)
+  const { suite, sessionId, commitment } = session
+  return {
+    candidates: wrappings.map(({ cmk, ciphertextDek }) => ({
+      cmk,
+      ciphertextDek,
+      // JSON has one reading: no two lists of texts have the same name.
+      name: JSON.stringify([
+        rule,
+        cmk.kmsName,
+        cmk.provider,
+        cmk.id,
+        contextText,
+        ciphertextDek.toString('base64'),
+      ]),
+    })),
+    context,
+    session,
+    sessionName: `${String(suite.number)} ${sessionId.toString('hex')} ${commitment.toString('hex')}`,
+  }
+}
