@@ -1,12 +1,18 @@
 import { defineConfig } from 'vitest/config'
 
-// Units need nothing. Integration tests and what follows them need a broker in KAFKA_BROKERS, which
-// `npm test` provides; the after-all project looks at all that the suite left behind, so it runs last.
+// Four projects. `unit` and `slow` need nothing; `slow` has the tests that take seconds, start processes or mock
+// modules, and is told by the name: *.slow.test.ts. `integration` needs a broker in KAFKA_BROKERS, which `npm test`
+// provides. `after-all` looks at what all others left behind, so it runs last.
+const SLOW = 'test/**/*.slow.test.ts'
+const NOT_UNIT = [SLOW, 'test/integration/**', 'test/after-all/**']
+
 export default defineConfig({
   test: {
     globalSetup: 'test/support/emissions-setup.ts',
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // Vitest's own default leaves a machine of two cores with one worker.
+    maxWorkers: '100%',
     coverage: {
       provider: 'v8',
       include: ['src/**'],
@@ -20,9 +26,16 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/integration/**', 'test/after-all/**'],
+          exclude: NOT_UNIT,
+          // Files share two processes, so that each module is loaded twice and not a hundred times.
+          isolate: false,
+          setupFiles: 'test/support/clean-process.ts',
           sequence: { groupOrder: 0 },
         },
+      },
+      {
+        extends: true,
+        test: { name: 'slow', include: [SLOW], sequence: { groupOrder: 1 } },
       },
       {
         extends: true,
@@ -31,12 +44,12 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts'],
           // One small broker: files take turns.
           fileParallelism: false,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
       {
         extends: true,
-        test: { name: 'after-all', include: ['test/after-all/**/*.test.ts'], sequence: { groupOrder: 2 } },
+        test: { name: 'after-all', include: ['test/after-all/**/*.test.ts'], sequence: { groupOrder: 3 } },
       },
     ],
   },
