@@ -1,6 +1,7 @@
 import type { KmsPlace } from './kms.js'
 import { demoEncryption, demoKafka, orderTopics, topicsOf } from './setup.js'
 import { received, type FromConsumer } from './wire.js'
+import { decryptConsumer } from '../src/clients/kafkajs/index.js'
 
 /*
  * The consuming process: opens what is on the topics and hands it to its parent, until it is told to end or
@@ -24,12 +25,13 @@ encryption.on('kms.call', ({ operation, outcome }) => {
 encryption.on('consumer.stopped', ({ message }) => {
   tell({ failed: message })
 })
-const consumer = encryption.consumer(
+const consumer = decryptConsumer(
   demoKafka().consumer({
     groupId: `demo.billing.${run}`,
     maxWaitTimeInMs: 100,
     allowAutoTopicCreation: false,
   }),
+  encryption,
 )
 
 let first: number | undefined

@@ -4,6 +4,7 @@ import type { Encryption } from '../src/index.js'
 import { hugeOrder, orders, type DemoRecord } from './orders.js'
 import type { Report } from './report.js'
 import type { Stage } from './stage.js'
+import { encryptProducer } from '../src/clients/kafkajs/index.js'
 
 /** How many records shall come back. */
 export const RECORDS = 5000
@@ -43,14 +44,15 @@ export async function produce(
     report.progress(sent.length, RECORDS, 'records sealed, sent and acknowledged')
   }
 
-  const producer = encryption.producer(kafka.producer({ allowAutoTopicCreation: false }))
-  const transactional = encryption.producer(
+  const producer = encryptProducer(kafka.producer({ allowAutoTopicCreation: false }), encryption)
+  const transactional = encryptProducer(
     kafka.producer({
       transactionalId: `demo.${run}`,
       idempotent: true,
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
     }),
+    encryption,
   )
   await Promise.all([producer.connect(), transactional.connect()])
   try {

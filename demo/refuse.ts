@@ -4,6 +4,7 @@ import { readRaw, type RawMessage } from './raw.js'
 import type { Report } from './report.js'
 import { demoKafka } from './setup.js'
 import { within, type Stage } from './stage.js'
+import { decryptConsumer, encryptProducer } from '../src/clients/kafkajs/index.js'
 
 const REFUSE_MS = 20_000
 const BEFORE = 'good, before'
@@ -101,7 +102,7 @@ async function refuseOne(
 async function write(stage: Stage, encryption: Encryption, { topic, make }: BadRecord): Promise<void> {
   const { kafka } = stage
   const plain = kafka.producer({ allowAutoTopicCreation: false })
-  const sealing = encryption.producer(kafka.producer({ allowAutoTopicCreation: false }))
+  const sealing = encryptProducer(kafka.producer({ allowAutoTopicCreation: false }), encryption)
   await Promise.all([plain.connect(), sealing.connect()])
   try {
     await sealing.send({ topic, messages: [{ key: 'a', value: BEFORE }] })
@@ -122,8 +123,9 @@ async function deliver(
 ): Promise<{ delivered: string[]; stopped: EncryptionEvents['consumer.stopped'] | undefined }> {
   const delivered: string[] = []
   let stopped: EncryptionEvents['consumer.stopped'] | undefined
-  const consumer = encryption.consumer(
+  const consumer = decryptConsumer(
     demoKafka({ silent: true }).consumer({ groupId, maxWaitTimeInMs: 100, allowAutoTopicCreation: false }),
+    encryption,
   )
   atEnd(() => consumer.disconnect())
   let removeListener = (): void => undefined

@@ -1,13 +1,3 @@
-import type { Consumer, ICustomPartitioner, Kafka, Producer } from 'kafkajs'
-import { decryptingConsumer, type ActiveConsumer, type ConsumerStopped } from './clients/kafkajs/consumer.js'
-import { encryptingKafka } from './clients/kafkajs/kafka.js'
-import {
-  deadLetterProducerOf,
-  OwnedDeadLetterProducer,
-  type DeadLetterProducer,
-} from './clients/kafkajs/dead-letter-producer.js'
-import { PlainMessages } from './clients/kafkajs/partitioner.js'
-import { encryptingProducer } from './clients/kafkajs/producer.js'
 import { nodeEngine } from './crypto/engine.js'
 import { EnvelopeError } from './errors.js'
 import { EventHub, type EventListener, type EventName, type Waiting } from './events.js'
@@ -30,8 +20,8 @@ import { checkConfig, configError } from './config/check.js'
 import type { CheckedConfig, CheckedRule } from './config/checked.js'
 import type { EncryptionConfig } from './config/config.js'
 import { cmkUses, type CmkUse } from './record/cmk-uses.js'
+import { withInternals, type ActiveConsumer, type ConsumerStopped } from './record/internals.js'
 import { Opener } from './record/opener.js'
-import { recordCodec, type RecordCodec } from './record/record-codec.js'
 import { TopicRules, type ResolvedRule } from './record/topic-rules.js'
 import { Sealer } from './record/sealer.js'
 
@@ -55,44 +45,11 @@ export interface Health {
   readonly waiting: readonly Waiting[]
 }
 
-export interface ConsumerOptions {
-  /**
-   * Sends the dead letters of rules that have a topic for them (`deadLetter`), and those that a handler asks for. Not a
-   * wrapped producer, since records go out unchanged; connect it before the consumer runs, and disconnect it after the consumer.
-   */
-  readonly deadLetters?: Producer
-}
-
-/** Owns KMS clients, keys and caches. All wrappers made from it share them; `close()` ends it. */
+/**
+ * Owns KMS clients, keys and caches. All Kafka clients that are wrapped with it, and `sealRecords` and `openRecords`, share
+ * them; `close()` ends it.
+ */
 export interface Encryption {
-  /**
-   * A producer that seals what it sends; otherwise the one given, which is not changed. Its `disconnect` first waits for
-   * the sends that were made before: at most the longest `dekTimeout` of the rules, and 30 seconds more for the broker.
-   *
-   * KafkaJS chooses partitions after sealing. Give a custom partitioner that looks at `value` as
-   * `kafka.producer({ createPartitioner: encryption.partitioner(yours) })`, or to a client from `encryption.kafka()`. Otherwise
-   * a send rejects with PARTITIONER_WITHOUT_PLAINTEXT if the partitioner reads the value of its first message.
-   */
-  producer(producer: Producer): Producer
-  /**
-   * A custom partitioner that looks at messages as they were before sealing. For `createPartitioner` of producers that are
-   * then wrapped; clients from `kafka()` do this themselves.
-   */
-  partitioner(createPartitioner: ICustomPartitioner): ICustomPartitioner
-  /**
-   * A consumer that opens what it delivers; otherwise the one given, which is not changed. Its `subscribe` rejects
-   * with CONFIG_INVALID where a rule has dead letters and `deadLetters` is missing; where a topic is subscribed to by
-   * a pattern, any rule counts.
-   * @throws EnvelopeError CONFIG_INVALID where `deadLetters` is a wrapped producer, or none
-   */
-  consumer(consumer: Consumer, options?: ConsumerOptions): Consumer
-  /**
-   * A client of which every producer and consumer is wrapped. Where some rule has dead letters, or a handler, each consumer has a
-   * producer for them, which connects and disconnects with it.
-   */
-  kafka(kafka: Kafka): Kafka
-  /** Seals and opens records for other clients and tools. */
-  readonly records: RecordCodec
   /** Listens to an event; returns what removes the listener. */
   on<N extends EventName>(name: N, listener: EventListener<N>): () => void
   /** Has a tracer make a span of each call to a KMS from now on; returns what removes it. */
@@ -162,11 +119,6 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
   const lifetime = unwarned()
   let closing: Promise<void> | undefined
 
-  const plainMessages = new PlainMessages()
-  const producer = (inner: Producer): Producer => encryptingProducer(inner, { sealer, events, plainMessages })
-  const consumer = (inner: Consumer, deadLetters: DeadLetterProducer | undefined): Consumer => {
-    return decryptingConsumer(inner, { rules: book, opener, events, deadLetters, active: consumers })
-  }
   const checkOpen = (): void => {
     if (lifetime.signal.aborted) throw closed()
   }
@@ -187,19 +139,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
     throw error
   }
 
-  return {
-    producer,
-    consumer: (inner, { deadLetters } = {}) =>
-      consumer(inner, deadLetters === undefined ? undefined : deadLetterProducerOf(deadLetters)),
-    kafka: (inner) =>
-      encryptingKafka(inner, {
-        producer,
-        partitioner: (create) => plainMessages.partitioner(create),
-        consumer: (made, client) =>
-          consumer(made, book.mayHaveDeadLetters ? new OwnedDeadLetterProducer(client) : undefined),
-      }),
-    partitioner: (create) => plainMessages.partitioner(create),
-    records: recordCodec(sealer, opener),
+  const encryption: Encryption = {
     on: (name, listener) => events.on(name, listener),
     trace: (tracer) => tracers.add(tracer),
     async rotate(rule) {
@@ -229,7 +169,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
       openingKeys.evict(cmkId)
     },
     health() {
-      const fatal = [...consumers].flatMap((consumer) => consumer.fatal() ?? [])
+      const fatal = [...consumers].flatMap((consumer) => consumer.stopped() ?? [])
       const states = sealingKeys.states()
       const waiting = [...consumers].flatMap((consumer) => consumer.waiting())
       const degraded =
@@ -256,6 +196,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
     },
     close,
   }
+  return withInternals(encryption, { rules: book, sealer, opener, events, consumers })
 }
 
 /** The KMSs for one side: each call ends, and comes in its turn. */

@@ -116,8 +116,7 @@ const CODES = {
       'Raise `encrypt.maxBatchBytes` together with max.message.bytes of the topic, or turn on `compression`',
   },
   PARTITIONER_WITHOUT_PLAINTEXT: {
-    remedy:
-      'Create the producer with `createPartitioner: encryption.partitioner(yours)`, or by a client from `encryption.kafka()`',
+    remedy: 'Wrap the partitioner, so that it sees messages as they were before sealing',
   },
   DEK_LIMIT_TOO_SMALL: { remedy: 'Raise `rotate.maxBytes` above the largest record' },
   DEK_EXHAUSTED: {

@@ -1,6 +1,5 @@
-export { createEncryption, type ConsumerOptions, type Encryption, type Health } from './encryption.js'
-export { envelopeOf, type MessageEnvelope } from './clients/kafkajs/envelope-of.js'
-export type { ConsumerStopped } from './clients/kafkajs/consumer.js'
+export { createEncryption, type Encryption, type Health } from './encryption.js'
+export type { ConsumerStopped } from './record/internals.js'
 export {
   EnvelopeError,
   isEnvelopeError,

@@ -5,7 +5,6 @@ it('the entry points load, and export what is public and nothing else', async ()
   expect(await exported(import('../src/index.js'))).toEqual([
     'EnvelopeError',
     'createEncryption',
-    'envelopeOf',
     'fileDekStore',
     'isEnvelopeError',
   ])

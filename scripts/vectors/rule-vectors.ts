@@ -5,6 +5,7 @@ import * as v from 'valibot'
 import { createEncryption } from '../../src/index.js'
 import { localKms } from '../../src/kms/local/index.js'
 import { hex, outcomeOf, partsOf, recordMembers, type Outcome } from './vector.js'
+import { openRecords } from '../../src/record/index.js'
 
 /** A test vector as `docs/format.md`, section 17.1 describes it: a keyring and a rule are given. */
 export const ruleVector = v.object({
@@ -43,7 +44,7 @@ export async function openRuleVector(vector: RuleVector): Promise<Outcome> {
     })
     try {
       const value = envelope === null ? null : Buffer.from(envelope, 'hex')
-      const [opened] = await encryption.records.open([{ topic, value, ...partsOf(vector) }])
+      const [opened] = await openRecords(encryption, [{ topic, value, ...partsOf(vector) }])
       return outcomeOf(opened)
     } finally {
       await encryption.close()

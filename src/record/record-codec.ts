@@ -1,6 +1,7 @@
+import type { Encryption } from '../encryption.js'
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
 import { copyOfHeaders, readHeaders, type GivenHeaders } from './headers.js'
-import type { Opener } from './opener.js'
+import { internalsOf } from './internals.js'
 import { openAll, type OpenedRecord } from './opening.js'
 import {
   checkIsRecord,
@@ -12,7 +13,6 @@ import {
   type PlainRecord,
   type SealedRecord,
 } from './record.js'
-import type { Sealer } from './sealer.js'
 import { checkTopic } from './topic.js'
 
 /** A record of any client, before sealing. Members beyond these pass as they are. */
@@ -33,55 +33,55 @@ export interface ReadRecord extends Omit<SealedRecord, 'headers' | 'offset'> {
 /** A copy of a record with its value sealed; null stays null. */
 export type SealedCopy<R> = Omit<R, 'value'> & { value: Buffer | null }
 
-/** Seals and opens records of any topics, for clients and tools other than KafkaJS. */
-export interface RecordCodec {
-  /**
-   * Copies of the records with sealed values, in order; nothing is mutated. Keys and headers are copies too: send those,
-   * because they are what was authenticated.
-   * @throws EnvelopeError as a wrapped producer's `send` does; then nothing of the batch is returned
-   */
-  seal<R extends TopicRecord>(records: readonly R[]): Promise<SealedCopy<R>[]>
-  /**
-   * What came of each record, in order: its value, or the error with its code and kind. Transient errors
-   * are results too: open those records again later. What the rule says under `onInvalid` and `onUnreadable` is for wrapped consumers.
-   * @throws EnvelopeError TOPIC_NOT_CONFIGURED, INVALID_RECORD, ENCRYPTION_CLOSED
-   */
-  open(records: readonly ReadRecord[]): Promise<OpenedRecord[]>
+/**
+ * Seals a batch of records of any topics. Returns copies of the records with sealed values, in order; nothing is mutated.
+ * Keys and headers are copies too: send those, because they are what was authenticated.
+ * @throws EnvelopeError as a wrapped producer's `send` does; then nothing of the batch is returned
+ */
+export async function sealRecords<R extends TopicRecord>(
+  encryption: Encryption,
+  records: readonly R[],
+): Promise<SealedCopy<R>[]> {
+  const { sealer } = internalsOf(encryption, 'sealRecords')
+  const own = each(records, sealable)
+  const sealings = groups(own, ({ copy }) => copy.topic).map(([topic, indexes]) => ({
+    indexes,
+    sealing: sealer.begin({
+      topic,
+      records: indexes.map((i) => at(own, i).plain),
+      pathOf: (n) => pathOf(at(indexes, n)),
+    }),
+  }))
+  for (const { sealing } of sealings) if (!sealing.proceed()) sealing.hold()
+  await Promise.all(sealings.map(({ sealing }) => sealing.complete()))
+  const sealed = own.map(({ copy }) => ({ ...copy, value: null as Buffer | null }))
+  for (const { indexes, sealing } of sealings)
+    for (const [n, i] of indexes.entries()) at(sealed, i).value = asBuffer(at(sealing.values, n))
+  return sealed
 }
 
-export function recordCodec(sealer: Sealer, opener: Opener): RecordCodec {
-  return {
-    async seal(records) {
-      const own = each(records, sealable)
-      const sealings = groups(own, ({ copy }) => copy.topic).map(([topic, indexes]) => ({
-        indexes,
-        sealing: sealer.begin({
-          topic,
-          records: indexes.map((i) => at(own, i).plain),
-          pathOf: (n) => pathOf(at(indexes, n)),
-        }),
-      }))
-      for (const { sealing } of sealings) if (!sealing.proceed()) sealing.hold()
-      await Promise.all(sealings.map(({ sealing }) => sealing.complete()))
-      const sealed = own.map(({ copy }) => ({ ...copy, value: null as Buffer | null }))
-      for (const { indexes, sealing } of sealings)
-        for (const [n, i] of indexes.entries()) at(sealed, i).value = asBuffer(at(sealing.values, n))
-      return sealed
-    },
-    async open(records) {
-      const own = each(records, openable)
-      const results: OpenedRecord[] = []
-      for (const [, indexes] of groups(own, ({ topic, partition }) => JSON.stringify([topic, partition]))) {
-        const batch = indexes.map((i) => at(own, i))
-        const { topic, partition } = at(batch, 0)
-        const source = { topic, ...(partition === undefined ? {} : { partition }) }
-        const opened = await openAll(opener.begin(source, batch))
-        opener.report(topic, opened)
-        for (const [n, i] of indexes.entries()) results[i] = at(opened, n)
-      }
-      return results
-    },
+/**
+ * Opens a batch of records of any topics. Returns the outcome of each record, in order: its value, or the error with its
+ * code and kind. Transient errors are outcomes too: open those records again later. What a rule says under `onInvalid`
+ * and `onUnreadable` is for wrapped consumers.
+ * @throws EnvelopeError TOPIC_NOT_CONFIGURED, INVALID_RECORD, ENCRYPTION_CLOSED
+ */
+export async function openRecords(
+  encryption: Encryption,
+  records: readonly ReadRecord[],
+): Promise<OpenedRecord[]> {
+  const { opener } = internalsOf(encryption, 'openRecords')
+  const own = each(records, openable)
+  const results: OpenedRecord[] = []
+  for (const [, indexes] of groups(own, ({ topic, partition }) => JSON.stringify([topic, partition]))) {
+    const batch = indexes.map((i) => at(own, i))
+    const { topic, partition } = at(batch, 0)
+    const source = { topic, ...(partition === undefined ? {} : { partition }) }
+    const opened = await openAll(opener.begin(source, batch))
+    opener.report(topic, opened)
+    for (const [n, i] of indexes.entries()) results[i] = at(opened, n)
   }
+  return results
 }
 
 /** What is sealed, and the copy that its value goes into: with the very key and headers that are authenticated. */

@@ -1,4 +1,4 @@
-/** `kafka-envelope/testing`: what stands in for a KMS or for Kafka in tests and on a developer's machine. */
+/** `kafka-envelope/testing`: what stands in for a KMS in tests and on a developer's machine. */
 export {
   EMULATOR_CREDENTIAL,
   startTencentKmsEmulator,
@@ -11,5 +11,3 @@ export type { CmkState, CmkUsage } from './tencent-kms/cmk.js'
 export type { Fault, FaultKind } from './tencent-kms/faults.js'
 export type { EmulatorKey, NewKeyOptions } from './tencent-kms/keys.js'
 export { memoryKms, type MemoryKms, type MemoryKmsOptions } from './memory-kms.js'
-export { memoryConsumer, type MemoryConsumer } from './kafkajs/memory-consumer.js'
-export { sealedMessages, type SealedMessagesOptions } from './kafkajs/sealed-messages.js'

@@ -16,6 +16,7 @@ import { thrownBy } from '../support/emissions.js'
 import { memoryEncryption } from '../support/encryption.js'
 import { MemoryKms } from '../support/memory-kms.js'
 import { parts } from '../support/sealed.js'
+import { sealRecords } from '../../src/record/index.js'
 
 const dek: StoredDek = {
   createdAt: 1_700_000_000_000,
@@ -115,10 +116,10 @@ describe('a folder of ciphertext DEKs', () => {
     const rules = [{ match: ['t'], encrypt: { cmk: 'main' } }]
     const kms = new MemoryKms()
     const first = await memoryEncryption(rules, { kms, dekStore: fileDekStore({ folder }) })
-    const [a] = await first.encryption.records.seal([{ topic: 't', value: 'x' }])
+    const [a] = await sealRecords(first.encryption, [{ topic: 't', value: 'x' }])
     await first.encryption.close()
     const second = await memoryEncryption(rules, { kms, dekStore: fileDekStore({ folder }) })
-    const [b] = await second.encryption.records.seal([{ topic: 't', value: 'x' }])
+    const [b] = await sealRecords(second.encryption, [{ topic: 't', value: 'x' }])
     const [inA, inB] = [a, b].map((sealed) => parts(sealed?.value ?? null).wrappedDeks[0]?.ciphertextDek)
     expect(inA).toEqual(inB)
     expect(readFileSync(only(), 'utf8')).toContain(inA?.toString('base64'))

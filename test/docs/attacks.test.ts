@@ -16,6 +16,7 @@ import {
 import { createKeyring, localKms } from '../../src/kms/local/index.js'
 import { consume, message } from '../clients/kafkajs/consuming.js'
 import { CANARY } from '../support/emissions.js'
+import { sealRecords } from '../../src/record/index.js'
 
 /*
  * The table of attacks in SECURITY.md, row by row: each record under each setting, with a genuine one behind it.
@@ -145,7 +146,7 @@ const ATTACKS: Record<string, Attack> = {
 /** By a producer whose own rule reads more. */
 async function large(): Promise<Buffer> {
   const encryption = await ownerOf({}, { compression: 'gzip' })
-  const [sealed] = await encryption.records.seal([{ topic: 't', value: Buffer.alloc(8192, CANARY) }])
+  const [sealed] = await sealRecords(encryption, [{ topic: 't', value: Buffer.alloc(8192, CANARY) }])
   await encryption.close()
   return sealed?.value as Buffer
 }
@@ -162,7 +163,7 @@ async function outcome(
   encryption.on('record.rejected', ({ action }) => {
     if (action === 'replace') asked++
   })
-  const [genuine, other] = await encryption.records.seal([
+  const [genuine, other] = await sealRecords(encryption, [
     { topic: 't', value: CANARY },
     { topic: 'other', value: CANARY },
   ])

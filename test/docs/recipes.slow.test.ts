@@ -20,6 +20,8 @@ it('the test of a handler that docs/recipes.md shows passes in vitest, with no b
     join(folder, 'billing.test.ts'),
     code
       .replace("'kafka-envelope'", `'${root}src/index.ts'`)
+      .replace("'kafka-envelope/kafkajs'", `'${root}src/clients/kafkajs/index.ts'`)
+      .replace("'kafka-envelope/kafkajs/testing'", `'${root}src/clients/kafkajs/testing/index.ts'`)
       .replace("'kafka-envelope/testing'", `'${root}src/testing/index.ts'`),
   )
   await writeFile(join(folder, 'vitest.config.mjs'), 'export default {}\n')

@@ -3,6 +3,7 @@ import { createEncryption, EnvelopeError } from '../../src/index.js'
 import { CANARY } from '../support/emissions.js'
 import { memoryEncryption } from '../support/encryption.js'
 import { MemoryKms } from '../support/memory-kms.js'
+import { sealRecords } from '../../src/record/index.js'
 
 const rule = { match: ['t'], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main' } }
 
@@ -113,7 +114,7 @@ it('health tells the state of each sealing key', async () => {
     waiting: [],
   })
   kms.hold = true
-  const sealing = encryption.records.seal([{ topic: 't', value: CANARY }])
+  const sealing = sealRecords(encryption, [{ topic: 't', value: CANARY }])
   await kms.waitForHeld()
   expect(encryption.health().sealingKeys).toEqual([{ rule: 't', state: 'fetching' }])
   kms.held[0]?.succeed()

@@ -4,6 +4,7 @@ import { createEncryption, type Encryption } from '../../src/index.js'
 import type { Kms } from '../../src/kms/kms.js'
 import { CANARY, thrownBy } from '../support/emissions.js'
 import { MemoryKms } from '../support/memory-kms.js'
+import { openRecords, sealRecords } from '../../src/record/index.js'
 
 const owner = (kms: Kms): Promise<Encryption> =>
   createEncryption({
@@ -30,8 +31,8 @@ describe('a KMS object that several owners use', () => {
     await first.close()
     await first.close()
     expect(kms.closes).toBe(0)
-    const sealed = await second.records.seal([{ topic: 't', value: CANARY }])
-    expect(await second.records.open(sealed)).toMatchObject([{ value: Buffer.from(CANARY) }])
+    const sealed = await sealRecords(second, [{ topic: 't', value: CANARY }])
+    expect(await openRecords(second, sealed)).toMatchObject([{ value: Buffer.from(CANARY) }])
     await second.close()
     expect(kms.closes).toBe(1)
   })

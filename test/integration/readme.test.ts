@@ -10,6 +10,7 @@ const run = promisify(execFile)
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const SOURCES: Record<string, string> = {
   "'kafka-envelope'": `'${root}src/index.ts'`,
+  "'kafka-envelope/kafkajs'": `'${root}src/clients/kafkajs/index.ts'`,
   "'kafka-envelope/kms/local'": `'${root}src/kms/local/index.ts'`,
   "'kafka-envelope/opentelemetry'": `'${root}src/opentelemetry/index.ts'`,
   "'kafka-envelope/record'": `'${root}src/record/index.ts'`,
@@ -119,6 +120,7 @@ it('the dead letters that docs/dead-letters.md shows arrive', async () => {
     [
       "import { Kafka } from 'kafkajs'",
       "import { createEncryption } from 'kafka-envelope'",
+      "import { decryptConsumer } from 'kafka-envelope/kafkajs'",
       "import { localKms } from 'kafka-envelope/kms/local'",
       'const config = {',
       "  kms: { dev: localKms({ keyring: './dev.keyring' }) },",

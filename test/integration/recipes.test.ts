@@ -10,6 +10,8 @@ import { createKeyring, localKms } from '../../src/kms/local/index.js'
 import { removeTopics, testKafka } from '../support/broker.js'
 import { CANARY } from '../support/emissions.js'
 import { memoryEncryption } from '../support/encryption.js'
+import { openRecords, sealRecords } from '../../src/record/index.js'
+import { encryptProducer } from '../../src/clients/kafkajs/index.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const TOPICS = ['orders', 'users']
@@ -52,6 +54,7 @@ async function start(part: string) {
     script,
     code
       .replaceAll("'kafka-envelope/kms/local'", "'./failing-kms.ts'")
+      .replaceAll("'kafka-envelope/kafkajs'", `'${root}src/clients/kafkajs/index.ts'`)
       .replaceAll("'kafka-envelope'", `'${root}src/index.ts'`),
   )
   await writeFile(join(folder, 'failing-kms.ts'), failingKms)
@@ -83,8 +86,8 @@ it('the offsets at which plaintext ends are accepted as printed, and plaintext b
     const { encryption } = await memoryEncryption([
       { match: ['users'], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main', plaintext } },
     ])
-    const [sealed] = await encryption.records.seal([{ topic: 'users', value: 's' }])
-    const opened = await encryption.records.open([
+    const [sealed] = await sealRecords(encryption, [{ topic: 'users', value: 's' }])
+    const opened = await openRecords(encryption, [
       { topic: 'users', partition: 0, offset: '1', value: Buffer.from('b') },
       { topic: 'users', partition: 0, offset: '2', value: Buffer.from('c') },
       { topic: 'users', partition: 0, offset: '3', value: sealed?.value ?? null },
@@ -115,7 +118,7 @@ it('the service that docs/recipes.md shows is ready and alive, also while its KM
     cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
     topics: [{ match: ['orders'], encrypt: { cmk: 'orders' } }],
   })
-  const producer = sender.producer(testKafka().producer())
+  const producer = encryptProducer(testKafka().producer(), sender)
   await producer.connect()
   // The consumer begins at the end of the topic, whenever it has joined its group.
   await until(async () => {

@@ -5,6 +5,7 @@ import { CANARY } from '../support/emissions.js'
 import { watch, type SeenEvent } from '../support/encryption.js'
 import { FakeClock } from '../support/fake-clock.js'
 import { MemoryKms, type HeldCall } from '../support/memory-kms.js'
+import { sealRecords } from '../../src/record/index.js'
 
 /** An owner with one rule for topics `t` and `u`, on a clock and a KMS that the test drives. */
 export interface Owner {
@@ -46,7 +47,7 @@ export async function owner(options: OwnerOptions = {}): Promise<Owner> {
         topic,
         value: `${CANARY} ${String(i)}`.padEnd(bytes),
       }))
-      return (await encryption.records.seal(records)).map(({ value }) => value)
+      return (await sealRecords(encryption, records)).map(({ value }) => value)
     },
     named: (name) => events.filter((event) => event.name === name) as never,
   }

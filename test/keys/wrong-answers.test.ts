@@ -6,6 +6,7 @@ import type { DekCacheConfig } from '../../src/index.js'
 import { CANARY } from '../support/emissions.js'
 import { forged } from './opening/forged.js'
 import { owner, settle } from './owner.js'
+import { openRecords } from '../../src/record/index.js'
 
 const SECONDS_30 = 30_000
 
@@ -30,7 +31,7 @@ async function reader(cache: DekCacheConfig = {}) {
     sealed: async () => (await seal())[0] as Buffer,
     open: async (...values: Buffer[]) => {
       const records = values.map((value) => ({ topic: 't', value }))
-      const opened = await encryption.records.open(records)
+      const opened = await openRecords(encryption, records)
       return opened.map(({ value, error }) => error?.code ?? value?.toString())
     },
     calls: () => kms.calls.filter(({ operation }) => operation === 'unwrap').length,

@@ -3,6 +3,7 @@ import { createEncryption } from '../../src/index.js'
 import type { GeneratedDek } from '../../src/kms/kms.js'
 import { CANARY, thrownBy } from '../support/emissions.js'
 import { MemoryKms } from '../support/memory-kms.js'
+import { openRecords, sealRecords } from '../../src/record/index.js'
 
 it.each(['one after another', 'at once'])(
   'a provider that returns one DEK twice, %s, is refused: the first use has wiped it, and zeros are no key',
@@ -21,11 +22,11 @@ it.each(['one after another', 'at once'])(
       })),
       kmsRetries: 0,
     })
-    const seal = (topic: string) => encryption.records.seal([{ topic, value: CANARY }])
+    const seal = (topic: string) => sealRecords(encryption, [{ topic, value: CANARY }])
     const first = seal('t')
     if (order === 'one after another') await first
     expect(await thrownBy(() => seal('u'))).toMatchObject({ code: 'KMS_RESPONSE_INVALID' })
-    expect(await encryption.records.open(await first)).toMatchObject([{ value: Buffer.from(CANARY) }])
+    expect(await openRecords(encryption, await first)).toMatchObject([{ value: Buffer.from(CANARY) }])
     await encryption.close()
   },
 )

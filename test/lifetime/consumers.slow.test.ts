@@ -21,7 +21,9 @@ it('a consumer that was disconnected can be garbage-collected while its owner li
     `
     import { EventEmitter } from 'node:events'
     import { createEncryption } from ${JSON.stringify(join(src, 'index.ts'))}
-    import { memoryConsumer, memoryKms, sealedMessages } from ${JSON.stringify(join(src, 'testing/index.ts'))}
+    import { decryptConsumer } from ${JSON.stringify(join(src, 'clients/kafkajs/index.ts'))}
+    import { memoryConsumer, sealedMessages } from ${JSON.stringify(join(src, 'clients/kafkajs/testing/index.ts'))}
+    import { memoryKms } from ${JSON.stringify(join(src, 'testing/index.ts'))}
     const kms = memoryKms({ cmks: ['orders'] })
     const encryption = await createEncryption({
       kms: { dev: kms },
@@ -59,7 +61,7 @@ it('a consumer that was disconnected can be garbage-collected while its owner li
       // In a function of its own, so that no variable here holds on to it.
       await (async () => {
         const inner = connected()
-        const wrapped = encryption.consumer(inner)
+        const wrapped = decryptConsumer(inner, encryption)
         await wrapped.run({ eachMessage: async () => undefined })
         kept.set(name, [new WeakRef(inner), new WeakRef(wrapped)])
         await end(inner, wrapped)

@@ -5,6 +5,7 @@ import { instrument } from '../../src/opentelemetry/index.js'
 import { owner, settle, type Owner, type OwnerOptions } from '../keys/owner.js'
 import { CANARY } from '../support/emissions.js'
 import { telemetry, type Telemetry } from '../support/telemetry.js'
+import { openRecords, sealRecords } from '../../src/record/index.js'
 
 const away = new EnvelopeError('KMS_UNAVAILABLE', 'away')
 
@@ -27,7 +28,10 @@ async function open(
   values: readonly (Buffer | null)[],
   topic = 't',
 ): Promise<(string | undefined)[]> {
-  const opened = await encryption.records.open(values.map((value) => ({ topic, value })))
+  const opened = await openRecords(
+    encryption,
+    values.map((value) => ({ topic, value })),
+  )
   return opened.map(({ error }) => error?.code)
 }
 
@@ -55,7 +59,7 @@ describe('records and bytes', () => {
   it('only what was sealed and did open counts as opened, and only what is sealed here as sealed', async () => {
     const made = await instrumented({ encrypt: { forward: true } })
     const [envelope = null] = await made.seal(1)
-    await made.encryption.records.seal([
+    await sealRecords(made.encryption, [
       { topic: 't', value: null },
       { topic: 't', value: envelope },
     ])

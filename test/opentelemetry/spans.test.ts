@@ -8,6 +8,7 @@ import { instrument } from '../../src/opentelemetry/index.js'
 import { owner, settle, type Owner } from '../keys/owner.js'
 import { MemoryKms } from '../support/memory-kms.js'
 import { telemetry, type Telemetry } from '../support/telemetry.js'
+import { openRecords } from '../../src/record/index.js'
 
 let seen: Telemetry
 
@@ -57,7 +58,7 @@ describe('a call to a KMS', () => {
   it('is a span within the one that was active, and around those of the provider; it names KMS, CMK, operation', async () => {
     const made = await instrumented(new CallingKms())
     const [envelope = null] = await within('order', () => made.seal(1))
-    await within('bill', () => made.encryption.records.open([{ topic: 't', value: envelope }]))
+    await within('bill', () => openRecords(made.encryption, [{ topic: 't', value: envelope }]))
     expect(parentOf('generate memory')).toBe(idOf('order'))
     expect(parentOf('POST')).toBe(idOf('generate memory'))
     expect(parentOf('unwrap memory')).toBe(idOf('bill'))

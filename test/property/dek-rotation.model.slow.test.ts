@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { EnvelopeError, isEnvelopeError, type ErrorCode } from '../../src/errors.js'
 import { owner, settle, type Owner } from '../keys/owner.js'
 import { parts } from '../support/sealed.js'
+import { encryptProducer } from '../../src/clients/kafkajs/index.js'
 
 const MAX_AGE_MS = 100_000
 const MAX_MESSAGES = 7
@@ -45,7 +46,7 @@ class Real {
         return Promise.resolve([])
       },
     }
-    this.#producer = made.encryption.producer(inner as unknown as Producer)
+    this.#producer = encryptProducer(inner as unknown as Producer, made.encryption)
   }
 
   get owner(): Owner {

@@ -1,50 +1,75 @@
 import { isRegExp } from 'node:util/types'
-import type { Consumer, ConsumerCrashEvent, ConsumerGroupJoinEvent, ConsumerRunConfig } from 'kafkajs'
+import type {
+  Consumer,
+  ConsumerCrashEvent,
+  ConsumerGroupJoinEvent,
+  ConsumerRunConfig,
+  Producer,
+} from 'kafkajs'
 import { isEnvelopeError } from '../../errors.js'
-import { nameOfThrown, type EncryptionEvents, type EventHub, type Waiting } from '../../events.js'
-import type { Opener } from '../../record/opener.js'
-import type { TopicRules } from '../../record/topic-rules.js'
+import type { Encryption } from '../../encryption.js'
+import { nameOfThrown } from '../../events.js'
+import {
+  internalsOf,
+  type ActiveConsumer,
+  type ConsumerStopped,
+  type Internals,
+} from '../../record/internals.js'
 import { delegate } from '../shared/delegate.js'
 import { Waits } from '../shared/waits.js'
 import { Claims } from './claims.js'
 import { Delivery } from './delivery.js'
 import { checkGiven } from './given.js'
 import { openingEachBatch, openingEachMessage } from './handlers.js'
-import { checkLetterBox, checkLetterBoxOfPattern, type DeadLetterProducer } from './dead-letter-producer.js'
+import {
+  checkLetterBox,
+  checkLetterBoxOfPattern,
+  deadLetterProducerOf,
+  type DeadLetterProducer,
+} from './dead-letter-producer.js'
 
 /** Both forms of it. */
 type Subscription = Parameters<Consumer['subscribe']>[0]
 
-/** Why a consumer stopped for good. */
-export type ConsumerStopped = EncryptionEvents['consumer.stopped']
-
-/** What a wrapped consumer is given: what it shares with its owner, and what takes its dead letters. */
-export interface ConsumerHost {
-  readonly rules: TopicRules
-  readonly opener: Opener
-  readonly events: EventHub
-  readonly deadLetters: DeadLetterProducer | undefined
-  /** The consumers that run or have stopped for good. One is released when it is disconnected. */
-  readonly active: Set<ActiveConsumer>
+export interface DecryptOptions {
+  /**
+   * Sends the dead letters of rules that have a topic for them (`deadLetter`), and those that a handler asks for. Not a
+   * wrapped producer, since records go out unchanged; connect it before the consumer runs, and disconnect it after the consumer.
+   */
+  readonly deadLetters?: Producer
 }
 
-/** What an owner may ask about a consumer. */
-export interface ActiveConsumer {
-  /** Why it stopped for good, until it is run again or disconnected. */
-  readonly fatal: () => ConsumerStopped | undefined
-  /** The records that it waits with. */
-  readonly waiting: () => readonly Waiting[]
+/** What a wrapped consumer shares with its encryption, and what takes its dead letters. */
+export type ConsumerHost = Pick<Internals, 'rules' | 'opener' | 'events' | 'consumers'> & {
+  readonly deadLetters: DeadLetterProducer | undefined
+}
+
+/**
+ * A consumer that opens what it delivers; otherwise the one given, which is not changed. Its `subscribe` rejects
+ * with CONFIG_INVALID where a rule has dead letters and `deadLetters` is missing; where a topic is subscribed to by
+ * a pattern, any rule counts.
+ *
+ * @throws EnvelopeError CONFIG_INVALID where `deadLetters` is a wrapped producer, or an argument is not what its type says
+ */
+export function decryptConsumer(
+  consumer: Consumer,
+  encryption: Encryption,
+  { deadLetters }: DecryptOptions = {},
+): Consumer {
+  checkGiven(consumer, 'consumer', 'decryptConsumer')
+  const internals = internalsOf(encryption, 'decryptConsumer')
+  const letters = deadLetters === undefined ? undefined : deadLetterProducerOf(deadLetters)
+  return decryptingConsumer(consumer, { ...internals, deadLetters: letters })
 }
 
 /** A consumer that opens what it delivers; all else is the inner consumer's. */
 export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consumer {
-  checkGiven(inner, 'consumer')
   let fatal: ConsumerStopped | undefined
   let groupId: string | undefined
   const claims = new Claims()
   const waits = new Waits()
-  const { rules, events, deadLetters, active } = host
-  const self: ActiveConsumer = { fatal: () => fatal, waiting: () => waits.list() }
+  const { rules, events, deadLetters, consumers: active } = host
+  const self: ActiveConsumer = { stopped: () => fatal, waiting: () => waits.list() }
   const release = (): void => {
     fatal = undefined
     active.delete(self)

@@ -101,5 +101,5 @@ export function checkLetterBoxOfPattern(
 }
 
 function deadLettersWrong(message: string): EnvelopeError {
-  return configError([{ path: 'consumer(…, { deadLetters })', message }])
+  return configError([{ path: 'decryptConsumer(…, { deadLetters })', message }])
 }

@@ -3,10 +3,10 @@ import { configError } from '../../config/check.js'
 const EXPECTED = { producer: ['send'], consumer: ['run', 'on'], kafka: ['producer', 'consumer'] } as const
 
 /** @throws EnvelopeError CONFIG_INVALID where what was given to be wrapped is not a client of KafkaJS */
-export function checkGiven(given: unknown, kind: keyof typeof EXPECTED): void {
+export function checkGiven(given: unknown, kind: keyof typeof EXPECTED, call: string): void {
   const methods = (given ?? {}) as Readonly<Record<string, unknown>>
   if (EXPECTED[kind].every((name) => typeof methods[name] === 'function')) return
   const expected = kind === 'kafka' ? 'an instance of Kafka of KafkaJS' : `a ${kind} of KafkaJS`
   const got = given === null ? 'null' : typeof given
-  throw configError([{ path: `${kind}()`, message: `expected ${expected}, got ${got}` }])
+  throw configError([{ path: `${call}(${kind}, …)`, message: `expected ${expected}, got ${got}` }])
 }

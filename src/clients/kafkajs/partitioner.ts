@@ -1,5 +1,7 @@
 import type { ICustomPartitioner, Message } from 'kafkajs'
+import type { Encryption } from '../../encryption.js'
 import { EnvelopeError, shownTopic } from '../../errors.js'
+import { internalsOf, type Internals } from '../../record/internals.js'
 import { hasEnvelopePrefix } from '../../record/record.js'
 
 /**
@@ -42,6 +44,29 @@ export class PlainMessages {
   }
 }
 
+/** Registered globally: it is kept with the internals, which several copies of the package may share. */
+const PLAIN_MESSAGES = Symbol.for('kafka-envelope.kafkajs.plain-messages')
+
+/** What all producers and partitioners of one encryption share. */
+export function plainMessagesOf(
+  internals: Internals & { [PLAIN_MESSAGES]?: PlainMessages | undefined },
+): PlainMessages {
+  return (internals[PLAIN_MESSAGES] ??= new PlainMessages())
+}
+
+/**
+ * A custom partitioner that looks at messages as they were before sealing. For `createPartitioner` of producers that
+ * are then wrapped; clients from `encryptKafka` do this themselves.
+ *
+ * @throws EnvelopeError CONFIG_INVALID where `encryption` is not what its type says
+ */
+export function encryptionPartitioner(
+  createPartitioner: ICustomPartitioner,
+  encryption: Encryption,
+): ICustomPartitioner {
+  return plainMessagesOf(internalsOf(encryption, 'encryptionPartitioner')).partitioner(createPartitioner)
+}
+
 /**
  * Has a send fail where a partitioner that was not wrapped reads the ciphertext of its first sealed message. KafkaJS does
  * not tell which partitioner a producer has; it calls it for each message inside one `reduce` over the list.
@@ -78,10 +103,13 @@ function isSealed({ value }: Message): boolean {
   return Buffer.isBuffer(value) && hasEnvelopePrefix(value)
 }
 
-function withoutPlaintext(topic: string, remedy?: string): EnvelopeError {
+function withoutPlaintext(
+  topic: string,
+  remedy = 'Create the producer with `createPartitioner: encryptionPartitioner(yours, encryption)`, or by a client from `encryptKafka`',
+): EnvelopeError {
   return new EnvelopeError(
     'PARTITIONER_WITHOUT_PLAINTEXT',
     `a partitioner for topic ${shownTopic(topic)} reads the value of a sealed message whose plaintext it was not given`,
-    remedy === undefined ? {} : { remedy },
+    { remedy },
   )
 }

@@ -1,13 +1,14 @@
 import type { Message, Producer, ProducerBatch, ProducerRecord, RecordMetadata, Transaction } from 'kafkajs'
-import type { EventHub } from '../../events.js'
+import type { Encryption } from '../../encryption.js'
+import { internalsOf, type Internals } from '../../record/internals.js'
 import type { Bytes } from '../../record/record.js'
-import type { Sealer, Sealing } from '../../record/sealer.js'
+import type { Sealing } from '../../record/sealer.js'
 import { delegate } from '../shared/delegate.js'
 import { messagesOfBatch, messagesOfSend, type MessagesAtCall } from './at-call.js'
 import { checkGiven } from './given.js'
 import { InFlight } from './in-flight.js'
 import { SendOrder } from '../shared/send-order.js'
-import { refuseBlindPartitioner, type PlainMessages } from './partitioner.js'
+import { plainMessagesOf, refuseBlindPartitioner, type PlainMessages } from './partitioner.js'
 import { splitToFit } from './split.js'
 
 /** What sends: a producer or one of its transactions. */
@@ -15,12 +16,8 @@ type Sending = Pick<Producer, 'send' | 'sendBatch'>
 type TopicMessages = Pick<ProducerRecord, 'topic' | 'messages'>
 type Dispatch = (part: TopicMessages[]) => Promise<RecordMetadata[]>
 
-/** What a wrapped producer shares with its owner. */
-export interface ProducerHost {
-  readonly sealer: Sealer
-  readonly events: EventHub
-  readonly plainMessages: PlainMessages
-}
+/** What a wrapped producer shares with all others that have its encryption. */
+type ProducerHost = Pick<Internals, 'sealer' | 'events'> & { readonly plainMessages: PlainMessages }
 
 /** What the sends of one producer, or one transaction, share. */
 interface Sends {
@@ -43,9 +40,20 @@ export function isSealing(producer: object): boolean {
   return SEALING in producer
 }
 
-/** A producer that seals what it sends; all else is the inner producer's. */
-export function encryptingProducer(inner: Producer, host: ProducerHost): Producer {
-  checkGiven(inner, 'producer')
+/**
+ * A producer that seals what it sends; otherwise the one given, which is not changed. Its `disconnect` first waits for
+ * the sends that were made before: at most the longest `dekTimeout` of the rules, and 30 seconds more for the broker.
+ *
+ * KafkaJS chooses partitions after sealing. Give a custom partitioner that looks at `value` as
+ * `kafka.producer({ createPartitioner: encryptionPartitioner(yours, encryption) })`, or to a client from `encryptKafka`.
+ * Otherwise a send rejects with PARTITIONER_WITHOUT_PLAINTEXT if the partitioner reads the value of its first message.
+ *
+ * @throws EnvelopeError CONFIG_INVALID where one of them is not what its type says
+ */
+export function encryptProducer(inner: Producer, encryption: Encryption): Producer {
+  checkGiven(inner, 'producer', 'encryptProducer')
+  const internals = internalsOf(encryption, 'encryptProducer')
+  const host: ProducerHost = { ...internals, plainMessages: plainMessagesOf(internals) }
   const inFlight = new InFlight()
   let disconnecting: Promise<void> | undefined
   const disconnect = async (): Promise<void> => {

@@ -13,6 +13,7 @@ import { byteCount, figure, timeSpan } from '../../../src/cli/estimate/format-un
 import { show } from '../../../src/config/paths.js'
 import { vendorOf } from '../../../src/cli/estimate/kms-pricing.js'
 import { warnings } from '../../../src/cli/estimate/warnings.js'
+import { sealRecords } from '../../../src/record/index.js'
 
 const LOAD: Load = {
   producers: 100,
@@ -234,7 +235,7 @@ describe('the overhead of a record', () => {
       ['t'.repeat(63), 8192],
       ['t'.repeat(64), 500_000],
     ] as const) {
-      const [sealed] = await encryption.records.seal([
+      const [sealed] = await sealRecords(encryption, [
         { topic, value: Buffer.alloc(recordBytes), headers: {} },
       ])
       const policy = policyOf(topics, { cmks })

@@ -1,5 +1,6 @@
 import { expect, it, onTestFinished } from 'vitest'
 import { memoryEncryption } from '../../support/encryption.js'
+import { sealRecords } from '../../../src/record/index.js'
 
 it('many CMKs and rules are no leak of listeners to Node.js', async () => {
   const warnings: string[] = []
@@ -14,7 +15,10 @@ it('many CMKs and rules are no leak of listeners to Node.js', async () => {
     { cmks: Object.fromEntries(ids.map((id) => [id, [{ kms: 'memory', id }]])) },
   )
   await encryption.verify()
-  await encryption.records.seal(ids.map((topic) => ({ topic, value: 'x' })))
+  await sealRecords(
+    encryption,
+    ids.map((topic) => ({ topic, value: 'x' })),
+  )
   await encryption.close()
   // Node.js warns on a later turn.
   await new Promise((resolve) => setTimeout(resolve, 50))

@@ -7,6 +7,7 @@ import type {
   ProducerRecord,
 } from 'kafkajs'
 import type { Encryption } from '../../../src/index.js'
+import { decryptConsumer } from '../../../src/clients/kafkajs/index.js'
 
 export const message = (value: Buffer | null, offset: number): KafkaMessage => ({
   key: null,
@@ -52,7 +53,7 @@ export async function consume(
   const received: KafkaMessage[] = []
   let heartbeats = 0
   const options = takesDeadLetters ? { deadLetters: deadLetters as never } : {}
-  await encryption.consumer(inner as unknown as Consumer, options).run({
+  await decryptConsumer(inner as unknown as Consumer, encryption, options).run({
     eachBatch: async ({ batch }) => {
       await handle()
       received.push(...batch.messages)

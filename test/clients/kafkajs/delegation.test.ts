@@ -11,6 +11,7 @@ import { describe, expect, it } from 'vitest'
 import { batchWith } from '../../../src/clients/kafkajs/batch.js'
 import { createEncryption, type Encryption } from '../../../src/index.js'
 import { MemoryKms } from '../../support/memory-kms.js'
+import { decryptConsumer, encryptKafka, encryptProducer } from '../../../src/clients/kafkajs/index.js'
 
 const encryption: Encryption = await createEncryption({
   kms: { k: new MemoryKms() },
@@ -73,7 +74,7 @@ describe.each([
 ])('a client %s', (_, decorate) => {
   it('keeps the inherited members of a producer, also in a copy by spread', async () => {
     const client = new Inherited()
-    const wrapped = encryption.producer(decorate(client) as unknown as Producer)
+    const wrapped = encryptProducer(decorate(client) as unknown as Producer, encryption)
     await wrapped.send(send)
     await { ...wrapped }.send(send)
     expect(client.sent).toHaveLength(2)
@@ -85,7 +86,7 @@ describe.each([
 
   it('keeps the inherited members of a consumer', async () => {
     const client = new Inherited()
-    const wrapped = encryption.consumer(decorate(client) as unknown as Consumer)
+    const wrapped = decryptConsumer(decorate(client) as unknown as Consumer, encryption)
     await wrapped.run({ eachMessage: () => Promise.resolve() })
     expect((wrapped as unknown as Inherited).config.eachMessage).toBeTypeOf('function')
     expect(wrapped.logger()).toEqual([])
@@ -95,7 +96,7 @@ describe.each([
 it('a producer made by Object.create keeps its members', async () => {
   const client = new Inherited()
   const closures = { send: client.send.bind(client), flush: () => 'flushed' }
-  const wrapped = encryption.producer(Object.create(closures) as Producer)
+  const wrapped = encryptProducer(Object.create(closures) as Producer, encryption)
   await wrapped.send(send)
   expect(client.sent).toHaveLength(1)
   expect((wrapped as unknown as typeof closures).flush()).toBe('flushed')
@@ -107,19 +108,19 @@ it('what is not a client is a configuration error that says what was expected', 
       code: 'CONFIG_INVALID',
       message: expect.stringMatching(/expected .* of KafkaJS, got/) as string,
     }
-    expect(() => encryption.producer(given as never)).toThrow(expect.objectContaining(expected))
-    expect(() => encryption.consumer(given as never)).toThrow(expect.objectContaining(expected))
-    expect(() => encryption.kafka(given as never)).toThrow(expect.objectContaining(expected))
+    expect(() => encryptProducer(given as never, encryption)).toThrow(expect.objectContaining(expected))
+    expect(() => decryptConsumer(given as never, encryption)).toThrow(expect.objectContaining(expected))
+    expect(() => encryptKafka(given as never, encryption)).toThrow(expect.objectContaining(expected))
   }
 })
 
 it('methods of a wrapped client can be replaced, as tracers do', () => {
   const kafka = { producer: () => new Inherited(), consumer: () => new Inherited() } as unknown as Kafka
-  const wrapped = encryption.kafka(kafka)
-  const traced = (): Producer => encryption.producer(kafka.producer())
+  const wrapped = encryptKafka(kafka, encryption)
+  const traced = (): Producer => encryptProducer(kafka.producer(), encryption)
   wrapped.producer = traced
   expect(wrapped.producer).toBe(traced)
-  const producer = encryption.producer(kafka.producer())
+  const producer = encryptProducer(kafka.producer(), encryption)
   const tracedSend = (): Promise<never[]> => Promise.resolve([])
   producer.send = tracedSend
   expect(producer.send).toBe(tracedSend)
@@ -128,7 +129,7 @@ it('methods of a wrapped client can be replaced, as tracers do', () => {
 describe('health() forgets why a consumer stopped for good', () => {
   const stopped = async (): Promise<{ client: Inherited; wrapped: Consumer }> => {
     const client = new Inherited()
-    const wrapped = encryption.consumer(client as unknown as Consumer)
+    const wrapped = decryptConsumer(client as unknown as Consumer, encryption)
     await wrapped.run({ eachMessage: () => Promise.resolve() })
     // KafkaJS disconnects before it reports a crash.
     await client.disconnect()

@@ -7,6 +7,8 @@ import { CANARY, thrownBy } from '../../support/emissions.js'
 import { memoryEncryption, watch, type SeenEvent } from '../../support/encryption.js'
 import { MemoryKms } from '../../support/memory-kms.js'
 import { message, StandIn } from './stand-in.js'
+import { sealRecords } from '../../../src/record/index.js'
+import { decryptConsumer } from '../../../src/clients/kafkajs/index.js'
 
 const KINDS = ['eachMessage', 'eachBatch'] as const
 const PLAINTEXT = Buffer.from('not sealed')
@@ -15,7 +17,7 @@ const later = (ms = 10): Promise<void> => new Promise((resolve) => setTimeout(re
 /** A wrapped consumer on a stand-in, which notes what it delivers. */
 async function consuming(encryption: Encryption, kind: (typeof KINDS)[number], deadLetters = box()) {
   const kafka = new StandIn()
-  const consumer = encryption.consumer(kafka.consumer, { deadLetters: deadLetters.producer })
+  const consumer = decryptConsumer(kafka.consumer, encryption, { deadLetters: deadLetters.producer })
   const delivered: string[] = []
   await consumer.run(
     kind === 'eachMessage'
@@ -60,10 +62,10 @@ async function nearAndFar(decrypt: Omit<DecryptRule, 'cmk'>): Promise<{
     topics: [{ match: ['t'], encrypt: { cmk: 'near' }, decrypt: { cmk: ['near', 'far'], ...decrypt } }],
   })
   const other = await createEncryption({ kms, cmks, topics: [{ match: ['t'], encrypt: { cmk: 'far' } }] })
-  const [sealed] = await other.records.seal([{ topic: 't', value: CANARY }])
+  const [sealed] = await sealRecords(other, [{ topic: 't', value: CANARY }])
   const values = async (count: number): Promise<Buffer[]> => {
     const records = Array.from({ length: count }, () => ({ topic: 't', value: CANARY }))
-    return (await encryption.records.seal(records)).map(({ value }) => value as Buffer)
+    return (await sealRecords(encryption, records)).map(({ value }) => value as Buffer)
   }
   return { encryption, events: watch(encryption), near: values, farOne: sealed?.value as Buffer, far }
 }
@@ -77,7 +79,7 @@ async function oneRecord(
     [{ match: ['t'], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main', ...decrypt } }],
     { kmsRetries: 0, ...rest },
   )
-  const [sealed] = await made.encryption.records.seal([{ topic: 't', value: CANARY }])
+  const [sealed] = await sealRecords(made.encryption, [{ topic: 't', value: CANARY }])
   return { ...made, sealed: sealed?.value as Buffer }
 }
 
@@ -193,13 +195,13 @@ describe('a batch that grows when it is opened', () => {
       { match: ['t'], encrypt: { cmk: 'main', compression: 'gzip' }, decrypt: { cmk: 'main' } },
     ])
     const size = 2 ** 24
-    const [sealed] = await encryption.records.seal([{ topic: 't', value: Buffer.alloc(size) }])
+    const [sealed] = await sealRecords(encryption, [{ topic: 't', value: Buffer.alloc(size) }])
     // One genuine record, written again and again: a replay is not detected.
     const topic = Array.from({ length: 12 }, (_, i) => message(sealed?.value as Buffer, i))
     const kafka = new StandIn()
     const delivered: string[] = []
     const parts: number[] = []
-    await encryption.consumer(kafka.consumer).run({
+    await decryptConsumer(kafka.consumer, encryption).run({
       eachBatch: ({ batch }) => {
         parts.push(batch.messages.reduce((bytes, { value }) => bytes + (value?.length ?? 0), 0))
         delivered.push(...batch.messages.map(({ offset }) => offset))
@@ -227,7 +229,10 @@ describe('a batch that grows when it is opened', () => {
       { match: ['t'], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main' } },
     ])
     const value = Buffer.alloc(2 ** 22)
-    const sealed = await encryption.records.seal(Array.from({ length: 12 }, () => ({ topic: 't', value })))
+    const sealed = await sealRecords(
+      encryption,
+      Array.from({ length: 12 }, () => ({ topic: 't', value })),
+    )
     const { kafka, delivered } = await consuming(encryption, 'eachBatch')
     await kafka.fetch(sealed.map((one, i) => message(one.value, i)))
     expect(delivered).toHaveLength(12)

@@ -4,6 +4,8 @@ import { expect, it } from 'vitest'
 import { decodeHead, encodeHead } from '../../../src/envelope/envelope.js'
 import { CANARY } from '../../support/emissions.js'
 import { memoryEncryption } from '../../support/encryption.js'
+import { sealRecords } from '../../../src/record/index.js'
+import { decryptConsumer } from '../../../src/clients/kafkajs/index.js'
 
 it('forged envelopes do not hold good records back for ever, although they spend the budget: what failed for good is not asked again', async () => {
   const { encryption, kms } = await memoryEncryption(
@@ -16,7 +18,7 @@ it('forged envelopes do not hold good records back for ever, although they spend
     ],
     { kmsTimeout: '500ms', kmsRateLimit: { opening: { perSecond: 100, burst: 1 } } },
   )
-  const [good] = await encryption.records.seal([{ topic: 't', value: CANARY }])
+  const [good] = await sealRecords(encryption, [{ topic: 't', value: CANARY }])
   const value = good?.value as Buffer
   const { wrappedDeks, headerBytes, bytes } = decodeHead(value)
   const forge = (): Buffer =>
@@ -48,7 +50,7 @@ it('forged envelopes do not hold good records back for ever, although they spend
     },
   }
   const delivered: string[] = []
-  await encryption.consumer(inner as unknown as Consumer).run({
+  await decryptConsumer(inner as unknown as Consumer, encryption).run({
     eachBatch: ({ batch }) => {
       delivered.push(...batch.messages.map((message) => message.value?.toString() ?? 'null'))
       return Promise.resolve()

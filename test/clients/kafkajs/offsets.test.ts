@@ -3,6 +3,7 @@ import { expect, it } from 'vitest'
 import type { DecryptRule } from '../../../src/index.js'
 import { CANARY, thrownBy } from '../../support/emissions.js'
 import { memoryEncryption } from '../../support/encryption.js'
+import { decryptConsumer } from '../../../src/clients/kafkajs/index.js'
 
 /** Runs a wrapped consumer, and hands it what a test says that KafkaJS read. */
 async function running(decrypt: Omit<DecryptRule, 'cmk'>, resolves?: readonly unknown[]) {
@@ -16,7 +17,7 @@ async function running(decrypt: Omit<DecryptRule, 'cmk'>, resolves?: readonly un
       return Promise.resolve()
     },
   }
-  const consumer = encryption.consumer(inner as unknown as Consumer)
+  const consumer = decryptConsumer(inner as unknown as Consumer, encryption)
   const delivered: string[] = []
   const resolved: string[] = []
   const handed = ({ value }: KafkaMessage): number => delivered.push(String(value))

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { EnvelopeError } from '../../../src/errors.js'
 import { CANARY, thrownBy } from '../../support/emissions.js'
 import { memoryEncryption } from '../../support/encryption.js'
+import { encryptProducer } from '../../../src/clients/kafkajs/index.js'
 
 const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 10))
 
@@ -38,7 +39,7 @@ async function owner(encrypt: object = {}) {
   const rule = (topic: string) => ({ match: [topic], encrypt: { cmk: 'main', ...encrypt } })
   const made = await memoryEncryption([rule('a'), rule('b'), rule('c')])
   const { inner, handed, finish, sent } = deaf()
-  const producer = made.encryption.producer(inner)
+  const producer = encryptProducer(inner, made.encryption)
   const send = (topic: string, count = 1) =>
     producer.send({
       topic,

@@ -11,6 +11,7 @@ import { EnvelopeError } from '../../../src/errors.js'
 import { openRecords } from '../../../src/record/index.js'
 import { CANARY, thrownBy } from '../../support/emissions.js'
 import { memoryEncryption } from '../../support/encryption.js'
+import { encryptProducer } from '../../../src/clients/kafkajs/index.js'
 
 const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 10))
 const VALUE = `${CANARY} value`
@@ -73,7 +74,7 @@ async function owner(encrypt: object = {}) {
   })
   const made = await memoryEncryption([rule('a'), rule('b'), { match: ['plain*'], passthrough: true }])
   const inner = new Inner()
-  const producer = made.encryption.producer(inner.producer)
+  const producer = encryptProducer(inner.producer, made.encryption)
   const send = (topic = 'a') => producer.send({ topic, messages: [{ value: VALUE }] })
   return { ...made, inner, producer, send }
 }

@@ -1,15 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { afterEach, describe, expect, expectTypeOf, it, vi } from 'vitest'
-import {
-  envelopeOf,
-  type DecryptRule,
-  type RejectionAnswer,
-  type RejectionHandler,
-  type SealedMessage,
-} from '../../../src/index.js'
+import type { DecryptRule, RejectionAnswer, RejectionHandler, SealedMessage } from '../../../src/index.js'
 import { CANARY, thrownBy } from '../../support/emissions.js'
 import { memoryEncryption, type SeenEvent } from '../../support/encryption.js'
+import { envelopeOf } from '../../../src/clients/kafkajs/index.js'
 import { consume, message } from './consuming.js'
+import { sealRecords } from '../../../src/record/index.js'
 
 const PLAINTEXT = Buffer.from('not sealed')
 const foreign = (): Buffer => Buffer.concat([Buffer.of(0xc3, 1), randomBytes(8)])
@@ -23,7 +19,7 @@ async function consuming(
   const { encryption, events } = await memoryEncryption([
     { match: ['t'], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main', ...decrypt } },
   ])
-  const [sealed] = await encryption.records.seal([{ topic: 't', value: CANARY }])
+  const [sealed] = await sealRecords(encryption, [{ topic: 't', value: CANARY }])
   return { ...(await consume(encryption, handle, takesDeadLetters)), good: sealed?.value as Buffer, events }
 }
 

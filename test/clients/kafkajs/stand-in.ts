@@ -14,7 +14,7 @@ export class StandIn {
   heartbeats = 0
   /** What happens during each heartbeat. */
   onHeartbeat: () => unknown = () => undefined
-  /** To be passed to `encryption.consumer`. */
+  /** To be passed to `decryptConsumer`. */
   readonly consumer: Consumer
   #config: ConsumerRunConfig = {}
   #running = true

@@ -1,24 +1,30 @@
 import type { Consumer, Kafka, Producer } from 'kafkajs'
 import { expect, expectTypeOf, it } from 'vitest'
-import type { ConsumerOptions, Encryption } from '../../../src/index.js'
+import type { Encryption } from '../../../src/index.js'
 import { CANARY } from '../../support/emissions.js'
 import { CONSUMER, EACH_BATCH, EACH_MESSAGE, PRODUCER, runApplication, TRANSACTION } from '../../types/app.js'
 import { groupsReady } from '../support/groups.js'
 import { fixture } from '../support/pair.js'
+import {
+  decryptConsumer,
+  encryptKafka,
+  encryptProducer,
+  type DecryptOptions,
+} from '../../../src/clients/kafkajs/index.js'
 
 it('wrapped clients have the types of KafkaJS, no more and no less', () => {
-  expectTypeOf<Encryption['producer']>().toEqualTypeOf<(producer: Producer) => Producer>()
-  expectTypeOf<Encryption['consumer']>().toEqualTypeOf<
-    (consumer: Consumer, options?: ConsumerOptions) => Consumer
+  expectTypeOf(encryptProducer).toEqualTypeOf<(producer: Producer, encryption: Encryption) => Producer>()
+  expectTypeOf(decryptConsumer).toEqualTypeOf<
+    (consumer: Consumer, encryption: Encryption, options?: DecryptOptions) => Consumer
   >()
-  expectTypeOf<Encryption['kafka']>().toEqualTypeOf<(kafka: Kafka) => Kafka>()
+  expectTypeOf(encryptKafka).toEqualTypeOf<(kafka: Kafka, encryption: Encryption) => Kafka>()
 })
 
 it('an application that uses every member of KafkaJS sees the same with wrapped clients as with plain ones', async () => {
   await groupsReady()
   const [open, sealed] = [await fixture('law1.plain'), await fixture('law1.sealed')]
   const plain = await runApplication(open.kafka, open.topic, CANARY)
-  const wrapped = await runApplication(sealed.encryption.kafka(sealed.kafka), sealed.topic, CANARY)
+  const wrapped = await runApplication(encryptKafka(sealed.kafka, sealed.encryption), sealed.topic, CANARY)
   expect(wrapped.values).toEqual(plain.values)
   expect(wrapped.values).toEqual(
     Array.from({ length: 2 }, () => ['send', 'sendBatch', 'transaction', 'sendBatch'])
@@ -48,7 +54,7 @@ it('an application that uses every member of KafkaJS sees the same with wrapped 
 
 it('no member of the declared types is missing at runtime', async () => {
   const made = await fixture('law1.declared')
-  const kafka = made.encryption.kafka(made.kafka)
+  const kafka = encryptKafka(made.kafka, made.encryption)
   const producer = kafka.producer({ transactionalId: made.topic, idempotent: true, maxInFlightRequests: 1 })
   expect(Object.keys(producer)).toEqual(expect.arrayContaining([...PRODUCER]))
   expect(Object.keys(kafka.consumer({ groupId: 'g' }))).toEqual(expect.arrayContaining([...CONSUMER]))

@@ -19,6 +19,8 @@ import {
 } from '../support/letters.js'
 import { groupsReady } from '../support/groups.js'
 import { until } from '../support/pair.js'
+import { sealRecords } from '../../../src/record/index.js'
+import { decryptConsumer, encryptKafka } from '../../../src/clients/kafkajs/index.js'
 
 const made: Letters[] = []
 
@@ -41,7 +43,7 @@ describe.each(KINDS)('%s: an invalid record', (kind) => {
   it('stands among the dead letters as it came and why, and the consumer goes on behind it', async () => {
     const letters = await make()
     const { topic, deadLetterTopic, plain, encryption } = letters
-    const [sealed] = await encryption.records.seal([{ topic, key: 'k1', value: `${CANARY} 1` }])
+    const [sealed] = await sealRecords(encryption, [{ topic, key: 'k1', value: `${CANARY} 1` }])
     const value = Buffer.from(sealed?.value ?? '')
     value.writeUInt8(value.readUInt8(value.length - 1) ^ 1, value.length - 1)
     const key = Buffer.from([0, 255, 7])
@@ -384,7 +386,10 @@ describe('a topic that is not there, or a producer that is not connected', () =>
 describe('a consumer without a producer for dead letters', () => {
   it('is refused when it subscribes to a topic that needs one, by name or by pattern', async () => {
     const letters = await make()
-    const wrapped = letters.encryption.consumer(testKafka().consumer({ groupId: `x.${letters.topic}` }))
+    const wrapped = decryptConsumer(
+      testKafka().consumer({ groupId: `x.${letters.topic}` }),
+      letters.encryption,
+    )
     await wrapped.connect()
     const refused = { code: 'CONFIG_INVALID', issues: [{ path: 'consumer(…, { deadLetters })' }] }
     for (const subscription of [
@@ -405,7 +410,7 @@ describe('a consumer without a producer for dead letters', () => {
       { match: [strict], decrypt: { cmk: 'main', onInvalid: { deadLetter: dead } } },
       { match: [plain], passthrough: true },
     ])
-    const consumer = encryption.consumer(testKafka().consumer({ groupId: `x.${plain}` }))
+    const consumer = decryptConsumer(testKafka().consumer({ groupId: `x.${plain}` }), encryption)
     await consumer.connect()
     await consumer.subscribe({ topics: [plain] })
     await consumer.disconnect()
@@ -419,7 +424,7 @@ describe('a consumer without a producer for dead letters', () => {
     await inner.connect()
     await inner.subscribe({ topic: letters.topic, fromBeginning: true })
     const seen: number[] = []
-    const consumer = letters.encryption.consumer(inner)
+    const consumer = decryptConsumer(inner, letters.encryption)
     await consumer.run(noting('eachMessage', seen))
     await until('consumer.stopped', () => named(letters, 'consumer.stopped').length > 0)
     expect(named(letters, 'consumer.stopped')).toMatchObject([
@@ -436,12 +441,14 @@ describe('a consumer without a producer for dead letters', () => {
     for (const deadLetters of [
       letters.producer,
       { ...letters.producer },
-      letters.encryption.kafka(testKafka()).producer(),
+      encryptKafka(testKafka(), letters.encryption).producer(),
       {},
       null,
     ]) {
       expect(
-        await thrownBy(() => letters.encryption.consumer(inner, { deadLetters: deadLetters as never })),
+        await thrownBy(() =>
+          decryptConsumer(inner, letters.encryption, { deadLetters: deadLetters as never }),
+        ),
       ).toMatchObject({ code: 'CONFIG_INVALID', issues: [{ path: 'consumer(…, { deadLetters })' }] })
     }
   })
@@ -466,9 +473,10 @@ describe('a wrapped client', () => {
     const letters = await make()
     await writeMixed(letters, 3, [1])
     const lives = livesOfProducers(letters.kafka)
-    const consumer = letters.encryption
-      .kafka(letters.kafka)
-      .consumer({ groupId: `group.${letters.topic}`, maxWaitTimeInMs: 50 })
+    const consumer = encryptKafka(letters.kafka, letters.encryption).consumer({
+      groupId: `group.${letters.topic}`,
+      maxWaitTimeInMs: 50,
+    })
     expect(lives).toEqual(['made'])
     await consumer.connect()
     expect(lives).toEqual(['made', 'connected'])
@@ -489,9 +497,10 @@ describe('a wrapped client', () => {
     const lives = livesOfProducers(letters.kafka)
     letters.encryption.evict('cmk')
     letters.kms.failure = new EnvelopeError('KMS_DENIED', 'no')
-    const consumer = letters.encryption
-      .kafka(letters.kafka)
-      .consumer({ groupId: `group.${letters.topic}`, maxWaitTimeInMs: 50 })
+    const consumer = encryptKafka(letters.kafka, letters.encryption).consumer({
+      groupId: `group.${letters.topic}`,
+      maxWaitTimeInMs: 50,
+    })
     await consumer.connect()
     await consumer.subscribe({ topic: letters.topic, fromBeginning: true })
     const seen: number[] = []
@@ -516,7 +525,7 @@ describe('a wrapped client', () => {
       producers++
       throw new Error('not needed')
     }
-    encryption.kafka(inner).consumer({ groupId: 'g' })
+    encryptKafka(inner, encryption).consumer({ groupId: 'g' })
     expect(producers).toBe(0)
     await encryption.close()
   })
@@ -550,16 +559,16 @@ describe('dead letters that were invalid only by the rule of their reader', () =
       headers: { type: ['a', 'b'], trace: 't' },
       value: `${CANARY} 7`,
     }
-    const [sealed] = await encryption.records.seal([{ topic: origin, ...record }])
+    const [sealed] = await sealRecords(encryption, [{ topic: origin, ...record }])
     await plain.send({ topic: copy, messages: [{ ...record, value: sealed?.value ?? null }] })
-    const consumer = encryption.consumer(kafka.consumer({ groupId: copy, maxWaitTimeInMs: 50 }), {
+    const consumer = decryptConsumer(kafka.consumer({ groupId: copy, maxWaitTimeInMs: 50 }), encryption, {
       deadLetters: plain,
     })
     await consumer.connect()
     await consumer.subscribe({ topic: copy, fromBeginning: true })
     await consumer.run(noting('eachBatch', []))
     await until('the dead letter', () => events.some(({ name }) => name === 'record.rejected'))
-    const opener = encryption.consumer(kafka.consumer({ groupId: dead, maxWaitTimeInMs: 50 }))
+    const opener = decryptConsumer(kafka.consumer({ groupId: dead, maxWaitTimeInMs: 50 }), encryption)
     await opener.connect()
     await opener.subscribe({ topic: dead, fromBeginning: true })
     const opened: unknown[] = []
@@ -593,7 +602,7 @@ it('a dead letter that is invalid again tells of the last time, and is the same 
       },
     },
   ])
-  const kafka = encryption.kafka(testKafka())
+  const kafka = encryptKafka(testKafka(), encryption)
   const plain = testKafka().producer()
   await plain.connect()
   await plain.send({ topic, messages: [{ key: 'k', value: null, headers: { h: ['1', '2'] } }] })

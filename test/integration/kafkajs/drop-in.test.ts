@@ -1,8 +1,13 @@
 import type { Admin, Consumer, Kafka, Producer, RemoveInstrumentationEventListener } from 'kafkajs'
 import { expect, it } from 'vitest'
-import { envelopeOf } from '../../../src/index.js'
 import { CANARY } from '../../support/emissions.js'
 import { fixture, until } from '../support/pair.js'
+import {
+  decryptConsumer,
+  encryptKafka,
+  encryptProducer,
+  envelopeOf,
+} from '../../../src/clients/kafkajs/index.js'
 
 /** An application typed against KafkaJS alone: that this compiles with wrapped clients is part of the test. */
 class Application {
@@ -76,7 +81,7 @@ class Application {
 
 it('an application typed against KafkaJS runs unchanged with wrapped clients', async () => {
   const made = await fixture('law1')
-  const kafka = made.encryption.kafka(made.kafka)
+  const kafka = encryptKafka(made.kafka, made.encryption)
   const app = new Application(kafka, `law1.${made.topic}`)
   await app.start(made.topic)
   expect(app.producer.isIdempotent()).toBe(true)
@@ -99,14 +104,14 @@ it('wrapped clients and payloads have every member that the inner ones have', as
   const made = await fixture('law1.members')
   const inner = { producer: made.kafka.producer(), consumer: made.kafka.consumer({ groupId: 'g' }) }
   const members = (object: object): string[] => Object.keys(object).sort()
-  expect(members(made.encryption.producer(inner.producer))).toEqual(members(inner.producer))
-  expect(members(made.encryption.consumer(inner.consumer))).toEqual(members(inner.consumer))
-  const kafka = made.encryption.kafka(made.kafka)
+  expect(members(encryptProducer(inner.producer, made.encryption))).toEqual(members(inner.producer))
+  expect(members(decryptConsumer(inner.consumer, made.encryption))).toEqual(members(inner.consumer))
+  const kafka = encryptKafka(made.kafka, made.encryption)
   expect(kafka).toBeInstanceOf(made.kafka.constructor)
   for (const member of ['producer', 'consumer', 'admin', 'logger'] as const)
     expect(typeof kafka[member]).toBe('function')
   const transactional = made.kafka.producer({ transactionalId: 'law1', idempotent: true })
-  const wrapped = made.encryption.producer(transactional)
+  const wrapped = encryptProducer(transactional, made.encryption)
   await wrapped.connect()
   const plainTransaction = await transactional.transaction()
   const expected = members(plainTransaction)

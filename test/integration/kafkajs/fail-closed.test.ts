@@ -5,6 +5,7 @@ import { testKafka } from '../../support/broker.js'
 import { CANARY, thrownBy } from '../../support/emissions.js'
 import type { SeenEvent } from '../../support/encryption.js'
 import { fixture, until, type Fixture } from '../support/pair.js'
+import { decryptConsumer } from '../../../src/clients/kafkajs/index.js'
 
 const fixtures: Fixture[] = []
 
@@ -336,8 +337,9 @@ it('a topic that may not be read is refused when it is subscribed to, or when a 
   })
   const stranger = await make('stranger')
   await stranger.producer.send({ topic: stranger.topic, messages: values(0, 1) })
-  const byPattern = made.encryption.consumer(
+  const byPattern = decryptConsumer(
     testKafka().consumer({ groupId: `pattern.${made.topic}`, maxWaitTimeInMs: 50 }),
+    made.encryption,
   )
   await byPattern.connect()
   await byPattern.subscribe({ topics: [new RegExp(`^${stranger.topic}$`)], fromBeginning: true })

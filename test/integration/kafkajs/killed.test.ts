@@ -25,6 +25,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 const READER = `
   import { Kafka, logLevel } from 'kafkajs'
   import { createEncryption } from '${join(root, 'src/index.ts')}'
+  import { decryptConsumer } from '${join(root, 'src/clients/kafkajs/index.ts')}'
   import { localKms } from '${join(root, 'src/kms/local/index.ts')}'
   const [topic, deadLetterTopic, when] = process.argv.slice(2)
   const encryption = await createEncryption({
@@ -51,8 +52,9 @@ const READER = `
       return metadata
     },
   }
-  const consumer = encryption.consumer(
+  const consumer = decryptConsumer(
     kafka.consumer({ groupId: topic, sessionTimeout: 6000, heartbeatInterval: 500, maxWaitTimeInMs: 50 }),
+    encryption,
     { deadLetters },
   )
   await Promise.all([plain.connect(), admin.connect(), consumer.connect()])

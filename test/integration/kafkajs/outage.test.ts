@@ -4,6 +4,7 @@ import type { DecryptRule } from '../../../src/index.js'
 import { EnvelopeError } from '../../../src/errors.js'
 import { CANARY, thrownBy } from '../../support/emissions.js'
 import { fixture, until, type Fixture } from '../support/pair.js'
+import { encryptProducer } from '../../../src/clients/kafkajs/index.js'
 
 const fixtures: Fixture[] = []
 
@@ -150,8 +151,9 @@ it('a send that loses its KMS at a limit in the middle: nothing of it is sent, a
   made.kms.held[0]?.succeed()
   expect(await failed).toMatchObject({ code: 'KMS_UNAVAILABLE', kind: 'transient' })
   expect(await made.highWatermark()).toBe('0')
-  const transactional = made.encryption.producer(
+  const transactional = encryptProducer(
     made.kafka.producer({ transactionalId: made.topic, idempotent: true, maxInFlightRequests: 1 }),
+    made.encryption,
   )
   await transactional.connect()
   const transaction = await transactional.transaction()

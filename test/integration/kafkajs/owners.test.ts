@@ -6,6 +6,7 @@ import { memoryEncryption, type SeenEvent } from '../../support/encryption.js'
 import { MemoryKms } from '../../support/memory-kms.js'
 import { parts } from '../../support/sealed.js'
 import { until } from '../support/pair.js'
+import { decryptConsumer, encryptProducer } from '../../../src/clients/kafkajs/index.js'
 
 interface Owner {
   readonly encryption: Encryption
@@ -33,7 +34,7 @@ async function owner(
 }
 
 async function send({ encryption }: Owner, topic: string, texts: readonly string[]): Promise<void> {
-  const producer = encryption.producer(testKafka().producer())
+  const producer = encryptProducer(testKafka().producer(), encryption)
   await producer.connect()
   await producer.send({ topic, messages: texts.map((text) => ({ value: `${CANARY} ${text}` })) })
   await producer.disconnect()
@@ -42,7 +43,7 @@ async function send({ encryption }: Owner, topic: string, texts: readonly string
 async function read(encryption: Encryption | undefined, topic: string, group: string): Promise<Buffer[]> {
   const seen: Buffer[] = []
   const inner = testKafka().consumer({ groupId: `${group}.${topic}`, maxWaitTimeInMs: 50 })
-  const consumer = encryption?.consumer(inner) ?? inner
+  const consumer = encryption === undefined ? inner : decryptConsumer(inner, encryption)
   ends.push(() => consumer.disconnect())
   await consumer.connect()
   await consumer.subscribe({ topic, fromBeginning: true })
@@ -77,8 +78,9 @@ it('after close() a consumer stops with ENCRYPTION_CLOSED and delivers nothing; 
   const topic = await newTopic('owners.closed')
   const kms = new MemoryKms()
   const [writer, reader] = [await owner(kms, [topic]), await owner(kms, [topic])]
-  const producer = writer.encryption.producer(
+  const producer = encryptProducer(
     testKafka().producer({ transactionalId: topic, idempotent: true, maxInFlightRequests: 1 }),
+    writer.encryption,
   )
   await producer.connect()
   const seen = await read(reader.encryption, topic, 'g')

@@ -6,6 +6,7 @@ import { newTopic, testKafka } from '../../support/broker.js'
 import { CANARY, thrownBy } from '../../support/emissions.js'
 import { memoryEncryption } from '../../support/encryption.js'
 import { until } from '../support/pair.js'
+import { encryptKafka, encryptProducer, encryptionPartitioner } from '../../../src/clients/kafkajs/index.js'
 
 const PARTITIONS = 8
 const hash = (bytes: Buffer | string): number => createHash('sha256').update(bytes).digest().readUInt32BE()
@@ -82,13 +83,13 @@ describe('a message goes to the same partition as before it was encrypted', () =
   it.each(Object.entries(PARTITIONERS))('by %s', async (_, createPartitioner) => {
     const config = createPartitioner ? { createPartitioner } : {}
     const wrappedConfig = createPartitioner
-      ? { createPartitioner: encryption.partitioner(createPartitioner) }
+      ? { createPartitioner: encryptionPartitioner(createPartitioner, encryption) }
       : {}
     const found: Map<string, number>[] = []
     for (const producer of [
       kafka.producer(config),
-      encryption.kafka(kafka).producer(config),
-      encryption.producer(kafka.producer(wrappedConfig)),
+      encryptKafka(kafka, encryption).producer(config),
+      encryptProducer(kafka.producer(wrappedConfig), encryption),
     ]) {
       const topic = await newTopic('partitions', PARTITIONS)
       await sendAll(producer, topic)
@@ -102,13 +103,13 @@ describe('a message goes to the same partition as before it was encrypted', () =
   it('or the send fails, where something on the way copied the messages', async () => {
     const topic = await newTopic('partitions', PARTITIONS)
     const byValue = PARTITIONERS['a partitioner that hashes the value'] as ICustomPartitioner
-    const inner = kafka.producer({ createPartitioner: encryption.partitioner(byValue) })
+    const inner = kafka.producer({ createPartitioner: encryptionPartitioner(byValue, encryption) })
     const copying: Producer = {
       ...inner,
       send: (record) =>
         inner.send({ ...record, messages: record.messages.map((message) => ({ ...message })) }),
     }
-    const error = await thrownBy(() => sendAll(encryption.producer(copying), topic))
+    const error = await thrownBy(() => sendAll(encryptProducer(copying, encryption), topic))
     expect(error).toMatchObject({ code: 'PARTITIONER_WITHOUT_PLAINTEXT' })
     await expectNothingOn(topic)
   })
@@ -118,7 +119,10 @@ describe('a message goes to the same partition as before it was encrypted', () =
     ['reads a field of the value', PARTITIONERS['a partitioner that reads a field of the value']],
   ])('or the send fails, where a partitioner that %s was not given to the encryption', async (_, create) => {
     const topic = await newTopic('partitions', PARTITIONS)
-    const producer = encryption.producer(kafka.producer({ createPartitioner: create as ICustomPartitioner }))
+    const producer = encryptProducer(
+      kafka.producer({ createPartitioner: create as ICustomPartitioner }),
+      encryption,
+    )
     const error = await thrownBy(() => sendAll(producer, topic))
     expect(error).toMatchObject({ code: 'PARTITIONER_WITHOUT_PLAINTEXT' })
     await expectNothingOn(topic)
@@ -140,7 +144,7 @@ describe('a message goes to the same partition as before it was encrypted', () =
       await newTopic('partitions', PARTITIONS),
     ]
     await sendAll(kafka.producer(), plain)
-    await sendAll(encryption.producer(reading), wrapped)
+    await sendAll(encryptProducer(reading, encryption), wrapped)
     expect(bytes).toBeGreaterThan(0)
     expect(await partitionsOf(kafka, wrapped)).toEqual(await partitionsOf(kafka, plain))
   })

@@ -5,6 +5,7 @@ import { newTopic, testKafka } from '../../support/broker.js'
 import { CANARY } from '../../support/emissions.js'
 import { memoryEncryption } from '../../support/encryption.js'
 import { until } from '../support/pair.js'
+import { encryptKafka } from '../../../src/clients/kafkajs/index.js'
 
 const ended: (() => Promise<void>)[] = []
 afterEach(async () => {
@@ -22,7 +23,7 @@ it('a new topic that a subscribed pattern matches and no rule does stops the gro
     },
   ])
   ended.push(() => encryption.close())
-  const producer = encryption.kafka(testKafka()).producer()
+  const producer = encryptKafka(testKafka(), encryption).producer()
   const plain = testKafka().producer()
   await Promise.all([producer.connect(), plain.connect()])
   ended.push(async () => {
@@ -32,7 +33,7 @@ it('a new topic that a subscribed pattern matches and no rule does stops the gro
   const delivered: string[] = []
   const crashes: unknown[] = []
   const start = async (): Promise<Consumer> => {
-    const consumer = encryption.kafka(testKafka()).consumer({ groupId: prefix, maxWaitTimeInMs: 50 })
+    const consumer = encryptKafka(testKafka(), encryption).consumer({ groupId: prefix, maxWaitTimeInMs: 50 })
     ended.push(() => consumer.disconnect())
     consumer.on('consumer.crash', ({ payload }) => crashes.push(payload.error))
     await consumer.connect()

@@ -3,6 +3,7 @@ import { afterEach, expect, it } from 'vitest'
 import type { DecryptRule } from '../../../src/index.js'
 import { CANARY } from '../../support/emissions.js'
 import { fixture, until, type Fixture } from '../support/pair.js'
+import { sealRecords } from '../../../src/record/index.js'
 
 const fixtures: Fixture[] = []
 
@@ -18,7 +19,10 @@ async function mixed(bad: readonly number[], decrypt: Partial<DecryptRule> = {})
   const made = await fixture('raw.batch', { decrypt })
   fixtures.push(made)
   const values = Array.from({ length: 5 }, (_, i) => `${CANARY} ${String(i)}`)
-  const sealed = await made.encryption.records.seal(values.map((value) => ({ topic: made.topic, value })))
+  const sealed = await sealRecords(
+    made.encryption,
+    values.map((value) => ({ topic: made.topic, value })),
+  )
   const messages = values.map((value, i) => ({ value: bad.includes(i) ? value : (sealed[i]?.value ?? null) }))
   await made.plain.send({ topic: made.topic, messages })
   return made

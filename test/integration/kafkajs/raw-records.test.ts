@@ -2,6 +2,7 @@ import { afterEach, expect, it } from 'vitest'
 import type { DecryptRule } from '../../../src/index.js'
 import { CANARY } from '../../support/emissions.js'
 import { fixture, until, type Fixture } from '../support/pair.js'
+import { sealRecords } from '../../../src/record/index.js'
 
 const fixtures: Fixture[] = []
 
@@ -23,7 +24,7 @@ async function sealed(
   text: string,
 ): Promise<{ key: string; value: Buffer; headers: { type: string } }> {
   const record = { topic: made.topic, key: 'k', value: `${CANARY} ${text}`, headers: { type: 't' } }
-  const [copy] = await made.encryption.records.seal([record])
+  const [copy] = await sealRecords(made.encryption, [record])
   return { key: 'k', value: copy?.value ?? Buffer.alloc(0), headers: { type: 't' } }
 }
 

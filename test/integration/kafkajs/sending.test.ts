@@ -4,6 +4,7 @@ import { CANARY, thrownBy } from '../../support/emissions.js'
 import { perSession } from '../../support/sealed.js'
 import { fixture, until, type Fixture } from '../support/pair.js'
 import { spied } from '../support/spied.js'
+import { encryptProducer } from '../../../src/clients/kafkajs/index.js'
 
 const fixtures: Fixture[] = []
 
@@ -76,7 +77,7 @@ it('the caller’s messages, headers and arrays are never mutated, and sealing t
 it('un-awaited sends are handed over in order while the first waits for its key', async () => {
   const made = await make('order')
   const { producer: inner, keys } = spied(made.kafka.producer())
-  const producer = made.encryption.producer(inner)
+  const producer = encryptProducer(inner, made.encryption)
   await producer.connect()
   made.kms.hold = true
   const sends = Array.from({ length: 20 }, (_, i) => {
@@ -105,7 +106,7 @@ it('rotation under load loses and reorders nothing', async () => {
   await Promise.all(
     Array.from({ length: writers }, async (_, writer) => {
       const { producer: inner, keys } = spied(made.kafka.producer())
-      const producer = made.encryption.producer(inner)
+      const producer = encryptProducer(inner, made.encryption)
       await producer.connect()
       const sends: Promise<unknown>[] = []
       for (let i = 0; i < each; i += 3) {
@@ -135,7 +136,7 @@ it('rotation under load loses and reorders nothing', async () => {
 it('a send that only sealing made too big goes out as several, in order, before the one behind it', async () => {
   const made = await make('split')
   const { producer: inner, keys } = spied(made.kafka.producer())
-  const producer = made.encryption.producer(inner)
+  const producer = encryptProducer(inner, made.encryption)
   await producer.connect()
   // What the broker takes plain, at the very limit of a record batch.
   const value = (i: number): string => `${CANARY} ${String(i)} `.padEnd(1000, 'x')
@@ -159,8 +160,9 @@ it('a send that only sealing made too big goes out as several, in order, before 
 
 it('the same fits in a transaction, whole or not at all', async () => {
   const made = await make('split.transaction', { maxBatchBytes: '100KiB' })
-  const producer = made.encryption.producer(
+  const producer = encryptProducer(
     made.kafka.producer({ transactionalId: made.topic, idempotent: true, maxInFlightRequests: 1 }),
+    made.encryption,
   )
   await producer.connect()
   const messages = Array.from({ length: 300 }, (_, i) => ({

@@ -10,6 +10,7 @@ import { CANARY } from '../../support/emissions.js'
 import { memoryEncryption } from '../../support/encryption.js'
 import { telemetry, type Telemetry } from '../../support/telemetry.js'
 import { until } from '../support/pair.js'
+import { decryptConsumer, encryptKafka, encryptProducer } from '../../../src/clients/kafkajs/index.js'
 
 let instrumentation: KafkaJsInstrumentation
 let seen: Telemetry
@@ -77,8 +78,8 @@ const WRAPPED: Way[] = [
     clients: async (kafka, topic, config) => {
       const { encryption, end } = await wrapped(topic)
       return {
-        producer: encryption.producer(kafka.producer(config)),
-        consumer: encryption.consumer(kafka.consumer(group(topic))),
+        producer: encryptProducer(kafka.producer(config), encryption),
+        consumer: decryptConsumer(kafka.consumer(group(topic)), encryption),
         end,
       }
     },
@@ -87,7 +88,7 @@ const WRAPPED: Way[] = [
     name: 'made by a wrapped client',
     clients: async (inner, topic, config) => {
       const { encryption, end } = await wrapped(topic)
-      const kafka = encryption.kafka(inner)
+      const kafka = encryptKafka(inner, encryption)
       return { producer: kafka.producer(config), consumer: kafka.consumer(group(topic)), end }
     },
   },

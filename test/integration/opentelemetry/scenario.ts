@@ -7,6 +7,7 @@ import { CANARY } from '../../support/emissions.js'
 import { memoryEncryption } from '../../support/encryption.js'
 import type { Telemetry } from '../../support/telemetry.js'
 import { until } from '../support/pair.js'
+import { decryptConsumer, encryptProducer } from '../../../src/clients/kafkajs/index.js'
 
 const away = new EnvelopeError('KMS_UNAVAILABLE', 'away')
 const refuses = (): Promise<never> => Promise.reject(new Error('refused'))
@@ -54,11 +55,11 @@ export async function everything(seen: Telemetry): Promise<{ created: string[]; 
   const { meterProvider, created } = recording(seen.meterProvider)
   const end = instrument(encryption, { meterProvider })
   const kafka = testKafka({ retry: { initialRetryTime: 50, maxRetryTime: 300 } })
-  const producer = encryption.producer(kafka.producer())
+  const producer = encryptProducer(kafka.producer(), encryption)
   const plain = kafka.producer()
   const consumers = [orders, payments].map((topic) => ({
     topic,
-    consumer: encryption.consumer(kafka.consumer({ groupId: `group.${topic}`, maxWaitTimeInMs: 50 })),
+    consumer: decryptConsumer(kafka.consumer({ groupId: `group.${topic}`, maxWaitTimeInMs: 50 }), encryption),
   }))
   const happened = (name: (typeof events)[number]['name']): Promise<void> =>
     until(name, () => events.some((event) => event.name === name))

@@ -10,6 +10,8 @@ import { newTopic } from '../../support/broker.js'
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const SOURCES: Record<string, string> = {
   "from 'kafka-envelope'": `from '${root}src/index.ts'`,
+  "from 'kafka-envelope/kafkajs'": `from '${root}src/clients/kafkajs/index.ts'`,
+  "from 'kafka-envelope/record'": `from '${root}src/record/index.ts'`,
   "from 'kafka-envelope/kms/local'": `from '${root}src/kms/local/index.ts'`,
   "from 'kafka-envelope/opentelemetry'": `from '${root}src/opentelemetry/index.ts'`,
 }
@@ -58,7 +60,8 @@ const config = {
 it('metrics: what they show is served to Prometheus; a view leaves topics out and keeps the sums', async () => {
   const [port = 0] = await freePorts(1)
   const use = `
-    await encryption.records.seal(['a', 'b'].map((topic) => ({ topic, value: 'v' })))
+    const { sealRecords } = await import('${root}src/record/index.ts')
+    await sealRecords(encryption, ['a', 'b'].map((topic) => ({ topic, value: 'v' })))
     const text = await (await fetch('http://localhost:${String(port)}/metrics')).text()
     console.log(text.split('\\n').filter((line) => line.startsWith('kafka_envelope_sealed_records_total')).join('\\n'))
     stop()
@@ -88,12 +91,13 @@ it('metrics: what they show is served to Prometheus; a view leaves topics out an
 const clients = (topic: string): string => `
   import { Kafka } from 'kafkajs'
   import { createEncryption } from 'kafka-envelope'
+  import { decryptConsumer, encryptProducer } from 'kafka-envelope/kafkajs'
   import { setCmkEnabled } from 'kafka-envelope/kms/local'
   const kafka = new Kafka({ brokers: [${JSON.stringify(process.env['KAFKA_BROKERS'])}], logLevel: 0 })
   const encryption = await createEncryption(config)
   const plain = kafka.producer()
   await plain.connect()
-  const sealing = encryption.producer(plain)
+  const sealing = encryptProducer(plain, encryption)
   const send = (by, value) => by.send({ topic: '${topic}', messages: [{ value }] })
   const until = async (done) => {
     while (!(await done())) await new Promise((resolve) => setTimeout(resolve, 20))
@@ -104,7 +108,7 @@ const clients = (topic: string): string => `
     console.log(message.value.toString())
   }
   const reader = async (topic) => {
-    const consumer = encryption.consumer(kafka.consumer({ groupId: 'group.' + topic, maxWaitTimeInMs: 50 }))
+    const consumer = decryptConsumer(kafka.consumer({ groupId: 'group.' + topic, maxWaitTimeInMs: 50 }), encryption)
     await consumer.connect()
     await consumer.subscribe({ topic, fromBeginning: true })
     return consumer

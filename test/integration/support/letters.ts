@@ -4,6 +4,7 @@ import { newTopic, testKafka } from '../../support/broker.js'
 import { CANARY } from '../../support/emissions.js'
 import type { SeenEvent } from '../../support/encryption.js'
 import { fixture, until, type Fixture } from './pair.js'
+import { sealRecords } from '../../../src/record/index.js'
 
 /** A topic whose rule sends invalid records to a topic for dead letters. */
 export interface Letters extends Fixture {
@@ -28,7 +29,8 @@ export async function writeMixed(
   bad: readonly number[],
 ): Promise<void> {
   const values = Array.from({ length: count }, (_, i) => `${CANARY} ${String(i)}`)
-  const sealed = await encryption.records.seal(
+  const sealed = await sealRecords(
+    encryption,
     values.map((value, i) => ({ topic, key: `k${String(i)}`, value })),
   )
   const messages = values.map((value, i) => ({

@@ -1,8 +1,14 @@
 import type { Consumer, ConsumerConfig, Kafka, KafkaMessage, Producer, ProducerConfig } from 'kafkajs'
-import type { ConsumerOptions, Encryption, EncryptRule, DecryptRule } from '../../../src/index.js'
+import type { Encryption, EncryptRule, DecryptRule } from '../../../src/index.js'
 import { newTopic, testKafka } from '../../support/broker.js'
 import { memoryEncryption, type SeenEvent } from '../../support/encryption.js'
 import type { MemoryKms } from '../../support/memory-kms.js'
+import {
+  decryptConsumer,
+  encryptKafka,
+  encryptProducer,
+  type DecryptOptions,
+} from '../../../src/clients/kafkajs/index.js'
 
 /** Where a script runs: on plain KafkaJS or on wrapped clients. The script cannot tell. */
 export interface Side {
@@ -73,7 +79,7 @@ async function makeSide(name: Side['name'], partitions: number): Promise<Side> {
       ? (await memoryEncryption([{ match: topics, encrypt: { cmk: 'main' }, decrypt: { cmk: 'main' } }]))
           .encryption
       : undefined
-  const kafka = encryption?.kafka(testKafka()) ?? testKafka()
+  const kafka = encryption === undefined ? testKafka() : encryptKafka(testKafka(), encryption)
   return {
     name,
     kafka,
@@ -121,7 +127,7 @@ export interface Fixture {
   readonly producer: Producer
   /** Writes to the topic as it is. */
   readonly plain: Producer
-  consumer(config?: Partial<ConsumerConfig>, options?: ConsumerOptions): Promise<Consumer>
+  consumer(config?: Partial<ConsumerConfig>, options?: DecryptOptions): Promise<Consumer>
   committed(): Promise<string | undefined>
   highWatermark(): Promise<string | undefined>
   end(): Promise<void>
@@ -136,7 +142,7 @@ export async function fixture(
   const { encryption, kms, events } = await memoryEncryption([
     { match: [topic], encrypt: { cmk: 'main', ...rule.encrypt }, decrypt: { cmk: 'main', ...rule.decrypt } },
   ])
-  const producer = encryption.producer(kafka.producer())
+  const producer = encryptProducer(kafka.producer(), encryption)
   const plain = kafka.producer()
   const admin = kafka.admin()
   const made: { disconnect(): Promise<void> }[] = [producer, plain, admin]
@@ -151,8 +157,9 @@ export async function fixture(
     producer,
     plain,
     async consumer(config, options) {
-      const consumer = encryption.consumer(
+      const consumer = decryptConsumer(
         kafka.consumer({ groupId, maxWaitTimeInMs: 50, ...config }),
+        encryption,
         options,
       )
       made.push(consumer)

@@ -5,6 +5,7 @@
 import { Kafka, logLevel } from 'kafkajs'
 import { createEncryption, type CmkRef, type EncryptionEvents } from '../../../src/index.js'
 import { tencentKms, type TencentKmsOptions } from '../../../src/kms/tencent/index.js'
+import { decryptConsumer } from '../../../src/clients/kafkajs/index.js'
 
 /** How the process is set, as JSON in its first argument. */
 export interface ReaderSetup {
@@ -50,7 +51,7 @@ const kafka = new Kafka({
   logLevel: logLevel.NOTHING,
   retry: { initialRetryTime: 50, maxRetryTime: 300 },
 })
-const consumer = encryption.consumer(kafka.consumer({ groupId, maxWaitTimeInMs: 50 }))
+const consumer = decryptConsumer(kafka.consumer({ groupId, maxWaitTimeInMs: 50 }), encryption)
 
 /** Also again, as a supervisor would after it stopped. */
 async function run(): Promise<void> {

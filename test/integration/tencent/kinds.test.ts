@@ -16,6 +16,8 @@ import { groupsReady } from '../support/groups.js'
 import { standingOn } from '../support/letters.js'
 import { until } from '../support/pair.js'
 import { callsBy, identity, sealer, startReader, type Place, type Reader } from '../support/tencent.js'
+import { sealRecords } from '../../../src/record/index.js'
+import { encryptProducer } from '../../../src/clients/kafkajs/index.js'
 
 interface Kind {
   readonly name: string
@@ -101,7 +103,7 @@ async function stage({ usage, options, seals, opens }: Kind): Promise<void> {
     cmks: [{ kms: 'tencent', id }],
   }
   encryption = await sealer(topic, place, producing)
-  producer = encryption.producer(kafka.producer())
+  producer = encryptProducer(kafka.producer(), encryption)
   await producer.connect()
   ends.push(
     () => encryption.close(),
@@ -186,7 +188,10 @@ describe.each(KINDS)('$name', (kind) => {
 
     // Sealed under a DEK that the reader does not have, before anybody disables the CMK.
     await encryption.rotate()
-    const sealed = await encryption.records.seal(messages(3, 3).map((message) => ({ ...message, topic })))
+    const sealed = await sealRecords(
+      encryption,
+      messages(3, 3).map((message) => ({ ...message, topic })),
+    )
     kms.setKeyState(cmk.keyId, 'Disabled')
     const plain = kafka.producer()
     await plain.connect()

@@ -13,6 +13,7 @@ import { groupsReady } from '../support/groups.js'
 import { standingOn } from '../support/letters.js'
 import { until } from '../support/pair.js'
 import { callsBy, identity, sealer, startReader, type Place, type Reader } from '../support/tencent.js'
+import { encryptProducer } from '../../../src/clients/kafkajs/index.js'
 
 const REQUEST_TIMEOUT_MS = 500
 /** A call to a KMS and its two repetitions. */
@@ -51,7 +52,7 @@ beforeEach(async () => {
     ],
   }
   encryption = await sealer(topic, place, producing)
-  producer = encryption.producer(kafka.producer())
+  producer = encryptProducer(kafka.producer(), encryption)
   await producer.connect()
   ends.push(
     () => near.close(),

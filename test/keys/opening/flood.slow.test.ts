@@ -4,6 +4,7 @@ import { encodeHead, decodeHead } from '../../../src/envelope/envelope.js'
 import type { ReadRecord } from '../../../src/record/index.js'
 import { memoryEncryption } from '../../support/encryption.js'
 import { CANARY } from '../../support/emissions.js'
+import { openRecords, sealRecords } from '../../../src/record/index.js'
 
 const RULE = { match: ['t'], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main', onInvalid: 'skip' as const } }
 const FORGED = 100_000
@@ -16,7 +17,7 @@ it('a flood of 100,000 forged envelopes makes a bounded number of calls, while g
     kmsRateLimit: { opening: budget, sealing: budget },
   })
   const seal = async (value: string): Promise<ReadRecord> => {
-    const [record] = await encryption.records.seal([{ topic: 't', value }])
+    const [record] = await sealRecords(encryption, [{ topic: 't', value }])
     return record as ReadRecord
   }
   const good = await seal(CANARY)
@@ -29,14 +30,14 @@ it('a flood of 100,000 forged envelopes makes a bounded number of calls, while g
       value: Buffer.concat([encodeHead(forged, headerBytes), value.subarray(bytes.length)]),
     }
   }
-  await encryption.records.open([good])
+  await openRecords(encryption, [good])
   const started = performance.now()
   const outcomes = new Map<string, number>()
   let opened = 0
   let sealed = 0
   for (let sent = 0; sent < FORGED; sent += BATCH) {
     const batch = Array.from({ length: BATCH }, forge)
-    const results = await encryption.records.open([...batch, good])
+    const results = await openRecords(encryption, [...batch, good])
     opened += results.at(-1)?.value?.toString() === CANARY ? 1 : 0
     for (const { error } of results.slice(0, -1)) {
       const outcome = error?.kind === 'transient' ? 'transient' : (error?.code ?? 'opened')

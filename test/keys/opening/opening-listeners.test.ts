@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { forged } from './forged.js'
 import { owner } from '../owner.js'
+import { openRecords } from '../../../src/record/index.js'
 
 describe('a listener of `dek.destroyed` may call back', () => {
   /** Opens records under DEKs of their own, of which a reader keeps only the last three. */
@@ -13,7 +14,10 @@ describe('a listener of `dek.destroyed` may call back', () => {
     return {
       ...made,
       open: async (values: readonly (Buffer | null)[]) => {
-        const opened = await encryption.records.open(values.map((value) => ({ topic: 't', value })))
+        const opened = await openRecords(
+          encryption,
+          values.map((value) => ({ topic: 't', value })),
+        )
         return opened.map(({ error }) => error?.code ?? 'opened')
       },
       destroyed: () => named('dek.destroyed').filter(({ side }) => side === 'opening').length,

@@ -8,6 +8,7 @@ import { CANARY } from '../../support/emissions.js'
 import { watch, type SeenEvent } from '../../support/encryption.js'
 import { FakeClock } from '../../support/fake-clock.js'
 import { MemoryKms } from '../../support/memory-kms.js'
+import { openRecords, sealRecords } from '../../../src/record/index.js'
 
 const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5))
 
@@ -45,9 +46,9 @@ async function reader(deks: number, cache: DekCacheConfig = {}): Promise<Reader>
     kms,
     clock,
     events,
-    sealed: await encryption.records.seal(plain),
+    sealed: await sealRecords(encryption, plain),
     open: async (records) =>
-      (await encryption.records.open(records)).map(
+      (await openRecords(encryption, records)).map(
         ({ value, error }) => error?.code ?? value?.toString() ?? 'null',
       ),
     unwraps: () => kms.calls.filter(({ operation }) => operation === 'unwrap').length,
@@ -184,7 +185,7 @@ describe('forget and close', () => {
       for (let moment = 0; moment < 30; moment++) {
         const { encryption, kms, clock, sealed, events } = await reader(1)
         kms.hold = true
-        const opening = encryption.records.open(sealed).catch(() => undefined)
+        const opening = openRecords(encryption, sealed).catch(() => undefined)
         await kms.waitForHeld()
         kms.held[0]?.succeed()
         for (let i = 0; i < moment; i++) await Promise.resolve()
@@ -209,9 +210,9 @@ describe('forget and close', () => {
       ],
     }
     const encryption = await compose(checkConfig({ kms: { memory: kms }, cmks, topics }), new FakeClock())
-    const sealed = await encryption.records.seal([{ topic: 't', value: CANARY }])
+    const sealed = await sealRecords(encryption, [{ topic: 't', value: CANARY }])
     kms.hold = true
-    const opening = encryption.records.open(sealed)
+    const opening = openRecords(encryption, sealed)
     await kms.waitForHeld()
     kms.hold = false
     await encryption.close()
@@ -222,13 +223,13 @@ describe('forget and close', () => {
 
   it('close ends waits, wipes all, and nothing opens after it', async () => {
     const { encryption, kms, clock, sealed, events } = await reader(2)
-    await encryption.records.open(sealed.slice(0, 1))
+    await openRecords(encryption, sealed.slice(0, 1))
     kms.hold = true
-    const opening = encryption.records.open(sealed)
+    const opening = openRecords(encryption, sealed)
     await kms.waitForHeld()
     await encryption.close()
     await expect(opening).rejects.toMatchObject({ code: 'ENCRYPTION_CLOSED' })
-    await expect(encryption.records.open(sealed)).rejects.toMatchObject({ code: 'ENCRYPTION_CLOSED' })
+    await expect(openRecords(encryption, sealed)).rejects.toMatchObject({ code: 'ENCRYPTION_CLOSED' })
     kms.held[0]?.succeed()
     await settle()
     expect(events.filter((e) => e.name === 'dek.destroyed' && e.side === 'opening')).toHaveLength(1)
@@ -254,7 +255,7 @@ describe('the age of a sealing DEK', () => {
       clock,
       encryption,
       events,
-      seal: () => encryption.records.seal([{ topic: 't', value: CANARY }]),
+      seal: () => sealRecords(encryption, [{ topic: 't', value: CANARY }]),
     }
   }
 

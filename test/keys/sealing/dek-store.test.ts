@@ -9,6 +9,7 @@ import { MemoryKms } from '../../support/memory-kms.js'
 import { thrownBy } from '../../support/emissions.js'
 import { parts, perSession } from '../../support/sealed.js'
 import { owner, settle, type Owner } from '../owner.js'
+import { openRecords } from '../../../src/record/index.js'
 
 /** A store in memory that many processes share. */
 class MemoryStore implements DekStore {
@@ -65,7 +66,10 @@ describe('a DEK store', () => {
     // Same counters, but under content keys of different sessions: no pair repeats.
     expect(new Set(sealed.map((v) => `${parts(v).session} ${String(parts(v).counter)}`)).size).toBe(100)
     const reader = await process(all)
-    const opened = await reader.encryption.records.open(sealed.map((value) => ({ topic: 't', value })))
+    const opened = await openRecords(
+      reader.encryption,
+      sealed.map((value) => ({ topic: 't', value })),
+    )
     expect(opened.filter(({ error }) => error)).toEqual([])
   })
 
@@ -356,7 +360,10 @@ describe('a provisioned DEK', () => {
     expect(perSession(sealed)).toEqual([3, 3])
     expect(new Set(sealed.map(ciphertextOf)).size).toBe(1)
     expect(made(all)).toBe(calls)
-    const opened = await a.encryption.records.open(sealed.map((value) => ({ topic: 't', value })))
+    const opened = await openRecords(
+      a.encryption,
+      sealed.map((value) => ({ topic: 't', value })),
+    )
     expect(opened.filter(({ error }) => error)).toEqual([])
   })
 

@@ -10,9 +10,10 @@ import { checkConfig } from '../../../src/config/check.js'
 import { CANARY } from '../../support/emissions.js'
 import { FakeClock } from '../../support/fake-clock.js'
 import { MemoryKms } from '../../support/memory-kms.js'
+import { openRecords, sealRecords } from '../../../src/record/index.js'
 
 const outcome = async (encryption: Encryption, value: Buffer | null): Promise<string> => {
-  const [result] = await encryption.records.open([{ topic: 't', value }])
+  const [result] = await openRecords(encryption, [{ topic: 't', value }])
   return result?.error?.code ?? result?.value?.toString() ?? 'null'
 }
 
@@ -38,7 +39,7 @@ describe('a running reader, after its CMK was disabled', () => {
         cache: { ttl: '10m' },
       })
       const encryption = await compose(config, clock)
-      const [sealed] = await encryption.records.seal([{ topic: 't', value: CANARY }])
+      const [sealed] = await sealRecords(encryption, [{ topic: 't', value: CANARY }])
       const value = sealed?.value ?? null
       expect(await outcome(encryption, value)).toBe(CANARY)
       await setCmkEnabled(keyring, 'cmk', false)
@@ -80,7 +81,7 @@ describe('two regions', () => {
       clock,
     )
     const records = Array.from({ length: 8 }, () => ({ topic: 't', value: CANARY }))
-    const sealed = await encryption.records.seal(records)
+    const sealed = await sealRecords(encryption, records)
     const open = (i: number): Promise<string> => outcome(encryption, sealed[i]?.value ?? null)
     const unwraps = (kms: MemoryKms): number =>
       kms.calls.filter(({ operation }) => operation === 'unwrap').length

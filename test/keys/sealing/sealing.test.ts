@@ -5,6 +5,7 @@ import { CANARY, thrownBy } from '../../support/emissions.js'
 import { memoryEncryption } from '../../support/encryption.js'
 import { MemoryKms } from '../../support/memory-kms.js'
 import { parts, perSession } from '../../support/sealed.js'
+import { sealRecords } from '../../../src/record/index.js'
 
 const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5))
 
@@ -16,7 +17,7 @@ async function owner(rotate: RotationConfig = {}, more: object = {}) {
   const rule = { match: ['t', 'u'], encrypt: { cmk: 'main', rotate, ...more }, decrypt: { cmk: 'main' } }
   const made = await memoryEncryption([rule])
   const seal = async (count: number, topic?: string, size?: number): Promise<(Buffer | null)[]> =>
-    (await made.encryption.records.seal(records(count, topic, size))).map(({ value }) => value)
+    (await sealRecords(made.encryption, records(count, topic, size))).map(({ value }) => value)
   return { ...made, seal }
 }
 
@@ -194,7 +195,7 @@ describe('rotate and forget', () => {
       { kms, cmks: { t: [{ kms: 'memory', id: 'a' }], u: [{ kms: 'memory', id: 'b' }] } },
     )
     const sessions = async (): Promise<string[]> =>
-      (await encryption.records.seal([...records(1, 't'), ...records(1, 'u')])).map(
+      (await sealRecords(encryption, [...records(1, 't'), ...records(1, 'u')])).map(
         ({ value }) => parts(value).session,
       )
     const first = await sessions()
@@ -266,14 +267,14 @@ describe('rotate and forget', () => {
         },
       },
     )
-    const [sealed] = await encryption.records.seal(records(1))
+    const [sealed] = await sealRecords(encryption, records(1))
     expect(parts(sealed?.value ?? null).wrappedDeks.map(({ cmkId }) => cmkId)).toEqual(['a', 'b'])
     expect(kms.calls.map(({ operation }) => operation)).toEqual(['generate', 'wrap'])
     expect(events.filter(({ name }) => name === 'dek.created')).toMatchObject([{ cmkIds: ['a', 'b'] }])
     await encryption.rotate()
     kms.hold = true
     encryption.evict('a')
-    const failing = thrownBy(() => encryption.records.seal(records(1)))
+    const failing = thrownBy(() => sealRecords(encryption, records(1)))
     await kms.waitForHeld()
     kms.held[0]?.succeed()
     await kms.waitForHeld()

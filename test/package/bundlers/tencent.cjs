@@ -1,3 +1,8 @@
 const { tencent } = require('./round-trips.cjs')
 
-tencent(require('kafka-envelope'), require('kafka-envelope/kms/tencent'), require('kafka-envelope/testing'))
+tencent(
+  require('kafka-envelope'),
+  require('kafka-envelope/record'),
+  require('kafka-envelope/kms/tencent'),
+  require('kafka-envelope/testing'),
+)

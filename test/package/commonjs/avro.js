@@ -1,5 +1,6 @@
 const { createEncryption } = require('kafka-envelope')
 const { localKms } = require('kafka-envelope/kms/local')
+const { sealRecords } = require('kafka-envelope/record')
 const { envelopeType, headerType } = require('kafka-envelope/avro')
 
 /** A tool decodes an envelope by the types of the package, as docs/format.md says. */
@@ -9,7 +10,7 @@ async function main() {
     cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
     topics: [{ match: ['orders'], encrypt: { cmk: 'orders', context: { team: 'a' } } }],
   })
-  const [{ value }] = await encryption.records.seal([{ topic: 'orders', value: 'v' }])
+  const [{ value }] = await sealRecords(encryption, [{ topic: 'orders', value: 'v' }])
   await encryption.close()
   const envelope = envelopeType.fromBuffer(value.subarray(10))
   const { topic, context } = headerType.fromBuffer(envelope.header)

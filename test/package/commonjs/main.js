@@ -6,14 +6,20 @@ const tencent = require('kafka-envelope/kms/tencent')
 const { clients, records, tencent: tencentRoundTrip } = require('./round-trips.cjs')
 
 async function main() {
-  await clients(root, () => local.localKms({ keyring: './dev.keyring' }))
+  await clients(root, require('kafka-envelope/kafkajs'), () => local.localKms({ keyring: './dev.keyring' }))
   if (!loaded('valibot')) throw new Error('what is loaded cannot be told')
-  for (const unneeded of ['avsc', 'yaml', 'tencentcloud-sdk-nodejs-common', '@opentelemetry/api']) {
+  for (const unneeded of [
+    'kafkajs',
+    'avsc',
+    'yaml',
+    'tencentcloud-sdk-nodejs-common',
+    '@opentelemetry/api',
+  ]) {
     if (loaded(unneeded)) throw new Error(`the core loads ${unneeded}`)
   }
   await records(root, local, record, require('kafka-envelope/config-file'))
   await instruments()
-  await tencentRoundTrip(root, tencent, require('kafka-envelope/testing'))
+  await tencentRoundTrip(root, record, tencent, require('kafka-envelope/testing'))
   if (loaded('avsc')) throw new Error('avsc was loaded')
 }
 
@@ -25,7 +31,7 @@ async function instruments() {
     topics: [{ match: ['orders'], encrypt: { cmk: 'orders' } }],
   })
   const stop = instrument(encryption)
-  await encryption.records.seal([{ topic: 'orders', value: 'v' }])
+  await record.sealRecords(encryption, [{ topic: 'orders', value: 'v' }])
   stop()
   await encryption.close()
 }

@@ -1,4 +1,5 @@
 import * as root from 'kafka-envelope'
+import * as kafkajs from 'kafka-envelope/kafkajs'
 import * as local from 'kafka-envelope/kms/local'
 import * as record from 'kafka-envelope/record'
 import * as config from 'kafka-envelope/config-file'
@@ -7,7 +8,7 @@ import * as tencent from 'kafka-envelope/kms/tencent'
 import { clients, missingKeyring, records, tencentWithoutSdk } from './round-trips.cjs'
 
 await records(root, local, record, config)
-await clients(root, () => local.localKms({ keyring: './dev.keyring' }))
+await clients(root, kafkajs, () => local.localKms({ keyring: './dev.keyring' }))
 await missingKeyring(root, local)
 await tencentWithoutSdk(tencent)
 const emulator = await testing.startTencentKmsEmulator()

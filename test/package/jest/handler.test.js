@@ -1,5 +1,7 @@
 const { createEncryption } = require('kafka-envelope')
-const { memoryConsumer, memoryKms, sealedMessages } = require('kafka-envelope/testing')
+const { decryptConsumer } = require('kafka-envelope/kafkajs')
+const { memoryConsumer, sealedMessages } = require('kafka-envelope/kafkajs/testing')
+const { memoryKms } = require('kafka-envelope/testing')
 
 const kms = memoryKms({ cmks: ['orders'] })
 let encryption
@@ -17,7 +19,7 @@ afterEach(() => encryption.close())
 /** What stands for an application: it gets the wrapped consumer, and notes what it was delivered. */
 async function startBilling(inner) {
   const billed = []
-  const consumer = encryption.consumer(inner)
+  const consumer = decryptConsumer(inner, encryption)
   await consumer.connect()
   await consumer.subscribe({ topic: 'orders' })
   await consumer.run({

@@ -1,7 +1,14 @@
 test('every entry is imported', () => {
-  const entries = ['', '/record', '/config', '/kms/local', '/kms/tencent', '/testing'].map((entry) =>
-    require(`kafka-envelope${entry}`),
-  )
+  const entries = [
+    '',
+    '/kafkajs',
+    '/kafkajs/testing',
+    '/record',
+    '/config',
+    '/kms/local',
+    '/kms/tencent',
+    '/testing',
+  ].map((entry) => require(`kafka-envelope${entry}`))
   for (const entry of entries) expect(Object.keys(entry)).not.toEqual([])
   // Jest reports what it cannot collect. Something of an application keeps the entries; this timer is not reported itself.
   setTimeout(() => entries, 3_600_000).unref()

@@ -29,13 +29,29 @@ exports.records = async (
   await encryption.close()
 }
 
+/** Records are sealed by one copy of the package and opened by another, with one encryption: ESM and CommonJS in one process. */
+exports.mixedCopies = async ({ createEncryption }, { sealRecords, openRecords }, kms) => {
+  const encryption = await createEncryption({
+    kms: { dev: kms },
+    cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
+    topics,
+  })
+  check(createEncryption !== (await import('kafka-envelope')).createEncryption, 'there is one copy')
+  const [opened] = await openRecords(
+    encryption,
+    await sealRecords(encryption, [{ topic: 'orders', value: 'value' }]),
+  )
+  check(opened.value.toString() === 'value', 'the record did not open')
+  await encryption.close()
+}
+
 /** Sends through a wrapped producer and reads through wrapped consumers, each with an owner that has no DEK at hand. */
-exports.clients = async ({ createEncryption, envelopeOf }, kms) => {
+exports.clients = async ({ createEncryption }, { encryptProducer, decryptConsumer, envelopeOf }, kms) => {
   const owner = () =>
     createEncryption({ kms: { k: kms() }, cmks: { orders: [{ kms: 'k', id: 'orders' }] }, topics })
   const kafka = fakeKafka()
   const writer = await owner()
-  const producer = writer.producer(kafka.producer())
+  const producer = encryptProducer(kafka.producer(), writer)
   await producer.connect()
   await producer.send({
     topic: 'orders',
@@ -60,7 +76,7 @@ exports.clients = async ({ createEncryption, envelopeOf }, kms) => {
   }
   for (const [name, handler] of Object.entries(handlers)) {
     const reader = await owner()
-    const consumer = reader.consumer(kafka.consumer())
+    const consumer = decryptConsumer(kafka.consumer(), reader)
     const seen = []
     await consumer.subscribe({ topics: ['orders', /^orders$/] })
     await consumer.run({ [name]: handler(seen) })
@@ -90,6 +106,7 @@ exports.missingKeyring = async ({ createEncryption }, { localKms }) => {
 /** Seals under a CMK of Tencent Cloud KMS, by the vendor's SDK, against the emulator. */
 exports.tencent = async (
   { createEncryption },
+  { sealRecords, openRecords },
   { tencentKms },
   { startTencentKmsEmulator, EMULATOR_CREDENTIAL },
 ) => {
@@ -101,9 +118,9 @@ exports.tencent = async (
     cmks: { orders: [{ kms: 'tencent', id: `${region}/${keyId}` }] },
     topics,
   })
-  const [sealed] = await encryption.records.seal([{ topic: 'orders', value: 'value' }])
+  const [sealed] = await sealRecords(encryption, [{ topic: 'orders', value: 'value' }])
   encryption.evict(`${region}/${keyId}`)
-  const [opened] = await encryption.records.open([sealed])
+  const [opened] = await openRecords(encryption, [sealed])
   check(opened.value.toString() === 'value', 'the record did not open')
   check(
     emulator.calls().some(({ action }) => action === 'Decrypt'),

@@ -1,5 +1,7 @@
 import { Kafka, type Consumer, type Producer } from 'kafkajs'
-import { createEncryption, envelopeOf, EnvelopeError, type EncryptionConfig } from 'kafka-envelope'
+import { createEncryption, EnvelopeError, type EncryptionConfig } from 'kafka-envelope'
+import { decryptConsumer, encryptProducer, envelopeOf } from 'kafka-envelope/kafkajs'
+import { memoryConsumer, type MemoryConsumer } from 'kafka-envelope/kafkajs/testing'
 import { localKms } from 'kafka-envelope/kms/local'
 import { tencentKms, type TencentClient } from 'kafka-envelope/kms/tencent'
 import { envelopeType, headerType } from 'kafka-envelope/avro'
@@ -22,9 +24,11 @@ async function main(): Promise<void> {
   const encryption = await createEncryption(config)
   const stop: () => void = instrument(encryption)
   const kafka = new Kafka({ brokers: ['localhost:1'] })
-  const producer: Producer = encryption.producer(kafka.producer())
-  const consumer: Consumer = encryption.consumer(kafka.consumer({ groupId: 'g' }))
-  if (!producer.send || !consumer.run || envelopeOf({})) throw new EnvelopeError('INVALID_RECORD', 'never')
+  const producer: Producer = encryptProducer(kafka.producer(), encryption)
+  const consumer: Consumer = decryptConsumer(kafka.consumer({ groupId: 'g' }), encryption)
+  const inMemory: MemoryConsumer = memoryConsumer()
+  if (!producer.send || !consumer.run || !inMemory.deliver || envelopeOf({}))
+    throw new EnvelopeError('INVALID_RECORD', 'never')
   const sealed = await sealRecords(encryption, [{ topic: 'orders', key: 'k', value: 'v' }])
   const { header } = envelopeType.fromBuffer((sealed[0]?.value as Buffer).subarray(10)) as { header: Buffer }
   if ((headerType.fromBuffer(header) as { topic: string }).topic !== 'orders') throw new Error('not decoded')

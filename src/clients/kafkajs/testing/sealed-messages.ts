@@ -1,6 +1,6 @@
 import type { IHeaders, KafkaMessage, Message } from 'kafkajs'
-import type { Encryption } from '../../index.js'
-import { sealRecords } from '../../record/index.js'
+import type { Encryption } from '../../../encryption.js'
+import { sealRecords } from '../../../record/index.js'
 
 export interface SealedMessagesOptions {
   /** The offset of the first one; the others follow. Default 0. */

@@ -1,7 +1,9 @@
 import type { ConsumerRunConfig, EachBatchHandler, EachMessagePayload, KafkaMessage } from 'kafkajs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createEncryption, envelopeOf, type Encryption } from '../../src/index.js'
-import { memoryConsumer, memoryKms, sealedMessages, type MemoryKms } from '../../src/testing/index.js'
+import { decryptConsumer, envelopeOf } from '../../../../src/clients/kafkajs/index.js'
+import { memoryConsumer, sealedMessages } from '../../../../src/clients/kafkajs/testing/index.js'
+import { createEncryption, type Encryption } from '../../../../src/index.js'
+import { memoryKms, type MemoryKms } from '../../../../src/testing/index.js'
 
 let kms: MemoryKms
 let encryption: Encryption
@@ -25,7 +27,7 @@ afterEach(() => encryption.close())
 
 async function running(config: ConsumerRunConfig) {
   const inner = memoryConsumer()
-  const consumer = encryption.consumer(inner)
+  const consumer = decryptConsumer(inner, encryption)
   await consumer.connect()
   await consumer.subscribe({ topic: 'orders' })
   await consumer.run(config)
@@ -165,7 +167,7 @@ describe('a handler under test', () => {
 
   it('has to be run before anything is delivered', async () => {
     const inner = memoryConsumer()
-    const consumer = encryption.consumer(inner)
+    const consumer = decryptConsumer(inner, encryption)
     const messages = await sealed()
     await expect((async () => inner.deliver('orders', messages))()).rejects.toThrow('did not call run()')
     await consumer.run()

@@ -1,0 +1,62 @@
+import { configError } from '../config/check.js'
+import type { EncryptionEvents, EventHub, Waiting } from '../events.js'
+import { VERSION } from '../version.js'
+import type { Opener } from './opener.js'
+import { describe } from './record.js'
+import type { Sealer } from './sealer.js'
+import type { TopicRules } from './topic-rules.js'
+
+/** What is inside an object that `createEncryption` made: for Kafka clients and `kafka-envelope/record` only. */
+export interface Internals {
+  readonly rules: TopicRules
+  readonly sealer: Sealer
+  readonly opener: Opener
+  readonly events: EventHub
+  /** The consumers that run or have stopped for good. A client removes one when it is disconnected. */
+  readonly consumers: Set<ActiveConsumer>
+}
+
+/** What `health()` asks a consumer, of whichever client. */
+export interface ActiveConsumer {
+  /** Why it stopped for good, until it is run again or disconnected. */
+  readonly stopped: () => ConsumerStopped | undefined
+  /** The records that it waits with. */
+  readonly waiting: () => readonly Waiting[]
+}
+
+/** Why a consumer stopped for good. */
+export type ConsumerStopped = EncryptionEvents['consumer.stopped']
+
+/** Registered globally: an application may load the package twice, as ESM and as CommonJS. */
+const INTERNALS = Symbol.for('kafka-envelope.internals')
+
+/** Of one copy of the package. Another release may expect something else inside. */
+interface Versioned {
+  readonly version: string
+  readonly internals: Internals
+}
+
+/** Puts the internals into an encryption. Not enumerable: neither a copy nor a log shows them. */
+export function withInternals<T extends object>(encryption: T, internals: Internals): T {
+  const value: Versioned = { version: VERSION, internals }
+  return Object.defineProperty(encryption, INTERNALS, { value })
+}
+
+/**
+ * The internals of an encryption.
+ * @param call names the caller in the error, for example `sealRecords`
+ * @throws EnvelopeError CONFIG_INVALID where this version's `createEncryption` did not make it
+ */
+export function internalsOf(encryption: object, call: string): Internals {
+  const found = (encryption as { readonly [INTERNALS]?: Versioned } | null | undefined)?.[INTERNALS]
+  if (found?.version === VERSION) return found.internals
+  const message =
+    found === undefined
+      ? `expected what createEncryption() resolves to, got ${describeOther(encryption)}`
+      : `made by kafka-envelope ${found.version}, and this is ${VERSION}: install one version`
+  throw configError([{ path: `${call}(…, encryption)`, message }], { subject: 'the call' })
+}
+
+function describeOther(given: unknown): string {
+  return given instanceof Promise ? 'a Promise: await it' : describe(given)
+}
