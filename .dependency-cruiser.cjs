@@ -145,7 +145,10 @@ module.exports = {
     may('dek-store/', ['dek-store/']),
     may('keys/', ['keys/', 'dek-store/', 'kms/', 'crypto/', 'policy/', 'config/']),
     may('record/', ['record/', 'keys/', 'envelope/', 'crypto/', 'policy/', 'config/', 'version\\.ts$']),
-    { from: { path: '^src/record/' }, to: { path: '^src/kms/cmk\\.ts$', dependencyTypes: ['type-only'] } },
+    {
+      from: { path: '^src/record/' },
+      to: { path: '^src/kms/cmk(-set)?\\.ts$', dependencyTypes: ['type-only'] },
+    },
     may('clients/', ['clients/', 'record/', 'policy/', 'config/']),
     {
       from: { path: '^src/(record|clients)/' },

@@ -9,9 +9,10 @@ import { storableDek } from './keys/sealing/stored.js'
 import { withoutListenerLimit } from './cancellation.js'
 import { answering } from './kms/answers.js'
 import { RateLimiter, rateLimited, type RateLimit } from './kms/rate-limited.js'
+import { CmkSet } from './kms/cmk-set.js'
 import { Cmk } from './kms/cmk.js'
 import { guarded } from './kms/guarded.js'
-import type { EncryptionContext, Kms } from './kms/kms.js'
+import type { Kms } from './kms/kms.js'
 import { share } from './kms/owners.js'
 import { retrying } from './kms/retrying.js'
 import { traced } from './kms/traced.js'
@@ -104,7 +105,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
     opening: guardedKmses(config, config.kmsRateLimit.opening, events, tracers),
   }
   const shared = share(config.kms)
-  const cmks = await describeCmks(config, kmses.sealing).catch((error: unknown) => {
+  const cmks = await describeCmks(config, kmses.sealing, clock).catch((error: unknown) => {
     shared.giveBack()
     throw error
   })
@@ -157,7 +158,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
           { path: 'createProvisionedDek()', message: `no rule with \`encrypt\` is named "${rule}"` },
         ])
       }
-      const made = await Cmk.newDek(sealing.cmks, sealing.encrypt.context, lifetime.signal)
+      const made = await sealing.cmks.newDek(sealing.encrypt.context, lifetime.signal)
       try {
         return JSON.stringify(storableDek(made, sealing, clock))
       } finally {
@@ -234,12 +235,21 @@ function guardedKmses(
 async function describeCmks(
   { cmks, rules }: CheckedConfig,
   kmses: Readonly<Record<string, Kms>>,
+  clock: Clock,
 ): Promise<ReadonlyMap<string, readonly Cmk[]>> {
   const { signal } = unwarned()
+  // One object for each CMK, however many lists name it: they share what is known about an outage.
+  const made = new Map<string, Promise<Cmk>>()
+  const describe = (kmsName: string, id: string): Promise<Cmk> => {
+    const name = JSON.stringify([kmsName, id])
+    const cmk = made.get(name) ?? Cmk.describe({ kmsName, kms: kmses[kmsName] as Kms, id, clock }, signal)
+    made.set(name, cmk)
+    return cmk
+  }
   const described = await Promise.all(
     Object.entries(cmks).map(async ([name, refs]): Promise<[string, readonly Cmk[]]> => [
       name,
-      await Promise.all(refs.map(({ kms, id }) => Cmk.describe(kms, kmses[kms] as Kms, id, signal))),
+      await Promise.all(refs.map(({ kms, id }) => describe(kms, id))),
     ]),
   )
   const byName = new Map(described)
@@ -271,16 +281,19 @@ function withCmks(
   openingKmses: Readonly<Record<string, Kms>>,
 ): ResolvedRule {
   const { name, match, passthrough, encrypt, decrypt } = rule
-  const named = (cmk: string): readonly Cmk[] => cmks.get(cmk) ?? []
+  // Checked: no list is empty.
+  const named = (list: string): readonly [Cmk, ...Cmk[]] => cmks.get(list) as readonly [Cmk, ...Cmk[]]
   return {
     name,
     match,
     passthrough,
-    sealing: encrypt && { name, encrypt, cmks: named(encrypt.cmk) as readonly [Cmk, ...Cmk[]] },
+    sealing: encrypt && { name, encrypt, cmks: CmkSet.forSealing(named(encrypt.cmk)) },
     reading: decrypt && {
       name,
       decrypt,
-      cmks: decrypt.cmks.flatMap(named).map((cmk) => cmk.by(openingKmses[cmk.kmsName] as Kms)),
+      cmks: CmkSet.forOpening(
+        decrypt.cmks.flatMap(named).map((cmk) => cmk.by(openingKmses[cmk.kmsName] as Kms)) as [Cmk, ...Cmk[]],
+      ),
     },
   }
 }
@@ -288,25 +301,11 @@ function withCmks(
 async function verifyRule({ sealing, reading }: ResolvedRule, signal: AbortSignal): Promise<void> {
   if (sealing) {
     const { provisionedDek, context } = sealing.encrypt
-    if (provisionedDek === undefined)
-      await Promise.all(sealing.cmks.map((cmk) => cmk.verify('wrap', context, signal)))
-    else await verifyAny(sealing.cmks, context, signal)
+    await sealing.cmks.verify(provisionedDek === undefined ? 'wrap' : 'unwrap', context, signal)
   }
   // What a rule seals and opens has the context of its `encrypt`; of what was sealed elsewhere, no more is known.
   const context = sealing?.encrypt.context ?? reading?.decrypt.require.context
-  if (reading && context) await verifyAny(reading.cmks, context, signal)
-}
-
-/** Unwrapping needs one of them. */
-async function verifyAny(
-  cmks: readonly Cmk[],
-  context: EncryptionContext,
-  signal: AbortSignal,
-): Promise<void> {
-  const tried = await Promise.allSettled(cmks.map((cmk) => cmk.verify('unwrap', context, signal)))
-  if (tried.some(({ status }) => status === 'fulfilled')) return
-  const failed = tried.find((result) => result.status === 'rejected')
-  if (failed) throw failed.reason as Error
+  if (reading && context) await reading.cmks.verify('unwrap', context, signal)
 }
 
 function closed(): EnvelopeError {

@@ -4,6 +4,7 @@ import { decodeHead } from '../../src/envelope/envelope.js'
 import { EventHub } from '../../src/events.js'
 import { systemClock } from '../../src/clock.js'
 import { OpeningKeys } from '../../src/keys/opening/opening-keys.js'
+import { CmkSet } from '../../src/kms/cmk-set.js'
 import { Cmk } from '../../src/kms/cmk.js'
 import type { Kms } from '../../src/kms/kms.js'
 import { checkConfig } from '../../src/config/check.js'
@@ -57,16 +58,24 @@ function decryptRule() {
 }
 
 /** A CMK for each wrapping, all of which hold the vector's DEK. */
-async function everyWrapping(value: Buffer, dek: Buffer): Promise<Cmk[]> {
+async function everyWrapping(value: Buffer, dek: Buffer): Promise<CmkSet> {
+  const cmks = await Promise.all(
+    wrappingsOf(value).map(({ provider, cmkId }) =>
+      Cmk.describe(
+        { kmsName: provider, kms: stubKms(provider, dek), id: cmkId, clock: systemClock },
+        new AbortController().signal,
+      ),
+    ),
+  )
+  return CmkSet.forOpening(cmks as [Cmk, ...Cmk[]])
+}
+
+/** Where the head cannot be parsed, nothing will be unwrapped: the opener says why. */
+function wrappingsOf(value: Buffer): readonly { readonly provider: string; readonly cmkId: string }[] {
   try {
-    const { wrappedDeks } = decodeHead(value)
-    const { signal } = new AbortController()
-    return await Promise.all(
-      wrappedDeks.map(({ provider, cmkId }) => Cmk.describe(provider, stubKms(provider, dek), cmkId, signal)),
-    )
+    return decodeHead(value).wrappedDeks
   } catch {
-    // Not parsed, so nothing will be unwrapped either; the opener says why.
-    return []
+    return [{ provider: 'none', cmkId: 'none' }]
   }
 }
 

@@ -1,6 +1,8 @@
+import type { Clock } from '../clock.js'
 import { Dek } from '../crypto/dek.js'
-import { EnvelopeError, isEnvelopeError } from '../errors.js'
-import { isDenial } from './denial.js'
+import { EnvelopeError } from '../errors.js'
+import { decisive, WRAPPING } from './cmk-failures.js'
+import { CmkOutage } from './cmk-outage.js'
 import { checkedDescription } from './description.js'
 import type { CmkDescription, EncryptionContext, Kms } from './kms.js'
 
@@ -16,6 +18,15 @@ export interface Wrapping {
   readonly ciphertextDek: Buffer
 }
 
+/** Where a CMK is. */
+export interface CmkAddress {
+  /** The name of the KMS in the configuration. */
+  readonly kmsName: string
+  readonly kms: Kms
+  readonly id: string
+  readonly clock: Clock
+}
+
 /**
  * A CMK in its KMS. This is where raw DEKs end: what a provider returns, and `answering` has checked, is imported
  * and wiped here, and after it only `crypto/` sees keys.
@@ -27,28 +38,37 @@ export class Cmk {
   readonly provider: string
   readonly publicKeyWraps: boolean
   readonly #kms: Kms
+  readonly #outage: CmkOutage
 
-  private constructor(kmsName: string, kms: Kms, id: string, description: CmkDescription) {
+  private constructor(kmsName: string, kms: Kms, id: string, description: CmkDescription, outage: CmkOutage) {
     this.kmsName = kmsName
     this.#kms = kms
     this.id = id
     this.provider = description.provider
     this.publicKeyWraps = description.publicKeyWraps
+    this.#outage = outage
   }
 
   /** @throws EnvelopeError as `Kms.describe` does; CONFIG_INVALID where it describes what cannot be */
-  static async describe(kmsName: string, kms: Kms, id: string, signal: AbortSignal): Promise<Cmk> {
-    return new Cmk(kmsName, kms, id, checkedDescription(kmsName, id, await kms.describe(id, signal)))
+  static async describe({ kmsName, kms, id, clock }: CmkAddress, signal: AbortSignal): Promise<Cmk> {
+    const description = checkedDescription(kmsName, id, await kms.describe(id, signal))
+    return new Cmk(kmsName, kms, id, description, new CmkOutage(clock))
   }
 
-  /** The same CMK by another way to its KMS: with another budget, for one. */
+  /** The same CMK by another way to its KMS: with another share of its calls, for one. */
   by(kms: Kms): Cmk {
-    return new Cmk(this.kmsName, kms, this.id, this)
+    return new Cmk(this.kmsName, kms, this.id, this, this.#outage)
+  }
+
+  /** Whether its KMS failed transiently a moment ago. */
+  get isAway(): boolean {
+    return this.#outage.isOn
   }
 
   /**
-   * Makes a DEK under the first CMK and wraps it under the others; fails unless all succeed. Ends when every call has
-   * ended: of those that were asked, what denies outweighs the rest, and what fails transiently counts least. Where the first fails, the others are not asked.
+   * Makes a DEK under the first CMK and wraps it under the others; fails unless all succeed. Where the first fails, the
+   * others are not asked. Ends when every call has ended.
+   * @throws EnvelopeError of several failures the one that counts (`cmk-failures.ts`)
    */
   static async newDek(
     cmks: readonly [Cmk, ...Cmk[]],
@@ -66,8 +86,7 @@ export class Cmk {
       const failures = wrapped.flatMap((result): unknown[] =>
         result.status === 'rejected' ? [result.reason] : [],
       )
-      const isForGood = (error: unknown): boolean => !isEnvelopeError(error) || error.kind !== 'transient'
-      if (failures.length > 0) throw failures.find(isDenial) ?? failures.find(isForGood) ?? failures[0]
+      if (failures.length > 0) throw decisive(failures, WRAPPING)
       const wrappings = wrapped.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
       // Right before it is taken: a provider that keeps answers returns one that was wiped meanwhile.
       if (dek.every((byte) => byte === 0))
@@ -83,7 +102,15 @@ export class Cmk {
 
   /** @throws EnvelopeError as `Kms.unwrapDek` does */
   async unwrap(ciphertextDek: Uint8Array, context: EncryptionContext, signal: AbortSignal): Promise<Dek> {
-    return Dek.take(await this.#kms.unwrapDek({ cmkId: this.id, context, signal, ciphertextDek }))
+    try {
+      const dek = Dek.take(await this.#kms.unwrapDek({ cmkId: this.id, context, signal, ciphertextDek }))
+      this.#outage.recordSuccess()
+      return dek
+    } catch (error) {
+      // A call that was cancelled says nothing about the KMS.
+      if (!signal.aborted) this.#outage.recordFailure(error)
+      throw error
+    }
   }
 
   verify(use: 'wrap' | 'unwrap', context: EncryptionContext, signal: AbortSignal): Promise<void> {

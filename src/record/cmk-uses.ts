@@ -24,8 +24,8 @@ export function cmkUses(rules: readonly ResolvedRule[]): CmkUse[] {
     }
   }
   for (const { name, sealing, reading } of rules) {
-    add(name, 'sealing', sealing?.cmks ?? [])
-    add(name, 'opening', reading?.cmks ?? [])
+    add(name, 'sealing', sealing?.cmks.list ?? [])
+    add(name, 'opening', reading?.cmks.list ?? [])
   }
   return [...uses.values()]
 }

@@ -4,11 +4,8 @@ import { aadBase } from '../envelope/aad.js'
 import { bodyStart, decodeHead, headLength, type Head } from '../envelope/envelope.js'
 import type { Header } from '../envelope/header.js'
 import { EnvelopeError } from '../errors.js'
-import {
-  openingRequest,
-  type AcceptedWrapping,
-  type OpeningRequest,
-} from '../keys/opening/opening-request.js'
+import { openingRequest, type OpeningRequest } from '../keys/opening/opening-request.js'
+import type { CmkWrapping } from '../kms/cmk-set.js'
 import type { Cmk } from '../kms/cmk.js'
 import { compressionOf, type Compression } from './compression.js'
 import type { EnvelopeInfo } from './record.js'
@@ -96,7 +93,7 @@ export class PreambleJudge {
     if (wrappings.length === 0) return noCandidate(head, this.#rule)
     const { sessionId, commitment } = header
     const request = openingRequest({
-      rule: this.#rule.name,
+      rule: this.#rule,
       context: Object.fromEntries(header.context),
       session: { suite, sessionId, commitment },
       wrappings,
@@ -114,12 +111,11 @@ export class PreambleJudge {
   }
 
   /** The rule's CMKs that wrapped the DEK, in the rule's order. */
-  #acceptedWrappings({ wrappedDeks }: Head): AcceptedWrapping[] {
-    return this.#rule.cmks.flatMap((cmk) => {
-      if (cmk.publicKeyWraps && !this.#rule.decrypt.acceptPublicKeySealing) return []
-      const wrapped = wrappedDeks.find(({ provider, cmkId }) => provider === cmk.provider && cmkId === cmk.id)
-      return wrapped === undefined ? [] : [{ cmk, ciphertextDek: wrapped.ciphertextDek }]
-    })
+  #acceptedWrappings({ wrappedDeks }: Head): CmkWrapping[] {
+    const { cmks, decrypt } = this.#rule
+    return cmks
+      .matching(wrappedDeks)
+      .filter(({ cmk }) => !cmk.publicKeyWraps || decrypt.acceptPublicKeySealing)
   }
 }
 

@@ -1,6 +1,6 @@
 import { EnvelopeError, shownTopic } from '../errors.js'
 import type { SealingRule } from '../keys/sealing/dek-rotations.js'
-import type { Cmk } from '../kms/cmk.js'
+import type { CmkSet } from '../kms/cmk-set.js'
 import { DEFAULT_MAX_DECOMPRESSED_BYTES, type CheckedDecryptRule } from '../config/checked.js'
 import { deadLetterTopics, mayHaveDeadLetters } from '../config/rejection.js'
 import { TopicIndex } from '../policy/topics.js'
@@ -19,7 +19,7 @@ export interface ReadingRule {
   readonly name: string
   readonly decrypt: CheckedDecryptRule
   /** The CMKs whose wrappings are accepted, in order of preference. */
-  readonly cmks: readonly Cmk[]
+  readonly cmks: CmkSet
 }
 
 /** The rules by topic. */

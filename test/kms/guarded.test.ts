@@ -5,6 +5,7 @@ import { EventHub, type EncryptionEvents } from '../../src/events.js'
 import { Cmk } from '../../src/kms/cmk.js'
 import { guarded } from '../../src/kms/guarded.js'
 import type { Kms } from '../../src/kms/kms.js'
+import { cmkOf } from '../support/cmks.js'
 import { MemoryKms } from '../support/memory-kms.js'
 
 const { signal } = new AbortController()
@@ -113,7 +114,7 @@ describe('a raw DEK', () => {
       returned.push(dek)
       return dek
     }
-    return { cmk: await Cmk.describe('dev', kms, 'cmk', signal), returned }
+    return { cmk: await cmkOf('dev', kms, 'cmk'), returned }
   }
 
   it('is wiped as soon as it is imported', async () => {

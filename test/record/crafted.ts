@@ -9,7 +9,9 @@ import { lengthBytes, writeLengthAt } from '../../src/envelope/write.js'
 import { EventHub } from '../../src/events.js'
 import { systemClock } from '../../src/clock.js'
 import { OpeningKeys } from '../../src/keys/opening/opening-keys.js'
-import { Cmk } from '../../src/kms/cmk.js'
+import { CmkSet } from '../../src/kms/cmk-set.js'
+import type { Cmk } from '../../src/kms/cmk.js'
+import { cmkOf } from '../support/cmks.js'
 import type { Kms } from '../../src/kms/kms.js'
 import type { CheckedDecryptRule } from '../../src/config/checked.js'
 import { Opener } from '../../src/record/opener.js'
@@ -85,7 +87,7 @@ export async function cmk(
     wrapDek: unused,
     verify: unused,
   }
-  return Cmk.describe(provider, kms, cmkId, new AbortController().signal)
+  return cmkOf(provider, kms, cmkId)
 }
 
 /** A rule that requires nothing but what it is told. */
@@ -138,7 +140,7 @@ export function openerOf(cmks: readonly Cmk[], rule: Rule = {}): Opener {
         match: ['t'],
         passthrough: false,
         sealing: undefined,
-        reading: { name: 'r', decrypt, cmks },
+        reading: { name: 'r', decrypt, cmks: CmkSet.forOpening(cmks as [Cmk, ...Cmk[]]) },
       },
     ]),
     new OpeningKeys({ maxDeks: 10, ttlMs: 60_000 }, systemClock, new EventHub()),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { CheckedDecryptRule } from '../../src/config/checked.js'
 import { PreambleJudge, type AcceptedPreamble } from '../../src/record/head-reader.js'
+import { CmkSet } from '../../src/kms/cmk-set.js'
 import { cmk, craft, open, wrapping } from './crafted.js'
 
 async function reader() {
@@ -10,7 +11,7 @@ async function reader() {
     acceptPublicKeySealing: false,
     require: { keyBound: true, headers: [], context: {}, suites: [1] },
   } as unknown as CheckedDecryptRule
-  return { near, heads: new PreambleJudge({ name: 'r', decrypt, cmks: [near] }, 't') }
+  return { near, heads: new PreambleJudge({ name: 'r', decrypt, cmks: CmkSet.forOpening([near]) }, 't') }
 }
 
 describe('a head', () => {

@@ -1,8 +1,7 @@
 import type { ContentKey } from '../../crypto/content-key.js'
-import { EnvelopeError, isEnvelopeError, type FailureKind } from '../../errors.js'
+import { EnvelopeError } from '../../errors.js'
 import type { EventHub } from '../../events.js'
 import type { Cmk } from '../../kms/cmk.js'
-import { CmkOutages } from './cmk-outages.js'
 import type { Clock } from '../../clock.js'
 import { DekCache } from './dek-cache.js'
 import type { OpenedDek } from './opened-dek.js'
@@ -29,8 +28,6 @@ export interface KeyLookups {
   readonly misses: number
 }
 
-/** Wrappings of one record that turn out to be forged; a forged envelope must not buy more KMS calls. */
-const MAX_FORGED = 2
 /** DEKs that are kept although no commitment verified. They displace none that did. */
 const MAX_CONFIRMED = 100
 
@@ -55,7 +52,6 @@ export class OpeningKeys {
   readonly #verified: DekCache
   readonly #confirmed: DekCache
   readonly #refusals: Refusals
-  readonly #away: CmkOutages
   readonly #unwraps: Unwraps
   #closed = false
   #hits = 0
@@ -66,8 +62,7 @@ export class OpeningKeys {
     this.#verified = new DekCache(limits, clock)
     this.#confirmed = new DekCache(confirmed, clock)
     this.#refusals = new Refusals(clock)
-    this.#away = new CmkOutages(clock)
-    this.#unwraps = new Unwraps(clock, events, this.#away)
+    this.#unwraps = new Unwraps(clock, events)
   }
 
   /** The key if it is at hand. Good for use at once, not across an `await`. */
@@ -84,25 +79,21 @@ export class OpeningKeys {
   }
 
   /**
-   * Finds or unwraps the key. A candidate that fails gives way to the next; one whose KMS failed transiently a moment ago
-   * comes after the others, so that an outage of the nearest region costs its time-out now and then, not for each DEK.
-   * @throws EnvelopeError where none opens the record, as `decisive` says
+   * Finds or unwraps the key. A candidate that fails gives way to the next one.
+   * @throws EnvelopeError where none opens the record, as `CmkSet.unwrap` says
    */
   async load(request: OpeningRequest): Promise<LeasedKey> {
-    const failures: EnvelopeError[] = []
-    for (const candidate of this.#inOrder(request.candidates)) {
+    const { cmks, candidates } = request
+    try {
+      return await cmks.unwrap(
+        candidates,
+        async (candidate) => this.#keyUnder(candidate, request),
+        ({ name }) => this.#verified.get(name) !== undefined,
+      )
+    } catch (error) {
       this.#checkOpen()
-      try {
-        return await this.#keyUnder(candidate, request)
-      } catch (error) {
-        // One without a kind, such as a KMS that was closed, is no verdict on the record.
-        if (!isEnvelopeError(error) || error.kind === undefined) throw error
-        failures.push(error)
-      }
-      if (failures.filter(({ kind }) => kind === 'invalid').length >= MAX_FORGED) break
+      throw error
     }
-    this.#checkOpen()
-    throw decisive(failures)
   }
 
   /** Drops all that came from a CMK, unwraps in flight included. */
@@ -125,16 +116,9 @@ export class OpeningKeys {
     this.#drop(() => true)
   }
 
-  #inOrder(candidates: readonly Candidate[]): readonly Candidate[] {
-    // Looked at once: the answer may change from one moment to the next.
-    const late = new Set(
-      candidates.filter(({ cmk, name }) => this.#away.has(cmk) && this.#verified.get(name) === undefined),
-    )
-    return [...candidates.filter((one) => !late.has(one)), ...late]
-  }
-
   /** @throws EnvelopeError why this candidate does not open the record */
   async #keyUnder(candidate: Candidate, request: OpeningRequest): Promise<LeasedKey> {
+    this.#checkOpen()
     const known = this.#known(candidate, request)
     if (known !== undefined) return known
     const first = await this.#unwraps.ask(candidate, request.context)
@@ -218,25 +202,6 @@ export class OpeningKeys {
   #checkOpen(): void {
     if (this.#closed) throw new EnvelopeError('ENCRYPTION_CLOSED', 'the encryption was closed')
   }
-}
-
-/**
- * Which failure tells about a record that none of several CMKs opened. All wrappings of an intact envelope hold the one
- * DEK that its header commits to. So where a single KMS has refused a ciphertext DEK, or it holds another DEK, the
- * envelope is forged, and what the other KMSs could say, once they are back or allow it, changes nothing: it is invalid.
- * Else whoever may write could add a wrapping under a CMK that a reader may not use, or whose KMS is away, and stop it or
- * make it wait. Without such a refusal nothing is wrong with the record: a transient failure is waited for, then comes
- * what another reader may be able to open.
- */
-function decisive(failures: readonly EnvelopeError[]): EnvelopeError {
-  const first = (wanted: FailureKind): EnvelopeError | undefined =>
-    failures.find(({ kind }) => kind === wanted)
-  return (
-    first('invalid') ??
-    first('transient') ??
-    first('unreadable') ??
-    new EnvelopeError('NO_CANDIDATE', 'no wrapping is accepted')
-  )
 }
 
 function mismatch(): EnvelopeError {

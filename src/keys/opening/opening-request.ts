@@ -1,21 +1,16 @@
 import { canonicalContext } from '../../envelope/context.js'
-import type { Cmk } from '../../kms/cmk.js'
+import type { CmkSet, CmkWrapping } from '../../kms/cmk-set.js'
 import type { EncryptionContext } from '../../kms/kms.js'
 import type { SessionRef } from './opened-dek.js'
 
-/** A wrapping that a rule accepts, with the CMK that can open it. */
-export interface AcceptedWrapping {
-  readonly cmk: Cmk
-  readonly ciphertextDek: Buffer
-}
-
-/** The same, with the name under which the opened DEK is cached. */
-export interface Candidate extends AcceptedWrapping {
+/** A wrapping that a rule accepts, with the name under which the opened DEK is cached. */
+export interface Candidate extends CmkWrapping {
   readonly name: string
 }
 
 /** What is needed to find or make the content key of a session; constant for a rule and an envelope's head. */
 export interface OpeningRequest {
+  readonly cmks: CmkSet
   /** In order of preference. */
   readonly candidates: readonly Candidate[]
   readonly context: EncryptionContext
@@ -27,11 +22,11 @@ export interface OpeningRequest {
 /** What an envelope says, and a rule accepts, about the key that opens it. */
 export interface KeyDescription {
   /** The rule that decrypts. */
-  readonly rule: string
+  readonly rule: { readonly name: string; readonly cmks: CmkSet }
   readonly context: EncryptionContext
   readonly session: SessionRef
   /** In order of preference. */
-  readonly wrappings: readonly AcceptedWrapping[]
+  readonly wrappings: readonly CmkWrapping[]
 }
 
 /**
@@ -43,12 +38,13 @@ export function openingRequest({ rule, context, session, wrappings }: KeyDescrip
   const contextText = canonicalContext(context)
   const { suite, sessionId, commitment } = session
   return {
+    cmks: rule.cmks,
     candidates: wrappings.map(({ cmk, ciphertextDek }) => ({
       cmk,
       ciphertextDek,
       // JSON has one reading: no two lists of texts have the same name.
       name: JSON.stringify([
-        rule,
+        rule.name,
         cmk.kmsName,
         cmk.provider,
         cmk.id,

@@ -2,7 +2,6 @@ import { EnvelopeError, isEnvelopeError } from '../../errors.js'
 import type { EventHub } from '../../events.js'
 import type { Cmk } from '../../kms/cmk.js'
 import type { EncryptionContext } from '../../kms/kms.js'
-import type { CmkOutages } from './cmk-outages.js'
 import { ageMeter, type Clock } from '../../clock.js'
 import { OpenedDek } from './opened-dek.js'
 import type { Candidate } from './opening-request.js'
@@ -37,16 +36,14 @@ interface Flight {
 export class Unwraps {
   readonly #clock: Clock
   readonly #events: EventHub
-  readonly #away: CmkOutages
   /** Calls that have not ended yet, by name: a caller joins one, and never takes an answer that was there before. */
   readonly #calls = new Map<string, Flight>()
   /** These, and those whose answer is still in use. */
   readonly #flights = new Set<Flight>()
 
-  constructor(clock: Clock, events: EventHub, away: CmkOutages) {
+  constructor(clock: Clock, events: EventHub) {
     this.#clock = clock
     this.#events = events
-    this.#away = away
   }
 
   /** @throws EnvelopeError what says nothing about the ciphertext DEK: transient or unreadable failures of the KMS */
@@ -101,12 +98,7 @@ export class Unwraps {
     context: EncryptionContext,
     signal: AbortSignal,
   ): Promise<OpenedDek> {
-    const dek = await cmk.unwrap(ciphertextDek, context, signal).catch((error: unknown) => {
-      // Who forgets a CMK gives its calls up: that says nothing of the KMS.
-      if (!signal.aborted) this.#away.failed(cmk, error)
-      throw error
-    })
-    this.#away.answered(cmk)
+    const dek = await cmk.unwrap(ciphertextDek, context, signal)
     if (signal.aborted) {
       dek.destroy()
       throw new EnvelopeError('KMS_TIMEOUT', 'the DEK was forgotten while it was being unwrapped')

@@ -1,6 +1,6 @@
 import { EnvelopeError, type ErrorCode } from '../../errors.js'
 import type { DekOrigin, EventHub, Limit, RetireReason } from '../../events.js'
-import { isDenial } from '../../kms/denial.js'
+import { isDenial } from '../../kms/cmk-failures.js'
 import { CAPS, fit, isPast, limitReached, prefetchPoint, type RotationPolicy } from '../../policy/rotation.js'
 import { MAX_TIMER_STEP_MS, type Clock } from '../../clock.js'
 import { DekFetch, OWN_BUDGET } from './dek-fetch.js'
@@ -129,7 +129,7 @@ export class DekRotation {
 
   /** Drops everything that came from a CMK. Whoever waits gets a DEK that was made after this. */
   evict(cmkId: string): void {
-    if (this.#scope.cmks.some(({ id }) => id === cmkId)) this.#end('forgotten')
+    if (this.#scope.cmks.includes(cmkId)) this.#end('forgotten')
   }
 
   /** Takes no DEK that was made before now, wherever it comes from. */

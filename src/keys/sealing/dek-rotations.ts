@@ -1,6 +1,6 @@
 import type { DekStore } from '../../dek-store/dek-store.js'
 import type { EventHub } from '../../events.js'
-import type { Cmk } from '../../kms/cmk.js'
+import type { CmkSet } from '../../kms/cmk-set.js'
 import type { CheckedEncryptRule } from '../../config/checked.js'
 import type { Clock } from '../../clock.js'
 import type { SealingScope } from './dek-source.js'
@@ -13,7 +13,7 @@ import type { SealingState } from './sealing-state.js'
 export interface SealingRule {
   readonly name: string
   readonly encrypt: CheckedEncryptRule
-  readonly cmks: readonly [Cmk, ...Cmk[]]
+  readonly cmks: CmkSet
 }
 
 /** All sealing keys of one owner: one for each rule, or for each topic where the rule says so. */
@@ -42,7 +42,7 @@ export class DekRotations {
       if (
         this.#ended.has(ruleName(undefined)) ||
         this.#ended.has(ruleName(rule.name)) ||
-        rule.cmks.some(({ id }) => this.#ended.has(cmkName(id)))
+        rule.cmks.list.some(({ id }) => this.#ended.has(cmkName(id)))
       )
         key.startAnew()
       if (this.#closed) void key.close()

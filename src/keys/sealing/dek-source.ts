@@ -1,5 +1,6 @@
 import type { DekOrigin } from '../../events.js'
-import type { Cmk, NewDek } from '../../kms/cmk.js'
+import type { CmkSet } from '../../kms/cmk-set.js'
+import type { NewDek } from '../../kms/cmk.js'
 import type { CheckedEncryptRule } from '../../config/checked.js'
 
 /** What a DEK is made for. */
@@ -8,7 +9,7 @@ export interface SealingScope {
   /** Only with `dekScope: 'topic'`. */
   readonly topic: string | undefined
   readonly encrypt: CheckedEncryptRule
-  readonly cmks: readonly [Cmk, ...Cmk[]]
+  readonly cmks: CmkSet
 }
 
 /** A DEK for a sealing session. */

@@ -2,7 +2,6 @@ import type { DekStore, StoredDek } from '../../dek-store/dek-store.js'
 import { asStoredDek } from '../../dek-store/stored-dek.js'
 import { isEnvelopeError } from '../../errors.js'
 import { nameOfThrown, type EncryptionEvents, type EventHub } from '../../events.js'
-import { Cmk } from '../../kms/cmk.js'
 import { ageMeter, type Clock } from '../../clock.js'
 import type { DekSource, SealingScope, SuppliedDek } from './dek-source.js'
 import { matchesScope, storableDek, storedAge, unwrapStored } from './stored.js'
@@ -29,7 +28,7 @@ export class KmsDekSupplier implements DekSource {
     this.#scope = scope
     this.#name = JSON.stringify(scope.topic === undefined ? [scope.rule] : [scope.rule, scope.topic])
     // Whoever has a public key could plant a DEK of their own.
-    this.#store = scope.cmks.some(({ publicKeyWraps }) => publicKeyWraps) ? undefined : store
+    this.#store = scope.cmks.list.some(({ publicKeyWraps }) => publicKeyWraps) ? undefined : store
     this.#clock = clock
     this.#events = events
   }
@@ -37,7 +36,7 @@ export class KmsDekSupplier implements DekSource {
   async next(signal: AbortSignal): Promise<SuppliedDek> {
     const stored = await this.#fromStore(signal)
     if (stored !== undefined) return stored
-    const made = await Cmk.newDek(this.#scope.cmks, this.#scope.encrypt.context, signal)
+    const made = await this.#scope.cmks.newDek(this.#scope.encrypt.context, signal)
     if (signal.aborted) made.dek.destroy()
     signal.throwIfAborted()
     this.#anew = false

@@ -10,7 +10,8 @@ export class SealingEvents {
   readonly #cmkIds: readonly [string, ...string[]]
   readonly #hub: EventHub
 
-  constructor({ rule, topic, cmks: [first, ...others] }: SealingScope, hub: EventHub) {
+  constructor({ rule, topic, cmks }: SealingScope, hub: EventHub) {
+    const [first, ...others] = cmks.list
     this.names = topic === undefined ? { rule } : { rule, topic }
     this.#cmkIds = [first.id, ...others.map(({ id }) => id)]
     this.#hub = hub

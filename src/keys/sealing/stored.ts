@@ -1,8 +1,7 @@
-import type { Dek } from '../../crypto/dek.js'
 import type { StoredDek } from '../../dek-store/dek-store.js'
-import { EnvelopeError, isEnvelopeError } from '../../errors.js'
+import { refuseCancelled } from '../../cancellation.js'
+import { EnvelopeError } from '../../errors.js'
 import type { NewDek } from '../../kms/cmk.js'
-import { isCmkOff } from '../../kms/denial.js'
 import { ageMeter, type Clock } from '../../clock.js'
 import type { SealingScope } from './dek-source.js'
 
@@ -45,8 +44,10 @@ export function storedAge({ createdAt }: StoredDek, clock: Clock): (() => number
 export function matchesScope({ wrappings, context }: StoredDek, { cmks, encrypt }: SealingScope): boolean {
   const entries = Object.entries(encrypt.context)
   return (
-    wrappings.length === cmks.length &&
-    cmks.every(({ provider, id }, i) => wrappings[i]?.provider === provider && wrappings[i].cmkId === id) &&
+    wrappings.length === cmks.list.length &&
+    cmks.list.every(
+      ({ provider, id }, i) => wrappings[i]?.provider === provider && wrappings[i].cmkId === id,
+    ) &&
     Object.keys(context).length === entries.length &&
     entries.every(([key, value]) => Object.hasOwn(context, key) && context[key] === value)
   )
@@ -54,7 +55,7 @@ export function matchesScope({ wrappings, context }: StoredDek, { cmks, encrypt 
 
 /**
  * Unwraps under the nearest CMK that does it, unless one before it is disabled or gone.
- * @throws EnvelopeError what the KMS fails with, a transient failure first; UNWRAP_FAILED where the content was changed
+ * @throws EnvelopeError what the KMS fails with, as `CmkSet.unwrap` says; UNWRAP_FAILED where the content was changed
  */
 export async function unwrapStored(
   stored: StoredDek,
@@ -65,25 +66,19 @@ export async function unwrapStored(
     ...names,
     ciphertextDek: Buffer.from(ciphertextDek, 'base64'),
   }))
-  const failures: unknown[] = []
-  for (const [i, cmk] of cmks.entries()) {
+  // By position: that the names are those of the CMKs is what the MAC proves.
+  const byCmk = cmks.list.flatMap((cmk, i) => {
     const ciphertextDek = wrappings[i]?.ciphertextDek
-    if (ciphertextDek === undefined) break
-    let dek: Dek
-    try {
-      dek = await cmk.unwrap(ciphertextDek, encrypt.context, signal)
-    } catch (error) {
-      // Sealing needs all CMKs of the rule. One that this identity may not use for unwrapping is not off.
-      if (signal.aborted || isCmkOff(error)) throw error
-      failures.push(error)
-      continue
-    }
-    if (dek.verifyMac(MAC_INFO, bytesOf(stored), Buffer.from(stored.mac, 'base64'))) return { dek, wrappings }
-    dek.destroy()
-    // Final: the next wrapping may be somebody else's, and the MAC theirs.
-    throw new EnvelopeError('UNWRAP_FAILED', 'a stored ciphertext DEK was changed after it was made')
-  }
-  throw failures.find((error) => isEnvelopeError(error) && error.kind === 'transient') ?? failures[0]
+    return ciphertextDek === undefined ? [] : [{ cmk, ciphertextDek }]
+  })
+  const dek = await cmks.unwrap(byCmk, async ({ cmk, ciphertextDek }) => {
+    refuseCancelled(signal)
+    return cmk.unwrap(ciphertextDek, encrypt.context, signal)
+  })
+  if (dek.verifyMac(MAC_INFO, bytesOf(stored), Buffer.from(stored.mac, 'base64'))) return { dek, wrappings }
+  dek.destroy()
+  // Final: the next wrapping may be somebody else's, and the MAC theirs.
+  throw new EnvelopeError('UNWRAP_FAILED', 'a stored ciphertext DEK was changed after it was made')
 }
 
 function bytesOf({ createdAt, context, wrappings }: Omit<StoredDek, 'mac'>): Buffer {

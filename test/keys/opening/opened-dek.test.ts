@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Dek } from '../../../src/crypto/dek.js'
 import { DEFAULT_SUITE } from '../../../src/crypto/suites.js'
 import { OpenedDek, type SessionRef } from '../../../src/keys/opening/opened-dek.js'
-import { Cmk } from '../../../src/kms/cmk.js'
+import { cmkOf } from '../../support/cmks.js'
 import { MemoryKms } from '../../support/memory-kms.js'
 
 const dek = (): Dek => Dek.take(new Uint8Array(32).fill(7))
@@ -18,7 +18,7 @@ function session(n: number): SessionRef & { name: string } {
 
 async function opened() {
   const destroyed = { times: 0 }
-  const cmk = await Cmk.describe('memory', new MemoryKms(), 'cmk', new AbortController().signal)
+  const cmk = await cmkOf('memory', new MemoryKms(), 'cmk')
   const made = new OpenedDek(
     cmk,
     dek(),

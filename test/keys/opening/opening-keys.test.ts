@@ -3,7 +3,8 @@ import { DEFAULT_SUITE } from '../../../src/crypto/suites.js'
 import { EventHub } from '../../../src/events.js'
 import { OpeningKeys } from '../../../src/keys/opening/opening-keys.js'
 import type { Candidate, OpeningRequest } from '../../../src/keys/opening/opening-request.js'
-import { Cmk } from '../../../src/kms/cmk.js'
+import { CmkSet } from '../../../src/kms/cmk-set.js'
+import { cmkOf } from '../../support/cmks.js'
 import { FakeClock } from '../../support/fake-clock.js'
 import { MemoryKms } from '../../support/memory-kms.js'
 import { takenDeks } from '../spy-deks.js'
@@ -17,15 +18,17 @@ async function opening(limits: Partial<{ maxDeks: number; ttlMs: number }> = {})
   const kms = new MemoryKms()
   const clock = new FakeClock()
   const keys = new OpeningKeys({ maxDeks: 10, ttlMs: HOUR, ...limits }, clock, new EventHub())
-  const cmk = await Cmk.describe('memory', kms, 'cmk', signal)
+  const cmk = await cmkOf('memory', kms, 'cmk')
+  const cmks = CmkSet.forOpening([cmk])
   /** What names a new session under a new DEK. */
   const request = async (): Promise<OpeningRequest & { readonly candidates: readonly [Candidate] }> => {
-    const { dek, wrappings } = await Cmk.newDek([cmk], {}, signal)
+    const { dek, wrappings } = await cmks.newDek({}, signal)
     const sessionId = Buffer.alloc(16, 1)
     const { commitment } = dek.contentKey(DEFAULT_SUITE, sessionId)
     const ciphertextDek = wrappings[0]?.ciphertextDek ?? Buffer.alloc(0)
     const name = ciphertextDek.toString('hex')
     return {
+      cmks,
       candidates: [{ cmk, ciphertextDek, name }],
       context: {},
       session: { suite: DEFAULT_SUITE, sessionId, commitment },
@@ -81,7 +84,7 @@ describe('the key of a session', () => {
     const wanted = await request()
     const broken = new MemoryKms()
     broken.failure = new TypeError('bug')
-    const other = await Cmk.describe('broken', broken, 'cmk', signal)
+    const other = await cmkOf('broken', broken, 'cmk')
     const [candidate] = wanted.candidates
     const candidates = [
       { ...candidate, cmk: other, name: 'broken' },

@@ -1,21 +1,22 @@
 import { describe, expect, it } from 'vitest'
 import { DEFAULT_SUITE } from '../../../src/crypto/suites.js'
 import { openingRequest, type KeyDescription } from '../../../src/keys/opening/opening-request.js'
-import { Cmk } from '../../../src/kms/cmk.js'
+import { CmkSet } from '../../../src/kms/cmk-set.js'
+import type { Cmk } from '../../../src/kms/cmk.js'
+import { cmkOf } from '../../support/cmks.js'
 import { MemoryKms } from '../../support/memory-kms.js'
 
-const signal = new AbortController().signal
-
 async function cmk(kmsName: string, id: string, provider: string): Promise<Cmk> {
-  return Cmk.describe(kmsName, new MemoryKms({ provider }), id, signal)
+  return cmkOf(kmsName, new MemoryKms({ provider }), id)
 }
 
 async function description(): Promise<KeyDescription> {
+  const theirs = await cmk('kms', 'cmk', 'memory')
   return {
-    rule: 'orders',
+    rule: { name: 'orders', cmks: CmkSet.forOpening([theirs]) },
     context: { env: 'prod', app: 'shop' },
     session: { suite: DEFAULT_SUITE, sessionId: Buffer.alloc(16, 1), commitment: Buffer.alloc(32, 2) },
-    wrappings: [{ cmk: await cmk('kms', 'cmk', 'memory'), ciphertextDek: Buffer.from('ciphertext') }],
+    wrappings: [{ cmk: theirs, ciphertextDek: Buffer.from('ciphertext') }],
   }
 }
 
@@ -28,7 +29,7 @@ describe('the cache key of an opened DEK', () => {
   })
 
   it.each<[string, (given: KeyDescription) => KeyDescription | Promise<KeyDescription>]>([
-    ['rule', (given) => ({ ...given, rule: 'payments' })],
+    ['rule', (given) => ({ ...given, rule: { ...given.rule, name: 'payments' } })],
     ['context', (given) => ({ ...given, context: { env: 'prod' } })],
     [
       'KMS',

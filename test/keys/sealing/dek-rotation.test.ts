@@ -4,7 +4,8 @@ import { EventHub, type EncryptionEvents } from '../../../src/events.js'
 import type { SealingScope } from '../../../src/keys/sealing/dek-source.js'
 import { KmsDekSupplier } from '../../../src/keys/sealing/renewed-deks.js'
 import { DekRotation } from '../../../src/keys/sealing/dek-rotation.js'
-import { Cmk } from '../../../src/kms/cmk.js'
+import { CmkSet } from '../../../src/kms/cmk-set.js'
+import { cmkOf } from '../../support/cmks.js'
 import type { CheckedEncryptRule } from '../../../src/config/checked.js'
 import { FakeClock } from '../../support/fake-clock.js'
 import { MemoryKms } from '../../support/memory-kms.js'
@@ -18,7 +19,7 @@ async function sealing(rotate: Partial<CheckedEncryptRule['rotate']> = {}, grace
   const kms = new MemoryKms()
   const clock = new FakeClock()
   const events = new EventHub()
-  const cmk = await Cmk.describe('memory', kms, 'cmk', new AbortController().signal)
+  const cmk = await cmkOf('memory', kms, 'cmk')
   const encrypt = {
     rotate: { maxAgeMs: 24 * HOUR, maxMessages: 2 ** 32, maxBytes: 2 ** 38, ...rotate },
     context: {},
@@ -26,7 +27,7 @@ async function sealing(rotate: Partial<CheckedEncryptRule['rotate']> = {}, grace
     graceMs,
     dekTimeoutMs: 5000,
   } as CheckedEncryptRule
-  const scope: SealingScope = { rule: 'r', topic: undefined, encrypt, cmks: [cmk] }
+  const scope: SealingScope = { rule: 'r', topic: undefined, encrypt, cmks: CmkSet.forSealing([cmk]) }
   const key = new DekRotation(scope, new KmsDekSupplier(scope, undefined, clock, events), clock, events)
   const retired: EncryptionEvents['dek.retired']['reason'][] = []
   events.on('dek.retired', ({ reason }) => retired.push(reason))

@@ -5,7 +5,9 @@ import { EventHub, type EncryptionEvents } from '../../../src/events.js'
 import type { SealingScope } from '../../../src/keys/sealing/dek-source.js'
 import { KmsDekSupplier } from '../../../src/keys/sealing/renewed-deks.js'
 import { storableDek } from '../../../src/keys/sealing/stored.js'
+import { CmkSet } from '../../../src/kms/cmk-set.js'
 import { Cmk } from '../../../src/kms/cmk.js'
+import { cmkOf } from '../../support/cmks.js'
 import type { CheckedEncryptRule } from '../../../src/config/checked.js'
 import { thrownBy } from '../../support/emissions.js'
 import { FakeClock } from '../../support/fake-clock.js'
@@ -62,7 +64,7 @@ async function stage(
 ) {
   const { publicKeyWraps = [false, false], topic } = options
   const kmss = publicKeyWraps.map((wraps) => new MemoryKms({ publicKeyWraps: wraps }))
-  const cmks = await Promise.all(kmss.map((kms, i) => Cmk.describe(`kms ${String(i)}`, kms, 'cmk', signal)))
+  const cmks = await Promise.all(kmss.map((kms, i) => cmkOf(`kms ${String(i)}`, kms, 'cmk')))
   const clock = new FakeClock()
   const store = new SlowStore()
   const hub = new EventHub()
@@ -73,10 +75,10 @@ async function stage(
     prefetchMs: HOUR,
     context: { app: 'shop' },
   } as unknown as CheckedEncryptRule
-  const scope: SealingScope = { rule: 'r', topic, encrypt, cmks: cmks as [Cmk, ...Cmk[]] }
+  const scope: SealingScope = { rule: 'r', topic, encrypt, cmks: CmkSet.forSealing(cmks as [Cmk, ...Cmk[]]) }
   /** What another process keeps in the store, made so long ago. */
   const another = async (agoMs = 0): Promise<StoredDek> => {
-    const made = await Cmk.newDek(scope.cmks, encrypt.context, signal)
+    const made = await scope.cmks.newDek(encrypt.context, signal)
     const past = new FakeClock()
     past.step(clock.wallMs() - agoMs - past.wallMs())
     store.stored = storableDek(made, scope, past)
@@ -97,7 +99,7 @@ describe('a stored DEK', () => {
   it('whose MAC does not hold is replaced by a new one, although another wrapping of it unwraps', async () => {
     const { store, another, source, origin, failures, kmss, scope } = await stage()
     const honest = await another()
-    const far = scope.cmks[1] as Cmk
+    const far = scope.cmks.list[1] as Cmk
     const theirs = await Cmk.newDek([far], scope.encrypt.context, signal)
     const ciphertexts = [
       honest.wrappings[0]?.ciphertextDek ?? '',

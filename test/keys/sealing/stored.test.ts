@@ -5,7 +5,9 @@ import type { StoredDek } from '../../../src/dek-store/dek-store.js'
 import { EnvelopeError } from '../../../src/errors.js'
 import type { SealingScope } from '../../../src/keys/sealing/dek-source.js'
 import { matchesScope, storableDek, storedAge, unwrapStored } from '../../../src/keys/sealing/stored.js'
+import { CmkSet } from '../../../src/kms/cmk-set.js'
 import { Cmk } from '../../../src/kms/cmk.js'
+import { cmkOf } from '../../support/cmks.js'
 import type { CheckedEncryptRule } from '../../../src/config/checked.js'
 import { thrownBy } from '../../support/emissions.js'
 import { FakeClock } from '../../support/fake-clock.js'
@@ -16,15 +18,13 @@ const signal = new AbortController().signal
 
 /** A rule with two CMKs at two KMSs, and a DEK as a store keeps it. */
 async function stage() {
+  const clock = new FakeClock()
   const [near, far] = [new MemoryKms({ provider: 'near' }), new MemoryKms({ provider: 'far' })]
-  const cmks = [
-    await Cmk.describe('n', near, 'a', signal),
-    await Cmk.describe('f', far, 'b', signal),
-  ] as const
+  const cmks = [await cmkOf('n', near, 'a', clock), await cmkOf('f', far, 'b', clock)] as const
   const encrypt = { context: { app: 'shop', env: 'prod' } } as unknown as CheckedEncryptRule
-  const scope: SealingScope = { rule: 'r', topic: undefined, encrypt, cmks: [...cmks] }
+  const scope: SealingScope = { rule: 'r', topic: undefined, encrypt, cmks: CmkSet.forSealing(cmks) }
   const made = await Cmk.newDek(cmks, encrypt.context, signal)
-  return { near, far, scope, made, stored: storableDek(made, scope, new FakeClock()) }
+  return { near, far, scope, made, stored: storableDek(made, scope, clock), clock }
 }
 
 type Wrapping = StoredDek['wrappings'][number]
@@ -96,7 +96,7 @@ describe('the MAC of a stored DEK', () => {
 
   it('that does not hold is final: a second wrapping by somebody else, with a MAC of theirs, is not used', async () => {
     const { scope, stored } = await stage()
-    const theirs = await Cmk.newDek([scope.cmks[1] as Cmk], scope.encrypt.context, signal)
+    const theirs = await Cmk.newDek([scope.cmks.list[1] as Cmk], scope.encrypt.context, signal)
     const wrappings = [
       {
         ...stored.wrappings[0],

@@ -4,7 +4,9 @@ import { EnvelopeError, type ErrorCode } from '../../../src/errors.js'
 import { EventHub } from '../../../src/events.js'
 import { OpeningKeys } from '../../../src/keys/opening/opening-keys.js'
 import { openingRequest, type OpeningRequest } from '../../../src/keys/opening/opening-request.js'
-import { Cmk } from '../../../src/kms/cmk.js'
+import { CmkSet } from '../../../src/kms/cmk-set.js'
+import type { Cmk } from '../../../src/kms/cmk.js'
+import { cmkOf } from '../../support/cmks.js'
 import { FakeClock } from '../../support/fake-clock.js'
 import { MemoryKms } from '../../support/memory-kms.js'
 
@@ -14,10 +16,9 @@ const failure = (code: ErrorCode): EnvelopeError => new EnvelopeError(code, 'no'
 /** Opening keys on several KMSs, the nearest first, in each of which the CMK has the same id. */
 async function regions(count = 2) {
   const kmss = Array.from({ length: count }, () => new MemoryKms())
-  const cmks = await Promise.all(
-    kmss.map((kms, i) => Cmk.describe(`region ${String(i)}`, kms, 'cmk', signal)),
-  )
   const clock = new FakeClock()
+  const cmks = await Promise.all(kmss.map((kms, i) => cmkOf(`region ${String(i)}`, kms, 'cmk', clock)))
+  const set = CmkSet.forOpening(cmks as [Cmk, ...Cmk[]])
   const keys = new OpeningKeys({ maxDeks: 100, ttlMs: 7 * 86_400_000 }, clock, new EventHub())
   const asked: number[] = []
   for (const [i, kms] of kmss.entries()) {
@@ -31,12 +32,12 @@ async function regions(count = 2) {
   const request = async (): Promise<OpeningRequest> => {
     const failures = kmss.map((kms) => kms.failure)
     for (const kms of kmss) kms.failure = undefined
-    const { dek, wrappings } = await Cmk.newDek(cmks as [Cmk, ...Cmk[]], {}, signal)
+    const { dek, wrappings } = await set.newDek({}, signal)
     for (const [i, kms] of kmss.entries()) kms.failure = failures[i]
     const sessionId = Buffer.alloc(16, 1)
     const { commitment } = dek.contentKey(DEFAULT_SUITE, sessionId)
     return openingRequest({
-      rule: 'r',
+      rule: { name: 'r', cmks: set },
       context: {},
       session: { suite: DEFAULT_SUITE, sessionId, commitment },
       wrappings: wrappings.map(({ ciphertextDek }, i) => ({ cmk: cmks[i] as Cmk, ciphertextDek })),
@@ -130,17 +131,18 @@ describe('a CMK whose KMS failed for now', () => {
     expect(await order()).toEqual([0])
 
     const kms = new MemoryKms()
-    const cmks = await Promise.all(['a', 'b'].map((id) => Cmk.describe('one', kms, id, signal)))
+    const cmks = await Promise.all(['a', 'b'].map((id) => cmkOf('one', kms, id)))
     const keys = new OpeningKeys({ maxDeks: 100, ttlMs: 60_000 }, new FakeClock(), new EventHub())
     const asked: string[] = []
     kms.unwrapDek = ({ cmkId }) => {
       asked.push(cmkId)
       return Promise.reject(failure(cmkId === 'a' ? 'KMS_TIMEOUT' : 'CIPHERTEXT_DEK_INVALID'))
     }
+    const rule = { name: 'r', cmks: CmkSet.forOpening(cmks as [Cmk, Cmk]) }
     const wrappings = cmks.map((cmk) => ({ cmk, ciphertextDek: Buffer.alloc(1) }))
     const session = { suite: DEFAULT_SUITE, sessionId: Buffer.alloc(16), commitment: Buffer.alloc(32) }
     for (let i = 0; i < 2; i++)
-      await keys.load(openingRequest({ rule: 'r', context: {}, session, wrappings })).catch(() => undefined)
+      await keys.load(openingRequest({ rule, context: {}, session, wrappings })).catch(() => undefined)
     // The second time b is not asked: that it refuses the ciphertext DEK is known.
     expect(asked).toEqual(['a', 'b', 'a'])
   })

@@ -1,0 +1,101 @@
+import { EnvelopeError, isEnvelopeError } from '../errors.js'
+import { Cmk, type NewDek, type Wrapping } from './cmk.js'
+import {
+  decisive,
+  UNWRAPPING_TO_OPEN,
+  UNWRAPPING_TO_SEAL,
+  WRAPPING,
+  type FailureRule,
+} from './cmk-failures.js'
+import type { EncryptionContext } from './kms.js'
+
+/** A wrapping, with the CMK of the set that can unwrap it. */
+export interface CmkWrapping {
+  readonly cmk: Cmk
+  readonly ciphertextDek: Buffer
+}
+
+/** The CMKs with which a rule seals or opens, the preferred one first. `cmk-failures.ts` says which failure counts. */
+export class CmkSet {
+  readonly list: readonly [Cmk, ...Cmk[]]
+  readonly #unwrapping: FailureRule
+
+  private constructor(list: readonly [Cmk, ...Cmk[]], unwrapping: FailureRule) {
+    this.list = list
+    this.#unwrapping = unwrapping
+  }
+
+  static forSealing(list: readonly [Cmk, ...Cmk[]]): CmkSet {
+    return new CmkSet(list, UNWRAPPING_TO_SEAL)
+  }
+
+  static forOpening(list: readonly [Cmk, ...Cmk[]]): CmkSet {
+    return new CmkSet(list, UNWRAPPING_TO_OPEN)
+  }
+
+  includes(cmkId: string): boolean {
+    return this.list.some(({ id }) => id === cmkId)
+  }
+
+  /** Makes a DEK and wraps it under every CMK. @throws EnvelopeError as `Cmk.newDek` says */
+  newDek(context: EncryptionContext, signal: AbortSignal): Promise<NewDek> {
+    return Cmk.newDek(this.list, context, signal)
+  }
+
+  /** Those of the wrappings that a CMK of the set can unwrap, in the order of the set. */
+  matching(wrappings: readonly Wrapping[]): CmkWrapping[] {
+    return this.list.flatMap((cmk) => {
+      const made = wrappings.find(({ provider, cmkId }) => provider === cmk.provider && cmkId === cmk.id)
+      return made === undefined ? [] : [{ cmk, ciphertextDek: made.ciphertextDek }]
+    })
+  }
+
+  /**
+   * Unwraps a DEK by the first of its wrappings that works. One whose KMS failed transiently a moment ago is tried after
+   * the others, so that an outage of the nearest region costs its time-out now and then, not for each DEK.
+   *
+   * @param unwrap what to do with one wrapping
+   * @param isCached whether that asks no KMS: then an outage does not matter
+   * @throws EnvelopeError as the set's rule about failures says. One without a kind, such as that of a KMS that was
+   * closed, says nothing about a CMK or a DEK: it is thrown at once, and so is anything else.
+   */
+  async unwrap<W extends CmkWrapping, T>(
+    wrappings: readonly W[],
+    unwrap: (wrapping: W) => Promise<T>,
+    isCached: (wrapping: W) => boolean = () => false,
+  ): Promise<T> {
+    const failures: EnvelopeError[] = []
+    for (const wrapping of inOrder(wrappings, isCached)) {
+      try {
+        return await unwrap(wrapping)
+      } catch (error) {
+        if (!isEnvelopeError(error) || error.kind === undefined) throw error
+        failures.push(error)
+      }
+      if (this.#unwrapping.isOver(failures)) break
+    }
+    if (failures.length === 0) throw new EnvelopeError('NO_CANDIDATE', 'no wrapping is accepted')
+    throw decisive(failures, this.#unwrapping)
+  }
+
+  /**
+   * Proves that this process may use the CMKs: all of them to wrap, at least one to unwrap. Ends when every call has ended.
+   * @throws EnvelopeError of several failures the one that counts where a DEK is wrapped or unwrapped
+   */
+  async verify(use: 'wrap' | 'unwrap', context: EncryptionContext, signal: AbortSignal): Promise<void> {
+    const verified = await Promise.allSettled(this.list.map((cmk) => cmk.verify(use, context, signal)))
+    const failures = verified.flatMap((one): unknown[] => (one.status === 'rejected' ? [one.reason] : []))
+    const needed = use === 'wrap' ? this.list.length : 1
+    if (this.list.length - failures.length >= needed) return
+    throw decisive(failures, use === 'wrap' ? WRAPPING : this.#unwrapping)
+  }
+}
+
+/** Looks at the outages once: they may change from one moment to the next. */
+function inOrder<W extends CmkWrapping>(
+  wrappings: readonly W[],
+  isCached: (wrapping: W) => boolean,
+): readonly W[] {
+  const last = new Set(wrappings.filter((wrapping) => wrapping.cmk.isAway && !isCached(wrapping)))
+  return [...wrappings.filter((wrapping) => !last.has(wrapping)), ...last]
+}

@@ -1,0 +1,182 @@
+import { describe, expect, it } from 'vitest'
+import { EnvelopeError, type ErrorCode } from '../../src/errors.js'
+import { CmkSet } from '../../src/kms/cmk-set.js'
+import type { Cmk } from '../../src/kms/cmk.js'
+import { cmkOf } from '../support/cmks.js'
+import { thrownBy } from '../support/emissions.js'
+import { FakeClock } from '../support/fake-clock.js'
+import { MemoryKms } from '../support/memory-kms.js'
+
+const { signal } = new AbortController()
+const failure = (code: ErrorCode): EnvelopeError => new EnvelopeError(code, 'no')
+
+/** A set of CMKs that fail with these codes, or work where there is none; and a DEK that was wrapped before. */
+async function stage(side: 'forSealing' | 'forOpening', ...codes: (ErrorCode | undefined)[]) {
+  const clock = new FakeClock()
+  const kmss = codes.map((_, i) => new MemoryKms({ provider: `p${String(i)}` }))
+  const cmks = await Promise.all(kmss.map((kms, i) => cmkOf(`kms ${String(i)}`, kms, 'cmk', clock)))
+  const set = CmkSet[side](cmks as [Cmk, ...Cmk[]])
+  const { wrappings } = await set.newDek({}, signal)
+  for (const [i, kms] of kmss.entries()) {
+    kms.calls.length = 0
+    kms.failure = codes[i] === undefined ? undefined : failure(codes[i])
+  }
+  return {
+    clock,
+    kmss,
+    set,
+    wrappings,
+    unwrap: () =>
+      set.unwrap(set.matching(wrappings), ({ cmk, ciphertextDek }) => cmk.unwrap(ciphertextDek, {}, signal)),
+    /** Which KMSs were asked, in order, since this was read last. */
+    asked(): number[] {
+      const asked = kmss.flatMap(({ calls }, i) => calls.map(() => i))
+      for (const { calls } of kmss) calls.length = 0
+      return asked
+    },
+  }
+}
+
+const codeOf = async (run: () => Promise<unknown>): Promise<ErrorCode> =>
+  ((await thrownBy(run)) as EnvelopeError).code
+
+describe('a new DEK', () => {
+  it.each([
+    [['KMS_UNAVAILABLE', 'KMS_DENIED'], 'KMS_DENIED'],
+    [['KMS_UNAVAILABLE', 'KMS_REFUSED', 'CMK_DISABLED'], 'CMK_DISABLED'],
+    [['KMS_TIMEOUT', 'KMS_REFUSED', 'KMS_UNAVAILABLE'], 'KMS_REFUSED'],
+    [['KMS_TIMEOUT', 'ENCRYPTION_CLOSED'], 'ENCRYPTION_CLOSED'],
+    [['KMS_TIMEOUT', 'KMS_UNAVAILABLE'], 'KMS_TIMEOUT'],
+  ] as const)(
+    'that the other CMKs fail to wrap (%j) fails with %s: a denial, what is final, the first',
+    async (codes, code) => {
+      const { set, asked } = await stage('forSealing', undefined, ...codes)
+      expect(await codeOf(() => set.newDek({}, signal))).toBe(code)
+      expect(asked()).toEqual([0, ...codes.map((_, i) => i + 1)])
+    },
+  )
+
+  it('fails with what the first CMK fails with, and the others are not asked', async () => {
+    const { set, asked } = await stage('forSealing', 'KMS_UNAVAILABLE', 'CMK_DISABLED')
+    expect(await codeOf(() => set.newDek({}, signal))).toBe('KMS_UNAVAILABLE')
+    expect(asked()).toEqual([0])
+  })
+})
+
+describe('unwrapping a DEK in order to seal', () => {
+  it.each([
+    [['KMS_DENIED', 'CIPHERTEXT_DEK_INVALID'], 'KMS_DENIED'],
+    [['CIPHERTEXT_DEK_INVALID', 'KMS_TIMEOUT', 'KMS_UNAVAILABLE'], 'KMS_TIMEOUT'],
+    [['KMS_UNAVAILABLE', 'CMK_UNUSABLE'], 'CMK_UNUSABLE'],
+    [['CIPHERTEXT_DEK_INVALID', 'CIPHERTEXT_DEK_INVALID', 'KMS_REFUSED'], 'CIPHERTEXT_DEK_INVALID'],
+  ] as const)(
+    'where every CMK fails (%j) fails with %s: a CMK that is off, what is transient, the first',
+    async (codes, code) => {
+      const { unwrap, asked } = await stage('forSealing', ...codes)
+      expect(await codeOf(unwrap)).toBe(code)
+      expect(asked()).toEqual(codes.map((_, i) => i))
+    },
+  )
+
+  it.each(['CMK_DISABLED', 'CMK_NOT_FOUND', 'CMK_UNUSABLE'] as const)(
+    'ends at a CMK that is off, since sealing needs all of them: %s',
+    async (code) => {
+      const { unwrap, asked } = await stage('forSealing', code, undefined)
+      expect(await codeOf(unwrap)).toBe(code)
+      expect(asked()).toEqual([0])
+    },
+  )
+
+  it('asks a CMK whose KMS failed transiently a moment ago after the others', async () => {
+    const { unwrap, asked, clock } = await stage('forSealing', 'KMS_TIMEOUT', undefined)
+    await unwrap()
+    expect(asked()).toEqual([0, 1])
+    await unwrap()
+    expect(asked()).toEqual([1])
+    clock.advance(30_000)
+    await unwrap()
+    expect(asked()).toEqual([0, 1])
+  })
+})
+
+describe('unwrapping a DEK in order to open a record', () => {
+  it.each([
+    [['KMS_UNAVAILABLE', 'KMS_DENIED', 'CIPHERTEXT_DEK_INVALID'], 'CIPHERTEXT_DEK_INVALID'],
+    [['CMK_DISABLED', 'KMS_TIMEOUT'], 'KMS_TIMEOUT'],
+    [['CMK_DISABLED', 'KMS_DENIED'], 'CMK_DISABLED'],
+  ] as const)(
+    'where every CMK fails (%j) fails with %s: invalid, transient, unreadable',
+    async (codes, code) => {
+      const { unwrap, asked } = await stage('forOpening', ...codes)
+      expect(await codeOf(unwrap)).toBe(code)
+      expect(asked()).toEqual(codes.map((_, i) => i))
+    },
+  )
+
+  it('ends at the second invalid failure: a forged envelope buys no more calls', async () => {
+    const { unwrap, asked } = await stage(
+      'forOpening',
+      'CIPHERTEXT_DEK_INVALID',
+      'KMS_DENIED',
+      'CMK_MISMATCH',
+      undefined,
+    )
+    expect(await codeOf(unwrap)).toBe('CIPHERTEXT_DEK_INVALID')
+    expect(asked()).toEqual([0, 1, 2])
+  })
+
+  it('without a wrapping is NO_CANDIDATE', async () => {
+    const { set } = await stage('forOpening', undefined)
+    expect(await codeOf(() => set.unwrap([], () => Promise.resolve()))).toBe('NO_CANDIDATE')
+  })
+})
+
+describe.each(['forSealing', 'forOpening'] as const)('unwrapping (%s)', (side) => {
+  it('stops at once for what says nothing about a CMK or a DEK, such as a KMS that was closed', async () => {
+    const { unwrap, asked } = await stage(side, 'ENCRYPTION_CLOSED', undefined)
+    expect(await codeOf(unwrap)).toBe('ENCRYPTION_CLOSED')
+    expect(asked()).toEqual([0])
+  })
+
+  it('asks in the order of the set, whatever the order of the wrappings', async () => {
+    const { set, wrappings } = await stage(side, undefined, undefined)
+    const other = { provider: 'unknown', cmkId: 'cmk', ciphertextDek: Buffer.from('x') }
+    expect(set.matching([...wrappings, other].reverse()).map(({ cmk }) => cmk.provider)).toEqual(['p0', 'p1'])
+  })
+
+  it('keeps the order where the DEK of a CMK that is away is cached', async () => {
+    const { set, wrappings, unwrap } = await stage(side, 'KMS_TIMEOUT', undefined)
+    await unwrap()
+    const tried: string[] = []
+    const first = await set.unwrap(
+      set.matching(wrappings),
+      ({ cmk }) => Promise.resolve(tried.push(cmk.provider)),
+      ({ cmk }) => cmk.provider === 'p0',
+    )
+    expect([first, tried]).toEqual([1, ['p0']])
+  })
+})
+
+describe('verifying a set of CMKs', () => {
+  it('to wrap needs all of them, and fails as wrapping would', async () => {
+    const { set, kmss } = await stage('forSealing', undefined, 'KMS_UNAVAILABLE', 'KMS_DENIED')
+    expect(await codeOf(() => set.verify('wrap', {}, signal))).toBe('KMS_DENIED')
+    for (const kms of kmss) kms.failure = undefined
+    await set.verify('wrap', {}, signal)
+  })
+
+  it.each([
+    ['forSealing', ['KMS_DENIED', 'KMS_TIMEOUT'], 'KMS_TIMEOUT'],
+    ['forSealing', ['KMS_TIMEOUT', 'CMK_DISABLED'], 'CMK_DISABLED'],
+    ['forOpening', ['KMS_DENIED', 'KMS_TIMEOUT'], 'KMS_TIMEOUT'],
+    ['forOpening', ['CMK_DISABLED', 'KMS_DENIED'], 'CMK_DISABLED'],
+  ] as const)(
+    'to unwrap needs one of them (%s, %j), and fails as unwrapping would',
+    async (side, codes, code) => {
+      const none = await stage(side, ...codes)
+      expect(await codeOf(() => none.set.verify('unwrap', {}, signal))).toBe(code)
+      const one = await stage(side, ...codes, undefined)
+      await one.set.verify('unwrap', {}, signal)
+    },
+  )
+})
