@@ -125,7 +125,7 @@ module.exports = {
       from: {},
       to: {
         path: [
-          '^src/(errors|events|clock|cancellation|backoff)\\.ts$',
+          '^src/(errors|events|clock|cancellation|backoff|units)\\.ts$',
           '^src/envelope/(bounds|context)\\.ts$',
           'node_modules',
           '^(node:)?[a-z/_]+$',

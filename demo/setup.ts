@@ -54,8 +54,8 @@ export function demoKafka({ silent = false } = {}): Kafka {
 export function demoEncryption(place: KmsPlace, topics: DemoTopics): Promise<Encryption> {
   const { kms, id } = kmsAt(place)
   const cmk = 'orders'
-  const encrypt = { cmk }
-  const decrypt = { cmk }
+  const encrypt = { cmk } as const
+  const decrypt = { cmk } as const
   return createEncryption({
     kms: { demo: kms },
     cmks: { orders: [{ kms: 'demo', id }] },

@@ -92,7 +92,9 @@ export interface Encryption {
  *
  * @throws EnvelopeError CONFIG_INVALID with all mistakes; what `Kms.describe` rejects with
  */
-export async function createEncryption(config: EncryptionConfig): Promise<Encryption> {
+export async function createEncryption<KmsName extends string, CmkName extends string>(
+  config: EncryptionConfig<KmsName, CmkName>,
+): Promise<Encryption> {
   return compose(checkConfig(config), systemClock)
 }
 

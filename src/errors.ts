@@ -35,10 +35,6 @@ const CODES = {
     remedy: 'The bytes are damaged or were not written by kafka-envelope; look at who writes to this topic',
   },
   UNKNOWN_SUITE: { kind: 'unreadable', remedy: 'Upgrade kafka-envelope on this reader' },
-  SUITE_NOT_ALLOWED: {
-    kind: 'invalid',
-    remedy: 'Add the suite to `decrypt.require.suites` if you accept it',
-  },
   UNKNOWN_COMPRESSION: {
     kind: 'unreadable',
     remedy: 'Upgrade kafka-envelope, or Node.js to 22.15 or later where the compression is zstd',
@@ -109,7 +105,7 @@ const CODES = {
   },
   ALREADY_SEALED: {
     remedy:
-      'The value already is an envelope; set `encrypt.forward: true` if sealed records pass through here',
+      'The value already is an envelope; set `encrypt.passSealed: true` if sealed records pass through here',
   },
   RECORD_TOO_LARGE: {
     remedy:

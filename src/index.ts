@@ -27,21 +27,27 @@ export type { KeyLookups } from './keys/opening/opening-keys.js'
 export type { KmsCallSpan, KmsTracer, TracedKmsCall } from './kms/tracers.js'
 export type { CmkDescription, EncryptionContext, GeneratedDek, Kms, KmsCall } from './kms/kms.js'
 export type {
-  RateLimit,
-  ByteSize,
-  DekCacheConfig,
   CmkRef,
-  Duration,
+  DecryptedTopicRule,
+  DecryptRule,
+  DekCacheConfig,
+  DekLimits,
+  EncryptedTopicRule,
   EncryptionConfig,
   EncryptRule,
   KmsRateLimits,
-  OutageConfig,
+  PassthroughRule,
   PlaintextRule,
   ProvisionedDek,
-  DecryptRule,
+  ProvisionedDekLimits,
+  ProvisionedEncryptRule,
+  RateLimit,
+  RenewedEncryptRule,
+  Requirements,
   RotationConfig,
   TopicRule,
 } from './config/config.js'
+export type { ByteSize, Duration } from './units.js'
 export type {
   DeadLetterPolicy,
   InvalidPolicy,

@@ -60,7 +60,7 @@ describe('the age limit holds', () => {
 
   it('for a grace as well', async () => {
     const { clock, kms, seal, named } = await owner({
-      encrypt: { rotate: { maxAge: '1h', prefetch: 0 }, onKmsOutage: { grace: '2h' } },
+      encrypt: { rotate: { maxAge: '1h', prefetch: 0, grace: '2h' } },
     })
     await seal()
     kms.failure = new EnvelopeError('KMS_UNAVAILABLE', 'away')

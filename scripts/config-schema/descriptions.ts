@@ -6,7 +6,7 @@ const SOURCE = 'src/config/config.ts'
 /**
  * Gives each member in a schema the words of its docstring in `config.ts`, so that editors of files and of code
  * say the same.
- * @throws where the schema and the types do not have the same members, or one has no docstring
+ * @throws if the schema and the types do not have the same members, or one has no docstring
  */
 export function described(schema: SchemaNode): SchemaNode {
   const program = ts.createProgram([SOURCE], { strict: true, skipLibCheck: true, noEmit: true })
@@ -15,44 +15,61 @@ export function described(schema: SchemaNode): SchemaNode {
   const found = file?.statements.find((s) => ts.isInterfaceDeclaration(s) && s.name.text === 'ConfigFile')
   if (!found) throw new Error(`no ConfigFile in ${SOURCE}`)
 
-  const describe = (node: SchemaNode, type: ts.Type, path: string): SchemaNode => {
-    const parts = type.isUnion() ? type.types : [type]
+  const describe = (node: SchemaNode, types: readonly ts.Type[], path: string): SchemaNode => {
     if (node.properties) {
       const names = Object.keys(node.properties)
-      const object = parts.find((part) => names.every((name) => part.getProperty(name)))
-      const extra = object?.getProperties().filter(({ name }) => !names.includes(name)) ?? []
-      if (!object || extra.length > 0) throw new Error(`${path}: types and schema differ in members`)
+      const members = membersOf(types, names)
+      const missing = names.filter((name) => !members.has(name))
+      if (missing.length > 0) throw new Error(`${path}: the types have no ${missing.join(', ')}`)
       return mapChildren(node, (child, name) => {
-        const member = object.getProperty(name) as ts.Symbol
-        const text = ts
-          .displayPartsToString(member.getDocumentationComment(checker))
-          .replaceAll(/\s*\n\s*/g, ' ')
-        if (text === '') throw new Error(`${path}.${name} has no docstring`)
-        const memberType = checker.getNonNullableType(checker.getTypeOfSymbol(member))
+        const symbols = members.get(name) ?? []
+        const text = symbols.map(docstringOf).find((words) => words !== '')
+        if (text === undefined) throw new Error(`${path}.${name} has no docstring`)
+        const inner = symbols.flatMap((symbol) => alternatives(checker.getTypeOfSymbol(symbol)))
         return Object.assign(
           { description: words(text, child) },
-          withoutDescription(describe(child, memberType, `${path}.${name}`)),
+          withoutDescription(describe(child, inner, `${path}.${name}`)),
         )
       })
     }
     return mapChildren(node, (child, key) => {
-      const inner = key === '|' ? type : elementType(parts)
-      if (!inner) throw new Error(`${path}: types and schema differ`)
+      const inner = key === '|' ? types : elementsOf(types)
+      if (inner.length === 0) throw new Error(`${path}: the types have no elements`)
       return describe(child, inner, `${path}/${key}`)
     })
   }
 
-  /** Of lists and of objects by name. */
-  function elementType(parts: readonly ts.Type[]): ts.Type | undefined {
-    return parts
-      .map((part) => part.getStringIndexType() ?? part.getNumberIndexType())
-      .find((inner) => inner !== undefined)
-  }
+  const docstringOf = (symbol: ts.Symbol): string =>
+    ts.displayPartsToString(symbol.getDocumentationComment(checker)).replaceAll(/\s*\n\s*/g, ' ')
 
-  return describe(schema, checker.getTypeAtLocation(found), 'ConfigFile')
+  return describe(schema, [checker.getTypeAtLocation(found)], 'ConfigFile')
 }
 
-/** A docstring, what the schema says of the value, and the default where the docstring is of several members. */
+/** The types of a union. */
+function alternatives(type: ts.Type): readonly ts.Type[] {
+  return type.isUnion() ? type.types : [type]
+}
+
+/** The members of those objects among the types that have no others than these. */
+function membersOf(types: readonly ts.Type[], names: readonly string[]): Map<string, ts.Symbol[]> {
+  const members = new Map<string, ts.Symbol[]>()
+  for (const type of types) {
+    const properties = type.flags & ts.TypeFlags.Object ? type.getProperties() : []
+    if (properties.some(({ name }) => !names.includes(name))) continue
+    for (const symbol of properties) members.set(symbol.name, [...(members.get(symbol.name) ?? []), symbol])
+  }
+  return members
+}
+
+/** Of lists and of objects by name. */
+function elementsOf(types: readonly ts.Type[]): readonly ts.Type[] {
+  return types.flatMap((type) => {
+    const inner = type.getStringIndexType() ?? type.getNumberIndexType()
+    return inner ? alternatives(inner) : []
+  })
+}
+
+/** A docstring, what the schema says about the value, and the default if several members share the docstring. */
 function words(docstring: string, { description = '', default: fallback }: SchemaNode): string {
   const says = ['number', 'string'].includes(typeof fallback) && !/default/i.test(docstring)
   return [docstring, description, says ? `Default ${String(fallback)}.` : ''].filter(Boolean).join(' ')
@@ -83,9 +100,8 @@ export function memberPaths(node: SchemaNode, path = ''): SchemaMember[] {
     }),
     ...(items ? memberPaths(items, `${path}[]`) : []),
     ...(isNode(additionalProperties) ? memberPaths(additionalProperties, `${path}.NAME`) : []),
-    // Of an object that has members they are relations.
-    ...(node.properties ? [] : anyOf.flatMap((option) => memberPaths(option, path))).map(
-      (member): SchemaMember => ({ ...member, presence: 'alternative' }),
-    ),
+    ...anyOf
+      .flatMap((option) => memberPaths(option, path))
+      .map((member): SchemaMember => ({ ...member, presence: 'alternative' })),
   ]
 }

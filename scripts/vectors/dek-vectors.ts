@@ -49,7 +49,7 @@ function decryptRule() {
     kms: { none: stubKms('none', Buffer.alloc(32)) },
     cmks: { any: [{ kms: 'none', id: 'none' }] },
     topics: [
-      { match: ['t'], decrypt: { cmk: 'any', require: { keyBound: false }, maxDecompressedBytes: '1MiB' } },
+      { match: ['t'], decrypt: { cmk: 'any', require: { bindKey: false }, maxDecompressedBytes: '1MiB' } },
     ],
   })
   const decrypt = rules[0]?.decrypt

@@ -35,12 +35,15 @@ export async function openRuleVector(vector: RuleVector): Promise<Outcome> {
   try {
     const keyring = join(folder, 'keyring')
     await writeFile(keyring, JSON.stringify(vector.keyring), { mode: 0o600 })
-    const { cmks, ...read } = rule
+    const { cmks, require, ...rest } = rule
+    const { keyBound: bindKey, headers: bindHeaders, context } = require
     const names = cmks.map((_, i) => `cmk-${String(i)}`)
     const encryption = await createEncryption({
       kms: { local: localKms({ keyring }) },
-      cmks: Object.fromEntries(cmks.map(([, id], i) => [names[i] ?? '', [{ kms: 'local', id }]])),
-      topics: [{ match: [topic], decrypt: { cmk: names, ...read } }],
+      cmks: Object.fromEntries(cmks.map(([, id], i) => [names[i] ?? '', [{ kms: 'local' as const, id }]])),
+      topics: [
+        { match: [topic], decrypt: { cmk: names, ...rest, require: { bindKey, bindHeaders, context } } },
+      ],
     })
     try {
       const value = envelope === null ? null : Buffer.from(envelope, 'hex')

@@ -3,18 +3,12 @@ import * as v from 'valibot'
 import { EnvelopeError, type ConfigIssue } from '../errors.js'
 import type { DekStore } from '../dek-store/dek-store.js'
 import type { Kms } from '../kms/kms.js'
-import type {
-  CheckedConfig,
-  CheckedEncryptRule,
-  CheckedPolicy,
-  CheckedDecryptRule,
-  CheckedRule,
-} from './checked.js'
+import type { CheckedConfig, CheckedPolicy } from './checked.js'
 import type { EncryptionConfig } from './config.js'
 import { list, members, type Members } from './untyped.js'
 import { child, ROOT, show, type Show } from './paths.js'
 import { relations } from './cross-checks.js'
-import { configSchema, fileSchema, fromCodeSchema, type ParsedFile, type ParsedRule } from './schema.js'
+import { configSchema, fileSchema, fromCodeSchema } from './schema.js'
 import { mistaken, OBJECTS, objectIssues } from './object-issues.js'
 
 /** Whether this Node.js has zstd (22.15, 23.8 and later). */
@@ -28,8 +22,7 @@ export function checkConfig(input: EncryptionConfig): CheckedConfig {
   const { issues: misshapen, output } = shape(configSchema, input, show)
   const issues = [...misshapen, ...relations(input, HAS_ZSTD, show)]
   if (issues.length > 0 || output === undefined) throw configError(issues)
-  const { kms, dekStore } = output
-  return { ...checkedPolicy(output), kms: kms as Record<string, Kms>, dekStore }
+  return output
 }
 
 /** What code gives beside a configuration file. */
@@ -56,7 +49,7 @@ export function checkFile(input: unknown, fromCode: FromCode | undefined, showin
     ...(fromCode ? shape(fromCodeSchema, fromCode, show).issues : []),
     ...relations({ ...members(input), kms }, HAS_ZSTD, showing),
   ]
-  return { issues, policy: issues.length === 0 && output ? checkedPolicy(output) : undefined }
+  return { issues, policy: issues.length === 0 ? output : undefined }
 }
 
 /** The KMSs that a configuration names, as members. */
@@ -102,74 +95,4 @@ function shape<S extends v.GenericSchema>(
   // One value may miss several expectations that are told as one.
   const issues = new Map(found.map((issue) => [describeIssue(issue), issue]))
   return { issues: [...issues.values()], output: parsed.success ? parsed.output : undefined }
-}
-
-function checkedPolicy(config: Omit<ParsedFile, 'version'>): CheckedPolicy {
-  return {
-    cmks: config.cmks,
-    rules: config.topics.map(checkedRule),
-    cache: { maxDeks: config.cache.maxDeks, ttlMs: config.cache.ttl },
-    kmsTimeoutMs: config.kmsTimeout,
-    kmsRetries: config.kmsRetries,
-    kmsRateLimit: config.kmsRateLimit,
-  }
-}
-
-function checkedRule(rule: ParsedRule): CheckedRule {
-  return {
-    name: rule.name ?? rule.match[0] ?? '',
-    match: rule.match,
-    passthrough: rule.passthrough,
-    encrypt: rule.encrypt && checkedEncrypt(rule.encrypt),
-    decrypt: rule.decrypt && checkedDecrypt(rule.decrypt),
-  }
-}
-
-/** Long enough for an outage to be noticed and mended, short beside the life of a DEK. */
-const DEFAULT_PREFETCH_MS = 600_000
-
-function checkedEncrypt({
-  rotate,
-  onKmsOutage,
-  provisionedDek,
-  dekTimeout,
-  bindHeaders,
-  ...rule
-}: NonNullable<ParsedRule['encrypt']>): CheckedEncryptRule {
-  return {
-    ...rule,
-    bindHeaders: bindHeaders.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
-    rotate: { maxAgeMs: rotate.maxAge, maxMessages: rotate.maxMessages, maxBytes: rotate.maxBytes },
-    // Nothing follows on a provisioned DEK.
-    prefetchMs: provisionedDek
-      ? 0
-      : (rotate.prefetch ?? Math.min(Math.floor(rotate.maxAge / 10), DEFAULT_PREFETCH_MS)),
-    graceMs: onKmsOutage.grace,
-    provisionedDek,
-    dekTimeoutMs: dekTimeout,
-  }
-}
-
-function checkedDecrypt({
-  cmk,
-  plaintext,
-  retryFor,
-  ...rule
-}: NonNullable<ParsedRule['decrypt']>): CheckedDecryptRule {
-  return {
-    ...rule,
-    cmks: typeof cmk === 'string' ? [cmk] : cmk,
-    plaintext: {
-      fingerprints: plaintext.fingerprints,
-      untilOffsets: new Map(
-        Object.entries(plaintext.untilOffsets).map(([topic, partitions]) => [
-          topic,
-          new Map(
-            Object.entries(partitions).map(([partition, offset]) => [Number(partition), BigInt(offset)]),
-          ),
-        ]),
-      ),
-    },
-    retryForMs: retryFor,
-  }
 }

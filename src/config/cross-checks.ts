@@ -2,24 +2,24 @@ import type { ConfigIssue } from '../errors.js'
 import { list, members, type Members } from './untyped.js'
 import { ONE_RULE } from './one-rule.js'
 import { child, type Show } from './paths.js'
-import { parseByteSize, parseDuration } from './units.js'
+import { parseByteSize, parseDuration } from '../units.js'
 import { REJECTION_POLICIES } from './rejection.js'
 import { table, textsOf, type CrossCheckInput, type RuleAt } from './cross-check-input.js'
-import { DEFAULT_MAX_AGE } from '../policy/rotation.js'
+import { DEFAULT_MAX_AGE } from './defaults.js'
 import { SEALED_AND_REQUIRED } from './sealed-and-required.js'
 import { TopicIndex } from '../policy/topics.js'
 
 /*
- * What relates one part of a configuration to another. These checks run on the input as it came, so that
- * they report their mistakes together with those of its shape; where the shape is wrong they stay silent.
+ * What relates one part of a configuration to another. These checks run on the unchecked input, so that their mistakes are
+ * reported together with those of the schema. They ignore parts that have another type than expected.
  */
 
-/** Under these, a DEK serves so little that consent is asked for. */
-export const FREQUENT_MESSAGES = 1000
-export const FREQUENT_BYTES: number = 2 ** 20
-export const FREQUENT_AGE_MS = 60_000
+/** A DEK that serves less than this needs consent. */
+const FREQUENT_MESSAGES = 1000
+const FREQUENT_BYTES = 2 ** 20
+const FREQUENT_AGE_MS = 60_000
 
-/** By what must hold. */
+/** Named after what must hold. */
 export const RELATIONS = table({
   'a KMS that is named is there': function* ({ cmks, kms, show }) {
     for (const { ref, path } of refsOf(cmks)) {
@@ -53,7 +53,7 @@ export const RELATIONS = table({
         const twice = keys.map((key) => seen.get(key)).find((before) => before !== undefined)
         if (twice !== undefined) {
           const at = child(`${path}.decrypt.cmk`, i)
-          const message = `${show(at, name)} has a CMK that ${show(at, twice)} has too: use a list that has each CMK once`
+          const message = `${show(at, name)} and ${show(at, twice)} contain the same CMK: use lists that contain each CMK once`
           yield { path: at, message }
         }
         for (const key of keys) seen.set(key, name)
@@ -64,7 +64,7 @@ export const RELATIONS = table({
     for (const { rule, path } of rules) {
       const given = directionsOf(rule)
       if (rule['passthrough'] === true && given.length > 0) {
-        yield { path, message: `a passthrough rule has no ${given.join(' and no ')}` }
+        yield { path, message: `a passthrough rule cannot have ${given.join(' or ')}` }
       }
     }
   },
@@ -76,8 +76,8 @@ export const RELATIONS = table({
     }
   },
   'frequent rotation is meant': function* ({ rules, show }) {
-    const consent = 'say `allowFrequentRotation: true` if it is meant'
-    const remedy = `that is a KMS call every few records; ${consent}`
+    const consent = 'set `allowFrequentRotation: true` if that is intended'
+    const remedy = `which means a KMS call every few records; ${consent}`
     for (const { rotate, path } of rotations(rules)) {
       if (rotate['allowFrequentRotation'] === true) continue
       const { maxAge, maxMessages, maxBytes } = rotate
@@ -87,17 +87,17 @@ export const RELATIONS = table({
         const given = `${show(at, maxAge)}${typeof maxAge === 'number' ? ' milliseconds' : ''}`
         yield {
           path: at,
-          message: `${given} is under a minute: that is a KMS call every few seconds; ${consent}`,
+          message: `${given} is less than a minute, which means a KMS call every few seconds; ${consent}`,
         }
       }
       if (typeof maxMessages === 'number' && maxMessages >= 1 && maxMessages < FREQUENT_MESSAGES) {
-        const message = `${String(maxMessages)} is under ${String(FREQUENT_MESSAGES)}: ${remedy}`
+        const message = `${String(maxMessages)} is less than ${String(FREQUENT_MESSAGES)}, ${remedy}`
         yield { path: `${path}.maxMessages`, message }
       }
       const bytes = parseByteSize(maxBytes)
       if (bytes !== undefined && bytes >= 1 && bytes < FREQUENT_BYTES) {
         const at = `${path}.maxBytes`
-        yield { path: at, message: `${show(at, maxBytes)} is under 1MiB: ${remedy}` }
+        yield { path: at, message: `${show(at, maxBytes)} is less than 1MiB, ${remedy}` }
       }
     }
   },
@@ -106,19 +106,19 @@ export const RELATIONS = table({
       const maxAgeMs = parseDuration(rotate['maxAge'] ?? DEFAULT_MAX_AGE)
       const prefetchMs = parseDuration(rotate['prefetch'])
       if (maxAgeMs !== undefined && prefetchMs !== undefined && prefetchMs >= maxAgeMs) {
-        const message = 'expected less than `maxAge`: a DEK would be replaced at once'
+        const message = 'expected less than `maxAge`; otherwise every DEK would be replaced at once'
         yield { path: `${path}.prefetch`, message }
       }
     }
   },
   'a provisioned DEK is not renewed': function* ({ rules }) {
-    const message = 'has no effect beside `provisionedDek`, which is not renewed'
+    const message = 'has no effect with `provisionedDek`, which is not renewed'
     for (const { rule, path } of rules) {
       const encrypt = members(rule['encrypt'])
       if (encrypt['provisionedDek'] === undefined) continue
-      if (encrypt['onKmsOutage'] !== undefined) yield { path: `${path}.encrypt.onKmsOutage`, message }
-      if (members(encrypt['rotate'])['prefetch'] !== undefined) {
-        yield { path: `${path}.encrypt.rotate.prefetch`, message }
+      for (const member of ['prefetch', 'grace']) {
+        if (members(encrypt['rotate'])[member] === undefined) continue
+        yield { path: `${path}.encrypt.rotate.${member}`, message }
       }
     }
   },
@@ -131,15 +131,15 @@ export const RELATIONS = table({
       })
     for (const rule of rules) {
       for (const { topic, path } of deadLettersOf(rule)) {
-        // Rules may hand on their dead letters to each other, but not in a circle.
+        // Rules may pass on dead letters to each other, but not in a circle.
         const first = index.find(topic)
         const seen = new Set(first === undefined ? [] : [first])
         for (const reader of seen) for (const further of next(reader)) seen.add(further)
         if (!seen.has(rule)) continue
         const message =
           first === rule
-            ? `${show(path, topic)} is a topic that this rule reads: dead letters would come back for ever`
-            : `dead letters of ${show(path, topic)} end here again: they would come back for ever`
+            ? `${show(path, topic)} is read by this rule: dead letters would loop forever`
+            : `dead letters sent to ${show(path, topic)} come back to this rule: they would loop forever`
         yield { path, message }
       }
     }
@@ -167,7 +167,7 @@ export const RELATIONS = table({
 
 export type RelationName = keyof typeof RELATIONS
 
-/** The mistakes of all relations, or of some. */
+/** The mistakes that all cross-checks find, or some. */
 export function relations(
   config: unknown,
   hasZstd: boolean,

@@ -1,70 +1,10 @@
 import * as v from 'valibot'
 import { CONTEXT_TEXT, MAX_BOUND_HEADERS, MAX_BOUND_HEADER_BYTES, TOPIC } from '../envelope/bounds.js'
-import { BYTES, MS, parseByteSize, parseDuration } from './units.js'
 
 /*
- * The values of a configuration. Where Valibot runs code (`rawTransform`, `check`), the metadata beside it says the
- * same in words of JSON Schema; `npm run schema` reads both.
+ * The values of a configuration. Where Valibot runs code (`check`), the metadata beside it says the same in words of
+ * JSON Schema; `npm run schema` reads both.
  */
-
-/** In the metadata of a duration or size: how `npm run schema` knows what text it may be. */
-export interface Quantity {
-  readonly units: Readonly<Record<string, number>>
-  readonly min: number
-  readonly max: number
-  /** What a number without a unit is at least, unless it is 0. */
-  readonly minWithoutUnit: number
-}
-
-type QuantitySchema = v.GenericSchema<number | string, number>
-
-/**
- * @param minWithoutUnit under it, a number is taken for seconds by whoever wrote it, and would be milliseconds
- */
-export const duration = (min: number, max: number, minWithoutUnit: number): QuantitySchema =>
-  quantity(
-    parseDuration,
-    { units: MS, min, max, minWithoutUnit },
-    'a duration such as "500ms", "30s" or "24h"',
-    'ms',
-  )
-export const byteSize = (min: number, max: number): QuantitySchema =>
-  quantity(
-    parseByteSize,
-    { units: BYTES, min, max, minWithoutUnit: min },
-    'a size such as 65536, "64KiB" or "1GiB"',
-    'bytes',
-  )
-
-function quantity(
-  parse: (value: unknown) => number | undefined,
-  range: Quantity,
-  expected: string,
-  unit: string,
-): QuantitySchema {
-  const { min, max, minWithoutUnit } = range
-  return v.pipe(
-    v.union([v.number(), v.string()], `expected ${expected}`),
-    v.rawTransform<number | string, number>(({ dataset, addIssue, NEVER }) => {
-      const parsed = parse(dataset.value)
-      if (parsed === undefined) {
-        addIssue({ message: `expected ${expected}` })
-        return NEVER
-      }
-      if (parsed < min || parsed > max) {
-        addIssue({ message: `expected ${String(min)} to ${String(max)} ${unit}` })
-        return NEVER
-      }
-      if (typeof dataset.value === 'number' && parsed !== 0 && parsed < minWithoutUnit) {
-        const given = String(parsed)
-        addIssue({ message: `expected a unit, "${given}s" or "${given}ms": a number is milliseconds` })
-        return NEVER
-      }
-      return parsed
-    }),
-    v.metadata({ quantity: range }),
-  )
-}
 
 export const count = (min: number, max: number): v.GenericSchema<number> => {
   const expected = `expected a whole number from ${String(min)} to ${String(max)}`
@@ -120,7 +60,7 @@ const headerName = v.pipe(
 export const headerNames: v.GenericSchema<string[]> = v.pipe(
   v.array(headerName, 'expected a list of header names'),
   v.maxLength(MAX_BOUND_HEADERS, `expected at most ${String(MAX_BOUND_HEADERS)} names`),
-  v.check((names) => new Set(names).size === names.length, 'a name stands there twice'),
+  v.check((names) => new Set(names).size === names.length, 'duplicate name'),
   v.metadata({ uniqueItems: true }),
 )
 

@@ -1,14 +1,14 @@
 import * as v from 'valibot'
-import { CMK_ID } from '../envelope/bounds.js'
-import { DEFAULT_MAX_DECOMPRESSED_BYTES } from './checked.js'
 import type { DekStore } from '../dek-store/dek-store.js'
+import { CMK_ID } from '../envelope/bounds.js'
+import type { Kms } from '../kms/kms.js'
+import { MAX_BYTES, MAX_MESSAGES } from '../policy/rotation.js'
+import { byteSize, duration } from '../units.js'
+import { DEFAULT_MAX_AGE, DEFAULT_MAX_DECOMPRESSED_BYTES, DEFAULT_PREFETCH_MS } from './defaults.js'
 import type { RejectionHandler } from './rejection.js'
-import { DEFAULT_MAX_AGE, DEFAULT_MAX_BYTES, MAX_BYTES, MAX_MESSAGES } from '../policy/rotation.js'
 import {
-  byteSize,
   context,
   count,
-  duration,
   flag,
   headerNames,
   name,
@@ -20,8 +20,10 @@ import {
 } from './scalars.js'
 
 /*
- * The shape of a configuration: types, patterns, ranges, defaults. `check.ts` adds what relates one part to
- * another, and what Valibot lets pass. `npm run schema` writes the JSON Schema of files from it.
+ * A configuration for machines: members, patterns, ranges and defaults. All else is derived from it: the types in
+ * `checked.ts` from its output, and by `npm run schema` the JSON Schema of files and the list of members in
+ * docs/configuration.md (with the docstrings of `config.ts` as descriptions). `v.metadata` adds words of JSON Schema for
+ * what only code can check here.
  */
 
 const KIB = 2 ** 10
@@ -30,11 +32,12 @@ const MINUTE = 60_000
 const DAY = 86_400_000
 
 const rotate = v.strictObject({
-  // Under a minute it needs consent, however it is written.
+  // Less than a minute needs consent, however it is written.
   maxAge: v.optional(duration(SECOND, 365 * DAY, SECOND), DEFAULT_MAX_AGE),
   maxMessages: v.optional(count(1, MAX_MESSAGES), MAX_MESSAGES),
-  maxBytes: v.optional(byteSize(1, MAX_BYTES), DEFAULT_MAX_BYTES),
+  maxBytes: v.optional(byteSize(1, MAX_BYTES), '256GiB'),
   prefetch: v.optional(duration(0, 365 * DAY, MINUTE)),
+  grace: v.optional(duration(0, 7 * DAY, MINUTE), 0),
   allowFrequentRotation: v.optional(flag, false),
 })
 
@@ -43,21 +46,43 @@ const provisionedDek = v.union(
   'expected {text} or {file}',
 )
 
-const encrypt = v.strictObject({
-  cmk: name,
-  rotate: v.optional(rotate, {}),
-  onKmsOutage: v.optional(v.strictObject({ grace: duration(0, 7 * DAY, MINUTE) }), { grace: 0 }),
-  provisionedDek: v.optional(provisionedDek),
-  context: v.optional(context, {}),
-  bindKey: v.optional(flag, true),
-  bindHeaders: v.optional(headerNames, []),
-  compression: v.optional(v.picklist(['none', 'gzip', 'zstd'], "expected 'none', 'gzip' or 'zstd'"), 'none'),
-  dekScope: v.optional(v.picklist(['rule', 'topic'], "expected 'rule' or 'topic'"), 'rule'),
-  tombstones: v.optional(tombstones, 'pass'),
-  forward: v.optional(flag, false),
-  maxBatchBytes: v.optional(byteSize(KIB, 2 ** 31 - 1), '1MiB'),
-  dekTimeout: v.optional(duration(1, 3_600_000, SECOND), '30s'),
-})
+export const encryptSchema = v.pipe(
+  v.strictObject({
+    cmk: name,
+    rotate: v.optional(rotate, {}),
+    provisionedDek: v.optional(provisionedDek),
+    context: v.optional(context, {}),
+    bindKey: v.optional(flag, true),
+    bindHeaders: v.optional(headerNames, []),
+    compression: v.optional(
+      v.picklist(['none', 'gzip', 'zstd'], "expected 'none', 'gzip' or 'zstd'"),
+      'none',
+    ),
+    dekScope: v.optional(v.picklist(['rule', 'topic'], "expected 'rule' or 'topic'"), 'rule'),
+    tombstones: v.optional(tombstones, 'pass'),
+    passSealed: v.optional(flag, false),
+    maxBatchBytes: v.optional(byteSize(KIB, 2 ** 31 - 1), '1MiB'),
+    dekTimeout: v.optional(duration(1, 3_600_000, SECOND), '30s'),
+  }),
+  v.metadata({
+    if: { required: ['provisionedDek'] },
+    then: { properties: { rotate: { properties: { prefetch: false, grace: false } } } },
+  }),
+  v.transform(({ rotate, provisionedDek, dekTimeout, bindHeaders, ...rule }) => ({
+    ...rule,
+    provisionedDek,
+    /** Strictly ascending by UTF-8 bytes. */
+    bindHeaders: bindHeaders.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
+    rotate: { maxAgeMs: rotate.maxAge, maxMessages: rotate.maxMessages, maxBytes: rotate.maxBytes },
+    /** How long before `maxAge` the next DEK is fetched; 0 for not at all, as for a provisioned DEK. */
+    prefetchMs: provisionedDek
+      ? 0
+      : (rotate.prefetch ?? Math.min(Math.floor(rotate.maxAge / 10), DEFAULT_PREFETCH_MS)),
+    /** How long a DEK may go on past a limit in an outage. */
+    graceMs: rotate.grace,
+    dekTimeoutMs: dekTimeout,
+  })),
+)
 
 const offset = v.pipe(
   v.string('expected an offset as text, in quotes'),
@@ -69,82 +94,117 @@ const deadLetter = v.strictObject({ deadLetter: topicName })
 /** No file can say it. */
 const handler = v.custom<RejectionHandler>((value) => typeof value === 'function')
 
-const decrypt = v.strictObject({
-  cmk: v.union(
-    [name, v.pipe(v.array(name), v.minLength(1, 'expected at least one name'))],
-    'expected a name from `cmks`, or a list of them',
-  ),
-  originalTopics: v.optional(v.array(origin, 'expected a list of topics'), []),
-  acceptPublicKeySealing: v.optional(flag, false),
-  require: v.optional(
-    v.strictObject({
-      keyBound: v.optional(flag, true),
-      headers: v.optional(headerNames, []),
-      context: v.optional(context, {}),
-      suites: v.optional(
-        v.pipe(
-          v.array(v.picklist([1], 'expected a registered suite: 1'), 'expected a list of suite numbers'),
-          v.minLength(1, 'expected at least one suite'),
-        ),
-        [1],
-      ),
-    }),
-    {},
-  ),
-  tombstones: v.optional(tombstones, 'pass'),
-  onInvalid: v.optional(
-    v.union(
-      [v.picklist(['stop', 'skip']), deadLetter, handler],
-      "expected 'stop', 'skip', {deadLetter} or, in code, a function",
-    ),
-    'stop',
-  ),
-  onUnreadable: v.optional(
-    v.union(
-      [v.picklist(['stop']), deadLetter, handler],
-      "expected 'stop', {deadLetter} or, in code, a function (not 'skip': another reader may be able to open the record)",
-    ),
-    'stop',
-  ),
-  maxInvalidShare: v.optional(share(0, 1), 0.5),
-  plaintext: v.optional(
-    v.strictObject({
-      untilOffsets: v.record(
-        topicName,
-        v.record(partition, offset, 'expected offsets by partition'),
-        'expected offsets by topic and partition',
-      ),
-      fingerprints: v.optional(
-        v.array(
-          v.pipe(
-            v.string('expected 16 lower-case hex digits'),
-            v.regex(/^[0-9a-f]{16}$/, 'expected 16 lower-case hex digits'),
-          ),
-          'expected a list of fingerprints',
-        ),
-        [],
-      ),
-    }),
-    { untilOffsets: {} },
-  ),
-  maxDecompressedBytes: v.optional(byteSize(0, 2 ** 31 - 1), DEFAULT_MAX_DECOMPRESSED_BYTES),
-  retryFor: v.optional(duration(0, DAY, MINUTE), '5m'),
+const requirements = v.strictObject({
+  bindKey: v.optional(flag, true),
+  bindHeaders: v.optional(headerNames, []),
+  context: v.optional(context, {}),
 })
 
-const rule = v.strictObject({
-  name: v.optional(name),
-  match: v.pipe(v.array(pattern, 'expected a list of topics'), v.minLength(1, 'expected at least one topic')),
-  encrypt: v.optional(encrypt),
-  decrypt: v.optional(decrypt),
-  passthrough: v.optional(flag, false),
-})
+const plaintext = v.pipe(
+  v.strictObject({
+    untilOffsets: v.record(
+      topicName,
+      v.record(partition, offset, 'expected offsets by partition'),
+      'expected offsets by topic and partition',
+    ),
+    fingerprints: v.optional(
+      v.array(
+        v.pipe(
+          v.string('expected 16 lower-case hex digits'),
+          v.regex(/^[0-9a-f]{16}$/, 'expected 16 lower-case hex digits'),
+        ),
+        'expected a list of fingerprints',
+      ),
+      [],
+    ),
+  }),
+  v.transform(({ untilOffsets, fingerprints }) => ({
+    fingerprints,
+    /** topic → partition → the first offset at which plaintext is an error. */
+    untilOffsets: new Map(
+      Object.entries(untilOffsets).map(([topic, partitions]) => [
+        topic,
+        new Map(Object.entries(partitions).map(([partition, offset]) => [Number(partition), BigInt(offset)])),
+      ]),
+    ),
+  })),
+)
+
+const decrypt = v.pipe(
+  v.strictObject({
+    cmk: v.union(
+      [name, v.pipe(v.array(name), v.minLength(1, 'expected at least one name'))],
+      'expected a name from `cmks`, or a list of them',
+    ),
+    originalTopics: v.optional(v.array(origin, 'expected a list of topics'), []),
+    acceptPublicKeySealing: v.optional(flag, false),
+    require: v.optional(requirements, {}),
+    tombstones: v.optional(tombstones, 'pass'),
+    onInvalid: v.optional(
+      v.union(
+        [v.picklist(['stop', 'skip']), deadLetter, handler],
+        "expected 'stop', 'skip', {deadLetter} or, in code, a function",
+      ),
+      'stop',
+    ),
+    onUnreadable: v.optional(
+      v.union(
+        [v.picklist(['stop']), deadLetter, handler],
+        "expected 'stop', {deadLetter} or, in code, a function (not 'skip': another reader may be able to open the record)",
+      ),
+      'stop',
+    ),
+    maxInvalidShare: v.optional(share(0, 1), 0.5),
+    plaintext: v.optional(plaintext, { untilOffsets: {} }),
+    maxDecompressedBytes: v.optional(byteSize(0, 2 ** 31 - 1), DEFAULT_MAX_DECOMPRESSED_BYTES),
+    retryFor: v.optional(duration(0, DAY, MINUTE), '5m'),
+  }),
+  v.transform(({ cmk, retryFor, ...rule }) => ({
+    ...rule,
+    /** Names from `cmks`, in order of preference. */
+    cmks: typeof cmk === 'string' ? [cmk] : cmk,
+    retryForMs: retryFor,
+  })),
+)
+
+const rule = v.pipe(
+  v.strictObject({
+    name: v.optional(name),
+    match: v.pipe(
+      v.array(pattern, 'expected a list of topics'),
+      v.minLength(1, 'expected at least one topic'),
+    ),
+    encrypt: v.optional(encryptSchema),
+    decrypt: v.optional(decrypt),
+    passthrough: v.optional(flag, false),
+  }),
+  v.metadata({
+    if: { required: ['passthrough'], properties: { passthrough: { const: true } } },
+    then: { properties: { encrypt: false, decrypt: false } },
+    else: { anyOf: [{ required: ['encrypt'] }, { required: ['decrypt'] }] },
+  }),
+  v.transform(({ name, encrypt, decrypt, ...rule }) => ({
+    ...rule,
+    name: name ?? rule.match[0] ?? '',
+    encrypt,
+    decrypt,
+  })),
+)
 
 const dekStore = v.custom<DekStore>(
   (value) => hasMethods(value, ['load', 'save', 'remove']),
   'expected a store for ciphertext DEKs, for example fileDekStore({ folder })',
 )
 
-const budgetShare = (perSecond: number, burst: number) =>
+const cache = v.pipe(
+  v.strictObject({
+    maxDeks: v.optional(count(1, 1_000_000), 10_000),
+    ttl: v.optional(duration(SECOND, 7 * DAY, MINUTE), '1h'),
+  }),
+  v.transform(({ maxDeks, ttl }) => ({ maxDeks, ttlMs: ttl })),
+)
+
+const rateLimit = (perSecond: number, burst: number) =>
   v.optional(
     v.strictObject({
       perSecond: v.optional(share(0.1, 10_000), perSecond),
@@ -155,7 +215,7 @@ const budgetShare = (perSecond: number, burst: number) =>
 
 const KMS_METHODS = ['describe', 'generateDek', 'wrapDek', 'unwrapDek', 'verify'] as const
 
-const kms = v.custom<object>(
+const kms = v.custom<Kms>(
   (value) => hasMethods(value, KMS_METHODS),
   'expected a KMS, for example localKms({ keyring })',
 )
@@ -177,30 +237,33 @@ const cmkRef = v.strictObject({
 })
 
 /** What files and code say alike. */
-const shared = {
+const policy = v.strictObject({
   cmks: v.record(
     name,
     v.pipe(
       v.array(cmkRef, 'expected a list of {kms, id}'),
       v.minLength(1, 'expected at least one CMK'),
       v.maxLength(5, 'expected at most 5 CMKs'),
+      v.metadata({ uniqueItems: true }),
     ),
     'expected lists of {kms, id} by name',
   ),
   topics: v.pipe(v.array(rule, 'expected a list of rules'), v.minLength(1, 'expected at least one rule')),
-  cache: v.optional(
-    v.strictObject({
-      maxDeks: v.optional(count(1, 1_000_000), 10_000),
-      ttl: v.optional(duration(SECOND, 7 * DAY, MINUTE), '1h'),
-    }),
-    {},
-  ),
+  cache: v.optional(cache, {}),
   kmsTimeout: v.optional(duration(1, 600_000, SECOND), '10s'),
   kmsRetries: v.optional(count(0, 5), 2),
-  kmsRateLimit: v.optional(
-    v.strictObject({ sealing: budgetShare(50, 100), opening: budgetShare(100, 300) }),
-    {},
-  ),
+  kmsRateLimit: v.optional(v.strictObject({ sealing: rateLimit(50, 100), opening: rateLimit(100, 300) }), {}),
+})
+
+function checkedPolicy({
+  cmks,
+  topics,
+  cache,
+  kmsTimeout,
+  kmsRetries,
+  kmsRateLimit,
+}: v.InferOutput<typeof policy>) {
+  return { cmks, rules: topics, cache, kmsTimeoutMs: kmsTimeout, kmsRetries, kmsRateLimit }
 }
 
 /** What only code can say: objects. */
@@ -210,17 +273,20 @@ const fromCode = {
 }
 
 /** `EncryptionConfig`. */
-export const configSchema = v.strictObject({ kms: fromCode.kms, ...shared, dekStore: fromCode.dekStore })
+export const configSchema = v.pipe(
+  v.strictObject({ kms: fromCode.kms, ...policy.entries, dekStore: fromCode.dekStore }),
+  v.transform(({ kms, dekStore, ...rest }) => ({ ...checkedPolicy(rest), kms, dekStore })),
+)
 
 /** `ConfigFile`. */
-export const fileSchema = v.strictObject({
-  $schema: v.optional(v.string('expected text')),
-  version: v.literal(1, 'expected 1, the version of configuration files that this release reads'),
-  ...shared,
-})
+export const fileSchema = v.pipe(
+  v.strictObject({
+    $schema: v.optional(v.string('expected text')),
+    version: v.literal(1, 'expected 1, the version of configuration files that this release reads'),
+    ...policy.entries,
+  }),
+  v.transform((file) => checkedPolicy(file)),
+)
 
 /** What `loadConfig` takes beside the file. */
 export const fromCodeSchema = v.strictObject(fromCode)
-
-export type ParsedFile = v.InferOutput<typeof fileSchema>
-export type ParsedRule = ParsedFile['topics'][number]

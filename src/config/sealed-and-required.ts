@@ -5,17 +5,17 @@ import { child } from './paths.js'
 import { table, textEntries, textsOf, type RuleAt } from './cross-check-input.js'
 import { isGlob, TopicIndex } from '../policy/topics.js'
 
-/** What a rule seals, and what it requires of what it reads. */
+/** What a rule authenticates, and what it requires of the records that it opens. */
 export const SEALED_AND_REQUIRED = table({
   'a context fits into an envelope': function* ({ rules }) {
     for (const { path, context } of authenticated(rules)) {
       if (contextBytes(context) <= MAX_CONTEXT_BYTES) continue
-      const message = `takes more than ${String(MAX_CONTEXT_BYTES)} bytes as encoded`
+      const message = `takes more than ${String(MAX_CONTEXT_BYTES)} bytes when encoded`
       yield { path: `${path}.context`, message }
     }
   },
   'bound headers fit into an envelope': function* ({ rules }) {
-    for (const { path, headers, boundHeaders, context, topicBytes } of authenticated(rules)) {
+    for (const { path, boundHeaders, context, topicBytes } of authenticated(rules)) {
       // Reported above.
       if (contextBytes(context) > MAX_CONTEXT_BYTES) continue
       const bytes = headerBytes({
@@ -24,25 +24,29 @@ export const SEALED_AND_REQUIRED = table({
         context: Object.fromEntries(context),
       })
       if (bytes <= MAX_HEADER_BYTES) continue
-      const limit = `with topic and context they take ${String(bytes)} bytes of the ${String(MAX_HEADER_BYTES)} that an envelope has for them`
-      yield { path: `${path}.${headers}`, message: `${limit}: name fewer headers, or shorter ones` }
+      const limit = `the envelope header would take ${String(bytes)} bytes with them; the limit is ${String(MAX_HEADER_BYTES)}`
+      yield {
+        path: `${path}.bindHeaders`,
+        message: `${limit}: bind fewer headers, or headers with shorter names`,
+      }
     }
   },
   'a rule requires no more than it seals': function* ({ rules }) {
-    const refused = 'every record that this rule seals would be invalid'
+    const refused = 'every record that this rule encrypts would be invalid'
     for (const { rule, path } of rules) {
       const [encrypt, decrypt] = [members(rule['encrypt']), members(rule['decrypt'])]
       if (rule['encrypt'] === undefined || rule['decrypt'] === undefined) continue
-      const { keyBound = true, headers, context } = members(decrypt['require'])
+      const { bindKey = true, bindHeaders, context } = members(decrypt['require'])
       const at = `${path}.decrypt.require`
-      if (encrypt['bindKey'] === false && keyBound === true) {
-        const message = `\`bindKey\` is false: ${refused}; say \`require: { keyBound: false }\` too`
-        yield { path: `${at}.keyBound`, message }
+      if (encrypt['bindKey'] === false && bindKey === true) {
+        const message = `\`encrypt.bindKey\` is false: ${refused}; set \`require: { bindKey: false }\` too`
+        yield { path: `${at}.bindKey`, message }
       }
       const bound = new Set(list(encrypt['bindHeaders']))
-      const unbound = textsOf(headers).filter((name) => !bound.has(name))
+      const unbound = textsOf(bindHeaders).filter((name) => !bound.has(name))
       if (unbound.length > 0) {
-        yield { path: `${at}.headers`, message: `${unbound.join(', ')} not in \`bindHeaders\`: ${refused}` }
+        const message = `\`encrypt.bindHeaders\` does not have ${unbound.join(', ')}: ${refused}`
+        yield { path: `${at}.bindHeaders`, message }
       }
       const given = members(encrypt['context'])
       const missing = textEntries(context).filter(
@@ -50,7 +54,8 @@ export const SEALED_AND_REQUIRED = table({
       )
       if (missing.length > 0) {
         const names = missing.map(([key]) => key).join(', ')
-        yield { path: `${at}.context`, message: `\`context\` of \`encrypt\` has ${names} not so: ${refused}` }
+        const message = `\`encrypt.context\` does not have ${names} with this value: ${refused}`
+        yield { path: `${at}.context`, message }
       }
     }
   },
@@ -64,7 +69,7 @@ export const SEALED_AND_REQUIRED = table({
         const owner = index.find(topic)
         if (owner === each) continue
         const message = owner ? `falls under ${owner.path}` : 'is not matched by any rule'
-        yield { path: child(at, topic), message: `this topic ${message}, so this has no effect` }
+        yield { path: child(at, topic), message: `this topic ${message}, so the entry has no effect` }
       }
     }
   },
@@ -73,8 +78,6 @@ export const SEALED_AND_REQUIRED = table({
 /** What a rule seals with each record, or requires of each. */
 interface Authenticated {
   readonly path: string
-  /** The member that names the headers. */
-  readonly headers: 'bindHeaders' | 'headers'
   readonly boundHeaders: readonly string[]
   readonly context: readonly (readonly [key: string, value: string])[]
   readonly topicBytes: number
@@ -89,7 +92,6 @@ function authenticated(rules: readonly RuleAt[]): Authenticated[] {
     return [
       {
         path: `${path}.encrypt`,
-        headers: 'bindHeaders' as const,
         boundHeaders: textsOf(encrypt['bindHeaders']),
         context: textEntries(encrypt['context']),
         // Every topic of the rule has to fit.
@@ -100,8 +102,7 @@ function authenticated(rules: readonly RuleAt[]): Authenticated[] {
       },
       {
         path: `${path}.decrypt.require`,
-        headers: 'headers' as const,
-        boundHeaders: textsOf(required['headers']),
+        boundHeaders: textsOf(required['bindHeaders']),
         context: textEntries(required['context']),
         // Some topic has to.
         topicBytes: origins.reduce(

@@ -7,10 +7,6 @@ import type { Limit } from '../events.js'
 export const MAX_MESSAGES: number = 2 ** 32
 export const MAX_BYTES: number = 2 ** 38
 
-export const DEFAULT_MAX_AGE = '24h'
-/** `MAX_BYTES`. */
-export const DEFAULT_MAX_BYTES = '256GiB'
-
 /** When a DEK stops sealing. */
 export interface RotationPolicy {
   readonly maxAgeMs: number

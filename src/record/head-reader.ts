@@ -67,12 +67,6 @@ export class PreambleJudge {
     const suite = suiteOf(header.suite)
     if (suite === undefined)
       return new EnvelopeError('UNKNOWN_SUITE', `suite ${String(header.suite)} is not known`)
-    if (!decrypt.require.suites.includes(suite.number)) {
-      return new EnvelopeError(
-        'SUITE_NOT_ALLOWED',
-        `suite ${String(suite.number)} is not accepted by rule ${this.#rule.name}`,
-      )
-    }
     const compression = compressionOf(header.compression)
     if (compression === undefined) {
       return new EnvelopeError(
@@ -131,8 +125,8 @@ function startsWith(value: Buffer, bytes: Buffer): boolean {
 }
 
 function unmetRequirement(header: Header, require: ReadingRule['decrypt']['require']): string | undefined {
-  if (require.keyBound && !header.keyBound) return 'the record key to be bound'
-  const missing = require.headers.find((name) => !header.boundHeaders.includes(name))
+  if (require.bindKey && !header.keyBound) return 'the record key to be bound'
+  const missing = require.bindHeaders.find((name) => !header.boundHeaders.includes(name))
   if (missing !== undefined) return `header ${JSON.stringify(missing)} to be bound`
   const unequal = Object.entries(require.context).find(
     ([key, value]) => !header.context.some(([k, v]) => k === key && v === value),

@@ -143,7 +143,7 @@ export class Sealing {
       throw new EnvelopeError('TOMBSTONE_REJECTED', `rule ${rule.name} refuses null values`)
     }
     if (typeof value !== 'string' && hasEnvelopePrefix(value)) {
-      if (!encrypt.forward) throw new EnvelopeError('ALREADY_SEALED', 'the value starts like an envelope')
+      if (!encrypt.passSealed) throw new EnvelopeError('ALREADY_SEALED', 'the value starts like an envelope')
       // What was found to be an envelope must be what is sent, whatever becomes of the caller's buffer.
       const forwarded = ownCopy(value) as Buffer
       checkIsEnvelope(forwarded)

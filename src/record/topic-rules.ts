@@ -1,7 +1,8 @@
 import { EnvelopeError, shownTopic } from '../errors.js'
 import type { SealingRule } from '../keys/sealing/dek-rotations.js'
 import type { CmkSet } from '../kms/cmk-set.js'
-import { DEFAULT_MAX_DECOMPRESSED_BYTES, type CheckedDecryptRule } from '../config/checked.js'
+import type { CheckedDecryptRule } from '../config/checked.js'
+import { DEFAULT_MAX_DECOMPRESSED_BYTES } from '../config/defaults.js'
 import { deadLetterTopics, mayHaveDeadLetters } from '../config/rejection.js'
 import { TopicIndex } from '../policy/topics.js'
 

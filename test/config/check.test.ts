@@ -41,14 +41,14 @@ describe('a configuration without mistakes', () => {
         compression: 'none',
         dekScope: 'rule',
         tombstones: 'pass',
-        forward: false,
+        passSealed: false,
         maxBatchBytes: 2 ** 20,
         dekTimeoutMs: 30_000,
         context: {},
       },
       decrypt: {
         cmks: ['main'],
-        require: { keyBound: true, headers: [], context: {}, suites: [1] },
+        require: { bindKey: true, bindHeaders: [], context: {} },
         onInvalid: 'stop',
         onUnreadable: 'stop',
         maxInvalidShare: 0.5,
@@ -158,7 +158,7 @@ describe('a mistake', () => {
     [
       'passthrough that encrypts',
       config({ ...good, passthrough: true }),
-      'topics[0]: a passthrough rule has no encrypt',
+      'topics[0]: a passthrough rule cannot have encrypt',
     ],
     [
       'no KMS',
@@ -213,7 +213,7 @@ describe('a mistake', () => {
     [
       'too short',
       config({ match: ['a'], encrypt: { cmk: 'main', rotate: { maxAge: 5 } } }),
-      'topics[0].encrypt.rotate.maxAge: expected 1000 to 31536000000 ms; got 5',
+      'topics[0].encrypt.rotate.maxAge: expected 1s to 365d; got 5',
     ],
     [
       'over the cap',
@@ -223,12 +223,12 @@ describe('a mistake', () => {
     [
       'bytes over the cap',
       config({ match: ['a'], encrypt: { cmk: 'main', rotate: { maxBytes: '1TiB' } } }),
-      'topics[0].encrypt.rotate.maxBytes: expected 1 to 274877906944 bytes; got "1TiB"',
+      'topics[0].encrypt.rotate.maxBytes: expected 1B to 256GiB; got "1TiB"',
     ],
     [
       'header twice',
       config({ match: ['a'], encrypt: { cmk: 'main', bindHeaders: ['x', 'x'] } }),
-      'topics[0].encrypt.bindHeaders: a name stands there twice; got a list',
+      'topics[0].encrypt.bindHeaders: duplicate name; got a list',
     ],
     [
       'lone surrogate',
@@ -249,12 +249,7 @@ describe('a mistake', () => {
           context: Object.fromEntries(Array.from({ length: 8 }, (_, i) => [String(i), 'v'.repeat(128)])),
         },
       }),
-      'topics[0].encrypt.context: takes more than 1024 bytes as encoded',
-    ],
-    [
-      'suite',
-      config({ match: ['a'], decrypt: { cmk: 'main', require: { suites: [2] } } }),
-      'topics[0].decrypt.require.suites[0]: expected a registered suite: 1; got 2',
+      'topics[0].encrypt.context: takes more than 1024 bytes when encoded',
     ],
     [
       'originalTopics everything',
@@ -277,27 +272,27 @@ describe('a mistake', () => {
         },
         topics: [{ match: ['a'], decrypt: { cmk: ['now', 'then'] } }],
       },
-      'topics[0].decrypt.cmk[1]: "then" has a CMK that "now" has too: use a list that has each CMK once',
+      'topics[0].decrypt.cmk[1]: "then" and "now" contain the same CMK: use lists that contain each CMK once',
     ],
     [
       'a list that one rule reads twice',
       config({ match: ['a'], decrypt: { cmk: ['main', 'main'] } }),
-      'topics[0].decrypt.cmk[1]: "main" has a CMK that "main" has too: use a list that has each CMK once',
+      'topics[0].decrypt.cmk[1]: "main" and "main" contain the same CMK: use lists that contain each CMK once',
     ],
     [
       'bound headers that never fit',
       config({ match: ['a'], encrypt: { cmk: 'main', bindHeaders: tooMany } }),
-      'topics[0].encrypt.bindHeaders: with topic and context they take 4340 bytes of the 4096 that an envelope has for them: name fewer headers, or shorter ones',
+      'topics[0].encrypt.bindHeaders: the envelope header would take 4340 bytes with them; the limit is 4096: bind fewer headers, or headers with shorter names',
     ],
     [
       'headers that no record can have bound',
-      config({ match: ['a'], decrypt: { cmk: 'main', require: { headers: tooMany } } }),
-      'topics[0].decrypt.require.headers: with topic and context they take 4340 bytes of the 4096 that an envelope has for them: name fewer headers, or shorter ones',
+      config({ match: ['a'], decrypt: { cmk: 'main', require: { bindHeaders: tooMany } } }),
+      'topics[0].decrypt.require.bindHeaders: the envelope header would take 4340 bytes with them; the limit is 4096: bind fewer headers, or headers with shorter names',
     ],
     [
       'a context that no record can have',
       config({ match: ['a'], decrypt: { cmk: 'main', require: { context: tooLong } } }),
-      'topics[0].decrypt.require.context: takes more than 1024 bytes as encoded',
+      'topics[0].decrypt.require.context: takes more than 1024 bytes when encoded',
     ],
     [
       'a key that is required and not bound',
@@ -306,16 +301,16 @@ describe('a mistake', () => {
         encrypt: { cmk: 'main', bindKey: false },
         decrypt: { cmk: 'main', onInvalid: 'skip' },
       }),
-      'topics[0].decrypt.require.keyBound: `bindKey` is false: every record that this rule seals would be invalid; say `require: { keyBound: false }` too',
+      'topics[0].decrypt.require.bindKey: `encrypt.bindKey` is false: every record that this rule encrypts would be invalid; set `require: { bindKey: false }` too',
     ],
     [
       'a header that is required and not bound',
       config({
         match: ['a'],
         encrypt: { cmk: 'main', bindHeaders: ['b'] },
-        decrypt: { cmk: 'main', require: { headers: ['a', 'b'] } },
+        decrypt: { cmk: 'main', require: { bindHeaders: ['a', 'b'] } },
       }),
-      'topics[0].decrypt.require.headers: a not in `bindHeaders`: every record that this rule seals would be invalid',
+      'topics[0].decrypt.require.bindHeaders: `encrypt.bindHeaders` does not have a: every record that this rule encrypts would be invalid',
     ],
     [
       'a context that is required and not given',
@@ -324,12 +319,12 @@ describe('a mistake', () => {
         encrypt: { cmk: 'main', context: { app: 'pay' } },
         decrypt: { cmk: 'main', require: { context: { app: 'other' } } },
       }),
-      'topics[0].decrypt.require.context: `context` of `encrypt` has app not so: every record that this rule seals would be invalid',
+      'topics[0].decrypt.require.context: `encrypt.context` does not have app with this value: every record that this rule encrypts would be invalid',
     ],
     [
       'plaintext on a topic of no rule',
       config({ match: ['a'], decrypt: { cmk: 'main', plaintext: { untilOffsets: { b: { 0: '5' } } } } }),
-      'topics[0].decrypt.plaintext.untilOffsets.b: this topic is not matched by any rule, so this has no effect',
+      'topics[0].decrypt.plaintext.untilOffsets.b: this topic is not matched by any rule, so the entry has no effect',
     ],
     [
       'plaintext on a topic that has a rule of its own',
@@ -337,7 +332,7 @@ describe('a mistake', () => {
         { match: ['a*'], decrypt: { cmk: 'main', plaintext: { untilOffsets: { ab: { 0: '5' } } } } },
         { match: ['ab'], decrypt: { cmk: 'main' } },
       ),
-      'topics[0].decrypt.plaintext.untilOffsets.ab: this topic falls under topics[1], so this has no effect',
+      'topics[0].decrypt.plaintext.untilOffsets.ab: this topic falls under topics[1], so the entry has no effect',
     ],
     [
       'a partition with a leading zero, which could stand there twice',
@@ -382,7 +377,7 @@ describe('a mistake', () => {
     [
       'dead letters of unreadable records that would be read again',
       config({ match: ['a.*'], decrypt: { cmk: 'main', onUnreadable: { deadLetter: 'a.dlq' } } }),
-      'topics[0].decrypt.onUnreadable.deadLetter: "a.dlq" is a topic that this rule reads: dead letters would come back for ever',
+      'topics[0].decrypt.onUnreadable.deadLetter: "a.dlq" is read by this rule: dead letters would loop forever',
     ],
     [
       'dead letters that come back by way of another rule',
@@ -390,27 +385,27 @@ describe('a mistake', () => {
         { match: ['a'], decrypt: { cmk: 'main', onInvalid: { deadLetter: 'b' } } },
         { match: ['b'], decrypt: { cmk: 'main', onUnreadable: { deadLetter: 'a' } } },
       ),
-      'topics[1].decrypt.onUnreadable.deadLetter: dead letters of "a" end here again: they would come back for ever',
+      'topics[1].decrypt.onUnreadable.deadLetter: dead letters sent to "a" come back to this rule: they would loop forever',
     ],
     [
       'dead letters that would be read again',
       config({ match: ['a.*'], decrypt: { cmk: 'main', onInvalid: { deadLetter: 'a.dlq' } } }),
-      'topics[0].decrypt.onInvalid.deadLetter: "a.dlq" is a topic that this rule reads: dead letters would come back for ever',
+      'topics[0].decrypt.onInvalid.deadLetter: "a.dlq" is read by this rule: dead letters would loop forever',
     ],
     [
       'prefetch of the whole age',
       config({ match: ['a'], encrypt: { cmk: 'main', rotate: { maxAge: '10m', prefetch: '600s' } } }),
-      'topics[0].encrypt.rotate.prefetch: expected less than `maxAge`: a DEK would be replaced at once',
+      'topics[0].encrypt.rotate.prefetch: expected less than `maxAge`; otherwise every DEK would be replaced at once',
     ],
     [
       'prefetch of the whole default age',
       config({ match: ['a'], encrypt: { cmk: 'main', rotate: { prefetch: '24h' } } }),
-      'topics[0].encrypt.rotate.prefetch: expected less than `maxAge`: a DEK would be replaced at once',
+      'topics[0].encrypt.rotate.prefetch: expected less than `maxAge`; otherwise every DEK would be replaced at once',
     ],
     [
       'grace without an end',
-      config({ match: ['a'], encrypt: { cmk: 'main', onKmsOutage: { grace: '8d' } } }),
-      'topics[0].encrypt.onKmsOutage.grace: expected 0 to 604800000 ms; got "8d"',
+      config({ match: ['a'], encrypt: { cmk: 'main', rotate: { grace: '8d' } } }),
+      'topics[0].encrypt.rotate.grace: expected 0 to 7d; got "8d"',
     ],
     [
       'a budget of nothing',
@@ -426,9 +421,9 @@ describe('a mistake', () => {
       'grace for a provisioned DEK',
       config({
         match: ['a'],
-        encrypt: { cmk: 'main', provisionedDek: { text: 'x' }, onKmsOutage: { grace: '1h' } },
+        encrypt: { cmk: 'main', provisionedDek: { text: 'x' }, rotate: { grace: '1h' } },
       }),
-      'topics[0].encrypt.onKmsOutage: has no effect beside `provisionedDek`, which is not renewed',
+      'topics[0].encrypt.rotate.grace: has no effect with `provisionedDek`, which is not renewed',
     ],
     [
       'prefetch for a provisioned DEK',
@@ -436,7 +431,7 @@ describe('a mistake', () => {
         match: ['a'],
         encrypt: { cmk: 'main', provisionedDek: { text: 'x' }, rotate: { prefetch: '1h' } },
       }),
-      'topics[0].encrypt.rotate.prefetch: has no effect beside `provisionedDek`, which is not renewed',
+      'topics[0].encrypt.rotate.prefetch: has no effect with `provisionedDek`, which is not renewed',
     ],
     [
       'a provisioned DEK that is none',
@@ -467,12 +462,12 @@ describe('a mistake', () => {
     expect(mistakes(given)).toContain(expected)
   })
 
-  it('under a minute, 1,000 messages or 1 MiB a DEK needs consent', () => {
+  it('a DEK that serves less than a minute, 1,000 messages or 1 MiB needs consent', () => {
     const rotate = { maxAge: 3600, maxMessages: 999, maxBytes: '1023KiB' }
     expect(mistakes(config({ match: ['a'], encrypt: { cmk: 'main', rotate } }))).toEqual([
-      expect.stringContaining('topics[0].encrypt.rotate.maxAge: 3600 milliseconds is under a minute'),
-      expect.stringContaining('topics[0].encrypt.rotate.maxMessages: 999 is under 1000'),
-      expect.stringContaining('topics[0].encrypt.rotate.maxBytes: "1023KiB" is under 1MiB'),
+      expect.stringContaining('topics[0].encrypt.rotate.maxAge: 3600 milliseconds is less than a minute'),
+      expect.stringContaining('topics[0].encrypt.rotate.maxMessages: 999 is less than 1000'),
+      expect.stringContaining('topics[0].encrypt.rotate.maxBytes: "1023KiB" is less than 1MiB'),
     ])
     expect(
       mistakes(

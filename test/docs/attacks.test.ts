@@ -56,7 +56,10 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-function ownerOf(decrypt: Omit<DecryptRule, 'cmk'>, encrypt: Partial<EncryptRule> = {}): Promise<Encryption> {
+function ownerOf(
+  decrypt: Omit<DecryptRule<'main'>, 'cmk'>,
+  encrypt: Partial<EncryptRule<'main'>> = {},
+): Promise<Encryption> {
   return createEncryption({
     kms: { local: localKms({ keyring: join(folder, 'keyring') }) },
     cmks: {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createEncryption, EnvelopeError } from '../../src/index.js'
+import { createEncryption, EnvelopeError, type TopicRule, type EncryptionConfig } from '../../src/index.js'
 import { CANARY } from '../support/emissions.js'
 import { memoryEncryption } from '../support/encryption.js'
 import { MemoryKms } from '../support/memory-kms.js'
@@ -16,7 +16,7 @@ describe('verify', () => {
 
   it('fails with what the KMS fails with: all CMKs to seal, at least one to read', async () => {
     const [near, far] = [new MemoryKms({ provider: 'near' }), new MemoryKms({ provider: 'far' })]
-    const make = (half: 'encrypt' | 'decrypt') =>
+    const make = (rule: TopicRule<'both'>) =>
       createEncryption({
         kms: { near, far },
         cmks: {
@@ -25,9 +25,12 @@ describe('verify', () => {
             { kms: 'far', id: 'b' },
           ],
         },
-        topics: [{ match: ['t'], [half]: { cmk: 'both' } }],
+        topics: [rule],
       })
-    const [sealing, reading] = [await make('encrypt'), await make('decrypt')]
+    const [sealing, reading] = [
+      await make({ match: ['t'], encrypt: { cmk: 'both' } }),
+      await make({ match: ['t'], decrypt: { cmk: 'both' } }),
+    ]
     near.failure = new EnvelopeError('KMS_DENIED', 'no')
     await expect(sealing.verify()).rejects.toMatchObject({ code: 'KMS_DENIED' })
     await reading.verify()
@@ -46,7 +49,7 @@ describe('verify', () => {
 })
 
 it('two KMSs that look alike in an envelope cannot stand in one list', async () => {
-  const config = {
+  const config: EncryptionConfig = {
     kms: { one: new MemoryKms(), two: new MemoryKms() },
     cmks: {
       main: [
@@ -63,7 +66,7 @@ it('two KMSs that look alike in an envelope cannot stand in one list', async () 
 })
 
 it('two KMSs that look alike in an envelope cannot be read under one rule', async () => {
-  const config = {
+  const config: EncryptionConfig = {
     kms: { one: new MemoryKms(), two: new MemoryKms() },
     cmks: { now: [{ kms: 'one', id: 'x' }], then: [{ kms: 'two', id: 'x' }] },
     topics: [{ ...rule, encrypt: { cmk: 'now' }, decrypt: { cmk: ['now', 'then'] } }],

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest'
-import { createEncryption, type EncryptionConfig } from '../../src/index.js'
+import { createEncryption, type TopicRule } from '../../src/index.js'
 import type { EncryptionContext, KmsCall } from '../../src/kms/kms.js'
 import { MemoryKms } from '../support/memory-kms.js'
 
 /** What `verify()` asks the KMS of an owner with this rule: uses and contexts. */
-async function asked(rule: EncryptionConfig['topics'][number]): Promise<[string, EncryptionContext][]> {
+async function asked(rule: TopicRule<'main'>): Promise<[string, EncryptionContext][]> {
   const calls: [string, EncryptionContext][] = []
   const kms = new MemoryKms()
   kms.verify = ({ use, context }: KmsCall & { use: string }) => {
@@ -23,9 +23,9 @@ async function asked(rule: EncryptionConfig['topics'][number]): Promise<[string,
 
 it('verify() asks under the context that the rule seals with, for opening too', async () => {
   const context = { tenant: 'acme', env: 'prod' }
-  const encrypt = { cmk: 'main', context }
+  const encrypt = { cmk: 'main', context } as const
   expect(await asked({ match: ['t'], encrypt })).toEqual([['wrap', context]])
-  const decrypt = { cmk: 'main', require: { context: { tenant: 'acme' } } }
+  const decrypt = { cmk: 'main', require: { context: { tenant: 'acme' } } } as const
   expect(await asked({ match: ['t'], encrypt, decrypt })).toEqual([
     ['wrap', context],
     ['unwrap', context],

@@ -17,8 +17,8 @@ it.each(['one after another', 'at once'])(
       cmks: { main: [{ kms: 'main', id: 'cmk' }] },
       topics: ['t', 'u'].map((topic) => ({
         match: [topic],
-        encrypt: { cmk: 'main' },
-        decrypt: { cmk: 'main' },
+        encrypt: { cmk: 'main' as const },
+        decrypt: { cmk: 'main' as const },
       })),
       kmsRetries: 0,
     })

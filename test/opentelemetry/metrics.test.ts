@@ -57,7 +57,7 @@ describe('records and bytes', () => {
   )
 
   it('only what was sealed and did open counts as opened, and only what is sealed here as sealed', async () => {
-    const made = await instrumented({ encrypt: { forward: true } })
+    const made = await instrumented({ encrypt: { passSealed: true } })
     const [envelope = null] = await made.seal(1)
     await sealRecords(made.encryption, [
       { topic: 't', value: null },
@@ -80,7 +80,7 @@ describe('records and bytes', () => {
 describe('keys', () => {
   it('DEKs count by state: current, next, in a grace, opened', async () => {
     const made = await instrumented({
-      encrypt: { rotate: { maxAge: '100s', prefetch: '10s' }, onKmsOutage: { grace: '1h' } },
+      encrypt: { rotate: { maxAge: '100s', prefetch: '10s', grace: '1h' } },
     })
     const deks = async (): Promise<(number | undefined)[]> =>
       Promise.all(
@@ -138,7 +138,7 @@ describe('keys', () => {
 
   it('a grace shows: that it began and why, how long it lasts, what was sealed in it', async () => {
     const made = await instrumented({
-      encrypt: { rotate: { maxAge: '100s', prefetch: 0 }, onKmsOutage: { grace: '1h' } },
+      encrypt: { rotate: { maxAge: '100s', prefetch: 0, grace: '1h' } },
     })
     const left = (): Promise<number | undefined> =>
       seen.value('kafka_envelope.grace.time_left', { 'kafka_envelope.rule': 't' })

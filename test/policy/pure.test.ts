@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseByteSize, parseDuration } from '../../src/config/units.js'
+import { parseByteSize, parseDuration } from '../../src/units.js'
 import { fit, limitReached } from '../../src/policy/rotation.js'
 import { isGlob, matches } from '../../src/policy/topics.js'
 
@@ -8,7 +8,7 @@ describe('quantities', () => {
   it.each([
     ['500ms', 500],
     ['30s', 30_000],
-    ['5 m', 300_000],
+    ['5m', 300_000],
     ['24h', 86_400_000],
     ['7d', 604_800_000],
     [0, 0],
@@ -37,7 +37,7 @@ describe('quantities', () => {
     '1H',
     '1hh',
     '1h ',
-    '1  h',
+    '1 h',
     '1\u00a0h',
     '01h',
     '1e3s',

@@ -44,11 +44,11 @@ async function measure(batch: readonly ReadRecord[]): Promise<Measurement> {
     // What a call costs is counted, not whether it may be made.
     kmsRateLimit: { opening: { perSecond: 10_000, burst: 100_000 } },
     kms: { cost: kms },
-    cmks: { all: [...'abcde'].map((id) => ({ kms: 'cost', id })) },
+    cmks: { all: [...'abcde'].map((id) => ({ kms: 'cost' as const, id })) },
     topics: [
       {
         match: ['t'],
-        decrypt: { cmk: 'all', require: { keyBound: true }, maxDecompressedBytes: MAX_DECOMPRESSED_BYTES },
+        decrypt: { cmk: 'all', require: { bindKey: true }, maxDecompressedBytes: MAX_DECOMPRESSED_BYTES },
       },
     ],
   })

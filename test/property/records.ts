@@ -1,6 +1,6 @@
 import * as zlib from 'node:zlib'
 import fc from 'fast-check'
-import type { EncryptRule, TopicRule } from '../../src/index.js'
+import type { RenewedEncryptRule, EncryptedTopicRule } from '../../src/index.js'
 import type { HeaderValue, ReadRecord } from '../../src/record/index.js'
 import { CANARY } from '../support/emissions.js'
 
@@ -49,7 +49,7 @@ export const plain: fc.Arbitrary<Plain & { readonly value: Buffer | string }> = 
 const text = fc.string({ unit: fc.constantFrom(...'ab09._:/@=+-'), minLength: 1, maxLength: 12 })
 
 /** How a rule may seal, its reader requiring what it does. */
-export const encryptRule: fc.Arbitrary<Omit<EncryptRule, 'cmk'>> = fc.record({
+export const encryptRule: fc.Arbitrary<Omit<RenewedEncryptRule, 'cmk'>> = fc.record({
   bindKey: fc.boolean(),
   bindHeaders: fc
     .subarray([...NAMES])
@@ -74,12 +74,12 @@ export const encryptRule: fc.Arbitrary<Omit<EncryptRule, 'cmk'>> = fc.record({
 /** CMKs that wrap each DEK: one to three. */
 export const cmkIds = fc.constantFrom(['one'], ['one', 'two'], ['one', 'two', 'three'])
 
-export function ruleOf(encrypt: Omit<EncryptRule, 'cmk'>): TopicRule {
-  const { bindKey = true, bindHeaders: headers = [], context = {} } = encrypt
+export function ruleOf(encrypt: Omit<RenewedEncryptRule, 'cmk'>): EncryptedTopicRule {
+  const { bindKey = true, bindHeaders = [], context = {} } = encrypt
   return {
     match: ['t.*'],
     encrypt: { cmk: 'main', ...encrypt },
-    decrypt: { cmk: 'main', require: { keyBound: bindKey, headers, context } },
+    decrypt: { cmk: 'main', require: { bindKey, bindHeaders, context } },
   }
 }
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decodeHead } from '../../src/envelope/envelope.js'
 import { errorCodes, type ErrorCode } from '../../src/errors.js'
-import type { TopicRule } from '../../src/index.js'
+import type { TopicRule, EncryptedTopicRule } from '../../src/index.js'
 import { openRecords, sealRecords, type OpenedRecord, type ReadRecord } from '../../src/record/index.js'
 import { CANARY, emitted } from '../support/emissions.js'
 import { memoryEncryption } from '../support/encryption.js'
@@ -77,7 +77,7 @@ function listed(given: HeaderValues | undefined): readonly (Buffer | null)[] {
 }
 
 /** Every way in which what is authenticated of a record can be changed, as another record each. */
-function tampered(sealed: Sealed, { encrypt }: TopicRule, chance: Random): Sealed[] {
+function tampered(sealed: Sealed, { encrypt }: EncryptedTopicRule, chance: Random): Sealed[] {
   const from = headerAt(sealed.value)
   const ofValue = EDITS.map((edit) => edit(sealed.value, from, chance)).filter(
     (value) => !value.equals(sealed.value),
@@ -90,12 +90,12 @@ function tampered(sealed: Sealed, { encrypt }: TopicRule, chance: Random): Seale
     Buffer.concat([key ?? Buffer.alloc(0), chance.bytes]),
     key?.subarray(1) ?? chance.bytes,
   ]
-  const bound = [...(encrypt?.bindHeaders ?? [])].sort((a, b) =>
+  const bound = [...(encrypt.bindHeaders ?? [])].sort((a, b) =>
     Buffer.compare(Buffer.from(a), Buffer.from(b)),
   )
   return [
     ...[...ofValue, cut].map((value) => ({ ...sealed, value })),
-    ...(encrypt?.bindKey === false ? [] : keys)
+    ...(encrypt.bindKey === false ? [] : keys)
       .filter((other) => (other === null || key === null ? other !== key : !other.equals(key)))
       .map((other) => ({ ...sealed, key: other })),
     ...bound.slice(1).flatMap((name, i) => valueMoved(sealed, bound[i] ?? '', name)),

@@ -131,7 +131,7 @@ export function openerOf(cmks: readonly Cmk[], rule: Rule = {}): Opener {
     maxDecompressedBytes: 1 << 20,
     retryForMs: 0,
     ...rule,
-    require: { keyBound: true, headers: [], context: {}, suites: [1], ...rule.require },
+    require: { bindKey: true, bindHeaders: [], context: {}, ...rule.require },
   }
   return new Opener(
     new TopicRules([

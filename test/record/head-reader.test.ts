@@ -9,7 +9,7 @@ async function reader() {
   const decrypt = {
     originalTopics: [],
     acceptPublicKeySealing: false,
-    require: { keyBound: true, headers: [], context: {}, suites: [1] },
+    require: { bindKey: true, bindHeaders: [], context: {} },
   } as unknown as CheckedDecryptRule
   return { near, heads: new PreambleJudge({ name: 'r', decrypt, cmks: CmkSet.forOpening([near]) }, 't') }
 }

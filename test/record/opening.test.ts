@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { EncryptRule, DecryptRule, TopicRule } from '../../src/index.js'
+import type { EncryptRule, DecryptRule, TopicRule, Requirements } from '../../src/index.js'
 import { EnvelopeError } from '../../src/errors.js'
 import { openRecords, sealRecords, type ReadRecord } from '../../src/record/index.js'
 import { CANARY, emitted } from '../support/emissions.js'
@@ -60,15 +60,15 @@ it('tells what was authenticated, and keeps members it does not know', async () 
 describe('what a read rule requires', () => {
   it('a bound key, bound headers, context entries', async () => {
     /** The code with which a rule that requires `require` refuses what a rule with `encrypt` sealed. */
-    const refusal = async (encrypt: Partial<EncryptRule>, require: DecryptRule['require'] = {}) => {
+    const refusal = async (encrypt: Partial<EncryptRule>, require: Requirements = {}) => {
       const reader = { match: ['strict'], decrypt: { cmk: 'main', originalTopics: ['t'], require } }
-      const { seal, open } = await owner(encrypt, { require: { keyBound: false } }, [reader])
+      const { seal, open } = await owner(encrypt, { require: { bindKey: false } }, [reader])
       return open({ ...(await seal()), topic: 'strict' })
     }
     expect(await refusal({ bindKey: false })).toBe('REQUIREMENT_UNMET')
-    const unbound = await owner({ bindKey: false }, { require: { keyBound: false } })
+    const unbound = await owner({ bindKey: false }, { require: { bindKey: false } })
     expect(await unbound.open({ ...(await unbound.seal()), key: 'another' })).toBe(VALUE)
-    expect(await refusal({ bindHeaders: ['a'] }, { headers: ['a', 'b'] })).toBe('REQUIREMENT_UNMET')
+    expect(await refusal({ bindHeaders: ['a'] }, { bindHeaders: ['a', 'b'] })).toBe('REQUIREMENT_UNMET')
     const context = { app: 'x', more: '1' }
     expect(await refusal({ context }, { context: { app: 'y' } })).toBe('REQUIREMENT_UNMET')
     const met = await owner({ context: { app: 'x', more: '1' } }, { require: { context: { app: 'x' } } })
@@ -126,7 +126,7 @@ describe('what a read rule requires', () => {
 })
 
 describe('several wrappings', () => {
-  async function both(readers = 'both') {
+  async function both(readers: 'both' | 'far' = 'both') {
     const [near, far] = [new MemoryKms({ provider: 'near' }), new MemoryKms({ provider: 'far' })]
     const { createEncryption } = await import('../../src/index.js')
     const encryption = await createEncryption({
@@ -217,7 +217,7 @@ describe('tombstones, plaintext, forwarding', () => {
     const { seal, open } = await owner()
     const sealed = await seal()
     await expect(seal({ value: sealed.value })).rejects.toMatchObject({ code: 'ALREADY_SEALED' })
-    const forwarding = await owner({ forward: true })
+    const forwarding = await owner({ passSealed: true })
     expect((await forwarding.seal({ value: sealed.value })).value).toEqual(sealed.value)
     const disguised = Buffer.concat([(sealed.value ?? Buffer.alloc(0)).subarray(0, 10), Buffer.from(VALUE)])
     await expect(forwarding.seal({ value: disguised })).rejects.toMatchObject({ code: 'MALFORMED' })

@@ -120,7 +120,7 @@ describe('the bytes that are sealed are those at the call', () => {
   })
 
   it('a forwarded envelope is what was found to be one, whatever the buffer holds later', async () => {
-    const { encryption } = await memoryEncryption([rule({ forward: true })])
+    const { encryption } = await memoryEncryption([rule({ passSealed: true })])
     const [sealed] = await sealRecords(encryption, [{ topic: 't', value: VALUE }])
     const value = sealed?.value as Buffer
     const before = Buffer.from(value)
@@ -193,7 +193,7 @@ describe('headers of records', () => {
 
   it.each(forms)('given as %s are authenticated, and come back in that form', async (_, headers) => {
     const { encryption } = await memoryEncryption([
-      rule({ bindHeaders: ['type'] }, { require: { headers: ['type'] } }),
+      rule({ bindHeaders: ['type'] }, { require: { bindHeaders: ['type'] } }),
     ])
     const sealed = await sealRecords(encryption, [{ topic: 't', value: VALUE, headers }])
     expect(sealed[0]?.headers).toEqual(headers)

@@ -45,12 +45,13 @@ export async function memoryEncryption(
   topics: readonly TopicRule[],
   rest: Partial<Omit<EncryptionConfig, 'topics' | 'kms'>> & { kms?: MemoryKms } = {},
 ): Promise<{ encryption: Encryption; kms: MemoryKms; events: SeenEvent[] }> {
-  const { kms = new MemoryKms(), ...config } = rest
-  const encryption = await createEncryption({
+  const { kms = new MemoryKms(), ...others } = rest
+  const config: EncryptionConfig = {
     cmks: { main: [{ kms: 'memory', id: 'cmk' }] },
-    ...config,
+    ...others,
     kms: { memory: kms.client() },
     topics,
-  })
+  }
+  const encryption = await createEncryption(config)
   return { encryption, kms, events: watch(encryption) }
 }

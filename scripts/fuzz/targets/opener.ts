@@ -58,10 +58,14 @@ const kms: Kms = {
 
 const encryption = createEncryption({
   kms: { fuzz: kms },
-  cmks: { all: CMKS.map(({ cmkId: id }) => ({ kms: 'fuzz', id })) },
+  cmks: { all: CMKS.map(({ cmkId: id }) => ({ kms: 'fuzz' as const, id })) },
   topics: [LOOSE, STRICT].map(({ topic, keyBound, headers, context, maxDecompressedBytes }) => ({
     match: [topic],
-    decrypt: { cmk: 'all', maxDecompressedBytes, require: { keyBound, headers, context } },
+    decrypt: {
+      cmk: 'all' as const,
+      maxDecompressedBytes,
+      require: { bindKey: keyBound, bindHeaders: headers, context },
+    },
   })),
 })
 

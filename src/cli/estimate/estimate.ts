@@ -1,3 +1,4 @@
+import * as v from 'valibot'
 import type {
   CheckedEncryptRule,
   CheckedPolicy,
@@ -5,9 +6,9 @@ import type {
   CheckedRule,
 } from '../../config/checked.js'
 import type { CmkRef } from '../../config/config.js'
-import { DAY_MS, deksOf, unwrapsPerReader, type Deks, type Load, type Renewal } from './dek-counts.js'
+import { encryptSchema } from '../../config/schema.js'
+import { deksOf, unwrapsPerReader, type Deks, type Load, type Renewal } from './dek-counts.js'
 import { overheadBytes } from '../../envelope/size.js'
-import { MAX_BYTES, MAX_MESSAGES } from '../../policy/rotation.js'
 import { TopicIndex } from '../../policy/topics.js'
 import { VENDORS, vendorOf, type Vendor, type VendorName } from './kms-pricing.js'
 
@@ -72,12 +73,8 @@ export interface Restart {
   readonly quotaSeconds?: number
 }
 
-const DEFAULT_RENEWAL: Renewal = {
-  rotate: { maxAgeMs: DAY_MS, maxMessages: MAX_MESSAGES, maxBytes: MAX_BYTES },
-  prefetchMs: 600_000,
-  dekScope: 'rule',
-  provisionedDek: undefined,
-}
+/** Of rules elsewhere, about which nothing is known. */
+const DEFAULT_RENEWAL: Renewal = v.parse(encryptSchema, { cmk: 'any' })
 
 /**
  * @param topics names of topics, for which rules are looked up, and that count under `dekScope: 'topic'`

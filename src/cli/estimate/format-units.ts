@@ -1,4 +1,4 @@
-import { BYTES, MS } from '../../config/units.js'
+import { BYTES, MS } from '../../units.js'
 
 /** A figure for people: two digits where it is small, thousands apart where it is large. */
 export function figure(value: number): string {

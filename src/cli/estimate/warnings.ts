@@ -63,7 +63,7 @@ function* ofSealing(
   }
   if (encrypt.graceMs > maxAgeMs) {
     yield {
-      path: at('onKmsOutage.grace'),
+      path: at('rotate.grace'),
       message: `is longer than \`maxAge\`: in an outage a DEK would seal for more than twice its age, ${timeSpan(maxAgeMs + encrypt.graceMs)} instead of ${timeSpan(maxAgeMs)}`,
     }
   }

@@ -2,7 +2,15 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createEncryption, type ConfigIssue, type EncryptRule, type TopicRule } from '../../../src/index.js'
+import {
+  createEncryption,
+  type ConfigIssue,
+  type EncryptRule,
+  type TopicRule,
+  type EncryptedTopicRule,
+  type DecryptRule,
+  type EncryptionConfig,
+} from '../../../src/index.js'
 import { createKeyring, localKms } from '../../../src/kms/local/index.js'
 import { checkFile } from '../../../src/config/check.js'
 import type { CheckedPolicy } from '../../../src/config/checked.js'
@@ -37,7 +45,7 @@ function policyOf(topics: readonly TopicRule[], rest: Partial<ConfigFile> = {}):
   return policy as CheckedPolicy
 }
 
-const rule = (encrypt: Partial<EncryptRule> = {}): TopicRule => ({
+const rule = (encrypt: Partial<EncryptRule> = {}): EncryptedTopicRule => ({
   match: ['a.*'],
   encrypt: { cmk: 'main', ...encrypt },
   decrypt: { cmk: 'main' },
@@ -71,7 +79,7 @@ describe('the DEKs of a day', () => {
   })
 
   it('are one more for each start, unless a store keeps them: then one is unwrapped', () => {
-    const rotate = { maxAge: '24h', ...exact }
+    const rotate = { maxAge: '24h', ...exact } as const
     expect(deks({ rotate }, { restartsPerDay: 3 })).toMatchObject({ perDay: 400, reopened: 0 })
     expect(deks({ rotate }, { restartsPerDay: 3, dekStore: true })).toMatchObject({
       perDay: 100,
@@ -221,12 +229,9 @@ describe('the overhead of a record', () => {
         { kms: 'dev', id: 'a-much-longer-name-of-a-cmk' },
       ],
     }
-    const topics = [{ match: ['*'], encrypt: { cmk: 'one', ...encrypt } }]
-    const encryption = await createEncryption({
-      kms: { dev: localKms({ keyring: join(folder, 'k') }) },
-      cmks,
-      topics,
-    })
+    const topics = [{ match: ['*'], encrypt: { cmk: 'one', ...encrypt } } as const]
+    const config: EncryptionConfig = { kms: { dev: localKms({ keyring: join(folder, 'k') }) }, cmks, topics }
+    const encryption = await createEncryption(config)
     for (const [topic, recordBytes] of [
       ['a', 0],
       ['orders', 63],
@@ -272,7 +277,7 @@ describe('a warning', () => {
       ({ path, message }) => `${path}: ${message}`,
     )
   }
-  const both = (encrypt: Partial<EncryptRule>, decrypt: Partial<TopicRule['decrypt']> = {}): TopicRule => ({
+  const both = (encrypt: Partial<EncryptRule>, decrypt: Partial<DecryptRule> = {}): TopicRule => ({
     match: ['a.*'],
     encrypt: { cmk: 'main', ...encrypt },
     decrypt: { cmk: 'main', ...decrypt },
@@ -280,9 +285,7 @@ describe('a warning', () => {
 
   it('is not given for what will not hurt', () => {
     expect(found([rule()], { readers: 3 })).toEqual([])
-    expect(
-      found([rule({ onKmsOutage: { grace: '24h' }, rotate: { maxAge: '24h' } })], { readers: 3 }),
-    ).toEqual([])
+    expect(found([rule({ rotate: { maxAge: '24h', grace: '24h' } })], { readers: 3 })).toEqual([])
     expect(found([{ match: ['a'], passthrough: true }])).toEqual([])
   })
 
@@ -306,8 +309,8 @@ describe('a warning', () => {
     ],
     [
       'grace longer than the age',
-      [rule({ rotate: { maxAge: '1h' }, onKmsOutage: { grace: '2h' } })],
-      'topics[0].encrypt.onKmsOutage.grace: is longer than `maxAge`: in an outage a DEK would seal for more than twice its age, 3h instead of 1h',
+      [rule({ rotate: { maxAge: '1h', grace: '2h' } })],
+      'topics[0].encrypt.rotate.grace: is longer than `maxAge`: in an outage a DEK would seal for more than twice its age, 3h instead of 1h',
     ],
     [
       'a cache smaller than the DEKs of a day',

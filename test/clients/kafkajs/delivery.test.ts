@@ -53,7 +53,7 @@ async function nearAndFar(decrypt: Omit<DecryptRule, 'cmk'>): Promise<{
 }> {
   const near = new MemoryKms({ provider: 'near' })
   const far = new MemoryKms({ provider: 'far' })
-  const cmks = { near: [{ kms: 'near', id: 'a' }], far: [{ kms: 'far', id: 'b' }] }
+  const cmks = { near: [{ kms: 'near', id: 'a' }], far: [{ kms: 'far', id: 'b' }] } as const
   const kms = { near, far }
   const encryption = await createEncryption({
     kms,

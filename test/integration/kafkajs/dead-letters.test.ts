@@ -537,7 +537,7 @@ describe('dead letters that were invalid only by the rule of their reader', () =
     {
       why: 'a header that no producer binds',
       code: 'REQUIREMENT_UNMET',
-      strict: { originalTopics: ['raw.*'], require: { headers: ['tenant'] } },
+      strict: { originalTopics: ['raw.*'], require: { bindHeaders: ['tenant'] } },
     },
   ])('open where the rule is right: $why', async ({ code, strict }) => {
     const origin = await newTopic('raw.letters.origin')
@@ -549,7 +549,10 @@ describe('dead letters that were invalid only by the rule of their reader', () =
         match: [copy],
         decrypt: { cmk: 'main', onInvalid: { deadLetter: dead }, ...strict },
       },
-      { match: [dead], decrypt: { cmk: 'main', originalTopics: [origin], require: { headers: ['type'] } } },
+      {
+        match: [dead],
+        decrypt: { cmk: 'main', originalTopics: [origin], require: { bindHeaders: ['type'] } },
+      },
     ])
     const kafka = testKafka()
     const plain = kafka.producer()

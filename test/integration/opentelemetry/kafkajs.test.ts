@@ -48,7 +48,7 @@ async function wrapped(topic: string) {
       name: 'orders',
       match: [topic],
       encrypt: { cmk: 'main', bindHeaders: ['type'] },
-      decrypt: { cmk: 'main', require: { headers: ['type'] } },
+      decrypt: { cmk: 'main', require: { bindHeaders: ['type'] } },
     },
   ])
   const stop = instrument(encryption)

@@ -42,8 +42,7 @@ export async function everything(seen: Telemetry): Promise<{ created: string[]; 
         match: [orders],
         encrypt: {
           cmk: 'main',
-          rotate: { maxMessages: 10, allowFrequentRotation: true },
-          onKmsOutage: { grace: '1h' },
+          rotate: { maxMessages: 10, allowFrequentRotation: true, grace: '1h' },
           maxBatchBytes: '64KiB',
         },
         decrypt: { cmk: 'main', onInvalid: 'skip' },

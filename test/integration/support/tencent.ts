@@ -24,7 +24,7 @@ export async function sealer(
   topic: string,
   { kms, cmks }: Place,
   credentials: EmulatorCredential | undefined,
-  encrypt: Partial<EncryptRule> = {},
+  encrypt: Partial<EncryptRule<'orders'>> = {},
 ): Promise<Encryption> {
   const rights = credentials === undefined ? {} : { credentials: secretOf(credentials) }
   const encryption = await createEncryption({

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { DekCacheConfig, Encryption } from '../../../src/index.js'
+import type { DekCacheConfig, Encryption, Duration } from '../../../src/index.js'
 import { compose } from '../../../src/encryption.js'
 import { EnvelopeError } from '../../../src/errors.js'
 import { checkConfig } from '../../../src/config/check.js'
@@ -238,11 +238,11 @@ describe('forget and close', () => {
 })
 
 describe('the age of a sealing DEK', () => {
-  async function sealing(maxAge: string) {
+  async function sealing(maxAge: Duration) {
     const kms = new MemoryKms()
     const clock = new FakeClock()
     // Without prefetch, so that each call to the KMS is for a DEK that has ended.
-    const topics = [{ match: ['t'], encrypt: { cmk: 'main', rotate: { maxAge, prefetch: 0 } } }]
+    const topics = [{ match: ['t'], encrypt: { cmk: 'main', rotate: { maxAge, prefetch: 0 } } } as const]
     const config = checkConfig({
       kms: { memory: kms },
       cmks: { main: [{ kms: 'memory', id: 'cmk' }] },

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { DekStore, EncryptRule, StoredDek } from '../../../src/index.js'
+import type { DekStore, StoredDek, RenewedEncryptRule, ProvisionedEncryptRule } from '../../../src/index.js'
 import { EnvelopeError } from '../../../src/errors.js'
 import { FakeClock } from '../../support/fake-clock.js'
 import { MemoryKms } from '../../support/memory-kms.js'
@@ -37,7 +37,7 @@ const stage = () => ({ kms: new MemoryKms(), clock: new FakeClock(), store: new 
 type Stage = ReturnType<typeof stage>
 
 /** A process: its own owner on the common KMS, clock and store. */
-const process = ({ kms, clock, store }: Stage, encrypt: Partial<EncryptRule> = {}): Promise<Owner> =>
+const process = ({ kms, clock, store }: Stage, encrypt: Partial<RenewedEncryptRule> = {}): Promise<Owner> =>
   owner({
     kms,
     clock,
@@ -347,7 +347,11 @@ describe('a DEK store', () => {
 describe('a provisioned DEK', () => {
   const provision = async (all: Stage): Promise<string> =>
     (await process(all)).encryption.createProvisionedDek('t')
-  const producer = (all: Stage, text: string, encrypt: Partial<EncryptRule> = {}): Promise<Owner> =>
+  const producer = (
+    all: Stage,
+    text: string,
+    encrypt: Partial<ProvisionedEncryptRule> = {},
+  ): Promise<Owner> =>
     owner({ kms: all.kms, clock: all.clock, encrypt: { provisionedDek: { text }, ...encrypt } })
 
   it('seals without a call that makes one, each process in a session of its own', async () => {

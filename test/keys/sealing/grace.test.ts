@@ -14,9 +14,7 @@ async function inUse(options: OwnerOptions = {}): Promise<Owner> {
   const made = await owner({
     ...options,
     encrypt: {
-      rotate: { maxAge: '100s', maxMessages: 1000, prefetch: 0 },
-      onKmsOutage: { grace: '1h' },
-      ...options.encrypt,
+      rotate: { maxAge: '100s', maxMessages: 1000, prefetch: 0, grace: '1h', ...options.encrypt?.rotate },
     },
   })
   await made.seal(10)
@@ -278,11 +276,11 @@ describe('grace', () => {
   )
 
   it('is not granted without being configured, nor to a key that does not exist', async () => {
-    const without = await inUse({ encrypt: { onKmsOutage: { grace: 0 } } })
+    const without = await inUse({ encrypt: { rotate: { grace: 0 } } })
     without.kms.failure = away
     without.clock.advance(100_000)
     expect(await thrownBy(() => without.seal())).toMatchObject({ code: 'KMS_UNAVAILABLE' })
-    const { kms, seal, named } = await owner({ encrypt: { onKmsOutage: { grace: '1h' } } })
+    const { kms, seal, named } = await owner({ encrypt: { rotate: { grace: '1h' } } })
     kms.failure = away
     expect(await thrownBy(() => seal())).toMatchObject({ code: 'KMS_UNAVAILABLE' })
     expect(named('dek.grace')).toEqual([])

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
-import type { EncryptRule, StoredDek } from '../../../src/index.js'
+import type { StoredDek, ProvisionedEncryptRule } from '../../../src/index.js'
 import { thrownBy } from '../../support/emissions.js'
 import { FakeClock } from '../../support/fake-clock.js'
 import { MemoryKms } from '../../support/memory-kms.js'
@@ -23,7 +23,7 @@ async function stage() {
     clock,
     provision: (): Promise<string> => encryption.createProvisionedDek('t'),
     /** A producer that seals 1,000 records under what stands in the file. */
-    producer: (text: string, encrypt: Partial<EncryptRule> = {}): Promise<Owner> => {
+    producer: (text: string, encrypt: Partial<ProvisionedEncryptRule> = {}): Promise<Owner> => {
       writeFileSync(file, text)
       const rotate = { maxAge: '24h', maxMessages: 1000 } as const
       return owner({ kms, clock, encrypt: { provisionedDek: { file }, rotate, ...encrypt } })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { EncryptRule } from '../../../src/index.js'
+import type { EncryptRule, RotationConfig } from '../../../src/index.js'
 import { EnvelopeError } from '../../../src/errors.js'
 import { FakeClock } from '../../support/fake-clock.js'
 import { MemoryKms } from '../../support/memory-kms.js'
@@ -18,7 +18,9 @@ class CountingClock extends FakeClock {
 }
 
 describe('timers of a sealing key are a handful in an hour', () => {
-  it.each<[string, Partial<EncryptRule>, { readonly provisioned: boolean; readonly sealed: number }]>([
+  it.each<
+    [string, { readonly rotate?: RotationConfig }, { readonly provisioned: boolean; readonly sealed: number }]
+  >([
     ['of a provisioned DEK', {}, { provisioned: true, sealed: 1 }],
     ['of a provisioned DEK, unused', {}, { provisioned: true, sealed: 0 }],
     [
@@ -35,12 +37,12 @@ describe('timers of a sealing key are a handful in an hour', () => {
     ],
   ])('%s', async (_, encrypt, { provisioned, sealed }) => {
     const [kms, clock] = [new MemoryKms(), new CountingClock()]
-    const rule = { ...encrypt, rotate: { maxAge: '24h', ...encrypt.rotate } } as const
+    const rotate = { maxAge: '24h', ...encrypt.rotate } as const
     const text = await (await owner({ kms, clock })).encryption.createProvisionedDek('t')
     const { seal, encryption } = await owner({
       kms,
       clock,
-      encrypt: { ...rule, ...(provisioned ? { provisionedDek: { text } } : {}) },
+      encrypt: { rotate, ...(provisioned && { provisionedDek: { text } }) } as Partial<EncryptRule>,
     })
     if (sealed > 0) await seal(sealed)
     for (let hour = 1; hour <= 50; hour++) {
@@ -57,7 +59,7 @@ describe('timers of a sealing key are a handful in an hour', () => {
     const clock = new CountingClock()
     const { seal, kms, encryption } = await owner({
       clock,
-      encrypt: { rotate: { maxAge: '2h', prefetch: 0 }, onKmsOutage: { grace: '1h' } },
+      encrypt: { rotate: { maxAge: '2h', prefetch: 0, grace: '1h' } },
     })
     await seal()
     kms.hold = true
@@ -76,7 +78,7 @@ describe('timers of a sealing key are a handful in an hour', () => {
     const { seal, kms, encryption } = await owner({
       clock,
       config: { kmsRateLimit: { opening: plenty, sealing: plenty } },
-      encrypt: { rotate: { maxAge: '2h', prefetch: '1h' }, onKmsOutage: { grace: '1h' } },
+      encrypt: { rotate: { maxAge: '2h', prefetch: '1h', grace: '1h' } },
     })
     await seal()
     kms.failure = new EnvelopeError('KMS_UNAVAILABLE', 'away')

@@ -200,8 +200,7 @@ async function owner(
         match: ['t'],
         encrypt: {
           cmk: 'main',
-          rotate: { maxMessages: 1, allowFrequentRotation: true, prefetch: 0 },
-          onKmsOutage: { grace },
+          rotate: { maxMessages: 1, allowFrequentRotation: true, prefetch: 0, grace },
         },
         decrypt: { cmk: 'main', acceptPublicKeySealing: true },
       },
