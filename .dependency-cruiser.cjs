@@ -72,7 +72,7 @@ module.exports = {
       name: 'ciphers-are-for-crypto-and-kms',
       severity: 'error',
       comment:
-        'sealing-session.ts takes random session ids, file-dek-store.ts names files by hash; the emulator of a KMS has keys of its own',
+        'sealing-session.ts takes random session ids, file-dek-store.ts names files by hash; a KMS in memory has keys of its own',
       from: {
         path: '^src',
         pathNot:
@@ -98,6 +98,19 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/kms/([^/]+)/' },
       to: { path: '^src/kms/[^/]+/', pathNot: '^src/kms/$1/' },
+    },
+    {
+      name: 'packages-share-no-code',
+      severity: 'error',
+      comment: 'They meet by their names alone, as after an install',
+      from: { path: '^(src|packages/[^/]+)/' },
+      to: { path: '^(src|packages/[^/]+)/', pathNot: '^$1/' },
+    },
+    {
+      name: 'packages-import-what-they-declare',
+      severity: 'error',
+      from: { path: '^packages/[^/]+/src/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'unknown'] },
     },
     {
       name: 'no-dev-dependencies',
@@ -164,8 +177,9 @@ module.exports = {
     may('config-file/', ['config-file/', ...ENTRIES, 'config/']),
     may('testing/', ['testing/', 'kms/kms\\.ts$', 'kms/local/']),
     may('avro/', ['avro/']),
-    may('cli/', ['cli/', ...ENTRIES, 'policy/', 'config/', 'config-file/', 'kms/local/', 'testing/']),
+    may('cli/', ['cli/', ...ENTRIES, 'policy/', 'config/', 'config-file/', 'kms/local/']),
     may('cli/estimate/', ['envelope/size\\.ts$']),
+    { from: { path: '^packages/([^/]+)/src/' }, to: { path: '^packages/$1/src/' } },
   ],
   allowedSeverity: 'error',
   options: {

@@ -4,7 +4,7 @@ import { defineConfig } from 'eslint/config'
 import ts from 'typescript-eslint'
 
 export default defineConfig(
-  { ignores: ['dist/', 'coverage/', '.cache/', 'reports/', 'test/package/', '**/*.cjs'] },
+  { ignores: ['**/dist/', 'coverage/', '.cache/', 'reports/', 'test/package/', '**/*.cjs'] },
   js.configs.recommended,
   {
     files: ['**/*.ts'],
@@ -22,7 +22,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['src/**'],
+    files: ['src/**', 'packages/*/src/**'],
     rules: { '@typescript-eslint/explicit-module-boundary-types': 'error', 'no-console': 'error' },
   },
   {
@@ -38,7 +38,7 @@ export default defineConfig(
   { files: ['src/cli/**'], rules: { 'no-console': 'off' } },
   // Tests spread text that they made themselves, and use what KafkaJS has deprecated, as applications do.
   {
-    files: ['test/**/*.ts'],
+    files: ['test/**/*.ts', 'packages/*/test/**/*.ts'],
     rules: { '@typescript-eslint/no-misused-spread': 'off', '@typescript-eslint/no-deprecated': 'off' },
   },
   // The examples are a package of their own, whose types are there once it is installed; their own test compiles them.

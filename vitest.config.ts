@@ -3,8 +3,9 @@ import { defineConfig } from 'vitest/config'
 // Four projects. `unit` and `slow` need nothing; `slow` has the tests that take seconds, start processes or mock
 // modules, and is told by the name: *.slow.test.ts. `integration` needs a broker in KAFKA_BROKERS, which `npm test`
 // provides. `after-all` looks at what all others left behind, so it runs last.
-const SLOW = 'test/**/*.slow.test.ts'
-const NOT_UNIT = [SLOW, 'test/integration/**', 'test/after-all/**']
+const TESTS = ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts']
+const SLOW = TESTS.map((files) => files.replace('*.test.ts', '*.slow.test.ts'))
+const NOT_UNIT = [...SLOW, 'test/integration/**', 'test/after-all/**']
 
 export default defineConfig({
   test: {
@@ -15,8 +16,8 @@ export default defineConfig({
     maxWorkers: '100%',
     coverage: {
       provider: 'v8',
-      include: ['src/**'],
-      exclude: ['src/**/index.ts', 'src/cli/main.ts'],
+      include: ['src/**', 'packages/*/src/**'],
+      exclude: ['**/index.ts', '**/main.ts'],
       reporter: ['text-summary', 'json-summary', 'html'],
       thresholds: { lines: 95, functions: 95, branches: 89, statements: 95 },
     },
@@ -25,7 +26,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: ['test/**/*.test.ts'],
+          include: TESTS,
           exclude: NOT_UNIT,
           // Files share two processes, so that each module is loaded twice and not a hundred times.
           isolate: false,
@@ -35,7 +36,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'slow', include: [SLOW], sequence: { groupOrder: 1 } },
+        test: { name: 'slow', include: SLOW, sequence: { groupOrder: 1 } },
       },
       {
         extends: true,

@@ -200,6 +200,9 @@ const CODES = {
   KEYRING_BUSY: {
     remedy: 'Wait for the other process; if none is running, delete the .lock file beside the keyring',
   },
+
+  // Command line
+  EMULATOR_MISSING: { remedy: 'Run `npm install --save-dev kafka-envelope-tencent-kms-emulator`' },
 } as const satisfies Record<string, CodeRow>
 
 /** A stable code. Recognise errors by it, not by class: two copies of the package may be loaded. */

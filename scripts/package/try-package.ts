@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
 /*
- * Tries the packed tarball as its users would: each folder of `test/package` is copied, with what is `shared`, to where
- * nothing of this repository is found, and runs its `npm test` on the tarball. Arguments name folders; all unless given.
+ * Tries the packed tarballs as users would: each folder of `test/package` is copied, with `shared`, to a place that does not
+ * see this repository, and runs its `npm test` on the library's tarball. The tarball of another package lies beside the
+ * folder, for projects that depend on it. Arguments name folders; the default is all.
  */
 
 const PROJECTS = 'test/package'
@@ -14,8 +15,11 @@ const names = process.argv.length > 2 ? process.argv.slice(2) : readdirSync(PROJ
 
 const work = mkdtempSync(join(tmpdir(), 'kafka-envelope-package-'))
 try {
-  run('.', 'npm', 'pack', '--silent', '--pack-destination', work)
-  const tarball = join(work, readdirSync(work).find((name) => name.endsWith('.tgz')) ?? '')
+  run('.', 'npm', 'pack', '--silent', '--workspaces', '--include-workspace-root', '--pack-destination', work)
+  for (const file of readdirSync(work)) {
+    renameSync(join(work, file), join(work, file.replace(/-\d[^-]*\.tgz$/, '.tgz')))
+  }
+  const tarball = join(work, 'kafka-envelope.tgz')
   const projects = names.filter((name) => join(PROJECTS, name) !== SHARED)
   const failed = projects.filter((name) => !works(name, tarball))
   console.log(

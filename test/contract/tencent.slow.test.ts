@@ -4,7 +4,7 @@ import {
   startTencentKmsEmulator,
   type CmkUsage,
   type EmulatorKey,
-} from '../../src/testing/index.js'
+} from '../../packages/tencent-kms-emulator/src/index.js'
 import { describeKmsContract, type KmsUnderTest } from './kms-contract.js'
 
 const REGION = 'ap-guangzhou'

@@ -5,7 +5,7 @@ import {
   startTencentKmsEmulator,
   type EmulatorKey,
   type TencentKmsEmulator,
-} from '../../src/testing/index.js'
+} from '../../packages/tencent-kms-emulator/src/index.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const caller = {

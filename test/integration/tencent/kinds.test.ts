@@ -8,7 +8,7 @@ import {
   type EmulatorCredential,
   type EmulatorKey,
   type TencentKmsEmulator,
-} from '../../../src/testing/index.js'
+} from '../../../packages/tencent-kms-emulator/src/index.js'
 import { newTopic, testKafka } from '../../support/broker.js'
 import { CANARY, thrownBy } from '../../support/emissions.js'
 import { parts } from '../../support/sealed.js'

@@ -6,7 +6,7 @@ import {
   startTencentKmsEmulator,
   type FaultKind,
   type TencentKmsEmulator,
-} from '../../../src/testing/index.js'
+} from '../../../packages/tencent-kms-emulator/src/index.js'
 import { signal } from './service.js'
 
 /** What a busy machine may take to get so far. */

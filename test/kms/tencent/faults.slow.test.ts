@@ -11,7 +11,7 @@ import {
   type EmulatorKey,
   type FaultKind,
   type TencentKmsEmulator,
-} from '../../../src/testing/index.js'
+} from '../../../packages/tencent-kms-emulator/src/index.js'
 
 /** Of one call. */
 const DEADLINE_MS = 300

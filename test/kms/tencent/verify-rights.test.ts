@@ -6,7 +6,7 @@ import {
   startTencentKmsEmulator,
   type EmulatorKey,
   type TencentKmsEmulator,
-} from '../../../src/testing/index.js'
+} from '../../../packages/tencent-kms-emulator/src/index.js'
 import { signal } from './service.js'
 
 const decrypts = {

@@ -4,5 +4,5 @@ tencent(
   require('kafka-envelope'),
   require('kafka-envelope/record'),
   require('kafka-envelope/kms/tencent'),
-  require('kafka-envelope/testing'),
+  require('kafka-envelope-tencent-kms-emulator'),
 )

@@ -4,7 +4,7 @@ test('every entry is imported', () => {
     '/kafkajs',
     '/kafkajs/testing',
     '/record',
-    '/config',
+    '/config-file',
     '/kms/local',
     '/kms/tencent',
     '/testing',

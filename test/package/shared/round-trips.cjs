@@ -2,6 +2,8 @@
  * What every project does with the package. The entries are given: each project loads them in its own way. No copy of
  * an error's class or of a global is compared here, since some projects have several.
  */
+const { spawn, spawnSync } = require('node:child_process')
+const { once } = require('node:events')
 const { fakeKafka } = require('./fake-kafka.cjs')
 
 const topics = [{ match: ['orders'], encrypt: { cmk: 'orders' }, decrypt: { cmk: 'orders' } }]
@@ -128,6 +130,39 @@ exports.tencent = async (
   )
   await encryption.close()
   await emulator.close()
+}
+
+/** How `npx kafka-envelope kms-emulator` says that the emulator, which is a package of its own, is not installed. */
+exports.emulatorIsMissing = () => {
+  const { status, stdout, stderr } = spawnSync(
+    'kafka-envelope',
+    ['kms-emulator', '--port', '0', '--key', 'orders'],
+    {
+      encoding: 'utf8',
+    },
+  )
+  check(status === 1 && stdout === '', `kms-emulator ended with ${status} and printed ${stdout}`)
+  check(
+    /^EMULATOR_MISSING: [^\n]*npm install --save-dev kafka-envelope-tencent-kms-emulator[^\n]*\n$/.test(
+      stderr,
+    ),
+    `kms-emulator said ${stderr}`,
+  )
+}
+
+/** `npx kafka-envelope kms-emulator` runs the emulator where it is installed, until a signal ends it. */
+exports.emulatorRuns = async () => {
+  const child = spawn('kafka-envelope', ['kms-emulator', '--key', 'orders'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [line] = await once(child.stdout, 'data')
+  check(
+    /^http:\/\/127\.0\.0\.1:\d+\t.*\torders=ap-guangzhou\//.test(String(line)),
+    `kms-emulator printed ${line}`,
+  )
+  child.kill('SIGTERM')
+  const [code] = await once(child, 'exit')
+  check(code === 0, `kms-emulator ended with ${code}`)
 }
 
 /** How the provider says that the SDK, which is optional, is not installed. */

@@ -8,7 +8,7 @@ import { envelopeType, headerType } from 'kafka-envelope/avro'
 import { instrument } from 'kafka-envelope/opentelemetry'
 import { openRecords, sealRecords } from 'kafka-envelope/record'
 import { loadConfig, type LoadOptions } from 'kafka-envelope/config-file'
-import { startTencentKmsEmulator, type TencentKmsEmulator } from 'kafka-envelope/testing'
+import { startTencentKmsEmulator, type TencentKmsEmulator } from 'kafka-envelope-tencent-kms-emulator'
 
 const client: TencentClient = { request: async (action, params, { signal }) => ({ action, params, signal }) }
 
