@@ -65,10 +65,12 @@ export function reportFailure(error: unknown): void {
 async function run(options: Options): Promise<void> {
   const emulator = await startTencentKmsEmulator(emulatorOptions(options))
   const pair = options.secretId === undefined ? EMULATOR_CREDENTIAL : { secretId: options.secretId }
-  process.stdout.write(`${lineOf(emulator, pair)}\n`)
   const stop = new AbortController()
   const { signal } = stop
-  await Promise.race([once(process, 'SIGINT', { signal }), once(process, 'SIGTERM', { signal })])
+  const stopped = Promise.race([once(process, 'SIGINT', { signal }), once(process, 'SIGTERM', { signal })])
+  // Only now: a caller may send the signal as soon as it reads the line.
+  process.stdout.write(`${lineOf(emulator, pair)}\n`)
+  await stopped
   stop.abort()
   await emulator.close()
 }
