@@ -1,7 +1,11 @@
 import { join } from 'node:path'
 import { createKeyring, localKms } from '../src/kms/local/index.js'
 import { tencentKms } from '../src/kms/tencent/index.js'
-import { startTencentKmsEmulator, type EmulatorCall, type EmulatorKey } from '../packages/tencent-kms-emulator/src/index.js'
+import {
+  startTencentKmsEmulator,
+  type EmulatorCall,
+  type EmulatorKey,
+} from '../packages/tencent-kms-emulator/src/index.js'
 import type { Kms } from '../src/index.js'
 import { grouped, type Report } from './report.js'
 

@@ -3,7 +3,10 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { createEncryption, type CmkRef, type Encryption, type EncryptRule } from '../../../src/index.js'
 import { tencentKms, type TencentKmsOptions } from '../../../src/kms/tencent/index.js'
-import type { EmulatorCredential, TencentKmsEmulator } from '../../../packages/tencent-kms-emulator/src/index.js'
+import type {
+  EmulatorCredential,
+  TencentKmsEmulator,
+} from '../../../packages/tencent-kms-emulator/src/index.js'
 import { emitted } from '../../support/emissions.js'
 import { watch } from '../../support/encryption.js'
 import type { FromReader, ReaderSetup } from './tencent-reader.js'

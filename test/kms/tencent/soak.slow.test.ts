@@ -1,7 +1,11 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, it, vi } from 'vitest'
-import { startTencentKmsEmulator, type EmulatorKey, type FaultKind } from '../../../packages/tencent-kms-emulator/src/index.js'
+import {
+  startTencentKmsEmulator,
+  type EmulatorKey,
+  type FaultKind,
+} from '../../../packages/tencent-kms-emulator/src/index.js'
 import type { SoakResult } from './soak-calls.js'
 
 const CALLS = 1000
