@@ -1,43 +1,30 @@
+import { Kafka, logLevel } from 'kafkajs'
+
 /** A broker to run against, wherever it comes from. */
 export interface Broker {
   /** Bootstrap addresses, `host:port`. */
-  readonly brokers: string[]
+  readonly brokers: readonly string[]
   /** Where it comes from, for a person to read. */
   readonly origin: string
-  /** Ends the broker and removes what it left behind, if it is ours; may be called more than once. */
+  /** Resolves when a broker of ours has ended, with what it said last. */
+  readonly ended?: Promise<string>
+  /** Ends a broker of ours, and removes its data. */
   stop(): Promise<void>
 }
 
-/** Takes one line for a person to read. */
-export type Say = (line: string) => void
-
-/** One way to come by a broker. */
-export interface Source {
-  readonly name: string
-  /** What a person installs or sets to have this source. */
-  readonly remedy: string
-  /**
-   * Rejects with `Unavailable` where this machine does not have the source, with another error where it
-   * has the source and it failed, and with the signal's reason, after cleaning up, once that is aborted.
-   */
-  obtain(say: Say, signal: AbortSignal): Promise<Broker>
-}
-
-/** The machine does not have what a source needs. Nothing went wrong: look further. */
+/** The machine does not have what a way to start a broker needs: no error, the next way is tried. */
 export class Unavailable extends Error {
   override readonly name = 'Unavailable'
 }
 
-/** Kafka's version, of the image and of the jars (`pom.xml` says it once more). */
+/** Kafka's version, of the image and of the jars (`pom.xml` repeats it). */
 export const KAFKA_VERSION = '4.3.0'
 
-/** Settings of every broker of ours that are about being one small node; ports and folders come on top. */
+/** The settings that make a broker one small node. Ports and folders are added where it starts. */
 export const SINGLE_NODE: Readonly<Record<string, string>> = {
   'process.roles': 'broker,controller',
   'node.id': '1',
   'controller.listener.names': 'CONTROLLER',
-  'inter.broker.listener.name': 'PLAINTEXT',
-  'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
   'offsets.topic.replication.factor': '1',
   // One partition each instead of 50: a consumer group's and a transaction's first use create these topics.
   'offsets.topic.num.partitions': '1',
@@ -47,8 +34,43 @@ export const SINGLE_NODE: Readonly<Record<string, string>> = {
   'share.coordinator.state.topic.replication.factor': '1',
   'share.coordinator.state.topic.min.isr': '1',
   'group.initial.rebalance.delay.ms': '0',
-  // A test that forgets to create its topic shall fail, here as on a well-kept cluster.
+  // A test that forgets to create its topic must fail, here as on a well-kept cluster.
   'auto.create.topics.enable': 'false',
+}
+
+/**
+ * Resolves once a broker answers at one of the addresses, and also at the address that it advertises: clients go on
+ * with that one, and a wrong one is the usual reason why a broker "does not work".
+ */
+export async function checkAnswers(brokers: readonly string[], retries = brokers.length): Promise<void> {
+  const advertised = await describe(brokers, retries)
+  await describe(advertised, retries).catch((error: unknown) => {
+    throw new Error(
+      `it answers, but advertises ${advertised.join(', ')}, where nothing answers (${messageOf(error)}); ` +
+        'correct its advertised.listeners',
+    )
+  })
+}
+
+async function describe(brokers: readonly string[], retries: number): Promise<string[]> {
+  const admin = new Kafka({
+    clientId: 'kafka-envelope-check',
+    brokers: [...brokers],
+    connectionTimeout: 3000,
+    requestTimeout: 5000,
+    // KafkaJS takes the next address at each retry.
+    retry: { retries, initialRetryTime: 100, maxRetryTime: 300 },
+    logLevel: logLevel.NOTHING,
+  }).admin()
+  try {
+    await admin.connect()
+    const cluster = await admin.describeCluster()
+    return cluster.brokers.map(
+      ({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${String(port)}`,
+    )
+  } finally {
+    await admin.disconnect()
+  }
 }
 
 export function messageOf(error: unknown): string {

@@ -1,97 +1,52 @@
-import { GenericContainer, ImageName, Wait } from 'testcontainers'
-import { KAFKA_VERSION, SINGLE_NODE, messageOf } from './broker.js'
-import { answeringEngine, removeContainer, unlessAborted, whenStopped } from './engine.js'
-import type { Hosting, Running } from './host.js'
-import { onFreePorts, PortTaken } from './ports.js'
+import { setTimeout } from 'node:timers/promises'
+import { GenericContainer, getContainerRuntimeClient } from 'testcontainers'
+import { KAFKA_VERSION, SINGLE_NODE, Unavailable, type Broker } from './broker.js'
+import { freePorts } from './ports.js'
 
-const IMAGE = `apache/kafka:${KAFKA_VERSION}`
+const ENGINE_MS = 10_000
 const START_MS = 120_000
-const CLIENT_PORT = 9092
 
-/** Starts Kafka in a container. */
-export async function startContainer(hosting: Hosting): Promise<Running> {
-  const { signal, say } = hosting
-  // This process does the reaper's work, without one more image to fetch. Read when a container starts.
-  process.env['TESTCONTAINERS_RYUK_DISABLED'] = 'true'
-  const engine = await answeringEngine()
-  const image = ImageName.fromString(IMAGE)
-  if (!(await engine.image.exists(image))) {
-    say(`fetching the image ${IMAGE} (once) …`)
-    await unlessAborted(engine.image.pull(image), signal)
+/** Starts Kafka in a container, which testcontainers removes when this process ends without having done so. */
+export async function startContainer(): Promise<Broker> {
+  const noEngine = (): never => {
+    throw new Unavailable('no Docker engine answers')
   }
-  const { host } = engine.info.containerRuntime
-  return onFreePorts(1, async ([port = 0]) => {
-    const container = new BrokerContainer(hosting, host, port)
-    try {
-      const started = await container.start()
-      const ended = whenStopped(started.getId())
-      const stop = (): Promise<void> => removeContainer(started.getId())
-      return {
-        brokers: [container.address],
-        origin: `Apache Kafka ${KAFKA_VERSION} in a container`,
-        ended,
-        stop,
-      }
-    } catch (error) {
-      if (container.id !== undefined) await removeContainer(container.id)
-      signal.throwIfAborted()
-      const taken = /port is already allocated|address already in use|ports are not available/i
-      throw taken.test(messageOf(error)) ? new PortTaken(messageOf(error)) : error
-    }
-  })
-}
-
-class BrokerContainer extends GenericContainer {
-  readonly address: string
-  id: string | undefined
-  readonly #hosting: Hosting
-
-  constructor(hosting: Hosting, engineHost: string, port: number) {
-    super(IMAGE)
-    this.#hosting = hosting
-    const local = engineHost === 'localhost' || engineHost === '127.0.0.1'
-    const host = local ? '127.0.0.1' : engineHost
-    this.address = `${host}:${String(port)}`
-    // A broker tells its clients its address, so the published port has to be known before it starts.
-    this.withExposedPorts({ container: CLIENT_PORT, host: port })
-    if (local) {
-      // testcontainers publishes on every interface; nobody else has business with this broker.
-      const binding = [{ HostIp: host, HostPort: String(port) }]
-      this.hostConfig.PortBindings = { [`${String(CLIENT_PORT)}/tcp`]: binding }
-    }
-    this.withEnvironment(environment(this.address))
-    this.withWaitStrategy(Wait.forLogMessage(/Kafka Server started/)).withStartupTimeout(START_MS)
-  }
-
-  protected override async containerCreated(id: string): Promise<void> {
-    this.id = id
-    this.#hosting.owns({ container: id })
-    // Removing it ends the wait for its log too.
-    const remove = (): void => {
-      // What it cannot remove is tried again by whoever notices the end of the start or of the broker.
-      removeContainer(id).catch(() => undefined)
-    }
-    this.#hosting.signal.addEventListener('abort', remove, { once: true })
-    this.#hosting.signal.throwIfAborted()
-    return Promise.resolve()
+  const engine = getContainerRuntimeClient().catch(noEngine)
+  const tooLate = setTimeout(ENGINE_MS, undefined, { ref: false }).then(noEngine)
+  const { info } = await Promise.race([engine, tooLate])
+  const local = ['localhost', '127.0.0.1'].includes(info.containerRuntime.host)
+  const host = local ? '127.0.0.1' : info.containerRuntime.host
+  // A broker tells clients its address, so the published port must be known before it starts.
+  const [port = 0] = await freePorts(1)
+  console.error(`broker: starting Apache Kafka ${KAFKA_VERSION} in a container (fetches its image once) …`)
+  const container = await new KafkaContainer(host, port).withStartupTimeout(START_MS).start()
+  return {
+    brokers: [`${host}:${String(port)}`],
+    origin: `Apache Kafka ${KAFKA_VERSION} in a container`,
+    stop: async () => {
+      await container.stop()
+    },
   }
 }
 
-/** The settings as the image takes them: `log.dirs` is `KAFKA_LOG_DIRS`. */
-function environment(address: string): Record<string, string> {
-  const settings = {
-    ...SINGLE_NODE,
-    // The broker calls itself too (transactions need it), and inside of the container the published address
-    // leads nowhere: so a listener for itself.
-    'inter.broker.listener.name': 'INTERNAL',
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT',
-    listeners: `PLAINTEXT://:${String(CLIENT_PORT)},INTERNAL://127.0.0.1:9094,CONTROLLER://127.0.0.1:9093`,
-    'advertised.listeners': `PLAINTEXT://${address},INTERNAL://127.0.0.1:9094`,
-    'controller.quorum.voters': '1@127.0.0.1:9093',
+class KafkaContainer extends GenericContainer {
+  constructor(host: string, port: number) {
+    super(`apache/kafka:${KAFKA_VERSION}`)
+    // The same port inside and outside, so that the broker reaches itself by the address that it advertises.
+    this.withExposedPorts({ container: port, host: port })
+    if (host === '127.0.0.1') {
+      // testcontainers publishes on every interface; this broker has no login.
+      this.hostConfig.PortBindings = { [`${String(port)}/tcp`]: [{ HostIp: host, HostPort: String(port) }] }
+    }
+    const settings = {
+      ...SINGLE_NODE,
+      listeners: `PLAINTEXT://:${String(port)},CONTROLLER://127.0.0.1:9093`,
+      'advertised.listeners': `PLAINTEXT://${host}:${String(port)}`,
+      'controller.quorum.voters': '1@127.0.0.1:9093',
+    }
+    // The image takes `log.dirs` as KAFKA_LOG_DIRS.
+    const variable = (name: string): string => `KAFKA_${name.toUpperCase().replaceAll('.', '_')}`
+    this.withEnvironment({ KAFKA_HEAP_OPTS: '-Xmx512m' })
+    for (const [name, value] of Object.entries(settings)) this.withEnvironment({ [variable(name)]: value })
   }
-  const variables: Record<string, string> = { KAFKA_HEAP_OPTS: '-Xmx512m' }
-  for (const [name, value] of Object.entries(settings)) {
-    variables[`KAFKA_${name.toUpperCase().replaceAll('.', '_')}`] = value
-  }
-  return variables
 }

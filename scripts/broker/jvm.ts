@@ -1,106 +1,113 @@
+import { execFile, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rename, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { KAFKA_VERSION, Unavailable } from './broker.js'
-import type { Hosting, Running } from './host.js'
-import { findJava } from './java.js'
-import { kafkaJars } from './jars.js'
-import { clusterId, LOG4J, serverProperties } from './jvm-files.js'
-import { onFreePorts, PortTaken } from './ports.js'
-import { killGroup, lastLines, run, startGroup } from './process.js'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { KAFKA_VERSION, messageOf, SINGLE_NODE, Unavailable, type Broker } from './broker.js'
+import { freePorts } from './ports.js'
 
-const START_MS = 60_000
+const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
+const CACHE = here('../../.cache')
+const CLASS_PATH = join(CACHE, `kafka-${KAFKA_VERSION}.classpath`)
+const OLDEST_JAVA = 17
+const LOG_LENGTH = 4000
 
 /** Starts Kafka on this machine's Java. */
-export async function startJvm(hosting: Hosting): Promise<Running> {
-  // Kafka supports no native Windows, and process groups are a thing of POSIX.
-  if (process.platform === 'win32') throw new Unavailable('not on Windows (use Docker, or WSL)')
-  const java = await findJava(hosting.signal)
-  const jars = await kafkaJars(hosting.say, hosting.signal)
-  return onFreePorts(2, async ([port = 0, controllerPort = 0]) => {
-    const folder = await mkdtemp(join(tmpdir(), 'kafka-envelope-broker-'))
-    hosting.owns({ folder })
-    try {
-      const config = join(folder, 'server.properties')
-      await writeFile(config, serverProperties(port, controllerPort, join(folder, 'data')))
-      await writeFile(join(folder, 'log4j2.properties'), LOG4J)
-      const { ended, stop } = await launch(java.command, jars, folder, hosting)
-      const origin = `Apache Kafka ${KAFKA_VERSION} on this machine's Java ${String(java.release)}`
-      return { brokers: [`127.0.0.1:${String(port)}`], origin, ended, stop }
-    } catch (error) {
-      await remove(folder)
-      throw error
-    }
-  })
-}
-
-async function launch(
-  java: string,
-  jars: string,
-  folder: string,
-  { signal, owns }: Hosting,
-): Promise<Pick<Running, 'ended' | 'stop'>> {
-  const config = join(folder, 'server.properties')
-  const common = [
-    `-Dlog4j2.configurationFile=${join(folder, 'log4j2.properties')}`,
+export async function startJvm(): Promise<Broker> {
+  if (process.platform === 'win32')
+    throw new Unavailable('Kafka does not run on Windows (use Docker, or WSL)')
+  const java = await findJava()
+  const classPath = await kafkaClassPath()
+  const [port = 0, controllerPort = 0] = await freePorts(2)
+  const folder = await mkdtemp(join(tmpdir(), 'kafka-envelope-broker-'))
+  await writeFile(
+    join(folder, 'server.properties'),
+    serverProperties(port, controllerPort, join(folder, 'data')),
+  )
+  const options = [
+    `-Dlog4j2.configurationFile=${here('log4j2.properties')}`,
     // Both would leave files in the machine's temporary folder: unpacked compression codecs, counters.
     `-Djava.io.tmpdir=${folder}`,
     '-XX:-UsePerfData',
-    '-cp',
-    join(jars, '*'),
+    ...['-cp', classPath],
   ]
-  // Lives for a second: do not compile what runs once.
-  const quick = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xmx128m', ...common]
-  const format = await run(
-    java,
-    [...quick, 'kafka.tools.StorageTool', 'format', '-t', clusterId(), '-c', config],
-    signal,
-  )
-  if (format.code !== 0) throw new Error(`Kafka's folder could not be prepared:\n${lastLines(format.output)}`)
-
-  const logFile = join(folder, 'broker.log')
-  const log = await open(logFile, 'w')
-  const broker = await startGroup(java, ['-Xmx512m', ...common, 'kafka.Kafka', config], {
-    stdio: ['ignore', log.fd, log.fd],
+  // In a session of its own, which a Ctrl-C in the terminal does not reach: the broker outlives the command.
+  const shell = spawn('sh', [here('kafka.sh'), folder, clusterId(), java, ...options], {
+    detached: true,
+    stdio: ['pipe', 'pipe', 'inherit'],
   })
-  owns({ pid: broker.pid })
-  const exit = once(broker, 'exit')
-  await log.close()
-  const ended = exit.then(async () => lastLines(await readFile(logFile, 'utf8').catch(() => '')))
-  const stop = async (): Promise<void> => {
-    killGroup(broker.pid)
-    await exit
-    await remove(folder)
-  }
-
-  try {
-    const waiting = new AbortController()
-    const up = started(logFile, AbortSignal.any([signal, waiting.signal]))
-    const outcome = await Promise.race([up, ended]).finally(() => {
-      waiting.abort()
-    })
-    if (outcome === true) return { ended, stop }
-    const text = await readFile(logFile, 'utf8')
-    if (/BindException|Address already in use/.test(text)) throw new PortTaken('Kafka found its port taken')
-    throw new Error(`Kafka did not start:\n${outcome === false ? lastLines(text) : outcome}`)
-  } catch (error) {
-    await stop()
-    throw error
+  let log = ''
+  shell.stdout.on('data', (chunk: Buffer) => (log = (log + chunk.toString()).slice(-LOG_LENGTH)))
+  const exit = once(shell, 'close')
+  return {
+    brokers: [`127.0.0.1:${String(port)}`],
+    origin: `Apache Kafka ${KAFKA_VERSION} on this machine's Java`,
+    ended: exit.then(() => `Kafka ended:\n${log}`),
+    stop: async () => {
+      shell.stdin.end()
+      await exit
+    },
   }
 }
 
-/** True once the log says that the broker is up, false if it does not in time. */
-async function started(logFile: string, signal: AbortSignal): Promise<boolean> {
-  const end = performance.now() + START_MS
-  while (performance.now() < end) {
-    if ((await readFile(logFile, 'utf8')).includes('Kafka Server started')) return true
-    await sleep(50, undefined, { signal })
+/** The first Java that is new enough. */
+async function findJava(): Promise<string> {
+  const home = process.env['JAVA_HOME']
+  let found = 'no Java'
+  for (const java of [...(home ? [join(home, 'bin', 'java')] : []), 'java']) {
+    // macOS has a `java` that only says where to get Java: it fails.
+    const { stderr } = await promisify(execFile)(java, ['-version']).catch(() => ({ stderr: '' }))
+    const release = javaRelease(stderr)
+    if (release === undefined) continue
+    if (release >= OLDEST_JAVA) return java
+    found = `only Java ${String(release)}`
   }
-  return false
+  throw new Unavailable(`${found}, Kafka needs ${String(OLDEST_JAVA)} or later`)
 }
 
-function remove(folder: string): Promise<void> {
-  return rm(folder, { recursive: true, force: true, maxRetries: 5 })
+/** The feature release in the output of `java -version`: 8 for "1.8.0_402", 17 for "17.0.15". */
+export function javaRelease(output: string): number | undefined {
+  const found = /version "(?:1\.)?(\d+)/.exec(output)?.[1]
+  return found === undefined ? undefined : Number(found)
+}
+
+/** Kafka's jars, which Maven fetches once and keeps in its own repository. */
+async function kafkaClassPath(): Promise<string> {
+  const known = await readFile(CLASS_PATH, 'utf8').catch(() => '')
+  if (known !== '' && known.split(delimiter).every((jar) => existsSync(jar))) return known
+  console.error(`broker: resolving Apache Kafka ${KAFKA_VERSION} with Maven (fetches about 45 MB once) …`)
+  await mkdir(CACHE, { recursive: true })
+  const partial = `${CLASS_PATH}.${String(process.pid)}`
+  const goal = ['dependency:build-classpath', `-Dmdep.outputFile=${partial}`]
+  await promisify(execFile)('mvn', ['-q', '-B', '-f', here('pom.xml'), ...goal]).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+      throw new Unavailable('no Maven to fetch Kafka with')
+    throw new Error(`Maven could not fetch Kafka: ${messageOf(error)}`, { cause: error })
+  })
+  await rename(partial, CLASS_PATH)
+  return readFile(CLASS_PATH, 'utf8')
+}
+
+/** `server.properties` of a broker on two ports of 127.0.0.1. */
+export function serverProperties(port: number, controllerPort: number, dataFolder: string): string {
+  const settings = {
+    ...SINGLE_NODE,
+    listeners: `PLAINTEXT://127.0.0.1:${String(port)},CONTROLLER://127.0.0.1:${String(controllerPort)}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${String(port)}`,
+    'controller.quorum.voters': `1@127.0.0.1:${String(controllerPort)}`,
+    'log.dirs': dataFolder,
+  }
+  return Object.entries(settings)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('')
+}
+
+/** What `StorageTool random-uuid` makes in one more JVM. A leading dash would look like an option. */
+function clusterId(): string {
+  const id = randomBytes(16).toString('base64url')
+  return id.startsWith('-') ? clusterId() : id
 }
