@@ -9,7 +9,7 @@ import type { Suite } from './suites.js'
  */
 export class ContentKey {
   readonly suite: Suite
-  /** 32 bytes derived beside the key; tells which DEK an envelope belongs to. */
+  /** Derived beside the key; tells which DEK an envelope belongs to. As long as the format says, whatever the suite. */
   readonly commitment: Buffer
   #key: KeyObject | undefined
 

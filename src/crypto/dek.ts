@@ -1,4 +1,5 @@
 import { createHmac, createSecretKey, hkdfSync, timingSafeEqual, type KeyObject } from 'node:crypto'
+import { COMMITMENT_BYTES } from '../envelope/bounds.js'
 import { EnvelopeError } from '../errors.js'
 import { ContentKey } from './content-key.js'
 import type { Suite } from './suites.js'
@@ -35,12 +36,13 @@ export class Dek {
    */
   contentKey(suite: Suite, sessionId: Uint8Array): ContentKey {
     const dek = this.#alive()
-    const derive = (info: string): Buffer =>
-      Buffer.from(hkdfSync(suite.hash, dek, sessionId, info, suite.keyBytes))
-    const keyBytes = derive(suite.contentInfo)
+    const { hash, contentInfo, commitmentInfo } = suite.kdf
+    const derive = (info: string, bytes: number): Buffer =>
+      Buffer.from(hkdfSync(hash, dek, sessionId, info, bytes))
+    const keyBytes = derive(contentInfo, suite.keyBytes)
     const key = createSecretKey(keyBytes)
     keyBytes.fill(0)
-    return new ContentKey(suite, key, derive(suite.commitmentInfo))
+    return new ContentKey(suite, key, derive(commitmentInfo, COMMITMENT_BYTES))
   }
 
   /**

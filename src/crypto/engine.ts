@@ -30,9 +30,9 @@ export interface OpenJob {
  */
 export interface Engine {
   /**
-   * Seals each job under `key`. IVs are the counter values from `firstCounter` on: four zero bytes, then
-   * 64 bits big-endian (deterministic construction, NIST SP 800-38D, 8.2.1). The caller owns the counter
-   * and has reserved `jobs.length` values of it.
+   * Seals each job under `key`. IVs are the counter values from `firstCounter` on: zeros, then 64 bits big-endian
+   * (deterministic construction, NIST SP 800-38D, 8.2.1). The caller owns the counter and has reserved `jobs.length`
+   * values of it.
    *
    * @throws EnvelopeError INVALID_RECORD where a body does not fill its target: unwritten memory must not leave
    */
@@ -41,21 +41,17 @@ export interface Engine {
   openMany(jobs: readonly OpenJob[]): (Buffer | undefined)[]
 }
 
-const IV_BYTES = 12
-const TAG_BYTES = 16
-const TAG = { authTagLength: TAG_BYTES }
-
 /** The engine on `node:crypto`. */
 export const nodeEngine: Engine = {
   sealMany(key, firstCounter, jobs) {
+    const { suite } = key
     const keyObject = key.keyObject()
+    const options = { authTagLength: suite.tagBytes }
     let counter = firstCounter
     for (const { plaintext, aad, target, ivAt, tagAt, bodyAt } of jobs) {
-      target.writeUInt32BE(0, ivAt)
-      target.writeUInt32BE(Math.floor(counter / 2 ** 32), ivAt + 4)
-      target.writeUInt32BE(counter % 2 ** 32, ivAt + 8)
-      counter++
-      const cipher = createCipheriv(key.suite.cipher, keyObject, target.subarray(ivAt, ivAt + IV_BYTES), TAG)
+      const iv = target.subarray(ivAt, ivAt + suite.ivBytes)
+      writeIv(iv, counter++)
+      const cipher = createCipheriv(suite.cipher, keyObject, iv, options)
       cipher.setAAD(aad)
       // Node ignores the encoding where the plaintext is bytes.
       const body = cipher.update(plaintext as string, 'utf8')
@@ -69,19 +65,29 @@ export const nodeEngine: Engine = {
 
   openMany(jobs) {
     return jobs.map(({ key, aad, source, ivAt, tagAt, bodyAt }) => {
-      const iv = source.subarray(ivAt, ivAt + IV_BYTES)
-      const decipher = createDecipheriv(key.suite.cipher, key.keyObject(), iv, TAG)
+      const { cipher, ivBytes, tagBytes } = key.suite
+      const iv = source.subarray(ivAt, ivAt + ivBytes)
+      const decipher = createDecipheriv(cipher, key.keyObject(), iv, { authTagLength: tagBytes })
       decipher.setAAD(aad)
-      decipher.setAuthTag(source.subarray(tagAt, tagAt + TAG_BYTES))
+      decipher.setAuthTag(source.subarray(tagAt, tagAt + tagBytes))
       const plaintext = decipher.update(source.subarray(bodyAt))
       try {
         decipher.final()
         return plaintext
       } catch {
-        // Unauthenticated plaintext must not survive in memory that somebody may read later.
+        // Unauthenticated plaintext must not stay in memory that other code may read later.
         plaintext.fill(0)
         return undefined
       }
     })
   },
+}
+
+const COUNTER_BYTES = 8
+
+function writeIv(iv: Buffer, counter: number): void {
+  const at = iv.length - COUNTER_BYTES
+  for (let i = 0; i < at; i++) iv[i] = 0
+  iv.writeUInt32BE(Math.floor(counter / 2 ** 32), at)
+  iv.writeUInt32BE(counter % 2 ** 32, at + 4)
 }

@@ -1,30 +1,43 @@
+import type { CipherGCMTypes } from 'node:crypto'
+import { IV_BYTES, TAG_BYTES } from '../envelope/bounds.js'
+
 /** One registered suite: content algorithm, derivation and commitment in one number. */
 export interface Suite {
   readonly number: number
   /** The name in OpenSSL. */
-  readonly cipher: 'aes-256-gcm'
-  /** Of HKDF (RFC 5869). */
-  readonly hash: 'sha256'
+  readonly cipher: CipherGCMTypes
   readonly keyBytes: number
-  readonly contentInfo: string
-  readonly commitmentInfo: string
+  /** As long as the format's IV and tag: the envelope has room for nothing else. */
+  readonly ivBytes: number
+  readonly tagBytes: number
+  /** HKDF (RFC 5869) with the session id as salt. */
+  readonly kdf: {
+    readonly hash: 'sha256'
+    readonly contentInfo: string
+    readonly commitmentInfo: string
+  }
 }
 
-const rows: readonly Suite[] = [
+/** docs/format.md, section 7. */
+const SUITES: readonly Suite[] = [
   {
     number: 1,
     cipher: 'aes-256-gcm',
-    hash: 'sha256',
     keyBytes: 32,
-    contentInfo: 'kafka-envelope/v1/content/1',
-    commitmentInfo: 'kafka-envelope/v1/commit/1',
+    ivBytes: IV_BYTES,
+    tagBytes: TAG_BYTES,
+    kdf: {
+      hash: 'sha256',
+      contentInfo: 'kafka-envelope/v1/content/1',
+      commitmentInfo: 'kafka-envelope/v1/commit/1',
+    },
   },
 ]
 
-const byNumber: ReadonlyMap<number, Suite> = new Map(rows.map((suite) => [suite.number, suite]))
+const byNumber: ReadonlyMap<number, Suite> = new Map(SUITES.map((suite) => [suite.number, suite]))
 
-/** The suite that producers use. */
-export const DEFAULT_SUITE: Suite = rows[0] as Suite
+/** The suite that sealing uses. */
+export const DEFAULT_SUITE: Suite = SUITES[0] as Suite
 
 export function suiteOf(number: number): Suite | undefined {
   return byNumber.get(number)

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { Dek } from '../../src/crypto/dek.js'
-import { DEFAULT_SUITE, suiteOf } from '../../src/crypto/suites.js'
+import { DEFAULT_SUITE, suiteOf, type Suite } from '../../src/crypto/suites.js'
 
 /** HKDF-SHA-256 from its definition (RFC 5869, section 2), on HMAC alone. */
 function hkdf(ikm: Buffer, salt: Buffer, info: Buffer, length: number): Buffer {
@@ -36,6 +36,22 @@ describe('derivation', () => {
     const derived = (info: string): string => hkdf(ikm, sessionId, Buffer.from(info), 32).toString('hex')
     expect(key.keyObject().export().toString('hex')).toBe(derived('kafka-envelope/v1/content/1'))
     expect(key.commitment.toString('hex')).toBe(derived('kafka-envelope/v1/commit/1'))
+  })
+
+  it('derives a commitment of 32 bytes for a suite whose keys are shorter', () => {
+    const suite: Suite = {
+      ...DEFAULT_SUITE,
+      number: 7,
+      cipher: 'aes-128-gcm',
+      keyBytes: 16,
+      kdf: { hash: 'sha256', contentInfo: 'content/7', commitmentInfo: 'commit/7' },
+    }
+    const key = dek().contentKey(suite, sessionId)
+    const derived = (info: string, bytes: number): Buffer => hkdf(ikm, sessionId, Buffer.from(info), bytes)
+    expect(key.keyObject().export()).toEqual(derived('content/7', 16))
+    expect(key.commitment).toEqual(derived('commit/7', 32))
+    expect(dek().contentKeyFor(suite, sessionId, key.commitment)).toBeDefined()
+    expect(dek().contentKeyFor(DEFAULT_SUITE, sessionId, key.commitment)).toBeUndefined()
   })
 
   it('gives each session and each DEK a key of its own', () => {
@@ -120,10 +136,14 @@ describe('suites', () => {
     expect(suiteOf(1)).toEqual({
       number: 1,
       cipher: 'aes-256-gcm',
-      hash: 'sha256',
       keyBytes: 32,
-      contentInfo: 'kafka-envelope/v1/content/1',
-      commitmentInfo: 'kafka-envelope/v1/commit/1',
+      ivBytes: 12,
+      tagBytes: 16,
+      kdf: {
+        hash: 'sha256',
+        contentInfo: 'kafka-envelope/v1/content/1',
+        commitmentInfo: 'kafka-envelope/v1/commit/1',
+      },
     })
     expect(DEFAULT_SUITE).toBe(suiteOf(1))
   })

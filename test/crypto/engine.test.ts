@@ -1,10 +1,10 @@
-import { webcrypto } from 'node:crypto'
+import { createDecipheriv, webcrypto } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ContentKey } from '../../src/crypto/content-key.js'
 import { Dek } from '../../src/crypto/dek.js'
 import { nodeEngine, type OpenJob } from '../../src/crypto/engine.js'
-import { DEFAULT_SUITE } from '../../src/crypto/suites.js'
+import { DEFAULT_SUITE, type Suite } from '../../src/crypto/suites.js'
 import { CANARY } from '../support/emissions.js'
 
 const key = Dek.take(new Uint8Array(32).fill(3)).contentKey(DEFAULT_SUITE, Buffer.alloc(16, 1))
@@ -142,4 +142,21 @@ describe('opening', () => {
       nodeEngine.sealMany(gone, 0, [])
     }).toThrow(/KEY_DESTROYED/)
   })
+})
+
+it('the engine takes cipher and lengths of key, IV and tag from the suite of the key', () => {
+  const suite: Suite = { ...DEFAULT_SUITE, cipher: 'aes-128-gcm', keyBytes: 16, ivBytes: 16, tagBytes: 13 }
+  const short = Dek.take(new Uint8Array(32).fill(3)).contentKey(suite, Buffer.alloc(16, 1))
+  const [tagAt, bodyAt] = [16, 29]
+  const aad = Buffer.from('aad')
+  const target = Buffer.alloc(bodyAt + CANARY.length)
+  nodeEngine.sealMany(short, 2 ** 32 + 5, [{ plaintext: CANARY, aad, target, ivAt: 0, tagAt, bodyAt }])
+  expect(target.toString('hex', 0, 16)).toBe('00000000000000000000000100000005')
+  const decipher = createDecipheriv('aes-128-gcm', short.keyObject(), target.subarray(0, 16), {
+    authTagLength: 13,
+  })
+  decipher.setAAD(aad).setAuthTag(target.subarray(tagAt, bodyAt))
+  expect(decipher.update(target.subarray(bodyAt), undefined, 'utf8') + decipher.final('utf8')).toBe(CANARY)
+  const [opened] = nodeEngine.openMany([{ key: short, aad, source: target, ivAt: 0, tagAt, bodyAt }])
+  expect(opened?.toString()).toBe(CANARY)
 })
