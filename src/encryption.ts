@@ -7,15 +7,11 @@ import type { SealingState } from './keys/sealing/sealing-state.js'
 import { DekRotations } from './keys/sealing/dek-rotations.js'
 import { storableDek } from './keys/sealing/stored.js'
 import { withoutListenerLimit } from './cancellation.js'
-import { answering } from './kms/answers.js'
-import { RateLimiter, rateLimited, type RateLimit } from './kms/rate-limited.js'
 import { CmkSet } from './kms/cmk-set.js'
 import { Cmk } from './kms/cmk.js'
-import { guarded } from './kms/guarded.js'
 import type { Kms } from './kms/kms.js'
 import { share } from './kms/owners.js'
-import { retrying } from './kms/retrying.js'
-import { traced } from './kms/traced.js'
+import { kmsesBySide, type NamedKmses } from './kms/sides.js'
 import { KmsTracers, type KmsTracer } from './kms/tracers.js'
 import { checkConfig, configError } from './config/check.js'
 import type { CheckedConfig, CheckedRule } from './config/checked.js'
@@ -102,10 +98,14 @@ export async function createEncryption<KmsName extends string, CmkName extends s
 export async function compose(config: CheckedConfig, clock: Clock): Promise<Encryption> {
   const events = new EventHub()
   const tracers = new KmsTracers()
-  const kmses = {
-    sealing: guardedKmses(config, config.kmsRateLimit.sealing, events, tracers),
-    opening: guardedKmses(config, config.kmsRateLimit.opening, events, tracers),
-  }
+  const kmses = kmsesBySide(config.kms, {
+    timeoutMs: config.kmsTimeoutMs,
+    retries: config.kmsRetries,
+    shares: config.kmsRateLimit,
+    clock,
+    events,
+    tracers,
+  })
   const shared = share(config.kms)
   const cmks = await describeCmks(config, kmses.sealing, clock).catch((error: unknown) => {
     shared.giveBack()
@@ -202,41 +202,9 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
   return withInternals(encryption, { rules: book, sealer, opener, events, consumers })
 }
 
-/** The KMSs for one side: each call ends, and comes in its turn. */
-function guardedKmses(
-  { kms: kmses, kmsTimeoutMs: timeoutMs, kmsRetries }: CheckedConfig,
-  share: RateLimit,
-  events: EventHub,
-  tracers: KmsTracers,
-): Readonly<Record<string, Kms>> {
-  const budgets = new Map<Kms, RateLimiter>()
-  const budgetOf = (kms: Kms): RateLimiter => {
-    const budget = budgets.get(kms) ?? new RateLimiter(share)
-    budgets.set(kms, budget)
-    return budget
-  }
-  return Object.fromEntries(
-    Object.entries(kmses).map(([name, kms]) => [
-      name,
-      // The call itself gets at least half of the time.
-      guarded(
-        retrying(
-          rateLimited(traced(answering(kms), name, tracers), budgetOf(kms), timeoutMs / 2),
-          kmsRetries,
-        ),
-        {
-          name,
-          timeoutMs,
-          events,
-        },
-      ),
-    ]),
-  )
-}
-
 async function describeCmks(
   { cmks, rules }: CheckedConfig,
-  kmses: Readonly<Record<string, Kms>>,
+  kmses: NamedKmses,
   clock: Clock,
 ): Promise<ReadonlyMap<string, readonly Cmk[]>> {
   const { signal } = unwarned()
@@ -280,7 +248,7 @@ function refuseLookAlikes(lists: readonly { readonly path: string; readonly list
 function withCmks(
   rule: CheckedRule,
   cmks: ReadonlyMap<string, readonly Cmk[]>,
-  openingKmses: Readonly<Record<string, Kms>>,
+  openingKmses: NamedKmses,
 ): ResolvedRule {
   const { name, match, passthrough, encrypt, decrypt } = rule
   // Checked: no list is empty.

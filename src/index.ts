@@ -25,7 +25,14 @@ export { fileDekStore, type FileDekStoreOptions } from './dek-store/file-dek-sto
 export type { SealingState } from './keys/sealing/sealing-state.js'
 export type { KeyLookups } from './keys/opening/opening-keys.js'
 export type { KmsCallSpan, KmsTracer, TracedKmsCall } from './kms/tracers.js'
-export type { CmkDescription, EncryptionContext, GeneratedDek, Kms, KmsCall } from './kms/kms.js'
+export type {
+  CmkDescription,
+  EncryptionContext,
+  GeneratedDek,
+  Kms,
+  KmsCall,
+  KmsCallLimits,
+} from './kms/kms.js'
 export type {
   CmkRef,
   DecryptedTopicRule,

@@ -1,3 +1,5 @@
+import type { KmsOperation } from '../events.js'
+
 /**
  * Encryption context: authenticated by the KMS with the DEK, and by every envelope. Keys and values
  * match `[A-Za-z0-9._:/@=+-]{1,128}`; at most 1,024 bytes as encoded in the envelope. It is visible
@@ -24,8 +26,16 @@ export interface KmsCall {
   /** The CMK, by the id in configuration. `[!-~]{1,256}`. */
   readonly cmkId: string
   readonly context: EncryptionContext
-  /** Aborted when nobody waits for the answer any more. */
+  /** Aborted when the call is cancelled or its time is over. */
   readonly signal: AbortSignal
+}
+
+/** The limits of a service that a call counts against. */
+export interface KmsCallLimits {
+  /** How many calls of one `group` may start in any second. This call counts as `calls`, default 1. */
+  readonly rate?: { readonly group: string; readonly perSecond: number; readonly calls?: number }
+  /** How many calls of one `group` may run at the same time. */
+  readonly concurrency?: { readonly group: string; readonly max: number }
 }
 
 /**
@@ -42,7 +52,7 @@ export interface KmsCall {
  *   answer that it gave, which is then asked for once more; a code of the provider's own (`KEYRING_…`,
  *   `KMS_CREDENTIALS_UNAVAILABLE`). Anything else that is thrown counts as `KMS_UNAVAILABLE`. No message
  *   contains a secret.
- * - A provider neither caches DEKs nor retries (`retrying` does that for all of them), and may be called
+ * - A provider neither caches DEKs nor retries nor holds calls back (this library does), and may be called
  *   concurrently. It looks at the current state of the CMK on each call, so that disabling or rotating one
  *   shows at once; wrapping with a public key that is at hand is the exception.
  */
@@ -60,6 +70,11 @@ export interface Kms {
   unwrapDek(call: KmsCall & { readonly ciphertextDek: Uint8Array }): Promise<Uint8Array>
   /** Proves that wrapping or unwrapping under the CMK would work for this process, else rejects as it would. */
   verify(call: KmsCall & { readonly use: 'wrap' | 'unwrap' }): Promise<void>
+  /**
+   * The limits of the service for a call. This library keeps to them, with sealing before opening. Absent: only
+   * `kmsRateLimit` of the configuration holds calls back.
+   */
+  limits?(operation: Exclude<KmsOperation, 'describe'>, cmkId: string): KmsCallLimits
   /** Gives up connections and timers. Called once, when the last encryption that uses this object is closed. */
   close?(): Promise<void>
 }

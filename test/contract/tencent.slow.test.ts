@@ -32,7 +32,7 @@ async function setup(
     kms: tencentKms({
       endpoint: emulator.url,
       credentials: EMULATOR_CREDENTIAL,
-      quota: { symmetric: 10_000, rsa: 10_000, publicKey: 10_000 },
+      quota: { symmetric: 10_000, rsa: 10_000 },
       cmks: {
         [id(orders)]: stated(orders.publicKey),
         [id(other)]: stated(other.publicKey),

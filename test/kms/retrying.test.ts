@@ -1,9 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { EnvelopeError, errorCodes } from '../../src/errors.js'
-import { retrying } from '../../src/kms/retrying.js'
+import { systemClock } from '../../src/clock.js'
+import { decorate } from '../../src/kms/decorate.js'
+import type { Kms } from '../../src/kms/kms.js'
+import { retrying as retries } from '../../src/kms/retrying.js'
 import { MemoryKms } from '../support/memory-kms.js'
 
 const { signal } = new AbortController()
+const retrying = (kms: Kms, times: number): Kms => decorate(kms, retries(times, systemClock))
 const call = { cmkId: 'cmk', context: {}, signal }
 const failing = (code: ConstructorParameters<typeof EnvelopeError>[0]): EnvelopeError =>
   new EnvelopeError(code, 'something')
@@ -132,7 +136,7 @@ it('a DEK that comes after the call was given up is wiped', async () => {
   expect(deks.flatMap((dek) => [...dek])).toEqual(Array.from({ length: 64 }, () => 0))
 })
 
-it('every operation goes through', async () => {
+it('every operation goes through, closing too', async () => {
   const kms = new MemoryKms()
   const wrapped = retrying(kms, 2)
   expect(await wrapped.describe('cmk', signal)).toEqual({ provider: 'memory', publicKeyWraps: false })
@@ -140,4 +144,6 @@ it('every operation goes through', async () => {
   const ciphertextDek = await wrapped.wrapDek({ ...call, dek })
   expect(await wrapped.unwrapDek({ ...call, ciphertextDek })).toEqual(dek)
   await wrapped.verify({ ...call, use: 'wrap' })
+  await wrapped.close?.()
+  expect(kms.closed).toBe(true)
 })

@@ -6,6 +6,7 @@ import { Agent as HttpAgent, request as requestHttp, type ClientRequest } from '
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import type { Clock } from '../../clock.js'
 
 /** What an agent says of a redirect that it refuses. */
 export const REDIRECTED = 'a redirect to another host was refused'
@@ -35,10 +36,14 @@ export function httpsAgent({ hosts, maxSockets }: AgentOptions): HttpsAgent {
   return guarded(new HttpsAgent({ keepAlive: true, maxSockets }), hosts, 443)
 }
 
+interface TunnelOptions extends AgentOptions {
+  readonly proxy: string
+  readonly timeoutMs: number
+  readonly clock: Clock
+}
+
 /** Through an HTTP proxy: TLS to the endpoint inside a tunnel (CONNECT, RFC 9110, 9.3.6), so the proxy sees no DEK. */
-export function tunnelAgent(
-  options: AgentOptions & { readonly proxy: string; readonly timeoutMs: number },
-): HttpsAgent {
+export function tunnelAgent(options: TunnelOptions): HttpsAgent {
   return guarded(new TunnelAgent(options), options.hosts, 443)
 }
 
@@ -67,12 +72,14 @@ function target(options: Parameters<Connect>[0]): Target {
 class TunnelAgent extends HttpsAgent {
   readonly #proxy: URL
   readonly #timeoutMs: number
+  readonly #clock: Clock
   readonly #asking = new Set<ClientRequest>()
 
-  constructor(options: { readonly proxy: string; readonly timeoutMs: number; readonly maxSockets: number }) {
-    super({ keepAlive: true, maxSockets: options.maxSockets })
-    this.#proxy = new URL(options.proxy)
-    this.#timeoutMs = options.timeoutMs
+  constructor({ maxSockets, proxy, timeoutMs, clock }: TunnelOptions) {
+    super({ keepAlive: true, maxSockets })
+    this.#proxy = new URL(proxy)
+    this.#timeoutMs = timeoutMs
+    this.#clock = clock
   }
 
   override createConnection(options: Parameters<Connect>[0], callback: Connected): undefined {
@@ -106,11 +113,11 @@ class TunnelAgent extends HttpsAgent {
         agent: false,
       })
       this.#asking.add(request)
-      const timer = setTimeout(() => {
+      const cancelTimer = this.#clock.timeout(() => {
         request.destroy(new Error('network timeout'))
       }, this.#timeoutMs)
       request.once('close', () => {
-        clearTimeout(timer)
+        cancelTimer()
         this.#asking.delete(request)
       })
       request.once('error', reject)

@@ -1,22 +1,29 @@
 import { EnvelopeError, isEnvelopeError } from '../../errors.js'
-import { refuseCancelled, raceAbort, withoutListenerLimit } from '../../cancellation.js'
+import {
+  cancelled,
+  onAbort,
+  raceAbort,
+  refuseCancelled,
+  withDeadline,
+  withoutListenerLimit,
+} from '../../cancellation.js'
+import type { Clock } from '../../clock.js'
 import type { Connections, TencentClient } from './client.js'
 import type { CmkName } from './cmk-name.js'
-import { failureOf, isStaleCredentials, timedOut, type FailedCall } from './failures.js'
-import type { Action, Limits } from './limits.js'
+import { failureOf, isStaleCredentials, timedOut, type Action, type FailedCall } from './failures.js'
 import { Answer } from './responses.js'
 
-/** Calls of the service: each with a turn, a deadline of its own, and one way to fail. */
+/** Calls of the service: each with a deadline of its own, and one way to fail. */
 export class TencentApi {
   readonly #connections: Connections
-  readonly #limits: Limits
   readonly #timeoutMs: number
+  readonly #clock: Clock
   readonly #closing = new AbortController()
 
-  constructor(connections: Connections, limits: Limits, timeoutMs: number) {
+  constructor(connections: Connections, timeoutMs: number, clock: Clock) {
     this.#connections = connections
-    this.#limits = limits
     this.#timeoutMs = timeoutMs
+    this.#clock = clock
     withoutListenerLimit(this.#closing.signal)
   }
 
@@ -37,27 +44,24 @@ export class TencentApi {
     params: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<Answer> {
-    this.#refuseClosed()
+    refuseCancelled(this.#closing.signal)
+    refuseCancelled(signal)
     const ended = new AbortController()
-    const end = (): void => {
-      ended.abort()
-    }
-    const ends = [signal, this.#closing.signal]
-    for (const each of ends) each.addEventListener('abort', end)
+    const stops = [this.#closing.signal, signal].map((each) =>
+      onAbort(each, () => {
+        ended.abort(cancelled(each))
+      }),
+    )
     try {
-      refuseCancelled(signal)
       return await this.#attempts({ action, cmk }, params, ended.signal)
-    } catch (error) {
-      this.#refuseClosed()
-      throw error
     } finally {
-      for (const each of ends) each.removeEventListener('abort', end)
+      for (const stop of stops) stop()
     }
   }
 
   /** Ends what is waited for, sent calls included: each rejects at once. */
   close(): void {
-    this.#closing.abort()
+    this.#closing.abort(new EnvelopeError('ENCRYPTION_CLOSED', 'this KMS client was closed'))
     this.#connections.close()
   }
 
@@ -66,55 +70,41 @@ export class TencentApi {
     params: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<Answer> {
-    const { action, cmk } = call
     for (let attempt = 1; ; attempt++) {
-      refuseCancelled(signal)
-      const { client, renew } = await this.#connections.connect(cmk.region, signal)
-      const end = await this.#limits.turn(cmk.region, action, signal)
+      const { client, renew } = await raceAbort(this.#connections.connect(call.cmk.region, signal), signal)
       try {
-        refuseCancelled(signal)
         return new Answer(call, await this.#send(client, call, params, signal))
       } catch (error) {
         if (isEnvelopeError(error)) throw error
         if (attempt > 1 || !isStaleCredentials(error)) throw failureOf(error, call)
         renew()
-      } finally {
-        end()
       }
     }
   }
 
-  async #send(
+  #send(
     client: TencentClient,
     call: FailedCall,
     params: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<unknown> {
-    const own = new AbortController()
-    const abort = (): void => {
-      own.abort()
-    }
-    const timer = setTimeout(() => {
-      own.abort(timedOut(call, this.#timeoutMs))
-    }, this.#timeoutMs)
-    signal.addEventListener('abort', abort)
-    try {
-      // A client may ignore the signal.
-      return await raceAbort(client.request(call.action, params, { signal: own.signal }), own.signal)
-    } catch (error) {
-      refuseCancelled(signal)
-      const { reason } = own.signal as { reason: unknown }
-      throw isEnvelopeError(reason) ? reason : error
-    } finally {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', abort)
-      // The SDK leaves the body of an answer that is not 200 unread: that would hold the socket for ever.
-      own.abort()
-    }
-  }
-
-  #refuseClosed(): void {
-    if (this.#closing.signal.aborted)
-      throw new EnvelopeError('ENCRYPTION_CLOSED', 'this KMS client was closed')
+    const deadline = { clock: this.#clock, ms: this.#timeoutMs, late: () => timedOut(call, this.#timeoutMs) }
+    return withDeadline(
+      async (own) => {
+        const sent = new AbortController()
+        const stop = onAbort(own, () => {
+          sent.abort()
+        })
+        try {
+          return await client.request(call.action, params, { signal: sent.signal })
+        } finally {
+          stop()
+          // The SDK leaves the body of an answer that is not 200 unread: that would hold the socket for ever.
+          sent.abort()
+        }
+      },
+      signal,
+      deadline,
+    )
   }
 }

@@ -1,5 +1,24 @@
 import { EnvelopeError } from '../../errors.js'
 
+/** What signs calls to Tencent Cloud. */
+export interface TencentCredential {
+  readonly secretId: string
+  readonly secretKey: string
+  /** Of temporary credentials. */
+  readonly token?: string | undefined
+}
+
+/** Anything that tells credentials, the SDK's own providers among them. Asked again before they expire. */
+export interface CredentialProvider {
+  getCredential(): Promise<{
+    readonly secretId?: string | undefined
+    readonly secretKey?: string | undefined
+    readonly token?: string | undefined
+    /** Until when they are valid, if known. Otherwise they are asked for every five minutes. */
+    readonly expiresAt?: Date | undefined
+  }>
+}
+
 /**
  * What the provider needs of a client of Tencent Cloud: the official SDK's clients are such, and so is
  * anything that makes signed API calls. One client serves one region.
@@ -7,7 +26,7 @@ import { EnvelopeError } from '../../errors.js'
 export interface TencentClient {
   /**
    * @param action an action of KMS, version 2019-01-18, for example `Decrypt`
-   * @param options aborted when nobody waits for the answer any more
+   * @param options aborted when the call is cancelled or its time is over
    * @returns the members of `Response`
    * @throws for an answer with an error: an error with its `code` and `requestId`; for an HTTP status other
    *   than 200: an error with `httpCode`

@@ -1,27 +1,10 @@
+import { Backoff } from '../../backoff.js'
+import { pause, raceAbort, waitFor } from '../../cancellation.js'
+import { stopwatch, type Clock } from '../../clock.js'
 import { EnvelopeError, isEnvelopeError } from '../../errors.js'
 import { nameOfThrown } from '../../events.js'
-import { stopwatch, systemClock } from '../../clock.js'
-import { pause, raceAbort } from '../../cancellation.js'
+import type { CredentialProvider, TencentCredential } from './client.js'
 import type { TencentSdk } from './sdk.js'
-
-/** What signs calls to Tencent Cloud. */
-export interface TencentCredential {
-  readonly secretId: string
-  readonly secretKey: string
-  /** Of temporary credentials. */
-  readonly token?: string | undefined
-}
-
-/** Anything that tells credentials, the SDK's own providers among them. Asked again before they expire. */
-export interface CredentialProvider {
-  getCredential(): Promise<{
-    readonly secretId?: string | undefined
-    readonly secretKey?: string | undefined
-    readonly token?: string | undefined
-    /** Until when they are valid, if known. Otherwise they are asked for every five minutes. */
-    readonly expiresAt?: Date | undefined
-  }>
-}
 
 /**
  * Where credentials come from: themselves; a provider; or the name of one of the SDK's:
@@ -60,23 +43,29 @@ const RENEW_AFTER_MS = 5 * 60_000
 const MIN_SPACING_MS = 1000
 const MAX_BACKOFF_MS = 8000
 
-/** Credentials at hand. */
+/** Where a call gets its credentials from. */
 export interface CredentialSource {
-  /** @throws EnvelopeError KMS_CREDENTIALS_UNAVAILABLE, or KMS_TIMEOUT where nobody waits any more */
+  /** @throws EnvelopeError KMS_CREDENTIALS_UNAVAILABLE, or as `cancelled` says where the signal aborts */
   get(signal: AbortSignal): Promise<TencentCredential>
   /** Forgets `stale`, if it still is what `get` gives: the next call fetches. */
   renew(stale: TencentCredential): void
   close(): void
 }
 
+/** How credentials are fetched. */
+export interface FetchOptions {
+  readonly timeoutMs: number
+  readonly clock: Clock
+}
+
 export function credentialSource(
   credentials: TencentCredentials,
   sdk: () => Promise<TencentSdk>,
-  timeoutMs: number,
+  options: FetchOptions,
 ): CredentialSource {
   if (typeof credentials === 'string') {
     const { variables, make }: NamedRow = NAMED[credentials]
-    return new FetchedCredentials(credentials, timeoutMs, async () => {
+    return new FetchedCredentials(credentials, options, async () => {
       const missing = variables.filter((name) => (process.env[name] ?? '') === '')
       if (missing.length > 0) throw unavailable(credentials, `not set: ${missing.join(', ')}`)
       // A new one each time: the SDK's keep a rejected promise for ever.
@@ -84,7 +73,7 @@ export function credentialSource(
     })
   }
   if ('getCredential' in credentials) {
-    return new FetchedCredentials('getCredential()', timeoutMs, () =>
+    return new FetchedCredentials('getCredential()', options, () =>
       Promise.resolve({ getCredential: () => credentials.getCredential() }),
     )
   }
@@ -92,48 +81,49 @@ export function credentialSource(
   return { get: () => Promise.resolve(fixed), renew: () => undefined, close: () => undefined }
 }
 
-interface Held {
+interface CachedCredential {
   readonly credential: TencentCredential
-  /** By the monotonic clock: from then on it is fetched anew in the background. */
-  readonly renewAt: number
+  /** By the monotonic clock: from then on it is renewed in the background. */
+  readonly renewAtMs: number
   /** By the wall clock, as the service sees it. */
-  readonly usableUntil: number
+  readonly usableUntilMs: number
 }
 
 /**
- * Credentials that are fetched: kept, fetched once for all who wait, with a time-out, and not more often
- * than once a second, after failures less. A fetch that fails takes nothing away that still is valid.
+ * Credentials that are fetched: cached, fetched once for all who wait, with a time-out, and not more often than once a
+ * second, less often after failures. A fetch that fails takes nothing away that is still valid.
  */
 class FetchedCredentials implements CredentialSource {
   readonly #name: string
-  readonly #timeoutMs: number
+  readonly #options: FetchOptions
   readonly #provider: () => Promise<CredentialProvider>
   readonly #closed = new AbortController()
-  readonly #now = stopwatch()
-  #held: Held | undefined
+  readonly #elapsedMs: () => number
+  readonly #backoff = new Backoff({ firstMs: MIN_SPACING_MS, maxMs: MAX_BACKOFF_MS })
+  #cached: CachedCredential | undefined
   #fetching: Promise<TencentCredential> | undefined
-  #failures = 0
-  #notBefore = 0
+  #notBeforeMs = 0
   #lastFailure: EnvelopeError | undefined
 
-  constructor(name: string, timeoutMs: number, provider: () => Promise<CredentialProvider>) {
+  constructor(name: string, options: FetchOptions, provider: () => Promise<CredentialProvider>) {
     this.#name = name
-    this.#timeoutMs = timeoutMs
+    this.#options = options
     this.#provider = provider
+    this.#elapsedMs = stopwatch(options.clock)
   }
 
   async get(signal: AbortSignal): Promise<TencentCredential> {
-    const held = this.#held
-    if (held !== undefined && Date.now() < held.usableUntil) {
-      const now = this.#now()
-      if (now >= held.renewAt && now >= this.#notBefore) this.#fetch().catch(() => undefined)
-      return held.credential
+    const cached = this.#cached
+    if (cached !== undefined && this.#options.clock.wallMs() < cached.usableUntilMs) {
+      const nowMs = this.#elapsedMs()
+      if (nowMs >= cached.renewAtMs && nowMs >= this.#notBeforeMs) this.#fetch().catch(() => undefined)
+      return cached.credential
     }
     return raceAbort(this.#fetch(), signal)
   }
 
   renew(stale: TencentCredential): void {
-    if (this.#held?.credential === stale) this.#held = undefined
+    if (this.#cached?.credential === stale) this.#cached = undefined
   }
 
   close(): void {
@@ -148,19 +138,18 @@ class FetchedCredentials implements CredentialSource {
   }
 
   async #fetchOnce(): Promise<TencentCredential> {
-    const wait = this.#notBefore - this.#now()
-    if (this.#lastFailure !== undefined && wait > MIN_SPACING_MS) throw this.#lastFailure
+    const waitMs = this.#notBeforeMs - this.#elapsedMs()
+    if (this.#lastFailure !== undefined && waitMs > MIN_SPACING_MS) throw this.#lastFailure
     try {
-      if (wait > 0) await pause(wait, this.#closed.signal, systemClock)
-      this.#notBefore = this.#now() + MIN_SPACING_MS
-      const held = holdable(await this.#ask(), this.#name, this.#now())
-      this.#held = held
-      this.#failures = 0
+      if (waitMs > 0) await pause(waitMs, this.#closed.signal, this.#options.clock)
+      this.#notBeforeMs = this.#elapsedMs() + MIN_SPACING_MS
+      const cached = this.#cacheable(await this.#ask())
+      this.#cached = cached
+      this.#backoff.reset()
       this.#lastFailure = undefined
-      return held.credential
+      return cached.credential
     } catch (error) {
-      const backoff = Math.min(MIN_SPACING_MS * 2 ** this.#failures++, MAX_BACKOFF_MS)
-      this.#notBefore = this.#now() + backoff
+      this.#notBeforeMs = this.#elapsedMs() + this.#backoff.next()
       // What a provider throws may quote a secret.
       this.#lastFailure = isEnvelopeError(error)
         ? error
@@ -169,42 +158,35 @@ class FetchedCredentials implements CredentialSource {
     }
   }
 
-  async #ask(): ReturnType<CredentialProvider['getCredential']> {
+  async #ask(): Promise<ProviderAnswer> {
     const provider = await this.#provider()
-    const timeout = new AbortController()
-    // Closed: nobody waits any more.
-    const ended = AbortSignal.any([timeout.signal, this.#closed.signal])
-    const giveUp = (): never => {
-      // The SDK's providers ask themselves again, without a pause, while a token is about to expire.
-      provider.getCredential = () => Promise.reject(new Error('given up'))
-      throw unavailable(this.#name, `no answer within ${String(this.#timeoutMs)} ms`)
-    }
-    try {
-      return await Promise.race([
-        provider.getCredential(),
-        pause(this.#timeoutMs, ended, systemClock).then(giveUp, giveUp),
-      ])
-    } finally {
-      timeout.abort()
-    }
+    const { timeoutMs, clock } = this.#options
+    const limits = { ms: timeoutMs, signal: this.#closed.signal, clock }
+    const answer = await waitFor(provider.getCredential(), limits)
+    if (typeof answer !== 'string') return answer.value
+    // The SDK's providers ask themselves again, without a pause, while a token is about to expire.
+    provider.getCredential = () => Promise.reject(new Error('cancelled'))
+    throw unavailable(this.#name, `no answer within ${String(timeoutMs)} ms`)
+  }
+
+  #cacheable(answer: ProviderAnswer): CachedCredential {
+    const credential = checked(answer, this.#name)
+    const { expiresAt } = answer
+    const nowMs = this.#elapsedMs()
+    if (expiresAt === undefined)
+      return { credential, renewAtMs: nowMs + RENEW_AFTER_MS, usableUntilMs: Infinity }
+    const restMs = expiresAt.getTime() - this.#options.clock.wallMs()
+    if (!(restMs > 0)) throw unavailable(this.#name, 'the credentials have expired')
+    // Shortly before the end; half-way where they are short-lived.
+    const earlyMs = Math.min(RENEW_AFTER_MS, restMs / 2)
+    return { credential, renewAtMs: nowMs + restMs - earlyMs, usableUntilMs: expiresAt.getTime() }
   }
 }
 
-type Told = Awaited<ReturnType<CredentialProvider['getCredential']>>
-
-function holdable(told: Told, name: string, now: number): Held {
-  const credential = checked(told, name)
-  const { expiresAt } = told
-  if (expiresAt === undefined) return { credential, renewAt: now + RENEW_AFTER_MS, usableUntil: Infinity }
-  const rest = expiresAt.getTime() - Date.now()
-  if (!(rest > 0)) throw unavailable(name, 'the credentials have expired')
-  // Shortly before the end, and of short-lived ones half-way.
-  const early = Math.min(RENEW_AFTER_MS, rest / 2)
-  return { credential, renewAt: now + rest - early, usableUntil: expiresAt.getTime() }
-}
+type ProviderAnswer = Awaited<ReturnType<CredentialProvider['getCredential']>>
 
 /** Only what is used; visible ASCII, since it goes into HTTP headers. */
-function checked({ secretId, secretKey, token }: Told, name: string): TencentCredential {
+function checked({ secretId, secretKey, token }: ProviderAnswer, name: string): TencentCredential {
   for (const [member, value] of Object.entries({ secretId, secretKey })) {
     if (!isVisible(value)) throw unavailable(name, `there is no valid ${member}`)
   }

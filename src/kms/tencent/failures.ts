@@ -1,7 +1,9 @@
 import { EnvelopeError, type ErrorCode } from '../../errors.js'
 import { proxyStatusIn, REDIRECTED } from './agents.js'
 import type { CmkName } from './cmk-name.js'
-import type { Action } from './limits.js'
+
+/** The actions of the service that this provider uses. */
+export type Action = 'GenerateDataKey' | 'Encrypt' | 'Decrypt' | 'GetPublicKey' | 'AsymmetricRsaDecrypt'
 
 interface Row {
   readonly code: ErrorCode

@@ -26,16 +26,15 @@ export interface TencentKmsOptions {
   readonly endpoint?: EndpointOption
   /** URL of an HTTP proxy. None is taken from the environment. */
   readonly proxy?: string
-  /** How long one call may wait for its turn, and then for its answer, in ms. 1 to 60,000, default 3,000: three attempts fit into the default `kmsTimeout`. */
+  /** How long one call may take, in ms. 1 to 60,000, default 3,000: three attempts fit into the default `kmsTimeout`. */
   readonly requestTimeoutMs?: number
   /**
    * Calls a second to a region that this process may make, by families that share a quota: what your edition grants,
    * divided by the processes that call at the same time. Over 0, at most 100,000 each; defaults `symmetric: 240`,
-   * `rsa: 160`, `publicKey: 80`, four fifths of what an account has without an edition.
+   * `rsa: 160`, four fifths of what an account has without an edition. The larger one also decides how many calls to a region
+   * run at the same time: as many as use it up while a call takes 50 ms, at least 16.
    */
   readonly quota?: Partial<Quota>
-  /** Calls to a region at the same time. 1 to 1,000, default 16. */
-  readonly maxConcurrency?: number
 }
 
 /** What a CMK is. The service is not asked: that would need one more right, and all regions at start. */
@@ -62,7 +61,6 @@ export interface CheckedOptions {
   readonly proxy: string | undefined
   readonly requestTimeoutMs: number
   readonly quota: Quota
-  readonly maxConcurrency: number
 }
 
 export type CheckedCmk =
@@ -158,11 +156,9 @@ const schema = v.strictObject({
     v.strictObject({
       symmetric: perSecond(DEFAULT_QUOTA.symmetric),
       rsa: perSecond(DEFAULT_QUOTA.rsa),
-      publicKey: perSecond(DEFAULT_QUOTA.publicKey),
     }),
     {},
   ),
-  maxConcurrency: v.optional(whole(1, 1000), 16),
 })
 
 /** @throws EnvelopeError CONFIG_INVALID with all mistakes in `issues`; no message repeats a value */

@@ -1,12 +1,13 @@
+import { DEK_BYTES } from '../../crypto/dek.js'
+import { MAX_CIPHERTEXT_DEK_BYTES } from '../../envelope/bounds.js'
 import { EnvelopeError } from '../../errors.js'
 import { described, type FailedCall } from './failures.js'
 
-const DEK_BYTES = 32
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 /** In characters. Checked before the form: a regular expression may overflow the stack over megabytes. */
 const MAX = {
   KeyId: 128,
-  CiphertextBlob: 1024,
+  CiphertextBlob: MAX_CIPHERTEXT_DEK_BYTES,
   /** `Encrypt` takes 4,096 bytes, whoever calls it; of a DEK it has 44 characters. */
   Plaintext: 5464,
   /** Of an RSA-2048 CMK it has 392. */

@@ -4,7 +4,8 @@
  */
 import { randomFillSync, type KeyObject } from 'node:crypto'
 import type { EnvelopeError } from '../../errors.js'
-import { stopwatch } from '../../clock.js'
+import { stopwatch, type Clock } from '../../clock.js'
+import { DEK_BYTES } from '../../crypto/dek.js'
 import { refuseCancelled, raceAbort } from '../../cancellation.js'
 import type { GeneratedDek } from '../kms.js'
 import { modulusBits, readPublicKey, readSpki, whyUnusable, wrapWithPublicKey } from '../rsa-public-key.js'
@@ -19,7 +20,6 @@ import {
   type TencentCmk,
 } from './tencent-cmk.js'
 
-const DEK_BYTES = 32
 const BITS = 2048
 const KEEP_MS = 3_600_000
 
@@ -43,14 +43,15 @@ export class RsaCmk implements TencentCmk {
   readonly #cmk: CmkName
   readonly #pinned: KeyObject | undefined
   #kept: { readonly key: KeyObject; readonly until: number } | undefined
-  readonly #now = stopwatch()
+  readonly #elapsedMs: () => number
   #fetching: Promise<KeyObject> | undefined
 
-  /** @param pinned the public key, where the service shall never be asked for it */
-  constructor(api: TencentApi, cmk: CmkName, pinned: KeyObject | undefined) {
+  /** @param pinned the public key: then the service is never asked for it */
+  constructor(api: TencentApi, cmk: CmkName, pinned: KeyObject | undefined, clock: Clock) {
     this.#api = api
     this.#cmk = cmk
     this.#pinned = pinned
+    this.#elapsedMs = stopwatch(clock)
   }
 
   get offline(): boolean {
@@ -82,7 +83,7 @@ export class RsaCmk implements TencentCmk {
     return (await this.#api.call('AsymmetricRsaDecrypt', this.#cmk, params, signal)).unwrappedDek()
   }
 
-  /** The public key, asked for anew: one that is kept says nothing about the CMK now. */
+  /** Fetches the public key: the cached one says nothing about the CMK now. */
   async verifyWrap({ signal }: CallContext): Promise<void> {
     if (this.#pinned === undefined) await this.#fetch(signal)
     else refuseCancelled(signal)
@@ -112,8 +113,8 @@ export class RsaCmk implements TencentCmk {
   async #publicKey(signal: AbortSignal): Promise<KeyObject> {
     refuseCancelled(signal)
     if (this.#pinned !== undefined) return this.#pinned
-    if (this.#kept !== undefined && this.#now() < this.#kept.until) return this.#kept.key
-    // The request outlives whoever started it: others may wait for it too. It has a deadline of its own.
+    if (this.#kept !== undefined && this.#elapsedMs() < this.#kept.until) return this.#kept.key
+    // The request outlives its first caller: others may wait for it too. It has a deadline of its own.
     this.#fetching ??= this.#fetch(this.#api.lifetime).finally(() => {
       this.#fetching = undefined
     })
@@ -125,7 +126,7 @@ export class RsaCmk implements TencentCmk {
     const key = readSpki(answer.publicKey(), () => answer.invalidPublicKey())
     const why = whyNoRsa2048(key)
     if (why !== undefined) throw answer.unusablePublicKey(why)
-    this.#kept = { key, until: this.#now() + KEEP_MS }
+    this.#kept = { key, until: this.#elapsedMs() + KEEP_MS }
     return key
   }
 }

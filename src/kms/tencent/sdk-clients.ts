@@ -1,3 +1,4 @@
+import type { Clock } from '../../clock.js'
 import { EnvelopeError } from '../../errors.js'
 import { httpAgent, httpsAgent, tunnelAgent } from './agents.js'
 import type { Connections } from './client.js'
@@ -15,6 +16,7 @@ export interface SdkClientOptions {
   readonly maxSockets: number
   /** How long the proxy may take to open a tunnel. */
   readonly timeoutMs: number
+  readonly clock: Clock
 }
 
 /**
@@ -22,13 +24,13 @@ export interface SdkClientOptions {
  * that are known, and leaves it to `CredentialSource` when to fetch them.
  */
 export function sdkClients(options: SdkClientOptions): Connections {
-  const { sdk, credentials, endpoint, proxy, maxSockets, timeoutMs } = options
+  const { sdk, credentials, endpoint, proxy, maxSockets, timeoutMs, clock } = options
   const hosts = new Set<string>()
   // Always one of ours: without an agent the SDK would take a proxy from the environment.
   const https =
     proxy === undefined
       ? httpsAgent({ hosts, maxSockets })
-      : tunnelAgent({ hosts, maxSockets, proxy, timeoutMs })
+      : tunnelAgent({ hosts, maxSockets, proxy, timeoutMs, clock })
   const http = httpAgent({ hosts, maxSockets })
   return {
     async prepare() {

@@ -1,7 +1,6 @@
 import type { Agent } from 'node:http'
 import { EnvelopeError } from '../../errors.js'
-import type { TencentClient } from './client.js'
-import type { CredentialProvider, TencentCredential } from './credentials.js'
+import type { CredentialProvider, TencentClient, TencentCredential } from './client.js'
 
 /** The part of the official SDK that both of its packages have, as far as it is used here. */
 export interface TencentSdk {

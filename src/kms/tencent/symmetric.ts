@@ -4,6 +4,8 @@
  * documentation says.
  */
 import { randomFillSync } from 'node:crypto'
+import { DEK_BYTES } from '../../crypto/dek.js'
+import { MAX_CIPHERTEXT_DEK_BYTES } from '../../envelope/bounds.js'
 import { canonicalContext } from '../../envelope/context.js'
 import { EnvelopeError, isEnvelopeError } from '../../errors.js'
 import type { EncryptionContext, GeneratedDek } from '../kms.js'
@@ -21,11 +23,9 @@ import {
 /** Where DEKs come from: `GenerateDataKey` of the KMS, or the process's own random generator and `Encrypt`. */
 export type DekSource = 'generate' | 'encrypt'
 
-/** What opens nothing, for `verify` of who may only decrypt. */
+/** A blob that opens nothing, for `verify` by an identity that may only decrypt. */
 export const NO_BLOB = 'kafka-envelope-verifies'
 
-const DEK_BYTES = 32
-const MAX_BLOB_BYTES = 1024
 /** Of `EncryptionContext`, in characters. */
 const MAX_CONTEXT = 1024
 
@@ -61,7 +61,7 @@ export class SymmetricCmk implements TencentCmk {
 
   async unwrapDek(ciphertextDek: Uint8Array, { context, signal }: CallContext): Promise<Uint8Array> {
     // Its form is the vendor's to change, so nothing more is checked.
-    if (ciphertextDek.length === 0 || ciphertextDek.length > MAX_BLOB_BYTES)
+    if (ciphertextDek.length === 0 || ciphertextDek.length > MAX_CIPHERTEXT_DEK_BYTES)
       throw ciphertextDekInvalid(this.#cmk)
     if (!ciphertextDek.every((byte) => byte > 0x20 && byte < 0x7f)) throw ciphertextDekInvalid(this.#cmk)
     const params = { CiphertextBlob: Buffer.from(ciphertextDek).toString('latin1'), ...contextParam(context) }

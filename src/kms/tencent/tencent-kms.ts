@@ -1,19 +1,19 @@
 import { EnvelopeError } from '../../errors.js'
 import { refuseCancelled } from '../../cancellation.js'
+import { systemClock, type Clock } from '../../clock.js'
+import { DEK_BYTES } from '../../crypto/dek.js'
 import type { Kms, KmsCall } from '../kms.js'
 import { TencentApi } from './api.js'
 import { givenClients, type Connections } from './client.js'
 import { parseCmkName } from './cmk-name.js'
 import { credentialSource } from './credentials.js'
-import { Limits } from './limits.js'
+import { concurrencyOf, limitsOf } from './limits.js'
 import { checkOptions, type CheckedCmk, type CheckedOptions, type TencentKmsOptions } from './options.js'
 import { RsaCmk } from './rsa.js'
 import { sdkClients } from './sdk-clients.js'
 import { loadSdk } from './sdk.js'
 import { SymmetricCmk } from './symmetric.js'
 import type { TencentCmk } from './tencent-cmk.js'
-
-const DEK_BYTES = 32
 
 /**
  * Tencent Cloud KMS. The id of a CMK is `<region>/<key id>`. Providers on the wire are `tencent-kms` and
@@ -33,14 +33,12 @@ const DEK_BYTES = 32
  */
 export function tencentKms(options: TencentKmsOptions): Kms {
   const checked = checkOptions(options)
-  const { requestTimeoutMs, quota, maxConcurrency } = checked
-  const limits = new Limits({ quota, maxConcurrency, maxWaitMs: requestTimeoutMs })
-  const api = new TencentApi(connections(checked), limits, requestTimeoutMs)
+  const clock = systemClock
+  const api = new TencentApi(connections(checked, clock), checked.requestTimeoutMs, clock)
   const stated = new Map(
-    [...checked.cmks].map(([id, cmk]): [string, TencentCmk] => [id, makeCmk(api, id, cmk)]),
+    [...checked.cmks].map(([id, cmk]): [string, TencentCmk] => [id, makeCmk(api, id, cmk, clock)]),
   )
-  const find = (id: string): TencentCmk =>
-    stated.get(id) ?? makeCmk(api, id, { type: 'symmetric', dek: 'generate' })
+  const find = (id: string): TencentCmk => stated.get(id) ?? makeCmk(api, id, UNSTATED, clock)
 
   return {
     async describe(cmkId, signal) {
@@ -59,6 +57,11 @@ export function tencentKms(options: TencentKmsOptions): Kms {
     unwrapDek: async (call) => find(call.cmkId).unwrapDek(call.ciphertextDek, call),
     verify: async (call: KmsCall & { use: 'wrap' | 'unwrap' }) =>
       call.use === 'wrap' ? find(call.cmkId).verifyWrap(call) : find(call.cmkId).verifyUnwrap(call),
+    limits(operation, cmkId) {
+      const name = parseCmkName(cmkId)
+      const { type } = checked.cmks.get(cmkId) ?? UNSTATED
+      return name === undefined ? {} : limitsOf(operation, name, type, checked.quota)
+    },
     close() {
       api.close()
       return Promise.resolve()
@@ -66,25 +69,30 @@ export function tencentKms(options: TencentKmsOptions): Kms {
   }
 }
 
-function connections({ client, credentials, ...rest }: CheckedOptions): Connections {
+/** A CMK that `cmks` does not name. */
+const UNSTATED: CheckedCmk = { type: 'symmetric', dek: 'generate' }
+
+function connections({ client, credentials, ...rest }: CheckedOptions, clock: Clock): Connections {
   if (client !== undefined) return givenClients(client)
   return sdkClients({
     sdk: loadSdk,
-    credentials: credentials && credentialSource(credentials, loadSdk, rest.requestTimeoutMs),
+    credentials:
+      credentials && credentialSource(credentials, loadSdk, { timeoutMs: rest.requestTimeoutMs, clock }),
     endpoint: rest.endpoint,
     proxy: rest.proxy,
-    maxSockets: rest.maxConcurrency,
+    maxSockets: concurrencyOf(rest.quota),
     timeoutMs: rest.requestTimeoutMs,
+    clock,
   })
 }
 
-function makeCmk(api: TencentApi, id: string, cmk: CheckedCmk): TencentCmk {
+function makeCmk(api: TencentApi, id: string, cmk: CheckedCmk, clock: Clock): TencentCmk {
   const name = parseCmkName(id)
   if (name === undefined) {
-    // What is no id may be anything, and is not repeated.
+    // Not repeated: a malformed id might be a secret.
     throw new EnvelopeError('CMK_NOT_FOUND', 'the id of a CMK of Tencent Cloud KMS is <region>/<key id>')
   }
   return cmk.type === 'symmetric'
     ? new SymmetricCmk(api, name, cmk.dek)
-    : new RsaCmk(api, name, cmk.publicKey)
+    : new RsaCmk(api, name, cmk.publicKey, clock)
 }

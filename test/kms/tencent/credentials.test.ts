@@ -5,10 +5,11 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { EnvelopeError } from '../../../src/errors.js'
 import {
   credentialSource,
-  type CredentialProvider,
   type CredentialSource,
   type TencentCredentials,
 } from '../../../src/kms/tencent/credentials.js'
+import { systemClock } from '../../../src/clock.js'
+import type { CredentialProvider } from '../../../src/kms/tencent/client.js'
 import { tencentKms } from '../../../src/kms/tencent/index.js'
 import { loadSdk, type TencentSdk } from '../../../src/kms/tencent/sdk.js'
 import { CMK, failed, SECRET, startService, symmetricCmks, signal } from './service.js'
@@ -17,7 +18,7 @@ const TIMEOUT_MS = 3000
 const sources: CredentialSource[] = []
 
 function source(credentials: TencentCredentials, sdk: () => Promise<TencentSdk> = loadSdk): CredentialSource {
-  const made = credentialSource(credentials, sdk, TIMEOUT_MS)
+  const made = credentialSource(credentials, sdk, { timeoutMs: TIMEOUT_MS, clock: systemClock })
   sources.push(made)
   return made
 }

@@ -50,7 +50,7 @@ describe('options', () => {
     { credentials: SECRET, endpoint: 'http://127.0.0.1:8080' },
     { credentials: SECRET, endpoint: 'http://[::1]:8080' },
     { credentials: SECRET, endpoint: '127.0.0.1:8080' },
-    { credentials: SECRET, requestTimeoutMs: 1, quota: { symmetric: 0.01 }, maxConcurrency: 1 },
+    { credentials: SECRET, requestTimeoutMs: 1, quota: { symmetric: 0.01 } },
   ])('%j are fine', (options) => {
     expect(mistakes(options)).toEqual([])
   })
@@ -98,12 +98,11 @@ describe('options', () => {
         credentials: SECRET,
         requestTimeoutMs: 0,
         quota: { symmetric: 0, rsa: 100_001 },
-        maxConcurrency: 1.5,
       },
-      ['requestTimeoutMs', 'quota.symmetric', 'quota.rsa', 'maxConcurrency'],
+      ['requestTimeoutMs', 'quota.symmetric', 'quota.rsa'],
     ],
     [
-      { credentials: SECRET, requestTimeoutMs: 60_001, quota: { sm2: 1 }, maxConcurrency: 1001 },
+      { credentials: SECRET, requestTimeoutMs: 60_001, quota: { sm2: 1 }, maxConcurrency: 16 },
       ['requestTimeoutMs', 'quota.sm2', 'maxConcurrency'],
     ],
     [{ credentials: SECRET, requestTimeoutMs: NaN, quota: '1' }, ['requestTimeoutMs', 'quota']],

@@ -29,8 +29,7 @@ const kms = tencentKms({
   endpoint: url,
   credentials: { secretId: 'soak', secretKey: 'of-the-soak' },
   requestTimeoutMs: TIMEOUT_MS,
-  quota: { symmetric: 10_000, rsa: 10_000, publicKey: 10_000 },
-  maxConcurrency: TOGETHER,
+  quota: { symmetric: 10_000, rsa: 10_000 },
   cmks: { [rsa]: { type: 'rsa-2048' } },
 })
 const outcomes: Record<string, number> = {}

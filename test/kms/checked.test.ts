@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import type { EnvelopeError } from '../../src/errors.js'
+import { EnvelopeError } from '../../src/errors.js'
 import { createEncryption, type Encryption } from '../../src/index.js'
-import { answering } from '../../src/kms/answers.js'
+import { checked } from '../../src/kms/checked.js'
+import { decorate } from '../../src/kms/decorate.js'
+import { retrying } from '../../src/kms/retrying.js'
 import type { GeneratedDek, Kms } from '../../src/kms/kms.js'
 import { openRecords, sealRecords } from '../../src/record/index.js'
 import { thrownBy } from '../support/emissions.js'
+import { FakeClock } from '../support/fake-clock.js'
 import { MemoryKms } from '../support/memory-kms.js'
 
 const call = { cmkId: 'cmk', context: {}, signal: new AbortController().signal }
@@ -62,7 +65,7 @@ describe('an answer that is none', () => {
   it.each(GENERATED)('to making a DEK, %s, is transient, and leaves no DEK behind', async (_, answer) => {
     const kms = new Strange()
     kms.nonsense = { answer }
-    expect(await thrownBy(() => answering(kms).generateDek(call))).toMatchObject(invalid)
+    expect(await thrownBy(() => checked(kms).generateDek(call))).toMatchObject(invalid)
     const { dek: left } = (answer ?? {}) as { dek?: unknown }
     if (left instanceof Uint8Array) expect(zeros(left)).toBe(true)
   })
@@ -72,7 +75,7 @@ describe('an answer that is none', () => {
     async (answer) => {
       const kms = new Strange()
       kms.nonsense = { answer }
-      expect(await thrownBy(() => answering(kms).wrapDek({ ...call, dek: dek() }))).toMatchObject(invalid)
+      expect(await thrownBy(() => checked(kms).wrapDek({ ...call, dek: dek() }))).toMatchObject(invalid)
     },
   )
 
@@ -81,9 +84,9 @@ describe('an answer that is none', () => {
     async (answer) => {
       const kms = new Strange()
       kms.nonsense = { answer }
-      expect(
-        await thrownBy(() => answering(kms).unwrapDek({ ...call, ciphertextDek: dek(8) })),
-      ).toMatchObject(invalid)
+      expect(await thrownBy(() => checked(kms).unwrapDek({ ...call, ciphertextDek: dek(8) }))).toMatchObject(
+        invalid,
+      )
     },
   )
 })
@@ -93,7 +96,7 @@ it('what was unwrapped, of another length than a DEK, blames the ciphertext DEK,
     const kms = new Strange()
     const answer = dek(length)
     kms.nonsense = { answer }
-    expect(await thrownBy(() => answering(kms).unwrapDek({ ...call, ciphertextDek: dek(8) }))).toMatchObject({
+    expect(await thrownBy(() => checked(kms).unwrapDek({ ...call, ciphertextDek: dek(8) }))).toMatchObject({
       code: 'UNWRAP_FAILED',
       kind: 'invalid',
     })
@@ -147,5 +150,54 @@ describe('an owner whose KMS answers with nonsense', () => {
     expect((await openRecords(once, sealed))[0]?.error).toBeUndefined()
     // Together: the last one closes the KMS.
     for (const each of [sealing, opening, once]) await each.close()
+  })
+})
+
+describe('a DEK that is wrapped', () => {
+  it('is lent by copy, which is wiped after the call', async () => {
+    const lent: Uint8Array[] = []
+    const keeping = new MemoryKms()
+    keeping.wrapDek = ({ dek: copy }) => {
+      lent.push(copy)
+      return Promise.resolve(new Uint8Array(8))
+    }
+    const given = dek()
+    await checked(keeping).wrapDek({ ...call, dek: given })
+    expect(lent).toHaveLength(1)
+    expect(lent[0] !== given && zeros(lent[0] ?? given)).toBe(true)
+    expect(given).toEqual(dek())
+  })
+
+  it('is lent anew for each attempt: a provider that wipes it and fails does not make the next one wrap zeros', async () => {
+    const seen: Uint8Array[] = []
+    const wiping = new MemoryKms()
+    wiping.wrapDek = ({ dek: copy }) => {
+      seen.push(Uint8Array.from(copy))
+      copy.fill(0)
+      return seen.length === 1
+        ? Promise.reject(new EnvelopeError('KMS_UNAVAILABLE', 'away'))
+        : Promise.resolve(new Uint8Array(8))
+    }
+    const clock = new FakeClock()
+    clock.jitter = () => 0
+    const wrapping = decorate(checked(wiping), retrying(1, clock)).wrapDek({ ...call, dek: dek() })
+    await new Promise((resolve) => setImmediate(resolve))
+    clock.advance(1)
+    await wrapping
+    expect(seen).toEqual([dek(), dek()])
+  })
+
+  it('is wiped when the call is cancelled, even where the provider goes on', () => {
+    const held = new MemoryKms()
+    const lent: Uint8Array[] = []
+    held.wrapDek = ({ dek: copy }) => {
+      lent.push(copy)
+      return new Promise(() => undefined)
+    }
+    const controller = new AbortController()
+    void checked(held).wrapDek({ ...call, dek: dek(), signal: controller.signal })
+    expect(lent.every(zeros)).toBe(false)
+    controller.abort()
+    expect(lent.every(zeros)).toBe(true)
   })
 })

@@ -1,20 +1,40 @@
 import { isUint8Array } from 'node:util/types'
+import { onAbort } from '../cancellation.js'
 import { DEK_BYTES } from '../crypto/dek.js'
 import { MAX_CIPHERTEXT_DEK_BYTES } from '../envelope/bounds.js'
 import { EnvelopeError } from '../errors.js'
 import type { GeneratedDek, Kms } from './kms.js'
 
 /**
- * A KMS whose every answer is one. What a provider returns that is not what `Kms` asks for says nothing about the
- * record or the CMK: it is KMS_RESPONSE_INVALID, which is transient, so it is tried again. DEKs in it are wiped.
+ * A KMS that is trusted with little. What a provider returns that is not what `Kms` asks for says nothing about the record or
+ * the CMK: it is KMS_RESPONSE_INVALID, which is transient, so it is tried again; DEKs in it are wiped. And a provider gets a
+ * copy of the DEK that it wraps, wiped when the call ends: it may keep or change it, or go on after the deadline.
  */
-export function answering(kms: Kms): Kms {
+export function checked(kms: Kms): Kms {
   return {
     describe: (cmkId, signal) => kms.describe(cmkId, signal),
     generateDek: async (call) => generated(await kms.generateDek(call), call.cmkId),
-    wrapDek: async (call) => wrapped(await kms.wrapDek(call), call.cmkId),
+    wrapDek: (call) =>
+      lent(call.dek, call.signal, async (dek) => wrapped(await kms.wrapDek({ ...call, dek }), call.cmkId)),
     unwrapDek: async (call) => unwrapped(await kms.unwrapDek(call), call.cmkId),
     verify: (call) => kms.verify(call),
+    limits: (operation, cmkId) => kms.limits?.(operation, cmkId) ?? {},
+    close: async () => kms.close?.(),
+  }
+}
+
+async function lent<T>(
+  dek: Uint8Array,
+  signal: AbortSignal,
+  use: (copy: Uint8Array) => Promise<T>,
+): Promise<T> {
+  const copy = Uint8Array.from(dek)
+  const stop = onAbort(signal, () => copy.fill(0))
+  try {
+    return await use(copy)
+  } finally {
+    stop()
+    copy.fill(0)
   }
 }
 

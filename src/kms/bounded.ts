@@ -1,0 +1,46 @@
+import { withDeadline } from '../cancellation.js'
+import { stopwatch, type Clock } from '../clock.js'
+import { EnvelopeError, isEnvelopeError, type ErrorCode } from '../errors.js'
+import { nameOfThrown, type EventHub } from '../events.js'
+import type { Decorator } from './decorate.js'
+
+/** What `bounded` needs to know of a KMS. */
+export interface Bounds {
+  /** The name of the KMS in the configuration. */
+  readonly name: string
+  /** How long a call may take, in ms. */
+  readonly timeoutMs: number
+  readonly clock: Clock
+  readonly events: EventHub
+}
+
+/**
+ * Ends every call: within its deadline, even where the provider ignores the signal; with an `EnvelopeError`, whatever the
+ * provider throws; and with a `kms.call` event. A DEK that arrives later is wiped.
+ */
+export function bounded({ name, timeoutMs, clock, events }: Bounds): Decorator {
+  const late = (): EnvelopeError =>
+    new EnvelopeError('KMS_TIMEOUT', `no answer within ${String(timeoutMs)} ms`)
+  return async ({ operation, cmkId, signal, discard }, run) => {
+    const elapsedMs = stopwatch(clock)
+    const report = (outcome: { outcome: 'ok' } | { outcome: 'failed'; code: ErrorCode }): void => {
+      events.emit('kms.call', { kms: name, cmkId, operation, ...outcome, durationMs: elapsedMs() })
+    }
+    try {
+      const result = await withDeadline(run, signal, { clock, ms: timeoutMs, late }, discard)
+      report({ outcome: 'ok' })
+      return result
+    } catch (thrown) {
+      const error = asEnvelopeError(thrown, name)
+      // No call was made, and a flood of those would be a flood of events.
+      if (error.code !== 'KMS_RATE_LIMITED') report({ outcome: 'failed', code: error.code })
+      throw error
+    }
+  }
+}
+
+/** What a provider throws that is not ours is not repeated: it could quote a secret. */
+function asEnvelopeError(thrown: unknown, kms: string): EnvelopeError {
+  if (isEnvelopeError(thrown)) return thrown
+  return new EnvelopeError('KMS_UNAVAILABLE', `KMS ${kms} failed with ${nameOfThrown(thrown)}`)
+}

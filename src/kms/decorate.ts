@@ -1,0 +1,56 @@
+import type { KmsOperation } from '../events.js'
+import type { Kms, KmsCall } from './kms.js'
+
+/** A call to a KMS, as decorators see it. */
+export interface DecoratedCall<T> {
+  readonly operation: KmsOperation
+  readonly cmkId: string
+  readonly signal: AbortSignal
+  /** Wipes the DEK in a result that arrives too late. */
+  readonly discard: (late: T) => void
+}
+
+/**
+ * What happens around every call. `run` makes the call, with the signal that it is given; it may reject, and never throws.
+ */
+export type Decorator = <T>(call: DecoratedCall<T>, run: (signal: AbortSignal) => Promise<T>) => Promise<T>
+
+/** A KMS each call to which passes through the decorators, from left to right. */
+export function decorate(kms: Kms, ...decorators: readonly Decorator[]): Kms {
+  return decorators.reduceRight(decorated, kms)
+}
+
+function decorated(kms: Kms, around: Decorator): Kms {
+  return {
+    describe: (cmkId, signal) =>
+      around({ operation: 'describe', cmkId, signal, discard: nothing }, async (own) =>
+        kms.describe(cmkId, own),
+      ),
+    generateDek: (call) =>
+      around(
+        { operation: 'generate', ...addressOf(call), discard: ({ dek }) => dek.fill(0) },
+        async (signal) => kms.generateDek({ ...call, signal }),
+      ),
+    wrapDek: (call) =>
+      around({ operation: 'wrap', ...addressOf(call), discard: nothing }, async (signal) =>
+        kms.wrapDek({ ...call, signal }),
+      ),
+    unwrapDek: (call) =>
+      around({ operation: 'unwrap', ...addressOf(call), discard: (dek) => dek.fill(0) }, async (signal) =>
+        kms.unwrapDek({ ...call, signal }),
+      ),
+    verify: (call) =>
+      around({ operation: 'verify', ...addressOf(call), discard: nothing }, async (signal) =>
+        kms.verify({ ...call, signal }),
+      ),
+    limits: (operation, cmkId) => kms.limits?.(operation, cmkId) ?? {},
+    close: async () => kms.close?.(),
+  }
+}
+
+const nothing = (): void => undefined
+
+/** Decorators see no DEK that goes in. */
+function addressOf({ cmkId, signal }: KmsCall): Pick<KmsCall, 'cmkId' | 'signal'> {
+  return { cmkId, signal }
+}

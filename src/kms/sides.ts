@@ -1,0 +1,52 @@
+import type { Clock } from '../clock.js'
+import type { EventHub } from '../events.js'
+import { bounded } from './bounded.js'
+import { checked } from './checked.js'
+import { decorate } from './decorate.js'
+import type { Kms } from './kms.js'
+import { rateLimited } from './rate-limited.js'
+import { RateLimiter, type Side } from './rate-limiter.js'
+import type { Share } from './rates.js'
+import { retrying } from './retrying.js'
+import { traced } from './traced.js'
+import type { KmsTracers } from './tracers.js'
+
+/** How calls to KMSs are made. */
+export interface CallPolicy {
+  /** How long a call may take, further attempts and the wait for its turn included. */
+  readonly timeoutMs: number
+  readonly retries: number
+  readonly shares: Readonly<Record<Side, Share>>
+  readonly clock: Clock
+  readonly events: EventHub
+  readonly tracers: KmsTracers
+}
+
+/** KMSs by their names in the configuration. */
+export type NamedKmses = Readonly<Record<string, Kms>>
+
+/** The same KMSs for each side, decorated. A KMS has one limiter, whatever its names. */
+export function kmsesBySide(kmses: NamedKmses, policy: CallPolicy): Readonly<Record<Side, NamedKmses>> {
+  const { timeoutMs, retries, shares, clock, events, tracers } = policy
+  const limiters = new Map<Kms, RateLimiter>()
+  const limiterOf = (kms: Kms): RateLimiter => {
+    // The call itself gets at least half of the time.
+    const limiter = limiters.get(kms) ?? new RateLimiter({ shares, maxWaitMs: timeoutMs / 2, clock })
+    limiters.set(kms, limiter)
+    return limiter
+  }
+  const decoratedFor = (side: Side): NamedKmses =>
+    Object.fromEntries(
+      Object.entries(kmses).map(([name, kms]) => [
+        name,
+        decorate(
+          checked(kms),
+          bounded({ name, timeoutMs, clock, events }),
+          retrying(retries, clock),
+          rateLimited(kms, side, limiterOf(kms)),
+          traced(name, tracers),
+        ),
+      ]),
+    )
+  return { sealing: decoratedFor('sealing'), opening: decoratedFor('opening') }
+}

@@ -1,0 +1,405 @@
+import { describe, expect, it } from 'vitest'
+import { withoutListenerLimit } from '../../src/cancellation.js'
+import { decorate } from '../../src/kms/decorate.js'
+import type { Kms, KmsCallLimits } from '../../src/kms/kms.js'
+import { rateLimited } from '../../src/kms/rate-limited.js'
+import { RateLimiter, type Side } from '../../src/kms/rate-limiter.js'
+import type { Share } from '../../src/kms/rates.js'
+import { thrownBy } from '../support/emissions.js'
+import { FakeClock } from '../support/fake-clock.js'
+import { MemoryKms } from '../support/memory-kms.js'
+
+const PLENTY: Share = { perSecond: 1_000_000, burst: 1_000_000 }
+const never = new AbortController().signal
+withoutListenerLimit(never)
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+interface Asked {
+  readonly side?: Side
+  readonly limits?: KmsCallLimits
+  readonly signal?: AbortSignal
+  /** Whether the call goes on until `end` is called; otherwise it ends at once. */
+  readonly runs?: boolean
+}
+
+/** A limiter on a clock that the test moves. */
+function stage({
+  shares = {},
+  maxWaitMs = 3_600_000,
+}: { shares?: Partial<Record<Side, Share>>; maxWaitMs?: number } = {}) {
+  const clock = new FakeClock()
+  const limiter = new RateLimiter({
+    shares: { sealing: PLENTY, opening: PLENTY, ...shares },
+    maxWaitMs,
+    clock,
+  })
+  const startedMs = clock.monotonicMs()
+  const started: { name: string; atMs: number; end: () => void }[] = []
+  return {
+    clock,
+    /** The calls that had their turn, in order. */
+    names: () => started.map(({ name }) => name).join(''),
+    times: (name: string) => started.filter((one) => one.name === name).map(({ atMs }) => atMs),
+    end: (name: string) => started.find((one) => one.name === name)?.end(),
+    ask(
+      name: string,
+      { side = 'opening', limits = {}, signal = never, runs = false }: Asked = {},
+    ): Promise<void> {
+      const turn = limiter.acquire(side, limits, signal).then((end) => {
+        started.push({ name, atMs: clock.monotonicMs() - startedMs, end })
+        if (!runs) end()
+      })
+      turn.catch(() => undefined)
+      return turn
+    },
+    /** Time passes in steps of a millisecond, in which calls may start and end. */
+    async pass(ms: number) {
+      await settle()
+      for (let i = 0; i < ms; i++) {
+        clock.advance(1)
+        // As many turns of the microtask queue as it takes to note that a call started.
+        for (let turn = 0; turn < 6; turn++) await Promise.resolve()
+      }
+      await settle()
+    },
+  }
+}
+
+const within = (perSecond: number, group = 'symmetric'): KmsCallLimits => ({ rate: { group, perSecond } })
+const atATime = (max: number, group = 'near'): KmsCallLimits => ({ concurrency: { group, max } })
+
+/** Whether any window of a second holds at most so many calls. */
+function expectWithin(times: readonly number[], perSecond: number): void {
+  for (const [i, time] of times.entries()) {
+    const later = times[i + perSecond]
+    if (later !== undefined) expect(later - time).toBeGreaterThanOrEqual(1000)
+  }
+}
+
+describe('the share of a side', () => {
+  it('grants `burst` at once, then `perSecond`, first come, first served', async () => {
+    const { ask, names, pass } = stage({ shares: { opening: { perSecond: 10, burst: 3 } } })
+    for (const name of 'abcdefg') void ask(name)
+    await settle()
+    expect(names()).toBe('abc')
+    await pass(99)
+    expect(names()).toBe('abc')
+    await pass(1)
+    expect(names()).toBe('abcd')
+    await pass(200)
+    expect(names()).toBe('abcdef')
+    await pass(100)
+    expect(names()).toBe('abcdefg')
+  })
+
+  it('saves no more than `burst` in a pause', async () => {
+    const { ask, names, clock } = stage({ shares: { opening: { perSecond: 10, burst: 3 } } })
+    clock.advance(60_000)
+    for (const name of 'abcdef') void ask(name)
+    await settle()
+    expect(names()).toBe('abc')
+  })
+
+  it('is a share: one side does not wait for the other', async () => {
+    const { ask, names } = stage({
+      shares: { opening: { perSecond: 1, burst: 1 }, sealing: { perSecond: 1, burst: 1 } },
+    })
+    for (const name of 'aaa') void ask(name)
+    void ask('s', { side: 'sealing' })
+    await settle()
+    expect(names()).toBe('as')
+  })
+
+  it('refuses at once, and takes no turn, where the wait would be too long', async () => {
+    const { ask, names, pass } = stage({ shares: { opening: { perSecond: 10, burst: 1 } }, maxWaitMs: 100 })
+    void ask('a')
+    void ask('b')
+    for (let i = 0; i < 1000; i++) {
+      expect(await thrownBy(() => ask('x'))).toMatchObject({ code: 'KMS_RATE_LIMITED', kind: 'transient' })
+    }
+    await pass(100)
+    void ask('c')
+    await pass(100)
+    expect(names()).toBe('abc')
+  })
+
+  it('gives the turn of a cancelled call to the next one', async () => {
+    const { ask, names, pass } = stage({ shares: { opening: { perSecond: 1, burst: 1 } }, maxWaitMs: 2000 })
+    const abort = new AbortController()
+    void ask('a')
+    const waiting = [ask('b', { signal: abort.signal }), ask('b', { signal: abort.signal })]
+    abort.abort()
+    for (const one of waiting) expect(await thrownBy(() => one)).toMatchObject({ code: 'KMS_TIMEOUT' })
+    void ask('c')
+    void ask('d')
+    expect(await thrownBy(() => ask('e'))).toMatchObject({ code: 'KMS_RATE_LIMITED' })
+    await pass(2000)
+    expect(names()).toBe('acd')
+    expect(await thrownBy(() => ask('f', { signal: AbortSignal.abort() }))).toMatchObject({
+      code: 'KMS_TIMEOUT',
+    })
+  })
+
+  it('is not used up because the clock jumped back, and fills again from there on', async () => {
+    const { ask, names, clock, pass } = stage({
+      shares: { opening: { perSecond: 10, burst: 1 } },
+      maxWaitMs: 0,
+    })
+    clock.advance(3_600_000)
+    const before = clock.monotonicMs.bind(clock)
+    clock.monotonicMs = () => before() - 3_600_000
+    void ask('a')
+    expect(await thrownBy(() => ask('b'))).toMatchObject({ code: 'KMS_RATE_LIMITED' })
+    await pass(100)
+    void ask('c')
+    await settle()
+    expect(names()).toBe('ac')
+  })
+})
+
+describe('a rate that the provider states', () => {
+  it.each([1, 3, 80, 240, 450])(
+    'of %d a second holds in any second, and is used in full',
+    async (perSecond) => {
+      const { ask, times, pass } = stage()
+      for (let i = 0; i < perSecond * 3; i++) void ask('a', { limits: within(perSecond) })
+      await pass(2100)
+      expect(times('a')).toHaveLength(perSecond * 3)
+      expectWithin(times('a'), perSecond)
+    },
+  )
+
+  it('below one a second is one in so many seconds', async () => {
+    const { ask, times, pass } = stage()
+    for (let i = 0; i < 3; i++) void ask('a', { limits: within(0.3) })
+    await pass(7000)
+    expect(times('a')).toEqual([0, 3334, 6668])
+  })
+
+  it('goes to sealing first, however many calls wait to open', async () => {
+    const { ask, times, pass } = stage()
+    for (let i = 0; i < 100; i++) void ask('o', { limits: within(10) })
+    void ask('s', { side: 'sealing', limits: within(10) })
+    await pass(1000)
+    expect(times('s')).toEqual([1000])
+    expect(times('o')).toHaveLength(19)
+  })
+
+  it('does not hold back calls of another group', async () => {
+    const { ask, names } = stage()
+    for (let i = 0; i < 50; i++) void ask('a', { limits: within(3) })
+    void ask('b', { limits: within(3, 'rsa') })
+    await settle()
+    expect(names()).toBe('aaab')
+  })
+
+  it('counts a call as often as it counts at the service, and one that is too large for a second as a full one', async () => {
+    const { ask, times, pass } = stage()
+    const limits = { rate: { group: 'g', perSecond: 4, calls: 2 } }
+    for (let i = 0; i < 4; i++) void ask('a', { limits })
+    void ask('b', { limits: { rate: { group: 'g', perSecond: 4, calls: 9 } } })
+    void ask('c', { limits: { rate: { group: 'g', perSecond: 4 } } })
+    await pass(3000)
+    expect([times('a'), times('b'), times('c')]).toEqual([[0, 0, 1000, 1000], [2000], [3000]])
+  })
+})
+
+describe('a limit on calls at the same time', () => {
+  it('lets the next call go when one ends, in the order in which they came', async () => {
+    const { ask, names, end } = stage()
+    for (const name of 'abcdef') void ask(name, { side: 'sealing', limits: atATime(2), runs: true })
+    await settle()
+    expect(names()).toBe('ab')
+    for (const [name, started] of [
+      ['a', 'abc'],
+      ['c', 'abcd'],
+      ['b', 'abcde'],
+    ] as const) {
+      end(name)
+      await settle()
+      expect(names()).toBe(started)
+    }
+  })
+
+  it('is kept in part for sealing, however many calls open', async () => {
+    const { ask, names, end } = stage()
+    for (const name of 'abcd') void ask(name, { limits: atATime(4), runs: true })
+    void ask('s', { side: 'sealing', limits: atATime(4), runs: true })
+    await settle()
+    expect(names()).toBe('abcs')
+    end('s')
+    await settle()
+    expect(names()).toBe('abcs')
+    end('a')
+    await settle()
+    expect(names()).toBe('abcsd')
+  })
+
+  it('of one lets both sides call, one after the other', async () => {
+    const { ask, names, end } = stage()
+    void ask('o', { limits: atATime(1), runs: true })
+    void ask('s', { side: 'sealing', limits: atATime(1), runs: true })
+    await settle()
+    expect(names()).toBe('o')
+    end('o')
+    await settle()
+    expect(names()).toBe('os')
+  })
+
+  it('does not hold back calls of another group, nor does one that never ends', async () => {
+    const { ask, names } = stage()
+    for (const name of 'abc') void ask(name, { limits: atATime(1, 'far'), runs: true })
+    void ask('n', { limits: atATime(1, 'near') })
+    await settle()
+    expect(names()).toBe('an')
+  })
+
+  it('that holds a call back for too long fails it, says by which limit, and leaves no timer', async () => {
+    const { ask, clock } = stage({ maxWaitMs: 3000 })
+    const limits = { ...within(240, 'symmetric calls to a region'), ...atATime(1, 'calls to a region') }
+    void ask('a', { limits, runs: true })
+    const late = thrownBy(() => ask('b', { limits }))
+    await settle()
+    clock.advance(3000)
+    expect(await late).toMatchObject({
+      code: 'KMS_RATE_LIMITED',
+      retriable: true,
+      message: expect.stringMatching(
+        /waited for 3000 ms.* 240 a second \(symmetric calls to a region\) and 1 at the same time \(calls to a region\)/,
+      ) as string,
+    })
+    expect(clock.timers).toBe(0)
+  })
+
+  it('gives the turn of a cancelled call to the next one', async () => {
+    const { ask, names, end, clock } = stage()
+    const abort = new AbortController()
+    void ask('a', { limits: atATime(1), runs: true })
+    const cancelled = thrownBy(() => ask('b', { limits: atATime(1), signal: abort.signal }))
+    void ask('c', { limits: atATime(1) })
+    abort.abort()
+    expect(await cancelled).toMatchObject({ code: 'KMS_TIMEOUT' })
+    end('a')
+    await settle()
+    expect(names()).toBe('ac')
+    expect(clock.timers).toBe(0)
+  })
+})
+
+describe('a limiter', () => {
+  it('keeps no timer once every caller has left, and sets one for the next', async () => {
+    const { ask, names, pass, clock } = stage({ shares: { opening: { perSecond: 1, burst: 1 } } })
+    void ask('a')
+    const [first, second] = [new AbortController(), new AbortController()]
+    const waiting = [ask('b', { signal: first.signal }), ask('c', { signal: second.signal })].map((turn) =>
+      thrownBy(() => turn),
+    )
+    first.abort()
+    expect(clock.timers).toBe(1)
+    second.abort()
+    expect(clock.timers).toBe(0)
+    await Promise.all(waiting)
+    void ask('d')
+    await pass(1000)
+    expect(names()).toBe('ad')
+    expect(clock.timers).toBe(0)
+  })
+
+  it('refuses a flood for its whole duration, stays within the rate, and lets sealing wait a second at most', async () => {
+    const { ask, times, pass } = stage({
+      shares: { opening: { perSecond: 100, burst: 300 } },
+      maxWaitMs: 2000,
+    })
+    let refused = 0
+    for (let i = 0; i < 2000; i++) {
+      for (let j = 0; j < 10; j++)
+        ask('o', { limits: { ...within(240), ...atATime(16) } }).catch(() => refused++)
+      if (i % 500 === 0) void ask('s', { side: 'sealing', limits: { ...within(240), ...atATime(16) } })
+      await pass(1)
+    }
+    expectWithin(
+      [...times('o'), ...times('s')].sort((a, b) => a - b),
+      240,
+    )
+    expect(times('o').length).toBeGreaterThan(400)
+    expect(refused).toBeGreaterThan(19_000)
+    expect(
+      times('s')
+        .map((at, i) => at - i * 500)
+        .every((waited) => waited <= 1000),
+    ).toBe(true)
+  })
+})
+
+describe('a rate-limited KMS', () => {
+  const call = { cmkId: 'c', context: {}, signal: never }
+  const limiterOf = (share: Share): RateLimiter =>
+    new RateLimiter({ shares: { sealing: PLENTY, opening: share }, maxWaitMs: 0, clock: new FakeClock() })
+
+  it('counts every call but `describe`, which is only made at the start', async () => {
+    const kms = new MemoryKms()
+    const limited = decorate(kms, rateLimited(kms, 'opening', limiterOf({ perSecond: 0.1, burst: 4 })))
+    for (let i = 0; i < 10; i++) await limited.describe('c', call.signal)
+    const { ciphertextDek, dek } = await limited.generateDek(call)
+    await limited.wrapDek({ ...call, dek })
+    await limited.unwrapDek({ ...call, ciphertextDek })
+    await limited.verify({ ...call, use: 'wrap' })
+    for (const run of [
+      () => limited.generateDek(call),
+      () => limited.wrapDek({ ...call, dek }),
+      () => limited.unwrapDek({ ...call, ciphertextDek }),
+      () => limited.verify({ ...call, use: 'unwrap' }),
+    ])
+      expect(await thrownBy(run)).toMatchObject({ code: 'KMS_RATE_LIMITED' })
+    expect(kms.calls).toHaveLength(3)
+  })
+
+  it('keeps to the limits that its provider states for the operation and the CMK', async () => {
+    const kms = new MemoryKms()
+    const asked: string[] = []
+    const limits: Kms['limits'] = (operation, cmkId) => {
+      asked.push(`${operation} ${cmkId}`)
+      return atATime(1)
+    }
+    const limiter = new RateLimiter({
+      shares: { sealing: PLENTY, opening: PLENTY },
+      maxWaitMs: 1000,
+      clock: new FakeClock(),
+    })
+    const limited = decorate(kms, rateLimited(Object.assign(kms, { limits }), 'opening', limiter))
+    kms.hold = true
+    const calls = [limited.generateDek(call), limited.generateDek(call)]
+    await settle()
+    expect(kms.held).toHaveLength(1)
+    kms.held[0]?.succeed()
+    await calls[0]
+    await settle()
+    expect(kms.held).toHaveLength(1)
+    kms.held[0]?.succeed()
+    await calls[1]
+    expect(asked).toEqual(['generate c', 'generate c'])
+  })
+
+  it('frees the turn of a cancelled call although its provider goes on, and wipes the DEK that comes then', async () => {
+    const kms = new MemoryKms()
+    const limiter = new RateLimiter({
+      shares: { sealing: PLENTY, opening: PLENTY },
+      maxWaitMs: 1000,
+      clock: new FakeClock(),
+    })
+    const limited = decorate(
+      kms,
+      rateLimited(Object.assign(kms, { limits: () => atATime(1) }), 'sealing', limiter),
+    )
+    kms.hold = true
+    const abort = new AbortController()
+    const cancelled = thrownBy(() => limited.generateDek({ ...call, signal: abort.signal }))
+    const next = limited.generateDek(call)
+    await kms.waitForHeld()
+    abort.abort()
+    expect(await cancelled).toMatchObject({ code: 'KMS_TIMEOUT' })
+    await kms.waitForHeld(2)
+    for (const held of [...kms.held]) held.succeed()
+    expect((await next).dek).toHaveLength(32)
+  })
+})
