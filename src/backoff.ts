@@ -4,6 +4,11 @@ export interface BackoffBounds {
   readonly maxMs: number
 }
 
+/** The delay after so many failures before the last one. `share`: how much of it is waited. */
+export function backoffMs({ firstMs, maxMs }: BackoffBounds, failures: number, share: number): number {
+  return Math.floor(share * Math.min(firstMs * 2 ** failures, maxMs))
+}
+
 /** Delays between attempts: each up to twice as long as the one before it, until an attempt succeeds. */
 export class Backoff {
   readonly #bounds: BackoffBounds
@@ -21,10 +26,7 @@ export class Backoff {
 
   /** An attempt failed: how long to wait before the next one, in ms. */
   next(): number {
-    const { firstMs, maxMs } = this.#bounds
-    const longestMs = Math.min(firstMs * 2 ** this.#failures, maxMs)
-    this.#failures++
-    return Math.floor(this.#share() * longestMs)
+    return backoffMs(this.#bounds, this.#failures++, this.#share())
   }
 
   /** An attempt succeeded: delays are short again. */

@@ -68,24 +68,42 @@ export const MAX_TIMER_STEP_MS = 3_600_000
 /** By how much the wall clock must run ahead between two readings to count as a sleep, or as a step forward. */
 const JUMP_MS = 1000
 
+/** A moment, as a clock shows it. The first two readings never fall. */
+export interface Instant {
+  /** How long this process ran: stands still while the machine sleeps. */
+  readonly runningMs: number
+  /** How much time passed, with sleep as far as the wall clock showed it. */
+  readonly elapsedMs: number
+  /** Milliseconds since the epoch; may step. */
+  readonly wallMs: number
+}
+
 /**
- * Tells the age of something from now on: by the wall clock, or by the monotonic clock and whatever the wall clock
- * jumped ahead of it between two readings, whichever is more. So a sleep counts, also where the wall clock is set back
- * after it, and no step of the wall clock makes a key live longer. Read it at least once an hour, as timers here do.
+ * Reads a clock as instants. A jump of the wall clock ahead of the monotonic one between two readings counts as time that
+ * passed: so a sleep counts, also where the wall clock is set back after it. Read it at least once an hour, as timers here
+ * do.
  */
-export function ageMeter(clock: Clock): () => number {
-  const elapsedMs = stopwatch(clock)
-  const startWall = clock.wallMs()
-  let elapsed = 0
-  let wall = startWall
-  let slept = 0
+export function instants(clock: Clock): () => Instant {
+  const runningMs = stopwatch(clock)
+  let last: Instant = { runningMs: 0, elapsedMs: 0, wallMs: clock.wallMs() }
   return () => {
-    const nowElapsed = elapsedMs()
-    const nowWall = clock.wallMs()
-    const jump = nowWall - wall - (nowElapsed - elapsed)
-    if (jump >= JUMP_MS) slept += jump
-    elapsed = nowElapsed
-    wall = nowWall
-    return Math.max(elapsed + slept, wall - startWall)
+    const running = runningMs()
+    const wallMs = clock.wallMs()
+    const ran = running - last.runningMs
+    const jump = wallMs - last.wallMs - ran
+    last = { runningMs: running, elapsedMs: last.elapsedMs + ran + (jump >= JUMP_MS ? jump : 0), wallMs }
+    return last
   }
+}
+
+/** How much older a thing is than it was at `then`: no step of the wall clock makes a key live longer. */
+export function msSince(then: Instant, now: Instant): number {
+  return Math.max(now.elapsedMs - then.elapsedMs, now.wallMs - then.wallMs)
+}
+
+/** Tells the age of something from now on, as `msSince` does. */
+export function ageMeter(clock: Clock): () => number {
+  const read = instants(clock)
+  const start = read()
+  return () => msSince(start, read())
 }

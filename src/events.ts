@@ -8,7 +8,7 @@ export type Limit = 'age' | 'messages' | 'bytes'
  * Why a DEK stopped sealing. `replaced`: by the next one, in a grace. `grace`: the grace was over. `denied`: the KMS
  * denied this process, or the CMK is disabled or gone. The others are limits and calls of the application.
  */
-export type RetireReason = Limit | 'replaced' | 'grace' | 'denied' | 'manual' | 'forgotten' | 'closed'
+export type RetireReason = Limit | 'replaced' | 'grace' | 'denied' | 'manual' | 'evicted' | 'closed'
 
 /** What was sealed past a limit while the KMS was away. */
 export interface GraceUsage {

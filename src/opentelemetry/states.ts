@@ -75,12 +75,12 @@ function cmkLevels({ cmks }: Health): Level[] {
 
 function dekLevels({ sealingKeys, openedDeks }: Health): Level[] {
   const ofState = (key: SealingState): Level[] => {
-    const level = (state: string, is: boolean): Level => [
+    const level = (state: SealingState['state'] | 'next', is: boolean): Level => [
       { [ATTR.rule]: key.rule, [ATTR.dekState]: state },
       is ? 1 : 0,
     ]
     return [
-      level('current', key.state === 'ready'),
+      level('ready', key.state === 'ready'),
       level('next', key.nextReady === true),
       level('grace', key.state === 'grace'),
     ]

@@ -126,5 +126,5 @@ it('health tells the state of each sealing key', async () => {
     { rule: 't', state: 'ready', messages: 1, bytes: CANARY.length },
   ])
   await encryption.close()
-  expect(encryption.health()).toMatchObject({ status: 'closed', sealingKeys: [{ state: 'empty' }] })
+  expect(encryption.health()).toMatchObject({ status: 'closed', sealingKeys: [{ state: 'closed' }] })
 })

@@ -84,7 +84,7 @@ describe('keys', () => {
     })
     const deks = async (): Promise<(number | undefined)[]> =>
       Promise.all(
-        ['current', 'next', 'grace', 'opened'].map((state) =>
+        ['ready', 'next', 'grace', 'opened'].map((state) =>
           seen.value('kafka_envelope.dek.count', { 'kafka_envelope.dek.state': state }),
         ),
       )
@@ -105,7 +105,7 @@ describe('keys', () => {
     encryption.evict('cmk')
     expect(await deks()).toEqual([0, 0, 0, 0])
     expect(await seen.value('kafka_envelope.dek.created', { 'kafka_envelope.dek.origin': 'made' })).toBe(2)
-    for (const reason of ['age', 'forgotten']) {
+    for (const reason of ['age', 'evicted']) {
       expect(
         await seen.value('kafka_envelope.dek.retired', { 'kafka_envelope.dek.retire_reason': reason }),
       ).toBe(1)

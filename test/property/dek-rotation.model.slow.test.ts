@@ -259,7 +259,7 @@ describe.each([
               allowFrequentRotation: true,
               grace,
             },
-            dekTimeout: '1h',
+            dekTimeout: '30d',
           },
           config: { kmsTimeout: '10m' },
         })

@@ -1,7 +1,10 @@
 import type { ErrorCode } from '../../errors.js'
-import type { DekOrigin, EventHub, GraceUsage, Limit, RetireReason } from '../../events.js'
-import type { SealingScope } from './dek-source.js'
+import type { DekOrigin, EventHub } from '../../events.js'
+import type { RotationEffect } from '../../policy/rotation-events.js'
+import type { SealingScope } from './dek-supplier.js'
 import type { SealingSession } from './sealing-session.js'
+
+type Effect<Do extends RotationEffect['do']> = Extract<RotationEffect, { readonly do: Do }>
 
 /** Tells what happens to the DEKs of one scope. */
 export class SealingEvents {
@@ -21,12 +24,12 @@ export class SealingEvents {
     this.#hub.emit('dek.created', { ...this.#of(session), cmkIds: this.#cmkIds, origin })
   }
 
-  retired(session: SealingSession, reason: RetireReason, grace: GraceUsage | undefined): void {
+  retired(session: SealingSession, { reason, usage, ageMs, grace }: Effect<'retire'>): void {
     this.#hub.emit('dek.retired', {
       ...this.#of(session),
       reason,
-      ...session.usage,
-      ageMs: session.ageMs(),
+      ...usage,
+      ageMs,
       ...(grace === undefined ? {} : { grace }),
     })
   }
@@ -35,8 +38,8 @@ export class SealingEvents {
     this.#hub.emit('dek.destroyed', { side: 'sealing', cmkId: this.#cmkIds[0] })
   }
 
-  grace(session: SealingSession, grace: { limit: Limit; code: ErrorCode; graceMs: number }): void {
-    this.#hub.emit('dek.grace', { ...this.#of(session), ...grace })
+  grace(session: SealingSession, { limit, code }: Effect<'grace'>, graceMs: number): void {
+    this.#hub.emit('dek.grace', { ...this.#of(session), limit, code, graceMs })
   }
 
   waited(waitedMs: number, outcome: 'ok' | 'failed', code: ErrorCode | undefined): void {

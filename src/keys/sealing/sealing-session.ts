@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import type { ContentKey } from '../../crypto/content-key.js'
 import { DEFAULT_SUITE } from '../../crypto/suites.js'
 import type { NewDek, Wrapping } from '../../kms/cmk.js'
-import type { Usage } from '../../policy/rotation.js'
 
 /**
  * One sealing session: a random id, one content key derived with it, one IV counter. It lives in one
@@ -11,27 +10,22 @@ import type { Usage } from '../../policy/rotation.js'
 export class SealingSession {
   readonly id: Buffer
   readonly wrappings: readonly Wrapping[]
-  /** Since the DEK was made, by whichever process. */
-  readonly ageMs: () => number
   readonly #key: ContentKey
   readonly #onDestroyed: () => void
-  #messages = 0
-  #bytes = 0
+  #nextCounter = 0
   #inFlight = 0
-  #retired = false
+  #isRetired = false
 
-  constructor({ dek, wrappings }: NewDek, ageMs: () => number, onDestroyed: () => void) {
+  /** Takes over the DEK, which is destroyed when this returns or throws: the session needs the content key alone. */
+  constructor({ dek, wrappings }: NewDek, onDestroyed: () => void) {
     this.id = randomBytes(16)
     this.wrappings = wrappings
-    this.ageMs = ageMs
-    this.#key = dek.contentKey(DEFAULT_SUITE, this.id)
-    // The session needs the content key alone.
-    dek.destroy()
     this.#onDestroyed = onDestroyed
-  }
-
-  get usage(): Usage {
-    return { messages: this.#messages, bytes: this.#bytes }
+    try {
+      this.#key = dek.contentKey(DEFAULT_SUITE, this.id)
+    } finally {
+      dek.destroy()
+    }
   }
 
   get suite(): number {
@@ -42,17 +36,20 @@ export class SealingSession {
     return this.#key.commitment
   }
 
-  /** Takes counter values for records that fit under the limits; the caller releases the grant after sealing. */
-  reserve({ messages, bytes }: Usage): Grant {
-    const firstCounter = this.#messages
-    this.#messages += messages
-    this.#bytes += bytes
+  /**
+   * Takes counter values for so many records; the caller releases the grant after sealing. How many a DEK may seal is
+   * decided elsewhere; that no counter value is used twice is decided here.
+   */
+  reserve(count: number): Grant {
+    if (this.#isRetired) throw new Error('a sealing session gives no grants after its end')
+    const firstCounter = this.#nextCounter
+    this.#nextCounter += count
     this.#inFlight++
     return {
       session: this,
       key: this.#key,
       firstCounter,
-      count: messages,
+      count,
       release: () => {
         this.#inFlight--
         this.#destroyIfDone()
@@ -60,20 +57,21 @@ export class SealingSession {
     }
   }
 
-  /** No more grants; the key goes once the last one is released. */
+  /** No more grants; the key is destroyed once the last one is released. */
   retire(): void {
-    this.#retired = true
+    if (this.#isRetired) return
+    this.#isRetired = true
     this.#destroyIfDone()
   }
 
   #destroyIfDone(): void {
-    if (!this.#retired || this.#inFlight > 0) return
+    if (!this.#isRetired || this.#inFlight > 0) return
     this.#key.destroy()
     this.#onDestroyed()
   }
 }
 
-/** The right to seal `count` records, under counter values nobody else has. */
+/** The right to seal `count` records, under counter values that no other record gets. */
 export interface Grant {
   readonly session: SealingSession
   readonly key: ContentKey

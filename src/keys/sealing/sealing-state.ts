@@ -1,24 +1,62 @@
 import type { ErrorCode } from '../../errors.js'
 import type { Limit } from '../../events.js'
+import type { Instant } from '../../clock.js'
+import {
+  currentDek,
+  dekAgeMs,
+  graceLeftMs,
+  type RotationRule,
+  type RotationState,
+} from '../../policy/rotation-state.js'
 
-/** What `health()` tells of a sealing key. */
+/** What `health()` shows of the DEKs of a rule, or of one of its topics. */
 export interface SealingState {
   readonly rule: string
   readonly topic?: string
   /**
-   * `empty`: no DEK yet, or the last one ended and nobody needed another. `fetching`: sends wait for the next one.
+   * `empty`: no DEK yet, or the last one ended and no send needed another. `fetching`: sends wait for the next one.
    * `grace`: the DEK is past a limit and goes on, because the KMS fails transiently.
    */
-  readonly state: 'empty' | 'fetching' | 'ready' | 'grace'
+  readonly state: RotationState['at']
   readonly sessionId?: string
   readonly messages?: number
   readonly bytes?: number
   readonly ageMs?: number
   /** Until `maxAge` at the latest; 0 in a grace. */
   readonly rotatesInMs?: number
-  /** Whether the next DEK is there already. */
+  /** Whether the next DEK is here already. */
   readonly nextReady?: boolean
   /** What the last attempt to get a DEK failed with; absent once one succeeded. */
   readonly failure?: ErrorCode
   readonly grace?: { readonly limit: Limit; readonly code: ErrorCode; readonly leftMs: number }
+}
+
+export function sealingState(
+  names: { readonly rule: string; readonly topic?: string },
+  rule: RotationRule,
+  state: RotationState,
+  now: Instant,
+  sessionIdOf: (id: number) => Buffer,
+): SealingState {
+  const dek = currentDek(state)
+  const failure = state.failures.last
+  return {
+    ...names,
+    state: state.at,
+    ...(dek && {
+      sessionId: sessionIdOf(dek.id).toString('hex'),
+      ...dek.usage,
+      ageMs: dekAgeMs(dek, now),
+      rotatesInMs: state.at === 'grace' ? 0 : Math.max(0, rule.rotate.maxAgeMs - dekAgeMs(dek, now)),
+      nextReady: state.at === 'ready' && state.next !== undefined,
+    }),
+    ...(failure === undefined ? {} : { failure }),
+    ...(state.at === 'grace' && {
+      grace: {
+        limit: state.overdue.limit,
+        code: state.code,
+        leftMs: graceLeftMs(rule, state.overdue, now),
+      },
+    }),
+  }
 }

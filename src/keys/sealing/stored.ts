@@ -3,7 +3,7 @@ import { refuseCancelled } from '../../cancellation.js'
 import { EnvelopeError } from '../../errors.js'
 import type { NewDek } from '../../kms/cmk.js'
 import { ageMeter, type Clock } from '../../clock.js'
-import type { SealingScope } from './dek-source.js'
+import type { SealingScope } from './dek-supplier.js'
 
 /*
  * Ciphertext DEKs on their way to and from a store or a configuration. Each carries an HMAC under a key derived from

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { EnvelopeError } from '../../../src/errors.js'
 import { EventHub, type EncryptionEvents } from '../../../src/events.js'
-import type { SealingScope } from '../../../src/keys/sealing/dek-source.js'
-import { KmsDekSupplier } from '../../../src/keys/sealing/renewed-deks.js'
+import type { SealingScope } from '../../../src/keys/sealing/dek-supplier.js'
+import { KmsDekSupplier } from '../../../src/keys/sealing/kms-dek-supplier.js'
 import { DekRotation } from '../../../src/keys/sealing/dek-rotation.js'
 import { CmkSet } from '../../../src/kms/cmk-set.js'
 import { cmkOf } from '../../support/cmks.js'
@@ -206,5 +206,5 @@ it('the reason of an end says what ended it', async () => {
   await ready()
   await key.close()
   await key.close()
-  expect(retired).toEqual(['manual', 'forgotten', 'closed'])
+  expect(retired).toEqual(['manual', 'evicted', 'closed'])
 })

@@ -1,8 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { EnvelopeError } from '../../../src/errors.js'
-import { Grace } from '../../../src/keys/sealing/grace.js'
-import { thrownBy } from '../../support/emissions.js'
-import { FakeClock } from '../../support/fake-clock.js'
+import { CANARY, thrownBy } from '../../support/emissions.js'
 import { perSession } from '../../support/sealed.js'
 import { MemoryKms } from '../../support/memory-kms.js'
 import { owner, settle, type Owner, type OwnerOptions } from '../owner.js'
@@ -320,7 +318,7 @@ describe('grace', () => {
         expect(await thrownBy(() => encryption.rotate())).toMatchObject({ code: 'KMS_UNAVAILABLE' })
       else if (end === 'evict') encryption.evict('cmk')
       else await encryption.close()
-      const reason = { rotate: 'manual', evict: 'forgotten', close: 'closed' }[end]
+      const reason = { rotate: 'manual', evict: 'evicted', close: 'closed' }[end]
       expect(named('dek.retired')).toMatchObject([{ reason, grace: { messages: 1 } }])
       expect(await thrownBy(() => seal())).toMatchObject({
         code: end === 'close' ? 'ENCRYPTION_CLOSED' : 'KMS_UNAVAILABLE',
@@ -330,25 +328,21 @@ describe('grace', () => {
   })
 })
 
-it('a grace meters what is sealed in it, and its time to the millisecond', () => {
-  const clock = new FakeClock()
-  const grace = new Grace('bytes', 1000, clock)
-  expect([grace.isGranted, grace.use(), grace.state()]).toEqual([false, undefined, undefined])
-  grace.grant('KMS_TIMEOUT')
-  expect(grace.use()).toEqual({ limit: 'bytes', messages: 0, bytes: 0, ms: 0 })
-  grace.count({ messages: 2, bytes: 30 })
-  grace.count({ messages: 3, bytes: 4 })
-  clock.advance(999)
-  expect(grace.isOver()).toBe(false)
-  expect(grace.state()).toEqual({ limit: 'bytes', code: 'KMS_TIMEOUT', leftMs: 1 })
+it('a grace meters what is sealed in it, and its time to the millisecond', async () => {
+  const { kms, clock, seal, encryption, named } = await inUse()
+  kms.failure = away
+  clock.advance(100_000)
+  await seal(2, 't', 100)
+  await seal(3, 't', 10)
+  clock.advance(3_599_999)
+  expect(encryption.health().sealingKeys).toMatchObject([{ grace: { limit: 'age', leftMs: 1 } }])
   clock.advance(1)
-  expect(grace.isOver()).toBe(true)
-  clock.advance(1)
-  expect(grace.leftMs()).toBe(0)
-  expect(grace.use()).toEqual({ limit: 'bytes', messages: 5, bytes: 34, ms: 1001 })
+  expect(named('dek.retired')).toMatchObject([
+    { grace: { limit: 'age', messages: 5, bytes: 2 * 100 + 3 * `${CANARY} 0`.length, ms: 3_600_000 } },
+  ])
 })
 
-it('a grace is told of once, however often the KMS is asked in it', async () => {
+it('a grace is announced once, however often the KMS is asked in it', async () => {
   const { kms, clock, seal, named } = await inUse()
   kms.failure = away
   clock.advance(100_000)

@@ -8,11 +8,7 @@ const destroyedKey = expect.objectContaining({ code: 'KEY_DESTROYED' }) as Error
 function session() {
   const destroyed = { times: 0 }
   const dek = Dek.take(new Uint8Array(32).fill(7))
-  const made = new SealingSession(
-    { dek, wrappings: [] },
-    () => 0,
-    () => destroyed.times++,
-  )
+  const made = new SealingSession({ dek, wrappings: [] }, () => destroyed.times++)
   return { made, dek, destroyed }
 }
 
@@ -26,20 +22,19 @@ it('a session has a random id of its own, and keeps of its DEK only what it deri
   expect(one.made.suite).toBe(DEFAULT_SUITE.number)
 })
 
-it('counter values are granted once, in order, and what was granted is counted', () => {
+it('counter values are granted once, in order', () => {
   const { made } = session()
-  const grants = [3, 1, 5].map((messages) => made.reserve({ messages, bytes: messages * 10 }))
+  const grants = [3, 1, 5].map((count) => made.reserve(count))
   expect(grants.map(({ firstCounter, count }) => [firstCounter, count])).toEqual([
     [0, 3],
     [3, 1],
     [4, 5],
   ])
-  expect(made.usage).toEqual({ messages: 9, bytes: 90 })
 })
 
 it('the key outlives the retirement of its session by the grants in flight, and goes once', () => {
   const { made, destroyed } = session()
-  const grants = [made.reserve({ messages: 1, bytes: 1 }), made.reserve({ messages: 1, bytes: 1 })]
+  const grants = [made.reserve(1), made.reserve(1)]
   made.retire()
   grants[0]?.release()
   expect(destroyed.times).toBe(0)
@@ -51,10 +46,27 @@ it('the key outlives the retirement of its session by the grants in flight, and 
 
 it('a session with no grant in flight keeps its key until it is retired', () => {
   const { made, destroyed } = session()
-  const grant = made.reserve({ messages: 1, bytes: 1 })
+  const grant = made.reserve(1)
   grant.release()
   expect(destroyed.times).toBe(0)
   made.retire()
   expect(destroyed.times).toBe(1)
   expect(() => grant.key.keyObject()).toThrow(destroyedKey)
+})
+
+it('a retired session gives no grants, and retiring it twice destroys its key once', () => {
+  const { made, destroyed } = session()
+  made.retire()
+  made.retire()
+  expect(destroyed.times).toBe(1)
+  expect(() => made.reserve(1)).toThrow('no grants after its end')
+})
+
+it('a session that cannot derive its key destroys the DEK all the same', () => {
+  const dek = Dek.take(new Uint8Array(32).fill(7))
+  dek.contentKey = () => {
+    throw new Error('no key')
+  }
+  expect(() => new SealingSession({ dek, wrappings: [] }, () => undefined)).toThrow('no key')
+  expect(dek.destroyed).toBe(true)
 })

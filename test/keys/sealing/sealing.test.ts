@@ -225,7 +225,7 @@ describe('rotate and forget', () => {
     expect(parts((await seal(1))[0] ?? null).session).not.toBe(after)
     expect(events.filter(({ name }) => name === 'dek.retired')).toMatchObject([
       { reason: 'manual', messages: 1 },
-      { reason: 'forgotten', messages: 2 },
+      { reason: 'evicted', messages: 2 },
     ])
     expect(await thrownBy(() => encryption.rotate('no such rule'))).toMatchObject({ code: 'CONFIG_INVALID' })
   })

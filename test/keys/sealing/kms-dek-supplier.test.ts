@@ -1,9 +1,9 @@
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { DekStore, StoredDek } from '../../../src/dek-store/dek-store.js'
 import { EnvelopeError } from '../../../src/errors.js'
 import { EventHub, type EncryptionEvents } from '../../../src/events.js'
-import type { SealingScope } from '../../../src/keys/sealing/dek-source.js'
-import { KmsDekSupplier } from '../../../src/keys/sealing/renewed-deks.js'
+import type { SealingScope } from '../../../src/keys/sealing/dek-supplier.js'
+import { KmsDekSupplier } from '../../../src/keys/sealing/kms-dek-supplier.js'
 import { storableDek } from '../../../src/keys/sealing/stored.js'
 import { CmkSet } from '../../../src/kms/cmk-set.js'
 import { Cmk } from '../../../src/kms/cmk.js'
@@ -360,47 +360,36 @@ describe('close', () => {
     expect(store.names).toEqual(['load', 'save'])
     return { ...made, store }
   }
-  it('keeps the process alive until the store has what it shall keep, and no longer', async () => {
-    const { encryption, store } = await saving()
-    const set = fakeTimers()
+  it('keeps the process alive until the store has what it should keep, and no longer', async () => {
+    const { encryption, clock, store } = await saving()
+    const timeout = vi.spyOn(clock, 'timeout')
+    const before = clock.timers
     const closing = encryption.close()
-    expect(set.mock.results.map(({ value }) => (value as NodeJS.Timeout).hasRef())).toEqual([true])
-    expect(vi.getTimerCount()).toBe(1)
+    expect(timeout.mock.calls.map(([, ms]) => ms)).toEqual([5000])
+    expect(clock.timers).toBe(1)
     await store.go()
     await closing
-    expect(vi.getTimerCount()).toBe(0)
+    expect([before, clock.timers]).toEqual([1, 0])
     expect(store.stored).toBeDefined()
   })
 
   it('waits five seconds at most for a store that does not answer', async () => {
-    const { encryption } = await saving()
-    fakeTimers()
+    const { encryption, clock } = await saving()
     const done: string[] = []
     const closing = encryption.close().then(() => done.push('closed'))
-    await vi.advanceTimersByTimeAsync(4999)
+    clock.advance(4999)
     await settle()
     expect(done).toEqual([])
-    await vi.advanceTimersByTimeAsync(1)
+    clock.advance(1)
     await closing
   })
 
   it('waits for nothing where nothing is to be kept', async () => {
-    const { encryption, store } = await saving()
+    const { encryption, clock, store } = await saving()
     await store.go()
-    const set = fakeTimers()
+    const timeout = vi.spyOn(clock, 'timeout')
     await encryption.close()
-    expect(set).not.toHaveBeenCalled()
+    expect(timeout).not.toHaveBeenCalled()
     expect(store.names).toEqual(['load', 'save'])
   })
 })
-
-/** Node's timers until the end of the test, as the test moves them. */
-function fakeTimers() {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-  const set = vi.spyOn(globalThis, 'setTimeout')
-  onTestFinished(() => {
-    set.mockRestore()
-    vi.useRealTimers()
-  })
-  return set
-}

@@ -3,14 +3,14 @@ import { parseStoredDek } from '../../dek-store/stored-dek.js'
 import { EnvelopeError } from '../../errors.js'
 import type { ProvisionedDek } from '../../config/config.js'
 import type { Clock } from '../../clock.js'
-import type { DekSource, SealingScope, SuppliedDek } from './dek-source.js'
+import type { DekSupplier, SealingScope, SuppliedDek } from './dek-supplier.js'
 import { matchesScope, storedAge, unwrapStored } from './stored.js'
 
 /**
- * One DEK made elsewhere. Each session under it has a content key of its own; nothing follows on it, unless the file
+ * One DEK that was made elsewhere. Each session under it has its own content key. It has no successor, unless the file
  * that it comes from is replaced.
  */
-export class ProvisionedDekSupplier implements DekSource {
+export class ProvisionedDekSupplier implements DekSupplier {
   readonly #scope: SealingScope
   readonly #from: ProvisionedDek
   readonly #clock: Clock
@@ -39,7 +39,7 @@ export class ProvisionedDekSupplier implements DekSource {
     }
     const unwrapped = await unwrapStored(stored, this.#scope, signal)
     this.#used = stored.mac
-    return { ...unwrapped, origin: 'provisioned', ageMs }
+    return { ...unwrapped, origin: 'provisioned', ageMs: ageMs() }
   }
 
   exhausted(): void {
@@ -47,7 +47,7 @@ export class ProvisionedDekSupplier implements DekSource {
   }
 
   revoke(): void {
-    // It is the configuration's; this process has no say in it.
+    // The configuration owns it: this process cannot revoke it.
   }
 
   settled(): Promise<void> {

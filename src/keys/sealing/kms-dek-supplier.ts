@@ -2,32 +2,33 @@ import type { DekStore, StoredDek } from '../../dek-store/dek-store.js'
 import { asStoredDek } from '../../dek-store/stored-dek.js'
 import { isEnvelopeError } from '../../errors.js'
 import { nameOfThrown, type EncryptionEvents, type EventHub } from '../../events.js'
-import { ageMeter, type Clock } from '../../clock.js'
-import type { DekSource, SealingScope, SuppliedDek } from './dek-source.js'
+import { waitFor } from '../../cancellation.js'
+import type { Clock } from '../../clock.js'
+import type { DekSupplier, SealingScope, SuppliedDek } from './dek-supplier.js'
 import { matchesScope, storableDek, storedAge, unwrapStored } from './stored.js'
 
-/** How long a store is waited for: it only saves KMS calls. */
+/** How long to wait for a store: all it does is save KMS calls. */
 const STORE_MS = 5000
 
 /** DEKs made by the KMSs, and kept in a store where there is one. */
-export class KmsDekSupplier implements DekSource {
+export class KmsDekSupplier implements DekSupplier {
   readonly #scope: SealingScope
   readonly #name: string
   readonly #store: DekStore | undefined
   readonly #clock: Clock
   readonly #events: EventHub
-  /** A stored DEK that is not newer is not used: it is the last one that was used or refused here, or was revoked. */
-  #newerThan = -Infinity
-  /** Set by a revocation: what is in the store then may not be looked at for the next DEK. */
-  #anew = false
-  /** What the store shall hold, where that is not written yet; null for nothing. */
-  #wanted: StoredDek | null | undefined
+  /** A stored DEK made before this is not used: it is the last one that was used or refused here, or was revoked. */
+  #ignoreStoredUntil = -Infinity
+  /** Set by a revocation: the next DEK does not come from the store. */
+  #skipStore = false
+  /** What is to be written to the store; null where it is to be removed. */
+  #pendingWrite: StoredDek | null | undefined
   #writing: Promise<void> | undefined
 
   constructor(scope: SealingScope, store: DekStore | undefined, clock: Clock, events: EventHub) {
     this.#scope = scope
     this.#name = JSON.stringify(scope.topic === undefined ? [scope.rule] : [scope.rule, scope.topic])
-    // Whoever has a public key could plant a DEK of their own.
+    // A public key is public: anyone could plant a DEK of their own.
     this.#store = scope.cmks.list.some(({ publicKeyWraps }) => publicKeyWraps) ? undefined : store
     this.#clock = clock
     this.#events = events
@@ -39,45 +40,33 @@ export class KmsDekSupplier implements DekSource {
     const made = await this.#scope.cmks.newDek(this.#scope.encrypt.context, signal)
     if (signal.aborted) made.dek.destroy()
     signal.throwIfAborted()
-    this.#anew = false
+    this.#skipStore = false
     if (this.#store !== undefined) {
       const storable = storableDek(made, this.#scope, this.#clock)
-      this.#newerThan = Math.max(this.#newerThan, storable.createdAt)
+      this.#ignoreStoredUntil = Math.max(this.#ignoreStoredUntil, storable.createdAt)
       this.#write(storable)
     }
-    return { ...made, origin: 'made', ageMs: ageMeter(this.#clock) }
+    return { ...made, origin: 'made', ageMs: 0 }
   }
 
   exhausted(): void {
-    // What was used here is never loaded again.
+    // A DEK that was used here is never loaded again.
   }
 
   revoke(): void {
-    this.#newerThan = Math.max(this.#newerThan, this.#clock.wallMs())
-    this.#anew = true
+    this.#ignoreStoredUntil = Math.max(this.#ignoreStoredUntil, this.#clock.wallMs())
+    this.#skipStore = true
     this.#write(null)
   }
 
   async settled(): Promise<void> {
-    if (this.#writing === undefined) return
-    let timer: NodeJS.Timeout | undefined
-    // Not the clock's: this one keeps the process alive until what was asked for is done.
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, STORE_MS)
-    })
-    await Promise.race([this.#writing, late]).finally(() => {
-      clearTimeout(timer)
-    })
+    if (this.#writing !== undefined) await waitFor(this.#writing, { clock: this.#clock, ms: STORE_MS })
   }
 
   async #fromStore(signal: AbortSignal): Promise<SuppliedDek | undefined> {
     const store = this.#store
-    if (store === undefined || this.#anew) return undefined
-    const load = async (): Promise<unknown> => {
-      await this.#writing
-      return store.load(this.#name)
-    }
-    const loaded = await this.#inTime('load', load, signal)
+    if (store === undefined || this.#skipStore) return undefined
+    const loaded = await this.#load(store, signal)
     signal.throwIfAborted()
     if (loaded === undefined) return undefined
     const stored = asStoredDek(loaded)
@@ -87,40 +76,40 @@ export class KmsDekSupplier implements DekSource {
     }
     const ageMs = storedAge(stored, this.#clock)
     const { rotate, prefetchMs } = this.#scope.encrypt
-    // One that is about to end would only be replaced at once.
+    // A DEK that is about to end would be replaced at once.
     const isFresh = ageMs !== undefined && ageMs() < rotate.maxAgeMs - prefetchMs
-    if (!isFresh || stored.createdAt <= this.#newerThan || !matchesScope(stored, this.#scope))
+    if (!isFresh || stored.createdAt <= this.#ignoreStoredUntil || !matchesScope(stored, this.#scope))
       return undefined
     try {
       const unwrapped = await unwrapStored(stored, this.#scope, signal)
       if (signal.aborted) unwrapped.dek.destroy()
       signal.throwIfAborted()
-      this.#newerThan = Math.max(this.#newerThan, stored.createdAt)
-      return { ...unwrapped, origin: 'stored', ageMs }
+      this.#ignoreStoredUntil = Math.max(this.#ignoreStoredUntil, stored.createdAt)
+      return { ...unwrapped, origin: 'stored', ageMs: ageMs() }
     } catch (error) {
       signal.throwIfAborted()
-      // Whoever may not unwrap makes a DEK of its own, and does not ask for this one again.
+      // A process that may not unwrap this DEK makes its own, and does not ask for this one again.
       const transient = isEnvelopeError(error) && error.kind === 'transient'
-      if (!transient) this.#newerThan = Math.max(this.#newerThan, stored.createdAt)
+      if (!transient) this.#ignoreStoredUntil = Math.max(this.#ignoreStoredUntil, stored.createdAt)
       this.#failed('unwrap', isEnvelopeError(error) ? error.code : 'Error')
       return undefined
     }
   }
 
-  /** One after another, the last wish alone: what is overtaken need not be written. Nobody waits for it. */
+  /** Writes one after another, in the background. A write that a later one overtakes is left out. */
   #write(wanted: StoredDek | null): void {
     const store = this.#store
     if (store === undefined) return
-    this.#wanted = wanted
+    this.#pendingWrite = wanted
     this.#writing ??= this.#writeAll(store).finally(() => {
       this.#writing = undefined
     })
   }
 
   async #writeAll(store: DekStore): Promise<void> {
-    while (this.#wanted !== undefined) {
-      const wanted = this.#wanted
-      this.#wanted = undefined
+    while (this.#pendingWrite !== undefined) {
+      const wanted = this.#pendingWrite
+      this.#pendingWrite = undefined
       try {
         await (wanted === null ? store.remove(this.#name) : store.save(this.#name, wanted))
       } catch (error) {
@@ -129,32 +118,21 @@ export class KmsDekSupplier implements DekSource {
     }
   }
 
-  /** What `run` resolves to; undefined, and an event, where it fails or takes too long; undefined where it is aborted. */
-  async #inTime<T>(operation: 'load', run: () => Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-    let end = (): void => undefined
-    const late = new Promise<'late'>((resolve) => {
-      const cancel = this.#clock.schedule(() => {
-        this.#failed(operation, 'TimeoutError')
-        resolve('late')
-      }, STORE_MS)
-      const abort = (): void => {
-        resolve('late')
-      }
-      signal.addEventListener('abort', abort, { once: true })
-      end = () => {
-        cancel()
-        signal.removeEventListener('abort', abort)
-      }
-    })
-    try {
-      const first = await Promise.race([run().then((value) => ({ value })), late])
-      return first === 'late' ? undefined : first.value
-    } catch (error) {
-      this.#failed(operation, nameOfThrown(error))
-      return undefined
-    } finally {
-      end()
+  /** What the store has; undefined, and an event, where it fails or takes too long. */
+  async #load(store: DekStore, signal: AbortSignal): Promise<unknown> {
+    const load = async (): Promise<unknown> => {
+      // Not before what this process wrote last is there.
+      await this.#writing
+      return store.load(this.#name)
     }
+    try {
+      const loaded = await waitFor(load(), { clock: this.#clock, ms: STORE_MS, signal })
+      if (typeof loaded === 'object') return loaded.value
+      if (loaded === 'late') this.#failed('load', 'TimeoutError')
+    } catch (error) {
+      this.#failed('load', nameOfThrown(error))
+    }
+    return undefined
   }
 
   #failed(operation: EncryptionEvents['dek.storeFailed']['operation'], reason: string): void {

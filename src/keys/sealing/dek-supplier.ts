@@ -15,18 +15,21 @@ export interface SealingScope {
 /** A DEK for a sealing session. */
 export interface SuppliedDek extends NewDek {
   readonly origin: DekOrigin
-  /** Since it was made, by whichever process. */
-  readonly ageMs: () => number
+  /** How long ago it was made, by whichever process. */
+  readonly ageMs: number
 }
 
 /** Where the DEKs of one scope come from. */
-export interface DekSource {
-  /** @throws EnvelopeError what the KMS fails with; DEK_EXHAUSTED or CONFIG_INVALID for a provisioned DEK */
+export interface DekSupplier {
+  /**
+   * Rejects when `signal` is aborted, and wipes what arrives after that.
+   * @throws EnvelopeError what the KMS fails with; DEK_EXHAUSTED or CONFIG_INVALID for a provisioned DEK
+   */
   next(signal: AbortSignal): Promise<SuppliedDek>
-  /** The DEK at hand has reached a limit. */
+  /** The current DEK has reached a limit. */
   exhausted(): void
-  /** The DEK was ended before its time: nobody shall seal under it again, and the next one is made anew. */
+  /** The DEK was ended before its time: nothing may be sealed under it again, and the next one is a new one. */
   revoke(): void
-  /** Resolves when what was to be written is written, or is not waited for any longer. */
+  /** Resolves when a store has what it should keep, or has taken too long. */
   settled(): Promise<void>
 }

@@ -1,0 +1,65 @@
+import type { ErrorCode } from '../errors.js'
+import type { DekOrigin, GraceUsage, Limit, RetireReason } from '../events.js'
+import type { FetchFailure } from './fetch-failures.js'
+import type { RotationState } from './rotation-state.js'
+import type { Usage } from './rotation.js'
+
+/** What happens to a rotation. */
+export type RotationEvent =
+  /** Somebody seals, and wants a grant for the records from `from` on. `sizes`: bytes of body of each. */
+  | { readonly type: 'use'; readonly sizes: readonly number[]; readonly from: number }
+  /** Somebody needs a DEK that may seal, and waits. */
+  | { readonly type: 'wait' }
+  /** The timer rings. */
+  | { readonly type: 'tick' }
+  /** A call brought a DEK. `random`: from 0 to 1. */
+  | {
+      readonly type: 'fetched'
+      readonly call: number
+      readonly origin: DekOrigin
+      readonly ageMs: number
+      readonly random: number
+    }
+  | {
+      readonly type: 'failed'
+      readonly call: number
+      readonly failure: FetchFailure
+      readonly error: unknown
+      readonly random: number
+    }
+  /** All DEKs end now, also one on its way. `isAwaited`: somebody waits for one. */
+  | { readonly type: 'revoke'; readonly reason: 'manual' | 'evicted'; readonly isAwaited: boolean }
+  | { readonly type: 'close'; readonly error: unknown }
+
+/** What is to be done about it, in this order. */
+export type RotationEffect =
+  | { readonly do: 'fetch' | 'abandon'; readonly call: number }
+  /** The supplier must not give out again what it gave last (`exhaust`), or anything that was made before now (`revoke`). */
+  | { readonly do: 'exhaust' | 'revoke' }
+  /** All who wait try again (`wake`), or fail. */
+  | { readonly do: 'wake' }
+  | { readonly do: 'fail'; readonly error: unknown }
+  | { readonly do: 'created'; readonly id: number; readonly origin: DekOrigin }
+  | { readonly do: 'grace'; readonly id: number; readonly limit: Limit; readonly code: ErrorCode }
+  /** No more grants; the key is wiped once the last grant is released. */
+  | {
+      readonly do: 'retire'
+      readonly id: number
+      readonly reason: RetireReason
+      readonly usage: Usage
+      readonly ageMs: number
+      readonly grace: GraceUsage | undefined
+    }
+  /** The timer rings after `inMs`, and not as set before; never where undefined. */
+  | { readonly do: 'arm'; readonly inMs: number | undefined }
+
+export interface Step {
+  readonly state: RotationState
+  readonly effects: readonly RotationEffect[]
+  readonly granted: Granted | undefined
+}
+
+/** So many records, of so many bytes together, may be sealed under a DEK. To be taken before the effects are run. */
+export interface Granted extends Usage {
+  readonly id: number
+}
