@@ -1,5 +1,5 @@
 import { nodeEngine } from './crypto/engine.js'
-import { EnvelopeError } from './errors.js'
+import { configError, EnvelopeError } from './errors.js'
 import { EventHub, type EventListener, type EventName, type Waiting } from './events.js'
 import { systemClock, type Clock } from './clock.js'
 import { OpeningKeys, type KeyLookups } from './keys/opening/opening-keys.js'
@@ -13,7 +13,7 @@ import type { Kms } from './kms/kms.js'
 import { share } from './kms/owners.js'
 import { kmsesBySide, type NamedKmses } from './kms/sides.js'
 import { KmsTracers, type KmsTracer } from './kms/tracers.js'
-import { checkConfig, configError } from './config/check.js'
+import { checkConfig } from './config/check.js'
 import type { CheckedConfig, CheckedRule } from './config/checked.js'
 import type { EncryptionConfig } from './config/config.js'
 import { cmkUses, type CmkUse } from './record/cmk-uses.js'
@@ -81,6 +81,8 @@ export interface Encryption {
    * Idempotent.
    */
   close(): Promise<void>
+  /** `close()`, for `await using encryption = await createEncryption(…)`. */
+  [Symbol.asyncDispose](): Promise<void>
 }
 
 /**
@@ -198,6 +200,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
       for (const rule of rules) await verifyRule(rule, lifetime.signal)
     },
     close,
+    [Symbol.asyncDispose]: close,
   }
   return withInternals(encryption, { rules: book, sealer, opener, events, consumers })
 }

@@ -11,6 +11,8 @@ import { isNativeError } from 'node:util/types'
 export type FailureKind = 'transient' | 'unreadable' | 'invalid'
 
 interface CodeRow {
+  /** Whether a KMS may be where it comes from; then the error says what the KMS said. */
+  readonly fromKms?: true
   /** Absent where the failure is about a call or a configuration, not about a record or a KMS. */
   readonly kind?: FailureKind
   /** What to do about it. Ends every message. */
@@ -58,6 +60,7 @@ const CODES = {
       'Add the CMK to `decrypt.cmk` of the rule if you trust it; wrappings made with a public key also need `acceptPublicKeySealing: true`',
   },
   UNWRAP_FAILED: {
+    fromKms: true,
     kind: 'invalid',
     remedy: 'The ciphertext DEK was damaged, forged, or belongs to another CMK or encryption context',
   },
@@ -126,14 +129,17 @@ const CODES = {
 
   // KMS and keys
   KMS_UNAVAILABLE: {
+    fromKms: true,
     kind: 'transient',
     remedy: 'Retry; if it lasts, look at the KMS and the network path to it',
   },
   KMS_THROTTLED: {
+    fromKms: true,
     kind: 'transient',
     remedy: 'Retry later, rotate less often, or raise the quota at the KMS',
   },
   KMS_TIMEOUT: {
+    fromKms: true,
     kind: 'transient',
     remedy: 'Retry; if it lasts, look at the KMS and the network path to it',
   },
@@ -142,12 +148,14 @@ const CODES = {
     remedy:
       'Retry later; if it lasts, look for a flood of foreign envelopes, or raise `kmsRateLimit` below the quota of the KMS',
   },
-  KMS_DENIED: { kind: 'unreadable', remedy: 'Grant this process the right to use the CMK' },
+  KMS_DENIED: { fromKms: true, kind: 'unreadable', remedy: 'Grant this process the right to use the CMK' },
   KMS_REFUSED: {
+    fromKms: true,
     kind: 'unreadable',
     remedy: 'Look up the code that the KMS gave; waiting does not help',
   },
   KMS_CREDENTIALS_UNAVAILABLE: {
+    fromKms: true,
     kind: 'transient',
     remedy: 'Retry; if it lasts, look at where this process gets its credentials from',
   },
@@ -155,21 +163,29 @@ const CODES = {
     remedy: 'Run `npm install tencentcloud-sdk-nodejs` (or tencentcloud-sdk-nodejs-common, which is smaller)',
   },
   KMS_RESPONSE_INVALID: {
+    fromKms: true,
     kind: 'transient',
     remedy:
       'Retry; if it lasts, check the endpoint, the proxy and the provider: something other than the KMS may be answering',
   },
-  CMK_NOT_FOUND: { kind: 'unreadable', remedy: 'Check the id of the CMK and whether it was deleted' },
-  CMK_DISABLED: { kind: 'unreadable', remedy: 'Enable the CMK again; nothing was lost' },
+  CMK_NOT_FOUND: {
+    fromKms: true,
+    kind: 'unreadable',
+    remedy: 'Check the id of the CMK and whether it was deleted',
+  },
+  CMK_DISABLED: { fromKms: true, kind: 'unreadable', remedy: 'Enable the CMK again; nothing was lost' },
   CMK_MISMATCH: {
+    fromKms: true,
     kind: 'invalid',
     remedy: 'The ciphertext DEK belongs to a CMK other than the one it claims',
   },
   CMK_UNUSABLE: {
+    fromKms: true,
     kind: 'unreadable',
     remedy: 'The CMK cannot do this (a public key, for example, cannot unwrap); use one that can',
   },
   CIPHERTEXT_DEK_INVALID: {
+    fromKms: true,
     kind: 'invalid',
     remedy: 'The ciphertext DEK was damaged, forged, or belongs to another CMK or encryption context',
   },
@@ -252,7 +268,7 @@ export class EnvelopeError extends Error {
   /** Whether the same call may succeed later. KafkaJS reads it: `false` ends a consumer for good. */
   readonly retriable: boolean
   readonly position: RecordPosition | undefined
-  /** All mistakes of a configuration; empty for other codes. */
+  /** All mistakes in a configuration; empty for other codes. */
   readonly issues: readonly ConfigIssue[]
   /** The code that the KMS itself gave, where it gave one, for example `ResourceUnavailable.CmkDisabled`. */
   readonly kmsCode: string | undefined
@@ -295,8 +311,23 @@ export class EnvelopeError extends Error {
   }
 }
 
-/** Whether `error` is one of this library's, also when another copy of the package threw it, or one in another realm. */
-export function isEnvelopeError(error: unknown): error is EnvelopeError {
+type Row<Code extends ErrorCode> = (typeof CODES)[Code]
+
+/** An error with one code, and with what that code says about its members. */
+export interface EnvelopeErrorWith<Code extends ErrorCode> extends EnvelopeError {
+  readonly code: Code
+  readonly kind: Row<Code> extends { readonly kind: infer Kind extends FailureKind } ? Kind : undefined
+  readonly retriable: Row<Code> extends { readonly kind: 'transient' } ? true : false
+  readonly issues: Code extends 'CONFIG_INVALID' ? readonly ConfigIssue[] : readonly []
+  readonly kmsCode: Row<Code> extends { readonly fromKms: true } ? string | undefined : undefined
+  readonly requestId: Row<Code> extends { readonly fromKms: true } ? string | undefined : undefined
+}
+
+/** Every error of this library. `switch (error.code)` narrows its other members. */
+export type AnyEnvelopeError = { [Code in ErrorCode]: EnvelopeErrorWith<Code> }[ErrorCode]
+
+/** Whether `error` is one of this library's, even if another copy of the package threw it, or one in another realm. */
+export function isEnvelopeError(error: unknown): error is AnyEnvelopeError {
   return (
     isNativeError(error) &&
     error.name === 'EnvelopeError' &&
@@ -307,6 +338,28 @@ export function isEnvelopeError(error: unknown): error is EnvelopeError {
 /** Every code there is, for tables in tests and documentation. */
 export function errorCodes(): readonly ErrorCode[] {
   return Object.keys(CODES) as ErrorCode[]
+}
+
+/** The error that reports mistakes in a configuration or in options. */
+export function configError(
+  issues: readonly ConfigIssue[],
+  { subject = 'the configuration', cause }: { readonly subject?: string; readonly cause?: unknown } = {},
+): EnvelopeErrorWith<'CONFIG_INVALID'> {
+  const lines = issues.map(describeIssue)
+  const what =
+    lines.length === 1
+      ? `mistake in ${subject}: ${lines.join('')}`
+      : `${String(lines.length)} mistakes in ${subject}${lines.map((line) => `\n  ${line}`).join('')}`
+  const error = new EnvelopeError('CONFIG_INVALID', what, {
+    issues,
+    ...(cause === undefined ? {} : { cause }),
+  })
+  return error as EnvelopeErrorWith<'CONFIG_INVALID'>
+}
+
+/** One mistake in one line. */
+export function describeIssue({ path, message, line, column }: ConfigIssue): string {
+  return `${path}: ${message}${line === undefined ? '' : ` (line ${String(line)}, column ${String(column)})`}`
 }
 
 /** A topic as messages name it: one that Kafka would not accept is quoted and cut. */

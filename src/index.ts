@@ -3,7 +3,9 @@ export type { ConsumerStopped } from './record/internals.js'
 export {
   EnvelopeError,
   isEnvelopeError,
+  type AnyEnvelopeError,
   type ConfigIssue,
+  type EnvelopeErrorWith,
   type ErrorCode,
   type FailureKind,
   type RecordPosition,

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { EnvelopeError, errorCodes, isEnvelopeError } from '../src/errors.js'
+import { configError, EnvelopeError, errorCodes, isEnvelopeError } from '../src/errors.js'
 
 const TRANSIENT = [
   'KMS_RATE_LIMITED',
@@ -113,4 +113,25 @@ it('errors of another copy of the package are recognised, others are not', () =>
   expect(isEnvelopeError(Object.assign(new Error('x'), { code: 'MALFORMED' }))).toBe(false)
   expect(isEnvelopeError({ name: 'EnvelopeError', code: 'MALFORMED' })).toBe(false)
   expect(isEnvelopeError(undefined)).toBe(false)
+})
+
+describe('configError', () => {
+  const issue = { path: 'topics[0].match', message: 'missing' }
+
+  it('reports one mistake in one line', () => {
+    expect(configError([issue]).message).toBe(
+      'CONFIG_INVALID: mistake in the configuration: topics[0].match: missing. Correct the configuration; nothing was started.',
+    )
+  })
+
+  it('lists several mistakes, each with its place in the file, and carries all of them', () => {
+    const issues = [issue, { path: 'cache', message: 'expected an object', line: 3, column: 7 }]
+    const error = configError(issues, { subject: 'kafka-envelope.yaml' })
+    expect(error.message).toBe(
+      'CONFIG_INVALID: 2 mistakes in kafka-envelope.yaml\n' +
+        '  topics[0].match: missing\n' +
+        '  cache: expected an object (line 3, column 7). Correct the configuration; nothing was started.',
+    )
+    expect(error.issues).toEqual(issues)
+  })
 })

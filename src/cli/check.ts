@@ -1,8 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 
 import { readConfigFile } from '../config-file/read-file.js'
-import { isEnvelopeError, type ConfigIssue } from '../errors.js'
-import { describeIssue } from '../config/check.js'
+import { describeIssue, isEnvelopeError, type ConfigIssue } from '../errors.js'
 import type { Load } from './estimate/dek-counts.js'
 import { estimate } from './estimate/estimate.js'
 import { VENDORS, type VendorName } from './estimate/kms-pricing.js'

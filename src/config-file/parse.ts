@@ -12,7 +12,7 @@ export interface Parsed {
   /** Undefined where the text is not YAML. */
   readonly document: Document.Parsed | undefined
   readonly issues: readonly ConfigIssue[]
-  /** Where an offset of the text stands. */
+  /** The place of an offset in the text. */
   readonly placeOf: (offset: number) => Place
 }
 

@@ -1,5 +1,5 @@
-import type { ConfigIssue } from '../errors.js'
-import { checkFile, configError, type FromCode } from '../config/check.js'
+import { configError, type ConfigIssue } from '../errors.js'
+import { checkFile, type FromCode } from '../config/check.js'
 import type { CheckedPolicy } from '../config/checked.js'
 import { ROOT, show, type Show } from '../config/paths.js'
 import { parse } from './parse.js'
@@ -9,14 +9,14 @@ import type { Environment } from './substitute.js'
 
 /** A configuration file without mistakes. */
 export interface ReadConfig {
-  /** As the file has it, with variables of the environment in its texts. */
+  /** As the file has it, with environment variables in its texts. */
   readonly value: unknown
   readonly policy: CheckedPolicy
 }
 
 /**
  * Reads and checks a configuration file.
- * @param fromCode undefined where no code is at hand: then every KMS that the file names is taken to be there
+ * @param fromCode undefined if there is no code: then every KMS that the file names is assumed to exist
  * @throws EnvelopeError CONFIG_INVALID with all mistakes
  */
 export async function readConfigFile(
@@ -30,7 +30,7 @@ export async function readConfigFile(
   const value = reader.read(document.contents)
   const { places, templates } = reader
 
-  // What a variable has may be a secret: messages show what stands in the file.
+  // The value of a variable may be a secret: messages show what the file says.
   const showing: Show = (path, found) => {
     const { template = found, padded = [] } = templates.get(path) ?? {}
     const hint = padded.map((name) => `, and ${name} begins or ends with white space or a line break`)
@@ -50,7 +50,7 @@ export async function readConfigFile(
   return { value, policy }
 }
 
-/** With the place of the member, or of the nearest one around it where it is missing. */
+/** With the place of the member or, if it is missing, of the nearest one around it. */
 function located(issue: ConfigIssue, places: Reader['places']): ConfigIssue {
   for (let path = issue.path; ;) {
     const place = places.get(path)

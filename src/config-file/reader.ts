@@ -4,25 +4,25 @@ import { child, ROOT } from '../config/paths.js'
 import type { Parsed, Place } from './parse.js'
 import { substitute, type Environment } from './substitute.js'
 
-/** A text with variables in it, as the file has it, and those that begin or end with white space. */
+/** A text with references to variables as the file has it, and the variables that begin or end with white space. */
 export interface Template {
   readonly template: string
   readonly padded: readonly string[]
 }
 
-/** Values of a file with its aliases written out; a bomb has millions. */
+/** Values of a file with its aliases expanded; a YAML bomb has millions. */
 const MAX_VALUES = 50_000
 const MAX_DEPTH = 32
 
 /**
- * Reads what a document says, as JSON would, with variables of the environment in its texts. Refuses tags, names that
- * are not text, names that stand twice in an object, and aliases without end.
+ * Reads a document as JSON would, with environment variables in its texts. Refuses tags, names that are not text,
+ * duplicate names in an object, and endless aliases.
  */
 export class Reader {
   readonly issues: ConfigIssue[] = []
-  /** Where each value stands, by its path. */
+  /** The place of each value, by its path. */
   readonly places = new Map<string, Place>()
-  /** The texts with variables in them, as the file has them, by path. */
+  /** The texts with references to variables, as the file has them, by path. */
   readonly templates = new Map<string, Template>()
   readonly #placeOf: Parsed['placeOf']
   readonly #environment: Environment
@@ -66,7 +66,7 @@ export class Reader {
       this.#report(
         path,
         alias,
-        target ? 'this alias stands in what it stands for' : 'no such anchor before it',
+        target ? 'this alias refers to itself' : 'no anchor of this name before this alias',
       )
       return undefined
     }
@@ -83,7 +83,7 @@ export class Reader {
       }
       const at = child(path, name)
       this.#mark(at, key)
-      if (Object.hasOwn(object, name)) this.#report(at, key, 'stands there twice')
+      if (Object.hasOwn(object, name)) this.#report(at, key, 'duplicate name')
       // Not by assignment: `__proto__` is a name like others until it is refused.
       Object.defineProperty(object, name, {
         value: this.read(value, at),

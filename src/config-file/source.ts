@@ -1,33 +1,32 @@
 import { open } from 'node:fs/promises'
 import { TextDecoder } from 'node:util'
-import { EnvelopeError } from '../errors.js'
-import { configError } from '../config/check.js'
+import { configError, EnvelopeError } from '../errors.js'
 import { ROOT } from '../config/paths.js'
 
-/** Far above what thousands of rules take. */
+/** Thousands of rules take far less. */
 const MAX_FILE_BYTES = 2 ** 18
 
 /**
  * The text of a configuration file.
- * @throws EnvelopeError CONFIG_INVALID where it cannot be read, is larger than 256KiB, or is not text in UTF-8
+ * @throws EnvelopeError CONFIG_INVALID if it cannot be read, is larger than 256KiB, or is not text in UTF-8
  */
 export async function readSource(file: string): Promise<string> {
   const bytes = await readBounded(file)
   if (bytes.length > MAX_FILE_BYTES) throw refused(file, `expected at most ${String(MAX_FILE_BYTES)} bytes`)
   const text = decode(bytes)
   if (text === undefined) throw refused(file, 'expected text in UTF-8')
-  if (text.includes('\0')) throw refused(file, 'expected text; it has a NUL byte')
+  if (text.includes('\0')) throw refused(file, 'expected text; it contains a NUL byte')
   return text
 }
 
 const WHY_UNREADABLE: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  ENOTDIR: 'there is no such file',
+  ENOENT: 'file not found',
+  ENOTDIR: 'file not found',
   EISDIR: 'is a folder',
-  EACCES: 'this process may not read it',
+  EACCES: 'permission denied',
 }
 
-/** Not more than one byte above the limit, whatever the file is. */
+/** Reads at most one byte more than the limit, whatever the file is. */
 async function readBounded(file: string): Promise<Buffer> {
   try {
     const handle = await open(file)
@@ -56,7 +55,7 @@ function refused(file: string, message: string): Error {
   return configError([{ path: ROOT, message }], { subject: file })
 }
 
-/** Of a file that cannot be read, the file's name is the path. */
+/** A file that cannot be read has its name as the path of the mistake. */
 function unreadable(file: string, message: string, cause: unknown): Error {
   const issues = [{ path: file, message }]
   return new EnvelopeError('CONFIG_INVALID', `${file}: ${message}`, { issues, cause })

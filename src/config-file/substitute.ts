@@ -1,17 +1,17 @@
-/** Where texts of a file stand for variables of the environment, as `process.env` has them. */
+/** Environment variables, as `process.env` has them. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
 export interface Substituted {
   readonly text: string
-  /** What is wrong with each reference that could not be resolved. */
+  /** What is wrong with each reference that cannot be resolved. */
   readonly mistakes: readonly string[]
-  /** Variables that begin or end with white space or a line break, which is seldom meant and hard to see. */
+  /** Variables that begin or end with white space or a line break, which is rarely intended and hard to see. */
   readonly padded: readonly string[]
 }
 
 /**
- * Replaces `${NAME}` by the variable NAME, once: what the variable has is text and nothing else. `$${` is the text
- * `${`. A variable that is empty counts as not set: an id with a hole in it would be worse than an error.
+ * Replaces `${NAME}` by the variable NAME, once: its value is text and nothing else. `$${` is the text `${`. An empty
+ * variable counts as not set: an id with a hole in it would be worse than an error.
  */
 export function substitute(template: string, env: Environment): Substituted {
   const mistakes: string[] = []
@@ -21,12 +21,12 @@ export function substitute(template: string, env: Environment): Substituted {
     (found, name: string | undefined) => {
       if (found === '$${') return '${'
       if (name === undefined) {
-        mistakes.push('expected ${NAME}, a variable of the environment; write $${ where ${ is meant as text')
+        mistakes.push('expected ${NAME}, an environment variable; write $${ for a literal ${')
         return found
       }
       const value = Object.hasOwn(env, name) ? env[name] : undefined
       if (value === undefined || value === '') {
-        mistakes.push(`the variable ${name} of the environment is ${value === '' ? 'empty' : 'not set'}`)
+        mistakes.push(`environment variable ${name} is ${value === '' ? 'empty' : 'not set'}`)
       }
       if (value !== undefined && value !== value.trim()) padded.add(name)
       return value ?? ''

@@ -1,6 +1,6 @@
 import * as zlib from 'node:zlib'
 import * as v from 'valibot'
-import { EnvelopeError, type ConfigIssue } from '../errors.js'
+import { configError, describeIssue, type ConfigIssue } from '../errors.js'
 import type { DekStore } from '../dek-store/dek-store.js'
 import type { Kms } from '../kms/kms.js'
 import type { CheckedConfig, CheckedPolicy } from './checked.js'
@@ -25,13 +25,13 @@ export function checkConfig(input: EncryptionConfig): CheckedConfig {
   return output
 }
 
-/** What code gives beside a configuration file. */
+/** What code adds to a configuration file. */
 export interface FromCode {
   readonly kms: Readonly<Record<string, Kms>>
   readonly dekStore?: DekStore | undefined
 }
 
-/** The mistakes of a file, or what it says with defaults filled in. */
+/** The mistakes in a file, or what it says with defaults filled in. */
 export interface FileCheck {
   readonly issues: readonly ConfigIssue[]
   readonly policy: CheckedPolicy | undefined
@@ -39,7 +39,7 @@ export interface FileCheck {
 
 /**
  * Checks what a configuration file says.
- * @param fromCode undefined where no code is at hand: then every KMS that the file names is taken to be there
+ * @param fromCode undefined if there is no code: then every KMS that the file names is assumed to exist
  */
 export function checkFile(input: unknown, fromCode: FromCode | undefined, showing: Show): FileCheck {
   const { issues: misshapen, output } = shape(fileSchema, input, showing)
@@ -58,24 +58,6 @@ function kmsNames(input: unknown): Members {
   return Object.fromEntries(refs.map((ref) => [String(members(ref)['kms']), true] as const))
 }
 
-/** The error that reports `issues`, one a line. */
-export function configError(
-  issues: readonly ConfigIssue[],
-  { subject = 'the configuration', cause }: { readonly subject?: string; readonly cause?: unknown } = {},
-): EnvelopeError {
-  const lines = issues.map((issue) => `\n  ${describeIssue(issue)}`)
-  return new EnvelopeError(
-    'CONFIG_INVALID',
-    `${subject} has ${issues.length === 1 ? 'a mistake' : `${String(issues.length)} mistakes`}${lines.join('')}\n`,
-    { issues, ...(cause === undefined ? {} : { cause }) },
-  )
-}
-
-/** One mistake in one line. */
-export function describeIssue({ path, message, line, column }: ConfigIssue): string {
-  return `${path}: ${message}${line === undefined ? '' : ` (line ${String(line)}, column ${String(column)})`}`
-}
-
 function shape<S extends v.GenericSchema>(
   schema: S,
   input: unknown,
@@ -92,7 +74,7 @@ function shape<S extends v.GenericSchema>(
         return { path, message: mistaken(issue.message, path, issue.input, showing) }
       }),
   ]
-  // One value may miss several expectations that are told as one.
+  // One value may fail several checks that have the same message.
   const issues = new Map(found.map((issue) => [describeIssue(issue), issue]))
   return { issues: [...issues.values()], output: parsed.success ? parsed.output : undefined }
 }

@@ -1,17 +1,17 @@
-import type { EnvelopeError } from '../errors.js'
+import type { AnyEnvelopeError } from '../errors.js'
 
-/** What a rule says about records that do not open. */
+/* What a rule says about records that do not open. */
 
 /** A topic for dead letters. */
 export interface DeadLetterPolicy {
   /**
-   * Sends the record to this topic unchanged, at least once, and goes on when the topic has acknowledged it. An exact
-   * name, not a topic whose own dead letters end up here.
+   * Sends the record to this topic unchanged, at least once, and continues when the broker has acknowledged it. An exact
+   * name. The dead letters of that topic must not come back here.
    */
   readonly deadLetter: string
 }
 
-/** Delivers another value instead of the record's; key and headers stay the record's. `envelopeOf(message)` says so. */
+/** Delivers another value instead of the record's. Key and headers stay the same; `envelopeOf(message).replaced` is set. */
 export interface Replacement {
   readonly value: Buffer | null
 }
@@ -20,13 +20,13 @@ export type InvalidPolicy = 'stop' | 'skip' | DeadLetterPolicy | RejectionHandle
 export type UnreadablePolicy = 'stop' | DeadLetterPolicy | RejectionHandler
 
 /**
- * Decides about each record that does not open: in order, one at a time, before anything behind it is delivered. It is
- * asked again about a record that is delivered again. Where it throws, or answers anything else, the consumer stops with
+ * Decides about each record that does not open: in order, one at a time, before any later record is delivered. It is
+ * called again if a record is delivered again. If it throws, or returns anything else, the consumer stops with
  * REJECTION_HANDLER_FAILED.
  */
 export type RejectionHandler = (
   record: SealedMessage,
-  error: EnvelopeError,
+  error: AnyEnvelopeError,
 ) => RejectionAnswer | Promise<RejectionAnswer>
 
 export type RejectionAnswer = 'stop' | 'skip' | DeadLetterPolicy | Replacement
@@ -57,7 +57,7 @@ interface Rejections {
   readonly onUnreadable: UnreadablePolicy
 }
 
-/** The topics for dead letters that a policy names. What a handler will answer is not known. */
+/** The dead-letter topics that a rule names. What a function will return is not known. */
 export function deadLetterTopics(decrypt: Rejections): string[] {
   return REJECTION_POLICIES.flatMap((member) => {
     const policy = decrypt[member]
@@ -65,7 +65,7 @@ export function deadLetterTopics(decrypt: Rejections): string[] {
   })
 }
 
-/** Whether a policy may send a record to a topic for dead letters. */
+/** Whether a rule may send a record to a dead-letter topic. */
 export function mayHaveDeadLetters(decrypt: Rejections): boolean {
   return REJECTION_POLICIES.some((member) => typeof decrypt[member] !== 'string')
 }

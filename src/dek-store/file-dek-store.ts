@@ -3,7 +3,7 @@ import { lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import type { Stats } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { isNativeError } from 'node:util/types'
-import { EnvelopeError } from '../errors.js'
+import { configError } from '../errors.js'
 import type { DekStore, StoredDek } from './dek-store.js'
 import { asStoredDek } from './stored-dek.js'
 
@@ -32,8 +32,8 @@ const ABANDONED_MS = 60_000
  */
 export function fileDekStore(options: FileDekStoreOptions): DekStore {
   if (typeof options.folder !== 'string' || options.folder === '') {
-    const message = 'expected the path of a folder'
-    throw new EnvelopeError('CONFIG_INVALID', message, { issues: [{ path: 'folder', message }] })
+    const issue = { path: 'folder', message: 'expected the path of a folder' }
+    throw configError([issue], { subject: 'the options of fileDekStore()' })
   }
   const folder = resolve(options.folder)
   // A name of bounded length and harmless characters, whatever the rule is called.

@@ -1,5 +1,5 @@
 import { PROVIDER } from '../envelope/bounds.js'
-import { EnvelopeError } from '../errors.js'
+import { configError, type EnvelopeError } from '../errors.js'
 import type { CmkDescription } from './kms.js'
 
 /** Names of algorithms that wrap with a public key, whatever the provider is called (`docs/format.md`, 10). */
@@ -13,9 +13,7 @@ const ASYMMETRIC = /\/(?:rsa-oaep-sha256|sm2)$/
 export function checkedDescription(kms: string, cmkId: string, described: unknown): CmkDescription {
   const { provider, publicKeyWraps } = (described ?? {}) as Partial<Record<keyof CmkDescription, unknown>>
   const refused = (message: string): EnvelopeError =>
-    new EnvelopeError('CONFIG_INVALID', `KMS ${kms}, CMK ${cmkId}: ${message}`, {
-      issues: [{ path: `kms.${kms}`, message }],
-    })
+    configError([{ path: `kms.${kms}`, message }], { subject: `CMK ${cmkId}` })
   if (typeof provider !== 'string' || !PROVIDER.pattern.test(provider)) {
     throw refused('describe() gives no `provider` of 1 to 64 characters out of a-z, 0-9, "/" and "-"')
   }

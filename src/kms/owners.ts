@@ -1,4 +1,4 @@
-import { EnvelopeError } from '../errors.js'
+import { configError } from '../errors.js'
 import type { Kms } from './kms.js'
 
 /** How many owners use a KMS that can be closed; 0 once the last of them has closed it. */
@@ -23,10 +23,7 @@ export function share(kmses: Readonly<Record<string, Kms>>): KmsShare {
       path: `kms.${name}`,
       message: 'this KMS was closed together with the last encryption that used it; make a new one',
     }))
-  if (issues.length > 0) {
-    const lines = issues.map(({ path, message }) => `${path}: ${message}`)
-    throw new EnvelopeError('CONFIG_INVALID', lines.join('; '), { issues })
-  }
+  if (issues.length > 0) throw configError(issues)
   // One KMS may have several names.
   const shared = [...new Set(Object.values(kmses))].filter((kms) => kms.close !== undefined)
   for (const kms of shared) owners.set(kms, (owners.get(kms) ?? 0) + 1)

@@ -1,4 +1,4 @@
-import { configError } from '../config/check.js'
+import { configError } from '../errors.js'
 import type { EncryptionEvents, EventHub, Waiting } from '../events.js'
 import { VERSION } from '../version.js'
 import type { Opener } from './opener.js'

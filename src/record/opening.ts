@@ -183,7 +183,7 @@ export class Opening {
         this.#waitsFor = head
         break
       }
-      if (isEnvelopeError(key)) {
+      if ('code' in key) {
         this.#authenticated.push({ error: this.#located(key, index) })
         continue
       }
@@ -238,7 +238,7 @@ export class Opening {
 
   #release(): void {
     for (const [head, { outcome }] of this.#loads) {
-      if (outcome === undefined || isEnvelopeError(outcome)) continue
+      if (outcome === undefined || 'code' in outcome) continue
       outcome.release()
       this.#loads.delete(head)
     }

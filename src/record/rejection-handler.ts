@@ -1,5 +1,5 @@
 import { TOPIC } from '../envelope/bounds.js'
-import { EnvelopeError } from '../errors.js'
+import { EnvelopeError, type AnyEnvelopeError } from '../errors.js'
 import type { DeadLetterPolicy, RejectionAnswer, RejectionHandler, Replacement } from '../config/rejection.js'
 import { describe } from './record.js'
 
@@ -24,7 +24,7 @@ export async function answerOf(
 ): Promise<RejectionAnswer> {
   let answer: unknown
   try {
-    answer = await handler(record, error)
+    answer = await handler(record, error as AnyEnvelopeError)
   } catch (thrown) {
     // Named only: the text of an error may quote what the handler was given.
     const name = (thrown as { readonly name?: unknown } | null | undefined)?.name

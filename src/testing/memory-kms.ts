@@ -1,4 +1,4 @@
-import { EnvelopeError } from '../errors.js'
+import { configError, EnvelopeError } from '../errors.js'
 import { aes } from '../kms/local/aes.js'
 import { keyringKms } from '../kms/local/keyring-kms.js'
 import { isCmkId, type AesCmk } from '../kms/local/local-cmk.js'
@@ -29,7 +29,7 @@ export interface MemoryKms extends Kms {
  */
 export function memoryKms({ cmks }: MemoryKmsOptions): MemoryKms {
   if (process.env['NODE_ENV'] === 'production') {
-    throw invalid('memoryKms()', 'is for tests: nothing could be opened after this process ended')
+    throw invalid('NODE_ENV', 'is production: nothing could be opened after this process ended')
   }
   const keyring = new Map<string, AesCmk>()
   for (const [i, id] of cmks.entries()) {
@@ -64,5 +64,5 @@ export function memoryKms({ cmks }: MemoryKmsOptions): MemoryKms {
 }
 
 function invalid(path: string, message: string): EnvelopeError {
-  return new EnvelopeError('CONFIG_INVALID', `${path} ${message}`, { issues: [{ path, message }] })
+  return configError([{ path, message }], { subject: 'the options of memoryKms()' })
 }

@@ -50,11 +50,11 @@ async function check(...args: string[]): Promise<{ code: unknown; stdout: string
 describe('kafka-envelope check', () => {
   it('says of a file that does not exist just that', async () => {
     await folder.remove()
-    expect(await check()).toEqual({ code: 1, stdout: '', stderr: `${file}: there is no such file\n` })
+    expect(await check()).toEqual({ code: 1, stdout: '', stderr: `${file}: file not found\n` })
     const { stdout } = await check('--json')
     expect(JSON.parse(stdout)).toEqual({
       file,
-      mistakes: [{ path: file, message: 'there is no such file' }],
+      mistakes: [{ path: file, message: 'file not found' }],
     })
   })
 
@@ -77,7 +77,7 @@ describe('kafka-envelope check', () => {
       code: 1,
       stdout: '',
       stderr: `${file}: 4 mistakes
-  cmks.pay[0].id: the variable CMK of the environment is not set (line 3, column 20)
+  cmks.pay[0].id: environment variable CMK is not set (line 3, column 20)
   topics[0].encrypt.cmk: "play" is not in \`cmks\`, which has pay (line 6, column 16)
   topics[0].encrypt.compression: expected 'none', 'gzip' or 'zstd'; got "lz4" (line 6, column 27)
   topics[1].match[0]: "pay.x*" and "pay.*" (topics[0].match[0]) can match the same topic (line 8, column 15)
@@ -93,7 +93,7 @@ describe('kafka-envelope check', () => {
       mistakes: [
         {
           path: 'cmks.pay[0].id',
-          message: 'the variable CMK of the environment is not set',
+          message: 'environment variable CMK is not set',
           line: 3,
           column: 20,
         },

@@ -32,7 +32,7 @@ async function mistakes(text: string | Buffer, env: Environment = {}): Promise<s
   )
   if (error === undefined) return []
   expect(error).toMatchObject({ code: 'CONFIG_INVALID' })
-  expect(error.message).toContain(`${join(folder, 'kafka-envelope.yaml')} has `)
+  expect(error.message).toMatch(new RegExp(`mistakes? in ${join(folder, 'kafka-envelope.yaml')}`))
   return error.issues.map(({ path, message, line, column }) => {
     expect(error.message).toContain(`${path}: ${message}`)
     return `${String(line)}:${String(column)} ${path}: ${message}`
@@ -198,17 +198,17 @@ describe('a mistake in a file', () => {
     [
       'a name twice',
       good.replace('cmk: main', 'cmk: main, cmk: main'),
-      '4:41 topics[0].encrypt.cmk: stands there twice',
+      '4:41 topics[0].encrypt.cmk: duplicate name',
     ],
     [
       'a name twice in JSON',
       '{"version":1,"version":1,"cmks":{},"topics":[]}',
-      '1:14 version: stands there twice',
+      '1:14 version: duplicate name',
     ],
     [
       'a name twice, as number and text',
       `${head}topics: [{ match: [a], decrypt: { cmk: main, plaintext: { untilOffsets: { a: { 0: "1", "0": "2" } } } } }]`,
-      '3:88 topics[0].decrypt.plaintext.untilOffsets.a.0: stands there twice',
+      '3:88 topics[0].decrypt.plaintext.untilOffsets.a.0: duplicate name',
     ],
     [
       'a tag',
@@ -263,12 +263,8 @@ describe('a mistake in a file', () => {
       good.replace('main: [', '__proto__: [], main: ['),
       '2:9 cmks.__proto__: this name cannot be used here',
     ],
-    [
-      'an alias in itself',
-      `${head}topics: &t [*t]`,
-      '3:13 topics[0]: this alias stands in what it stands for',
-    ],
-    ['an alias of nothing', `${head}topics: *t`, '3:9 topics: no such anchor before it'],
+    ['an alias in itself', `${head}topics: &t [*t]`, '3:13 topics[0]: this alias refers to itself'],
+    ['an alias of nothing', `${head}topics: *t`, '3:9 topics: no anchor of this name before this alias'],
   ])('is reported with its place: %s', async (_, text, expected) => {
     expect(await mistakes(text)).toContain(expected)
   })
@@ -323,11 +319,11 @@ ${deep}x`)
       'undefined:undefined (root): expected text in UTF-8',
     ])
     expect(await mistakes(`${good}\0`)).toEqual([
-      'undefined:undefined (root): expected text; it has a NUL byte',
+      'undefined:undefined (root): expected text; it contains a NUL byte',
     ])
     await expect(loadConfig(join(folder, 'none.yaml'), { kms })).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
-      message: expect.stringContaining('none.yaml: there is no such file.') as unknown,
+      message: expect.stringContaining('none.yaml: file not found.') as unknown,
       cause: { code: 'ENOENT' },
     })
     await expect(loadConfig(folder, { kms })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
@@ -423,13 +419,13 @@ describe('variables of the environment', () => {
 
   it('that are not set, empty or badly written are mistakes, never empty text', async () => {
     expect(await mistakes(withId('"${A}"'))).toEqual([
-      '2:28 cmks.main[0].id: the variable A of the environment is not set',
+      '2:28 cmks.main[0].id: environment variable A is not set',
     ])
     expect(await mistakes(withId('"x${A}"'), { A: '' })).toEqual([
-      '2:28 cmks.main[0].id: the variable A of the environment is empty',
+      '2:28 cmks.main[0].id: environment variable A is empty',
     ])
     expect(await mistakes(withId('"${toString}"'))).toEqual([
-      '2:28 cmks.main[0].id: the variable toString of the environment is not set',
+      '2:28 cmks.main[0].id: environment variable toString is not set',
     ])
     for (const bad of ['${}', '${1}', '${A:-x}', '${A', '${ A }', '${${A}}']) {
       expect((await mistakes(withId(`'${bad}'`), { A: 'x' })).join(), bad).toContain('expected ${NAME}')

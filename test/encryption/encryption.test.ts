@@ -128,3 +128,12 @@ it('health tells the state of each sealing key', async () => {
   await encryption.close()
   expect(encryption.health()).toMatchObject({ status: 'closed', sealingKeys: [{ state: 'closed' }] })
 })
+
+it('`await using` closes the encryption at the end of its block', async () => {
+  const { encryption } = await memoryEncryption([rule])
+  {
+    await using inBlock = encryption
+    expect(inBlock.health().status).toBe('ok')
+  }
+  expect(encryption.health().status).toBe('closed')
+})

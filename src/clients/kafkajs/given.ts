@@ -1,4 +1,4 @@
-import { configError } from '../../config/check.js'
+import { configError } from '../../errors.js'
 
 const EXPECTED = { producer: ['send'], consumer: ['run', 'on'], kafka: ['producer', 'consumer'] } as const
 

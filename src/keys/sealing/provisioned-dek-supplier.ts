@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { parseStoredDek } from '../../dek-store/stored-dek.js'
-import { EnvelopeError } from '../../errors.js'
+import { configError, EnvelopeError } from '../../errors.js'
 import type { ProvisionedDek } from '../../config/config.js'
 import type { Clock } from '../../clock.js'
 import type { DekSupplier, SealingScope, SuppliedDek } from './dek-supplier.js'
@@ -65,6 +65,6 @@ export class ProvisionedDekSupplier implements DekSupplier {
 
   #wrong(message: string): EnvelopeError {
     const path = `provisionedDek of rule ${this.#scope.rule}`
-    return new EnvelopeError('CONFIG_INVALID', `${path}: ${message}`, { issues: [{ path, message }] })
+    return configError([{ path, message }])
   }
 }

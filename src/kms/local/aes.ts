@@ -15,7 +15,7 @@ import {
 } from 'node:crypto'
 
 import { canonicalContext } from '../../envelope/context.js'
-import { EnvelopeError } from '../../errors.js'
+import { configError, EnvelopeError } from '../../errors.js'
 import type { EncryptionContext } from '../kms.js'
 import { ciphertextDekInvalid, named, type AesCmk, type AesVersion, type CmkRow } from './local-cmk.js'
 
@@ -38,7 +38,7 @@ export const aes: AesRow = {
   create(id, modulusLength) {
     if (modulusLength !== undefined) {
       const message = 'only RSA CMKs have a modulus length'
-      throw new EnvelopeError('CONFIG_INVALID', message, { issues: [{ path: 'modulusLength', message }] })
+      throw configError([{ path: 'modulusLength', message }], { subject: 'the new CMK' })
     }
     return { id, type: 'aes-256', enabled: true, versions: [newVersion(1)] }
   },

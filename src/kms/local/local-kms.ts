@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 
-import { EnvelopeError } from '../../errors.js'
+import { configError } from '../../errors.js'
 import type { Kms } from '../kms.js'
 import { readKeyring } from './keyring-file.js'
 import { keyringKms } from './keyring-kms.js'
@@ -23,8 +23,8 @@ export interface LocalKmsOptions {
  */
 export function localKms(options: LocalKmsOptions): Kms {
   if (typeof options.keyring !== 'string' || options.keyring === '') {
-    const message = 'expected the path of a keyring file'
-    throw new EnvelopeError('CONFIG_INVALID', message, { issues: [{ path: 'keyring', message }] })
+    const issue = { path: 'keyring', message: 'expected the path of a keyring file' }
+    throw configError([issue], { subject: 'the options of localKms()' })
   }
   const file = resolve(options.keyring)
 

@@ -1,4 +1,4 @@
-import { EnvelopeError } from '../../errors.js'
+import { configError, EnvelopeError } from '../../errors.js'
 import { CMK_TYPES, isCmkType, rowOf } from './cmk-rows.js'
 import { changeKeyring, readKeyring, writeNewKeyring } from './keyring-file.js'
 import { isCmkId, named, type CmkType, type LocalCmk } from './local-cmk.js'
@@ -117,7 +117,7 @@ function checkedId(id: string): string {
 }
 
 function invalid(path: string, message: string): EnvelopeError {
-  return new EnvelopeError('CONFIG_INVALID', message, { issues: [{ path, message }] })
+  return configError([{ path, message }], { subject: 'the new CMK' })
 }
 
 async function addTo(file: string, cmk: LocalCmk): Promise<void> {

@@ -11,7 +11,7 @@ import {
 } from 'node:crypto'
 import { promisify } from 'node:util'
 
-import { EnvelopeError } from '../../errors.js'
+import { configError, EnvelopeError } from '../../errors.js'
 import {
   MAX_BITS,
   MIN_BITS,
@@ -32,7 +32,7 @@ export const rsa: CmkRow<RsaCmk> = {
   async create(id, modulusLength = DEFAULT_BITS) {
     if (!Number.isInteger(modulusLength) || modulusLength < MIN_BITS || modulusLength > MAX_BITS) {
       const message = `a modulus has ${String(MIN_BITS)} to ${String(MAX_BITS)} bits, not ${String(modulusLength)}`
-      throw new EnvelopeError('CONFIG_INVALID', message, { issues: [{ path: 'modulusLength', message }] })
+      throw configError([{ path: 'modulusLength', message }], { subject: 'the new CMK' })
     }
     const pair = await promisify(generateKeyPair)('rsa', { modulusLength })
     // Text like the rest of the file, so it cannot be wiped.

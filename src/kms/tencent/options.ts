@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import * as v from 'valibot'
-import { EnvelopeError, type ConfigIssue } from '../../errors.js'
+import { configError, EnvelopeError, type ConfigIssue } from '../../errors.js'
 import type { TencentClient } from './client.js'
 import { parseCmkName } from './cmk-name.js'
 import { isVisible, NAMED_PROVIDERS, type NamedProvider, type TencentCredentials } from './credentials.js'
@@ -168,7 +168,7 @@ export function checkOptions(options: TencentKmsOptions): CheckedOptions {
     path: v.getDotPath(issue) ?? '(root)',
     message: issue.type === 'strict_object' && issue.expected === 'never' ? 'unknown member' : issue.message,
   }))
-  if (!parsed.success) throw configError(issues)
+  if (!parsed.success) throw configError(issues, { subject: 'the options of tencentKms()' })
   const { credentials, client, cmks, endpoint, proxy, ...numbers } = parsed.output
   if (client === undefined && credentials === undefined && !sealsOffline(options.cmks)) {
     issues.push({ path: 'credentials', message: 'missing (or `client`)' })
@@ -192,7 +192,7 @@ export function checkOptions(options: TencentKmsOptions): CheckedOptions {
       cmk.type === 'symmetric' ? cmk : { type: cmk.type, publicKey: pinned(id, cmk.publicKey, issues) },
     ]),
   )
-  if (issues.length > 0) throw configError(issues)
+  if (issues.length > 0) throw configError(issues, { subject: 'the options of tencentKms()' })
   return { credentials, client, cmks: checked, endpoint, proxy, ...numbers }
 }
 
@@ -210,9 +210,4 @@ function pinned(id: string, pem: string | undefined, issues: ConfigIssue[]): Key
     issues.push({ path: `cmks.${id}.publicKey`, message })
     return undefined
   }
-}
-
-function configError(issues: readonly ConfigIssue[]): EnvelopeError {
-  const lines = issues.map(({ path, message }) => `\n  ${path}: ${message}`)
-  return new EnvelopeError('CONFIG_INVALID', `tencentKms() was given mistakes${lines.join('')}\n`, { issues })
 }
