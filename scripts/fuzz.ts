@@ -1,23 +1,30 @@
-import { execFileSync } from 'node:child_process'
-import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { coverage, fuzz } from './fuzz/jazzer.js'
-import { fuzzingNode } from './fuzz/node.js'
-import { DEFAULT_SEED, FOLDER, TARGETS, type Target } from './fuzz/plan.js'
+import {
+  DEFAULT_SEED,
+  FOLDER,
+  INSTRUMENTED,
+  MAX_INPUT_MS,
+  MAX_RSS_MIB,
+  TARGETS,
+  type Target,
+} from './fuzz/plan.js'
 import { writeSeeds } from './fuzz/seeds.js'
 
 const USAGE = `usage: npm run fuzz -- [--long] [--runs N] [--seed N] [--coverage] [TARGET…]
        npm run fuzz -- --input FILE TARGET
 
-Fuzzes decoder, opener and compression (docs/fuzzing.md), or those that are named. Exit code 1 where
-something was found; ${FOLDER}/findings.md then says what, and how to see it again.
+Fuzzes all targets, or the named ones (docs/fuzzing.md). Exits with 1 if a target found something, and then says what,
+and how to see it again.
 
   --long        ten million inputs instead of the short form's
   --runs N      inputs for each target
   --seed N      another seed of the fuzzer's randomness
-  --coverage    then tells which lines and branches the inputs reach
+  --coverage    also shows which lines and branches the inputs reach
   --input FILE  gives one input to one target, without a fuzzer
 `
 
@@ -32,10 +39,8 @@ const { values: options, positionals } = parseArgs({
   },
 })
 const targets = positionals.length === 0 ? TARGETS : TARGETS.filter(({ name }) => positionals.includes(name))
-const [first] = targets
 if (
-  first === undefined ||
-  targets.length < positionals.length ||
+  targets.length < Math.max(positionals.length, 1) ||
   [options.runs ?? '1', options.seed].some((number) => !/^[1-9]\d{0,8}$/.test(number)) ||
   (options.input !== undefined && targets.length > 1)
 ) {
@@ -43,59 +48,88 @@ if (
   process.exit(2)
 }
 
-const compiled = `${FOLDER}/js`
+const compiled = resolve(FOLDER, 'js')
 rmSync(compiled, { recursive: true, force: true })
 execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.fuzz.json'], { stdio: 'inherit' })
 writeFileSync(`${compiled}/package.json`, '{ "type": "commonjs" }\n')
 
-if (options.input === undefined) await fuzzAll(targets)
-else await tryInput(first, options.input)
-
-async function fuzzAll(all: readonly Target[]): Promise<void> {
-  const node = fuzzingNode(`${FOLDER}/libc`)
-  const findings = `${FOLDER}/findings`
-  const report = `${FOLDER}/findings.md`
-  for (const path of [findings, report]) rmSync(path, { recursive: true, force: true })
-  mkdirSync(findings, { recursive: true })
-  for (const target of all) {
-    const { name, runs } = target
-    const [seeds, corpus, log] = ['seeds', 'corpus', 'log'].map((kind) => `${FOLDER}/${kind}/${name}`) as [
-      string,
-      string,
-      string,
-    ]
-    const count = writeSeeds(target, seeds)
-    rmSync(corpus, { recursive: true, force: true })
-    for (const folder of [corpus, `${FOLDER}/log`]) mkdirSync(folder, { recursive: true })
-    const seed = Number(options.seed)
-    const wanted = Number(options.runs ?? (options.long ? runs.long : runs.short))
-    const run = { node, compiled, seeds, corpus, findings, log, runs: wanted, seed }
-    const outcome = await fuzz(target, run)
-    const { finding } = outcome
-    console.log(
-      finding === undefined
-        ? `${name}: ${String(outcome.inputs)} inputs from ${String(count)} seeds in ${String(outcome.seconds)} s, seed ${String(seed)}, ` +
-            `${String(outcome.edges)} edges, ${String(outcome.features)} features, corpus of ${String(outcome.corpus)}, ` +
-            `${String(outcome.peakRssMib)} MiB at most: nothing found`
-        : `${name}: FOUND SOMETHING${Number.isNaN(outcome.inputs) ? '' : ` after ${String(outcome.inputs)} inputs`} from ${String(count)} seeds, seed ${String(seed)}`,
-    )
-    if (options.coverage) console.log(await coverage(target, run))
-    if (finding === undefined) continue
-    process.exitCode = 1
-    const again = finding.file && `npm run fuzz -- --input ${finding.file} ${name}`
-    console.log(`${finding.text}\n${again === undefined ? `See ${log}.` : `To see it again: ${again}`}`)
-    appendFileSync(
-      report,
-      `## ${name}\n\nTo see it again: \`${again ?? `npm run fuzz -- --runs ${String(wanted)} --seed ${String(seed)} ${name}`}\`\n\n` +
-        `\`\`\`\n${finding.text}\n\`\`\`\n`,
-    )
-  }
+const [first] = targets
+if (options.input === undefined) {
+  const node = nodeForAddon()
+  for (const target of targets) if (!fuzz(target, node)) process.exitCode = 1
+} else if (first !== undefined) {
+  const module = createRequire(import.meta.url)(entry(first)) as { fuzz(input: Buffer): void | Promise<void> }
+  await module.fuzz(readFileSync(options.input))
+  console.log(`${first.name}: nothing found`)
 }
 
-async function tryInput({ name }: Target, file: string): Promise<void> {
-  const module = createRequire(import.meta.url)(resolve(compiled, `scripts/fuzz/targets/${name}.js`)) as {
-    fuzz: (input: Buffer) => void | Promise<void>
+/** Fuzzes one target to its end; false where something was found. */
+function fuzz(target: Target, node: readonly string[]): boolean {
+  const { name, maxLength } = target
+  const runs = options.runs ?? String(options.long ? target.runs.long : target.runs.short)
+  const [seeds, corpus, findings] = ['seeds', 'corpus', 'findings'].map((kind) => {
+    const folder = `${FOLDER}/${kind}/${name}`
+    rmSync(folder, { recursive: true, force: true })
+    mkdirSync(folder, { recursive: true })
+    return folder
+  }) as [string, string, string]
+  const from = `${String(writeSeeds(target, seeds))} seeds`
+  const command = [
+    ...node,
+    fileURLToPath(import.meta.resolve('@jazzer.js/core/dist/cli.js')),
+    ...[entry(target), corpus, seeds],
+    ...INSTRUMENTED.flatMap((folder) => ['-i', `${compiled}/${folder}/`]),
+    ...['-e', 'node_modules'],
+    // They look for calls that this library does not make.
+    ...['--disableBugDetectors', '.*'],
+    ...['--timeout', String(MAX_INPUT_MS)],
+    ...(target.sync ? ['--sync'] : []),
+  ]
+  const log = `${FOLDER}/${name}.log`
+  const limits = [`-max_len=${String(maxLength)}`, `-rss_limit_mb=${String(MAX_RSS_MIB)}`]
+  const engine = [`-runs=${runs}`, `-seed=${options.seed}`, ...limits, `-artifact_prefix=${findings}/`]
+  const succeeded = logged(log, [...command, '--', ...engine])
+  if (options.coverage) {
+    const report = `${FOLDER}/${name}-coverage.log`
+    const reporter = ['--coverage', '--coverageReporters', 'text', '--coverageDirectory', corpus]
+    logged(report, [...command, '--mode', 'regression', ...reporter])
+    console.log(readFileSync(report, 'utf8').replace(/^[^]*?(?=-----)/, ''))
   }
-  await module.fuzz(readFileSync(file))
-  console.log(`${name}: nothing found`)
+  const said = readFileSync(log, 'utf8')
+  // A target that never settles would end the process early, and with 0.
+  const done = /^Done (\d+) runs in .*/m.exec(said)
+  const [found] = readdirSync(findings)
+  if (succeeded && found === undefined && Number(done?.[1]) >= Number(runs)) {
+    console.log(`${name}: ${done?.[0] ?? ''} from ${from}, seed ${options.seed}: nothing found`)
+    return true
+  }
+  console.log(`${name}: FOUND SOMETHING from ${from}, seed ${options.seed}\n${said.slice(-4000)}`)
+  if (found === undefined)
+    console.log(`To see it again: npm run fuzz -- --runs ${runs} --seed ${options.seed} ${name}`)
+  else console.log(`To see it again: npm run fuzz -- --input ${findings}/${found} ${name}`)
+  return false
+}
+
+function entry({ name }: Target): string {
+  return `${compiled}/scripts/fuzz/targets/${name}.js`
+}
+
+/** Runs a command whose output goes to a file itself: through a pipe, a burst at the end would be lost. */
+function logged(file: string, [program = '', ...args]: readonly string[]): boolean {
+  const log = openSync(file, 'w')
+  const { status } = spawnSync(program, args, { stdio: ['ignore', log, log] })
+  closeSync(log)
+  return status === 0
+}
+
+/** The command that runs Node.js so that the addon of Jazzer.js loads. */
+function nodeForAddon(): readonly string[] {
+  const own = [process.execPath]
+  const onNewerLibrary = ['bash', 'scripts/fuzz/newer-libc.sh', ...own]
+  const loads = ([program = '', ...args]: readonly string[]): boolean =>
+    spawnSync(program, [...args, '-e', "require('@jazzer.js/fuzzer')"]).status === 0
+  const node = [own, onNewerLibrary].find(loads)
+  if (node === undefined)
+    throw new Error('Jazzer.js does not load: it needs glibc 2.38 or Debian, macOS, or Windows')
+  return node
 }

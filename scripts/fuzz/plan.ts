@@ -21,3 +21,7 @@ export const DEFAULT_SEED = 20_251_125
 /** What makes a run a finding: an input that takes longer, or a process that takes more memory. */
 export const MAX_INPUT_MS = 5000
 export const MAX_RSS_MIB = 1024
+/** Folders whose coverage guides the fuzzer: what is attacked. */
+export const INSTRUMENTED: readonly string[] = ['envelope', 'record', 'crypto', 'keys'].map(
+  (folder) => `src/${folder}`,
+)
