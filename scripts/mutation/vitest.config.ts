@@ -13,34 +13,20 @@ class ExamplesFirst extends BaseSequencer {
   }
 }
 
-// The unit tests that can see a mutant. Left out, for their time alone, are those that run the library in
-// a process of its own, where no mutant is switched on, and those of what imports no mutated folder.
+// The tests that can see a mutant, but for the slowest. The others run the library in a process of its own, where no
+// mutant is switched on, or import no mutated folder.
 export default defineConfig({
   test: {
     globalSetup: 'test/support/emissions-setup.ts',
     setupFiles: 'scripts/mutation/same-samples.ts',
     testTimeout: 30_000,
     sequence: { sequencer: ExamplesFirst },
-    include: ['test/**/*.test.ts'],
-    exclude: [
-      'test/integration/**',
-      'test/after-all/**',
-      'test/scripts/**',
-      'test/cli/**',
-      'test/lifetime/**',
-      'test/vectors/run.slow.test.ts',
-      'test/contract/**',
-      'test/kms/*/**',
-      'test/config-file/**',
-      'test/docs/**',
-      'test/live/**',
-      'test/opentelemetry/loading.slow.test.ts',
-      'test/testing/**',
-      // These take tens of seconds, for each mutant that lives.
-      'test/property/dek-rotation.model.slow.test.ts',
-      'test/property/cost.slow.test.ts',
-      'test/keys/opening/flood.slow.test.ts',
-      'test/clients/kafkajs/flood.slow.test.ts',
+    include: [
+      'test/{clients,config,crypto,dek-store,encryption,envelope,keys,kms,opentelemetry,policy,record}/**/*.test.ts',
+      'test/property/{canonical,inverse,tamper}.slow.test.ts',
+      'test/vectors/vectors.slow.test.ts',
+      'test/*.test.ts',
     ],
+    exclude: ['test/kms/*/**', 'test/{clients,keys,opentelemetry}/**/*.slow.test.ts'],
   },
 })
