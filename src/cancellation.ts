@@ -50,7 +50,7 @@ export function raceAbort<T>(
   return new Promise((resolve, reject) => {
     const stop = onAbort(signal, () => {
       reject(cancelled(signal))
-      // A late result may have any shape; there is nobody to report to.
+      // A late result may have any shape; no caller is left to report to.
       promise.then(discard).catch(nothing)
     })
     promise.then(resolve, reject).finally(() => {

@@ -1,7 +1,13 @@
 import * as v from 'valibot'
+import {
+  CMK_ID,
+  CONTEXT_TEXT,
+  MAX_CIPHERTEXT_DEK_BYTES,
+  MAX_WRAPPINGS,
+  PROVIDER,
+} from '../envelope/bounds.js'
 import type { StoredDek } from './dek-store.js'
 
-const MAX_CIPHERTEXT_DEK_BYTES = 1024
 const MAC_BYTES = 32
 
 /** Base64 (RFC 4648, section 4) of so many bytes, in its one canonical form. */
@@ -16,7 +22,7 @@ function base64(minBytes: number, maxBytes: number) {
   )
 }
 
-const contextText = v.pipe(v.string(), v.maxLength(128))
+const contextText = v.pipe(v.string(), v.maxLength(CONTEXT_TEXT.maxBytes))
 
 const storedDek = v.strictObject({
   createdAt: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
@@ -24,13 +30,13 @@ const storedDek = v.strictObject({
   wrappings: v.pipe(
     v.array(
       v.strictObject({
-        provider: v.pipe(v.string(), v.maxLength(64)),
-        cmkId: v.pipe(v.string(), v.maxLength(256)),
+        provider: v.pipe(v.string(), v.maxLength(PROVIDER.maxBytes)),
+        cmkId: v.pipe(v.string(), v.maxLength(CMK_ID.maxBytes)),
         ciphertextDek: base64(1, MAX_CIPHERTEXT_DEK_BYTES),
       }),
     ),
     v.minLength(1),
-    v.maxLength(5),
+    v.maxLength(MAX_WRAPPINGS),
   ),
   mac: base64(MAC_BYTES, MAC_BYTES),
 })

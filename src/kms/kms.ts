@@ -15,7 +15,7 @@ export interface CmkDescription {
    */
   readonly provider: string
   /**
-   * Whether a public key wraps. Whoever has the public key can then make envelopes, so readers must
+   * Whether a public key wraps. Anyone who has the public key can then make envelopes, so readers must
    * opt in (`acceptPublicKeySealing`).
    */
   readonly publicKeyWraps: boolean
@@ -46,15 +46,15 @@ export interface KmsCallLimits {
  *   is only lent for the call.
  * - A rejection is an `EnvelopeError`: `KMS_UNAVAILABLE`, `KMS_THROTTLED` or `KMS_TIMEOUT` where the
  *   same call may succeed later, and `KMS_RESPONSE_INVALID` where what answered was not the service, or did not
- *   answer the question (what is returned and is not as below counts as that too); `KMS_DENIED`, `CMK_NOT_FOUND`, `CMK_DISABLED`, `CMK_UNUSABLE` where
- *   somebody must act, and the service itself said so; `CIPHERTEXT_DEK_INVALID` where it said
+ *   answer the question (a result that is not as described below counts as that too); `KMS_DENIED`, `CMK_NOT_FOUND`, `CMK_DISABLED`, `CMK_UNUSABLE` where
+ *   someone must act, and the service itself said so; `CIPHERTEXT_DEK_INVALID` where it said
  *   that the ciphertext DEK is to blame; `CMK_MISMATCH` or `UNWRAP_FAILED` where no genuine ciphertext DEK can have the
  *   answer that it gave, which is then asked for once more; a code of the provider's own (`KEYRING_…`,
  *   `KMS_CREDENTIALS_UNAVAILABLE`). Anything else that is thrown counts as `KMS_UNAVAILABLE`. No message
  *   contains a secret.
  * - A provider neither caches DEKs nor retries nor holds calls back (this library does), and may be called
  *   concurrently. It looks at the current state of the CMK on each call, so that disabling or rotating one
- *   shows at once; wrapping with a public key that is at hand is the exception.
+ *   shows at once; wrapping with a cached public key is the exception.
  */
 export interface Kms {
   /** Says what the CMK is. Called once per configured CMK, before any client connects. */

@@ -6,9 +6,9 @@ const owners = new WeakMap<Kms, number>()
 
 /** The share that an owner has in its KMSs. */
 export interface KmsShare {
-  /** Closes the KMSs that nobody else uses. Whether one closes well is no reason to keep another open, or to hide an error. */
+  /** Closes the KMSs that no other owner uses. One that fails to close neither keeps the others open nor hides another error. */
   close(): Promise<void>
-  /** Leaves all of them open: what could not start has not become an owner, and may be tried again. */
+  /** Leaves all of them open: an owner that could not start may be tried again. */
   giveBack(): void
 }
 

@@ -1,6 +1,6 @@
 /**
  * RSA-OAEP (RFC 8017, 7.1) of a DEK, SHA-256 for both hash and MGF1, empty label, modulus of at least 2,048
- * bits. It authenticates no encryption context (the envelope does), and whoever has the public key can wrap.
+ * bits. It authenticates no encryption context (the envelope does), and anyone who has the public key can wrap.
  */
 import { constants, createPublicKey, publicEncrypt, type KeyObject } from 'node:crypto'
 import type { EnvelopeError } from '../errors.js'

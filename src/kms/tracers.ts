@@ -12,18 +12,18 @@ export interface TracedKmsCall {
 /** How warnings name it. */
 const TRACER = 'a tracer of KMS calls'
 
-/** What a tracer makes of one call. */
+/** A tracer's span of one call. */
 export interface KmsCallSpan {
-  /** Runs the call, synchronously and once, in whatever context it shall have. */
+  /** Runs the call, synchronously and once, in whatever context the tracer chooses. */
   run(call: () => void): unknown
   /** The call ended; `code` where it failed. Called once. */
   end(code?: ErrorCode): unknown
 }
 
-/** Called in the async context of whoever made the call. Callers who share a call share the first one's. */
+/** Called in the async context of the caller. Where several callers share a call, that of the first. */
 export type KmsTracer = (call: TracedKmsCall) => KmsCallSpan
 
-/** The tracers of one owner. A tracer that throws, rejects, or does not run the call harms nobody: a failure is reported as a warning. */
+/** The tracers of one owner. A tracer that throws, rejects, or does not run the call does no harm: a failure is reported as a warning. */
 export class KmsTracers {
   readonly #tracers = new Set<{ readonly trace: KmsTracer }>()
 
@@ -42,7 +42,7 @@ export class KmsTracers {
     for (const { trace } of this.#tracers)
       harmless(TRACER, () => {
         const span = trace(call)
-        // A span that only comes later is none for this call; should it fail to come, that is reported.
+        // A span that comes later is too late for this call; if it fails to come, that is reported.
         if (!isThenable(span)) spans.push(span)
         return span
       })

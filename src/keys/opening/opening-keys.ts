@@ -22,7 +22,7 @@ export interface LeasedKey extends OpeningKey {
 
 /** Look-ups of opening keys since the start: one for each sealing session in a batch that is opened. */
 export interface KeyLookups {
-  /** The key was at hand. */
+  /** The key was cached. */
   readonly hits: number
   /** The KMS had to be asked, or a call that was on its way was waited for. */
   readonly misses: number
@@ -65,7 +65,7 @@ export class OpeningKeys {
     this.#unwraps = new Unwraps(clock, events)
   }
 
-  /** The key if it is at hand. Good for use at once, not across an `await`. */
+  /** The key if it is cached. For use at once, not across an `await`. */
   find({ candidates, session, sessionName }: OpeningRequest): OpeningKey | undefined {
     this.#checkOpen()
     for (const { name, cmk } of candidates) {
@@ -101,12 +101,12 @@ export class OpeningKeys {
     this.#drop((cmk) => cmk.id === cmkId)
   }
 
-  /** What `find` came to so far. */
+  /** How often `find` has found a key so far. */
   get lookups(): KeyLookups {
     return { hits: this.#hits, misses: this.#misses }
   }
 
-  /** DEKs at hand. */
+  /** Cached DEKs. */
   get size(): number {
     return this.#verified.size
   }
@@ -142,7 +142,7 @@ export class OpeningKeys {
       const opened = this.#opens(second, candidate, request) ?? this.#known(candidate, request)
       if (opened !== undefined) return opened
       if ('opened' in first && 'opened' in second && first.opened.isSameAs(second.opened)) {
-        if (!second.isForgotten()) this.#confirmed.keep(candidate.name, second.opened)
+        if (!second.isEvicted()) this.#confirmed.keep(candidate.name, second.opened)
         throw mismatch()
       }
       if ('blamed' in first && 'blamed' in second) throw this.#refused(candidate, second.blamed)
@@ -175,10 +175,10 @@ export class OpeningKeys {
   /** The key where the answer is the DEK that the record commits to. */
   #opens(answer: Answer, { name, cmk }: Candidate, request: OpeningRequest): LeasedKey | undefined {
     if ('blamed' in answer) return undefined
-    const { opened, isForgotten } = answer
+    const { opened, isEvicted } = answer
     const key = opened.contentKey(request.session, request.sessionName)
     if (key === undefined) return undefined
-    if (!isForgotten() && this.#verified.get(name) !== opened) this.#verify(name, opened)
+    if (!isEvicted() && this.#verified.get(name) !== opened) this.#verify(name, opened)
     return { key, cmk, release: opened.lease() }
   }
 

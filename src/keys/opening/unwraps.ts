@@ -7,12 +7,12 @@ import { OpenedDek } from './opened-dek.js'
 import type { Candidate } from './opening-request.js'
 import { unwrapFailed } from './refusals.js'
 
-/** What a KMS answered about a ciphertext DEK. Whoever gets a DEK holds a lease on it, and releases it. */
+/** What a KMS answered about a ciphertext DEK. The caller holds a lease on a DEK that it gets, and releases it. */
 export type Answer =
   | {
       readonly opened: OpenedDek
-      /** Whether its CMK was forgotten, or all was closed, meanwhile: then it serves those who waited, and nobody later. */
-      readonly isForgotten: () => boolean
+      /** Whether its CMK was evicted, or everything closed, meanwhile: then it serves the calls that waited, and no later one. */
+      readonly isEvicted: () => boolean
       readonly release: () => void
     }
   | {
@@ -57,7 +57,7 @@ export class Unwraps {
     }
     try {
       const opened = await flight.done
-      return { opened, isForgotten: () => flight.abort.signal.aborted, release: leave }
+      return { opened, isEvicted: () => flight.abort.signal.aborted, release: leave }
     } catch (error) {
       leave()
       if (!isEnvelopeError(error) || error.kind !== 'invalid') throw error
@@ -65,7 +65,7 @@ export class Unwraps {
     }
   }
 
-  /** Gives up the calls for some CMKs; answers that are in use are marked as forgotten. */
+  /** Cancels the calls for some CMKs; answers that are in use are marked as evicted. */
   drop(which: (cmk: Cmk) => boolean): void {
     for (const [name, { cmk }] of this.#calls) if (which(cmk)) this.#calls.delete(name)
     for (const { cmk, abort } of this.#flights) if (which(cmk)) abort.abort()
@@ -101,7 +101,7 @@ export class Unwraps {
     const dek = await cmk.unwrap(ciphertextDek, context, signal)
     if (signal.aborted) {
       dek.destroy()
-      throw new EnvelopeError('KMS_TIMEOUT', 'the DEK was forgotten while it was being unwrapped')
+      throw new EnvelopeError('KMS_TIMEOUT', 'the DEK was evicted while it was being unwrapped')
     }
     return new OpenedDek(cmk, dek, ageMeter(this.#clock), () => {
       this.#events.emit('dek.destroyed', { side: 'opening', cmkId: cmk.id })

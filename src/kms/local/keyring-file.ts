@@ -43,7 +43,7 @@ export async function readKeyring(file: string): Promise<Keyring> {
   }
 }
 
-/** Replaces the keyring by what `change` makes of it, or leaves it as it is if `change` throws. */
+/** Replaces the keyring by what `change` returns, or leaves it as it is if `change` throws. */
 export async function changeKeyring(
   file: string,
   change: (cmks: Map<string, LocalCmk>) => void,

@@ -1,13 +1,12 @@
 import { randomFillSync } from 'node:crypto'
 
-import { EnvelopeError } from '../../errors.js'
 import { refuseCancelled } from '../../cancellation.js'
+import { DEK_BYTES } from '../../crypto/dek.js'
+import { EnvelopeError } from '../../errors.js'
 import type { EncryptionContext, Kms, KmsCall } from '../kms.js'
 import { rowOf } from './cmk-rows.js'
 import type { Keyring } from './keyring.js'
 import { ciphertextDekInvalid, named, type LocalCmk } from './local-cmk.js'
-
-const DEK_BYTES = 32
 
 /**
  * A KMS whose CMKs are in a keyring.

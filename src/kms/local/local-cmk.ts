@@ -1,3 +1,4 @@
+import { CMK_ID } from '../../envelope/bounds.js'
 import { EnvelopeError } from '../../errors.js'
 import type { CmkDescription, EncryptionContext } from '../kms.js'
 
@@ -57,14 +58,12 @@ export interface CmkRow<C extends LocalCmk = LocalCmk> extends CmkDescription {
   unwrap(cmk: C, ciphertextDek: Uint8Array, context: EncryptionContext): Uint8Array
 }
 
-const CMK_ID = /^[!-~]{1,256}$/
-
 /** Whether `id` can name a CMK: `[!-~]{1,256}`, as on the wire. */
 export function isCmkId(id: unknown): id is string {
-  return typeof id === 'string' && CMK_ID.test(id)
+  return typeof id === 'string' && CMK_ID.pattern.test(id)
 }
 
-/** `id` for a message: what is no id may be anything, and is not repeated. */
+/** `id` for a message. A malformed id is not repeated: it might be a secret. */
 export function named(id: string): string {
   return isCmkId(id) ? `CMK ${id}` : 'CMK (an id has 1 to 256 visible ASCII characters)'
 }

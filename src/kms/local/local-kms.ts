@@ -19,7 +19,7 @@ export interface LocalKmsOptions {
  * says, a call rejects by `KEYRING_NOT_FOUND`, `KEYRING_EXPOSED` (others than the owner may use the file;
  * not checked on Windows) or `KEYRING_INVALID`.
  *
- * @throws EnvelopeError CONFIG_INVALID where `keyring` is no path
+ * @throws EnvelopeError CONFIG_INVALID where `keyring` is not a path
  */
 export function localKms(options: LocalKmsOptions): Kms {
   if (typeof options.keyring !== 'string' || options.keyring === '') {

@@ -4,7 +4,7 @@ import { changeKeyring, readKeyring, writeNewKeyring } from './keyring-file.js'
 import { isCmkId, named, type CmkType, type LocalCmk } from './local-cmk.js'
 import { importedCmk } from './rsa.js'
 
-/** What a new CMK shall be. */
+/** Settings of a new CMK. */
 export interface NewCmkOptions {
   readonly type: CmkType
   /** RSA only: bits of the modulus, 2,048 to 8,192; 3,072 unless said. */

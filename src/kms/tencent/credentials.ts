@@ -188,7 +188,7 @@ type ProviderAnswer = Awaited<ReturnType<CredentialProvider['getCredential']>>
 /** Only what is used; visible ASCII, since it goes into HTTP headers. */
 function checked({ secretId, secretKey, token }: ProviderAnswer, name: string): TencentCredential {
   for (const [member, value] of Object.entries({ secretId, secretKey })) {
-    if (!isVisible(value)) throw unavailable(name, `there is no valid ${member}`)
+    if (!isVisible(value)) throw unavailable(name, `no valid ${member}`)
   }
   const id = { secretId: secretId as string, secretKey: secretKey as string }
   if (token === undefined || token === '') return id

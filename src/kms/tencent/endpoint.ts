@@ -15,7 +15,7 @@ export type EndpointOption = string
 const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|localhost|\[::1\])$/
 const BARE_LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|localhost|\[::1\]):\d{1,5}$/
 
-/** Why `option` is no endpoint; undefined if it is one. */
+/** Why `option` is not an endpoint; undefined if it is one. */
 export function whyNoEndpoint(option: EndpointOption): string | undefined {
   const text = template(option).replaceAll('{region}', 'ap-guangzhou')
   const url = URL.canParse(text) ? new URL(text) : undefined

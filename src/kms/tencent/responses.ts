@@ -8,7 +8,7 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 const MAX = {
   KeyId: 128,
   CiphertextBlob: MAX_CIPHERTEXT_DEK_BYTES,
-  /** `Encrypt` takes 4,096 bytes, whoever calls it; of a DEK it has 44 characters. */
+  /** `Encrypt` takes 4,096 bytes, whoever calls it; for a DEK it has 44 characters. */
   Plaintext: 5464,
   /** Of an RSA-2048 CMK it has 392. */
   PublicKey: 4096,
@@ -46,7 +46,7 @@ export class Answer {
     throw this.#invalid('Plaintext')
   }
 
-  /** The same, of a ciphertext DEK: whoever made that decided what is in it. */
+  /** The same for a ciphertext DEK: its maker decided what is in it. */
   unwrappedDek(): Uint8Array {
     const dek = this.#plaintext()
     if (dek !== undefined) return dek

@@ -91,7 +91,7 @@ export class RsaCmk implements TencentCmk {
 
   /**
    * A round trip where the public key is pinned, which also shows that it is this CMK's. Otherwise bytes
-   * that cannot open: the service says so only to those who may decrypt, and who reads needs no other right.
+   * that cannot open: the service says so only to identities that may decrypt, and a reader needs no other right.
    */
   async verifyUnwrap(call: CallContext): Promise<void> {
     if (this.#pinned !== undefined) {

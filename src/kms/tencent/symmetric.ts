@@ -1,6 +1,6 @@
 /**
  * Provider `tencent-kms`, a symmetric CMK (KeyUsage ENCRYPT_DECRYPT). A ciphertext DEK is the
- * `CiphertextBlob` as it came, in ASCII; it names its CMK itself. It is not base64, whatever the vendor's
+ * `CiphertextBlob` as received, in ASCII; it names its CMK itself. It is not base64, whatever the vendor's
  * documentation says.
  */
 import { randomFillSync } from 'node:crypto'

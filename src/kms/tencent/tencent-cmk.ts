@@ -19,7 +19,7 @@ export interface TencentCmk extends CmkDescription {
   verifyUnwrap(call: CallContext): Promise<void>
 }
 
-/** No cause and no reason: what is wrong with a ciphertext DEK is nobody's business. */
+/** No cause and no reason: what is wrong with a ciphertext DEK is not disclosed. */
 export function ciphertextDekInvalid(cmk: CmkName): EnvelopeError {
   return new EnvelopeError('CIPHERTEXT_DEK_INVALID', `CMK ${cmk.id} does not open the ciphertext DEK`)
 }

@@ -19,7 +19,7 @@ import type { TencentCmk } from './tencent-cmk.js'
  * Tencent Cloud KMS. The id of a CMK is `<region>/<key id>`. Providers on the wire are `tencent-kms` and
  * `tencent-kms/rsa-oaep-sha256`. `docs/tencent-kms.md` tells how to set it up.
  *
- * What a CMK is comes from `cmks` alone: `describe` asks nobody, so that a process starts while a region is
+ * What a CMK is comes from `cmks` alone: `describe` makes no call, so that a process starts while a region is
  * down; `verify` finds a mistake in it. Beyond what `Kms` says, a call rejects by
  * `KMS_CREDENTIALS_UNAVAILABLE`, `KMS_REFUSED` or `KMS_SDK_MISSING`, and is made once more, with fresh
  * credentials, where the service says that they are stale. With an RSA CMK, wrapping uses a public key that

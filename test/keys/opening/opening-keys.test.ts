@@ -109,7 +109,7 @@ describe('the key of a session', () => {
   })
 })
 
-describe('a DEK that arrives after its CMK was forgotten, or all was closed', () => {
+describe('a DEK that arrives after its CMK was evicted, or everything was closed', () => {
   it.each(['evict', 'close'] as const)('serves nobody, and is destroyed (%s)', async (how) => {
     const { kms, keys, request } = await opening()
     const wanted = await request()
@@ -122,7 +122,7 @@ describe('a DEK that arrives after its CMK was forgotten, or all was closed', ()
     kms.held[0]?.succeed()
     await expect(loading).rejects.toMatchObject(
       how === 'evict'
-        ? { code: 'KMS_TIMEOUT', message: expect.stringMatching(/forgotten/) as string }
+        ? { code: 'KMS_TIMEOUT', message: expect.stringMatching(/evicted/) as string }
         : { code: 'ENCRYPTION_CLOSED' },
     )
     await settle()
