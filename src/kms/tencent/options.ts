@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import * as v from 'valibot'
 import { configError, EnvelopeError, type ConfigIssue } from '../../errors.js'
+import { duration, type Duration } from '../../units.js'
 import type { TencentClient } from './client.js'
 import { parseCmkName } from './cmk-name.js'
 import { isVisible, NAMED_PROVIDERS, type NamedProvider, type TencentCredentials } from './credentials.js'
@@ -26,8 +27,11 @@ export interface TencentKmsOptions {
   readonly endpoint?: EndpointOption
   /** URL of an HTTP proxy. None is taken from the environment. */
   readonly proxy?: string
-  /** How long one call may take, in ms. 1 to 60,000, default 3,000: three attempts fit into the default `kmsTimeout`. */
-  readonly requestTimeoutMs?: number
+  /**
+   * How long one call may take. 1ms to 1m, a number is milliseconds and at least 1,000. Default 3s: three attempts fit into
+   * the default `kmsTimeout`.
+   */
+  readonly requestTimeout?: Duration
   /**
    * Calls a second to a region that this process may make, by families that share a quota: what your edition grants,
    * divided by the processes that call at the same time. Over 0, at most 100,000 each; defaults `symmetric: 240`,
@@ -151,7 +155,7 @@ const schema = v.strictObject({
       'expected a URL such as http://proxy.example.com:3128',
     ),
   ),
-  requestTimeoutMs: v.optional(whole(1, 60_000), 3000),
+  requestTimeout: v.optional(duration(1, 60_000, 1000), '3s'),
   quota: v.optional(
     v.strictObject({
       symmetric: perSecond(DEFAULT_QUOTA.symmetric),
@@ -169,7 +173,7 @@ export function checkOptions(options: TencentKmsOptions): CheckedOptions {
     message: issue.type === 'strict_object' && issue.expected === 'never' ? 'unknown member' : issue.message,
   }))
   if (!parsed.success) throw configError(issues, { subject: 'the options of tencentKms()' })
-  const { credentials, client, cmks, endpoint, proxy, ...numbers } = parsed.output
+  const { credentials, client, cmks, endpoint, proxy, requestTimeout, ...numbers } = parsed.output
   if (client === undefined && credentials === undefined && !sealsOffline(options.cmks)) {
     issues.push({ path: 'credentials', message: 'missing (or `client`)' })
   }
@@ -193,7 +197,15 @@ export function checkOptions(options: TencentKmsOptions): CheckedOptions {
     ]),
   )
   if (issues.length > 0) throw configError(issues, { subject: 'the options of tencentKms()' })
-  return { credentials, client, cmks: checked, endpoint, proxy, ...numbers }
+  return {
+    credentials,
+    client,
+    cmks: checked,
+    endpoint,
+    proxy,
+    requestTimeoutMs: requestTimeout,
+    ...numbers,
+  }
 }
 
 /** A producer that only wraps with pinned public keys calls nothing. */

@@ -16,6 +16,7 @@ import { callsBy, identity, sealer, startReader, type Place, type Reader } from 
 import { encryptProducer } from '../../../src/clients/kafkajs/index.js'
 
 const REQUEST_TIMEOUT_MS = 500
+const REQUEST_TIMEOUT = '500ms'
 /** A call to a KMS and its two repetitions. */
 const ATTEMPTS = 3
 
@@ -43,8 +44,8 @@ beforeEach(async () => {
   }
   place = {
     kms: {
-      near: { endpoint: near.url, requestTimeoutMs: REQUEST_TIMEOUT_MS },
-      far: { endpoint: far.url, requestTimeoutMs: REQUEST_TIMEOUT_MS },
+      near: { endpoint: near.url, requestTimeout: REQUEST_TIMEOUT },
+      far: { endpoint: far.url, requestTimeout: REQUEST_TIMEOUT },
     },
     cmks: [
       { kms: 'near', id: id(near) },

@@ -43,7 +43,7 @@ function provider(): Kms {
   return tencentKms({
     endpoint: emulator.url,
     credentials: EMULATOR_CREDENTIAL,
-    requestTimeoutMs: 60_000,
+    requestTimeout: 60_000,
     cmks: { [rsa]: { type: 'rsa-2048' } },
   })
 }
@@ -95,7 +95,7 @@ it('credentials that do not come hold nobody who waits, and no timer', async () 
   const kms = tencentKms({
     endpoint: emulator.url,
     credentials: { getCredential: () => new Promise(() => undefined) },
-    requestTimeoutMs: 60_000,
+    requestTimeout: 60_000,
   })
   const waiting = kms.generateDek({ cmkId: symmetric, context: {}, signal })
   const rejected = expect(waiting).rejects.toMatchObject({ code: 'ENCRYPTION_CLOSED' })
@@ -110,7 +110,7 @@ it('credentials that do not come hold nobody who waits, and no timer', async () 
 
 it('a client of the application that ignores the signal holds nobody who waits', async () => {
   const client = () => ({ request: () => new Promise(() => undefined) })
-  const kms = tencentKms({ client, requestTimeoutMs: 60_000 })
+  const kms = tencentKms({ client, requestTimeout: 60_000 })
   const waiting = kms.generateDek({ cmkId: symmetric, context: {}, signal })
   const rejected = expect(waiting).rejects.toMatchObject({ code: 'ENCRYPTION_CLOSED' })
   await new Promise((resolve) => setImmediate(resolve))

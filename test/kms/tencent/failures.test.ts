@@ -218,7 +218,7 @@ describe('instead of an answer', () => {
       under.service.answer = () => reply
       for (const operation of ['GenerateDataKey', 'Decrypt'] as const) {
         const started = performance.now()
-        const error = await outcome(operation, { requestTimeoutMs: 300 })
+        const error = await outcome(operation, { requestTimeout: '300ms' })
         expect(codes).toContain(error.code)
         // Whichever of several it is, what a consumer does about it is the same.
         expect(error.kind).toBe(new EnvelopeError(codes[0] as ErrorCode, '').kind)
@@ -278,7 +278,7 @@ describe('instead of an answer', () => {
   })
 
   it('a host that is none is KMS_UNAVAILABLE', async () => {
-    const error = await outcome('Decrypt', { endpoint: 'https://kms.invalid', requestTimeoutMs: 5000 })
+    const error = await outcome('Decrypt', { endpoint: 'https://kms.invalid', requestTimeout: 5000 })
     expect(error.code).toBe('KMS_UNAVAILABLE')
   })
 

@@ -88,7 +88,7 @@ function provider(): Kms {
   const kms = tencentKms({
     endpoint: emulator.url,
     credentials: EMULATOR_CREDENTIAL,
-    requestTimeoutMs: DEADLINE_MS,
+    requestTimeout: '300ms',
     cmks: { [rsa]: { type: 'rsa-2048' } },
   })
   open.push(kms)
@@ -192,7 +192,7 @@ async function owner(): Promise<Encryption> {
       tencent: tencentKms({
         endpoint: emulator.url,
         credentials: EMULATOR_CREDENTIAL,
-        requestTimeoutMs: DEADLINE_MS,
+        requestTimeout: '300ms',
       }),
     },
     cmks: { orders: [{ kms: 'tencent', id: symmetric }] },

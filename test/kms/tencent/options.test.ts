@@ -50,7 +50,7 @@ describe('options', () => {
     { credentials: SECRET, endpoint: 'http://127.0.0.1:8080' },
     { credentials: SECRET, endpoint: 'http://[::1]:8080' },
     { credentials: SECRET, endpoint: '127.0.0.1:8080' },
-    { credentials: SECRET, requestTimeoutMs: 1, quota: { symmetric: 0.01 } },
+    { credentials: SECRET, requestTimeout: '1ms', quota: { symmetric: 0.01 } },
   ])('%j are fine', (options) => {
     expect(mistakes(options)).toEqual([])
   })
@@ -96,16 +96,16 @@ describe('options', () => {
     [
       {
         credentials: SECRET,
-        requestTimeoutMs: 0,
+        requestTimeout: '0ms',
         quota: { symmetric: 0, rsa: 100_001 },
       },
-      ['requestTimeoutMs', 'quota.symmetric', 'quota.rsa'],
+      ['requestTimeout', 'quota.symmetric', 'quota.rsa'],
     ],
     [
-      { credentials: SECRET, requestTimeoutMs: 60_001, quota: { sm2: 1 }, maxConcurrency: 16 },
-      ['requestTimeoutMs', 'quota.sm2', 'maxConcurrency'],
+      { credentials: SECRET, requestTimeout: 60_001, quota: { sm2: 1 }, maxConcurrency: 16 },
+      ['requestTimeout', 'quota.sm2', 'maxConcurrency'],
     ],
-    [{ credentials: SECRET, requestTimeoutMs: NaN, quota: '1' }, ['requestTimeoutMs', 'quota']],
+    [{ credentials: SECRET, requestTimeout: NaN, quota: '1' }, ['requestTimeout', 'quota']],
   ])('%j are refused at once, each mistake with its path', (options, paths) => {
     expect(mistakes(options)).toEqual(paths)
   })

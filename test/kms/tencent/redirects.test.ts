@@ -88,7 +88,7 @@ async function startProxy(status = 200): Promise<Proxy> {
 }
 
 function kmsOf(options: TencentKmsOptions): Kms {
-  const kms = tencentKms({ credentials: SECRET, requestTimeoutMs: 5000, ...options })
+  const kms = tencentKms({ credentials: SECRET, requestTimeout: 5000, ...options })
   kmses.push(kms)
   return kms
 }
@@ -245,7 +245,7 @@ describe('a proxy', () => {
       socket.resume()
     })
     const proxy = `http://${await listening(silent)}`
-    const kms = kmsOf({ endpoint: 'https://127.0.0.1:1', proxy, requestTimeoutMs: 300 })
+    const kms = kmsOf({ endpoint: 'https://127.0.0.1:1', proxy, requestTimeout: '300ms' })
     expect(await thrownBy(() => wrap(kms))).toMatchObject({ code: 'KMS_TIMEOUT' })
     await Promise.all(gone)
     const calling = thrownBy(() => wrap(kms))

@@ -94,9 +94,9 @@ describe('what the service answers', () => {
   it('over its bound in length is refused before its form is looked at, which would overflow the stack', async () => {
     const long = 'A'.repeat(16_000_000)
     under.service.answer = () => ok({ KeyId: KEY_ID, Plaintext: long, CiphertextBlob: 'a', PublicKey: long })
-    const requestTimeoutMs = 30_000
-    const symmetric = under.kms({ requestTimeoutMs })
-    const rsa = under.kms({ requestTimeoutMs, cmks: { [CMK]: { type: 'rsa-2048' } } })
+    const requestTimeout = 30_000
+    const symmetric = under.kms({ requestTimeout })
+    const rsa = under.kms({ requestTimeout, cmks: { [CMK]: { type: 'rsa-2048' } } })
     for (const made of [
       () => symmetric.generateDek(call),
       () => symmetric.unwrapDek({ ...call, ciphertextDek: Buffer.from('a') }),

@@ -67,7 +67,7 @@ export async function startService(answer: (asked: Asked) => Reply): Promise<Ser
     answer,
     connections: () => connections,
     open: () => sockets.size,
-    options: { credentials: SECRET, endpoint: url, requestTimeoutMs: 2000 },
+    options: { credentials: SECRET, endpoint: url, requestTimeout: 2000 },
     close: () =>
       new Promise<void>((resolve) => {
         server.close(() => {

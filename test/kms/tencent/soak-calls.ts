@@ -20,7 +20,6 @@ export interface SoakResult {
 
 const [url = '', symmetric = '', rsa = '', count = '0'] = process.argv.slice(2)
 const TOGETHER = 40
-const TIMEOUT_MS = 150
 
 let unhandled = 0
 process.on('unhandledRejection', () => unhandled++)
@@ -28,7 +27,7 @@ process.on('unhandledRejection', () => unhandled++)
 const kms = tencentKms({
   endpoint: url,
   credentials: { secretId: 'soak', secretKey: 'of-the-soak' },
-  requestTimeoutMs: TIMEOUT_MS,
+  requestTimeout: '150ms',
   quota: { symmetric: 10_000, rsa: 10_000 },
   cmks: { [rsa]: { type: 'rsa-2048' } },
 })

@@ -178,7 +178,7 @@ describe('an RSA-2048 CMK', () => {
   })
 
   it('stops waiting for its public key when it is closed', async () => {
-    const slow = under.kms({ cmks: { [CMK]: { type: 'rsa-2048' } }, requestTimeoutMs: 60_000 })
+    const slow = under.kms({ cmks: { [CMK]: { type: 'rsa-2048' } }, requestTimeout: 60_000 })
     under.service.answer = () => nothing
     const waiting = slow.generateDek(call)
     await vi.waitFor(() => {
