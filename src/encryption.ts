@@ -119,7 +119,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
   const sealingKeys = new DekRotations(config.dekStore, clock, events)
   const openingKeys = new OpeningKeys(config.cache, clock, events)
   const sealer = new Sealer(book, sealingKeys, nodeEngine, events)
-  const opener = new Opener(book, openingKeys, nodeEngine, events)
+  const opener = new Opener(openingKeys, nodeEngine)
   const consumers = new Set<ActiveConsumer>()
   const lifetime = unwarned()
   let closing: Promise<void> | undefined

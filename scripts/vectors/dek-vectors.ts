@@ -10,7 +10,6 @@ import type { Kms } from '../../src/kms/kms.js'
 import { checkConfig } from '../../src/config/check.js'
 import { Opener } from '../../src/record/opener.js'
 import { openAll } from '../../src/record/opening.js'
-import { TopicRules } from '../../src/record/topic-rules.js'
 import { hex, outcomeOf, partsOf, recordMembers, type Outcome } from './vector.js'
 
 /** A test vector as `docs/format.md`, section 17 describes it: the DEK is given. */
@@ -22,24 +21,12 @@ export type DekVector = v.InferOutput<typeof dekVector>
 export async function openDekVector(vector: DekVector): Promise<Outcome> {
   const value = Buffer.from(vector.envelope, 'hex')
   const opener = new Opener(
-    new TopicRules([
-      {
-        name: 'vectors',
-        match: [vector.topic],
-        passthrough: false,
-        sealing: undefined,
-        reading: {
-          name: 'vectors',
-          decrypt: decryptRule(),
-          cmks: await everyWrapping(value, Buffer.from(vector.dek, 'hex')),
-        },
-      },
-    ]),
     new OpeningKeys({ maxDeks: 10, ttlMs: 60_000 }, systemClock, new EventHub()),
     nodeEngine,
-    new EventHub(),
   )
-  const [opened] = await openAll(opener.begin({ topic: vector.topic }, [{ value, ...partsOf(vector) }]))
+  const cmks = await everyWrapping(value, Buffer.from(vector.dek, 'hex'))
+  const rule = { name: 'vectors', decrypt: decryptRule(), cmks }
+  const [opened] = await openAll(opener.begin(rule, { topic: vector.topic }, [{ value, ...partsOf(vector) }]))
   return outcomeOf(opened)
 }
 

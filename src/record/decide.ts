@@ -1,9 +1,11 @@
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
-import type { RejectionAnswer, RejectionHandler } from '../config/rejection.js'
+import type { DeadLetterPolicy, RejectionAnswer, RejectionHandler, Replacement } from '../config/rejection.js'
 import type { OpenedRecord } from './opening.js'
 import type { EnvelopeInfo } from './record.js'
+import { actionFor } from './failure-action.js'
+import { InvalidRateGuard } from './invalid-rate-guard.js'
+import type { Source } from './opener.js'
 import type { ReadingRule } from './topic-rules.js'
-import { verdictOf, type CountRecord } from './verdict.js'
 
 /** What a client does with a record. */
 export type Decision<R> = Delivered<R> | Rejected<R>
@@ -29,34 +31,58 @@ export interface Rejected<R, Action = RejectionAnswer> {
   readonly fatal?: EnvelopeError
 }
 
-/**
- * What the rule says about records that have their outcomes, in order. Ends with the first that stops the consumer;
- * what is behind it is not decided. What is up to a handler is left to `settle`. A record that fails transiently has no outcome yet, so it has no place here.
- */
-export function decide<R extends { readonly offset: string }>(
-  records: readonly R[],
-  results: readonly OpenedRecord[],
-  rule: ReadingRule | 'passthrough',
-  count: CountRecord,
-): (Decision<R> | Undecided<R>)[] {
-  const decisions: (Decision<R> | Undecided<R>)[] = []
-  for (const [i, { error, value, envelope }] of (results as readonly AnyResult[]).entries()) {
-    const record = records[i] as R
-    const tooMany = count(record.offset, error !== undefined)
-    if (error === undefined) {
-      decisions.push({ action: 'deliver', record, value: value ?? null, envelope })
-      continue
+/** Decides about the records of one consumer. */
+export class Decider {
+  readonly #guards = new Map<ReadingRule, InvalidRateGuard>()
+
+  /**
+   * What the rule says about records that have their outcomes, in order. Ends with the first that stops the consumer;
+   * what is behind it is not decided. What is up to a handler is left to `settle`. A record that fails transiently has no
+   * outcome yet, so it has no place here.
+   */
+  decide<R extends { readonly offset: string }>(
+    rule: ReadingRule,
+    source: Required<Source>,
+    records: readonly R[],
+    results: readonly OpenedRecord[],
+  ): (Decision<R> | Undecided<R>)[] {
+    const count = this.#guardOf(rule).forPartition(source)
+    const decisions: (Decision<R> | Undecided<R>)[] = []
+    for (const [i, { error, value, envelope }] of (results as readonly AnyResult[]).entries()) {
+      const record = records[i] as R
+      const tooMany = count(record.offset, error !== undefined)
+      if (error === undefined) {
+        decisions.push({ action: 'deliver', record, value: value ?? null, envelope })
+        continue
+      }
+      const action = actionFor(error, rule)
+      if (action !== 'stop' && !tooMany) {
+        decisions.push({ action, record, error })
+        continue
+      }
+      const fatal = action === 'stop' ? {} : { fatal: tooManyBad(error) }
+      decisions.push({ action: 'stop', record, error, ...fatal })
+      break
     }
-    const verdict = rule === 'passthrough' ? 'stop' : verdictOf(error, rule)
-    const goesOn = verdict !== 'retry' && verdict !== 'stop'
-    if (goesOn && !tooMany) {
-      decisions.push({ action: verdict, record, error })
-      continue
-    }
-    decisions.push({ action: 'stop', record, error, ...(goesOn ? { fatal: tooManyBad(error) } : {}) })
-    break
+    return decisions
   }
-  return decisions
+
+  #guardOf(rule: ReadingRule): InvalidRateGuard {
+    let guard = this.#guards.get(rule)
+    if (guard === undefined)
+      this.#guards.set(rule, (guard = new InvalidRateGuard(rule.decrypt.maxInvalidShare)))
+    return guard
+  }
+}
+
+/** Whether a decision sends a record to the dead letters. */
+export function isDeadLetter<R>(one: Decision<R>): one is Rejected<R, DeadLetterPolicy> {
+  return typeof one.action === 'object' && 'deadLetter' in one.action
+}
+
+/** Whether the application gets a record: as it was opened, or with the value that a handler gave. */
+export function isDelivered<R>(one: Decision<R>): one is Delivered<R> | Rejected<R, Replacement> {
+  return one.action === 'deliver' || (typeof one.action === 'object' && 'value' in one.action)
 }
 
 /**

@@ -1,19 +1,19 @@
 import { types } from 'node:util'
 import { ownCopy, type Bytes } from '../envelope/bytes.js'
 import { EnvelopeError } from '../errors.js'
-import { describe, headerValues, isBytes, type HeaderValue, type RecordHeaders } from './record.js'
+import { describe, isBytes, type HeaderValue, type RecordHeaders } from './record.js'
 
 /**
  * Headers in a form that clients hand out. Each is read for what it is; any other is INVALID_RECORD, because a header
  * that goes unnoticed is neither authenticated nor sent.
  */
 export type GivenHeaders =
-  /** KafkaJS: a plain object, with one value or a list of values for a name. */
+  /** A plain object, with one value or a list of values for a name. */
   | RecordHeaders
   /** `[['type', 'created']]`, or a `Map` of the same. */
   | readonly (readonly [name: string, value: Bytes | null])[]
   | ReadonlyMap<string, HeaderValue>
-  /** node-rdkafka: `[{ type: 'created' }]`. AWS Lambda gives the bytes of a value as numbers: `[{ type: [99, 114] }]`. */
+  /** `[{ type: 'created' }]`. The bytes of a value may be numbers, as AWS Lambda gives them: `[{ type: [99, 114] }]`. */
   | readonly Readonly<Record<string, Bytes | readonly number[] | null>>[]
 
 /**
@@ -34,7 +34,7 @@ export function readHeaders(given: unknown): RecordHeaders | undefined {
 }
 
 /**
- * Headers in a plain object, as KafkaJS takes them, in memory of our own.
+ * Headers in a plain object, in memory of our own.
  * @throws EnvelopeError INVALID_RECORD
  */
 export function plainHeaders(given: unknown): RecordHeaders {
@@ -47,6 +47,22 @@ export function plainHeaders(given: unknown): RecordHeaders {
   ])
   // Not by assignment: a header may be named `__proto__`.
   return Object.fromEntries(own)
+}
+
+const PLAIN: Readonly<Record<string, unknown>> = {}
+
+/** Whether a name is that of a member of every object, as `constructor` is. */
+export function isMemberOfAll(name: string): boolean {
+  return name in PLAIN
+}
+
+/**
+ * The values of one header in record order. A client that collects headers in a plain object reads a header named like a
+ * member of every object as that member and the values: whoever writes one must not make a consumer stumble over it.
+ */
+export function headerValues(given: unknown, name: string): readonly unknown[] {
+  const values: readonly unknown[] = Array.isArray(given) ? given : [given]
+  return isMemberOfAll(name) && values[0] === PLAIN[name] ? values.slice(1) : values
 }
 
 /** A copy in the same form, so that what is handed out is what was sealed. */

@@ -3,7 +3,9 @@ import { buildAad } from '../envelope/aad.js'
 import { IV_BYTES } from '../envelope/bounds.js'
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
 import type { LeasedKey, OpeningKey, OpeningKeys } from '../keys/opening/opening-keys.js'
-import type { AcceptedPreamble } from './head-reader.js'
+import type { Examiner } from './examiner.js'
+import type { Source } from './opener.js'
+import type { AcceptedPreamble } from './preamble-judge.js'
 import { boundHeaderValues, boundKey, type EnvelopeInfo, type SealedRecord } from './record.js'
 
 /** The outcome of a record: its value, or why there is none. A failure never becomes null. */
@@ -18,15 +20,12 @@ export interface Envelope {
   readonly bodyAt: number
 }
 
-/** What an opening needs of its rule. */
-export interface OpeningTarget {
+/** What an opening works with. */
+interface OpeningTarget {
+  readonly source: Source
+  readonly examiner: Examiner
   readonly keys: OpeningKeys
   readonly engine: Engine
-  readonly maxDecompressedBytes: number
-  /** All checks that need no key: the envelope, or the outcome of a record that needs none. */
-  examine(record: SealedRecord): Envelope | OpenedRecord
-  /** The same error with the position of the record. */
-  locate(error: EnvelopeError, record: SealedRecord): EnvelopeError
 }
 
 /** The key of one head: on its way, given, or refused. */
@@ -67,9 +66,21 @@ export class Opening {
   #fatal: { readonly error: unknown } | undefined
   #closed = false
 
-  constructor(records: readonly SealedRecord[], target: OpeningTarget) {
+  private constructor(records: readonly SealedRecord[], target: OpeningTarget) {
     this.#records = records
     this.#target = target
+  }
+
+  /** Opens as far as cached keys go. @throws EnvelopeError as `proceed` does */
+  static begin(records: readonly SealedRecord[], target: OpeningTarget): Opening {
+    const opening = new Opening(records, target)
+    opening.proceed()
+    return opening
+  }
+
+  /** Whether each record has its outcome. */
+  get isDone(): boolean {
+    return this.results.length === this.#records.length
   }
 
   /** Bytes of the values opened so far, after decompression. */
@@ -149,7 +160,7 @@ export class Opening {
     if (failure !== undefined) this.results.push({ error: failure })
   }
 
-  /** Releases all keys, also those on their way. To be called in any case. */
+  /** Releases all keys, also those on their way. To be called in any case where `begin` left records without an outcome. */
   close(): void {
     this.#closed = true
     this.#authenticated = []
@@ -157,7 +168,10 @@ export class Opening {
   }
 
   #examine(index: number): Envelope | OpenedRecord {
-    return (this.#examined[index] ??= this.#target.examine(this.#records[index] as SealedRecord))
+    return (this.#examined[index] ??= this.#target.examiner.examine(
+      this.#records[index] as SealedRecord,
+      this.#target.source.partition,
+    ))
   }
 
   /** Authenticates the next records whose keys are there, together. False where the first of them has no key. */
@@ -250,7 +264,10 @@ export class Opening {
       return { error: this.#located(error, index) }
     }
     try {
-      return { value: head.compression.decompress(body, this.#target.maxDecompressedBytes), envelope }
+      return {
+        value: head.compression.decompress(body, this.#target.examiner.maxDecompressedBytes),
+        envelope,
+      }
     } catch (error) {
       if (!isEnvelopeError(error)) throw error
       return { error: this.#located(error, index) }
@@ -258,16 +275,23 @@ export class Opening {
   }
 
   #located(error: EnvelopeError, index: number): EnvelopeError {
-    return this.#target.locate(error, this.#records[index] as SealedRecord)
+    const { topic, partition } = this.#target.source
+    const { offset } = this.#records[index] as SealedRecord
+    return error.at({
+      topic,
+      ...(partition === undefined ? {} : { partition }),
+      ...(offset === undefined ? {} : { offset }),
+    })
   }
 }
 
 /** Opens all of a run. Transient failures are outcomes too. */
 export async function openAll(opening: Opening): Promise<readonly OpenedRecord[]> {
   try {
-    while (!opening.proceed()) {
+    while (!opening.isDone) {
       if (opening.failure === undefined) await opening.ready()
       else opening.acceptFailure()
+      opening.proceed()
     }
     return opening.results
   } finally {

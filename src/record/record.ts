@@ -1,6 +1,6 @@
 import { types } from 'node:util'
 import { byteLength, isTransferred, type Bytes } from '../envelope/bytes.js'
-import { EnvelopeError, type ErrorCode } from '../errors.js'
+import { EnvelopeError, isEnvelopeError, type ErrorCode } from '../errors.js'
 
 export { byteLength, ownCopy, type Bytes } from '../envelope/bytes.js'
 export { hasEnvelopePrefix } from '../envelope/envelope.js'
@@ -52,7 +52,7 @@ export type ReplacedValue = {
   readonly replaced: ErrorCode
 } & Readonly<Partial<Record<Exclude<keyof EnvelopeInfo, 'replaced'>, undefined>>>
 
-/** Whether `value` is bytes as KafkaJS sends them; it would write other types as text, and not those bytes. */
+/** Whether `value` is bytes that a client sends as they are. Of another type it might write something else: a `toString`, say. */
 export function isBytes(value: unknown): value is Bytes {
   return typeof value === 'string' || (Buffer.isBuffer(value) && types.isUint8Array(value) && isSound(value))
 }
@@ -61,6 +61,17 @@ export function isBytes(value: unknown): value is Bytes {
 function isSound(bytes: Buffer): boolean {
   const length = byteLength(bytes)
   return bytes.length === length && bytes.byteLength === length && !isTransferred(bytes)
+}
+
+/** @throws EnvelopeError INVALID_RECORD */
+export function checkedValue({ value }: PlainRecord): Bytes | null {
+  if (value === null || isBytes(value)) return value
+  throw new EnvelopeError('INVALID_RECORD', `the value is ${describe(value)}`)
+}
+
+/** The same error with where its record is in what was passed to the call. */
+export function located(error: unknown, topic: string, path: string): unknown {
+  return isEnvelopeError(error) ? error.at({ topic, path }) : error
 }
 
 /** The key as it is bound: null where there is none. */
@@ -77,7 +88,8 @@ export function boundHeaderValues(
 ): (readonly (Bytes | null)[])[] {
   return names.map((name) => {
     if (headers === undefined || !Object.hasOwn(headers, name)) return []
-    const values = headerValues(headers[name], name)
+    const given: unknown = headers[name]
+    const values: readonly unknown[] = Array.isArray(given) ? given : [given]
     const wrong = values.findIndex((v) => v !== null && !isBytes(v))
     if (wrong >= 0)
       throw new EnvelopeError(
@@ -88,20 +100,9 @@ export function boundHeaderValues(
   })
 }
 
-const PLAIN: Readonly<Record<string, unknown>> = {}
-
-/**
- * The values of one header in record order. KafkaJS reads a header named like a member of every object,
- * `constructor` say, as that member and the values: whoever writes one must not make a consumer stumble over it.
- */
-export function headerValues(given: unknown, name: string): readonly unknown[] {
-  const values: readonly unknown[] = Array.isArray(given) ? given : [given]
-  return name in PLAIN && values[0] === PLAIN[name] ? values.slice(1) : values
-}
-
 /**
  * An offset as a number. `BigInt` alone reads '' as 0 and '-1' as below every bound.
- * @throws EnvelopeError INVALID_RECORD where it is not the digits of one, as KafkaJS has it
+ * @throws EnvelopeError INVALID_RECORD where it is not the decimal digits of one
  */
 export function offsetNumber(offset: unknown): bigint {
   if (typeof offset === 'string' && /^\d{1,19}$/.test(offset)) return BigInt(offset)

@@ -5,6 +5,7 @@ import type { CheckedDecryptRule } from '../config/checked.js'
 import { DEFAULT_MAX_DECOMPRESSED_BYTES } from '../config/defaults.js'
 import { deadLetterTopics, mayHaveDeadLetters } from '../config/rejection.js'
 import { TopicIndex } from '../policy/topics.js'
+import { invalidTopic, isTopicName } from './topic.js'
 
 /** A rule with its CMKs. */
 export interface ResolvedRule {
@@ -13,6 +14,13 @@ export interface ResolvedRule {
   readonly passthrough: boolean
   readonly sealing: SealingRule | undefined
   readonly reading: ReadingRule | undefined
+}
+
+/** What a batch is sealed by. */
+export interface WritingRule {
+  readonly sealing: SealingRule
+  /** The largest value that readers decompress: those of the same rule, or by default. */
+  readonly maxDecompressedBytes: number
 }
 
 /** The decrypt half of a rule. */
@@ -28,7 +36,7 @@ export class TopicRules {
   /** Whether some rule names a topic for dead letters. */
   readonly hasDeadLetters: boolean
   /** How long a send may wait for a DEK, under whichever rule. */
-  readonly longestKeyWaitMs: number
+  readonly longestDekTimeoutMs: number
   /** Whether some rule does, or has a handler, which may. */
   readonly mayHaveDeadLetters: boolean
   readonly #index: TopicIndex<ResolvedRule>
@@ -37,27 +45,26 @@ export class TopicRules {
     this.hasDeadLetters = rules.some(
       ({ reading }) => reading !== undefined && deadLetterTopics(reading.decrypt).length > 0,
     )
-    this.longestKeyWaitMs = Math.max(0, ...rules.map(({ sealing }) => sealing?.encrypt.dekTimeoutMs ?? 0))
+    this.longestDekTimeoutMs = Math.max(0, ...rules.map(({ sealing }) => sealing?.encrypt.dekTimeoutMs ?? 0))
     this.mayHaveDeadLetters = rules.some(
       ({ reading }) => reading !== undefined && mayHaveDeadLetters(reading.decrypt),
     )
     this.#index = new TopicIndex(rules, ({ match }) => match)
   }
 
-  isPassthrough(topic: string): boolean {
-    return this.#index.find(topic)?.passthrough === true
-  }
-
-  /** The largest value that readers decompress: those of the rule, or by default. */
-  maxDecompressedBytes(topic: string): number {
-    return this.#index.find(topic)?.reading?.decrypt.maxDecompressedBytes ?? DEFAULT_MAX_DECOMPRESSED_BYTES
-  }
-
-  /** @throws EnvelopeError TOPIC_NOT_CONFIGURED; there is no default */
-  forWriting(topic: string): SealingRule | 'passthrough' {
+  /**
+   * What is done with records that are written to a topic. The name of a topic that stays plain is the broker's to refuse.
+   * @throws EnvelopeError TOPIC_NOT_CONFIGURED, since there is no default; INVALID_RECORD for what is not a topic name
+   */
+  forWriting(topic: string): WritingRule | 'passthrough' {
     const rule = this.#index.find(topic)
     if (rule?.passthrough === true) return 'passthrough'
-    if (rule?.sealing) return rule.sealing
+    if (!isTopicName(topic)) throw invalidTopic(topic)
+    if (rule?.sealing) {
+      const maxDecompressedBytes =
+        rule.reading?.decrypt.maxDecompressedBytes ?? DEFAULT_MAX_DECOMPRESSED_BYTES
+      return { sealing: rule.sealing, maxDecompressedBytes }
+    }
     throw new EnvelopeError(
       'TOPIC_NOT_CONFIGURED',
       `${why(rule, 'encrypt')} topic ${shownTopic(topic)}, so nothing was sent`,

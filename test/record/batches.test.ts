@@ -16,10 +16,10 @@ describe('opening a batch', () => {
     const opener = openerOf([await cmk(wrapping('near', 'a'), [])])
     const batch = [{ value: craft() }, { value: craft() }]
     const first = opener.begin({ topic: 't' }, batch)
-    expect(first.proceed()).toBe(false)
+    expect(first.isDone).toBe(false)
     await openAll(first)
     const again = opener.begin({ topic: 't' }, batch)
-    expect(again.proceed()).toBe(true)
+    expect(again.isDone).toBe(true)
     expect(again.results.map(({ value }) => value?.toString())).toEqual([CANARY, CANARY])
   })
 
@@ -56,12 +56,8 @@ it('a batch for a passthrough topic is complete at once, with nothing sealed and
     nodeEngine,
     new EventHub(),
   )
-  const sealing = sealer.begin({
-    topic: 't',
-    records: [{ value: 'text' }, { value: null }],
-    pathOf: String,
-  })
-  expect(sealing.proceed()).toBe(true)
-  expect(sealing.values).toEqual(['text', null])
-  expect([sealing.sealed, sealing.maxBatchBytes]).toEqual([[], undefined])
+  const records = [{ value: 'text' }, { value: null }]
+  const sealing = sealer.begin([{ topic: 't', records, pathOf: String }])
+  expect(sealing.isDone).toBe(true)
+  expect(sealing.batches).toMatchObject([{ values: ['text', null], sealed: [], maxBatchBytes: undefined }])
 })

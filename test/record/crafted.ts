@@ -14,10 +14,9 @@ import type { Cmk } from '../../src/kms/cmk.js'
 import { cmkOf } from '../support/cmks.js'
 import type { Kms } from '../../src/kms/kms.js'
 import type { CheckedDecryptRule } from '../../src/config/checked.js'
-import { Opener } from '../../src/record/opener.js'
-import { openAll, type OpenedRecord } from '../../src/record/opening.js'
+import { Opener, type Source } from '../../src/record/opener.js'
+import { openAll, type OpenedRecord, type Opening } from '../../src/record/opening.js'
 import type { SealedRecord } from '../../src/record/record.js'
-import { TopicRules } from '../../src/record/topic-rules.js'
 import { CANARY, emitted } from '../support/emissions.js'
 
 export const DEK = Buffer.alloc(32, 0x42)
@@ -118,7 +117,10 @@ export async function opened(
 }
 
 /** What opens records of topic `t`. */
-export function openerOf(cmks: readonly Cmk[], rule: Rule = {}): Opener {
+export function openerOf(
+  cmks: readonly Cmk[],
+  rule: Rule = {},
+): { begin: (source: Source, records: readonly SealedRecord[]) => Opening } {
   const decrypt: CheckedDecryptRule = {
     cmks: ['c'],
     originalTopics: [],
@@ -133,18 +135,8 @@ export function openerOf(cmks: readonly Cmk[], rule: Rule = {}): Opener {
     ...rule,
     require: { bindKey: true, bindHeaders: [], context: {}, ...rule.require },
   }
-  return new Opener(
-    new TopicRules([
-      {
-        name: 'r',
-        match: ['t'],
-        passthrough: false,
-        sealing: undefined,
-        reading: { name: 'r', decrypt, cmks: CmkSet.forOpening(cmks as [Cmk, ...Cmk[]]) },
-      },
-    ]),
-    new OpeningKeys({ maxDeks: 10, ttlMs: 60_000 }, systemClock, new EventHub()),
-    nodeEngine,
-    new EventHub(),
-  )
+  const keys = new OpeningKeys({ maxDeks: 10, ttlMs: 60_000 }, systemClock, new EventHub())
+  const opener = new Opener(keys, nodeEngine)
+  const read = { name: 'r', decrypt, cmks: CmkSet.forOpening(cmks as [Cmk, ...Cmk[]]) }
+  return { begin: (source, records) => opener.begin(read, source, records) }
 }

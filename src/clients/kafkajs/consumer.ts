@@ -4,6 +4,8 @@ import type {
   ConsumerCrashEvent,
   ConsumerGroupJoinEvent,
   ConsumerRunConfig,
+  KafkaMessage,
+  Message,
   Producer,
 } from 'kafkajs'
 import { isEnvelopeError } from '../../errors.js'
@@ -15,15 +17,19 @@ import {
   type ConsumerStopped,
   type Internals,
 } from '../../record/internals.js'
+import type { ReadingRule } from '../../record/topic-rules.js'
 import { delegate } from '../shared/delegate.js'
+import { Claims } from '../shared/claims.js'
+import { Delivery, type DeliveryClient } from '../shared/delivery.js'
 import { Waits } from '../shared/waits.js'
-import { Claims } from './claims.js'
-import { Delivery } from './delivery.js'
+import { deadLetter } from './dead-letter.js'
 import { checkGiven } from './given.js'
-import { openingEachBatch, openingEachMessage } from './handlers.js'
+import { openingEachBatch, openingEachMessage, type Handling } from './handlers.js'
+import { letterSender } from './letter-sender.js'
+import { asWritten, sealedMessage } from './messages.js'
 import {
-  checkLetterBox,
-  checkLetterBoxOfPattern,
+  checkDeadLetters,
+  checkDeadLettersOfPattern,
   deadLetterProducerOf,
   type DeadLetterProducer,
 } from './dead-letter-producer.js'
@@ -107,8 +113,8 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
     async subscribe(subscription: Subscription): Promise<void> {
       for (const topic of subscribedTopics(subscription)) {
         // Which topics a pattern matches shows only at delivery.
-        if (typeof topic === 'string') checkLetterBox(rules.forReading(topic), deadLetters)
-        else checkLetterBoxOfPattern(rules.hasDeadLetters, deadLetters)
+        if (typeof topic === 'string') ruleOf(topic)
+        else checkDeadLettersOfPattern(rules.hasDeadLetters, deadLetters)
       }
       await inner.subscribe(subscription)
     },
@@ -117,10 +123,19 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
       waits.clear()
       claims.start()
       active.add(self)
-      const handling = {
-        delivery: new Delivery(host, waits, () => groupId),
+      const letters = deadLetters && letterSender(deadLetters)
+      const client: DeliveryClient<KafkaMessage, Message> = {
+        letters,
+        groupId: () => groupId,
+        asWritten,
+        deadLetter,
+        sealedMessage,
+      }
+      const handling: Handling = {
+        ruleOf,
+        delivery: new Delivery(host, client, waits),
         claims,
-        seek: (to: Parameters<Consumer['seek']>[0]) => {
+        seek: (to) => {
           inner.seek(to)
         },
       }
@@ -155,6 +170,12 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
       }
     },
   })
+  function ruleOf(topic: string): ReadingRule | undefined {
+    const rule = rules.forReading(topic)
+    if (rule === 'passthrough') return undefined
+    checkDeadLetters(rule, deadLetters)
+    return rule
+  }
   /** KafkaJS is told first: what is interrupted then finds it stopped. */
   async function stopped(stopping: Promise<void>): Promise<void> {
     claims.stop()

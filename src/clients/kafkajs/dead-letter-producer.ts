@@ -23,7 +23,7 @@ export function deadLetterProducerOf(producer: Producer): DeadLetterProducer {
   }
   if (isSealing(producer)) {
     throw deadLettersWrong(
-      'this producer seals what it sends, and dead letters go out as they came; give one that is not wrapped',
+      'this producer seals what it sends, and dead letters are sent unchanged; give one that is not wrapped',
     )
   }
   return {
@@ -77,11 +77,8 @@ export class OwnedDeadLetterProducer implements DeadLetterProducer {
 }
 
 /** @throws EnvelopeError CONFIG_INVALID where a rule has dead letters and nothing takes them */
-export function checkLetterBox(
-  rule: ReadingRule | 'passthrough',
-  letterBox: DeadLetterProducer | undefined,
-): void {
-  if (rule === 'passthrough' || letterBox !== undefined) return
+export function checkDeadLetters(rule: ReadingRule, deadLetters: DeadLetterProducer | undefined): void {
+  if (deadLetters !== undefined) return
   const [topic] = deadLetterTopics(rule.decrypt)
   if (topic === undefined) return
   throw deadLettersWrong(
@@ -90,11 +87,11 @@ export function checkLetterBox(
 }
 
 /** @throws EnvelopeError CONFIG_INVALID where some rule has dead letters and nothing takes them */
-export function checkLetterBoxOfPattern(
+export function checkDeadLettersOfPattern(
   hasDeadLetters: boolean,
-  letterBox: DeadLetterProducer | undefined,
+  deadLetters: DeadLetterProducer | undefined,
 ): void {
-  if (!hasDeadLetters || letterBox !== undefined) return
+  if (!hasDeadLetters || deadLetters !== undefined) return
   throw deadLettersWrong(
     'missing; a pattern may match topics of a rule that has dead letters, which takes a connected producer that is not wrapped',
   )

@@ -1,9 +1,8 @@
 import type { KafkaMessage, Message } from 'kafkajs'
-import { deadLetterHeaders, type DeadLetterReason } from '../../record/dead-letter.js'
-import { headerValues, type Bytes } from '../../record/record.js'
-
-/** What a client knows of the reason; the rest shows in the record. */
-export type Rejection = Omit<DeadLetterReason, 'timestamp' | 'nullHeaders' | 'replacedNames'>
+import { deadLetterHeaders } from '../../record/dead-letter.js'
+import { headerValues } from '../../record/headers.js'
+import type { Bytes } from '../../record/record.js'
+import type { Rejection } from '../shared/delivery.js'
 
 const EMPTY = Buffer.alloc(0)
 /** What KafkaJS reads where the name of a header is not UTF-8. */

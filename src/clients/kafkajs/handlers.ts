@@ -1,27 +1,40 @@
-import type { Consumer, EachBatchHandler, EachBatchPayload, EachMessageHandler, KafkaMessage } from 'kafkajs'
+import type {
+  Consumer,
+  EachBatchHandler,
+  EachBatchPayload,
+  EachMessageHandler,
+  KafkaMessage,
+  Message,
+} from 'kafkajs'
+import { isEnvelopeError } from '../../errors.js'
 import { offsetNumber } from '../../record/record.js'
+import type { ReadingRule } from '../../record/topic-rules.js'
+import type { Claim, Claims } from '../shared/claims.js'
+import type { Delivery, Part } from '../shared/delivery.js'
 import { batchWith } from './batch.js'
-import type { Claims } from './claims.js'
-import type { Delivery, Part } from './delivery.js'
+import { messageOf } from './messages.js'
+import { withoutCause } from './without-cause.js'
 
 /** What opening handlers need of their consumer. */
 export interface Handling {
-  readonly delivery: Delivery
+  /** The rule of a topic; undefined where it stays plain. @throws EnvelopeError TOPIC_NOT_CONFIGURED, CONFIG_INVALID */
+  ruleOf(topic: string): ReadingRule | undefined
+  readonly delivery: Delivery<KafkaMessage, Message>
   readonly claims: Claims
   readonly seek: Consumer['seek']
 }
 
 /** Delivers each message opened. Not by way of `eachBatch`: tracers would lose their span per message. */
-export function openingEachMessage(
-  handler: EachMessageHandler,
-  { delivery, claims, seek }: Handling,
-): EachMessageHandler {
+export function openingEachMessage(handler: EachMessageHandler, handling: Handling): EachMessageHandler {
+  const { claims, seek } = handling
   return async (payload) => {
     const { topic, partition, message, heartbeat } = payload
+    const rule = ruleOf(payload, handling)
+    if (rule === undefined) return handler(payload)
     const claim = claims.begin(topic, partition)
-    let part: Part | undefined
+    let part: Part<KafkaMessage> | undefined
     try {
-      part = await delivery.open(claim, [message], heartbeat)
+      part = await open(claim, rule, [message], heartbeat, handling)
     } finally {
       // Nothing is awaited from here to the handler, so that no seek or stop gets between.
       claim.end()
@@ -31,10 +44,11 @@ export function openingEachMessage(
       leave(message)
       return
     }
-    if (part.error !== undefined) throw part.error
-    const [opened] = part.messages
+    if (part.error !== undefined) throw withoutCause(part.error, claim)
+    const [delivered] = part.delivered
     // Skipped by policy, or a dead letter: KafkaJS resolves its offset as if it had been handled.
-    if (opened === undefined) return
+    if (delivered === undefined) return
+    const opened = messageOf(delivered)
     await handler({ ...payload, message: opened, pause: pausing(payload, payload.pause, claims) })
     // KafkaJS reads it after the handler.
     message.offset = opened.offset
@@ -58,16 +72,24 @@ function leave(message: KafkaMessage): void {
  */
 export function openingEachBatch(
   handler: EachBatchHandler,
-  { delivery, claims, seek }: Handling,
+  handling: Handling,
   autoResolve: boolean,
 ): EachBatchHandler {
+  const { claims, seek } = handling
   return async (payload) => {
     const { batch, heartbeat, isStale } = payload
     const { topic, partition } = batch
+    const rule = ruleOf(batch, handling)
+    if (rule === undefined) {
+      await handler(payload)
+      // As KafkaJS does; see `run`.
+      if (autoResolve) payload.resolveOffset(batch.lastOffset())
+      return
+    }
     const claim = claims.begin(topic, partition)
-    let part: Part | undefined
+    let part: Part<KafkaMessage> | undefined
     try {
-      part = await delivery.open(claim, batch.messages, heartbeat)
+      part = await open(claim, rule, batch.messages, heartbeat, handling)
     } finally {
       // As above: nothing is awaited from here to the handler.
       claim.end()
@@ -81,16 +103,53 @@ export function openingEachBatch(
     }
     const end = endOf(payload, part)
     if (end !== undefined) {
-      if (part.messages.length > 0) await handler(limitedTo(part, end, payload, claims))
+      const messages = part.delivered.map(messageOf)
+      if (messages.length > 0) await handler(limitedTo(messages, part.decided, end, payload, claims))
       // Where no message is left, the handler cannot move the offset past them.
-      if (autoResolve || part.messages.length === 0) payload.resolveOffset(end)
+      if (autoResolve || messages.length === 0) payload.resolveOffset(end)
     }
-    if (part.error !== undefined && !isStale()) throw part.error
+    if (part.error !== undefined && !isStale()) throw withoutCause(part.error, claim)
   }
 }
 
+interface Place {
+  readonly topic: string
+  readonly partition: number
+}
+
+/** The rule of a topic; undefined where it stays plain. @throws EnvelopeError with the partition, for KafkaJS to act on */
+function ruleOf(place: Place, handling: Handling): ReadingRule | undefined {
+  try {
+    return handling.ruleOf(place.topic)
+  } catch (error) {
+    throw forKafkaJs(error, place)
+  }
+}
+
+/** Opens what is claimed. @throws as `Delivery.open` does, for KafkaJS to act on */
+async function open(
+  claim: Claim,
+  rule: ReadingRule,
+  messages: readonly KafkaMessage[],
+  heartbeat: () => Promise<void>,
+  { delivery }: Handling,
+): Promise<Part<KafkaMessage> | undefined> {
+  try {
+    return await delivery.open(claim, rule, messages, heartbeat)
+  } catch (error) {
+    throw forKafkaJs(error, claim)
+  }
+}
+
+function forKafkaJs(error: unknown, { topic, partition }: Place): unknown {
+  return isEnvelopeError(error) ? withoutCause(error, { topic, partition }) : error
+}
+
 /** The offset up to which a part of a batch decides it; undefined where it decides nothing. */
-function endOf({ batch: { messages } }: EachBatchPayload, { decided }: Part): string | undefined {
+function endOf(
+  { batch: { messages } }: EachBatchPayload,
+  { decided }: Part<KafkaMessage>,
+): string | undefined {
   const next = messages[decided]
   // What is between two messages, such as a control record, belongs to the part before it.
   if (next !== undefined && decided > 0) return (offsetNumber(next.offset) - 1n).toString()
@@ -98,7 +157,8 @@ function endOf({ batch: { messages } }: EachBatchPayload, { decided }: Part): st
 }
 
 function limitedTo(
-  { messages, decided }: Part,
+  messages: KafkaMessage[],
+  decided: number,
   end: string,
   payload: EachBatchPayload,
   claims: Claims,
@@ -121,11 +181,7 @@ function limitedTo(
 }
 
 /** As the handler's `pause`, but it also interrupts what waits. */
-function pausing(
-  { topic, partition }: { readonly topic: string; readonly partition: number },
-  pause: () => () => void,
-  claims: Claims,
-): () => () => void {
+function pausing({ topic, partition }: Place, pause: () => () => void, claims: Claims): () => () => void {
   return () => {
     const resume = pause()
     claims.pause([{ topic, partitions: [partition] }])

@@ -1,8 +1,9 @@
+import { Backoff } from '../../backoff.js'
+import { stopwatch, systemClock, type Clock } from '../../clock.js'
 import type { EnvelopeError } from '../../errors.js'
-import { stopwatch } from '../../clock.js'
 
 /** What waiting needs of the client that waits. */
-export interface PatienceOptions {
+export interface RetryOptions {
   /** Keeps the group membership; rejects when the group rebalances. Called often: the client limits its rate. */
   readonly heartbeat: () => Promise<void>
   /** Aborted when the records are no longer needed. */
@@ -18,19 +19,22 @@ export class Interrupted extends Error {}
 
 const TICK_MS = 1000
 const REPORT_MS = 10_000
-const FIRST_PAUSE_MS = 200
-const MAX_PAUSE_MS = 10_000
+const PAUSES = { firstMs: 200, maxMs: 10_000 } as const
 
 /** One wait in place: with heartbeats, reports, and growing pauses with full jitter between attempts. */
-export class Patience {
-  readonly #options: PatienceOptions
-  readonly #waitedMs = stopwatch()
-  #failures = 0
+export class RetryWait {
+  readonly #options: RetryOptions
+  readonly #clock: Clock
+  readonly #waitedMs: () => number
+  readonly #pauses: Backoff
   #failure: EnvelopeError | undefined
   #reportAtMs = TICK_MS
 
-  constructor(options: PatienceOptions) {
+  constructor(options: RetryOptions, clock: Clock = systemClock) {
     this.#options = options
+    this.#clock = clock
+    this.#waitedMs = stopwatch(clock)
+    this.#pauses = new Backoff(PAUSES, () => clock.jitter())
   }
 
   /** Whether the time to wait is over. */
@@ -46,13 +50,12 @@ export class Patience {
   /** An attempt failed. Follow with `pause`, unless the time to wait is over. */
   failed(failure: EnvelopeError): void {
     this.#failure = failure
-    this.#failures++
     this.#report()
   }
 
   /** The attempts make progress: pauses are short again. */
   progressed(): void {
-    this.#failures = 0
+    this.#pauses.reset()
   }
 
   /**
@@ -67,9 +70,9 @@ export class Patience {
     const end = this.waitedMs + forMs
     for (;;) {
       const restMs = Math.max(0, end - this.waitedMs)
-      const done = await settledWithin(work, Math.min(restMs, TICK_MS), interrupted)
+      const done = await settledWithin(this.#clock, work, Math.min(restMs, TICK_MS), interrupted)
       if (interrupted.aborted) {
-        if (graceMs > 0 && (await settledWithin(work, graceMs))) return true
+        if (graceMs > 0 && (await settledWithin(this.#clock, work, graceMs))) return true
         throw new Interrupted()
       }
       if (!done && this.waitedMs >= this.#reportAtMs) this.#report()
@@ -81,9 +84,8 @@ export class Patience {
 
   /** Waits before the next attempt. @throws as `attempt` does */
   async pause(): Promise<void> {
-    const limitMs = Math.min(FIRST_PAUSE_MS * 2 ** (this.#failures - 1), MAX_PAUSE_MS)
     const leftMs = this.#options.maxWaitMs - this.waitedMs
-    await this.attempt(new Promise(() => undefined), Math.min(Math.random() * limitMs, leftMs))
+    await this.attempt(new Promise(() => undefined), Math.min(this.#pauses.next(), leftMs))
   }
 
   #report(): void {
@@ -93,20 +95,25 @@ export class Patience {
 }
 
 /** Whether a promise settles within a time, and before the signal aborts. @throws what it rejects with */
-async function settledWithin(work: Promise<unknown>, ms: number, signal?: AbortSignal): Promise<boolean> {
+async function settledWithin(
+  clock: Clock,
+  work: Promise<unknown>,
+  ms: number,
+  signal?: AbortSignal,
+): Promise<boolean> {
   let giveUp = (): void => undefined
   const givenUp = new Promise<false>((resolve) => {
     giveUp = () => {
       resolve(false)
     }
   })
-  const timer = setTimeout(giveUp, ms)
+  const cancel = clock.timeout(giveUp, ms)
   signal?.addEventListener('abort', giveUp)
   if (signal?.aborted === true) giveUp()
   try {
     return await Promise.race([work.then(() => true), givenUp])
   } finally {
-    clearTimeout(timer)
+    cancel()
     signal?.removeEventListener('abort', giveUp)
   }
 }

@@ -6,13 +6,13 @@ export class SendOrder {
   readonly #tails = new Map<string, Promise<void>>()
 
   /** What must be handed over before a send to these topics may be; undefined where nothing waits. */
-  before(topics: readonly string[]): Promise<unknown> | undefined {
+  waitFor(topics: readonly string[]): Promise<unknown> | undefined {
     const tails = topics.flatMap((topic) => this.#tails.get(topic) ?? [])
     return tails.length === 0 ? undefined : Promise.all(tails)
   }
 
   /** Makes later sends to these topics wait until the function returned is called. */
-  enter(topics: readonly string[]): () => void {
+  join(topics: readonly string[]): () => void {
     let leave = (): void => undefined
     const tail = new Promise<void>((resolve) => {
       leave = resolve

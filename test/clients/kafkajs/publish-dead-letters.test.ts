@@ -1,22 +1,23 @@
 import { CompressionTypes, type Message, type ProducerRecord } from 'kafkajs'
 import { describe, expect, it } from 'vitest'
 import type { DeadLetterProducer } from '../../../src/clients/kafkajs/dead-letter-producer.js'
-import { Outbox } from '../../../src/clients/kafkajs/outbox.js'
-import { publish, type Unpublished } from '../../../src/clients/kafkajs/publish-dead-letters.js'
+import { letterSender } from '../../../src/clients/kafkajs/letter-sender.js'
+import { DeadLetterOutbox } from '../../../src/clients/shared/dead-letter-outbox.js'
+import { publish, type Unpublished } from '../../../src/clients/shared/publish-dead-letters.js'
 import { CANARY } from '../../support/emissions.js'
 
 const letters = (count: number, size = 10): Message[] =>
   Array.from({ length: count }, (_, i) => ({ key: String(i), value: Buffer.alloc(size) }))
 
-/** A box that notes the keys of each send, and does with it what the test says. */
-function box(onSend: (record: ProducerRecord, count: number) => unknown): {
+/** A producer that notes the keys of each send, and does with it what the test says. */
+function noting(onSend: (record: ProducerRecord, count: number) => unknown): {
   sent: string[]
-  letterBox: DeadLetterProducer
+  producer: DeadLetterProducer
 } {
   const sent: string[] = []
   return {
     sent,
-    letterBox: {
+    producer: {
       connect: () => Promise.resolve(),
       disconnect: () => Promise.resolve(),
       send: async (record) => {
@@ -32,54 +33,54 @@ function box(onSend: (record: ProducerRecord, count: number) => unknown): {
 const kafkaError = (type: string, retriable: boolean): Error =>
   Object.assign(new Error(`quotes ${CANARY}`), { name: 'KafkaJSProtocolError', type, retriable })
 
-function run(letterBox: DeadLetterProducer, messages: readonly Message[]): Promise<Unpublished | undefined> {
-  const route = { outbox: new Outbox(letterBox), partition: 't/0', topic: 'dead' }
+function run(producer: DeadLetterProducer, messages: readonly Message[]): Promise<Unpublished | undefined> {
+  const route = { outbox: new DeadLetterOutbox(letterSender(producer)), partition: 't/0', topic: 'dead' }
   return publish(route, messages, (sending) => sending.then(() => true))
 }
 
 it('letters that a topic takes only in smaller batches are halved until it takes them', async () => {
-  const { letterBox, sent } = box(({ messages }) => {
+  const { producer, sent } = noting(({ messages }) => {
     if (messages.length > 2) throw kafkaError('MESSAGE_TOO_LARGE', false)
   })
-  expect(await run(letterBox, letters(5))).toBeUndefined()
+  expect(await run(producer, letters(5))).toBeUndefined()
   expect(sent).toEqual(['0 1 2 3 4', '0 1 2', '0 1', '2', '3 4'])
 })
 
 it('one that is too large alone is refused, and those before it are acknowledged', async () => {
-  const { letterBox, sent } = box(({ messages }) => {
+  const { producer, sent } = noting(({ messages }) => {
     if (messages.some(({ key }) => key === '3')) throw kafkaError('RECORD_LIST_TOO_LARGE', false)
   })
-  expect(await run(letterBox, letters(6))).toMatchObject({ index: 3, error: { code: 'DEAD_LETTER_REFUSED' } })
+  expect(await run(producer, letters(6))).toMatchObject({ index: 3, error: { code: 'DEAD_LETTER_REFUSED' } })
   expect(sent).toEqual(['0 1 2 3 4 5', '0 1 2', '3 4 5', '3 4', '3', '3 gzip'])
 })
 
 it('one that fits only compressed goes out compressed, and those behind it do not', async () => {
-  const { letterBox, sent } = box(({ messages, compression }) => {
+  const { producer, sent } = noting(({ messages, compression }) => {
     if (messages.some(({ key }) => key === '0') && compression === undefined) {
       throw kafkaError('MESSAGE_TOO_LARGE', false)
     }
   })
-  expect(await run(letterBox, letters(2))).toBeUndefined()
+  expect(await run(producer, letters(2))).toBeUndefined()
   expect(sent).toEqual(['0 1', '0', '0 gzip', '1'])
 })
 
 it('sends stay under 1 MiB, but for a letter that is larger alone, which goes out compressed', async () => {
-  const { letterBox, sent } = box(() => undefined)
-  await run(letterBox, [...letters(3, 400_000), ...letters(1, 2_000_000), ...letters(1)])
+  const { producer, sent } = noting(() => undefined)
+  await run(producer, [...letters(3, 400_000), ...letters(1, 2_000_000), ...letters(1)])
   expect(sent).toEqual(['0 1', '2', '0 gzip', '0'])
 })
 
 it('a large letter that does not compress is tried without compression before it is refused', async () => {
-  const { letterBox, sent } = box(({ compression }) => {
+  const { producer, sent } = noting(({ compression }) => {
     if (compression === CompressionTypes.GZIP) throw kafkaError('MESSAGE_TOO_LARGE', false)
   })
-  expect(await run(letterBox, letters(1, 2_000_000))).toBeUndefined()
+  expect(await run(producer, letters(1, 2_000_000))).toBeUndefined()
   expect(sent).toEqual(['0 gzip', '0'])
 })
 
 it('a letter above 128 MiB is refused without being sent, and those before it are acknowledged', async () => {
-  const { letterBox, sent } = box(() => undefined)
-  const refusal = await run(letterBox, [...letters(1), ...letters(1, 2 ** 27), ...letters(1)])
+  const { producer, sent } = noting(() => undefined)
+  const refusal = await run(producer, [...letters(1), ...letters(1, 2 ** 27), ...letters(1)])
   expect(refusal).toMatchObject({ index: 1, error: { code: 'DEAD_LETTER_REFUSED', retriable: false } })
   expect(refusal?.error.message).toContain('at most 134217728 are sent')
   expect(sent).toEqual(['0'])
@@ -96,10 +97,10 @@ describe('a connection that is lost', () => {
     ['KafkaJSConnectionError', 'EPIPE'],
     ['KafkaJSConnectionError', 'ECONNRESET'],
   ])('three times over one large letter (%s, %s) makes it a refusal', async (name, code) => {
-    const { letterBox, sent } = box(() => {
+    const { producer, sent } = noting(() => {
       throw lost(name, code)
     })
-    const route = { outbox: new Outbox(letterBox), partition: 't/0', topic: 'dead' }
+    const route = { outbox: new DeadLetterOutbox(letterSender(producer)), partition: 't/0', topic: 'dead' }
     const attempt = (): Promise<Unpublished | undefined> =>
       publish(route, letters(1, 2_000_000), (sending) => sending.then(() => true))
     for (let i = 0; i < 2; i++) expect((await attempt())?.error).toMatchObject({ code: 'DEAD_LETTER_FAILED' })
@@ -111,10 +112,10 @@ describe('a connection that is lost', () => {
   })
 
   it('counts also where each attempt is first refused as too large with compression', async () => {
-    const { letterBox } = box(({ compression }) => {
+    const { producer } = noting(({ compression }) => {
       throw compression === CompressionTypes.GZIP ? kafkaError('MESSAGE_TOO_LARGE', false) : lost('', 'EPIPE')
     })
-    const route = { outbox: new Outbox(letterBox), partition: 't/0', topic: 'dead' }
+    const route = { outbox: new DeadLetterOutbox(letterSender(producer)), partition: 't/0', topic: 'dead' }
     const codes: (string | undefined)[] = []
     for (let i = 0; i < 3; i++) {
       const failed = await publish(route, letters(1, 2_000_000), (sending) => sending.then(() => true))
@@ -128,10 +129,10 @@ describe('a connection that is lost', () => {
       [lost('KafkaJSConnectionClosedError'), 10],
       [lost('KafkaJSConnectionError', 'ECONNREFUSED'), 2_000_000],
     ] as const) {
-      const { letterBox } = box(() => {
+      const { producer } = noting(() => {
         throw error
       })
-      const route = { outbox: new Outbox(letterBox), partition: 't/0', topic: 'dead' }
+      const route = { outbox: new DeadLetterOutbox(letterSender(producer)), partition: 't/0', topic: 'dead' }
       for (let i = 0; i < 5; i++) {
         const failed = await publish(route, letters(1, size), (sending) => sending.then(() => true))
         expect(failed?.error).toMatchObject({ code: 'DEAD_LETTER_FAILED', kind: 'transient' })
@@ -149,10 +150,10 @@ describe('a failure', () => {
     ],
     ['of no known kind', new Error(CANARY)],
   ])('%s is transient, and left to the caller to try again', async (_, error) => {
-    const { letterBox, sent } = box(() => {
+    const { producer, sent } = noting(() => {
       throw error
     })
-    const failed = await run(letterBox, letters(2))
+    const failed = await run(producer, letters(2))
     expect(failed).toMatchObject({ index: 0, error: { code: 'DEAD_LETTER_FAILED', kind: 'transient' } })
     expect(failed?.error.message).not.toContain(CANARY)
     expect(sent).toEqual(['0 1'])
@@ -171,10 +172,10 @@ describe('a failure', () => {
     ],
     ['that is a bug', new TypeError(CANARY), 'TypeError'],
   ])('%s is refusal, named and not quoted', async (_, error, why) => {
-    const { letterBox, sent } = box(() => {
+    const { producer, sent } = noting(() => {
       throw error
     })
-    const refusal = await run(letterBox, letters(2))
+    const refusal = await run(producer, letters(2))
     expect(refusal?.index).toBe(0)
     expect(refusal?.error).toMatchObject({ code: 'DEAD_LETTER_REFUSED', kind: undefined, retriable: false })
     expect(refusal?.error.message).toContain(`topic dead did not take a dead letter: ${why}.`)
@@ -184,9 +185,9 @@ describe('a failure', () => {
 })
 
 it('a send that takes too long counts as a transient failure', async () => {
-  const { letterBox } = box(() => new Promise(() => undefined))
+  const { producer } = noting(() => new Promise(() => undefined))
   const failed = await publish(
-    { outbox: new Outbox(letterBox), partition: 't/0', topic: 'dead' },
+    { outbox: new DeadLetterOutbox(letterSender(producer)), partition: 't/0', topic: 'dead' },
     letters(1),
     () => Promise.resolve(false),
   )
@@ -204,13 +205,13 @@ describe('a send that was given up goes on in KafkaJS', () => {
   /** A box whose sends a test ends by hand. */
   function hanging() {
     const ends: { resolve: () => void; reject: (error: Error) => void }[] = []
-    const { letterBox, sent } = box(
+    const { producer, sent } = noting(
       () =>
         new Promise<void>((resolve, reject) => {
           ends.push({ resolve, reject })
         }),
     )
-    const outbox = new Outbox(letterBox)
+    const outbox = new DeadLetterOutbox(letterSender(producer))
     const attemptAll = (letters: Message[], partition = 't/0', patient = false) =>
       publish({ outbox, partition, topic: 'dead' }, letters, (sending) =>
         patient ? sending.then(() => true) : Promise.resolve(false),

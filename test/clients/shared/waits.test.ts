@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from 'vitest'
-import { Patience } from '../../../src/clients/shared/retry-while-transient.js'
+import { RetryWait } from '../../../src/clients/shared/retry-while-transient.js'
 import { Waits } from '../../../src/clients/shared/waits.js'
 
 afterEach(() => {
@@ -9,7 +9,7 @@ afterEach(() => {
 it('a clock that steps back takes nothing from the time that a consumer has waited', () => {
   let now = 5000
   vi.spyOn(performance, 'now').mockImplementation(() => now)
-  const patience = new Patience({
+  const patience = new RetryWait({
     heartbeat: () => Promise.resolve(),
     interrupted: new AbortController().signal,
     maxWaitMs: 1500,

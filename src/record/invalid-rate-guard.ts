@@ -1,24 +1,4 @@
-import type { EnvelopeError } from '../errors.js'
-import type { DeadLetterPolicy, RejectionHandler } from '../config/rejection.js'
 import type { Source } from './opener.js'
-import type { ReadingRule } from './topic-rules.js'
-
-/** What a client does about a record that did not open. A handler is asked. */
-export type Verdict = 'retry' | 'stop' | 'skip' | DeadLetterPolicy | RejectionHandler
-
-/** The policy's answer to a failure. What is not about the record itself always stops. */
-export function verdictOf({ kind }: EnvelopeError, { decrypt }: ReadingRule): Verdict {
-  switch (kind) {
-    case 'transient':
-      return 'retry'
-    case 'invalid':
-      return decrypt.onInvalid
-    case 'unreadable':
-      return decrypt.onUnreadable
-    case undefined:
-      return 'stop'
-  }
-}
 
 const WINDOW = 1000
 
@@ -41,7 +21,8 @@ export class InvalidRateGuard {
     this.#limit = maxShare * WINDOW
   }
 
-  of({ topic, partition }: Required<Source>): CountRecord {
+  /** What counts the records of one partition. */
+  forPartition({ topic, partition }: Required<Source>): CountRecord {
     const key = `${topic}/${String(partition)}`
     return (offset, rejected) => {
       if (isAfter(offset, this.#counted.get(key))) {

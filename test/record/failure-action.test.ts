@@ -3,22 +3,29 @@ import { describe, expect, it } from 'vitest'
 import { EnvelopeError, errorCodes } from '../../src/errors.js'
 import type { InvalidPolicy, UnreadablePolicy } from '../../src/config/rejection.js'
 import type { ReadingRule } from '../../src/record/topic-rules.js'
-import { InvalidRateGuard, verdictOf, type CountRecord } from '../../src/record/verdict.js'
+import { actionFor } from '../../src/record/failure-action.js'
+import { InvalidRateGuard, type CountRecord } from '../../src/record/invalid-rate-guard.js'
 
-describe('the verdict on a failure', () => {
+describe('the action for a failure', () => {
   const rule = (onInvalid: InvalidPolicy, onUnreadable: UnreadablePolicy): ReadingRule =>
     ({ decrypt: { onInvalid, onUnreadable } }) as ReadingRule
 
-  it.each(errorCodes())('%s: the policy for its kind decides, and transient failures are retried', (code) => {
-    const error = new EnvelopeError(code, 'no')
-    const dead = { deadLetter: 'dead' }
-    const stranded = { deadLetter: 'unreadable' }
-    const decided = { transient: 'retry', invalid: dead, unreadable: stranded, about_a_call: 'stop' } as const
-    expect(verdictOf(error, rule(dead, stranded))).toEqual(decided[error.kind ?? 'about_a_call'])
-    expect(verdictOf(error, rule('skip', 'stop'))).toBe(
-      error.kind === 'transient' ? 'retry' : error.kind === 'invalid' ? 'skip' : 'stop',
-    )
-  })
+  it.each(errorCodes())(
+    'is what the rule says about the kind of %s, and never to skip a transient failure',
+    (code) => {
+      const error = new EnvelopeError(code, 'no')
+      const dead = { deadLetter: 'dead' }
+      const stranded = { deadLetter: 'unreadable' }
+      const decided = {
+        transient: 'stop',
+        invalid: dead,
+        unreadable: stranded,
+        about_a_call: 'stop',
+      } as const
+      expect(actionFor(error, rule(dead, stranded))).toEqual(decided[error.kind ?? 'about_a_call'])
+      expect(actionFor(error, rule('skip', 'stop'))).toBe(error.kind === 'invalid' ? 'skip' : 'stop')
+    },
+  )
 })
 
 describe('the share of rejected records', () => {
@@ -26,7 +33,7 @@ describe('the share of rejected records', () => {
 
   /** Counts records at ascending offsets. */
   function counting(maxShare: number): (rejected: boolean) => boolean {
-    const count = new InvalidRateGuard(maxShare).of(source)
+    const count = new InvalidRateGuard(maxShare).forPartition(source)
     let offset = 0
     return (rejected) => count(String(offset++), rejected)
   }
@@ -75,7 +82,7 @@ describe('the share of rejected records', () => {
         const distinct = new Map<string, boolean>()
         for (const { partition, back, records } of steps) {
           const from = Math.max(0, (next[partition] ?? 0) - back)
-          const count = share.of({ topic: 't', partition })
+          const count = share.forPartition({ topic: 't', partition })
           for (let offset = from; offset < from + records; offset++) {
             const key = `${String(partition)}/${String(offset)}`
             if (!distinct.has(key)) distinct.set(key, rejected(partition, offset))
@@ -92,7 +99,7 @@ describe('the share of rejected records', () => {
 
   it('keeps one offset per partition in memory, not one per record', () => {
     const share = new InvalidRateGuard(1)
-    const counts: CountRecord[] = [0, 1].map((partition) => share.of({ topic: 't', partition }))
+    const counts: CountRecord[] = [0, 1].map((partition) => share.forPartition({ topic: 't', partition }))
     for (const count of counts) expect(count('9'.repeat(18), true)).toBe(false)
     // Behind an offset of another length, and behind the same.
     for (const count of counts) expect(count('10', true)).toBe(false)

@@ -1,27 +1,33 @@
-import type { Message } from 'kafkajs'
 import { EnvelopeError } from '../../errors.js'
-import { byteLength, isBytes } from '../../record/record.js'
-import type { Sealing } from '../../record/sealer.js'
-import type { MessagesAtCall } from './at-call.js'
+import { byteLength, isBytes, type PlainRecord } from '../../record/record.js'
+import type { PlainBatch } from '../../record/sealer.js'
+import type { OutgoingBatch } from '../../record/sealing.js'
 
 /** Of a record batch (Kafka protocol, "Record Batch"): 61 bytes, and at most this much for each record beside its content. */
 export const BATCH_OVERHEAD = 61
 const RECORD_OVERHEAD = 36
 const HEADER_OVERHEAD = 10
 
+/** A record to send. A client that chooses its partition later leaves it out. */
+export type SendableRecord = PlainRecord & { readonly partition?: number }
+
 /**
- * Cuts the messages of one topic into runs that fit a record batch after sealing. KafkaJS puts all
- * messages of a send for one partition into one batch, and chooses partitions only after us: so unless
- * every message names its partition, a run counts as if all went to one.
+ * Cuts the records of one topic into runs that fit a record batch after sealing. A client may put all records of a send
+ * for one partition into one batch, and choose partitions only after us: so unless every record names its partition, a
+ * run counts as if all went to one.
  *
  * @throws EnvelopeError RECORD_TOO_LARGE where a sealed record cannot fit alone
  */
-export function splitToFit(plain: MessagesAtCall, sealed: readonly Message[], sealing: Sealing): Message[][] {
-  const limit = sealing.maxBatchBytes
-  if (limit === undefined || sealing.sealed.length === 0) return [[...sealed]]
-  const isSealed = new Set(sealing.sealed)
+export function splitToFit<M extends SendableRecord>(
+  plain: PlainBatch,
+  sealed: readonly M[],
+  batch: OutgoingBatch,
+): M[][] {
+  const limit = batch.maxBatchBytes
+  if (limit === undefined || batch.sealed.length === 0) return [[...sealed]]
+  const isSealed = new Set(batch.sealed)
   const byPartition = sealed.every(({ partition }) => typeof partition === 'number')
-  const runs: Message[][] = [[]]
+  const runs: M[][] = [[]]
   let used = new Map<number, number>()
   for (const [i, message] of sealed.entries()) {
     const size = recordBytes(message)
@@ -40,7 +46,7 @@ export function splitToFit(plain: MessagesAtCall, sealed: readonly Message[], se
 }
 
 /** At most what a record takes in a batch. */
-export function recordBytes({ key, value, headers }: Message): number {
+export function recordBytes({ key, value, headers }: PlainRecord): number {
   let bytes = RECORD_OVERHEAD + contentBytes(key) + contentBytes(value)
   for (const [name, values] of Object.entries(headers ?? {})) {
     for (const one of Array.isArray(values) ? values : [values]) {
@@ -55,9 +61,9 @@ function contentBytes(content: unknown): number {
 }
 
 function tooLarge(
-  { topic, records, pathOf }: MessagesAtCall,
+  { topic, records, pathOf }: PlainBatch,
   index: number,
-  sealed: Message,
+  sealed: PlainRecord,
   limit: number,
 ): EnvelopeError {
   return new EnvelopeError(

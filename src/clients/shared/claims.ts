@@ -1,5 +1,3 @@
-import type { Consumer } from 'kafkajs'
-
 /** Messages of one partition that are being opened, until their handler gets them. */
 export class Claim {
   readonly topic: string
@@ -69,12 +67,13 @@ export class Claims {
     for (const claim of this.#open) claim.interrupt('stop')
   }
 
-  seek({ topic, partition }: Parameters<Consumer['seek']>[0]): void {
+  seek({ topic, partition }: { readonly topic: string; readonly partition: number }): void {
     for (const claim of this.#open)
       if (claim.topic === topic && claim.partition === partition) claim.interrupt('seek')
   }
 
-  pause(paused: Parameters<Consumer['pause']>[0]): void {
+  /** Without `partitions`, all of a topic. */
+  pause(paused: readonly { readonly topic: string; readonly partitions?: readonly number[] }[]): void {
     for (const claim of this.#open) {
       const isPaused = ({ topic, partitions }: (typeof paused)[number]): boolean =>
         topic === claim.topic && (partitions === undefined || partitions.includes(claim.partition))

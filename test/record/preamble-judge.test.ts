@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { CheckedDecryptRule } from '../../src/config/checked.js'
-import { PreambleJudge, type AcceptedPreamble } from '../../src/record/head-reader.js'
 import { CmkSet } from '../../src/kms/cmk-set.js'
+import { PreambleJudge, type AcceptedPreamble } from '../../src/record/preamble-judge.js'
 import { cmk, craft, open, wrapping } from './crafted.js'
 
 async function reader() {

@@ -1,32 +1,33 @@
 import type { KafkaMessage } from 'kafkajs'
-import type { EncryptionEvents } from '../../events.js'
-import type { DeadLetterPolicy, Replacement, SealedMessage } from '../../config/rejection.js'
-import type { Decision, Delivered, Rejected } from '../../record/decide.js'
+import type { SealedMessage } from '../../config/rejection.js'
+import { headerValues, isMemberOfAll } from '../../record/headers.js'
 import type { Source } from '../../record/opener.js'
+import type { RecordHeaders, SealedRecord } from '../../record/record.js'
+import type { Part } from '../shared/delivery.js'
 import { ENVELOPE, type MessageEnvelope } from './envelope-of.js'
 
-type DeadLetter = Rejected<KafkaMessage, DeadLetterPolicy>
-type Replaced = Rejected<KafkaMessage, Replacement>
-
-export function isDeadLetter(one: Decision<KafkaMessage>): one is DeadLetter {
-  return typeof one.action === 'object' && 'deadLetter' in one.action
+/**
+ * Messages with the headers that were written. KafkaJS collects headers in a plain object, and so reads one named like a
+ * member of every object as that member and the values.
+ */
+export function asWritten(messages: readonly KafkaMessage[]): readonly SealedRecord[] {
+  if (!messages.some(hasMisreadHeader)) return messages
+  return messages.map((message) => ({ ...message, headers: writtenHeaders(message) }))
 }
 
-/** Whether the application gets a message. */
-export function isDelivered(one: Decision<KafkaMessage>): one is Delivered<KafkaMessage> | Replaced {
-  return one.action === 'deliver' || (typeof one.action === 'object' && 'value' in one.action)
+function hasMisreadHeader({ headers }: KafkaMessage): boolean {
+  return headers !== undefined && Object.keys(headers).some(isMemberOfAll)
 }
 
-/** A decision by its name in `record.rejected`. */
-export function actionName({
-  action,
-}: Rejected<KafkaMessage>): EncryptionEvents['record.rejected']['action'] {
-  if (typeof action === 'string') return action
-  return 'deadLetter' in action ? 'deadLetter' : 'replace'
+function writtenHeaders({ headers = {} }: KafkaMessage): RecordHeaders {
+  // Not by assignment: a header may be named `__proto__`.
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, given]) => [name, headerValues(given, name)]),
+  ) as RecordHeaders
 }
 
 /** What the application gets. A copy: runtime messages carry more members than their type has. */
-export function messageOf(one: Delivered<KafkaMessage> | Replaced): KafkaMessage {
+export function messageOf(one: Part<KafkaMessage>['delivered'][number]): KafkaMessage {
   const delivered = one.action === 'deliver'
   const { value } = delivered ? one : one.action
   const envelope = delivered ? one.envelope : { replaced: one.error.code }

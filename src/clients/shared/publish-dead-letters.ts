@@ -1,7 +1,14 @@
-import type { Message } from 'kafkajs'
 import type { EnvelopeError } from '../../errors.js'
-import { batchBytes, MAX_SEND_BYTES, refused, type AwaitSend, type Failure, type Outbox } from './outbox.js'
-import { BATCH_OVERHEAD, recordBytes } from './split.js'
+import type { PlainRecord } from '../../record/record.js'
+import {
+  batchBytes,
+  MAX_SEND_BYTES,
+  refused,
+  type AwaitSend,
+  type DeadLetterOutbox,
+  type Failure,
+} from './dead-letter-outbox.js'
+import { BATCH_OVERHEAD, recordBytes } from './split-to-fit.js'
 
 /** The first letter that the topic did not take, and why. */
 export interface Unpublished {
@@ -11,15 +18,15 @@ export interface Unpublished {
 }
 
 /** Where letters come from, and where they go. */
-export interface Route {
-  readonly outbox: Outbox
+export interface Route<L extends PlainRecord> {
+  readonly outbox: DeadLetterOutbox<L>
   /** Any name for the partition that they come from. */
   readonly partition: string
   /** The topic for dead letters. */
   readonly topic: string
 }
 
-/** What a letter may take in a record batch before compression: KafkaJS needs several times this much memory to send it. */
+/** What a letter may take in a record batch before compression: a client needs several times this much memory to send it. */
 const MAX_LETTER_BYTES = 2 ** 27
 /** What may go out without compression: well below the default `socket.request.max.bytes` of brokers, 100 MiB. */
 const MAX_PLAIN_BYTES = 2 ** 26
@@ -30,9 +37,9 @@ const MAX_PLAIN_BYTES = 2 ** 26
  *
  * @throws what `awaitSend` rejects with
  */
-export async function publish(
-  route: Route,
-  letters: readonly Message[],
+export async function publish<L extends PlainRecord>(
+  route: Route<L>,
+  letters: readonly L[],
   awaitSend: AwaitSend,
 ): Promise<Unpublished | undefined> {
   const runs = runsOf(letters)
@@ -51,28 +58,28 @@ export async function publish(
 }
 
 /** The limit of a topic is on batches as compressed: what came in a compressed one may fit only so. */
-async function sendRun(
-  { outbox, partition, topic }: Route,
-  messages: readonly Message[],
+async function sendRun<L extends PlainRecord>(
+  { outbox, partition, topic }: Route<L>,
+  letters: readonly L[],
   awaitSend: AwaitSend,
 ): Promise<Failure | undefined> {
-  const bytes = batchBytes(messages)
+  const bytes = batchBytes(letters)
   if (bytes > MAX_LETTER_BYTES) {
     const why = `it takes up to ${String(bytes)} bytes, and at most ${String(MAX_LETTER_BYTES)} are sent`
     return { error: refused(topic, why), tooLarge: false }
   }
   const large = bytes > MAX_SEND_BYTES
   const send = (gzip: boolean): Promise<Failure | undefined> =>
-    outbox.send(partition, { topic, messages, gzip }, awaitSend)
+    outbox.send(partition, { topic, letters, gzip }, awaitSend)
   const failure = await send(large)
   // What does not compress is smaller without.
-  const hasOtherWay = messages.length === 1 && bytes <= MAX_PLAIN_BYTES
+  const hasOtherWay = letters.length === 1 && bytes <= MAX_PLAIN_BYTES
   return failure?.tooLarge === true && hasOtherWay ? send(!large) : failure
 }
 
-/** KafkaJS makes one record batch of all that goes to one partition, and all may. */
-function runsOf(letters: readonly Message[]): Message[][] {
-  const runs: Message[][] = []
+/** A client makes one record batch of all that goes to one partition, and all may. */
+function runsOf<L extends PlainRecord>(letters: readonly L[]): L[][] {
+  const runs: L[][] = []
   let used = Infinity
   for (const letter of letters) {
     const size = recordBytes(letter)

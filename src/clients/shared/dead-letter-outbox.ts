@@ -1,0 +1,139 @@
+import { EnvelopeError } from '../../errors.js'
+import type { PlainRecord } from '../../record/record.js'
+import { BATCH_OVERHEAD, recordBytes } from './split-to-fit.js'
+
+/** What a client must be able to do so that its consumers have dead letters. */
+export interface LetterSender<L> {
+  /** Sends letters in one request. Resolves once all replicas in sync acknowledged them. */
+  send(letters: Letters<L>): Promise<unknown>
+  /** What `send` rejected with. */
+  failureOf(error: unknown): SendFailure
+}
+
+/** Letters that go out in one request, compressed or not. */
+export interface Letters<L> {
+  readonly topic: string
+  readonly letters: readonly L[]
+  readonly gzip: boolean
+}
+
+/** Why a send failed, as far as it matters here. */
+export interface SendFailure {
+  /** Names the failure. Never the text of an error, which may quote a record. */
+  readonly why: string
+  /** Whether the same send may succeed later. */
+  readonly isTransient: boolean
+  /** Whether the broker found a record or the record batch too large. */
+  readonly isTooLarge: boolean
+  /** Whether the broker closed the connection, as it does over a request above its `socket.request.max.bytes`. */
+  readonly lostConnection: boolean
+}
+
+/** What became of a send that failed. */
+export interface Failure {
+  /** DEAD_LETTER_FAILED (transient) or DEAD_LETTER_REFUSED */
+  readonly error: EnvelopeError
+  readonly tooLarge: boolean
+}
+
+/** Waits for a send; false where it takes too long. */
+export type AwaitSend = (sending: Promise<unknown>) => Promise<boolean>
+
+/** Of the default `max.message.bytes`. A request above it is large. */
+export const MAX_SEND_BYTES: number = 2 ** 20
+
+/** How often a connection may be lost over the same large request before the request is the reason. */
+const MAX_LOST = 3
+
+/** The letters of one partition that were sent last, and are not acknowledged yet. */
+interface Entry {
+  readonly name: string
+  gzip: boolean
+  /** How often the connection was lost over them. */
+  lost: number
+  sending: Promise<Failure | undefined> | undefined
+}
+
+/**
+ * Sends the letters of a consumer: at most one request under way for each partition that it reads. A client goes on with a
+ * request that took too long, or that a rebalance interrupted. When the same letters are to be sent again, that request is
+ * waited for instead; other letters wait until it ends.
+ */
+export class DeadLetterOutbox<L extends PlainRecord> {
+  readonly #sender: LetterSender<L>
+  readonly #entries = new Map<string, Entry>()
+
+  constructor(sender: LetterSender<L>) {
+    this.#sender = sender
+  }
+
+  /**
+   * Undefined once all replicas in sync acknowledged the letters.
+   * @param partition any name for the partition that the letters come from
+   * @throws what `awaitSend` rejects with
+   */
+  async send(partition: string, letters: Letters<L>, awaitSend: AwaitSend): Promise<Failure | undefined> {
+    const { topic, gzip } = letters
+    const name = nameOf(letters)
+    let entry = this.#entries.get(partition)
+    if (entry?.sending !== undefined && (entry.name !== name || entry.gzip !== gzip)) {
+      if (!(await awaitSend(entry.sending))) return late(topic)
+      entry.sending = undefined
+    }
+    if (entry?.name !== name)
+      this.#entries.set(partition, (entry = { name, gzip, lost: 0, sending: undefined }))
+    entry.gzip = gzip
+    const sending = (entry.sending ??= this.#start(letters, entry))
+    // An idempotent producer tries for ever.
+    if (!(await awaitSend(sending))) return late(topic)
+    const failure = await sending
+    entry.sending = undefined
+    if (failure === undefined) this.#entries.delete(partition)
+    return failure
+  }
+
+  #start(letters: Letters<L>, entry: Entry): Promise<Failure | undefined> {
+    return this.#sender.send(letters).then(
+      () => undefined,
+      (error: unknown) => {
+        const { why, isTransient, isTooLarge, lostConnection } = this.#sender.failureOf(error)
+        const { topic } = letters
+        const bytes = batchBytes(letters.letters)
+        if (lostConnection && bytes > MAX_SEND_BYTES && ++entry.lost >= MAX_LOST) {
+          const lost = `the connection was lost ${String(MAX_LOST)} times over a request of ${String(bytes)} bytes before compression`
+          return { error: refused(topic, lost), tooLarge: false }
+        }
+        if (isTransient) return { error: failed(topic, why), tooLarge: false }
+        return { error: refused(topic, why), tooLarge: isTooLarge }
+      },
+    )
+  }
+}
+
+/** At most what letters take in a record batch, which has all that go to one partition. */
+export function batchBytes(letters: readonly PlainRecord[]): number {
+  return letters.reduce((bytes, letter) => bytes + recordBytes(letter), BATCH_OVERHEAD)
+}
+
+export function refused(topic: string, why: string): EnvelopeError {
+  return new EnvelopeError('DEAD_LETTER_REFUSED', `topic ${topic} did not take a dead letter: ${why}`)
+}
+
+/** Letters are known by why each is one, and where its record stood. */
+function nameOf({ topic, letters }: Letters<PlainRecord>): string {
+  const reasons = letters.map(({ headers }) =>
+    ['error', 'offset'].map((header) => String(headers?.[`kafka-envelope.${header}`])),
+  )
+  return JSON.stringify([topic, reasons])
+}
+
+function late(topic: string): Failure {
+  return { error: failed(topic, 'no answer came'), tooLarge: false }
+}
+
+function failed(topic: string, why: string): EnvelopeError {
+  return new EnvelopeError(
+    'DEAD_LETTER_FAILED',
+    `topic ${topic} did not acknowledge a dead letter yet: ${why}`,
+  )
+}

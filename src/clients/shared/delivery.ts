@@ -1,0 +1,193 @@
+import type { RejectionAnswer, Replacement, SealedMessage } from '../../config/rejection.js'
+import { isEnvelopeError, type EnvelopeError } from '../../errors.js'
+import type { Waiting } from '../../events.js'
+import type { DeadLetterReason } from '../../record/dead-letter.js'
+import {
+  Decider,
+  isDeadLetter,
+  isDelivered,
+  isSettled,
+  settle,
+  type Decision,
+  type Delivered,
+  type Rejected,
+  type Undecided,
+} from '../../record/decide.js'
+import type { Internals } from '../../record/internals.js'
+import type { Source } from '../../record/opener.js'
+import type { PlainRecord, SealedRecord } from '../../record/record.js'
+import { answerOf } from '../../record/rejection-handler.js'
+import { reportDecisions } from '../../record/report.js'
+import type { ReadingRule } from '../../record/topic-rules.js'
+import type { Claim } from './claims.js'
+import { DeadLetterOutbox, type LetterSender } from './dead-letter-outbox.js'
+import { openPatiently } from './open-patiently.js'
+import { publishDecided } from './publish-decided.js'
+import { Interrupted, RetryWait } from './retry-while-transient.js'
+import type { Waits } from './waits.js'
+
+/** A record as a client read it. */
+export type ConsumedRecord = SealedRecord & { readonly offset: string }
+
+/** What a client knows of why a record is a dead letter; the rest shows in the record. */
+export type Rejection = Omit<DeadLetterReason, 'timestamp' | 'nullHeaders' | 'replacedNames'>
+
+/** What a client does for the delivery of a consumer. `R` is a record as it was read, `L` one as it is sent. */
+export interface DeliveryClient<R extends ConsumedRecord, L extends PlainRecord> {
+  /** Undefined where the consumer was made without dead letters. */
+  readonly letters: LetterSender<L> | undefined
+  /** The consumer group, as far as it is known. */
+  groupId(): string | undefined
+  /** Records with the headers that were written, where the client reads something else. */
+  asWritten(records: readonly R[]): readonly SealedRecord[]
+  deadLetter(record: R, rejection: Rejection): L
+  /** What a handler gets of a record that did not open: copies, so that it cannot change a dead letter. */
+  sealedMessage(source: Required<Source>, record: R): SealedMessage
+}
+
+/** As many of the first records of a run as are decided. What is behind them comes with the next fetch. */
+export interface Part<R> {
+  /** What the application gets, in order; what the policy skips or sends to the dead letters is left out. */
+  readonly delivered: readonly (Delivered<R> | Rejected<R, Replacement>)[]
+  /** How many records of the run it decides. */
+  readonly decided: number
+  /**
+   * To be thrown once the part is delivered and resolved: why the next record stops the consumer, or the transient
+   * failure that outlasted `retryFor`.
+   */
+  readonly error: EnvelopeError | undefined
+}
+
+/** Decisions that are carried out, and what `Part` has as `error`. */
+export interface CarriedOut<R> {
+  readonly decisions: readonly Decision<R>[]
+  readonly error?: EnvelopeError | undefined
+}
+
+/** What a wait is for: a KMS, or a topic to take a dead letter. */
+export type WaitFor = Pick<Waiting, 'offset' | 'deadLetter'>
+
+/** Opens records for one run of a consumer and carries out what the policy says about those that do not open. */
+export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
+  readonly #internals: Pick<Internals, 'rules' | 'opener' | 'events'>
+  readonly #client: DeliveryClient<R, L>
+  readonly #waits: Waits
+  readonly #decider = new Decider()
+  readonly #outbox: DeadLetterOutbox<L> | undefined
+
+  constructor(
+    internals: Pick<Internals, 'rules' | 'opener' | 'events'>,
+    client: DeliveryClient<R, L>,
+    waits: Waits,
+  ) {
+    this.#internals = internals
+    this.#client = client
+    this.#waits = waits
+    this.#outbox = client.letters && new DeadLetterOutbox(client.letters)
+  }
+
+  /**
+   * The first records, as far as they are decided. Their dead letters are acknowledged when this resolves. Undefined
+   * where the application interrupted it: then nothing may be delivered or resolved.
+   *
+   * @param rule the rule of the topic. What a rule passes as it is does not come here
+   * @throws EnvelopeError with the position of the record, or of the partition; what `heartbeat` rejects with
+   */
+  async open(
+    claim: Claim,
+    rule: ReadingRule,
+    records: readonly R[],
+    heartbeat: () => Promise<void>,
+  ): Promise<Part<R> | undefined> {
+    const { topic, partition } = claim
+    const source = { topic, partition }
+    const waitFor = (what: () => WaitFor): RetryWait => this.#waitFor(claim, rule, heartbeat, what)
+    try {
+      const opening = this.#internals.opener.begin(rule, source, this.#client.asWritten(records))
+      const failure = opening.isDone ? undefined : await openPatiently(opening, records, waitFor)
+      const undecided = this.#decider.decide(rule, source, records, opening.results)
+      const decisions = isSettled(undecided)
+        ? undecided
+        : await settle(undecided, (rejected) => this.#ask(claim, rule, rejected, heartbeat))
+      const carriedOut = decisions.some(isDeadLetter)
+        ? await this.#publish(source, rule, { decisions, error: failure }, waitFor)
+        : { decisions, error: failure }
+      // Also where nothing waited at that moment, such as during a heartbeat.
+      if (claim.interrupted) throw new Interrupted()
+      return this.#part(source, rule, records, carriedOut)
+    } catch (error) {
+      if (error instanceof Interrupted) {
+        this.#waits.movedTo(source, undefined)
+        return undefined
+      }
+      throw isEnvelopeError(error) && error.position === undefined ? error.at(source) : error
+    }
+  }
+
+  /** Asks the handler of a rule, with heartbeats. @throws as `answerOf` does; Interrupted */
+  async #ask(
+    { topic, partition, signal }: Claim,
+    rule: ReadingRule,
+    { action: handler, record, error }: Undecided<R>,
+    heartbeat: () => Promise<void>,
+  ): Promise<RejectionAnswer> {
+    const message = this.#client.sealedMessage({ topic, partition }, record)
+    const asking = answerOf(handler, message, error, {
+      takesDeadLetters: this.#outbox !== undefined,
+      comesBack: (to) => this.#internals.rules.reads(rule, to),
+    })
+    const report = (): void => undefined
+    await new RetryWait({ heartbeat, interrupted: signal, maxWaitMs: Infinity, report }).attempt(asking)
+    return asking
+  }
+
+  #publish(
+    source: Required<Source>,
+    rule: ReadingRule,
+    decided: CarriedOut<R>,
+    waitFor: (what: () => WaitFor) => RetryWait,
+  ): Promise<CarriedOut<R>> {
+    const group = this.#client.groupId()
+    return publishDecided(decided, {
+      source,
+      outbox: this.#outbox as DeadLetterOutbox<L>,
+      sendForMs: rule.decrypt.retryForMs,
+      waitFor,
+      letterOf: (record, code) =>
+        this.#client.deadLetter(record, { code, ...source, offset: record.offset, group }),
+    })
+  }
+
+  #part(
+    source: Required<Source>,
+    rule: ReadingRule,
+    records: readonly R[],
+    { decisions, error }: CarriedOut<R>,
+  ): Part<R> {
+    const last = decisions.at(-1)
+    const stop = last?.action === 'stop' ? (last.fatal ?? last.error) : undefined
+    const decided = decisions.length - (stop === undefined ? 0 : 1)
+    this.#waits.movedTo(source, stop === undefined ? records[decided]?.offset : undefined)
+    reportDecisions(this.#internals.events, rule, source, decisions)
+    return { delivered: decisions.filter(isDelivered), decided, error: stop ?? error }
+  }
+
+  #waitFor(
+    { topic, partition, signal }: Claim,
+    rule: ReadingRule,
+    heartbeat: () => Promise<void>,
+    what: () => WaitFor,
+  ): RetryWait {
+    return new RetryWait({
+      heartbeat,
+      interrupted: signal,
+      maxWaitMs: rule.decrypt.retryForMs,
+      report: (failure, waitedMs) => {
+        const { offset, deadLetter } = what()
+        const code = failure?.code ?? (deadLetter === undefined ? 'KMS_TIMEOUT' : 'DEAD_LETTER_FAILED')
+        const about = { topic, partition, offset, code, ...(deadLetter === undefined ? {} : { deadLetter }) }
+        this.#internals.events.emit('consumer.waiting', this.#waits.update({ ...about, waitedMs }))
+      },
+    })
+  }
+}

@@ -1,0 +1,64 @@
+import { bodyStart } from '../envelope/envelope.js'
+import { EnvelopeError, isEnvelopeError } from '../errors.js'
+import type { Envelope, OpenedRecord } from './opening.js'
+import { PreambleJudge } from './preamble-judge.js'
+import { describe, offsetNumber, type SealedRecord } from './record.js'
+import type { ReadingRule } from './topic-rules.js'
+
+/** Checks records of one topic as far as that needs no key. */
+export class Examiner {
+  readonly #rule: ReadingRule
+  readonly #topic: string
+  readonly #preambles: PreambleJudge
+
+  constructor(rule: ReadingRule, topic: string) {
+    this.#rule = rule
+    this.#topic = topic
+    this.#preambles = new PreambleJudge(rule, topic)
+  }
+
+  /** What a value may take once it is decompressed. */
+  get maxDecompressedBytes(): number {
+    return this.#rule.decrypt.maxDecompressedBytes
+  }
+
+  /**
+   * All checks that need no key, in their order: the envelope, or the outcome of a record that needs no key.
+   * @throws EnvelopeError INVALID_RECORD
+   */
+  examine(record: SealedRecord, partition: number | undefined): Envelope | OpenedRecord {
+    const { value } = record
+    if (value === null) {
+      if (this.#rule.decrypt.tombstones === 'pass') return { value: null, envelope: undefined }
+      const refused = `rule ${this.#rule.name} refuses null values`
+      return { error: new EnvelopeError('TOMBSTONE_REJECTED', refused) }
+    }
+    if (!Buffer.isBuffer(value)) throw new EnvelopeError('INVALID_RECORD', `a value is ${describe(value)}`)
+    try {
+      const { length, head } = this.#preambles.read(value)
+      // The structure of the whole comes before what the header says.
+      const bodyAt = bodyStart(value, length)
+      return head instanceof EnvelopeError ? { error: head } : { value, head, bodyAt }
+    } catch (error) {
+      if (!isEnvelopeError(error)) throw error
+      if (this.#isAllowedPlaintext(error, record, partition)) return { value, envelope: undefined }
+      return { error }
+    }
+  }
+
+  /** Plaintext is an error, unless the rule still allows it at this offset. */
+  #isAllowedPlaintext(
+    error: EnvelopeError,
+    { offset, value }: SealedRecord,
+    partition: number | undefined,
+  ): boolean {
+    const { plaintext } = this.#rule.decrypt
+    const isOwn =
+      error.code === 'NOT_SEALED' ||
+      (error.code === 'UNKNOWN_FORMAT' &&
+        plaintext.fingerprints.includes((value as Buffer).toString('hex', 2, 10)))
+    const until =
+      partition === undefined ? undefined : plaintext.untilOffsets.get(this.#topic)?.get(partition)
+    return isOwn && until !== undefined && offset !== undefined && offsetNumber(offset) < until
+  }
+}

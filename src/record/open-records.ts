@@ -1,0 +1,62 @@
+import type { Encryption } from '../encryption.js'
+import { EnvelopeError } from '../errors.js'
+import { at, each, groups, ownKey } from './given-records.js'
+import { readHeaders, type GivenHeaders } from './headers.js'
+import { internalsOf } from './internals.js'
+import { openAll, type OpenedRecord } from './opening.js'
+import { describe, isBytes, offsetText, type SealedRecord } from './record.js'
+import { reportOpened } from './report.js'
+
+/** A record of any client, as it was read. */
+export interface ReadRecord extends Omit<SealedRecord, 'headers' | 'offset'> {
+  readonly topic: string
+  readonly partition?: number
+  /** Kafka offset: decimal text, a bigint, or a safe integer. Only a rule that still allows plaintext needs it. */
+  readonly offset?: string | bigint | number
+  readonly headers?: GivenHeaders | null | undefined
+}
+
+/**
+ * Opens a batch of records of any topics. Returns the outcome of each record, in order: its value, or the error with its
+ * code and kind. Transient errors are outcomes too: open those records again later. What a rule says under `onInvalid`
+ * and `onUnreadable` is for wrapped consumers.
+ * @throws EnvelopeError TOPIC_NOT_CONFIGURED, INVALID_RECORD, ENCRYPTION_CLOSED
+ */
+export async function openRecords(
+  encryption: Encryption,
+  records: readonly ReadRecord[],
+): Promise<OpenedRecord[]> {
+  const { rules, opener, events } = internalsOf(encryption, 'openRecords')
+  const own = each(records, openable)
+  const results: OpenedRecord[] = []
+  for (const [, indexes] of groups(own, ({ topic, partition }) => JSON.stringify([topic, partition]))) {
+    const batch = indexes.map((i) => at(own, i))
+    const { topic, partition } = at(batch, 0)
+    const rule = rules.forReading(topic)
+    if (rule === 'passthrough') {
+      for (const i of indexes) results[i] = { value: at(own, i).value, envelope: undefined }
+      continue
+    }
+    const source = { topic, ...(partition === undefined ? {} : { partition }) }
+    const opened = await openAll(opener.begin(rule, source, batch))
+    reportOpened(events, rule, topic, opened)
+    for (const [n, i] of indexes.entries()) results[i] = at(opened, n)
+  }
+  return results
+}
+
+function openable(
+  record: ReadRecord,
+): SealedRecord & { readonly topic: string; readonly partition?: number } {
+  const { topic, partition, value, offset, headers } = record
+  if (value !== null && !(isBytes(value) && typeof value !== 'string'))
+    throw new EnvelopeError('INVALID_RECORD', `the value is ${describe(value)}`)
+  return {
+    topic,
+    value,
+    headers: readHeaders(headers),
+    ...ownKey(record),
+    ...(partition === undefined ? {} : { partition }),
+    ...(offset === undefined ? {} : { offset: offsetText(offset) }),
+  }
+}

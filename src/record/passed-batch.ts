@@ -1,0 +1,38 @@
+import { checkedValue, located, ownCopy, type Bytes, type PlainRecord } from './record.js'
+import type { PlainBatch } from './sealer.js'
+import type { OutgoingBatch } from './sealing.js'
+
+/** A batch of a topic that a rule leaves plain. */
+export class PassedBatch implements OutgoingBatch {
+  readonly sealed: readonly number[] = []
+  readonly maxBatchBytes: undefined
+  readonly isDone = true
+  readonly #values: (Bytes | null)[]
+
+  /** @throws EnvelopeError INVALID_RECORD: a client might put a record without a value into its error, plaintext and all */
+  constructor({ topic, records, pathOf }: PlainBatch) {
+    this.#values = records.map((record: PlainRecord, index) => {
+      try {
+        return checkedValue(record)
+      } catch (error) {
+        throw located(error, topic, pathOf(index))
+      }
+    })
+  }
+
+  get values(): readonly (Bytes | null)[] {
+    return this.#values
+  }
+
+  proceed(): boolean {
+    return true
+  }
+
+  hold(): void {
+    for (const [i, value] of this.#values.entries()) if (value !== null) this.#values[i] = ownCopy(value)
+  }
+
+  complete(): Promise<void> {
+    return Promise.resolve()
+  }
+}

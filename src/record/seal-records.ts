@@ -1,0 +1,58 @@
+import type { Encryption } from '../encryption.js'
+import { at, each, groups, ownKey, pathOf } from './given-records.js'
+import { copyOfHeaders, readHeaders, type GivenHeaders } from './headers.js'
+import { internalsOf } from './internals.js'
+import type { Bytes, PlainRecord } from './record.js'
+
+/** A record of any client, before sealing. Members beyond these pass as they are. */
+export interface TopicRecord extends Omit<PlainRecord, 'headers'> {
+  readonly topic: string
+  readonly headers?: GivenHeaders | null | undefined
+}
+
+/** A copy of a record with its value sealed; null stays null. */
+export type SealedCopy<R> = Omit<R, 'value'> & { value: Buffer | null }
+
+/**
+ * Seals a batch of records of any topics. Returns copies of the records with sealed values, in order; nothing is mutated.
+ * Keys and headers are copies too: send those, because they are what was authenticated.
+ * @throws EnvelopeError as a wrapped producer's `send` does; then nothing of the batch is returned
+ */
+export async function sealRecords<R extends TopicRecord>(
+  encryption: Encryption,
+  records: readonly R[],
+): Promise<SealedCopy<R>[]> {
+  const { sealer } = internalsOf(encryption, 'sealRecords')
+  const own = each(records, sealable)
+  const topics = groups(own, ({ copy }) => copy.topic)
+  const sealing = sealer.begin(
+    topics.map(([topic, indexes]) => ({
+      topic,
+      records: indexes.map((i) => at(own, i).plain),
+      pathOf: (n) => pathOf(at(indexes, n)),
+    })),
+  )
+  if (!sealing.isDone) {
+    sealing.hold()
+    await sealing.complete()
+  }
+  const sealed = own.map(({ copy }) => ({ ...copy, value: null as Buffer | null }))
+  for (const [b, [, indexes]] of topics.entries())
+    for (const [n, i] of indexes.entries())
+      at(sealed, i).value = asBuffer(at(at(sealing.batches, b).values, n))
+  return sealed
+}
+
+/** What is sealed, and the copy that its value goes into: with the very key and headers that are authenticated. */
+function sealable<R extends TopicRecord>(record: R): { copy: R; plain: PlainRecord } {
+  const copy = {
+    ...record,
+    ...ownKey(record),
+    ...('headers' in record ? { headers: copyOfHeaders(record.headers) } : {}),
+  }
+  return { copy, plain: { value: copy.value, key: copy.key, headers: readHeaders(copy.headers) } }
+}
+
+function asBuffer(value: Bytes | null): Buffer | null {
+  return typeof value === 'string' ? Buffer.from(value) : value
+}
