@@ -38,8 +38,8 @@ export interface DeliveryClient<R extends ConsumedRecord, L extends PlainRecord>
   readonly letters: LetterSender<L> | undefined
   /** The consumer group, as far as it is known. */
   groupId(): string | undefined
-  /** Records with the headers that were written, where the client reads something else. */
-  asWritten(records: readonly R[]): readonly SealedRecord[]
+  /** Records with the headers that were written, for a client that may read something else. */
+  asWritten?(records: readonly R[]): readonly SealedRecord[]
   deadLetter(record: R, rejection: Rejection): L
   /** What a handler gets of a record that did not open: copies, so that it cannot change a dead letter. */
   sealedMessage(source: Required<Source>, record: R): SealedMessage
@@ -103,7 +103,7 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     const source = { topic, partition }
     const waitFor = (what: () => WaitFor): RetryWait => this.#waitFor(claim, rule, heartbeat, what)
     try {
-      const opening = this.#internals.opener.begin(rule, source, this.#client.asWritten(records))
+      const opening = this.#internals.opener.begin(rule, source, this.#client.asWritten?.(records) ?? records)
       const failure = opening.isDone ? undefined : await openPatiently(opening, records, waitFor)
       const undecided = this.#decider.decide(rule, source, records, opening.results)
       const decisions = isSettled(undecided)
