@@ -265,7 +265,7 @@ export class EnvelopeError extends Error {
   readonly code: ErrorCode
   /** What the failure says about the record; absent where it is not about a record or a KMS. */
   readonly kind: FailureKind | undefined
-  /** Whether the same call may succeed later. KafkaJS reads it: `false` ends a consumer for good. */
+  /** Whether the same call may succeed later. Some Kafka clients read it: `false` ends a consumer for good. */
   readonly retriable: boolean
   readonly position: RecordPosition | undefined
   /** All mistakes in a configuration; empty for other codes. */
@@ -298,16 +298,6 @@ export class EnvelopeError extends Error {
   /** The same error with the position of the record. */
   at(position: RecordPosition): EnvelopeError {
     return new EnvelopeError(this.code, this.#what, { ...this.#options, position })
-  }
-
-  /**
-   * The same error without its cause. KafkaJS decides by the deepest cause whether a crashed
-   * consumer restarts, and reports an error with a cause as that cause alone.
-   */
-  withoutCause(): EnvelopeError {
-    if (this.cause === undefined) return this
-    const { cause: _, ...rest } = this.#options
-    return new EnvelopeError(this.code, this.#what, rest)
   }
 }
 

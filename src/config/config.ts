@@ -136,7 +136,7 @@ interface EncryptRuleBase<CmkName extends string> {
   readonly passSealed?: boolean
   /** The brokers' limit for a record batch (max.message.bytes). Default 1MiB. */
   readonly maxBatchBytes?: ByteSize
-  /** How long a send may wait for a DEK, from the call to the KMS. Default 30s, which is less than KafkaJS's transaction timeout. */
+  /** How long a send may wait for a DEK, from the call to the KMS. Default 30s, less than the usual timeout of a transaction (60s). */
   readonly dekTimeout?: Duration
 }
 
@@ -229,7 +229,7 @@ export interface DecryptRule<CmkName extends string = string> {
   readonly plaintext?: PlaintextRule
   /** Largest value after decompression; `encrypt` of the same rule compresses nothing larger. Default 16MiB. */
   readonly maxDecompressedBytes?: ByteSize
-  /** How long a consumer retries in place while a KMS or a dead-letter topic fails transiently, before KafkaJS restarts it. Default 5m. */
+  /** How long a consumer retries in place while a KMS or a dead-letter topic fails transiently, before its client restarts it. Default 5m. */
   readonly retryFor?: Duration
 }
 

@@ -193,7 +193,7 @@ export class SealedBatch implements OutgoingBatch {
   proceed(): boolean {
     if (this.isDone) return true
     if (!this.#isCompressed && !this.#compress()) return false
-    while (!this.isDone) {
+    while (this.#done < this.#pending.length) {
       const grant = this.#target.rotation.reserve(this.#sizes, this.#done)
       if (grant === undefined) return false
       try {

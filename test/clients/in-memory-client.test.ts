@@ -23,7 +23,7 @@ async function client(rule: Partial<TopicRule> = {}, beat: () => Promise<void> =
   const decrypt = { cmk: 'main' }
   const { encryption, events } = await memoryEncryption(
     [
-      { match: ['t'], encrypt: { cmk: 'main' }, decrypt, ...rule } as TopicRule,
+      { match: ['t'], encrypt: { cmk: 'main' }, decrypt, ...rule },
       { match: ['plain'], passthrough: true },
     ],
     { kms, kmsRetries: 0 },

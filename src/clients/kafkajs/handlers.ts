@@ -44,7 +44,7 @@ export function openingEachMessage(handler: EachMessageHandler, handling: Handli
       leave(message)
       return
     }
-    if (part.error !== undefined) throw withoutCause(part.error, claim)
+    if (part.error !== undefined) throw forKafkaJs(part.error, claim)
     const [delivered] = part.delivered
     // Skipped by policy, or a dead letter: KafkaJS resolves its offset as if it had been handled.
     if (delivered === undefined) return
@@ -108,7 +108,7 @@ export function openingEachBatch(
       // Where no message is left, the handler cannot move the offset past them.
       if (autoResolve || messages.length === 0) payload.resolveOffset(end)
     }
-    if (part.error !== undefined && !isStale()) throw withoutCause(part.error, claim)
+    if (part.error !== undefined && !isStale()) throw forKafkaJs(part.error, claim)
   }
 }
 

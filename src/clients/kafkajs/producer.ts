@@ -2,7 +2,7 @@ import type { Message, Producer, ProducerBatch, ProducerRecord, RecordMetadata, 
 import type { Encryption } from '../../encryption.js'
 import { internalsOf } from '../../record/internals.js'
 import { delegate } from '../shared/delegate.js'
-import { messagesOfBatch, messagesOfSend, type MessagesAtCall } from './at-call.js'
+import { messagesOfBatch, messagesOfSend } from './at-call.js'
 import { checkGiven } from './given.js'
 import { InFlight } from '../shared/in-flight.js'
 import { Sends } from '../shared/sends.js'

@@ -391,7 +391,7 @@ describe('a consumer without a producer for dead letters', () => {
       letters.encryption,
     )
     await wrapped.connect()
-    const refused = { code: 'CONFIG_INVALID', issues: [{ path: 'consumer(…, { deadLetters })' }] }
+    const refused = { code: 'CONFIG_INVALID', issues: [{ path: 'decryptConsumer(…, { deadLetters })' }] }
     for (const subscription of [
       { topic: letters.topic },
       { topics: [letters.topic] },
@@ -449,7 +449,7 @@ describe('a consumer without a producer for dead letters', () => {
         await thrownBy(() =>
           decryptConsumer(inner, letters.encryption, { deadLetters: deadLetters as never }),
         ),
-      ).toMatchObject({ code: 'CONFIG_INVALID', issues: [{ path: 'consumer(…, { deadLetters })' }] })
+      ).toMatchObject({ code: 'CONFIG_INVALID', issues: [{ path: 'decryptConsumer(…, { deadLetters })' }] })
     }
   })
 })

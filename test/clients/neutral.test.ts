@@ -1,0 +1,12 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+
+const src = new URL('../../src', import.meta.url).pathname
+
+it('only a client, and the advice of the command line, mention a Kafka client by name', () => {
+  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+  const neutral = files.filter((file) => !/^(clients\/(?!shared\/)|cli\/)/.test(file))
+  expect(neutral.length).toBeGreaterThan(100)
+  expect(neutral.filter((file) => /kafkajs/i.test(readFileSync(join(src, file), 'utf8')))).toEqual([])
+})
