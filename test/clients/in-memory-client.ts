@@ -13,7 +13,11 @@ import type { Bytes, PlainRecord } from '../../src/record/record.js'
  */
 
 /** Its place in a topic is its sequence number. */
-export interface Entry { id: string | null; body: Bytes | null; meta: ReadonlyMap<string, Bytes> }
+export interface Entry {
+  id: string | null
+  body: Bytes | null
+  meta: ReadonlyMap<string, Bytes>
+}
 
 export class Topics {
   readonly #topics = new Map<string, Entry[]>()
