@@ -71,11 +71,6 @@ export type CheckedCmk =
   | { readonly type: 'symmetric'; readonly dek: DekSource }
   | { readonly type: 'rsa-2048'; readonly publicKey: KeyObject | undefined }
 
-const whole = (min: number, max: number) => {
-  const message = `expected a whole number from ${min.toLocaleString('en')} to ${max.toLocaleString('en')}`
-  return v.pipe(v.number(message), v.integer(message), v.minValue(min, message), v.maxValue(max, message))
-}
-
 const PER_SECOND = 'expected a number over 0, at most 100,000'
 const perSecond = (byDefault: number) =>
   v.optional(
