@@ -33,7 +33,7 @@ function byHand<T>() {
 }
 
 describe('a cancelled call', () => {
-  it('fails with the reason of the abort where that is an error of ours, else with KMS_TIMEOUT', () => {
+  it('a cancelled call fails with the reason of the abort where that is an error of ours, else with KMS_TIMEOUT', () => {
     expect(cancelled(AbortSignal.abort(closed))).toBe(closed)
     for (const reason of [undefined, 'over', new Error('secret')]) {
       const error = cancelled(AbortSignal.abort(reason))
@@ -43,7 +43,7 @@ describe('a cancelled call', () => {
     }
   })
 
-  it('is refused before it starts', () => {
+  it('a cancelled call is refused before it starts', () => {
     expect(() => {
       refuseCancelled(AbortSignal.abort(closed))
     }).toThrow(closed)
@@ -52,7 +52,7 @@ describe('a cancelled call', () => {
 })
 
 describe('a listener of a signal', () => {
-  it('is called once at the abort, and at once where that is over', () => {
+  it('a listener of a signal is called once at the abort, and at once where that is over', () => {
     const calls: string[] = []
     const controller = new AbortController()
     onAbort(controller.signal, () => calls.push('before'))
@@ -65,13 +65,13 @@ describe('a listener of a signal', () => {
 })
 
 describe('a promise raced against a signal', () => {
-  it('settles as the promise does where that comes first', async () => {
+  it('a promise raced against a signal settles as the promise does where that comes first', async () => {
     const { signal } = new AbortController()
     expect(await raceAbort(Promise.resolve(1), signal)).toBe(1)
     expect(await thrownBy(() => raceAbort(Promise.reject(closed), signal))).toBe(closed)
   })
 
-  it('rejects at the abort; a result that comes later is discarded, and a late rejection is handled', async () => {
+  it('a promise raced against a signal rejects at the abort; a result that comes later is discarded, and a late rejection is handled', async () => {
     const controller = new AbortController()
     const [late, failing] = [byHand<string>(), byHand<string>()]
     const discarded: string[] = []
@@ -90,7 +90,7 @@ describe('a promise raced against a signal', () => {
     expect(discarded).toEqual(['late'])
   })
 
-  it('rejects where the signal has aborted already, and the result is discarded', async () => {
+  it('a promise raced against a signal rejects where the signal has aborted already, and the result is discarded', async () => {
     const discarded: number[] = []
     const race = raceAbort(Promise.resolve(1), AbortSignal.abort(), (late) => discarded.push(late))
     expect(await thrownBy(() => race)).toMatchObject({ code: 'KMS_TIMEOUT' })
@@ -100,7 +100,7 @@ describe('a promise raced against a signal', () => {
 })
 
 describe('a wait', () => {
-  it('ends with the value, when its time is over, or when the signal aborts, and leaves no timer', async () => {
+  it('a wait ends with the value, when its time is over, or when the signal aborts, and leaves no timer', async () => {
     const clock = new FakeClock()
     const controller = new AbortController()
     const { signal } = controller
@@ -117,7 +117,7 @@ describe('a wait', () => {
     expect(clock.timers).toBe(0)
   })
 
-  it('of a pause is as long as it says, or ends as a cancelled call does', async () => {
+  it('a wait of a pause is as long as it says, or ends as a cancelled call does', async () => {
     const clock = new FakeClock()
     const controller = new AbortController()
     const passed = pause(10, controller.signal, clock)
@@ -133,7 +133,7 @@ describe('a wait', () => {
 describe('a call with a deadline', () => {
   const late = (): EnvelopeError => new EnvelopeError('KEY_WAIT_TIMEOUT', 'late')
 
-  it('ends with its result, and leaves neither timer nor listener', async () => {
+  it('a call with a deadline ends with its result, and leaves neither timer nor listener', async () => {
     const clock = new FakeClock()
     const { signal } = new AbortController()
     expect(await withDeadline(() => Promise.resolve(1), signal, { clock, ms: 10, late })).toBe(1)
@@ -141,7 +141,7 @@ describe('a call with a deadline', () => {
   })
 
   it.each(['late', 'cancelled'] as const)(
-    'that is %s fails at once, tells the call why, and discards what comes later',
+    'a call with a deadline that is %s fails at once, tells the call why, and discards what comes later',
     async (how) => {
       const clock = new FakeClock()
       const controller = new AbortController()
@@ -172,7 +172,7 @@ describe('a call with a deadline', () => {
     },
   )
 
-  it('that is cancelled before it starts is not made', async () => {
+  it('a call with a deadline that is cancelled before it starts is not made', async () => {
     const calls: string[] = []
     const run = (): Promise<void> => {
       calls.push('made')

@@ -8,7 +8,7 @@ const HOUR = 3_600_000
 const DAY = 24 * HOUR
 
 describe('the age limit holds', () => {
-  it('through a sleep of the machine, in which only the wall clock goes on', async () => {
+  it('the age limit holds through a sleep of the machine, in which only the wall clock goes on', async () => {
     const { clock, seal, named } = await owner({ encrypt: { rotate: { maxAge: '24h', prefetch: 0 } } })
     const before = await seal()
     clock.sleep(DAY)
@@ -16,7 +16,7 @@ describe('the age limit holds', () => {
     expect(named('dek.retired')).toMatchObject([{ reason: 'age' }])
   })
 
-  it('when the wall clock is set back, or forth: a key may end early, never late', async () => {
+  it('the age limit holds when the wall clock is set back, or forth: a key may end early, never late', async () => {
     const { clock, seal, named } = await owner({ encrypt: { rotate: { maxAge: '24h', prefetch: 0 } } })
     const before = await seal()
     clock.step(-10 * DAY)
@@ -29,7 +29,7 @@ describe('the age limit holds', () => {
     expect(named('dek.retired')).toMatchObject([{ reason: 'age' }, { reason: 'age' }])
   })
 
-  it('when the wall clock is set back after a sleep: the sleep is not forgotten', async () => {
+  it('the age limit holds when the wall clock is set back after a sleep: the sleep is not forgotten', async () => {
     const { clock, seal, named } = await owner({ encrypt: { rotate: { maxAge: '24h', prefetch: 0 } } })
     await seal()
     clock.sleep(20 * HOUR)
@@ -40,7 +40,7 @@ describe('the age limit holds', () => {
     expect(named('dek.destroyed')).toHaveLength(1)
   })
 
-  it('beyond the 24.8 days of a timer of Node.js', async () => {
+  it('the age limit holds beyond the 24.8 days of a timer of Node.js', async () => {
     const { clock, seal, named } = await owner({ encrypt: { rotate: { maxAge: '365d', prefetch: 0 } } })
     await seal()
     clock.advance(365 * DAY - 1)
@@ -50,7 +50,7 @@ describe('the age limit holds', () => {
     expect(named('dek.destroyed')).toHaveLength(1)
   })
 
-  it('for an idle key within an hour of waking up', async () => {
+  it('the age limit holds for an idle key within an hour of waking up', async () => {
     const { clock, seal, named } = await owner({ encrypt: { rotate: { maxAge: '24h', prefetch: 0 } } })
     await seal()
     clock.sleep(DAY)
@@ -58,7 +58,7 @@ describe('the age limit holds', () => {
     expect(named('dek.destroyed')).toHaveLength(1)
   })
 
-  it('for a grace as well', async () => {
+  it('the age limit holds for a grace as well', async () => {
     const { clock, kms, seal, named } = await owner({
       encrypt: { rotate: { maxAge: '1h', prefetch: 0, grace: '2h' } },
     })
@@ -72,7 +72,7 @@ describe('the age limit holds', () => {
     expect(named('dek.retired')).toMatchObject([{ reason: 'grace' }])
   })
 
-  it('for a DEK that was prefetched and is not used in time', async () => {
+  it('the age limit holds for a DEK that was prefetched and is not used in time', async () => {
     const { clock, seal, named } = await owner({ encrypt: { rotate: { maxAge: '24h', prefetch: '1h' } } })
     const before = await seal()
     clock.advance(DAY - 60_000)

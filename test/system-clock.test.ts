@@ -7,7 +7,7 @@ describe('the system clock', () => {
   beforeEach(() => vi.useFakeTimers())
   afterEach(() => vi.useRealTimers())
 
-  it('counts milliseconds, since some start and since the epoch', () => {
+  it('the system clock counts milliseconds, since some start and since the epoch', () => {
     const [monotonic, wall] = [systemClock.monotonicMs(), systemClock.wallMs()]
     expect(wall).toBe(Date.now())
     vi.advanceTimersByTime(1500)
@@ -15,7 +15,7 @@ describe('the system clock', () => {
     expect(systemClock.wallMs() - wall).toBe(1500)
   })
 
-  it('calls back once at its time, unless cancelled', () => {
+  it('the system clock calls back once at its time, unless cancelled', () => {
     const calls: string[] = []
     systemClock.schedule(() => calls.push('kept'), 10)
     systemClock.schedule(() => calls.push('cancelled'), 10)()
@@ -25,14 +25,14 @@ describe('the system clock', () => {
     expect(calls).toEqual(['kept'])
   })
 
-  it('keeps no process alive', () => {
+  it('the system clock keeps no process alive', () => {
     const set = vi.spyOn(globalThis, 'setTimeout')
     systemClock.schedule(() => undefined, 10)
     expect(set.mock.results.map(({ value }) => (value as NodeJS.Timeout).hasRef())).toEqual([false])
     set.mockRestore()
   })
 
-  it('keeps the process alive for what a caller waits for', () => {
+  it('the system clock keeps the process alive for what a caller waits for', () => {
     const set = vi.spyOn(globalThis, 'setTimeout')
     const calls: string[] = []
     systemClock.timeout(() => calls.push('kept'), 10)
@@ -43,7 +43,7 @@ describe('the system clock', () => {
     expect(calls).toEqual(['kept'])
   })
 
-  it('spreads delays by a random share from 0 to below 1', () => {
+  it('the system clock spreads delays by a random share from 0 to below 1', () => {
     const shares = Array.from({ length: 100 }, () => systemClock.jitter())
     expect(shares.every((share) => share >= 0 && share < 1)).toBe(true)
     expect(new Set(shares).size).toBeGreaterThan(90)

@@ -48,7 +48,7 @@ async function check(...args: string[]): Promise<{ code: unknown; stdout: string
 }
 
 describe('kafka-envelope check', () => {
-  it('says of a file that does not exist just that', async () => {
+  it('kafka-envelope check says of a file that does not exist just that', async () => {
     await folder.remove()
     expect(await check()).toEqual({ code: 1, stdout: '', stderr: `${file}: file not found\n` })
     const { stdout } = await check('--json')
@@ -58,7 +58,7 @@ describe('kafka-envelope check', () => {
     })
   })
 
-  it('says which variable ends with a line break, which its value would hide', async () => {
+  it('kafka-envelope check says which variable ends with a line break, which its value would hide', async () => {
     const { code, stderr } = await check('--env', 'CMK=secret\n')
     expect(code).toBe(1)
     expect(stderr).toBe(
@@ -68,7 +68,7 @@ describe('kafka-envelope check', () => {
     )
   })
 
-  it('reports all mistakes of a file on stderr, with path, value and what was expected, and fails', async () => {
+  it('kafka-envelope check reports all mistakes of a file on stderr, with path, value and what was expected, and fails', async () => {
     await writeFile(
       file,
       GOOD.replace('gzip', 'lz4').replace('[copy]', '["pay.x*"]').replace('cmk: pay,', 'cmk: play,'),
@@ -85,7 +85,7 @@ describe('kafka-envelope check', () => {
     })
   })
 
-  it('says the same as JSON', async () => {
+  it('kafka-envelope check says the same as JSON', async () => {
     const { code, stdout, stderr } = await check('--json')
     expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
     expect(JSON.parse(stdout)).toEqual({
@@ -101,7 +101,7 @@ describe('kafka-envelope check', () => {
     })
   })
 
-  it('explains a file without mistakes', async () => {
+  it('kafka-envelope check explains a file without mistakes', async () => {
     const { code, stdout, stderr } = await check(
       ...[
         '--env',
@@ -136,7 +136,7 @@ describe('kafka-envelope check', () => {
     }
   })
 
-  it('explains the same as JSON, for the KMS that it is told of', async () => {
+  it('kafka-envelope check explains the same as JSON, for the KMS that it is told of', async () => {
     const { stdout } = await check(
       '--json',
       '--env',
@@ -166,18 +166,18 @@ describe('kafka-envelope check', () => {
     expect(text.stdout).not.toContain('\nTopics\n')
   })
 
-  it('fails where a topic has no rule, and says so', async () => {
+  it('kafka-envelope check fails where a topic has no rule, and says so', async () => {
     const { code, stdout, stderr } = await check('--env', 'CMK=1', '--topic', 'pay.eu', 'orders', 'users')
     expect({ code, stderr }).toEqual({ code: 1, stderr: 'no rule: orders, users\n' })
     expect(stdout).toContain('orders: no rule; writing and reading it are errors')
   })
 
-  it('says that nothing will hurt where nothing was found', async () => {
+  it('kafka-envelope check says that nothing will hurt where nothing was found', async () => {
     await writeFile(file, 'version: 1\ncmks: {}\ntopics: [{ match: [a], passthrough: true }]\n')
     expect((await check()).stdout).toContain('Nothing that will hurt was found')
   })
 
-  it('refuses options that are none', async () => {
+  it('kafka-envelope check refuses options that are none', async () => {
     for (const args of [
       ['--producers', 'many'],
       ['--readers', '-1'],

@@ -91,7 +91,7 @@ async function fail(start: string, ...args: string[]): Promise<void> {
 }
 
 describe('kafka-envelope', { timeout: 60_000 }, () => {
-  it('says the version of package.json', async () => {
+  it('kafka-envelope says the version of package.json', async () => {
     const { version } = JSON.parse(await readFile(resolve(ROOT, 'package.json'), 'utf8')) as {
       version: string
     }
@@ -99,13 +99,13 @@ describe('kafka-envelope', { timeout: 60_000 }, () => {
     expect(await succeed('--version')).toBe(`${version}\n`)
   })
 
-  it('does as a process what it does here', async () => {
+  it('kafka-envelope does as a process what it does here', async () => {
     for (const args of [['--version'], ['keyrin'], ['keyring', 'create'], ['keyring', 'list', file]]) {
       expect(await spawned(...args), args.join(' ')).toEqual(await run(...args))
     }
   })
 
-  it('says in one line what there is not, suggestions included', async () => {
+  it('kafka-envelope says in one line what there is not, suggestions included', async () => {
     await fail('error: ', 'keyring', 'destroy', file)
     await fail('error: ', 'keyrin')
     await fail('error: ', 'keyring', 'lst', file)
@@ -115,7 +115,7 @@ describe('kafka-envelope', { timeout: 60_000 }, () => {
 })
 
 describe('kafka-envelope keyring', { timeout: 60_000 }, () => {
-  it('creates a keyring with CMKs that work', async () => {
+  it('kafka-envelope keyring creates a keyring with CMKs that work', async () => {
     expect(await succeed('keyring', 'create', file, '--cmk', 'orders', 'billing', '--cmk', 'users')).toBe('')
     if (process.platform !== 'win32') expect((await stat(file)).mode & 0o777).toBe(0o600)
     const kms = localKms({ keyring: file })
@@ -124,7 +124,7 @@ describe('kafka-envelope keyring', { timeout: 60_000 }, () => {
     }
   })
 
-  it('adds, rotates, disables, enables and lists', async () => {
+  it('kafka-envelope keyring adds, rotates, disables, enables and lists', async () => {
     await succeed('keyring', 'create', file)
     expect(await succeed('keyring', 'list', file)).toBe('')
     await succeed('keyring', 'add', file, '--cmk', 'orders')
@@ -149,7 +149,7 @@ describe('kafka-envelope keyring', { timeout: 60_000 }, () => {
     expect(columns(await succeed('keyring', 'list', file))[0]?.[2]).toBe('enabled')
   })
 
-  it('names a CMK alike in every command', async () => {
+  it('kafka-envelope keyring names a CMK alike in every command', async () => {
     for (const command of ['add', 'rotate', 'disable', 'enable', 'export-public', 'import-public']) {
       await fail("error: required option '--cmk <name>' not specified", 'keyring', command, file)
     }
@@ -157,7 +157,7 @@ describe('kafka-envelope keyring', { timeout: 60_000 }, () => {
     expect(await succeed('keyring', 'export-public', file, '--cmk', 'a')).toContain('PUBLIC KEY')
   })
 
-  it('carries a public key from one keyring to another', async () => {
+  it('kafka-envelope keyring carries a public key from one keyring to another', async () => {
     await succeed('keyring', 'create', file, '--cmk', 'partner', '--type', 'rsa-oaep-sha256')
     const pem = await succeed('keyring', 'export-public', file, '--cmk', 'partner')
     expect(pem).toMatch(/^-----BEGIN PUBLIC KEY-----\n/)
@@ -173,7 +173,7 @@ describe('kafka-envelope keyring', { timeout: 60_000 }, () => {
     expect(await localKms({ keyring: file }).unwrapDek({ ...call, ciphertextDek })).toEqual(dek)
   })
 
-  it('ends without a stack where nobody reads what it prints', async () => {
+  it('kafka-envelope keyring ends without a stack where nobody reads what it prints', async () => {
     const cmks = Array.from({ length: 2_000 }, (_, at) => `${'a'.repeat(200)}${String(at)}`)
     await succeed('keyring', 'create', file, '--cmk', ...cmks)
     const args = ['--import', 'tsx', 'src/cli/main.ts', 'keyring', 'list', file]
@@ -184,7 +184,7 @@ describe('kafka-envelope keyring', { timeout: 60_000 }, () => {
     expect(child.exitCode).toBe(1)
   })
 
-  it('says in one line what is wrong', async () => {
+  it('kafka-envelope keyring says in one line what is wrong', async () => {
     await fail('KEYRING_NOT_FOUND: ', 'keyring', 'list', file)
     await succeed('keyring', 'create', file, '--cmk', 'orders')
     await fail('KEYRING_EXISTS: ', 'keyring', 'create', file)

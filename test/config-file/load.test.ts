@@ -43,7 +43,7 @@ const head = 'version: 1\ncmks: { main: [{ kms: dev, id: x }] }\n'
 const good = `${head}topics:\n  - { match: [a], encrypt: { cmk: main } }\n`
 
 describe('a configuration file', () => {
-  it('says what code would say', async () => {
+  it('a configuration file says what code would say', async () => {
     const yaml = `# yaml-language-server: $schema=schemas/config.schema.json
 version: 1
 cmks:
@@ -123,13 +123,13 @@ kmsRateLimit: { opening: { perSecond: 0.5 } }
         '[a.b], encrypt: *e',
       ),
     ],
-  ])('may be written with %s', async (_, text) => {
+  ])('a configuration file may be written with %s', async (_, text) => {
     const { topics } = await load(text)
     expect(topics[0]).toEqual({ match: ['a'], encrypt: { cmk: 'main' } })
     expect(topics.at(-1)).toHaveProperty('encrypt', { cmk: 'main' })
   })
 
-  it('names KMSs that code gives, and code gives KMSs', async () => {
+  it('a configuration file names KMSs that code gives, and code gives KMSs', async () => {
     const file = join(folder, 'kms.yaml')
     await writeFile(file, good)
     await expect(loadConfig(file, { kms: {} })).rejects.toMatchObject({
@@ -148,7 +148,7 @@ kmsRateLimit: { opening: { perSecond: 0.5 } }
     })
   })
 
-  it('takes the environment of the process where no other is given', async () => {
+  it('a configuration file takes the environment of the process where no other is given', async () => {
     const file = join(folder, 'env.yaml')
     await writeFile(file, good.replace('id: x', 'id: "${KAFKA_ENVELOPE_TEST_CMK}"'))
     await expect(loadConfig(file, { kms })).rejects.toThrow('KAFKA_ENVELOPE_TEST_CMK')
@@ -265,11 +265,11 @@ describe('a mistake in a file', () => {
     ],
     ['an alias in itself', `${head}topics: &t [*t]`, '3:13 topics[0]: this alias refers to itself'],
     ['an alias of nothing', `${head}topics: *t`, '3:9 topics: no anchor of this name before this alias'],
-  ])('is reported with its place: %s', async (_, text, expected) => {
+  ])('a mistake in a file is reported with its place: %s', async (_, text, expected) => {
     expect(await mistakes(text)).toContain(expected)
   })
 
-  it('does not hide another; they come in the order of the file', async () => {
+  it('a mistake in a file does not hide another; they come in the order of the file', async () => {
     const text = `version: 3
 cmks: { main: [{ kms: nope, id: "\${GONE}" }] }
 topics:
@@ -290,7 +290,7 @@ topics:
     ])
   })
 
-  it('is refused as fast as the file is read, whatever it is', async () => {
+  it('a mistake in a file is refused as fast as the file is read, whatever it is', async () => {
     const laughs = Array.from(
       { length: 30 },
       (_, i) => `- &a${String(i + 1)} [*a${String(i)}, *a${String(i)}]`,
@@ -400,7 +400,7 @@ describe('variables of the environment', () => {
   const idOf = async (id: string, env: Environment): Promise<unknown> =>
     (await load(withId(id), env)).cmks['main']?.[0]?.id
 
-  it('stand in texts, quoted or not, and are text whatever they look like', async () => {
+  it('variables of the environment stand in texts, quoted or not, and are text whatever they look like', async () => {
     const hostile = 'a"],evil:[{x:1}]#&*!|>'
     expect(await idOf('"p/${A}-${_b2}"', { A: '1', _b2: '2' })).toBe('p/1-2')
     expect(await idOf("'${A}'", { A: hostile })).toBe(hostile)
@@ -417,7 +417,7 @@ describe('variables of the environment', () => {
     ).toHaveProperty('encrypt', { cmk: 'main', rotate: { maxAge: '2h' } })
   })
 
-  it('that are not set, empty or badly written are mistakes, never empty text', async () => {
+  it('variables of the environment that are not set, empty or badly written are mistakes, never empty text', async () => {
     expect(await mistakes(withId('"${A}"'))).toEqual([
       '2:28 cmks.main[0].id: environment variable A is not set',
     ])
@@ -432,14 +432,14 @@ describe('variables of the environment', () => {
     }
   })
 
-  it('do not make numbers, booleans or names of members', async () => {
+  it('variables of the environment do not make numbers, booleans or names of members', async () => {
     expect(
       await mistakes(good.replace('cmk: main', "cmk: main, rotate: { maxMessages: '${N}' }"), { N: '5000' }),
     ).toEqual(['4:51 topics[0].encrypt.rotate.maxMessages: expected a number; got "${N}"'])
     expect(await mistakes(good.replace('encrypt:', '"${E}":'), { E: 'encrypt' })).toHaveLength(2)
   })
 
-  it('are shown as the file has them, in every message', async () => {
+  it('variables of the environment are shown as the file has them, in every message', async () => {
     const env = { S: 'hunter2', T: 'hunter2.*', D: 'hunter2.dlq' }
     const text = `version: 1
 cmks: { main: [{ kms: "\${S}", id: "\${S} \${S}" }] }

@@ -67,14 +67,14 @@ function compare(file: Json): void {
 }
 
 describe('the JSON Schema and the checker', () => {
-  it('accept the same good files', () => {
+  it('the JSON Schema and the checker accept the same good files', () => {
     for (const file of good) {
       expect(mistakes(file)).toEqual([])
       expect(accepts(file), ajv.errorsText(accepts.errors)).toBe(true)
     }
   })
 
-  it('accept and refuse the same files: every member at its bounds, past them, of another type, missing', () => {
+  it('the JSON Schema and the checker accept and refuse the same files: every member at its bounds, past them, of another type, missing', () => {
     const counts = { accepted: 0, refused: 0 }
     for (const { path, value } of variations()) {
       const file = put(good[0] as Json, path, value)
@@ -95,7 +95,7 @@ describe('the JSON Schema and the checker', () => {
     ).toEqual([])
   })
 
-  it('accept and refuse the same files after any few changes', () => {
+  it('the JSON Schema and the checker accept and refuse the same files after any few changes', () => {
     fc.assert(
       fc.property(mutated, (file) => {
         compare(file)
@@ -104,7 +104,7 @@ describe('the JSON Schema and the checker', () => {
     )
   })
 
-  it('differ in the cross-checks that only the checker knows, and in nothing else but the ranges of text', () => {
+  it('the JSON Schema and the checker differ in the cross-checks that only the checker knows, and in nothing else but the ranges of text', () => {
     const rule = ['topics', 0]
     // Without headers and context that its producers would have to seal.
     const loose = put(good[0] as Json, [...rule, 'decrypt', 'require'], {})
@@ -167,7 +167,7 @@ describe('the JSON Schema and the checker', () => {
     ).toHaveLength(2)
   })
 
-  it('take names of members as they are written: an editor sees a number in the partition `0:` of a YAML file', () => {
+  it('the JSON Schema and the checker take names of members as they are written: an editor sees a number in the partition `0:` of a YAML file', () => {
     const names: SchemaNode[] = []
     const walk = (node: unknown): void => {
       if (typeof node !== 'object' || node === null) return
@@ -180,7 +180,7 @@ describe('the JSON Schema and the checker', () => {
     for (const node of names) expect(node).not.toHaveProperty('type')
   })
 
-  it('differ in this: the checker counts the bytes of header names, the schema their characters', () => {
+  it('the JSON Schema and the checker differ in this: the checker counts the bytes of header names, the schema their characters', () => {
     const loose = put(good[0] as Json, ['topics', 0, 'decrypt', 'require'], {})
     const file = (name: string): Json => put(loose, ['topics', 0, 'encrypt', 'bindHeaders'], [name])
     expect([accepts(file('é'.repeat(128))), mistakes(file('é'.repeat(128)))]).toEqual([true, []])
@@ -210,7 +210,7 @@ describe('variables of the environment in a file', () => {
     return { file: walk(file), env }
   }
 
-  it('may stand wherever text may: what the checker accepts with them, the schema accepts', () => {
+  it('variables of the environment in a file may stand wherever text may: what the checker accepts with them, the schema accepts', () => {
     fc.assert(
       fc.property(fc.constantFrom(...good), fc.infiniteStream(fc.boolean()), (file, coins) => {
         const templated = withVariables(file, () => coins.next().value === true)
@@ -219,7 +219,7 @@ describe('variables of the environment in a file', () => {
     )
   })
 
-  it('are the same to both: which text names one, and which is broken', () => {
+  it('variables of the environment in a file are the same to both: which text names one, and which is broken', () => {
     const text = fc.string({
       unit: fc.constantFrom('$', '{', '}', 'A', '1', '_', 'x'),
       minLength: 1,
@@ -236,7 +236,7 @@ describe('variables of the environment in a file', () => {
     )
   })
 
-  it('are no numbers or booleans to either', () => {
+  it('variables of the environment in a file are no numbers or booleans to either', () => {
     for (const path of [
       ['encrypt', 'rotate', 'maxMessages'],
       ['encrypt', 'bindKey'],
@@ -248,12 +248,12 @@ describe('variables of the environment in a file', () => {
 })
 
 describe('schemas/config.schema.json', () => {
-  it('is what `npm run schema` writes', () => {
+  it('schemas/config.schema.json is what `npm run schema` writes', () => {
     const file = new URL('../../schemas/config.schema.json', import.meta.url)
     expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(JSON.parse(JSON.stringify(schema)))
   })
 
-  it('describes every member, with its unit where it has one, and its default where it may be absent', () => {
+  it('schemas/config.schema.json describes every member, with its unit where it has one, and its default where it may be absent', () => {
     for (const { path, node, presence } of memberPaths(schema)) {
       const { description = '', type, pattern } = node
       expect(description, path).toMatch(/^[A-Z].{10,}\.$/)

@@ -27,7 +27,7 @@ const tooLong = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [String(i
 const good = { match: ['a'], encrypt: { cmk: 'main' } }
 
 describe('a configuration without mistakes', () => {
-  it('gets its defaults, in plain units', () => {
+  it('a configuration without mistakes gets its defaults, in plain units', () => {
     const [rule] = checkConfig(config({ ...good, decrypt: { cmk: 'main' } }) as EncryptionConfig).rules
     expect(rule).toMatchObject({
       name: 'a',
@@ -59,7 +59,7 @@ describe('a configuration without mistakes', () => {
     })
   })
 
-  it('may hand dead letters on, and keep them under a rule of their own among the topics of a glob', () => {
+  it('a configuration without mistakes may hand dead letters on, and keep them under a rule of their own among the topics of a glob', () => {
     expect(
       mistakes(
         config(
@@ -487,7 +487,7 @@ describe('a mistake', () => {
     ).toEqual([])
   })
 
-  it('does not hide another, and none shows what is inside objects', async () => {
+  it('a mistake does not hide another, and none shows what is inside objects', async () => {
     const memory = new MemoryKms()
     const given = {
       kms: { dev: memory, other: { secret: 'hunter2' } },

@@ -15,13 +15,13 @@ describe('the check that no error shows key bytes', () => {
     ['a cause', new Error('outer', { cause: new Error(piece.toString('hex')) })],
     ['a Buffer', Object.assign(new Error('outer'), { input: Buffer.from(secret) })],
     ['a Uint8Array', Object.assign(new Error('outer'), { input: secret })],
-  ])('finds them as %s', (_, error) => {
+  ])('the check that no error shows key bytes finds them as %s', (_, error) => {
     expect(() => {
       expectNoSecret(error, [secret])
     }).toThrow('shows bytes of a secret')
   })
 
-  it('accepts an error without them', () => {
+  it('the check that no error shows key bytes accepts an error without them', () => {
     expectNoSecret(new Error('fine', { cause: new Error('also') }), [secret])
   })
 })

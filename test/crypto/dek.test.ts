@@ -19,7 +19,7 @@ const sessionId = Buffer.alloc(16, 0xa5)
 const dek = (): Dek => Dek.take(Uint8Array.from(ikm))
 
 describe('derivation', () => {
-  it('is measured against HKDF that gives the first test case of RFC 5869', () => {
+  it('derivation is measured against HKDF that gives the first test case of RFC 5869', () => {
     const okm = hkdf(
       Buffer.alloc(22, 0x0b),
       Buffer.from('000102030405060708090a0b0c', 'hex'),
@@ -31,14 +31,14 @@ describe('derivation', () => {
     )
   })
 
-  it('of content key and commitment is HKDF-SHA-256 with the session id as salt and the released info', () => {
+  it('derivation of content key and commitment is HKDF-SHA-256 with the session id as salt and the released info', () => {
     const key = dek().contentKey(DEFAULT_SUITE, sessionId)
     const derived = (info: string): string => hkdf(ikm, sessionId, Buffer.from(info), 32).toString('hex')
     expect(key.keyObject().export().toString('hex')).toBe(derived('kafka-envelope/v1/content/1'))
     expect(key.commitment.toString('hex')).toBe(derived('kafka-envelope/v1/commit/1'))
   })
 
-  it('derives a commitment of 32 bytes for a suite whose keys are shorter', () => {
+  it('derivation derives a commitment of 32 bytes for a suite whose keys are shorter', () => {
     const suite: Suite = {
       ...DEFAULT_SUITE,
       number: 7,
@@ -54,7 +54,7 @@ describe('derivation', () => {
     expect(dek().contentKeyFor(DEFAULT_SUITE, sessionId, key.commitment)).toBeUndefined()
   })
 
-  it('gives each session and each DEK a key of its own', () => {
+  it('derivation gives each session and each DEK a key of its own', () => {
     const other = Dek.take(new Uint8Array(32))
     const keys = [
       dek().contentKey(DEFAULT_SUITE, sessionId),
@@ -65,7 +65,7 @@ describe('derivation', () => {
     expect(new Set(keys.map(({ commitment }) => commitment.toString('hex'))).size).toBe(3)
   })
 
-  it('gives a key only for the commitment of this DEK', () => {
+  it('derivation gives a key only for the commitment of this DEK', () => {
     const { commitment } = dek().contentKey(DEFAULT_SUITE, sessionId)
     expect(dek().contentKeyFor(DEFAULT_SUITE, sessionId, commitment)).toBeDefined()
     for (let i = 0; i < 32; i++) {
@@ -77,12 +77,12 @@ describe('derivation', () => {
 })
 
 describe('the MAC of a DEK', () => {
-  it('is HMAC-SHA-256 under a key of its own, which a name and no salt derive', () => {
+  it('the MAC of a DEK is HMAC-SHA-256 under a key of its own, which a name and no salt derive', () => {
     const key = hkdf(ikm, Buffer.alloc(0), Buffer.from('name'), 32)
     expect(dek().mac('name', sessionId)).toEqual(createHmac('sha256', key).update(sessionId).digest())
   })
 
-  it('holds for these bytes, this name and this DEK alone, at its full length', () => {
+  it('the MAC of a DEK holds for these bytes, this name and this DEK alone, at its full length', () => {
     const mac = dek().mac('name', sessionId)
     expect(dek().verifyMac('name', sessionId, mac)).toBe(true)
     expect(dek().verifyMac('other', sessionId, mac)).toBe(false)
@@ -94,7 +94,7 @@ describe('the MAC of a DEK', () => {
 })
 
 describe('a DEK', () => {
-  it('wipes the bytes it came in, also when they are refused', () => {
+  it('a DEK wipes the bytes it came in, also when they are refused', () => {
     const bytes = Uint8Array.from(ikm)
     Dek.take(bytes)
     expect(bytes).toEqual(new Uint8Array(32))
@@ -105,13 +105,13 @@ describe('a DEK', () => {
     }
   })
 
-  it('does not show its bytes', () => {
+  it('a DEK does not show its bytes', () => {
     const shown = JSON.stringify([dek(), dek().contentKey(DEFAULT_SUITE, sessionId)])
     expect(shown).not.toContain(ikm.toString('hex'))
     expect(Object.keys(dek())).toEqual([])
   })
 
-  it('refuses use after it was destroyed, and so does a content key', () => {
+  it('a DEK refuses use after it was destroyed, and so does a content key', () => {
     const used = dek()
     const key = used.contentKey(DEFAULT_SUITE, sessionId)
     expect(used.destroyed).toBe(false)

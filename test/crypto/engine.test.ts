@@ -38,7 +38,7 @@ async function imported(contentKey: ContentKey): Promise<webcrypto.CryptoKey> {
 }
 
 describe('IVs', () => {
-  it('are four zero bytes and the counter, big-endian', () => {
+  it('IVs are four zero bytes and the counter, big-endian', () => {
     for (const [counter, hex] of [
       [0, '0000000000000000'],
       [1, '0000000000000001'],
@@ -54,14 +54,14 @@ describe('IVs', () => {
     }
   })
 
-  it('of a batch count on from the first, across 32 bits too', () => {
+  it('IVs of a batch count on from the first, across 32 bits too', () => {
     const ivs = seal(2 ** 32 - 2, [CANARY, '', CANARY, CANARY]).map((t) => t.readBigUInt64BE(HEAD + 4))
     expect(ivs).toEqual([0xfffffffen, 0xffffffffn, 0x100000000n, 0x100000001n])
   })
 })
 
 describe('sealing', () => {
-  it('is AES-256-GCM as WebCrypto understands it, and writes nothing outside its fields', async () => {
+  it('sealing is AES-256-GCM as WebCrypto understands it, and writes nothing outside its fields', async () => {
     const [target] = seal(7, [CANARY]) as [Buffer]
     const opened = await webcrypto.subtle.decrypt(
       { name: 'AES-GCM', iv: target.subarray(HEAD, HEAD + 12), additionalData: Buffer.from('aad') },
@@ -80,7 +80,7 @@ describe('sealing', () => {
     }
   })
 
-  it('does not change the plaintext it was given', () => {
+  it('sealing does not change the plaintext it was given', () => {
     const plaintext = Buffer.from(CANARY)
     seal(1, [plaintext])
     expect(plaintext.toString()).toBe(CANARY)
@@ -88,7 +88,7 @@ describe('sealing', () => {
 })
 
 describe('opening', () => {
-  it('inverts sealing, each job on its own', () => {
+  it('opening inverts sealing, each job on its own', () => {
     fc.assert(
       fc.property(
         fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 8 }),
@@ -102,7 +102,7 @@ describe('opening', () => {
     )
   })
 
-  it('answers undefined for every change of IV, tag, body or AAD, and still opens the others of a batch', () => {
+  it('opening answers undefined for every change of IV, tag, body or AAD, and still opens the others of a batch', () => {
     const [sealed, other] = seal(0, [CANARY, 'another']) as [Buffer, Buffer]
     for (let at = HEAD; at < sealed.length; at++) {
       if (at === BODY_AT - 1) continue
@@ -119,7 +119,7 @@ describe('opening', () => {
     expect(nodeEngine.openMany([job(Buffer.concat([sealed, Buffer.alloc(1)]))])).toEqual([undefined])
   })
 
-  it('never takes a part of a tag for the tag', () => {
+  it('opening never takes a part of a tag for the tag', () => {
     const [sealed] = seal(0, ['']) as [Buffer]
     for (let length = 0; length < 16; length++) {
       const cut = job(sealed.subarray(0, HEAD + 12 + length))
@@ -127,14 +127,14 @@ describe('opening', () => {
     }
   })
 
-  it('gives bytes of their own: what happens to the sealed ones later does not show', () => {
+  it('opening gives bytes of their own: what happens to the sealed ones later does not show', () => {
     const [sealed] = seal(0, [CANARY]) as [Buffer]
     const [opened] = nodeEngine.openMany([job(sealed)])
     sealed.fill(0)
     expect(opened?.toString()).toBe(CANARY)
   })
 
-  it('and sealing refuse a destroyed key', () => {
+  it('opening and sealing refuse a destroyed key', () => {
     const gone = Dek.take(new Uint8Array(32)).contentKey(DEFAULT_SUITE, Buffer.alloc(16))
     gone.destroy()
     expect(() => nodeEngine.openMany([job(Buffer.alloc(60), { key: gone })])).toThrow(/KEY_DESTROYED/)

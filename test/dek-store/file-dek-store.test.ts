@@ -37,7 +37,7 @@ describe('a folder of ciphertext DEKs', () => {
   })
   const only = (): string => join(folder, readdirSync(folder)[0] ?? '')
 
-  it('gives back what was saved last, by scope; nothing where nothing was', async () => {
+  it('a folder of ciphertext DEKs gives back what was saved last, by scope; nothing where nothing was', async () => {
     const store = fileDekStore({ folder })
     expect(await store.load('a')).toBeUndefined()
     await store.save('a', { ...dek, createdAt: 1 })
@@ -52,14 +52,14 @@ describe('a folder of ciphertext DEKs', () => {
     expect(await store.load('a')).toBeUndefined()
   })
 
-  it('is private, and leaves no half-written file', async () => {
+  it('a folder of ciphertext DEKs is private, and leaves no half-written file', async () => {
     await fileDekStore({ folder }).save('a', dek)
     expect(statSync(folder).mode & 0o777).toBe(0o700)
     expect(statSync(only()).mode & 0o777).toBe(0o600)
     expect(readdirSync(folder)).toHaveLength(1)
   })
 
-  it('is refused where others may write to it', async () => {
+  it('a folder of ciphertext DEKs is refused where others may write to it', async () => {
     const store = fileDekStore({ folder })
     await store.save('a', dek)
     chmodSync(only(), 0o666)
@@ -71,7 +71,7 @@ describe('a folder of ciphertext DEKs', () => {
     await expect(store.save('a', dek)).rejects.toThrow('others may write')
   })
 
-  it('is refused where it, or a file in it, belongs to somebody else', async () => {
+  it('a folder of ciphertext DEKs is refused where it, or a file in it, belongs to somebody else', async () => {
     const store = fileDekStore({ folder })
     await store.save('a', dek)
     const own = process.geteuid?.() ?? 0
@@ -90,7 +90,7 @@ describe('a folder of ciphertext DEKs', () => {
     vi.restoreAllMocks()
   })
 
-  it('refuses what is no ciphertext DEK, of another scope, or huge', async () => {
+  it('a folder of ciphertext DEKs refuses what is no ciphertext DEK, of another scope, or huge', async () => {
     const store = fileDekStore({ folder })
     await store.save('a', dek)
     for (const text of [
@@ -105,14 +105,14 @@ describe('a folder of ciphertext DEKs', () => {
     }
   })
 
-  it('needs a folder', async () => {
+  it('a folder of ciphertext DEKs needs a folder', async () => {
     for (const bad of ['', 7, undefined])
       expect(await thrownBy(() => fileDekStore({ folder: bad as string }))).toMatchObject({
         code: 'CONFIG_INVALID',
       })
   })
 
-  it('holds no key: without the KMS nobody can use it', async () => {
+  it('a folder of ciphertext DEKs holds no key: without the KMS nobody can use it', async () => {
     const rules = [{ match: ['t'], encrypt: { cmk: 'main' } }]
     const kms = new MemoryKms()
     const first = await memoryEncryption(rules, { kms, dekStore: fileDekStore({ folder }) })

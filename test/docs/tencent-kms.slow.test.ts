@@ -17,11 +17,11 @@ const snippets = (language: string): string[] =>
   )
 
 describe('docs/tencent-kms.md', () => {
-  it('has a row for every code of the vendor that has a meaning of its own', () => {
+  it('docs/tencent-kms.md has a row for every code of the vendor that has a meaning of its own', () => {
     expect(KNOWN_CODES.filter((code) => !text.includes(`\`${code}\``))).toEqual([])
   })
 
-  it('shows policies that CAM can parse, for resources of the form that KMS has', () => {
+  it('docs/tencent-kms.md shows policies that CAM can parse, for resources of the form that KMS has', () => {
     const policies = snippets('json').map((json) => JSON.parse(json) as Policy)
     expect(policies).toHaveLength(3)
     for (const { version, statement } of policies) {
@@ -43,7 +43,7 @@ describe('docs/tencent-kms.md', () => {
   })
 
   it.each(snippets('ts').map((code, i) => [i + 1, code] as const))(
-    'runs its TypeScript snippet %i',
+    'docs/tencent-kms.md runs its TypeScript snippet %i',
     async (_, code) => {
       const folder = await mkdtemp(join(root, 'test/.docs-'))
       try {
@@ -66,7 +66,7 @@ describe('docs/tencent-kms.md', () => {
     },
   )
 
-  it('counts its examples right', () => {
+  it('docs/tencent-kms.md counts its examples right', () => {
     const rows = [...text.matchAll(/\| ([\d,]+) +\| ([\d,]+) +\| ([\d,]+) +\| \$([\d,.]+) +\|/g)]
     expect(rows).toHaveLength(4)
     for (const [, , seals, opens, dollars] of rows) {

@@ -8,13 +8,13 @@ import { sealRecords } from '../../src/record/index.js'
 const rule = { match: ['t'], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main' } }
 
 describe('verify', () => {
-  it('passes where all that the rules need works, and makes no DEK', async () => {
+  it('verify() passes where all that the rules need works, and makes no DEK', async () => {
     const { encryption, kms } = await memoryEncryption([rule])
     await encryption.verify()
     expect(kms.calls).toEqual([])
   })
 
-  it('fails with what the KMS fails with: all CMKs to seal, at least one to read', async () => {
+  it('verify() fails with what the KMS fails with: all CMKs to seal, at least one to read', async () => {
     const [near, far] = [new MemoryKms({ provider: 'near' }), new MemoryKms({ provider: 'far' })]
     const make = (rule: TopicRule<'both'>) =>
       createEncryption({
@@ -38,7 +38,7 @@ describe('verify', () => {
     await expect(reading.verify()).rejects.toMatchObject({ code: 'KMS_DENIED' })
   })
 
-  it('has nothing to prove for passthrough, and fails once closed', async () => {
+  it('verify() has nothing to prove for passthrough, and fails once closed', async () => {
     const { encryption } = await memoryEncryption([{ match: ['t'], passthrough: true }])
     await encryption.verify()
     await encryption.close()

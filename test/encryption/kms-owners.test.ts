@@ -25,7 +25,7 @@ class CountedKms extends MemoryKms {
 }
 
 describe('a KMS object that several owners use', () => {
-  it('works for the others after one closes, and is closed once, by the last', async () => {
+  it('a KMS object that several owners use works for the others after one closes, and is closed once, by the last', async () => {
     const kms = new CountedKms()
     const [first, second] = [await owner(kms), await owner(kms)]
     await first.close()
@@ -37,7 +37,7 @@ describe('a KMS object that several owners use', () => {
     expect(kms.closes).toBe(1)
   })
 
-  it('is refused, with what to do, once its last owner has closed it', async () => {
+  it('a KMS object that several owners use is refused, with what to do, once its last owner has closed it', async () => {
     const kms = new CountedKms()
     await (await owner(kms)).close()
     const error = await thrownBy(() => owner(kms))
@@ -49,13 +49,13 @@ describe('a KMS object that several owners use', () => {
     expect(kms.closes).toBe(1)
   })
 
-  it('may be used again after it was closed where it has nothing to close', async () => {
+  it('a KMS object that several owners use may be used again after it was closed where it has nothing to close', async () => {
     const { close: _, ...kms } = new MemoryKms().client()
     await (await owner(kms)).close()
     await (await owner(kms)).close()
   })
 
-  it('stays open where an owner could not start, which may be tried again', async () => {
+  it('a KMS object that several owners use stays open where an owner could not start, which may be tried again', async () => {
     const kms = new CountedKms()
     const describe = kms.describe.bind(kms)
     kms.describe = () => Promise.reject(new EnvelopeError('KMS_UNAVAILABLE', 'no'))
@@ -69,7 +69,7 @@ describe('a KMS object that several owners use', () => {
     expect(kms.closes).toBe(1)
   })
 
-  it('is not kept by an owner whose provisioned DEK could not be unwrapped', async () => {
+  it('a KMS object that several owners use is not kept by an owner whose provisioned DEK could not be unwrapped', async () => {
     const kms = new CountedKms()
     const provisionedDek = { text: 'nothing' }
     const failing = createEncryption({

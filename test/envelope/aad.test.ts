@@ -9,7 +9,7 @@ const hex = (...parts: Parameters<typeof buildAad>): string =>
     .subarray(base.length)
     .toString('hex')
 
-it('begins with the prefix, the length of the header, and the header as it stands', () => {
+it('the AAD begins with the prefix, the length of the header, and the header as it is', () => {
   expect(base.toString('hex')).toBe(`c3010fea18fa6fe363e800000006${Buffer.from('header').toString('hex')}`)
 })
 

@@ -8,7 +8,7 @@ const awkward = fc.constantFrom('9', '10', '1a', '-1', '__proto__', 'constructor
 const context = fc.dictionary(fc.oneof(text, awkward), text, { maxKeys: 12 })
 
 describe('the canonical text of a context', () => {
-  it('is JSON without white space or escapes, with its keys in the order of their bytes', () => {
+  it('the canonical text of a context is JSON without white space or escapes, with its keys in the order of their bytes', () => {
     fc.assert(
       fc.property(context, (entries) => {
         const keys = Object.keys(entries).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
@@ -18,11 +18,11 @@ describe('the canonical text of a context', () => {
     )
   })
 
-  it('is empty where there are no entries', () => {
+  it('the canonical text of a context is empty where there are no entries', () => {
     expect(canonicalContext({})).toBe('')
   })
 
-  it('differs for contexts that differ, even where one tries to look like the other', () => {
+  it('the canonical text of a context differs for contexts that differ, even where one tries to look like the other', () => {
     expect(canonicalContext({ a: '1","b":"2' })).not.toBe(canonicalContext({ a: '1', b: '2' }))
   })
 })

@@ -47,7 +47,7 @@ function decoded(bytes: Buffer): { head: Head; bodyAt: number } | string {
 }
 
 describe('an envelope', () => {
-  it('that a stock Avro library wrote is read, as views of its bytes', () => {
+  it('an envelope that a stock Avro library wrote is read, as views of its bytes', () => {
     const result = decoded(envelope)
     if (typeof result === 'string') throw new Error(result)
     const { head, bodyAt } = result
@@ -69,7 +69,7 @@ describe('an envelope', () => {
       expect(decoded(Buffer.concat([envelope, tail]))).toBe('MALFORMED')
   })
 
-  it('is told by its whole prefix', () => {
+  it('an envelope is recognised by its whole prefix', () => {
     expect(hasEnvelopePrefix(envelope)).toBe(true)
     expect(hasEnvelopePrefix(PREFIX)).toBe(true)
     for (let at = 0; at < PREFIX.length; at++) {

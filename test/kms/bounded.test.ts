@@ -23,7 +23,7 @@ function guard(kms: Kms, timeoutMs = 1000) {
 }
 
 describe('every call to a KMS', () => {
-  it('ends within its deadline, even where the provider ignores the signal; what comes late is wiped', async () => {
+  it('every call to a KMS ends within its deadline, even where the provider ignores the signal; what comes late is wiped', async () => {
     const late: ((dek: Uint8Array) => void)[] = []
     const slow = new MemoryKms()
     slow.unwrapDek = () => new Promise((resolve) => late.push(resolve))
@@ -62,7 +62,7 @@ describe('every call to a KMS', () => {
     ])
   })
 
-  it('ends when nobody waits any more, and the provider is told', async () => {
+  it('every call to a KMS ends when nobody waits any more, and the provider is told', async () => {
     const held = new MemoryKms()
     held.hold = true
     const { kms } = guard(held)
@@ -79,7 +79,7 @@ describe('every call to a KMS', () => {
     await expect(kms.describe('cmk', AbortSignal.abort(closed))).rejects.toBe(closed)
   })
 
-  it('fails with an error of ours: what a provider throws is named, never quoted', async () => {
+  it('every call to a KMS fails with an error of ours: what a provider throws is named, never quoted', async () => {
     const failing = new MemoryKms()
     const { kms, calls } = guard(failing)
     for (const failure of [new TypeError('secret'), 'secret', { secret: 'secret' }]) {
@@ -115,7 +115,7 @@ describe('a raw DEK', () => {
     return { cmk: await cmkOf('dev', kms, 'cmk'), returned }
   }
 
-  it('is wiped as soon as it is imported', async () => {
+  it('a raw DEK is wiped as soon as it is imported', async () => {
     const { cmk: made, returned } = await cmk()
     const { dek, wrappings } = await Cmk.newDek([made], {}, signal)
     const again = await made.unwrap(wrappings[0]?.ciphertextDek ?? Buffer.alloc(0), {}, signal)

@@ -62,16 +62,19 @@ class Strange extends MemoryKms {
 const invalid = { code: 'KMS_RESPONSE_INVALID', kind: 'transient', retriable: true }
 
 describe('an answer that is none', () => {
-  it.each(GENERATED)('to making a DEK, %s, is transient, and leaves no DEK behind', async (_, answer) => {
-    const kms = new Strange()
-    kms.nonsense = { answer }
-    expect(await thrownBy(() => checked(kms).generateDek(call))).toMatchObject(invalid)
-    const { dek: left } = (answer ?? {}) as { dek?: unknown }
-    if (left instanceof Uint8Array) expect(zeros(left)).toBe(true)
-  })
+  it.each(GENERATED)(
+    'a wrong answer to making a DEK, %s, is transient, and leaves no DEK behind',
+    async (_, answer) => {
+      const kms = new Strange()
+      kms.nonsense = { answer }
+      expect(await thrownBy(() => checked(kms).generateDek(call))).toMatchObject(invalid)
+      const { dek: left } = (answer ?? {}) as { dek?: unknown }
+      if (left instanceof Uint8Array) expect(zeros(left)).toBe(true)
+    },
+  )
 
   it.each([...NONSENSE, dek(0), dek(1025)].map((answer) => [answer]))(
-    'to wrapping, %j, is transient',
+    'a wrong answer to wrapping, %j, is transient',
     async (answer) => {
       const kms = new Strange()
       kms.nonsense = { answer }
@@ -80,7 +83,7 @@ describe('an answer that is none', () => {
   )
 
   it.each([...NONSENSE, dek(0)].map((answer) => [answer]))(
-    'to unwrapping, %j, is transient',
+    'a wrong answer to unwrapping, %j, is transient',
     async (answer) => {
       const kms = new Strange()
       kms.nonsense = { answer }
@@ -126,7 +129,7 @@ describe('an owner whose KMS answers with nonsense', () => {
     await encryption.close()
   })
 
-  it('opens at the next attempt, and reports the failure where it has none', async () => {
+  it('an owner whose KMS answers with nonsense opens at the next attempt, and reports the failure where it has none', async () => {
     const kms = new Strange()
     const sealing = await owner(kms)
     const sealed = await sealRecords(sealing, [{ topic: 't', value: 'v' }])
@@ -154,7 +157,7 @@ describe('an owner whose KMS answers with nonsense', () => {
 })
 
 describe('a DEK that is wrapped', () => {
-  it('is lent by copy, which is wiped after the call', async () => {
+  it('a DEK that is wrapped is lent by copy, which is wiped after the call', async () => {
     const lent: Uint8Array[] = []
     const keeping = new MemoryKms()
     keeping.wrapDek = ({ dek: copy }) => {
@@ -168,7 +171,7 @@ describe('a DEK that is wrapped', () => {
     expect(given).toEqual(dek())
   })
 
-  it('is lent anew for each attempt: a provider that wipes it and fails does not make the next one wrap zeros', async () => {
+  it('a DEK that is wrapped is lent anew for each attempt: a provider that wipes it and fails does not make the next one wrap zeros', async () => {
     const seen: Uint8Array[] = []
     const wiping = new MemoryKms()
     wiping.wrapDek = ({ dek: copy }) => {
@@ -187,7 +190,7 @@ describe('a DEK that is wrapped', () => {
     expect(seen).toEqual([dek(), dek()])
   })
 
-  it('is wiped when the call is cancelled, even where the provider goes on', () => {
+  it('a DEK that is wrapped is wiped when the call is cancelled, even where the provider goes on', () => {
     const held = new MemoryKms()
     const lent: Uint8Array[] = []
     held.wrapDek = ({ dek: copy }) => {

@@ -48,7 +48,7 @@ describe('a new DEK', () => {
     [['KMS_TIMEOUT', 'ENCRYPTION_CLOSED'], 'ENCRYPTION_CLOSED'],
     [['KMS_TIMEOUT', 'KMS_UNAVAILABLE'], 'KMS_TIMEOUT'],
   ] as const)(
-    'that the other CMKs fail to wrap (%j) fails with %s: a denial, what is final, the first',
+    'a new DEK that the other CMKs fail to wrap (%j) fails with %s: a denial, what is final, the first',
     async (codes, code) => {
       const { set, asked } = await stage('forSealing', undefined, ...codes)
       expect(await codeOf(() => set.newDek({}, signal))).toBe(code)
@@ -56,7 +56,7 @@ describe('a new DEK', () => {
     },
   )
 
-  it('fails with what the first CMK fails with, and the others are not asked', async () => {
+  it('a new DEK fails with what the first CMK fails with, and the others are not asked', async () => {
     const { set, asked } = await stage('forSealing', 'KMS_UNAVAILABLE', 'CMK_DISABLED')
     expect(await codeOf(() => set.newDek({}, signal))).toBe('KMS_UNAVAILABLE')
     expect(asked()).toEqual([0])
@@ -79,7 +79,7 @@ describe('unwrapping a DEK in order to seal', () => {
   )
 
   it.each(['CMK_DISABLED', 'CMK_NOT_FOUND', 'CMK_UNUSABLE'] as const)(
-    'ends at a CMK that is off, since sealing needs all of them: %s',
+    'unwrapping a DEK in order to seal ends at a CMK that is off, since sealing needs all of them: %s',
     async (code) => {
       const { unwrap, asked } = await stage('forSealing', code, undefined)
       expect(await codeOf(unwrap)).toBe(code)
@@ -87,7 +87,7 @@ describe('unwrapping a DEK in order to seal', () => {
     },
   )
 
-  it('asks a CMK whose KMS failed transiently a moment ago after the others', async () => {
+  it('unwrapping a DEK in order to seal asks a CMK whose KMS failed transiently a moment ago after the others', async () => {
     const { unwrap, asked, clock } = await stage('forSealing', 'KMS_TIMEOUT', undefined)
     await unwrap()
     expect(asked()).toEqual([0, 1])
@@ -113,7 +113,7 @@ describe('unwrapping a DEK in order to open a record', () => {
     },
   )
 
-  it('ends at the second invalid failure: a forged envelope buys no more calls', async () => {
+  it('unwrapping a DEK in order to open a record ends at the second invalid failure: a forged envelope buys no more calls', async () => {
     const { unwrap, asked } = await stage(
       'forOpening',
       'CIPHERTEXT_DEK_INVALID',
@@ -125,26 +125,26 @@ describe('unwrapping a DEK in order to open a record', () => {
     expect(asked()).toEqual([0, 1, 2])
   })
 
-  it('without a wrapping is NO_CANDIDATE', async () => {
+  it('unwrapping a DEK in order to open a record without a wrapping is NO_CANDIDATE', async () => {
     const { set } = await stage('forOpening', undefined)
     expect(await codeOf(() => set.unwrap([], () => Promise.resolve()))).toBe('NO_CANDIDATE')
   })
 })
 
 describe.each(['forSealing', 'forOpening'] as const)('unwrapping (%s)', (side) => {
-  it('stops at once for what says nothing about a CMK or a DEK, such as a KMS that was closed', async () => {
+  it('unwrapping stops at once at a failure that says nothing about a CMK or a DEK, such as a closed KMS', async () => {
     const { unwrap, asked } = await stage(side, 'ENCRYPTION_CLOSED', undefined)
     expect(await codeOf(unwrap)).toBe('ENCRYPTION_CLOSED')
     expect(asked()).toEqual([0])
   })
 
-  it('asks in the order of the set, whatever the order of the wrappings', async () => {
+  it('unwrapping asks in the order of the set, whatever the order of the wrappings', async () => {
     const { set, wrappings } = await stage(side, undefined, undefined)
     const other = { provider: 'unknown', cmkId: 'cmk', ciphertextDek: Buffer.from('x') }
     expect(set.matching([...wrappings, other].reverse()).map(({ cmk }) => cmk.provider)).toEqual(['p0', 'p1'])
   })
 
-  it('keeps the order where the DEK of a CMK that is away is cached', async () => {
+  it('unwrapping keeps the order where the DEK of a CMK that is away is cached', async () => {
     const { set, wrappings, unwrap } = await stage(side, 'KMS_TIMEOUT', undefined)
     await unwrap()
     const tried: string[] = []
@@ -158,7 +158,7 @@ describe.each(['forSealing', 'forOpening'] as const)('unwrapping (%s)', (side) =
 })
 
 describe('verifying a set of CMKs', () => {
-  it('to wrap needs all of them, and fails as wrapping would', async () => {
+  it('verifying a set of CMKs to wrap needs all of them, and fails as wrapping would', async () => {
     const { set, kmss } = await stage('forSealing', undefined, 'KMS_UNAVAILABLE', 'KMS_DENIED')
     expect(await codeOf(() => set.verify('wrap', {}, signal))).toBe('KMS_DENIED')
     for (const kms of kmss) kms.failure = undefined
@@ -171,7 +171,7 @@ describe('verifying a set of CMKs', () => {
     ['forOpening', ['KMS_DENIED', 'KMS_TIMEOUT'], 'KMS_TIMEOUT'],
     ['forOpening', ['CMK_DISABLED', 'KMS_DENIED'], 'CMK_DISABLED'],
   ] as const)(
-    'to unwrap needs one of them (%s, %j), and fails as unwrapping would',
+    'verifying a set of CMKs to unwrap needs one of them (%s, %j), and fails as unwrapping would',
     async (side, codes, code) => {
       const none = await stage(side, ...codes)
       expect(await codeOf(() => none.set.verify('unwrap', {}, signal))).toBe(code)

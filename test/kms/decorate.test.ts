@@ -17,7 +17,7 @@ function noting(name: string, seen: string[], calls: object[] = []): Decorator {
 }
 
 describe('a decorated KMS', () => {
-  it('passes each call through its decorators from left to right, and closing and limits on', async () => {
+  it('a decorated KMS passes each call through its decorators from left to right, and closing and limits on', async () => {
     const kms = new MemoryKms()
     const limited = Object.assign(kms, { limits: () => ({ concurrency: { group: 'g', max: 1 } }) })
     const seen: string[] = []
@@ -38,7 +38,7 @@ describe('a decorated KMS', () => {
     expect(kms.closed).toBe(true)
   })
 
-  it('may lack limits and closing', async () => {
+  it('a decorated KMS may lack limits and closing', async () => {
     const { describe, generateDek, wrapDek, unwrapDek, verify } = new MemoryKms().client()
     const plain: Kms = { describe, generateDek, wrapDek, unwrapDek, verify }
     const decorated = decorate(checked(plain), noting('a', []))
@@ -46,7 +46,7 @@ describe('a decorated KMS', () => {
     await decorated.close?.()
   })
 
-  it('shows its decorators neither a DEK nor a context, and lets them wipe a DEK that arrives late', async () => {
+  it('a decorated KMS shows its decorators neither a DEK nor a context, and lets them wipe a DEK that arrives late', async () => {
     const calls: DecoratedCall<unknown>[] = []
     const kms = decorate(new MemoryKms(), noting('a', [], calls))
     const made = await kms.generateDek(call)
@@ -59,7 +59,7 @@ describe('a decorated KMS', () => {
     expect([...made.dek, ...unwrapped].every((byte) => byte === 0)).toBe(true)
   })
 
-  it('rejects where a provider throws before it returns a promise', async () => {
+  it('a decorated KMS rejects where a provider throws before it returns a promise', async () => {
     const kms = new MemoryKms()
     kms.verify = () => {
       throw new TypeError('at once')
@@ -68,7 +68,7 @@ describe('a decorated KMS', () => {
     await expect(decorated.verify({ ...call, use: 'wrap' })).rejects.toThrow('at once')
   })
 
-  it('calls its provider with the signal that its decorators give', async () => {
+  it('a decorated KMS calls its provider with the signal that its decorators give', async () => {
     const own = AbortSignal.abort()
     const signals: AbortSignal[] = []
     const kms = new MemoryKms()

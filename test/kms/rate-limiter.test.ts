@@ -77,7 +77,7 @@ function expectWithin(times: readonly number[], perSecond: number): void {
 }
 
 describe('the share of a side', () => {
-  it('grants `burst` at once, then `perSecond`, first come, first served', async () => {
+  it('the share of a side grants `burst` at once, then `perSecond`, first come, first served', async () => {
     const { ask, names, pass } = stage({ shares: { opening: { perSecond: 10, burst: 3 } } })
     for (const name of 'abcdefg') void ask(name)
     await settle()
@@ -92,7 +92,7 @@ describe('the share of a side', () => {
     expect(names()).toBe('abcdefg')
   })
 
-  it('saves no more than `burst` in a pause', async () => {
+  it('the share of a side saves no more than `burst` in a pause', async () => {
     const { ask, names, clock } = stage({ shares: { opening: { perSecond: 10, burst: 3 } } })
     clock.advance(60_000)
     for (const name of 'abcdef') void ask(name)
@@ -100,7 +100,7 @@ describe('the share of a side', () => {
     expect(names()).toBe('abc')
   })
 
-  it('is a share: one side does not wait for the other', async () => {
+  it('the share of a side is a share: one side does not wait for the other', async () => {
     const { ask, names } = stage({
       shares: { opening: { perSecond: 1, burst: 1 }, sealing: { perSecond: 1, burst: 1 } },
     })
@@ -110,7 +110,7 @@ describe('the share of a side', () => {
     expect(names()).toBe('as')
   })
 
-  it('refuses at once, and takes no turn, where the wait would be too long', async () => {
+  it('the share of a side refuses at once, and takes no turn, where the wait would be too long', async () => {
     const { ask, names, pass } = stage({ shares: { opening: { perSecond: 10, burst: 1 } }, maxWaitMs: 100 })
     void ask('a')
     void ask('b')
@@ -123,7 +123,7 @@ describe('the share of a side', () => {
     expect(names()).toBe('abc')
   })
 
-  it('gives the turn of a cancelled call to the next one', async () => {
+  it('the share of a side gives the turn of a cancelled call to the next one', async () => {
     const { ask, names, pass } = stage({ shares: { opening: { perSecond: 1, burst: 1 } }, maxWaitMs: 2000 })
     const abort = new AbortController()
     void ask('a')
@@ -140,7 +140,7 @@ describe('the share of a side', () => {
     })
   })
 
-  it('is not used up because the clock jumped back, and fills again from there on', async () => {
+  it('the share of a side is not used up because the clock jumped back, and fills again from there on', async () => {
     const { ask, names, clock, pass } = stage({
       shares: { opening: { perSecond: 10, burst: 1 } },
       maxWaitMs: 0,
@@ -159,7 +159,7 @@ describe('the share of a side', () => {
 
 describe('a rate that the provider states', () => {
   it.each([1, 3, 80, 240, 450])(
-    'of %d a second holds in any second, and is used in full',
+    'a rate that the provider states of %d a second holds in any second, and is used in full',
     async (perSecond) => {
       const { ask, times, pass } = stage()
       for (let i = 0; i < perSecond * 3; i++) void ask('a', { limits: within(perSecond) })
@@ -169,14 +169,14 @@ describe('a rate that the provider states', () => {
     },
   )
 
-  it('below one a second is one in so many seconds', async () => {
+  it('a rate that the provider states below one a second is one in so many seconds', async () => {
     const { ask, times, pass } = stage()
     for (let i = 0; i < 3; i++) void ask('a', { limits: within(0.3) })
     await pass(7000)
     expect(times('a')).toEqual([0, 3334, 6668])
   })
 
-  it('goes to sealing first, however many calls wait to open', async () => {
+  it('a rate that the provider states goes to sealing first, however many calls wait to open', async () => {
     const { ask, times, pass } = stage()
     for (let i = 0; i < 100; i++) void ask('o', { limits: within(10) })
     void ask('s', { side: 'sealing', limits: within(10) })
@@ -185,7 +185,7 @@ describe('a rate that the provider states', () => {
     expect(times('o')).toHaveLength(19)
   })
 
-  it('does not hold back calls of another group', async () => {
+  it('a rate that the provider states does not hold back calls of another group', async () => {
     const { ask, names } = stage()
     for (let i = 0; i < 50; i++) void ask('a', { limits: within(3) })
     void ask('b', { limits: within(3, 'rsa') })
@@ -193,7 +193,7 @@ describe('a rate that the provider states', () => {
     expect(names()).toBe('aaab')
   })
 
-  it('counts a call as often as it counts at the service, and one that is too large for a second as a full one', async () => {
+  it('a rate that the provider states counts a call as often as it counts at the service, and one that is too large for a second as a full one', async () => {
     const { ask, times, pass } = stage()
     const limits = { rate: { group: 'g', perSecond: 4, calls: 2 } }
     for (let i = 0; i < 4; i++) void ask('a', { limits })
@@ -205,7 +205,7 @@ describe('a rate that the provider states', () => {
 })
 
 describe('a limit on calls at the same time', () => {
-  it('lets the next call go when one ends, in the order in which they came', async () => {
+  it('a limit on calls at the same time lets the next call go when one ends, in the order in which they came', async () => {
     const { ask, names, end } = stage()
     for (const name of 'abcdef') void ask(name, { side: 'sealing', limits: atATime(2), runs: true })
     await settle()
@@ -221,7 +221,7 @@ describe('a limit on calls at the same time', () => {
     }
   })
 
-  it('is kept in part for sealing, however many calls open', async () => {
+  it('a limit on calls at the same time is kept in part for sealing, however many calls open', async () => {
     const { ask, names, end } = stage()
     for (const name of 'abcd') void ask(name, { limits: atATime(4), runs: true })
     void ask('s', { side: 'sealing', limits: atATime(4), runs: true })
@@ -235,7 +235,7 @@ describe('a limit on calls at the same time', () => {
     expect(names()).toBe('abcsd')
   })
 
-  it('of one lets both sides call, one after the other', async () => {
+  it('a limit on calls at the same time of one lets both sides call, one after the other', async () => {
     const { ask, names, end } = stage()
     void ask('o', { limits: atATime(1), runs: true })
     void ask('s', { side: 'sealing', limits: atATime(1), runs: true })
@@ -246,7 +246,7 @@ describe('a limit on calls at the same time', () => {
     expect(names()).toBe('os')
   })
 
-  it('does not hold back calls of another group, nor does one that never ends', async () => {
+  it('a limit on calls at the same time does not hold back calls of another group, nor does one that never ends', async () => {
     const { ask, names } = stage()
     for (const name of 'abc') void ask(name, { limits: atATime(1, 'far'), runs: true })
     void ask('n', { limits: atATime(1, 'near') })
@@ -254,7 +254,7 @@ describe('a limit on calls at the same time', () => {
     expect(names()).toBe('an')
   })
 
-  it('that holds a call back for too long fails it, says by which limit, and leaves no timer', async () => {
+  it('a limit on calls at the same time that holds a call back for too long fails it, says by which limit, and leaves no timer', async () => {
     const { ask, clock } = stage({ maxWaitMs: 3000 })
     const limits = { ...within(240, 'symmetric calls to a region'), ...atATime(1, 'calls to a region') }
     void ask('a', { limits, runs: true })
@@ -271,7 +271,7 @@ describe('a limit on calls at the same time', () => {
     expect(clock.timers).toBe(0)
   })
 
-  it('gives the turn of a cancelled call to the next one', async () => {
+  it('a limit on calls at the same time gives the turn of a cancelled call to the next one', async () => {
     const { ask, names, end, clock } = stage()
     const abort = new AbortController()
     void ask('a', { limits: atATime(1), runs: true })
@@ -287,7 +287,7 @@ describe('a limit on calls at the same time', () => {
 })
 
 describe('a limiter', () => {
-  it('keeps no timer once every caller has left, and sets one for the next', async () => {
+  it('a limiter keeps no timer once every caller has left, and sets one for the next', async () => {
     const { ask, names, pass, clock } = stage({ shares: { opening: { perSecond: 1, burst: 1 } } })
     void ask('a')
     const [first, second] = [new AbortController(), new AbortController()]
@@ -305,7 +305,7 @@ describe('a limiter', () => {
     expect(clock.timers).toBe(0)
   })
 
-  it('refuses a flood for its whole duration, stays within the rate, and lets sealing wait a second at most', async () => {
+  it('a limiter refuses a flood for its whole duration, stays within the rate, and lets sealing wait a second at most', async () => {
     const { ask, times, pass } = stage({
       shares: { opening: { perSecond: 100, burst: 300 } },
       maxWaitMs: 2000,
@@ -336,7 +336,7 @@ describe('a rate-limited KMS', () => {
   const limiterOf = (share: Share): RateLimiter =>
     new RateLimiter({ shares: { sealing: PLENTY, opening: share }, maxWaitMs: 0, clock: new FakeClock() })
 
-  it('counts every call but `describe`, which is only made at the start', async () => {
+  it('a rate-limited KMS counts every call but `describe`, which is only made at the start', async () => {
     const kms = new MemoryKms()
     const limited = decorate(kms, rateLimited(kms, 'opening', limiterOf({ perSecond: 0.1, burst: 4 })))
     for (let i = 0; i < 10; i++) await limited.describe('c', call.signal)
@@ -354,7 +354,7 @@ describe('a rate-limited KMS', () => {
     expect(kms.calls).toHaveLength(3)
   })
 
-  it('keeps to the limits that its provider states for the operation and the CMK', async () => {
+  it('a rate-limited KMS keeps to the limits that its provider states for the operation and the CMK', async () => {
     const kms = new MemoryKms()
     const asked: string[] = []
     const limits: Kms['limits'] = (operation, cmkId) => {
@@ -380,7 +380,7 @@ describe('a rate-limited KMS', () => {
     expect(asked).toEqual(['generate c', 'generate c'])
   })
 
-  it('frees the turn of a cancelled call although its provider goes on, and wipes the DEK that comes then', async () => {
+  it('a rate-limited KMS frees the turn of a cancelled call although its provider goes on, and wipes the DEK that comes then', async () => {
     const kms = new MemoryKms()
     const limiter = new RateLimiter({
       shares: { sealing: PLENTY, opening: PLENTY },

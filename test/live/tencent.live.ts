@@ -125,13 +125,13 @@ if (symmetric !== undefined) {
       note('another context', await decrypt('{"a":"1","b":"3"}'), INVALID)
     })
 
-    it('so is a damaged blob', async () => {
+    it('a damaged blob is refused with a code that says so', async () => {
       const at = blob.length - 8
       const damaged = blob.slice(0, at) + (blob[at] === 'A' ? 'B' : 'A') + blob.slice(at + 1)
       note('a damaged blob', await decrypt('{"a":"1","b":"2"}', damaged), INVALID)
     })
 
-    it('so are the bytes by which verify() asks for who may only decrypt', async () => {
+    it('the bytes that verify() sends for an identity that may only decrypt are refused with a code that says so', async () => {
       note('what is no blob', await decrypt('{"a":"1","b":"2"}', NO_BLOB), INVALID)
     })
 

@@ -162,7 +162,7 @@ describe('keys', () => {
     expect(await seen.value('kafka_envelope.grace.records', { 'kafka_envelope.limit': 'age' })).toBe(4)
   })
 
-  it('waits for a DEK count with their time, failed ones by code', async () => {
+  it('waits for a DEK are counted with their time, failed ones by code', async () => {
     const made = await instrumented()
     made.kms.hold = true
     const sealing = made.seal(1)
@@ -201,7 +201,7 @@ describe('keys', () => {
 })
 
 describe('processes', () => {
-  it('tell when they started, the same whenever they are asked', async () => {
+  it('processes tell when they started, the same whenever they are asked', async () => {
     await instrumented()
     const started = await seen.value('kafka_envelope.process.start_time')
     expect(started).toBeCloseTo(Date.now() / 1000 - process.uptime(), -1)
@@ -209,7 +209,7 @@ describe('processes', () => {
     expect(await seen.value('kafka_envelope.process.start_time')).toBe(started)
   })
 
-  it('count the rules that name a CMK before any key was needed, and none after the end', async () => {
+  it('processes count the rules that name a CMK before any key was needed, and none after the end', async () => {
     await instrumented()
     const rules = (side: string): Promise<number | undefined> =>
       seen.value('kafka_envelope.cmk.rules', {
@@ -241,7 +241,7 @@ it('records that consumers wait with count by topic and code, as long as they wa
 })
 
 describe('calls to a KMS', () => {
-  it('count with their latency by KMS, CMK and operation, failures by code', async () => {
+  it('calls to a KMS count with their latency by KMS, CMK and operation, failures by code', async () => {
     const made = await instrumented()
     await open(made, await made.seal(1))
     made.kms.failure = new EnvelopeError('KMS_DENIED', 'no')
@@ -261,7 +261,7 @@ describe('calls to a KMS', () => {
 })
 
 describe('what instrument() returns', () => {
-  it('ends it: counts are complete, states are back at 0, and nothing more is counted or computed', async () => {
+  it('what instrument() returns ends it: counts are complete, states are back at 0, and nothing more is counted or computed', async () => {
     const made = await instrumented()
     await open(made, await made.seal(3))
     expect(await seen.value('kafka_envelope.dek.count')).toBe(2)
@@ -278,7 +278,7 @@ describe('what instrument() returns', () => {
     expect(seen.spans()).toHaveLength(2)
   })
 
-  it('of several owners ends one; counts and states of all add up', async () => {
+  it('what instrument() returns of several owners ends one; counts and states of all add up', async () => {
     const one = await instrumented()
     const endOne = end
     const two = await instrumented()

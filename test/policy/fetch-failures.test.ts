@@ -25,18 +25,21 @@ function failing(random = 1) {
 }
 
 describe('the pause of background calls after failures', () => {
-  it.each([1, 0.25])('doubles from a second to a minute, times a random share (%d)', (share) => {
-    const { fail, pauseMs } = failing(share)
-    expect(pauseMs()).toBe(0)
-    const pauses = Array.from({ length: 9 }, () => {
-      fail()
-      return pauseMs()
-    })
-    const full = [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000, 60_000]
-    expect(pauses).toEqual(full.map((ms) => ms * share))
-  })
+  it.each([1, 0.25])(
+    'the pause of background calls after failures doubles from a second to a minute, times a random share (%d)',
+    (share) => {
+      const { fail, pauseMs } = failing(share)
+      expect(pauseMs()).toBe(0)
+      const pauses = Array.from({ length: 9 }, () => {
+        fail()
+        return pauseMs()
+      })
+      const full = [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000, 60_000]
+      expect(pauses).toEqual(full.map((ms) => ms * share))
+    },
+  )
 
-  it('passes while the process runs, not while the machine sleeps, and is never negative', () => {
+  it('the pause of background calls after failures passes while the process runs, not while the machine sleeps, and is never negative', () => {
     const { clock, fail, pauseMs } = failing()
     fail()
     clock.sleep(5000)
@@ -48,7 +51,7 @@ describe('the pause of background calls after failures', () => {
     expect(pauseMs()).toBe(0)
   })
 
-  it('does not become longer where the clock jumps back', () => {
+  it('the pause of background calls after failures does not become longer where the clock jumps back', () => {
     let now = 10_000
     const { clock, fail, pauseMs } = failing()
     clock.monotonicMs = () => now
@@ -59,7 +62,7 @@ describe('the pause of background calls after failures', () => {
     expect(pauseMs()).toBe(0)
   })
 
-  it('ends with a success, and the next one is short again', () => {
+  it('the pause of background calls after failures ends with a success, and the next one is short again', () => {
     const { fail, succeed, pauseMs } = failing()
     fail()
     fail()
@@ -73,7 +76,7 @@ describe('the pause of background calls after failures', () => {
 describe('an outage', () => {
   const throttled: FetchFailure = { kind: 'outage', code: 'KMS_THROTTLED' }
 
-  it('is remembered for a minute', () => {
+  it('an outage is remembered for a minute', () => {
     const { clock, fail, known } = failing()
     fail(throttled)
     clock.advance(60_000)
@@ -82,14 +85,14 @@ describe('an outage', () => {
     expect(known()).toEqual([undefined, 'KMS_THROTTLED'])
   })
 
-  it('is remembered while the machine sleeps for as long', () => {
+  it('an outage is remembered while the machine sleeps for as long', () => {
     const { clock, fail, known } = failing()
     fail(throttled)
     clock.sleep(60_001)
     expect(known()[0]).toBeUndefined()
   })
 
-  it('outlasts calls that a limit of our own kept back, and ends with any other answer', () => {
+  it('an outage outlasts calls that a limit of our own kept back, and ends with any other answer', () => {
     const { fail, succeed, known } = failing()
     fail(throttled)
     fail({ kind: 'notAsked', code: 'KMS_RATE_LIMITED' })

@@ -12,7 +12,7 @@ const glob = fc
   .filter((text) => text.includes('*'))
 
 describe('globs of different rules', () => {
-  it('are reported to overlap if and only if some topic matches both', () => {
+  it('globs of different rules are reported to overlap if and only if some topic matches both', () => {
     const owned = fc.record({ glob, owner: fc.nat(2) })
     fc.assert(
       fc.property(fc.array(owned, { maxLength: 8 }), (globs) => {
@@ -39,7 +39,7 @@ describe('globs of different rules', () => {
     ['only something in the middle', (i) => `*x${String(i)}*`, 6],
     ['one prefix that begins with all others', (i) => `${'a'.repeat(i % 248)}*`, 6],
     ['suffixes that end with each other', (i) => `*${'b'.repeat(i % 20)}`, 60],
-  ])('are compared in few steps for each of them: %s', (_, pattern, most) => {
+  ])('globs of different rules are compared in few steps for each of them: %s', (_, pattern, most) => {
     let steps = 0
     const count = 10_000
     const globs = Array.from({ length: count }, (_, i) => ({
@@ -56,7 +56,7 @@ describe('globs of different rules', () => {
 })
 
 describe('the rule of a topic', () => {
-  it('is one that has the topic by name, else one whose glob matches, whatever the rules are', () => {
+  it('the rule of a topic is one that has the topic by name, else one whose glob matches, whatever the rules are', () => {
     const pattern = fc.string({ unit: fc.constantFrom('a', 'b', '*'), minLength: 1, maxLength: 4 })
     fc.assert(
       fc.property(
@@ -79,7 +79,7 @@ describe('the rule of a topic', () => {
     )
   })
 
-  it('is found without a look at globs with another prefix or suffix', () => {
+  it('the rule of a topic is found without a look at globs with another prefix or suffix', () => {
     const rules = Array.from({ length: 10_000 }, (_, i) => `tenant-${String(i)}.*.orders`)
     const index = new TopicIndex(rules, (glob) => [glob])
     // A look at a glob takes it apart at its stars.

@@ -86,7 +86,7 @@ describe('topic patterns', () => {
 describe('rotation', () => {
   const policy = { maxAgeMs: 1000, maxMessages: 10, maxBytes: 100 }
 
-  it('as many records fit as a careful count admits, and the limit that stopped it is named', () => {
+  it('a DEK takes as many records as a careful count admits, and the limit that stopped it is named', () => {
     fc.assert(
       fc.property(
         fc.array(fc.nat(60), { maxLength: 20 }),

@@ -54,7 +54,7 @@ describe('no input costs more than a bounded multiple of its length', () => {
       for (const { ends } of cases) expect([name, ...ends]).toEqual([name, (FAMILIES[name] as Family).ends])
   })
 
-  it('in steps of the library', () => {
+  it('no input costs more than a bounded multiple of its length in steps of the library', () => {
     expect(over('steps', ({ bytes, records }) => STEPS.perByte * bytes + STEPS.perRecord * records)).toEqual(
       [],
     )
@@ -90,15 +90,15 @@ describe('no input costs more than a bounded multiple of its length', () => {
     expect(worse).toEqual([])
   })
 
-  it('in calls to a KMS', () => {
+  it('no input costs more than a bounded multiple of its length in calls to a KMS', () => {
     expect(over('kmsCalls', ({ records }) => KMS_CALLS_PER_RECORD * records)).toEqual([])
   })
 
-  it('in what opened values keep alive beyond their own bytes', () => {
+  it('no input costs more than a bounded multiple of its length in what opened values keep alive beyond their own bytes', () => {
     expect(over('slack', ({ opened }) => opened)).toEqual([])
   })
 
-  it('in what is remembered when the values are gone', () => {
+  it('no input costs more than a bounded multiple of its length in what is remembered when the values are gone', () => {
     // Of a batch that leaves nothing behind some noise of the heap is left.
     const most = ({ bytes, records }: Case): number =>
       Math.min(KEPT.perByte * bytes + KEPT.perRecord * records, KEPT.most) + MIB

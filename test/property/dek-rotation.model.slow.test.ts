@@ -246,7 +246,7 @@ describe.each([
   ['with prefetch and grace', '20s', GRACE_MS],
   ['with grace alone', 0, GRACE_MS],
 ] as const)('a sealing key %s', (_, prefetch, grace) => {
-  it('keeps its laws whatever happens in whatever order', async () => {
+  it('a sealing key keeps its laws whatever happens in whatever order', async () => {
     await fc.assert(
       fc.asyncProperty(fc.commands(commands, { maxCommands: 60, size: 'max' }), async (script) => {
         const made = await owner({

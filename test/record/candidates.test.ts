@@ -24,7 +24,7 @@ async function tried(
 }
 
 describe('candidates', () => {
-  it('are tried in the order of the configuration, not of the envelope', async () => {
+  it('candidates are tried in the order of the configuration, not of the envelope', async () => {
     expect(await tried({ d: dek, a: dek })).toEqual({ opened: CANARY, asked: 'd' })
     expect(await tried({ b: failing('KMS_DENIED'), a: dek })).toEqual({ opened: CANARY, asked: 'ba' })
   })
@@ -43,7 +43,7 @@ describe('candidates', () => {
       expect(await tried({ a: bad, b: dek })).toEqual({ opened: CANARY, asked: 'aab' })
   })
 
-  it('at most two are to blame: a forged envelope does not buy more KMS calls', async () => {
+  it('at most two candidates are to blame: a forged envelope does not buy more KMS calls', async () => {
     const bad = failing('CIPHERTEXT_DEK_INVALID')
     expect(await tried({ a: bad, b: bad, c: dek })).toEqual({ opened: 'UNWRAP_FAILED', asked: 'ab' })
     expect(await tried({ a: other, b: bad, c: dek })).toEqual({ opened: 'COMMITMENT_MISMATCH', asked: 'aab' })
@@ -96,7 +96,7 @@ describe('candidates', () => {
       expect((await tried({ a: failing(code) })).opened).toBe('UNWRAP_FAILED')
   })
 
-  it('and keeps what the KMS said, its code and its id for the call, for whoever asks its support', async () => {
+  it('an error keeps what the KMS said: its code and its id for the call', async () => {
     const told = { kmsCode: 'InvalidParameterValue.InvalidCiphertext', requestId: 'r-1' }
     for (const code of ['CIPHERTEXT_DEK_INVALID', 'CMK_MISMATCH'] as const)
       for (const said of [told, { kmsCode: told.kmsCode }, { requestId: told.requestId }, {}]) {
@@ -120,7 +120,7 @@ describe('candidates', () => {
     expect(await tried({ a: dek, b: dek }, value)).toEqual({ opened: 'AUTHENTICATION_FAILED', asked: 'a' })
   })
 
-  it('are exactly the (provider, cmkId) of the rule; all other wrappings are ignored before any call', async () => {
+  it('candidates are exactly the (provider, cmkId) of the rule; all other wrappings are ignored before any call', async () => {
     const value = craft({ wrappings: [wrapping('p', 'A'), wrapping('q', 'a'), wrapping('p/x', 'a')] })
     expect(await tried({ a: dek }, value)).toEqual({ opened: 'NO_CANDIDATE', asked: '' })
   })

@@ -17,7 +17,7 @@ function opened(body: Buffer, maxBytes = MIB): string {
 }
 
 describe('registered compressions', () => {
-  it('have frozen numbers and names', () => {
+  it('registered compressions have frozen numbers and names', () => {
     expect([compressionOf(0)?.name, compressionOf(1)?.name]).toEqual(['none', 'gzip'])
     expect(['zstd', undefined]).toContain(compressionOf(2)?.name)
     for (const number of [3, -1, 64, 0.5]) expect(compressionOf(number)).toBeUndefined()
@@ -63,7 +63,7 @@ describe('gzip', () => {
     }
   })
 
-  it('is exactly one member: not cut anywhere, and nothing behind it', () => {
+  it('gzip is exactly one member: not cut anywhere, and nothing behind it', () => {
     const body = gzipSync(CANARY)
     for (let length = 0; length < body.length; length++)
       expect(opened(body.subarray(0, length))).toBe('DECOMPRESSION_FAILED')

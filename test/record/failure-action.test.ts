@@ -38,19 +38,19 @@ describe('the share of rejected records', () => {
     return (rejected) => count(String(offset++), rejected)
   }
 
-  it('may be reached, not exceeded', () => {
+  it('the share of rejected records may be reached, not exceeded', () => {
     const count = counting(0.003)
     expect([true, true, true].map(count)).toEqual([false, false, false])
     expect([false, true, false].map(count)).toEqual([false, true, true])
   })
 
-  it('of 0 is exceeded by the first, of 1 by none', () => {
+  it('the share of rejected records of 0 is exceeded by the first, of 1 by none', () => {
     expect([false, true].map(counting(0))).toEqual([false, true])
     const all = counting(1)
     for (let i = 0; i < 2500; i++) expect(all(true)).toBe(false)
   })
 
-  it('is counted over the last 1,000 records exactly', () => {
+  it('the share of rejected records is counted over the last 1,000 records exactly', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(700), { maxLength: 40 }), fc.integer({ min: 0, max: 5 }), (gaps, limit) => {
         const count = counting(limit / 1000)
@@ -67,7 +67,7 @@ describe('the share of rejected records', () => {
     )
   })
 
-  it('counts a record once, however often and from wherever its partition is delivered again', () => {
+  it('the share of rejected records counts a record once, however often and from wherever its partition is delivered again', () => {
     const step = fc.record({
       partition: fc.nat(2),
       // Where the partition goes on: mostly behind what was delivered, sometimes again from before it.
@@ -97,7 +97,7 @@ describe('the share of rejected records', () => {
     )
   })
 
-  it('keeps one offset per partition in memory, not one per record', () => {
+  it('the share of rejected records keeps one offset per partition in memory, not one per record', () => {
     const share = new InvalidRateGuard(1)
     const counts: CountRecord[] = [0, 1].map((partition) => share.forPartition({ topic: 't', partition }))
     for (const count of counts) expect(count('9'.repeat(18), true)).toBe(false)

@@ -27,7 +27,7 @@ describe('what follows the header of a gzip member', () => {
   const allFlags = Array.from({ length: 16 }, (_, i) => i << 1)
 
   it.each([0, 1, ...allFlags])(
-    'is the rest, whole or empty, whatever the header holds: flags %i',
+    'what follows the header of a gzip member is the rest, whole or empty, whatever the header holds: flags %i',
     (flags) => {
       const before = header(flags)
       expect(gzipBody(Buffer.concat([before, REST]))).toEqual(REST)
@@ -35,24 +35,27 @@ describe('what follows the header of a gzip member', () => {
     },
   )
 
-  it.each(allFlags)('is nothing where the header is cut: flags %i', (flags) => {
-    const before = header(flags)
-    for (let length = 0; length < before.length; length++)
-      expect(gzipBody(before.subarray(0, length))).toBeUndefined()
-  })
+  it.each(allFlags)(
+    'what follows the header of a gzip member is nothing where the header is cut: flags %i',
+    (flags) => {
+      const before = header(flags)
+      for (let length = 0; length < before.length; length++)
+        expect(gzipBody(before.subarray(0, length))).toBeUndefined()
+    },
+  )
 
-  it('is nothing where a field would reach beyond the input', () => {
+  it('what follows the header of a gzip member is nothing where a field would reach beyond the input', () => {
     const long = header(FEXTRA)
     long.writeUInt16LE(1000, 10)
     expect(gzipBody(Buffer.concat([long, REST]))).toBeUndefined()
   })
 
-  it('is at least the trailer of eight bytes', () => {
+  it('what follows the header of a gzip member is at least the trailer of eight bytes', () => {
     expect(gzipBody(Buffer.concat([header(0), REST.subarray(0, 8)]))).toEqual(REST.subarray(0, 8))
     expect(gzipBody(Buffer.concat([header(0), REST.subarray(0, 7)]))).toBeUndefined()
   })
 
-  it('is nothing where magic, method, a reserved flag or the CRC of the header is wrong', () => {
+  it('what follows the header of a gzip member is nothing where magic, method, a reserved flag or the CRC of the header is wrong', () => {
     const whole = Buffer.concat([header(FHCRC | FNAME), REST])
     for (const at of [0, 1, 2, 4, 12, 18]) {
       const changed = Buffer.from(whole)

@@ -47,7 +47,7 @@ describe('a record that is refused: the error names', () => {
     expect(error?.message).toContain('rule r ')
   })
 
-  it('that it is about the commitment, or that the record was changed', async () => {
+  it('the error of a refused record says that it is about the commitment, or that the record was changed', async () => {
     expect(await refusal({ header: { commitment: Buffer.alloc(32) } })).toMatch(/: the DEK .*commits to/)
     expect(await refusal({ key: 'k' })).toMatch(/: the record is not what was sealed/)
   })

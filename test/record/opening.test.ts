@@ -33,7 +33,7 @@ async function owner(
   return { ...made, seal, open }
 }
 
-it('tells what was authenticated, and keeps members it does not know', async () => {
+it('an opened record says what was authenticated, and keeps members that it does not know', async () => {
   const { encryption, seal } = await owner({
     context: { app: 'pay' },
     bindHeaders: ['type'],

@@ -90,7 +90,7 @@ describe('the order of checks', () => {
     }
   })
 
-  it('of two faults the first in the order is reported', async () => {
+  it('the first of two faults in the order of checks is reported', async () => {
     for (const [i, [first, code, spoil]] of FAULTS.entries()) {
       for (const [second, , spoilToo] of FAULTS.slice(i + 1)) {
         const { opened } = await result(spoilToo(spoil(GOOD)))
@@ -106,7 +106,7 @@ describe('the order of checks', () => {
     }
   })
 
-  it('of what the rule requires: any of key, headers and context, whatever else is there', async () => {
+  it('any of key, headers and context may be reported where a record has several that the rule does not accept', async () => {
     const bound = header(GOOD, { boundHeaders: ['a'], context: [['env', 'prod']] })
     const ready = { ...bound, craft: { ...bound.craft, headers: [[]] } }
     const met = { bindHeaders: ['a'], context: { env: 'prod' } }

@@ -15,7 +15,7 @@ async function reader() {
 }
 
 describe('a head', () => {
-  it('that was seen before is not parsed again, also when others came between', async () => {
+  it('a head that was seen before is not parsed again, also when others came between', async () => {
     const { near, heads } = await reader()
     const [one, other] = [craft(), craft({ header: { context: [['a', '1']] } })]
     const first = heads.read(one)
@@ -26,7 +26,7 @@ describe('a head', () => {
     expect(info(near)).toBe(info(near))
   })
 
-  it('does not change with the bytes that it was read from', async () => {
+  it('a head does not change with the bytes that it was read from', async () => {
     const { heads } = await reader()
     const value = craft({ header: { boundHeaders: ['h'] }, headers: [[]] })
     const first = heads.read(value)
@@ -40,7 +40,7 @@ describe('a head', () => {
 })
 
 describe('what a rule reads', () => {
-  it('was sealed for a topic that starts like a prefix of `originalTopics`, not one that ends so', async () => {
+  it('what a rule reads was sealed for a topic that starts like a prefix of `originalTopics`, not one that ends so', async () => {
     const originalTopics = { originalTopics: ['orders.*'] }
     const cmks = [await cmk(wrapping('near', 'a'), [])]
     const read = (topic: string) => open({ value: craft({ header: { topic } }) }, cmks, originalTopics)
@@ -48,7 +48,7 @@ describe('what a rule reads', () => {
     for (const topic of ['my.orders.', 'orders', 'x.orders.eu']) expect(await read(topic)).toBe('WRONG_TOPIC')
   })
 
-  it('has the context entry that is required, key and value together', async () => {
+  it('what a rule reads has the context entry that is required, key and value together', async () => {
     const cmks = [await cmk(wrapping('near', 'a'), [])]
     const require = { context: { env: 'prod' } }
     const read = (...context: [string, string][]) =>

@@ -26,20 +26,20 @@ it('a value is named by its type, never by its content', () => {
 })
 
 group('a bound key', () => {
-  it('is its bytes, and null where there is none', () => {
+  it('a bound key is its bytes, and null where there is none', () => {
     const bytes = Buffer.from('k')
     expect(boundKey({ key: bytes })).toBe(bytes)
     for (const key of ['', 'k']) expect(boundKey({ key })).toBe(key)
     expect([boundKey({}), boundKey({ key: undefined }), boundKey({ key: null })]).toEqual([null, null, null])
   })
 
-  it('of another type is refused', () => {
+  it('a bound key of another type is refused', () => {
     expect(() => boundKey({ key: 7 as never })).toThrow(refused(/a key is a number/))
   })
 })
 
 group('bound headers', () => {
-  it('are their values in record order, for each name; none where the header is absent', () => {
+  it('bound headers are their values in record order, for each name; none where the header is absent', () => {
     const bytes = Buffer.from('y')
     const headers = { one: 'x', several: ['x', bytes, null], none: [], nothing: null, other: 'z' }
     const names = ['one', 'several', 'none', 'nothing', 'absent', 'toString']
@@ -47,7 +47,7 @@ group('bound headers', () => {
     expect(boundHeaderValues({}, ['one'])).toEqual([[]])
   })
 
-  it('of another type are refused, by name', () => {
+  it('bound headers of another type are refused, by name', () => {
     for (const [value, type] of [
       [7, 'a number'],
       [undefined, 'undefined'],

@@ -11,7 +11,7 @@ const owner = () =>
 const text = (n: number): string => `${CANARY} ${String(n)}`
 
 describe('records of several topics', () => {
-  it('are sealed and opened in place, whatever their order', async () => {
+  it('records of several topics are sealed and opened in place, whatever their order', async () => {
     const { encryption } = await owner()
     const topics = ['u', 't', 'plain', 't', 'u', 'plain', 't']
     const given = topics.map((topic, n) => ({ topic, value: n === 3 ? null : text(n), mine: n }))
@@ -26,7 +26,7 @@ describe('records of several topics', () => {
     )
   })
 
-  it('that fail say where they stand, as far as it is known', async () => {
+  it('records of several topics that fail say where they stand, as far as it is known', async () => {
     const { encryption } = await owner()
     const value = Buffer.from('plain')
     const places = [

@@ -18,7 +18,7 @@ function transfer(bytes: Buffer): void {
 }
 
 describe('the bytes that are sealed are those at the call', () => {
-  it('also where buffers are reused while the key is awaited', async () => {
+  it('the bytes that are sealed are those at the call, also where buffers are reused while the key is awaited', async () => {
     const { encryption, kms } = await memoryEncryption([rule({ bindHeaders: ['h'] })])
     const own = (text: string): Buffer => Buffer.from(Uint8Array.from(Buffer.from(text)).buffer)
     const [value, key, header] = [own(VALUE), own('key'), own('header')]
@@ -41,7 +41,7 @@ describe('the bytes that are sealed are those at the call', () => {
     expect(opened?.value?.toString()).toBe(VALUE)
   })
 
-  it('also where the memory of a value is transferred while the key is awaited', async () => {
+  it('the bytes that are sealed are those at the call, also where the memory of a value is transferred while the key is awaited', async () => {
     const { encryption, kms } = await memoryEncryption([rule()])
     const value = Buffer.from(new ArrayBuffer(3000)).fill(CANARY)
     const before = Buffer.from(value)
@@ -92,7 +92,7 @@ describe('the bytes that are sealed are those at the call', () => {
     ).toHaveLength(0)
   })
 
-  it('of memory that threads share, and of memory that can be resized, too', async () => {
+  it('the bytes that are sealed are those at the call of memory that threads share, and of memory that can be resized, too', async () => {
     const { encryption, kms } = await memoryEncryption([
       rule(),
       { ...rule({ compression: 'gzip' }), match: ['z'] },
@@ -133,7 +133,7 @@ describe('the bytes that are sealed are those at the call', () => {
 describe('a value that readers would not decompress', () => {
   const large = Buffer.alloc(2 ** 24 + 1, 'x')
 
-  it('is refused before a key is made, with its place', async () => {
+  it('a value that readers would not decompress is refused before a key is made, with its place', async () => {
     const { encryption, kms } = await memoryEncryption([
       { match: ['t'], encrypt: { cmk: 'main', compression: 'gzip' } },
     ])
@@ -150,7 +150,7 @@ describe('a value that readers would not decompress', () => {
     await sealRecords(encryption, [{ topic: 't', value: large.subarray(1) }])
   })
 
-  it('counts by the limit of the rule where the rule reads', async () => {
+  it('a value that readers would not decompress counts by the limit of the rule where the rule reads', async () => {
     const { encryption } = await memoryEncryption([
       rule({ compression: 'gzip' }, { maxDecompressedBytes: '17MiB' }),
     ])
@@ -161,7 +161,7 @@ describe('a value that readers would not decompress', () => {
     expect(opened?.value?.length).toBe(large.length)
   })
 
-  it('is sealed where values are not compressed', async () => {
+  it('a value that readers would not decompress is sealed where values are not compressed', async () => {
     const { encryption } = await memoryEncryption([rule()])
     const [opened] = await openRecords(
       encryption,
@@ -252,7 +252,7 @@ describe('the name of a topic', () => {
     ['a dot alone', '.', '.'],
     ['two dots', '..', '..'],
     ['250 characters', 'x'.repeat(250), `"${'x'.repeat(60)}"`],
-  ])('with %s is refused by name before a key is made', async (_, topic, shown) => {
+  ])('the name of a topic with %s is refused by name before a key is made', async (_, topic, shown) => {
     const { encryption, kms } = await memoryEncryption([{ match: ['*'], encrypt: { cmk: 'main' } }])
     const { encryption: other } = await memoryEncryption([{ match: ['t'], encrypt: { cmk: 'main' } }])
     for (const owner of [encryption, other])
@@ -265,7 +265,7 @@ describe('the name of a topic', () => {
     expect(kms.calls).toEqual([])
   })
 
-  it('of 249 legal characters is taken', async () => {
+  it('the name of a topic of 249 legal characters is taken', async () => {
     const { encryption } = await memoryEncryption([{ match: ['*'], encrypt: { cmk: 'main' } }])
     expect(await sealRecords(encryption, [{ topic: 'x._-'.repeat(62) + 'y', value: VALUE }])).toHaveLength(1)
   })
@@ -278,7 +278,7 @@ describe('offsets of records', () => {
     ['text', '9'],
     ['a number', 9],
     ['a bigint', 9n],
-  ])('given as %s count alike', async (_, offset) => {
+  ])('offsets of records given as %s count alike', async (_, offset) => {
     const { encryption } = await memoryEncryption([rule({}, migration)])
     const [opened] = await openRecords(encryption, [
       { topic: 't', partition: 0, offset, value: Buffer.from(VALUE) },
@@ -300,7 +300,7 @@ describe('offsets of records', () => {
     ['hexadecimal text', '0x1'],
     ['a boolean', true],
     ['an object', {}],
-  ])('given as %s are refused', async (_, offset) => {
+  ])('offsets of records given as %s are refused', async (_, offset) => {
     const { encryption } = await memoryEncryption([rule()])
     const value = Buffer.from(VALUE)
     expect(
@@ -318,7 +318,7 @@ describe('compressing a large batch', () => {
     value: Buffer.from(`${VALUE} ${String(n)}`),
   }))
 
-  it('gives the event loop its turn, and seals the bytes at the call', async () => {
+  it('compressing a large batch gives the event loop its turn, and seals the bytes at the call', async () => {
     const { encryption } = await memoryEncryption([rule({ compression: 'gzip' })])
     await sealRecords(encryption, [{ topic: 't', value: VALUE }])
     const records = batch.map(({ topic, value }) => ({ topic, value: Buffer.from(value) }))
@@ -332,7 +332,7 @@ describe('compressing a large batch', () => {
     expect(opened.map(({ value }) => value?.toString())).toEqual(batch.map(({ value }) => value.toString()))
   })
 
-  it('says which value no DEK may seal, also in a later step', async () => {
+  it('compressing a large batch says which value no DEK may seal, also in a later step', async () => {
     const { encryption, kms } = await memoryEncryption([
       rule({ compression: 'gzip', rotate: { maxBytes: 1000, allowFrequentRotation: true } }),
     ])

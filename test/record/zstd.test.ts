@@ -31,7 +31,7 @@ function frame(descriptor: number, fields: string, ...rest: Buffer[]): Buffer {
 const plain = frame(0x00, '50', raw(CANARY))
 
 describe('the length of a zstd frame', () => {
-  it('counts descriptor, window, sizes, dictionary id, blocks and checksum', () => {
+  it('the length of a zstd frame counts descriptor, window, sizes, dictionary id, blocks and checksum', () => {
     for (const whole of [
       plain,
       frame(0x20, '0d', raw(CANARY)),

@@ -9,7 +9,7 @@ describe('memoryKms()', () => {
     vi.unstubAllEnvs()
   })
 
-  it('fails transiently while a test makes it unavailable, and works again after that', async () => {
+  it('memoryKms() fails transiently while a test makes it unavailable, and works again after that', async () => {
     const kms = memoryKms({ cmks: ['orders'] })
     kms.setAvailable(false)
     await expect(kms.generateDek(call)).rejects.toMatchObject({ code: 'KMS_UNAVAILABLE', retriable: true })
@@ -18,12 +18,12 @@ describe('memoryKms()', () => {
     await expect(kms.verify({ ...call, use: 'unwrap' })).resolves.toBeUndefined()
   })
 
-  it('refuses to start in production, where its keys would be lost with the process', () => {
+  it('memoryKms() refuses to start in production, where its keys would be lost with the process', () => {
     vi.stubEnv('NODE_ENV', 'production')
     expect(() => memoryKms({ cmks: ['orders'] })).toThrow('NODE_ENV: is production')
   })
 
-  it('refuses an id that no CMK can have, and changes to a CMK that it does not have', () => {
+  it('memoryKms() refuses an id that no CMK can have, and changes to a CMK that it does not have', () => {
     expect(() => memoryKms({ cmks: ['a b'] })).toThrow('cmks[0]: expected 1 to 256 visible ASCII characters')
     expect(() => {
       memoryKms({ cmks: [] }).rotate('orders')

@@ -27,7 +27,7 @@ function as(secretId: string, ...allow: AccessStatement[]): ReturnType<typeof sd
 }
 
 describe('a secret id', () => {
-  it('may do what is granted to it and nothing else: a producer may not decrypt', async () => {
+  it('a secret id may do what is granted to it and nothing else: a producer may not decrypt', async () => {
     const producer = as('producer', { actions: ['kms:GenerateDataKey'], keys: [orders] })
     const { CiphertextBlob } = await producer.GenerateDataKey({ KeyId: orders, NumberOfBytes: 32 })
     const blob = { CiphertextBlob: present(CiphertextBlob) }
@@ -43,7 +43,7 @@ describe('a secret id', () => {
     )
   })
 
-  it('is asked about the CMK that the blob names', async () => {
+  it('a secret id is asked about the CMK that the blob names', async () => {
     const { CiphertextBlob } = await sdkClient(kms).Encrypt({ KeyId: users, Plaintext: 'eA==' })
     const reader = as('reader', { actions: ['Decrypt'], keys: [orders] })
     expect(await codeOf(reader.Decrypt({ CiphertextBlob: present(CiphertextBlob) }))).toBe(
@@ -52,7 +52,7 @@ describe('a secret id', () => {
     expect(kms.calls().at(-1)).toMatchObject({ keyId: users })
   })
 
-  it('needs both CMKs for ReEncrypt', async () => {
+  it('a secret id needs both CMKs for ReEncrypt', async () => {
     const { CiphertextBlob } = await sdkClient(kms).Encrypt({ KeyId: users, Plaintext: 'eA==' })
     const move = { CiphertextBlob: present(CiphertextBlob), DestinationKeyId: orders }
     for (const keys of [[users], [orders]]) {
@@ -65,14 +65,14 @@ describe('a secret id', () => {
     )
   })
 
-  it('learns nothing about CMKs that it may not use', async () => {
+  it('a secret id learns nothing about CMKs that it may not use', async () => {
     const reader = as('reader', { actions: ['DescribeKey'], keys: [orders] })
     for (const KeyId of [users, '23e80852-1e38-11e9-b129-5cb9019b4b01', 'x']) {
       expect(await codeOf(reader.DescribeKey({ KeyId }))).toBe('UnauthorizedOperation')
     }
   })
 
-  it('needs every CMK for what is not about one', async () => {
+  it('a secret id needs every CMK for what is not about one', async () => {
     const lists = async (...allow: AccessStatement[]): Promise<string> =>
       codeOf(as('lister', ...allow).ListKeys({}))
     expect(await lists({ actions: ['ListKeys'] })).toBe('OK')
@@ -80,7 +80,7 @@ describe('a secret id', () => {
     expect(await lists()).toBe('UnauthorizedOperation')
   })
 
-  it('is granted actions by name, by the start of it, or all', async () => {
+  it('a secret id is granted actions by name, by the start of it, or all', async () => {
     const describes = async (...actions: string[]): Promise<string> =>
       codeOf(as('describer', { actions }).DescribeKey({ KeyId: orders }))
     for (const action of ['DescribeKey', 'kms:DescribeKey', 'Describe*', 'kms:Describe*', '*', 'kms:*']) {
@@ -91,7 +91,7 @@ describe('a secret id', () => {
     }
   })
 
-  it('is unknown as soon as it was taken away', async () => {
+  it('a secret id is unknown as soon as it was taken away', async () => {
     const gone = as('gone', { actions: ['*'] })
     expect(await codeOf(gone.ListKeys({}))).toBe('OK')
     kms.setCredentials([EMULATOR_CREDENTIAL])

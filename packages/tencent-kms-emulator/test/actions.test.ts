@@ -34,7 +34,7 @@ const Plaintext = Buffer.from(CANARY).toString('base64')
 const EncryptionContext = '{"topic":"orders"}'
 
 describe('GenerateDataKey', () => {
-  it('returns a DEK in the clear and as a blob that Decrypt opens', async () => {
+  it('GenerateDataKey returns a DEK in the clear and as a blob that Decrypt opens', async () => {
     const made = await sdk.GenerateDataKey({ KeyId: orders, NumberOfBytes: 32, EncryptionContext })
     expect(made.KeyId).toBe(orders)
     expect(Buffer.from(present(made.Plaintext), 'base64')).toHaveLength(32)
@@ -45,7 +45,7 @@ describe('GenerateDataKey', () => {
     })
   })
 
-  it('makes as many bytes as NumberOfBytes says, else as KeySpec does', async () => {
+  it('GenerateDataKey makes as many bytes as NumberOfBytes says, else as KeySpec does', async () => {
     const bytes = async (size: object): Promise<number> => {
       const made = await sdk.GenerateDataKey({ KeyId: orders, ...size })
       return Buffer.from(present(made.Plaintext), 'base64').length
@@ -57,7 +57,7 @@ describe('GenerateDataKey', () => {
   })
 
   it.each([{}, { NumberOfBytes: 0 }, { NumberOfBytes: 1025 }, { KeySpec: 'AES_512' }])(
-    'refuses %o',
+    'GenerateDataKey refuses %o',
     async (size) => {
       expect(await codeOf(sdk.GenerateDataKey({ KeyId: orders, ...size }))).toBe('InvalidParameter')
     },
@@ -65,7 +65,7 @@ describe('GenerateDataKey', () => {
 })
 
 describe('a CiphertextBlob', () => {
-  it('has three segments of base64, of the lengths in the examples of the vendor', async () => {
+  it('a CiphertextBlob has three segments of base64, of the lengths in the examples of the vendor', async () => {
     for (const [bytes, total] of [
       [32, 210],
       [16, 190],
@@ -80,7 +80,7 @@ describe('a CiphertextBlob', () => {
     }
   })
 
-  it('shows neither CMK nor plaintext, and never repeats', async () => {
+  it('a CiphertextBlob shows neither CMK nor plaintext, and never repeats', async () => {
     const blobs = await Promise.all(
       Array.from({ length: 20 }, async () =>
         present((await sdk.Encrypt({ KeyId: orders, Plaintext })).CiphertextBlob),
@@ -95,7 +95,7 @@ describe('a CiphertextBlob', () => {
     }
   })
 
-  it('does not decrypt when any character of it is another', async () => {
+  it('a CiphertextBlob does not decrypt when any character of it is another', async () => {
     const blob = present((await sdk.Encrypt({ KeyId: orders, Plaintext })).CiphertextBlob)
     const changed = Array.from(blob, (character, at) => {
       const other = character === 'A' ? 'B' : 'A'
@@ -105,12 +105,15 @@ describe('a CiphertextBlob', () => {
     expect(new Set(codes)).toEqual(new Set(['InvalidParameterValue.InvalidCiphertext']))
   })
 
-  it.each(['', 'AAAA', '-k--k-', 'A-k-A-k-A', 'a'.repeat(9000)])('is not %j', async (CiphertextBlob) => {
-    expect(await codeOf(sdk.Decrypt({ CiphertextBlob }))).toBe('InvalidParameterValue.InvalidCiphertext')
-    expect(await codeOf(sdk.ReEncrypt({ CiphertextBlob }))).toBe('InvalidParameterValue.InvalidCiphertext')
-  })
+  it.each(['', 'AAAA', '-k--k-', 'A-k-A-k-A', 'a'.repeat(9000)])(
+    'a CiphertextBlob is not %j',
+    async (CiphertextBlob) => {
+      expect(await codeOf(sdk.Decrypt({ CiphertextBlob }))).toBe('InvalidParameterValue.InvalidCiphertext')
+      expect(await codeOf(sdk.ReEncrypt({ CiphertextBlob }))).toBe('InvalidParameterValue.InvalidCiphertext')
+    },
+  )
 
-  it('is not made of segments of two blobs', async () => {
+  it('a CiphertextBlob is not made of segments of two blobs', async () => {
     const blob = async (): Promise<string[]> =>
       present((await sdk.Encrypt({ KeyId: orders, Plaintext })).CiphertextBlob).split('-k-')
     const [one, other] = [await blob(), await blob()]
@@ -122,7 +125,7 @@ describe('a CiphertextBlob', () => {
 })
 
 describe('Encrypt', () => {
-  it('is inverted by Decrypt, up to 4096 bytes', async () => {
+  it('Encrypt is inverted by Decrypt, up to 4096 bytes', async () => {
     for (const bytes of [1, 32, 4096]) {
       const text = Buffer.alloc(bytes, 7).toString('base64')
       const { CiphertextBlob, KeyId } = await sdk.Encrypt({ KeyId: orders, Plaintext: text })
@@ -136,7 +139,7 @@ describe('Encrypt', () => {
     ['nothing', ''],
     ['what is not base64', 'a b'],
     ['base64 without padding', 'YQ'],
-  ])('refuses %s', async (_, text) => {
+  ])('Encrypt refuses %s', async (_, text) => {
     expect(await codeOf(sdk.Encrypt({ KeyId: orders, Plaintext: text }))).toBe(
       'InvalidParameterValue.InvalidPlaintext',
     )
@@ -144,7 +147,7 @@ describe('Encrypt', () => {
 })
 
 describe('the encryption context', () => {
-  it('must come back byte for byte', async () => {
+  it('the encryption context must come back byte for byte', async () => {
     const { CiphertextBlob } = await sdk.Encrypt({ KeyId: orders, Plaintext, EncryptionContext })
     const open = (context?: string): Promise<string> =>
       codeOf(
@@ -159,7 +162,7 @@ describe('the encryption context', () => {
     }
   })
 
-  it('is in the log, plaintext and keys are not', async () => {
+  it('the encryption context is in the log, plaintext and keys are not', async () => {
     const { Plaintext: dek } = await sdk.GenerateDataKey({
       KeyId: orders,
       NumberOfBytes: 32,
@@ -175,7 +178,7 @@ describe('the encryption context', () => {
     expect(JSON.stringify(log)).not.toContain(Plaintext)
   })
 
-  it('is a JSON object of strings, of at most 1,024 characters', async () => {
+  it('the encryption context is a JSON object of strings, of at most 1,024 characters', async () => {
     const encrypt = (context: string): Promise<string> =>
       codeOf(sdk.Encrypt({ KeyId: orders, Plaintext, EncryptionContext: context }))
     const ofLength = (length: number): string => JSON.stringify({ k: 'ü'.repeat(length - 8) })
@@ -187,7 +190,7 @@ describe('the encryption context', () => {
 })
 
 describe('ReEncrypt', () => {
-  it('moves a ciphertext to another CMK and another context', async () => {
+  it('ReEncrypt moves a ciphertext to another CMK and another context', async () => {
     const { CiphertextBlob } = await sdk.Encrypt({ KeyId: orders, Plaintext, EncryptionContext })
     const moved = await sdk.ReEncrypt({
       CiphertextBlob: present(CiphertextBlob),
@@ -204,7 +207,7 @@ describe('ReEncrypt', () => {
     ).toMatchObject({ KeyId: users, Plaintext })
   })
 
-  it('returns the same blob for the same CMK, unless the CMK was rotated', async () => {
+  it('ReEncrypt returns the same blob for the same CMK, unless the CMK was rotated', async () => {
     const { keyId } = kms.createKey({ alias: 're-encrypted' })
     const CiphertextBlob = present((await sdk.Encrypt({ KeyId: keyId, Plaintext })).CiphertextBlob)
     for (const DestinationKeyId of ['', keyId]) {
@@ -225,7 +228,7 @@ describe('ReEncrypt', () => {
     }
   })
 
-  it('needs the context of the source', async () => {
+  it('ReEncrypt needs the context of the source', async () => {
     const { CiphertextBlob } = await sdk.Encrypt({ KeyId: orders, Plaintext, EncryptionContext })
     expect(
       await codeOf(sdk.ReEncrypt({ CiphertextBlob: present(CiphertextBlob), DestinationKeyId: users })),
@@ -240,20 +243,23 @@ describe('a public key of the caller', () => {
   it.each([
     ['RSAES_OAEP_SHA_256', 'sha256'],
     ['RSAES_OAEP_SHA_1', 'sha1'],
-  ])('takes what GenerateDataKey and Decrypt return, by %s', async (EncryptionAlgorithm, oaepHash) => {
-    const back = { EncryptionPublicKey, EncryptionAlgorithm }
-    const made = await sdk.GenerateDataKey({ KeyId: orders, NumberOfBytes: 32, ...back })
-    const CiphertextBlob = present(made.CiphertextBlob)
-    const again = await sdk.Decrypt({ CiphertextBlob, ...back })
-    const clear = Buffer.from(present((await sdk.Decrypt({ CiphertextBlob })).Plaintext), 'base64')
-    for (const { Plaintext: sealed } of [made, again]) {
-      const bytes = Buffer.from(present(sealed), 'base64')
-      expect(bytes).toHaveLength(256)
-      expect(privateDecrypt({ key: privateKey, oaepHash }, bytes).equals(clear)).toBe(true)
-    }
-  })
+  ])(
+    'a public key of the caller takes what GenerateDataKey and Decrypt return, by %s',
+    async (EncryptionAlgorithm, oaepHash) => {
+      const back = { EncryptionPublicKey, EncryptionAlgorithm }
+      const made = await sdk.GenerateDataKey({ KeyId: orders, NumberOfBytes: 32, ...back })
+      const CiphertextBlob = present(made.CiphertextBlob)
+      const again = await sdk.Decrypt({ CiphertextBlob, ...back })
+      const clear = Buffer.from(present((await sdk.Decrypt({ CiphertextBlob })).Plaintext), 'base64')
+      for (const { Plaintext: sealed } of [made, again]) {
+        const bytes = Buffer.from(present(sealed), 'base64')
+        expect(bytes).toHaveLength(256)
+        expect(privateDecrypt({ key: privateKey, oaepHash }, bytes).equals(clear)).toBe(true)
+      }
+    },
+  )
 
-  it('takes it by RSAES_PKCS1_V1_5 too', async () => {
+  it('a public key of the caller takes it by RSAES_PKCS1_V1_5 too', async () => {
     const back = { EncryptionPublicKey, EncryptionAlgorithm: 'RSAES_PKCS1_V1_5' }
     const { Plaintext: sealed } = await sdk.GenerateDataKey({ KeyId: orders, NumberOfBytes: 32, ...back })
     const padded = privateDecrypt(
@@ -281,11 +287,11 @@ describe('a public key of the caller', () => {
       { EncryptionPublicKey, EncryptionAlgorithm: 'RSAES_OAEP_SHA_256', NumberOfBytes: 191 },
       'FailedOperation.EncryptionError',
     ],
-  ])('is refused %s', async (_, back, code) => {
+  ])('a public key of the caller is refused %s', async (_, back, code) => {
     expect(await codeOf(sdk.GenerateDataKey({ KeyId: orders, NumberOfBytes: 32, ...back }))).toBe(code)
   })
 
-  it('is refused with another modulus or of another kind', async () => {
+  it('a public key of the caller is refused with another modulus or of another kind', async () => {
     for (const { publicKey: other } of [
       generateKeyPairSync('rsa', { modulusLength: 3072 }),
       generateKeyPairSync('ec', { namedCurve: 'P-256' }),
@@ -306,7 +312,7 @@ describe('an RSA CMK', () => {
     return publicEncrypt({ key, ...algorithm }, Buffer.from(CANARY)).toString('base64')
   }
 
-  it('gives its public key as DER in base64, and what the vendor calls PEM as base64 of that', async () => {
+  it('an RSA CMK gives its public key as DER in base64, and what the vendor calls PEM as base64 of that', async () => {
     const { KeyId, PublicKey, PublicKeyPem } = await sdk.GetPublicKey({ KeyId: partner })
     expect(KeyId).toBe(partner)
     const key = createPublicKey({ key: Buffer.from(PublicKey, 'base64'), format: 'der', type: 'spki' })
@@ -323,7 +329,7 @@ describe('an RSA CMK', () => {
     RSAES_PKCS1_V1_5: { padding: constants.RSA_PKCS1_PADDING },
   }
   it.each(Object.entries(algorithms))(
-    'decrypts %s, and nothing else by that name',
+    'an RSA CMK decrypts %s, and nothing else by that name',
     async (Algorithm, row) => {
       const Ciphertext = await encrypted(row)
       expect(await sdk.AsymmetricRsaDecrypt({ KeyId: partner, Ciphertext, Algorithm })).toMatchObject({
@@ -338,7 +344,7 @@ describe('an RSA CMK', () => {
     },
   )
 
-  it('does not decrypt a changed or a short ciphertext', async () => {
+  it('an RSA CMK does not decrypt a changed or a short ciphertext', async () => {
     const Ciphertext = await encrypted(algorithms.RSAES_OAEP_SHA_256)
     const bytes = Buffer.from(Ciphertext, 'base64')
     bytes[128] = (bytes[128] ?? 0) ^ 1
@@ -357,7 +363,7 @@ describe('an RSA CMK', () => {
     expect(await decrypt({ Algorithm: 'RSA' })).toBe('InvalidParameter')
   })
 
-  it('does nothing that a symmetric CMK is for, nor the other way round', async () => {
+  it('an RSA CMK does nothing that a symmetric CMK is for, nor the other way round', async () => {
     const codes = await Promise.all(
       [
         sdk.GenerateDataKey({ KeyId: partner, NumberOfBytes: 32 }),
@@ -379,7 +385,7 @@ describe('an RSA CMK', () => {
     ])
   })
 
-  it('is not of SM2', async () => {
+  it('an RSA CMK is not of SM2', async () => {
     expect(await codeOf(sdk.AsymmetricSm2Decrypt({ KeyId: partner, Ciphertext: 'AAAA' }))).toBe(
       'UnsupportedOperation.UnsupportedKeyUsageInCurrentRegion',
     )
@@ -387,7 +393,7 @@ describe('an RSA CMK', () => {
 })
 
 describe('CreateKey', () => {
-  it('makes a CMK that works at once, described as asked', async () => {
+  it('CreateKey makes a CMK that works at once, described as asked', async () => {
     const made = await sdk.CreateKey({ Alias: 'made', Description: 'of a test' })
     expect(made).toMatchObject({
       Alias: 'made',
@@ -411,7 +417,7 @@ describe('CreateKey', () => {
     expect(await codeOf(sdk.Encrypt({ KeyId, Plaintext }))).toBe('OK')
   })
 
-  it('makes RSA CMKs, and external ones that wait for their material', async () => {
+  it('CreateKey makes RSA CMKs, and external ones that wait for their material', async () => {
     expect(await sdk.CreateKey({ Alias: 'made-rsa', KeyUsage: 'ASYMMETRIC_DECRYPT_RSA_2048' })).toMatchObject(
       { KeyUsage: 'ASYMMETRIC_DECRYPT_RSA_2048', KeyState: 'Enabled' },
     )
@@ -446,17 +452,17 @@ describe('CreateKey', () => {
       { Alias: 'a1', Type: 2, KeyUsage: 'ASYMMETRIC_DECRYPT_RSA_2048' },
       'InvalidParameterValue.InvalidType',
     ],
-  ])('refuses %s', async (_, request, code) => {
+  ])('CreateKey refuses %s', async (_, request, code) => {
     expect(await codeOf(sdk.CreateKey(request))).toBe(code)
   })
 
-  it('takes tags', async () => {
+  it('CreateKey takes tags', async () => {
     expect(await sdk.CreateKey({ Alias: 'tagged', Tags: [tag] })).toMatchObject({ TagCode: 0 })
   })
 })
 
 describe('what is said about a CMK', () => {
-  it('changes by UpdateAlias and UpdateKeyDescription', async () => {
+  it('what is said about a CMK changes by UpdateAlias and UpdateKeyDescription', async () => {
     const { keyId: KeyId } = kms.createKey({ alias: 'before' })
     await sdk.UpdateAlias({ KeyId, Alias: 'after' })
     await sdk.UpdateAlias({ KeyId, Alias: 'after' })
@@ -471,7 +477,7 @@ describe('what is said about a CMK', () => {
     expect(await codeOf(sdk.CreateKey({ Alias: 'before' }))).toBe('OK')
   })
 
-  it('is of one region', async () => {
+  it('what is said about a CMK is of one region', async () => {
     const shanghai = sdkClient(kms, undefined, 'ap-shanghai')
     const { KeyId } = await shanghai.CreateKey({ Alias: 'orders' })
     expect((await shanghai.ListKeys({})).Keys).toEqual([{ KeyId }])
@@ -482,7 +488,7 @@ describe('what is said about a CMK', () => {
     )
   })
 
-  it('is about a KeyId that is one, and exists', async () => {
+  it('what is said about a CMK is about a KeyId that is one, and exists', async () => {
     expect(await codeOf(sdk.DescribeKey({ KeyId: 'orders' }))).toBe('InvalidParameterValue.InvalidKeyId')
     expect(await codeOf(sdk.DescribeKey({ KeyId: '23e80852-1e38-11e9-b129-5cb9019b4b01' }))).toBe(
       'ResourceUnavailable.CmkNotFound',
@@ -547,7 +553,7 @@ describe('lists', () => {
 })
 
 describe('the service', () => {
-  it('makes random bytes', async () => {
+  it('the service makes random bytes', async () => {
     const random = async (NumberOfBytes: number): Promise<Buffer> =>
       Buffer.from((await sdk.GenerateRandom({ NumberOfBytes })).Plaintext, 'base64')
     expect(await random(1024)).toHaveLength(1024)
@@ -557,7 +563,7 @@ describe('the service', () => {
     }
   })
 
-  it('says what it has', async () => {
+  it('the service says what it has', async () => {
     expect((await sdk.GetRegions()).Regions).toContain('ap-guangzhou')
     expect(await sdk.GetServiceStatus()).toMatchObject({ ServiceEnabled: true, InvalidType: 1 })
     expect(await sdk.ListAlgorithms()).toMatchObject({
@@ -566,7 +572,7 @@ describe('the service', () => {
     })
   })
 
-  it('keeps whoever does not ask for it out of actions that it does not have', async () => {
+  it('the service keeps whoever does not ask for it out of actions that it does not have', async () => {
     expect(await codeOf(sdk.DescribeWhiteBoxServiceStatus())).toBe('InvalidAction')
     for (const call of [
       () => sdk.GenerateDataKey({ KeyId: orders, NumberOfBytes: 32, HsmClusterId: 'hsm' }),
@@ -588,7 +594,7 @@ describe('the service', () => {
   })
 })
 
-it('lists keys by their tags: every filter must find one, by key or by value', async () => {
+it('ListKeys lists keys by their tags: every filter must find one, by key or by value', async () => {
   const tag = (TagKey: string, TagValue: string) => ({ TagKey, TagValue })
   await sdk.CreateKey({ Alias: 'tagged-1', Tags: [tag('squad', 'pay'), tag('env', 'prod')] })
   await sdk.CreateKey({ Alias: 'tagged-2', Tags: [tag('squad', 'pay'), tag('env', 'test')] })
@@ -615,7 +621,7 @@ it('a context has at most 1,024 characters where it encrypts, and 1,024 bytes wh
 })
 
 describe('rotation', () => {
-  it('is switched on and off, and told', async () => {
+  it('rotation is switched on and off, and told', async () => {
     const { keyId: KeyId } = kms.createKey({ alias: 'rotating' })
     const enabled = async (): Promise<boolean | undefined> =>
       (await sdk.GetKeyRotationStatus({ KeyId })).KeyRotationEnabled
@@ -650,7 +656,7 @@ it('a CMK lives: disabled, enabled, archived and back, about to be deleted and b
 })
 
 describe('many CMKs', () => {
-  it('are disabled and enabled together, or none of them', async () => {
+  it('many CMKs are disabled and enabled together, or none of them', async () => {
     const KeyIds = ['many-1', 'many-2'].map((alias) => kms.createKey({ alias }).keyId)
     const states = async (): Promise<unknown[]> =>
       present((await sdk.DescribeKeys({ KeyIds })).KeyMetadatas).map(({ KeyState }) => KeyState)

@@ -74,7 +74,7 @@ function client({ endpoint, fields }: Started, secretKey = fields['secretKey']):
 }
 
 describe('the emulator on the command line', { timeout: 60_000 }, () => {
-  it('prints one line with all that a client needs, and ends on a signal', async () => {
+  it('the emulator on the command line prints one line with all that a client needs, and ends on a signal', async () => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       const emulator = await start('--key', 'orders', 'partner:rsa-2048')
       expect(emulator.endpoint).toMatch(/^127\.0\.0\.1:\d+$/)
@@ -87,7 +87,7 @@ describe('the emulator on the command line', { timeout: 60_000 }, () => {
     }
   })
 
-  it('starts with the same keys again with --file', async () => {
+  it('the emulator on the command line starts with the same keys again with --file', async () => {
     const args = [
       '--file',
       folder.at('kms.json'),
@@ -107,7 +107,7 @@ describe('the emulator on the command line', { timeout: 60_000 }, () => {
     await second.stop('SIGTERM')
   })
 
-  it('does not print the secret key of --secret-key', async () => {
+  it('the emulator on the command line does not print the secret key of --secret-key', async () => {
     const emulator = await start('--secret-id', 'me', '--secret-key', 'do-not-print')
     expect(emulator.fields['secretId']).toBe('me')
     expect(emulator.line).not.toContain('do-not-print')
@@ -122,7 +122,7 @@ describe('the emulator on the command line', { timeout: 60_000 }, () => {
     ['an unknown type of key', ['--key', 'orders:aes']],
     ['a malformed alias', ['--key', 'kms-orders']],
     ['an unknown region', ['--key', 'orders', '--region', 'mars-1']],
-  ])('refuses %s in one line', async (_, args) => {
+  ])('the emulator on the command line refuses %s in one line', async (_, args) => {
     const child = command(...args)
     const exit = once(child, 'exit') as Promise<[number | null]>
     const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), exit])
@@ -130,7 +130,7 @@ describe('the emulator on the command line', { timeout: 60_000 }, () => {
     expect(stderr).toMatch(/^(error|OPTIONS_INVALID): [^\n]+\n$/)
   })
 
-  it('starts as docker-compose.yml starts it', async () => {
+  it('the emulator on the command line starts as docker-compose.yml starts it', async () => {
     const compose = await readFile(resolve(ROOT, 'docker-compose.yml'), 'utf8')
     const [, args = ''] =
       /^ {4}command: node packages\/tencent-kms-emulator\/dist\/esm\/main\.js (.*)$/m.exec(compose) ?? []

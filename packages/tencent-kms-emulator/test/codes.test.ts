@@ -27,12 +27,12 @@ describe('an action that is refused', () => {
     })
   }
 
-  it('answers a code that the vendor lists for it', async () => {
+  it('an action that is refused answers a code that the vendor lists for it', async () => {
     refuseDescribeKey('ResourceUnavailable.CmkNotFound')
     expect(await codeOf(sdk.DescribeKey({ KeyId: 'x' }))).toBe('ResourceUnavailable.CmkNotFound')
   })
 
-  it('answers no other code: that shows as an error of the emulator', async () => {
+  it('an action that is refused answers no other code: that shows as an error of the emulator', async () => {
     refuseDescribeKey('ResourceUnavailable.CmkDisabled')
     expect(await codeOf(sdk.DescribeKey({ KeyId: 'x' }))).toBe('InternalError')
   })

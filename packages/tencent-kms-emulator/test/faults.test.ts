@@ -72,7 +72,7 @@ function isHalf({ announced = 0, received }: Seen): boolean {
 }
 
 describe('a fault', () => {
-  it('of an error code is answered with HTTP 200', async () => {
+  it('a fault of an error code is answered with HTTP 200', async () => {
     kms.faults.inject({ kind: 'error', code: 'InternalError', message: 'As asked.' })
     const { status, type, received, end } = await observe()
     expect({ status, type, end }).toEqual({ status: 200, type: 'application/json', end: 'end' })
@@ -85,7 +85,7 @@ describe('a fault', () => {
     expect(kms.calls().at(-1)).toMatchObject({ fault: 'error', code: 'InternalError' })
   })
 
-  it.each([500, 502, 503, 504])('of HTTP %i is a page of HTML', async (status) => {
+  it.each([500, 502, 503, 504])('a fault of HTTP %i is a page of HTML', async (status) => {
     kms.faults.inject({ kind: 'http', status })
     expect(await observe()).toMatchObject({
       status,
@@ -95,12 +95,12 @@ describe('a fault', () => {
     })
   })
 
-  it('of HTTP is 503 unless said', async () => {
+  it('a fault of HTTP is 503 unless said', async () => {
     kms.faults.inject({ kind: 'http' })
     expect(await observe()).toMatchObject({ status: 503 })
   })
 
-  it('of a malformed body is whole, and not JSON', async () => {
+  it('a fault of a malformed body is whole, and not JSON', async () => {
     kms.faults.inject({ kind: 'malformed' })
     const { received, announced, end } = await observe()
     expect(end).toBe('end')
@@ -108,19 +108,19 @@ describe('a fault', () => {
     expect(() => JSON.parse(received) as unknown).toThrow(SyntaxError)
   })
 
-  it.each(['{}', ''] as const)('of an empty body is %j', async (body) => {
+  it.each(['{}', ''] as const)('a fault of an empty body is %j', async (body) => {
     kms.faults.inject({ kind: 'empty', body })
     expect(await observe()).toMatchObject({ status: 200, received: body, announced: body.length, end: 'end' })
   })
 
-  it('of a truncated body ends the connection in the middle', async () => {
+  it('a fault of a truncated body ends the connection in the middle', async () => {
     kms.faults.inject({ kind: 'truncated' })
     const seen = await observe()
     expect(seen.end).toBe('ECONNRESET')
     expect(isHalf(seen)).toBe(true)
   })
 
-  it('of a reset comes before the headers or in the body', async () => {
+  it('a fault of a reset comes before the headers or in the body', async () => {
     kms.faults.inject({ kind: 'reset', when: 'before-headers' })
     expect(await observe()).toEqual({ received: '', end: 'ECONNRESET' })
     kms.faults.inject({ kind: 'reset', when: 'in-body' })
@@ -129,7 +129,7 @@ describe('a fault', () => {
     expect(isHalf(seen)).toBe(true)
   })
 
-  it('of a stall leaves the caller waiting before the headers or in the body', async () => {
+  it('a fault of a stall leaves the caller waiting before the headers or in the body', async () => {
     kms.faults.inject({ kind: 'stall', when: 'before-headers' })
     expect(await observe()).toEqual({ received: '', end: 'waiting' })
     kms.faults.inject({ kind: 'stall', when: 'in-body' })
@@ -138,14 +138,14 @@ describe('a fault', () => {
     expect(isHalf(seen)).toBe(true)
   })
 
-  it('of altered members replaces some, and takes away those that are undefined', async () => {
+  it('a fault of altered members replaces some, and takes away those that are undefined', async () => {
     kms.faults.inject({ kind: 'altered', members: { TotalCount: 'many', Keys: undefined } })
     const { received } = await observe()
     const { Response } = JSON.parse(received) as { Response: object }
     expect(Response).toEqual({ TotalCount: 'many', RequestId: kms.calls().at(-1)?.requestId })
   })
 
-  it('of latency answers late, and rightly', async () => {
+  it('a fault of latency answers late, and rightly', async () => {
     kms.faults.inject({ kind: 'latency', ms: 150 })
     const started = performance.now()
     expect(await observe(5_000)).toMatchObject({ status: 200, end: 'end' })
@@ -153,7 +153,7 @@ describe('a fault', () => {
     expect(kms.calls().at(-1)?.fault).toBeUndefined()
   })
 
-  it('of latency adds to others', async () => {
+  it('a fault of latency adds to others', async () => {
     kms.faults.inject({ kind: 'latency', ms: 100 })
     kms.faults.inject({ kind: 'http' })
     kms.faults.inject({ kind: 'latency', ms: 50 })

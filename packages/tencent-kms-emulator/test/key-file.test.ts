@@ -28,7 +28,7 @@ async function start(options: EmulatorOptions = {}): Promise<TencentKmsEmulator>
 }
 
 describe('a key file', () => {
-  it('keeps all that a CMK is: what was encrypted before decrypts, states and rotation go on', async () => {
+  it('a key file keeps all that a CMK is: what was encrypted before decrypts, states and rotation go on', async () => {
     const first = await start()
     const sdk = sdkClient(first)
     const { KeyId: symmetric } = await sdk.CreateKey({
@@ -58,14 +58,17 @@ describe('a key file', () => {
     expect(second.keys().find(({ keyId }) => keyId === rsa.keyId)?.publicKey).toBe(rsa.publicKey)
   })
 
-  it.skipIf(process.platform === 'win32')('is for its owner alone, and nothing stays beside it', async () => {
-    const kms = await start()
-    for (const alias of ['a', 'b']) kms.createKey({ alias })
-    expect((await stat(file)).mode & 0o777).toBe(0o600)
-    expect(await readdir(dirname(file))).toEqual(['kms.json'])
-  })
+  it.skipIf(process.platform === 'win32')(
+    'a key file is for its owner alone, and nothing stays beside it',
+    async () => {
+      const kms = await start()
+      for (const alias of ['a', 'b']) kms.createKey({ alias })
+      expect((await stat(file)).mode & 0o777).toBe(0o600)
+      expect(await readdir(dirname(file))).toEqual(['kms.json'])
+    },
+  )
 
-  it('makes keys that are asked for only once', async () => {
+  it('a key file makes keys that are asked for only once', async () => {
     const keys = [{ alias: 'orders' }, { alias: 'orders', region: 'ap-tokyo' }] as const
     const first = await start({ keys })
     const made = first.keys()
@@ -77,18 +80,18 @@ describe('a key file', () => {
   it.each([
     { alias: 'orders', usage: 'ASYMMETRIC_DECRYPT_RSA_2048' },
     { alias: 'orders', keyId: '23e80852-1e38-11e9-b129-5cb9019b4b01' },
-  ] as const)('refuses to be without the key %o', async (key) => {
+  ] as const)('a key file refuses to be without the key %o', async (key) => {
     await (await start({ keys: [{ alias: 'orders' }] })).close()
     expect(await thrownBy(() => start({ keys: [key] }))).toMatchObject({ code: 'OPTIONS_INVALID' })
   })
 
-  it.skipIf(process.platform === 'win32')('that others may read is refused', async () => {
+  it.skipIf(process.platform === 'win32')('a key file that others may read is refused', async () => {
     await (await start()).close()
     await chmod(file, 0o640)
     expect(await thrownBy(() => start())).toMatchObject({ code: 'KEY_FILE_EXPOSED' })
   })
 
-  it('that is something else is refused, and stays as it is', async () => {
+  it('a key file that is something else is refused, and stays as it is', async () => {
     await (await start({ keys: [{ alias: 'orders' }] })).close()
     const good = await readFile(file, 'utf8')
     const key = /"materials": \[\s*"([^"]+)"/.exec(good)?.[1] ?? ''
@@ -101,7 +104,7 @@ describe('a key file', () => {
     }
   })
 
-  it('that cannot be read or written is an error at the start', async () => {
+  it('a key file that cannot be read or written is an error at the start', async () => {
     expect(await thrownBy(() => start({ file: folder.at('no/where.json') }))).toMatchObject({
       code: 'KEY_FILE_UNWRITABLE',
     })
@@ -109,7 +112,7 @@ describe('a key file', () => {
     expect(await thrownBy(() => start())).toMatchObject({ code: 'KEY_FILE_UNREADABLE' })
   })
 
-  it('that can no longer be written makes changes fail, and is told to the caller as InternalError', async () => {
+  it('a key file that can no longer be written makes changes fail, and is told to the caller as InternalError', async () => {
     const kms = await start()
     await folder.remove()
     expect(await codeOf(sdkClient(kms).CreateKey({ Alias: 'orders' }))).toBe('InternalError')

@@ -15,7 +15,7 @@ afterAll(() => kms.close())
 const now = (): number => Math.floor(Date.now() / 1000)
 
 describe('a signed request', () => {
-  it('is answered with HTTP 200, Response and a RequestId, which the log has too', async () => {
+  it('a signed request is answered with HTTP 200, Response and a RequestId, which the log has too', async () => {
     const { status, text, code } = await send(kms, { body: '{"Limit":1}' })
     expect({ status, code }).toEqual({ status: 200, code: 'OK' })
     const { Response } = JSON.parse(text) as { Response: { RequestId: string } }
@@ -29,7 +29,7 @@ describe('a signed request', () => {
     })
   })
 
-  it('may be signed for the service kms or for the first label of the host, with the port or without', async () => {
+  it('a signed request may be signed for the service kms or for the first label of the host, with the port or without', async () => {
     const host = `127.0.0.1:${String(kms.port)}`
     for (const signed of [{}, { service: '127' }, { host }, { service: '127', host }]) {
       expect((await send(kms, { signed })).code).toBe('OK')
@@ -44,7 +44,7 @@ describe('a signed request', () => {
     )
   })
 
-  it('may sign more headers, which then count', async () => {
+  it('a signed request may sign more headers, which then count', async () => {
     const lines = { 'content-type': 'application/json', host: '127.0.0.1', 'x-tc-action': 'listkeys' }
     expect((await send(kms, { signed: { lines } })).code).toBe('OK')
     expect((await send(kms, { action: 'GetRegions', signed: { lines } })).code).toBe(
@@ -55,7 +55,7 @@ describe('a signed request', () => {
     )
   })
 
-  it('has its values lower-cased and trimmed for the signature', async () => {
+  it('a signed request has its values lower-cased and trimmed for the signature', async () => {
     const headers = { 'content-type': ' Application/JSON; charset=UTF-8 ' }
     const lines = { 'content-type': 'application/json; charset=utf-8', host: '127.0.0.1' }
     expect((await send(kms, { headers, signed: { lines } })).code).toBe('OK')
@@ -91,7 +91,7 @@ describe('who is not who they say is refused', () => {
     expect(kms.calls().at(-1)?.code).toBe(code)
   })
 
-  it('and with the right token let in', async () => {
+  it('a caller with the right token is let in', async () => {
     const signed = { secretId: 'temporary', secretKey: 'k' }
     expect((await send(kms, { headers: { 'x-tc-token': 'the-token' }, signed })).code).toBe('OK')
   })

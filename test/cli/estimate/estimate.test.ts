@@ -57,7 +57,7 @@ describe('the DEKs of a day', () => {
   const deks = (encrypt: Partial<EncryptRule>, load: Partial<Load> = {}, topics: string[] = []) =>
     estimate(policyOf([rule(encrypt)]), { ...LOAD, ...load }, topics, {}).rules[0]?.sealing?.deks
 
-  it('are those of the limit that comes first, for each producer', () => {
+  it('the DEKs of a day are those of the limit that comes first, for each producer', () => {
     // The example of the README: 100 producers that rotate hourly leave 16,800 DEKs a week.
     expect(deks({ rotate: { maxAge: '1h', ...exact } })).toMatchObject({ perDay: 2400, limit: 'age' })
     expect(deks({ rotate: { maxAge: '7d', ...exact } })?.perDay).toBeCloseTo(100 / 7)
@@ -73,12 +73,12 @@ describe('the DEKs of a day', () => {
     })
   })
 
-  it('are more with prefetch, which takes a part of their age', () => {
+  it('the DEKs of a day are more with prefetch, which takes a part of their age', () => {
     // Every 1440 - 0.75 × 40 minutes.
     expect(deks({ rotate: { maxAge: '24h', prefetch: '40m' } })?.perDay).toBeCloseTo((100 * 1440) / 1410)
   })
 
-  it('are one more for each start, unless a store keeps them: then one is unwrapped', () => {
+  it('the DEKs of a day are one more for each start, unless a store keeps them: then one is unwrapped', () => {
     const rotate = { maxAge: '24h', ...exact } as const
     expect(deks({ rotate }, { restartsPerDay: 3 })).toMatchObject({ perDay: 400, reopened: 0 })
     expect(deks({ rotate }, { restartsPerDay: 3, dekStore: true })).toMatchObject({
@@ -87,7 +87,7 @@ describe('the DEKs of a day', () => {
     })
   })
 
-  it('are for each topic where the rule says so; the records spread over them', () => {
+  it('the DEKs of a day are for each topic where the rule says so; the records spread over them', () => {
     const topics = ['a.1', 'a.2', 'a.3', 'a.4']
     expect(deks({ dekScope: 'topic', rotate: exact }, {}, [...topics, 'other'])).toMatchObject({
       perDay: 400,
@@ -99,7 +99,7 @@ describe('the DEKs of a day', () => {
     expect(deks({ rotate: exact }, {}, topics)).toMatchObject({ perDay: 100, sealers: 100 })
   })
 
-  it('are none where the one is provisioned, which each start unwraps', () => {
+  it('the DEKs of a day are none where the one is provisioned, which each start unwraps', () => {
     expect(deks({ provisionedDek: { text: 'x' } }, { restartsPerDay: 2 })).toMatchObject({
       perDay: 0,
       sealers: 1,
@@ -115,7 +115,7 @@ describe('the calls to a KMS', () => {
       estimate(policyOf(topics, rest), { ...LOAD, ...load }, [], {}).kmses.map((kms) => [kms.name, kms]),
     )
 
-  it('make a DEK at the first CMK, wrap it at the others, and unwrap it at the one that readers prefer', () => {
+  it('the calls to a KMS make a DEK at the first CMK, wrap it at the others, and unwrap it at the one that readers prefer', () => {
     const { gz, sh } = kmses([rule({ rotate: { maxAge: '1h', ...exact } })])
     // A reader unwraps each of the 2,400 once: they live as long as its cache keeps them, 1 hour.
     expect(gz?.callsPerDay).toEqual({ generate: 2400, wrap: 0, unwrap: 24_000 })
@@ -137,7 +137,7 @@ describe('the calls to a KMS', () => {
     )
   })
 
-  it('cost what the vendor asks, and take their share of its quota', () => {
+  it('the calls to a KMS cost what the vendor asks, and take their share of its quota', () => {
     const { gz } = kmses([rule({ rotate: { maxAge: '1h', ...exact } })])
     expect(gz?.dollars?.cmks).toBeCloseTo(30 * 0.06)
     const few = kmses([rule({ rotate: exact })], { producers: 1, readers: 1 })
@@ -157,7 +157,7 @@ describe('the calls to a KMS', () => {
     expect(stated.map(({ vendor }) => vendor)).toEqual(['local', 'tencent'])
   })
 
-  it('have the free calls of an account once, however many KMSs are named', () => {
+  it('the calls to a KMS have the free calls of an account once, however many KMSs are named', () => {
     const { gz, sh } = kmses([rule({ rotate: exact })], { producers: 10, readers: 1 })
     // 10 DEKs a day, each unwrapped 24 times: 7,500 calls a month. 12,500 free ones are left for the 300 of the other.
     expect([gz?.dollars?.calls, sh?.dollars?.calls]).toEqual([0, 0])
@@ -166,7 +166,7 @@ describe('the calls to a KMS', () => {
     expect(many['sh']?.dollars?.calls).toBeCloseTo((2400 * 30 * 0.18) / 10_000)
   })
 
-  it('of all readers that start are those of the DEKs in use, or of all that topics keep', () => {
+  it('the calls to a KMS of all readers that start are those of the DEKs in use, or of all that topics keep', () => {
     const { gz, sh } = kmses([rule({ rotate: { maxAge: '1h', ...exact } })])
     expect(gz?.restart).toEqual({
       resuming: { calls: 1000, deks: 100, budgetSeconds: 0, quotaSeconds: 1000 / 300 },
@@ -176,13 +176,13 @@ describe('the calls to a KMS', () => {
     expect(sh?.restart.rereading.calls).toBe(0)
   })
 
-  it('of records that are sealed elsewhere are taken for those of the default rotation', () => {
+  it('the calls to a KMS of records that are sealed elsewhere are taken for those of the default rotation', () => {
     const { gz } = kmses([{ match: ['a'], decrypt: { cmk: 'main' } }])
     expect(gz?.callsPerDay).toMatchObject({ generate: 0, unwrap: 24_000 })
     expect(gz?.restart.resuming.deks).toBe(100)
   })
 
-  it('are those of public rules only where there is nothing to seal or open', () => {
+  it('the calls to a KMS are those of public rules only where there is nothing to seal or open', () => {
     expect(kmses([{ match: ['a'], passthrough: true }])['gz']?.callsPerDay).toEqual({
       generate: 0,
       wrap: 0,
@@ -221,7 +221,7 @@ describe('the overhead of a record', () => {
         context: Object.fromEntries(Array.from({ length: 70 }, (_, i) => [`k${String(i)}`, 'v'])),
       },
     ],
-  ])('is that of records really sealed: %s', async (_, encrypt) => {
+  ])('the overhead of a record is that of records really sealed: %s', async (_, encrypt) => {
     const cmks = {
       one: [{ kms: 'dev', id: 'x' }],
       both: [
@@ -252,7 +252,7 @@ describe('the overhead of a record', () => {
     await encryption.close()
   })
 
-  it('is about 400 bytes with one wrapping of Tencent', () => {
+  it('the overhead of a record is about 400 bytes with one wrapping of Tencent', () => {
     const { rules } = estimate(
       policyOf([{ match: ['orders'], encrypt: { cmk: 'one' } }], {
         cmks: { one: [{ kms: 'gz', id: 'ap-guangzhou/12345678-1234-1234-1234-123456789012' }] },
@@ -283,7 +283,7 @@ describe('a warning', () => {
     decrypt: { cmk: 'main', ...decrypt },
   })
 
-  it('is not given for what will not hurt', () => {
+  it('a warning is not given for what will not hurt', () => {
     expect(found([rule()], { readers: 3 })).toEqual([])
     expect(found([rule({ rotate: { maxAge: '24h', grace: '24h' } })], { readers: 3 })).toEqual([])
     expect(found([{ match: ['a'], passthrough: true }])).toEqual([])
@@ -377,11 +377,11 @@ describe('a warning', () => {
       [rule()],
       'kmsRateLimit.opening.perSecond: 10 readers that start at once, each at 100 calls a second, exceed the 300 that Tencent Cloud KMS grants (gz): give each at most 30',
     ],
-  ])('is given for %s', (_, topics, expected, load = {}, rest = {}) => {
+  ])('a warning is given for %s', (_, topics, expected, load = {}, rest = {}) => {
     expect(found(topics, load, rest)).toContain(expected)
   })
 
-  it('is not given for dead letters that their reader accepts', () => {
+  it('a warning is not given for dead letters that their reader accepts', () => {
     const dlq = (...originalTopics: string[]): TopicRule[] => [
       both({}, { onInvalid: { deadLetter: 'dlq' } }),
       { match: ['dlq'], decrypt: { cmk: 'main', originalTopics } },

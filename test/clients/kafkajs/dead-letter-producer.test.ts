@@ -26,7 +26,7 @@ function client(behaviour: { connect?: () => Promise<void>; send?: () => Promise
 
 const record = { topic: 't', messages: [] }
 
-it('connects once, before the first send at the latest, and again after it was disconnected', async () => {
+it('a dead-letter producer connects once, before the first send at the latest, and again after it was disconnected', async () => {
   const { box, calls } = client()
   await box.send(record)
   await box.connect()

@@ -72,7 +72,7 @@ describe.each([
       }),
   ],
 ])('a client %s', (_, decorate) => {
-  it('keeps the inherited members of a producer, also in a copy by spread', async () => {
+  it('a wrapped client keeps the inherited members of a producer, also in a copy by spread', async () => {
     const client = new Inherited()
     const wrapped = encryptProducer(decorate(client) as unknown as Producer, encryption)
     await wrapped.send(send)
@@ -84,7 +84,7 @@ describe.each([
     expect(wrapped).toBeInstanceOf(Inherited)
   })
 
-  it('keeps the inherited members of a consumer', async () => {
+  it('a wrapped client keeps the inherited members of a consumer', async () => {
     const client = new Inherited()
     const wrapped = decryptConsumer(decorate(client) as unknown as Consumer, encryption)
     await wrapped.run({ eachMessage: () => Promise.resolve() })
@@ -138,13 +138,13 @@ describe('health() forgets why a consumer stopped for good', () => {
     return { client, wrapped }
   }
 
-  it('once it is disconnected', async () => {
+  it('health() forgets why a consumer stopped for good once it is disconnected', async () => {
     const { wrapped } = await stopped()
     await wrapped.disconnect()
     expect(encryption.health()).toMatchObject({ status: 'ok', fatal: [] })
   })
 
-  it('once the application disconnects the consumer that was wrapped', async () => {
+  it('health() forgets why a consumer stopped for good once the application disconnects the consumer that was wrapped', async () => {
     const { client } = await stopped()
     await client.disconnect()
     expect(encryption.health()).toMatchObject({ status: 'ok', fatal: [] })

@@ -85,7 +85,7 @@ it('a batch that stops at a message whose offset is no number fails by an error 
   await encryption.close()
 })
 
-it('of a batch that stops, a handler resolves what it was given, by any form of an offset that KafkaJS takes', async () => {
+it('a handler resolves what it was given of a batch that stops, by any form of an offset that KafkaJS takes', async () => {
   const decrypt: Omit<DecryptRule, 'cmk'> = { plaintext: { untilOffsets: { t: { 0: '2' } } } }
   const { eachBatch, delivered, resolved, encryption } = await running(decrypt, ['-1', '0', 1, 1n, '2'])
   const message = { key: null, value: Buffer.from(CANARY), headers: {}, timestamp: '0', attributes: 0 }

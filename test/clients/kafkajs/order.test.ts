@@ -51,7 +51,7 @@ async function owner(encrypt: object = {}) {
 }
 
 describe('sends that are not awaited', () => {
-  it('wait for those before them on the same topic, and for no others', async () => {
+  it('sends that are not awaited wait for those before them on the same topic, and for no others', async () => {
     const { send, both, handed, kms } = await owner()
     void send('b')
     await settle()
@@ -71,7 +71,7 @@ describe('sends that are not awaited', () => {
     expect(waiting).toHaveLength(4)
   })
 
-  it('are what they were at the call, whatever the caller does to its objects while a key is awaited', async () => {
+  it('sends that are not awaited are what they were at the call, whatever the caller does to its objects while a key is awaited', async () => {
     const { producer, sent, kms } = await owner()
     kms.hold = true
     const first = { key: 'k', value: `${CANARY} 1`, headers: { h: 'x' } }

@@ -84,7 +84,7 @@ afterEach(() => {
 })
 
 describe('what is sent is what was given at the call', () => {
-  it('also where the caller reuses buffers and lists before KafkaJS encodes', async () => {
+  it('what is sent is what was given at the call, also where the caller reuses buffers and lists before KafkaJS encodes', async () => {
     const { producer, inner, encryption } = await owner({ bindHeaders: ['h'] })
     await producer.send({ topic: 'a', messages: [{ value: 'warm' }] })
     const [value, key, header] = [VALUE, 'key', 'one'].map((text) => Buffer.from(text)) as [
@@ -103,7 +103,7 @@ describe('what is sent is what was given at the call', () => {
     expect(opened?.value?.toString()).toBe(VALUE)
   })
 
-  it('also on a topic that stays plain, where it waits for a key of another', async () => {
+  it('what is sent is what was given at the call, also on a topic that stays plain, where it waits for a key of another', async () => {
     const { producer, inner, kms } = await owner()
     const value = Buffer.from(VALUE)
     kms.hold = true
@@ -178,13 +178,16 @@ describe('what cannot be sent is refused with its place, before a key is made', 
       { topic: 'a', ...place({ value: VALUE, headers: { 0: { h: 'x' } } }) },
       'header "0" is an object. Give headers as',
     ],
-  ])('by `send`: %s', async (_, record, message) => {
-    const { producer, inner, kms } = await owner({ bindHeaders: ['h'] })
-    const error = await thrownBy(() => producer.send(record as never))
-    expect(error).toMatchObject({ code: 'INVALID_RECORD' })
-    expect((error as Error).message).toContain(message)
-    expect([inner.sent, kms.calls]).toEqual([[], []])
-  })
+  ])(
+    'what cannot be sent is refused with its place, before a key is made, by `send`: %s',
+    async (_, record, message) => {
+      const { producer, inner, kms } = await owner({ bindHeaders: ['h'] })
+      const error = await thrownBy(() => producer.send(record as never))
+      expect(error).toMatchObject({ code: 'INVALID_RECORD' })
+      expect((error as Error).message).toContain(message)
+      expect([inner.sent, kms.calls]).toEqual([[], []])
+    },
+  )
 
   it.each([
     [
@@ -203,12 +206,15 @@ describe('what cannot be sent is refused with its place, before a key is made', 
     ['a missing list', [{ topic: 'a' }], 'at topic a: topicMessages[0].messages is undefined'],
     ['an entry that is null', [null], ': topicMessages[0].topic is undefined'],
     ['a list that is null', null, ': topicMessages is null. Give a list of { topic, messages }'],
-  ])('by `sendBatch`: %s', async (_, topicMessages, message) => {
-    const { producer, inner, kms } = await owner()
-    const error = await thrownBy(() => producer.sendBatch({ topicMessages } as never))
-    expect((error as Error).message).toContain(message)
-    expect([inner.sent, kms.calls]).toEqual([[], []])
-  })
+  ])(
+    'what cannot be sent is refused with its place, before a key is made, by `sendBatch`: %s',
+    async (_, topicMessages, message) => {
+      const { producer, inner, kms } = await owner()
+      const error = await thrownBy(() => producer.sendBatch({ topicMessages } as never))
+      expect((error as Error).message).toContain(message)
+      expect([inner.sent, kms.calls]).toEqual([[], []])
+    },
+  )
 
   it('a name that no broker takes is its own to refuse where the topic stays plain', async () => {
     const { producer, inner } = await owner()
@@ -238,7 +244,7 @@ it('headers that are null or absent are none', async () => {
 })
 
 describe('a transaction', () => {
-  it('that has ended says so, whatever it is given', async () => {
+  it('a transaction that has ended says so, whatever it is given', async () => {
     const { producer, kms } = await owner()
     const transaction = await producer.transaction()
     await transaction.abort()
@@ -251,7 +257,7 @@ describe('a transaction', () => {
     expect(kms.calls).toEqual([])
   })
 
-  it('commits after the sends that were made before, although they wait for a key', async () => {
+  it('a transaction commits after the sends that were made before, although they wait for a key', async () => {
     const { producer, inner, kms } = await owner()
     const transaction = await producer.transaction()
     kms.hold = true
@@ -266,7 +272,7 @@ describe('a transaction', () => {
 })
 
 describe('disconnecting', () => {
-  it('waits for every send made before, of the producer and its transactions, while they wait for a key', async () => {
+  it('disconnecting waits for every send made before, of the producer and its transactions, while they wait for a key', async () => {
     const { producer, inner, kms, send } = await owner()
     const transaction = await producer.transaction()
     kms.hold = true
@@ -286,7 +292,7 @@ describe('disconnecting', () => {
     expect(inner.steps).toEqual(['sent', 'sent', 'sent', 'sent', 'disconnected'])
   })
 
-  it('waits for sends that KafkaJS has not acknowledged yet', async () => {
+  it('disconnecting waits for sends that KafkaJS has not acknowledged yet', async () => {
     const { producer, inner, send } = await owner()
     let acknowledge = (): void => undefined
     inner.acknowledged = new Promise((resolve) => (acknowledge = resolve))
@@ -299,7 +305,7 @@ describe('disconnecting', () => {
     expect(inner.steps).toEqual(['sent', 'disconnected'])
   })
 
-  it('goes on where a send fails', async () => {
+  it('disconnecting goes on where a send fails', async () => {
     const { producer, inner, kms, send } = await owner()
     kms.hold = true
     const failing = thrownBy(() => send())
@@ -311,7 +317,7 @@ describe('disconnecting', () => {
     expect(inner.steps).toEqual(['disconnected'])
   })
 
-  it('waits no longer than `dekTimeout` and 30 seconds', async () => {
+  it('disconnecting waits no longer than `dekTimeout` and 30 seconds', async () => {
     const { producer, inner, send } = await owner({ dekTimeout: '5s' })
     await send()
     inner.acknowledged = new Promise(() => undefined)
@@ -344,7 +350,7 @@ describe('disconnecting', () => {
 })
 
 describe('the time that a send waits for its key', () => {
-  it('does not begin while it waits for a send before it', async () => {
+  it('the time that a send waits for its key does not begin while it waits for a send before it', async () => {
     const { producer, inner, kms } = await owner({
       dekTimeout: '1s',
       rotate: { maxMessages: 1, allowFrequentRotation: true, prefetch: 0 },
@@ -361,7 +367,7 @@ describe('the time that a send waits for its key', () => {
     expect(inner.sent).toHaveLength(3)
   })
 
-  it('of one topic is not that of another in the same batch', async () => {
+  it('the time that a send waits for its key of one topic is not that of another in the same batch', async () => {
     const { producer, inner, kms } = await owner({ dekTimeout: '5s' })
     kms.hold = true
     const messages = [{ value: VALUE }]
@@ -378,7 +384,7 @@ describe('the time that a send waits for its key', () => {
     expect(inner.sent.map(({ topic }) => topic)).toEqual(['a', 'b'])
   })
 
-  it('is over exactly, and no timer is set for less than nothing', async () => {
+  it('the time that a send waits for its key is over exactly, and no timer is set for less than nothing', async () => {
     const warned: unknown[] = []
     const listen = (warning: Error): void => void warned.push(warning.name)
     process.on('warning', listen)

@@ -24,14 +24,14 @@ async function consuming(
 }
 
 describe('an unreadable record', () => {
-  it('stops the consumer by default, also where invalid records are skipped', async () => {
+  it('an unreadable record stops the consumer by default, also where invalid records are skipped', async () => {
     const { batch, good, delivered } = await consuming({ onInvalid: 'skip' })
     const error = await thrownBy(() => batch([message(good, 0), message(foreign(), 1), message(good, 2)]))
     expect(error).toMatchObject({ code: 'UNKNOWN_FORMAT', retriable: false, position: { offset: '1' } })
     expect(delivered).toEqual(['0'])
   })
 
-  it('goes to its topic for dead letters where the rule names one, and the consumer goes on', async () => {
+  it('an unreadable record goes to its topic for dead letters where the rule names one, and the consumer goes on', async () => {
     const { batch, good, delivered, letters, events } = await consuming({
       onInvalid: { deadLetter: 'invalid' },
       onUnreadable: { deadLetter: 'unreadable' },
@@ -53,7 +53,7 @@ describe('an unreadable record', () => {
 })
 
 describe('the share of rejected records', () => {
-  it('counts unreadable records too: a flood of them stops a consumer that writes them to dead letters', async () => {
+  it('the share of rejected records counts unreadable records too: a flood of them stops a consumer that writes them to dead letters', async () => {
     const { batch, letters } = await consuming({ onUnreadable: { deadLetter: 'dead' } })
     const flood = Array.from({ length: 501 }, (_, i) => message(foreign(), i))
     expect(await thrownBy(() => batch(flood))).toMatchObject({
@@ -64,7 +64,7 @@ describe('the share of rejected records', () => {
     expect(letters).toHaveLength(500)
   })
 
-  it('does not grow while a handler fails over and over on the same batch', async () => {
+  it('the share of rejected records does not grow while a handler fails over and over on the same batch', async () => {
     let away = false
     const { batch, good } = await consuming({ onInvalid: 'skip' }, () =>
       away ? Promise.reject(new Error('database is away')) : Promise.resolve(),
@@ -77,7 +77,7 @@ describe('the share of rejected records', () => {
     }
   })
 
-  it('counts the records of each partition', async () => {
+  it('the share of rejected records counts the records of each partition', async () => {
     const { batch } = await consuming({ onInvalid: 'skip', maxInvalidShare: 0.002 })
     await batch([message(PLAINTEXT, 7)], 0)
     await batch([message(PLAINTEXT, 7)], 1)
@@ -92,7 +92,7 @@ describe('a handler', () => {
     vi.useRealTimers()
   })
 
-  it('decides about each record: skip, a dead letter on a topic of its choice, another value, or stop', async () => {
+  it('a handler decides about each record: skip, a dead letter on a topic of its choice, another value, or stop', async () => {
     const answers: Record<string, RejectionAnswer> = {
       0: 'skip',
       1: { deadLetter: 'mine' },
@@ -141,7 +141,7 @@ describe('a handler', () => {
     expect(events.filter(({ name }) => name === 'batch.opened')).toMatchObject([{ messages: 1 }])
   })
 
-  it('gets the record as it is on the broker, and the error', async () => {
+  it('a handler gets the record as it is on the broker, and the error', async () => {
     const given: [SealedMessage, string][] = []
     const { batch } = await consuming({
       onInvalid: (record, { code }) => {
@@ -156,7 +156,7 @@ describe('a handler', () => {
     ])
   })
 
-  it('may change what it gets: the dead letter has the bytes of the record all the same', async () => {
+  it('a handler may change what it gets: the dead letter has the bytes of the record all the same', async () => {
     const { batch, published } = await consuming({
       onInvalid: ({ key, value, headers }) => {
         const many = headers['many'] as Buffer[]
@@ -200,7 +200,7 @@ describe('a handler', () => {
     ['answered a topic for dead letters that is not a topic name', () => ({ deadLetter: 'a b' })],
     ['answered topic t, which the same rule reads', () => ({ deadLetter: 't' })],
   ])(
-    'that %s stops the consumer with an error that says so and quotes nothing (%#)',
+    'a handler that %s stops the consumer with an error that says so and quotes nothing (%#)',
     async (what, handler) => {
       const { batch, good, delivered, letters } = await consuming({ onInvalid: handler as RejectionHandler })
       const error = await thrownBy(() => batch([message(good, 0), message(PLAINTEXT, 1), message(good, 2)]))
@@ -215,14 +215,14 @@ describe('a handler', () => {
     },
   )
 
-  it('that asks for a dead letter stops a consumer that was made without a producer for them', async () => {
+  it('a handler that asks for a dead letter stops a consumer that was made without a producer for them', async () => {
     const { batch } = await consuming({ onInvalid: () => ({ deadLetter: 'mine' }) }, undefined, false)
     const error = await thrownBy(() => batch([message(PLAINTEXT, 0)]))
     expect(error).toMatchObject({ code: 'REJECTION_HANDLER_FAILED' })
     expect(String(error)).toContain('the consumer was made without `deadLetters`')
   })
 
-  it('that takes long costs the consumer no membership: there are heartbeats meanwhile', async () => {
+  it('a handler that takes long costs the consumer no membership: there are heartbeats meanwhile', async () => {
     vi.useFakeTimers()
     let answer: (answer: RejectionAnswer) => void = () => undefined
     const { batch, heartbeats, good, delivered } = await consuming({
@@ -236,7 +236,7 @@ describe('a handler', () => {
     expect(delivered).toEqual(['1'])
   })
 
-  it('is not asked beyond the share: then the consumer stops, whatever it would answer', async () => {
+  it('a handler is not asked beyond the share: then the consumer stops, whatever it would answer', async () => {
     const asked: string[] = []
     const { batch } = await consuming({
       maxInvalidShare: 0.002,

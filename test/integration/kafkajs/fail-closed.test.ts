@@ -39,7 +39,7 @@ const named = (made: Fixture, name: SeenEvent['name']): SeenEvent[] =>
   made.events.filter((event) => event.name === name)
 
 describe('nothing is sent', () => {
-  it('to a topic that no rule knows, or with a KMS that fails', async () => {
+  it('nothing is sent to a topic that no rule knows, or with a KMS that fails', async () => {
     const made = await make('closed.send')
     const { producer, topic, kms } = made
     expect(
@@ -110,7 +110,7 @@ describe('nothing is sent', () => {
 
 describe('an invalid record under `stop`', () => {
   it.each(['eachMessage', 'eachBatch'] as const)(
-    'ends %s exactly before it, for good, and says so',
+    'an invalid record under `stop` ends %s exactly before it, for good, and says so',
     async (kind) => {
       const made = await make('raw.stop')
       await writeMixed(made, 5, [3])
@@ -221,7 +221,7 @@ describe('an invalid record under `skip`', () => {
     expect(named(made, 'consumer.stopped')).toEqual([])
   })
 
-  it('stops all the same once too large a share was invalid', async () => {
+  it('an invalid record under `skip` stops all the same once too large a share was invalid', async () => {
     const made = await make('raw.share', { onInvalid: 'skip', maxInvalidShare: 0.003 })
     await writeMixed(made, 8, [1, 3, 5, 6])
     const consumer = await made.consumer()
@@ -262,7 +262,7 @@ describe('a KMS that fails on the reading side', () => {
     expect(named(made, 'record.rejected')).toEqual([])
   }, 40_000)
 
-  it('beyond the wait in place: KafkaJS restarts the consumer at the same offset, and nothing is skipped', async () => {
+  it('a KMS that fails on the reading side beyond the wait in place: KafkaJS restarts the consumer at the same offset, and nothing is skipped', async () => {
     const made = await make('outage.long', { retryFor: '50ms' })
     await made.producer.send({ topic: made.topic, messages: values(0, 3) })
     made.encryption.evict('cmk')

@@ -66,29 +66,32 @@ async function members(made: Fixture): Promise<number | undefined> {
 
 describe.each(KINDS)('a consumer that was stopped during an outage (%s)', (kind) => {
   describe.each(['stop', 'disconnect'] as const)('by %s()', (end) => {
-    it.each([0, 5])('does not join again, deliver, or ask the KMS, with %i retries', async (retries) => {
-      const made = await make('stopped', 1)
-      made.kms.failure = away
-      const { consumer, seen, happened } = await reading(made, kind, { retry: { retries } })
-      await until('a wait', () => named(made, 'consumer.waiting').length > 1)
-      happened.length = 0
-      await consumer[end]()
-      const asked = made.kms.calls.length
-      await later(1500)
-      expect(made.kms.calls.length).toBe(asked)
-      made.kms.failure = undefined
-      await later(500)
-      expect(happened).toEqual([])
-      expect(await members(made)).toBe(0)
-      expect(['-1', '0']).toContain(await made.committed())
-      expect(made.encryption.health()).toMatchObject({ status: 'ok', fatal: [], waiting: [] })
-      const again = await reading(made, kind)
-      await until('the record', () => again.seen.length > 0)
-      expect([seen, again.seen]).toEqual([[], ['0']])
-    })
+    it.each([0, 5])(
+      'a consumer that was told to stop does not join again, deliver, or ask the KMS, with %i retries',
+      async (retries) => {
+        const made = await make('stopped', 1)
+        made.kms.failure = away
+        const { consumer, seen, happened } = await reading(made, kind, { retry: { retries } })
+        await until('a wait', () => named(made, 'consumer.waiting').length > 1)
+        happened.length = 0
+        await consumer[end]()
+        const asked = made.kms.calls.length
+        await later(1500)
+        expect(made.kms.calls.length).toBe(asked)
+        made.kms.failure = undefined
+        await later(500)
+        expect(happened).toEqual([])
+        expect(await members(made)).toBe(0)
+        expect(['-1', '0']).toContain(await made.committed())
+        expect(made.encryption.health()).toMatchObject({ status: 'ok', fatal: [], waiting: [] })
+        const again = await reading(made, kind)
+        await until('the record', () => again.seen.length > 0)
+        expect([seen, again.seen]).toEqual([[], ['0']])
+      },
+    )
   })
 
-  it('ends at once, although the KMS does not answer', async () => {
+  it('a consumer that was stopped during an outage ends at once, although the KMS does not answer', async () => {
     const made = await make('hanging', 1)
     made.kms.hold = true
     const { consumer, seen } = await reading(made, kind, { retry: { retries: 0 } })
@@ -99,7 +102,7 @@ describe.each(KINDS)('a consumer that was stopped during an outage (%s)', (kind)
     expect([seen, made.kms.held.length, await members(made)]).toEqual([[], 1, 0])
   })
 
-  it('does not come back where KafkaJS has no retry left for it: the sixth attempt of an outage', async () => {
+  it('a consumer that was stopped during an outage does not come back where KafkaJS has no retry left: the sixth attempt', async () => {
     const made = await make('sixth', 1, { retryFor: '400ms' })
     made.kms.failure = away
     let attempts = 0
@@ -116,7 +119,7 @@ describe.each(KINDS)('a consumer that was stopped during an outage (%s)', (kind)
     expect([await members(made), made.encryption.health().status]).toEqual([0, 'ok'])
   })
 
-  it('does not come back from a wait for a topic for dead letters', async () => {
+  it('a consumer that was stopped during an outage does not come back from a wait for a topic for dead letters', async () => {
     const made = await fixture('interrupted.letters', {
       decrypt: { onInvalid: { deadLetter: 'interrupted.no-such-topic' } },
     })

@@ -80,27 +80,30 @@ describe('a message goes to the same partition as before it was encrypted', () =
     }
   }
 
-  it.each(Object.entries(PARTITIONERS))('by %s', async (_, createPartitioner) => {
-    const config = createPartitioner ? { createPartitioner } : {}
-    const wrappedConfig = createPartitioner
-      ? { createPartitioner: encryptionPartitioner(createPartitioner, encryption) }
-      : {}
-    const found: Map<string, number>[] = []
-    for (const producer of [
-      kafka.producer(config),
-      encryptKafka(kafka, encryption).producer(config),
-      encryptProducer(kafka.producer(wrappedConfig), encryption),
-    ]) {
-      const topic = await newTopic('partitions', PARTITIONS)
-      await sendAll(producer, topic)
-      found.push(await partitionsOf(kafka, topic))
-    }
-    const [plain, ...encrypted] = found
-    expect(new Set(plain?.values()).size).toBeGreaterThan(2)
-    for (const each of encrypted) expect(each).toEqual(plain)
-  })
+  it.each(Object.entries(PARTITIONERS))(
+    'a message goes to the same partition as before it was encrypted by %s',
+    async (_, createPartitioner) => {
+      const config = createPartitioner ? { createPartitioner } : {}
+      const wrappedConfig = createPartitioner
+        ? { createPartitioner: encryptionPartitioner(createPartitioner, encryption) }
+        : {}
+      const found: Map<string, number>[] = []
+      for (const producer of [
+        kafka.producer(config),
+        encryptKafka(kafka, encryption).producer(config),
+        encryptProducer(kafka.producer(wrappedConfig), encryption),
+      ]) {
+        const topic = await newTopic('partitions', PARTITIONS)
+        await sendAll(producer, topic)
+        found.push(await partitionsOf(kafka, topic))
+      }
+      const [plain, ...encrypted] = found
+      expect(new Set(plain?.values()).size).toBeGreaterThan(2)
+      for (const each of encrypted) expect(each).toEqual(plain)
+    },
+  )
 
-  it('or the send fails, where something on the way copied the messages', async () => {
+  it('a send fails, rather than choose another partition, where something on the way copied the messages', async () => {
     const topic = await newTopic('partitions', PARTITIONS)
     const byValue = PARTITIONERS['a partitioner that hashes the value'] as ICustomPartitioner
     const inner = kafka.producer({ createPartitioner: encryptionPartitioner(byValue, encryption) })
@@ -117,18 +120,21 @@ describe('a message goes to the same partition as before it was encrypted', () =
   it.each([
     ['hashes the value', PARTITIONERS['a partitioner that hashes the value']],
     ['reads a field of the value', PARTITIONERS['a partitioner that reads a field of the value']],
-  ])('or the send fails, where a partitioner that %s was not given to the encryption', async (_, create) => {
-    const topic = await newTopic('partitions', PARTITIONS)
-    const producer = encryptProducer(
-      kafka.producer({ createPartitioner: create as ICustomPartitioner }),
-      encryption,
-    )
-    const error = await thrownBy(() => sendAll(producer, topic))
-    expect(error).toMatchObject({ code: 'PARTITIONER_WITHOUT_PLAINTEXT' })
-    await expectNothingOn(topic)
-  })
+  ])(
+    'a send fails, rather than choose another partition, where a partitioner that %s was not given to the encryption',
+    async (_, create) => {
+      const topic = await newTopic('partitions', PARTITIONS)
+      const producer = encryptProducer(
+        kafka.producer({ createPartitioner: create as ICustomPartitioner }),
+        encryption,
+      )
+      const error = await thrownBy(() => sendAll(producer, topic))
+      expect(error).toMatchObject({ code: 'PARTITIONER_WITHOUT_PLAINTEXT' })
+      await expectNothingOn(topic)
+    },
+  )
 
-  it('also where something on the way reads values, adds up their sizes, or replaces them', async () => {
+  it('a message goes to the same partition as before it was encrypted, also where something on the way reads values, adds up their sizes, or replaces them', async () => {
     const inner = kafka.producer()
     let bytes = 0
     const reading: Producer = {

@@ -46,7 +46,7 @@ function table(heading: string): string[][] {
 const words = (cell: string): string[] => [...cell.matchAll(/`([^`]*)`/g)].map(([, word = '']) => word)
 
 describe('docs/operations.md', () => {
-  it('lists every instrument with its type, unit and attributes, and no other', () => {
+  it('docs/operations.md lists every instrument with its type, unit and attributes, and no other', () => {
     const documented = table('name').map(([name = '', kind, unit = '', attributes = '']) => ({
       name: words(name)[0],
       kind,
@@ -65,7 +65,7 @@ describe('docs/operations.md', () => {
     expect(documented.sort(byName)).toEqual(real.sort(byName))
   })
 
-  it('lists every attribute and, where they are few, every value', () => {
+  it('docs/operations.md lists every attribute and, where they are few, every value', () => {
     const documented = new Map(
       table('attribute').flatMap(([names = '', values = '']) =>
         words(names).map((name) => [name, words(values)]),
@@ -84,14 +84,14 @@ describe('docs/operations.md', () => {
     }
   })
 
-  it('names metrics and labels only as Prometheus is told them', () => {
+  it('docs/operations.md names metrics and labels only as Prometheus is told them', () => {
     const labels = new Set([...metrics.values()].flatMap((names) => [...names]))
     const named = [...operations.matchAll(/\bkafka_envelope_\w+/g)].map(([name]) => name)
     expect(named.length).toBeGreaterThan(10)
     expect(named.filter((name) => !metrics.has(name) && !labels.has(name))).toEqual([])
   })
 
-  it('asks Prometheus only what there is, in queries that promtool runs', async () => {
+  it('docs/operations.md asks Prometheus only what there is, in queries that promtool runs', async () => {
     const plain = (text: string): string => text.replaceAll(/\s+/g, ' ').trim()
     const queries = [...operations.matchAll(/^```promql\n(.*?)^```/gms)].map(([, query = '']) => plain(query))
     const tested = plain(await readFile(join(root, 'test/alerts/questions.yml'), 'utf8'))
@@ -175,7 +175,7 @@ describe('docs/alerts.yml', () => {
     rules = all.filter((rule) => 'alert' in rule)
   })
 
-  it('asks in PromQL for metrics and labels that there are, and shows no others', () => {
+  it('docs/alerts.yml asks in PromQL for metrics and labels that there are, and shows no others', () => {
     expect(rules.length).toBeGreaterThan(10)
     const recorded = new Map([['ALERTS', new Set(['alertname', 'alertstate'])]])
     for (const { record, expr } of recordings) {
@@ -190,7 +190,7 @@ describe('docs/alerts.yml', () => {
     }
   })
 
-  it('has tests for each alert that promtool runs, and each recording is used by one', async () => {
+  it('docs/alerts.yml has tests for each alert that promtool runs, and each recording is used by one', async () => {
     const folder = join(root, 'test/alerts')
     const tests = await Promise.all(
       (await readdir(folder)).map((file) => readFile(join(folder, file), 'utf8')),
@@ -199,7 +199,7 @@ describe('docs/alerts.yml', () => {
     for (const { record } of recordings) expect(rules.map(({ expr }) => expr).join('\n')).toContain(record)
   })
 
-  it('has for each alert a row and a section in operations.md, which says what it means and what to do', () => {
+  it('docs/alerts.yml has for each alert a row and a section in operations.md, which says what it means and what to do', () => {
     const rows = table('alert').map(([name = '', , severity]) => [/\[(\w+)\]/.exec(name)?.[1], severity])
     expect(rows).toEqual(expect.arrayContaining(rules.map(({ alert, labels }) => [alert, labels.severity])))
     expect(rows).toHaveLength(rules.length)
@@ -237,7 +237,7 @@ describe('docs/grafana-dashboard.json', () => {
     dashboard = JSON.parse(await doc('grafana-dashboard.json')) as Dashboard
   })
 
-  it('asks for metrics and labels that there are, and shows every instrument', () => {
+  it('docs/grafana-dashboard.json asks for metrics and labels that there are, and shows every instrument', () => {
     const shown = dashboard.panels.flatMap(({ targets = [] }) =>
       targets.flatMap(({ expr }) => expectAnswerable(expr.replaceAll('$__rate_interval', '5m'))),
     )
@@ -251,7 +251,7 @@ describe('docs/grafana-dashboard.json', () => {
     }
   })
 
-  it('has variables for all that it refers to, a source of its choice, and panels that do not overlap', () => {
+  it('docs/grafana-dashboard.json has variables for all that it refers to, a source of its choice, and panels that do not overlap', () => {
     const text = JSON.stringify(dashboard.panels)
     const variables = dashboard.templating.list.map(({ name }) => name)
     const used = [...text.matchAll(/\$\{?([a-z]\w*)/g)].map(([, name]) => name)

@@ -125,7 +125,7 @@ const about = (text: string, topic: string, kept = ''): string =>
     .replaceAll("'orders'", `'${topic}'`)
     .replaceAll("'orders.kept'", `'${kept}'`)
 
-it('past a record that does not open: the next one is delivered; then what was before it is deleted', async () => {
+it('the recipe for a record that does not open goes past it: the next one is delivered, then those before it are deleted', async () => {
   const topic = await newTopic('past')
   const stdout = await execute(`${config(topic)} ${clients(topic)}
     await send(sealing, 'a')

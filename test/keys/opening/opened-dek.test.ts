@@ -30,7 +30,7 @@ async function opened() {
 }
 
 describe('content keys of an opened DEK', () => {
-  it('are derived once for each session, and only where the commitment is this DEK’s', async () => {
+  it('content keys of an opened DEK are derived once for each session, and only where the commitment is this DEK’s', async () => {
     const { made, key } = await opened()
     expect(key(1)).toBeDefined()
     expect(key(1)).toBe(key(1))
@@ -40,7 +40,7 @@ describe('content keys of an opened DEK', () => {
     expect(made.contentKey(forged, 'forged')).toBeUndefined()
   })
 
-  it('are not displaced by forged sessions', async () => {
+  it('content keys of an opened DEK are not displaced by forged sessions', async () => {
     const { made, key } = await opened()
     const kept = key(1)
     const forged = { ...session(2), commitment: Buffer.alloc(32) }
@@ -48,7 +48,7 @@ describe('content keys of an opened DEK', () => {
     expect(key(1)).toBe(kept)
   })
 
-  it('are remembered for 1,000 sessions; the oldest gives way, and is derived again', async () => {
+  it('content keys of an opened DEK are remembered for 1,000 sessions; the oldest gives way, and is derived again', async () => {
     const { key } = await opened()
     const keys = Array.from({ length: 1000 }, (_, n) => key(n))
     expect([key(0), key(999)]).toEqual([keys[0], keys[999]])
@@ -63,7 +63,7 @@ describe('content keys of an opened DEK', () => {
 })
 
 describe('an opened DEK', () => {
-  it('is destroyed with its content keys when its only lease is released', async () => {
+  it('an opened DEK is destroyed with its content keys when its only lease is released', async () => {
     const { made, key, destroyed } = await opened()
     const content = [key(1), key(2)]
     const release = made.lease()
@@ -74,7 +74,7 @@ describe('an opened DEK', () => {
     expect(() => key(1)).toThrow(destroyedKey)
   })
 
-  it('lives until the last of its leases is released, and is destroyed once', async () => {
+  it('an opened DEK lives until the last of its leases is released, and is destroyed once', async () => {
     const { made, key, destroyed } = await opened()
     const leases = [made.lease(), made.lease(), made.lease()]
     const content = key(1)
@@ -87,7 +87,7 @@ describe('an opened DEK', () => {
     expect(() => content?.keyObject()).toThrow(destroyedKey)
   })
 
-  it('is the same as another exactly where both were made of the same bytes', async () => {
+  it('an opened DEK is the same as another exactly where both were made of the same bytes', async () => {
     const [{ made }, { made: same }] = [await opened(), await opened()]
     const cmk = made.cmk
     const other = new OpenedDek(

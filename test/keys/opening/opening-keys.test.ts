@@ -39,7 +39,7 @@ async function opening(limits: Partial<{ maxDeks: number; ttlMs: number }> = {})
 }
 
 describe('the key of a session', () => {
-  it('is at hand once it was loaded, without a wait', async () => {
+  it('the key of a session is available once it was loaded, without a wait', async () => {
     const { keys, request } = await opening()
     const wanted = await request()
     expect(keys.find(wanted)).toBeUndefined()
@@ -57,7 +57,7 @@ describe('the key of a session', () => {
     expect(keys.find(forged)).toBeUndefined()
   })
 
-  it('stays usable at once where its DEK turns out to be too old for the next session', async () => {
+  it('the key of a session stays usable at once where its DEK turns out to be too old for the next session', async () => {
     const { keys, clock, request } = await opening()
     const wanted = await request()
     ;(await keys.load(wanted)).release()
@@ -70,7 +70,7 @@ describe('the key of a session', () => {
     expect(keys.size).toBe(0)
   })
 
-  it('without a candidate there is none', async () => {
+  it('without a candidate there is no key of a session', async () => {
     const { keys, request } = await opening()
     const wanted = { ...(await request()), candidates: [] }
     await expect(keys.load(wanted)).rejects.toMatchObject({
@@ -79,7 +79,7 @@ describe('the key of a session', () => {
     })
   })
 
-  it('is not looked for any further after a failure that is a bug', async () => {
+  it('the key of a session is not looked for any further after a failure that is a bug', async () => {
     const { kms, keys, request, cmk } = await opening()
     const wanted = await request()
     const broken = new MemoryKms()
@@ -94,7 +94,7 @@ describe('the key of a session', () => {
     expect(kms.calls.map(({ operation }) => operation)).toEqual(['generate'])
   })
 
-  it('stays usable for each of several that waited for one unwrap, when a small cache lets go of it', async () => {
+  it('the key of a session stays usable for each of several that waited for one unwrap, when a small cache lets go of it', async () => {
     const { keys, request } = await opening({ maxDeks: 1 })
     const wanted = await request()
     const leased = await Promise.all([keys.load(wanted), keys.load(wanted), keys.load(wanted)])
@@ -110,29 +110,32 @@ describe('the key of a session', () => {
 })
 
 describe('a DEK that arrives after its CMK was evicted, or everything was closed', () => {
-  it.each(['evict', 'close'] as const)('serves nobody, and is destroyed (%s)', async (how) => {
-    const { kms, keys, request } = await opening()
-    const wanted = await request()
-    const taken = takenDeks()
-    kms.hold = true
-    const loading = keys.load(wanted)
-    await kms.waitForHeld()
-    if (how === 'evict') keys.evict('cmk')
-    else keys.close()
-    kms.held[0]?.succeed()
-    await expect(loading).rejects.toMatchObject(
-      how === 'evict'
-        ? { code: 'KMS_TIMEOUT', message: expect.stringMatching(/evicted/) as string }
-        : { code: 'ENCRYPTION_CLOSED' },
-    )
-    await settle()
-    expect(keys.size).toBe(0)
-    expect(taken.map(({ destroyed }) => destroyed)).toEqual([true])
-  })
+  it.each(['evict', 'close'] as const)(
+    'a DEK that arrives after its CMK was evicted, or everything was closed serves nobody, and is destroyed (%s)',
+    async (how) => {
+      const { kms, keys, request } = await opening()
+      const wanted = await request()
+      const taken = takenDeks()
+      kms.hold = true
+      const loading = keys.load(wanted)
+      await kms.waitForHeld()
+      if (how === 'evict') keys.evict('cmk')
+      else keys.close()
+      kms.held[0]?.succeed()
+      await expect(loading).rejects.toMatchObject(
+        how === 'evict'
+          ? { code: 'KMS_TIMEOUT', message: expect.stringMatching(/evicted/) as string }
+          : { code: 'ENCRYPTION_CLOSED' },
+      )
+      await settle()
+      expect(keys.size).toBe(0)
+      expect(taken.map(({ destroyed }) => destroyed)).toEqual([true])
+    },
+  )
 })
 
 describe('the time to live of an idle DEK', () => {
-  it('ends exactly, also where it is no multiple of the longest timer', async () => {
+  it('the time to live of an idle DEK ends exactly, also where it is no multiple of the longest timer', async () => {
     const { keys, clock, request } = await opening({ ttlMs: 1.5 * HOUR })
     ;(await keys.load(await request())).release()
     clock.advance(1.5 * HOUR - 1)
@@ -141,7 +144,7 @@ describe('the time to live of an idle DEK', () => {
     expect(keys.size).toBe(0)
   })
 
-  it('ends at once after the machine slept through it, where it is asked for', async () => {
+  it('the time to live of an idle DEK ends at once after the machine slept through it, where it is asked for', async () => {
     const { keys, clock, request } = await opening({ ttlMs: HOUR })
     const taken = takenDeks()
     const wanted = await request()
@@ -158,7 +161,7 @@ describe('the time to live of an idle DEK', () => {
     expect(keys.lookups).toEqual({ hits: 1, misses: 1 })
   })
 
-  it('ends within an hour after the machine slept through it', async () => {
+  it('the time to live of an idle DEK ends within an hour after the machine slept through it', async () => {
     const { keys, clock, request } = await opening({ ttlMs: 7 * 24 * HOUR })
     ;(await keys.load(await request())).release()
     clock.sleep(8 * 24 * HOUR)

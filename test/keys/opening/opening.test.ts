@@ -58,7 +58,7 @@ async function reader(deks: number, cache: DekCacheConfig = {}): Promise<Reader>
 const values = (count: number): string[] => Array.from({ length: count }, (_, i) => `${CANARY} ${String(i)}`)
 
 describe('the cache', () => {
-  it('unwraps each DEK once, a batch’s distinct ones together, and concurrent misses share a call', async () => {
+  it('the cache unwraps each DEK once, a batch’s distinct ones together, and concurrent misses share a call', async () => {
     const { kms, sealed, open, unwraps } = await reader(5)
     kms.hold = true
     const batches = [open(sealed), open(sealed), open(sealed.slice(2))]
@@ -96,7 +96,7 @@ describe('the cache', () => {
 
 describe('the time to live', () => {
   it.each(['advance', 'sleep', 'step'] as const)(
-    'ends an opened DEK whatever the clock does (%s)',
+    'the time to live ends an opened DEK whatever the clock does (%s)',
     async (how) => {
       const { kms, clock, sealed, open, unwraps } = await reader(1, { ttl: '1h' })
       await open(sealed)
@@ -109,7 +109,7 @@ describe('the time to live', () => {
     },
   )
 
-  it('is not prolonged by a wall clock that is set back', async () => {
+  it('the time to live is not prolonged by a wall clock that is set back', async () => {
     const { clock, sealed, open, unwraps } = await reader(1, { ttl: '1h' })
     clock.step(7_200_000)
     await open(sealed)
@@ -119,7 +119,7 @@ describe('the time to live', () => {
     expect(unwraps()).toBe(2)
   })
 
-  it('ends idle keys by itself, days later too, and leaves no timer', async () => {
+  it('the time to live ends idle keys by itself, days later too, and leaves no timer', async () => {
     const { encryption, clock, sealed, open } = await reader(2, { ttl: '7d' })
     await open(sealed)
     clock.advance(6 * 86_400_000)
@@ -260,7 +260,7 @@ describe('the age of a sealing DEK', () => {
   }
 
   it.each(['advance', 'sleep', 'step'] as const)(
-    'ends it exactly, whatever the clock does (%s)',
+    'the age of a sealing DEK ends it exactly, whatever the clock does (%s)',
     async (how) => {
       const { kms, clock, seal, events } = await sealing('24h')
       await seal()
@@ -278,7 +278,7 @@ describe('the age of a sealing DEK', () => {
     },
   )
 
-  it('ends an idle one by a timer, also beyond the 24.8 days of Node’s timers, and leaves none behind', async () => {
+  it('the age of a sealing DEK ends an idle one by a timer, also beyond the 24.8 days of Node’s timers, and leaves none behind', async () => {
     const { clock, encryption, seal, events } = await sealing('60d')
     await seal()
     clock.advance(59 * 86_400_000)
@@ -291,7 +291,7 @@ describe('the age of a sealing DEK', () => {
     expect(clock.timers).toBe(0)
   })
 
-  it('is not prolonged by a wall clock that is set back', async () => {
+  it('the age of a sealing DEK is not prolonged by a wall clock that is set back', async () => {
     const { kms, clock, seal } = await sealing('24h')
     await seal()
     clock.step(-7 * 86_400_000)

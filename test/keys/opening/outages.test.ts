@@ -69,7 +69,7 @@ async function regions(count = 2) {
 }
 
 describe('a CMK whose KMS failed for now', () => {
-  it('is asked last for 30 s, then twice as long each time it fails again, up to 300 s; success ends that', async () => {
+  it('a CMK whose KMS failed for now is asked last for 30 s, then twice as long each time it fails again, up to 300 s; success ends that', async () => {
     const { kmss, clock, order } = await regions()
     const [near] = kmss
     near.failure = failure('KMS_UNAVAILABLE')
@@ -88,7 +88,7 @@ describe('a CMK whose KMS failed for now', () => {
     expect(await order()).toEqual([0, 1])
   })
 
-  it('is asked all the same where the others fail, which prolongs nothing', async () => {
+  it('a CMK whose KMS failed for now is asked all the same where the others fail, which prolongs nothing', async () => {
     const { kmss, clock, order } = await regions()
     const [near, far] = kmss
     near.failure = far.failure = failure('KMS_THROTTLED')
@@ -121,7 +121,7 @@ describe('a CMK whose KMS failed for now', () => {
     expect(await order()).toEqual([0])
   })
 
-  it('is told from one with the same id at another KMS, and from another at its own', async () => {
+  it('a CMK whose KMS failed for now is told from one with the same id at another KMS, and from another at its own', async () => {
     const { kmss, order } = await regions()
     const [near, far] = kmss
     far.failure = failure('KMS_TIMEOUT')
@@ -147,7 +147,7 @@ describe('a CMK whose KMS failed for now', () => {
     expect(asked).toEqual(['a', 'b', 'a'])
   })
 
-  it('gives its DEKs that are at hand without anybody being asked', async () => {
+  it('a CMK whose KMS failed for now gives its DEKs that are at hand without anybody being asked', async () => {
     const { kmss, order, load, request } = await regions()
     const [near, far] = kmss
     const wanted = await request()
@@ -160,7 +160,7 @@ describe('a CMK whose KMS failed for now', () => {
   })
 
   it.each(['KMS_DENIED', 'CMK_DISABLED', 'CIPHERTEXT_DEK_INVALID', 'KMS_RATE_LIMITED'] as const)(
-    'is not one that failed with %s: that says nothing of an outage',
+    'a CMK whose KMS failed for now is not one that failed with %s: that says nothing of an outage',
     async (code) => {
       const { kmss, order } = await regions()
       kmss[0].failure = failure(code)
@@ -169,7 +169,7 @@ describe('a CMK whose KMS failed for now', () => {
     },
   )
 
-  it('is not one that was forgotten while it was asked', async () => {
+  it('a CMK whose KMS failed for now is not one that was forgotten while it was asked', async () => {
     const { kmss, keys, order, load, request } = await regions()
     const [near] = kmss
     const wanted = await request()
@@ -183,7 +183,7 @@ describe('a CMK whose KMS failed for now', () => {
     expect(await order()).toEqual([0])
   })
 
-  it('and was asked after the others has its say like them', async () => {
+  it('a CMK that was asked after the others, because its KMS failed, counts like them', async () => {
     const { kmss, order, load, request } = await regions()
     const [near, far] = kmss
     near.failure = failure('KMS_TIMEOUT')
@@ -192,7 +192,7 @@ describe('a CMK whose KMS failed for now', () => {
     expect(await load(await request())).toBe('UNWRAP_FAILED')
   })
 
-  it('is asked exactly once, also where its time ends while the order is made', async () => {
+  it('a CMK whose KMS failed for now is asked exactly once, also where its time ends while the order is made', async () => {
     const { kmss, clock, keys, request, order } = await regions()
     kmss[0].failure = failure('KMS_TIMEOUT')
     expect(await order()).toEqual([0, 1])
@@ -209,7 +209,7 @@ describe('a CMK whose KMS failed for now', () => {
     ;(await keys.load(wanted)).release()
   })
 
-  it('that was closed is no verdict on the record', async () => {
+  it('a CMK whose KMS failed for now that was closed is no verdict on the record', async () => {
     const { kmss, request, load } = await regions()
     kmss[0].failure = failure('CIPHERTEXT_DEK_INVALID')
     kmss[1].failure = failure('ENCRYPTION_CLOSED')

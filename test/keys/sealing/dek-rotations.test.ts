@@ -70,7 +70,7 @@ describe('what was ended before it was first used begins anew, and nothing else 
 })
 
 describe('a process that is denied the first DEK that it finds in a store', () => {
-  it('does not use it later either, and leaves it to the others, whom the denial does not concern', async () => {
+  it('a process that is denied the first DEK that it finds in a store does not use it later either, and leaves it to the others, whom the denial does not concern', async () => {
     const { kms, deks, process } = stage()
     await origins(await process())
     await settle()

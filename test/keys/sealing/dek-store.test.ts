@@ -50,7 +50,7 @@ const ciphertextOf = (value: Buffer | null): string =>
   parts(value).wrappedDeks[0]?.ciphertextDek.toString('hex') ?? ''
 
 describe('a DEK store', () => {
-  it('lets 20 restarts a day use one DEK, each in a session of its own', async () => {
+  it('a DEK store lets 20 restarts a day use one DEK, each in a session of its own', async () => {
     const all = stage()
     const sealed: (Buffer | null)[] = []
     for (let n = 0; n < 20; n++) {
@@ -73,7 +73,7 @@ describe('a DEK store', () => {
     expect(opened.filter(({ error }) => error)).toEqual([])
   })
 
-  it('counts the age of a DEK from where it was made, not from a restart', async () => {
+  it('a DEK store counts the age of a DEK from where it was made, not from a restart', async () => {
     const all = stage()
     const first = await process(all)
     const [before] = await first.seal()
@@ -92,7 +92,7 @@ describe('a DEK store', () => {
     expect(second.named('dek.retired')).toMatchObject([{ reason: 'age', ageMs: 24 * 3_600_000 }])
   })
 
-  it('that a DEK is about to end: a new one is made instead', async () => {
+  it('a DEK store that a DEK is about to end: a new one is made instead', async () => {
     const all = stage()
     await (await process(all)).seal()
     all.clock.advance(23 * 3_600_000)
@@ -102,7 +102,7 @@ describe('a DEK store', () => {
     expect(made(all)).toBe(2)
   })
 
-  it('shares a DEK among processes, which may take over what another one renewed', async () => {
+  it('a DEK store shares a DEK among processes, which may take over what another one renewed', async () => {
     const all = stage()
     const [a, b] = [await process(all), await process(all)]
     const sealed = [...(await a.seal()), ...(await b.seal())]
@@ -115,7 +115,7 @@ describe('a DEK store', () => {
   })
 
   it.each(['rotate', 'evict', 'denied'] as const)(
-    'never gives back a DEK that was ended: %s',
+    'a DEK store never gives back a DEK that was ended: %s',
     async (end) => {
       const all = stage()
       const { seal, encryption } = await process(all)
@@ -134,7 +134,7 @@ describe('a DEK store', () => {
     },
   )
 
-  it('nor one that reached a limit by count: counters hold per session, so it must not start anew here', async () => {
+  it('a DEK that reached a limit by count is not stored again: counters hold per session, so it must not start over', async () => {
     const all = stage()
     const { seal } = await process(all, { rotate: { maxMessages: 3, allowFrequentRotation: true } })
     const sealed = await seal(9)
@@ -202,7 +202,7 @@ describe('a DEK store', () => {
     expect(next.named('dek.storeFailed')).toMatchObject([{ operation: 'unwrap', reason: 'UNWRAP_FAILED' }])
   })
 
-  it('is not used by rules with a CMK whose public key wraps: whoever has it could plant a DEK', async () => {
+  it('a DEK store is not used by rules with a CMK whose public key wraps: whoever has it could plant a DEK', async () => {
     const store = new MemoryStore()
     const { seal } = await owner({
       kms: new MemoryKms({ publicKeyWraps: true }),
@@ -286,7 +286,7 @@ describe('a DEK store', () => {
     expect(next.named('dek.created')).toMatchObject([{ origin: 'made' }])
   })
 
-  it('that gives something else than a DEK is told so, and a DEK is made', async () => {
+  it('a DEK store that gives something else than a DEK is told so, and a DEK is made', async () => {
     const all = stage()
     all.store.deks.set('t', { createdAt: 'yesterday' } as unknown as StoredDek)
     const scopes: string[] = []
@@ -302,7 +302,7 @@ describe('a DEK store', () => {
     expect(made(all)).toBe(1)
   })
 
-  it('that there is none of fails at nothing', async () => {
+  it('a DEK store that there is none of fails at nothing', async () => {
     const { seal, encryption, named } = await owner()
     await seal()
     await encryption.rotate()
@@ -312,7 +312,7 @@ describe('a DEK store', () => {
     expect(named('dek.storeFailed')).toEqual([])
   })
 
-  it('that fails stops nobody', async () => {
+  it('a DEK store that fails stops nobody', async () => {
     const all = stage()
     all.store.failure = new TypeError('secret detail')
     const { seal, named } = await process(all)
@@ -324,7 +324,7 @@ describe('a DEK store', () => {
     ])
   })
 
-  it('that does not answer is left behind after five seconds', async () => {
+  it('a DEK store that does not answer is left behind after five seconds', async () => {
     const all = stage()
     all.store.stalls = true
     const { seal, named } = await process(all)
@@ -335,7 +335,7 @@ describe('a DEK store', () => {
     expect(named('dek.storeFailed')).toMatchObject([{ operation: 'load', reason: 'TimeoutError' }])
   })
 
-  it('keeps a DEK for each topic under `dekScope: topic`', async () => {
+  it('a DEK store keeps a DEK for each topic under `dekScope: topic`', async () => {
     const all = stage()
     const { seal } = await process(all, { dekScope: 'topic' })
     await seal(1, 't')
@@ -354,7 +354,7 @@ describe('a provisioned DEK', () => {
   ): Promise<Owner> =>
     owner({ kms: all.kms, clock: all.clock, encrypt: { provisionedDek: { text }, ...encrypt } })
 
-  it('seals without a call that makes one, each process in a session of its own', async () => {
+  it('a provisioned DEK seals without a call that makes one, each process in a session of its own', async () => {
     const all = stage()
     const text = await provision(all)
     const calls = made(all)
@@ -374,22 +374,25 @@ describe('a provisioned DEK', () => {
   it.each([
     ['messages', { maxMessages: 1000 }],
     ['age', { maxAge: '24h' }],
-  ] as const)('is not renewed: at its limit (%s) sends fail with what to do', async (limit, rotate) => {
-    const all = stage()
-    const { seal, clock, named } = await producer(all, await provision(all), {
-      rotate,
-    })
-    await seal(1000)
-    clock.advance(24 * 3_600_000)
-    expect(await thrownBy(() => seal())).toMatchObject({
-      code: 'DEK_EXHAUSTED',
-      message: expect.stringContaining('encryption.createProvisionedDek(rule)') as string,
-    })
-    expect(named('dek.retired')).toMatchObject([{ reason: limit }])
-    expect(named('dek.grace')).toEqual([])
-  })
+  ] as const)(
+    'a provisioned DEK is not renewed: at its limit (%s) sends fail with what to do',
+    async (limit, rotate) => {
+      const all = stage()
+      const { seal, clock, named } = await producer(all, await provision(all), {
+        rotate,
+      })
+      await seal(1000)
+      clock.advance(24 * 3_600_000)
+      expect(await thrownBy(() => seal())).toMatchObject({
+        code: 'DEK_EXHAUSTED',
+        message: expect.stringContaining('encryption.createProvisionedDek(rule)') as string,
+      })
+      expect(named('dek.retired')).toMatchObject([{ reason: limit }])
+      expect(named('dek.grace')).toEqual([])
+    },
+  )
 
-  it('goes on with another one when its file was replaced', async () => {
+  it('a provisioned DEK goes on with another one when its file was replaced', async () => {
     const all = stage()
     const folder = mkdtempSync(join(tmpdir(), 'kafka-envelope-provisioned-'))
     try {
@@ -405,7 +408,7 @@ describe('a provisioned DEK', () => {
     }
   })
 
-  it('is verified by unwrapping: its producer needs no right to wrap', async () => {
+  it('a provisioned DEK is verified by unwrapping: its producer needs no right to wrap', async () => {
     const all = stage()
     const { encryption, kms } = await producer(all, await provision(all))
     const asked: string[] = []
@@ -429,7 +432,7 @@ describe('a provisioned DEK', () => {
     expect(new Set(sealed.map(ciphertextOf)).size).toBe(1)
   })
 
-  it('that cannot be used is known at the start', async () => {
+  it('a provisioned DEK that cannot be used is known at the start', async () => {
     const all = stage()
     const text = await provision(all)
     const other = text.replace('"cmkId":"cmk"', '"cmkId":"cmk2"')
@@ -450,7 +453,7 @@ describe('a provisioned DEK', () => {
     expect(all.kms.closed).toBe(false)
   })
 
-  it('is made for a rule that encrypts, and for no other', async () => {
+  it('a provisioned DEK is made for a rule that encrypts, and for no other', async () => {
     const { encryption } = await owner()
     expect(await thrownBy(() => encryption.createProvisionedDek('x'))).toMatchObject({
       code: 'CONFIG_INVALID',

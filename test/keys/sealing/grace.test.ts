@@ -67,7 +67,7 @@ describe('grace', () => {
     ['messages', { maxMessages: 1000 }, 0],
     ['bytes', { maxBytes: '1MiB' }, 2000],
   ] as const)(
-    'past the %s too, and the batch that crosses the limit is sealed whole',
+    'grace past the %s too, and the batch that crosses the limit is sealed whole',
     async (limit, rotate, bytes) => {
       const { kms, seal, named } = await inUse({ encrypt: { rotate: { ...rotate, prefetch: 0 } } })
       kms.failure = away
@@ -76,7 +76,7 @@ describe('grace', () => {
     },
   )
 
-  it('ends when it is over, to the millisecond, also for an idle key', async () => {
+  it('grace ends when it is over, to the millisecond, also for an idle key', async () => {
     const { kms, clock, seal, named } = await inUse()
     kms.failure = away
     clock.advance(100_000)
@@ -99,7 +99,7 @@ describe('grace', () => {
     // The KMS refuses, for another reason: that is not an outage.
     ['KMS_REFUSED', 'grace'],
     ['KEYRING_EXPOSED', 'grace'],
-  ] as const)('ends at the next attempt by %s, which its end calls %s', async (code, reason) => {
+  ] as const)('grace ends at the next attempt by %s, which its end calls %s', async (code, reason) => {
     const { kms, clock, seal, named } = await inUse()
     kms.failure = away
     clock.advance(100_000)
@@ -120,7 +120,7 @@ describe('grace', () => {
     'KMS_TIMEOUT',
     'KMS_CREDENTIALS_UNAVAILABLE',
     'KMS_RESPONSE_INVALID',
-  ] as const)('is granted for %s, which is an outage', async (code) => {
+  ] as const)('grace is granted for %s, which is an outage', async (code) => {
     const { kms, clock, seal, named } = await inUse()
     kms.failure = new EnvelopeError(code, 'away')
     clock.advance(100_000)
@@ -128,7 +128,7 @@ describe('grace', () => {
     expect(named('dek.grace')).toMatchObject([{ limit: 'age', code }])
   })
 
-  it('outlasts a budget of our own that is spent, and ends in time all the same', async () => {
+  it('grace outlasts a budget of our own that is spent, and ends in time all the same', async () => {
     const { kms, clock, seal, named, encryption } = await inUse()
     kms.failure = away
     clock.advance(100_000)
@@ -203,7 +203,7 @@ describe('grace', () => {
     })
   })
 
-  it('starts at once by an outage that prefetch met, although a budget of our own was spent since', async () => {
+  it('grace starts at once by an outage that prefetch met, although a budget of our own was spent since', async () => {
     const { kms, clock, seal, named } = await inUse({
       encrypt: { rotate: { maxAge: '100s', prefetch: '50s' } },
     })
@@ -223,7 +223,7 @@ describe('grace', () => {
     expect(named('dek.grace')).toMatchObject([{ limit: 'age', code: 'KMS_UNAVAILABLE' }])
   })
 
-  it('is not granted for an outage that is over: an old failure of prefetch tells nothing of now', async () => {
+  it('grace is not granted for an outage that is over: an old failure of prefetch tells nothing of now', async () => {
     const { kms, clock, seal, named } = await inUse({
       encrypt: { rotate: { maxAge: '24h', maxMessages: 1000, prefetch: 0 } },
     })
@@ -262,7 +262,7 @@ describe('grace', () => {
   )
 
   it.each(['KMS_DENIED', 'CMK_DISABLED', 'KMS_REFUSED', 'CMK_UNUSABLE'] as const)(
-    'is not granted for %s',
+    'grace is not granted for %s',
     async (code) => {
       const { kms, clock, seal, named } = await inUse()
       kms.failure = new EnvelopeError(code, 'no')
@@ -273,7 +273,7 @@ describe('grace', () => {
     },
   )
 
-  it('is not granted without being configured, nor to a key that does not exist', async () => {
+  it('grace is not granted without being configured, nor to a key that does not exist', async () => {
     const without = await inUse({ encrypt: { rotate: { grace: 0 } } })
     without.kms.failure = away
     without.clock.advance(100_000)
@@ -284,7 +284,7 @@ describe('grace', () => {
     expect(named('dek.grace')).toEqual([])
   })
 
-  it('is not spent on a key that nobody used: it ends with its age', async () => {
+  it('grace is not spent on a key that nobody used: it ends with its age', async () => {
     const { kms, clock, named, encryption } = await inUse()
     await encryption.rotate()
     kms.failure = away
@@ -294,7 +294,7 @@ describe('grace', () => {
     expect(named('dek.grace')).toEqual([])
   })
 
-  it('starts without a wait where prefetch has told of the outage', async () => {
+  it('grace starts without a wait where prefetch has told of the outage', async () => {
     const { kms, clock, seal, named } = await inUse({
       encrypt: { rotate: { maxAge: '100s', prefetch: '50s' } },
     })

@@ -78,7 +78,7 @@ describe('with a KMS that takes 300 ms', () => {
 })
 
 describe('prefetch', () => {
-  it('starts between half and all of `prefetch` before the age, at random, so that processes differ', async () => {
+  it('prefetch starts between half and all of `prefetch` before the age, at random, so that processes differ', async () => {
     const startsMs: number[] = []
     for (let n = 0; n < 40; n++) {
       const { kms, clock, seal } = await owner({ encrypt: { rotate: { maxAge: '1000s', prefetch: '100s' } } })
@@ -94,7 +94,7 @@ describe('prefetch', () => {
     expect(new Set(startsMs).size).toBeGreaterThan(15)
   })
 
-  it('leaves a key alone that was not used: it ends with its age, and no other is fetched', async () => {
+  it('prefetch leaves a key alone that was not used: it ends with its age, and no other is fetched', async () => {
     const { kms, clock, seal, named, encryption } = await owner({ encrypt: { rotate: { maxAge: '100s' } } })
     await seal()
     clock.advance(99_000)
@@ -131,7 +131,7 @@ describe('prefetch', () => {
     expect(kms.calls).toHaveLength(3)
   })
 
-  it('fetches nothing where a DEK got too old in the sleep of its machine: nobody may need one', async () => {
+  it('prefetch fetches nothing where a DEK got too old in the sleep of its machine: nobody may need one', async () => {
     const { kms, clock, seal, named } = await owner({
       encrypt: { rotate: { maxAge: '100s', prefetch: '50s' } },
     })
@@ -145,7 +145,7 @@ describe('prefetch', () => {
     expect(kms.calls).toHaveLength(2)
   })
 
-  it('that fails is tried again with pauses while the DEK lasts, and troubles no send', async () => {
+  it('prefetch that fails is tried again with pauses while the DEK lasts, and troubles no send', async () => {
     const { kms, clock, seal, named } = await owner({
       encrypt: { rotate: { maxAge: '1000s', prefetch: '400s' } },
     })
@@ -171,7 +171,7 @@ describe('prefetch', () => {
     expect(named('dek.retired')).toMatchObject([{ reason: 'age' }])
   })
 
-  it('that is denied ends the DEK at hand: what may not be renewed may not be used', async () => {
+  it('prefetch that is denied ends the DEK at hand: what may not be renewed may not be used', async () => {
     for (const code of ['KMS_DENIED', 'CMK_DISABLED', 'CMK_NOT_FOUND', 'CMK_UNUSABLE'] as const) {
       const { kms, clock, seal, named } = await owner({
         encrypt: { rotate: { maxAge: '1000s', prefetch: '200s' } },

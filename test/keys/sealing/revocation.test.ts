@@ -27,7 +27,7 @@ describe('a running reader, after its CMK was disabled', () => {
   })
 
   it.each(['the time to live', 'evict'] as const)(
-    'reads nothing more after %s, and goes on when it is enabled again',
+    'a running reader, after its CMK was disabled reads nothing more after %s, and goes on when it is enabled again',
     async (by) => {
       const keyring = join(folder, 'keyring')
       await createKeyring(keyring, [{ id: 'cmk', type: 'aes-256' }])

@@ -125,7 +125,7 @@ describe('limits', () => {
 })
 
 describe('every waiter ends', () => {
-  it('at its deadline, with a code that says so; the answer that comes late still serves the next', async () => {
+  it('every waiter ends at its deadline, with a code that says so; the answer that comes late still serves the next', async () => {
     const { seal, kms } = await owner({}, { dekTimeout: '30ms' })
     kms.hold = true
     expect(await thrownBy(() => seal(1))).toMatchObject({
@@ -139,7 +139,7 @@ describe('every waiter ends', () => {
     expect(kms.calls).toHaveLength(1)
   })
 
-  it('when the owner closes, and nothing is sealed after that', async () => {
+  it('every waiter ends when the owner closes, and nothing is sealed after that', async () => {
     const { encryption, seal, kms, events } = await owner()
     await seal(1)
     await encryption.rotate()
@@ -188,7 +188,7 @@ it('a wait that ended leaves no timer', async () => {
 })
 
 describe('rotate and forget', () => {
-  it('end the DEKs of the rule or CMK that is named, and no others', async () => {
+  it('rotate and forget end the DEKs of the rule or CMK that is named, and no others', async () => {
     const kms = new MemoryKms()
     const { encryption } = await memoryEncryption(
       ['t', 'u'].map((topic) => ({ match: [topic], encrypt: { cmk: topic } })),
@@ -210,7 +210,7 @@ describe('rotate and forget', () => {
     expect([fourth[0] === third[0], fourth[1] === third[1]]).toEqual([false, false])
   })
 
-  it('end the current DEK at once and fetch the next only where one was in use', async () => {
+  it('rotate and forget end the current DEK at once and fetch the next only where one was in use', async () => {
     const { encryption, seal, kms, events } = await owner()
     await encryption.rotate()
     expect(kms.calls).toHaveLength(0)

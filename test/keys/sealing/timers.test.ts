@@ -55,7 +55,7 @@ describe('timers of a sealing key are a handful in an hour', () => {
     await encryption.close()
   })
 
-  it('also while a DEK past its age waits for the KMS to answer', async () => {
+  it('timers of a sealing key are a handful in an hour also while a DEK past its age waits for the KMS to answer', async () => {
     const clock = new CountingClock()
     const { seal, kms, encryption } = await owner({
       clock,
@@ -71,7 +71,7 @@ describe('timers of a sealing key are a handful in an hour', () => {
     await encryption.close()
   })
 
-  it('or as many as there are attempts, while the KMS is away', async () => {
+  it('timers of a sealing key are as many as there are attempts while the KMS is away', async () => {
     const clock = new CountingClock()
     // A budget is spent in real time.
     const plenty = { perSecond: 10_000, burst: 10_000 }

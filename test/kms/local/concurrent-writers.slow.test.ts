@@ -32,7 +32,7 @@ async function versions(): Promise<number[]> {
 }
 
 describe('a keyring with several writers', { timeout: 60_000 }, () => {
-  it('loses no rotation of any process, and readers always see a whole file', async () => {
+  it('a keyring with several writers loses no rotation of any process, and readers always see a whole file', async () => {
     const kms = localKms({ keyring: file })
     const call = { cmkId: 'orders', context: {}, signal }
     const { dek, ciphertextDek } = await kms.generateDek(call)
@@ -53,7 +53,7 @@ describe('a keyring with several writers', { timeout: 60_000 }, () => {
     expect(await readdir(dirname(file))).toEqual(['shared.keyring'])
   })
 
-  it('loses no rotation of one process, which are refused while another is at it', async () => {
+  it('a keyring with several writers loses no rotation of one process, which are refused while another is at it', async () => {
     const ended = await Promise.allSettled(Array.from({ length: 12 }, () => rotateCmk(file, 'orders')))
     const done = ended.filter(({ status }) => status === 'fulfilled').length
     expect(done).toBeGreaterThan(0)
@@ -63,7 +63,7 @@ describe('a keyring with several writers', { timeout: 60_000 }, () => {
     expect(await versions()).toHaveLength(1 + done)
   })
 
-  it('stays whole when a writer is killed at any moment', async () => {
+  it('a keyring with several writers stays whole when a writer is killed at any moment', async () => {
     for (let round = 0; round < 4; round++) {
       const child = rotateInChild(1_000_000)
       const before = (await versions()).length

@@ -20,7 +20,7 @@ describe('a keyring file', () => {
     [0, 0o450, true],
     [0, 0o444, true],
     [0, 0o441, true],
-  ])('of user %i with mode %o: is it exposed? %s', (uid, mode, exposed) => {
+  ])('a keyring file of user %i with mode %o: is it exposed? %s', (uid, mode, exposed) => {
     // The type of the file is in the mode, too.
     expect(isExposed({ uid, mode: 0o100_000 | mode })).toBe(exposed)
   })

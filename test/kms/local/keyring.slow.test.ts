@@ -45,7 +45,7 @@ const coded = (code: string) => expect.objectContaining({ name: 'EnvelopeError',
 const rsa2048 = { type: 'rsa-oaep-sha256', modulusLength: 2048 } as const
 
 describe('createKeyring', () => {
-  it.runIf(POSIX)('makes a file that its owner alone can use, whatever the umask', async () => {
+  it.runIf(POSIX)('createKeyring makes a file that its owner alone can use, whatever the umask', async () => {
     const before = process.platform === 'win32' ? 0 : safeUmask(0)
     try {
       await createKeyring(file)
@@ -57,7 +57,7 @@ describe('createKeyring', () => {
     expect(await readdir(dirname(file))).toEqual(['dev.keyring'])
   })
 
-  it('never replaces what has that name', async () => {
+  it('createKeyring never replaces what has that name', async () => {
     await createKeyring(file, [{ id: 'orders', type: 'aes-256' }])
     const before = await readFile(file)
     await expect(createKeyring(file)).rejects.toThrow(coded('KEYRING_EXISTS'))
@@ -69,12 +69,12 @@ describe('createKeyring', () => {
     expect((await readdir(dirname(file))).sort()).toEqual(['dev.keyring', 'folder', 'link'])
   })
 
-  it('of several calls at once only one makes the file', async () => {
+  it('createKeyring of several calls at once only one makes the file', async () => {
     const ended = await Promise.allSettled(Array.from({ length: 8 }, () => createKeyring(file)))
     expect(ended.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
   })
 
-  it('makes nothing where a CMK is impossible', async () => {
+  it('createKeyring makes nothing where a CMK is impossible', async () => {
     const good = { id: 'good', type: 'aes-256' } as const
     for (const bad of [{ ...good }, { ...good, id: 'a b' }, { ...good, id: 'bits', modulusLength: 2048 }]) {
       await expect(createKeyring(file, [good, bad])).rejects.toThrow(coded('CONFIG_INVALID'))
@@ -82,14 +82,14 @@ describe('createKeyring', () => {
     expect(await readdir(dirname(file))).toEqual([])
   })
 
-  it('says so where the folder is missing', async () => {
+  it('createKeyring says so where the folder is missing', async () => {
     await expect(createKeyring(folder.at('no/such'))).rejects.toThrow(coded('KEYRING_NOT_FOUND'))
   })
 })
 
 describe('reading a keyring', () => {
   it.runIf(POSIX).each([0o640, 0o604, 0o620, 0o602, 0o610, 0o601, 0o644, 0o777])(
-    'is refused when the mode is %o',
+    'reading a keyring is refused when the mode is %o',
     async (mode) => {
       await createKeyring(file, [{ id: 'orders', type: 'aes-256' }])
       await chmod(file, mode)
@@ -102,7 +102,7 @@ describe('reading a keyring', () => {
     },
   )
 
-  it.runIf(POSIX)('checks the file behind a symbolic link, not the link', async () => {
+  it.runIf(POSIX)('reading a keyring checks the file behind a symbolic link, not the link', async () => {
     await createKeyring(file, [{ id: 'orders', type: 'aes-256' }])
     await symlink(file, folder.at('link'))
     await expect(listCmks(folder.at('link'))).resolves.toHaveLength(1)
@@ -233,7 +233,7 @@ describe('changing a keyring', () => {
     }
   })
 
-  it('is refused while the lock exists, which is then left alone', async () => {
+  it('changing a keyring is refused while the lock exists, which is then left alone', async () => {
     const before = await readFile(file)
     await writeFile(`${file}.lock`, '')
     const busy = coded('KEYRING_BUSY')
@@ -246,7 +246,7 @@ describe('changing a keyring', () => {
     expect((await readdir(dirname(file))).sort()).toEqual(['dev.keyring', 'dev.keyring.lock'])
   })
 
-  it('leaves the file as it was, and no lock, where it fails', async () => {
+  it('changing a keyring leaves the file as it was, and no lock, where it fails', async () => {
     const before = await readFile(file)
     await expect(rotateCmk(file, 'unknown')).rejects.toThrow(coded('CMK_NOT_FOUND'))
     await expect(setCmkEnabled(file, 'unknown', true)).rejects.toThrow(coded('CMK_NOT_FOUND'))
@@ -255,7 +255,7 @@ describe('changing a keyring', () => {
     expect(await readdir(dirname(file))).toEqual(['dev.keyring'])
   })
 
-  it('through a symbolic link changes the file behind it', async () => {
+  it('changing a keyring through a symbolic link changes the file behind it', async () => {
     await symlink('dev.keyring', folder.at('link'))
     await rotateCmk(folder.at('link'), 'orders')
     expect(await readlink(folder.at('link'))).toBe('dev.keyring')
@@ -264,7 +264,7 @@ describe('changing a keyring', () => {
     await expect(rotateCmk(folder.at('link'), 'orders')).rejects.toThrow(coded('KEYRING_BUSY'))
   })
 
-  it.runIf(process.getuid?.() === 0)('as root leaves the file to its owner', async () => {
+  it.runIf(process.getuid?.() === 0)('changing a keyring as root leaves the file to its owner', async () => {
     await chown(file, 12345, 12346)
     await rotateCmk(file, 'orders')
     expect(await stat(file)).toMatchObject({ uid: 12345, gid: 12346 })
@@ -322,7 +322,7 @@ describe('changing a keyring', () => {
 describe('RSA CMKs', () => {
   beforeEach(() => createKeyring(file, [{ id: 'partner', ...rsa2048 }]))
 
-  it('have 3,072 bits unless said, and never fewer than 2,048 or more than 8,192', async () => {
+  it('RSA CMKs have 3,072 bits unless said, and never fewer than 2,048 or more than 8,192', async () => {
     await addCmk(file, 'default', { type: 'rsa-oaep-sha256' })
     const { ciphertextDek } = await localKms({ keyring: file }).generateDek(call('default'))
     expect(ciphertextDek).toHaveLength(384)
@@ -332,11 +332,11 @@ describe('RSA CMKs', () => {
     }
   })
 
-  it('have no versions', async () => {
+  it('RSA CMKs have no versions', async () => {
     await expect(rotateCmk(file, 'partner')).rejects.toThrow(coded('CMK_UNUSABLE'))
   })
 
-  it('wrap with the public key where the keyring holds nothing else', async () => {
+  it('RSA CMKs wrap with the public key where the keyring holds nothing else', async () => {
     const producer = folder.at('producer.keyring')
     await createKeyring(producer)
     const pem = await exportPublicKey(file, 'partner')
@@ -356,7 +356,7 @@ describe('RSA CMKs', () => {
     await expect(kms.verify({ ...call('partner'), use: 'unwrap' })).rejects.toThrow(refused)
   })
 
-  it('are imported as a public RSA key of enough bits and nothing else', async () => {
+  it('RSA CMKs are imported as a public RSA key of enough bits and nothing else', async () => {
     const rsa = (modulusLength: number, publicExponent = 65537) =>
       generateKeyPairSync('rsa', { modulusLength, publicExponent })
     const spki = (pair: { publicKey: ReturnType<typeof rsa>['publicKey'] }) =>
@@ -391,12 +391,12 @@ describe('RSA CMKs', () => {
 })
 
 describe('localKms', () => {
-  it('refuses to be made without a path', () => {
+  it('localKms refuses to be made without a path', () => {
     expect(() => localKms({ keyring: '' })).toThrow(coded('CONFIG_INVALID'))
     expect(() => localKms({} as { keyring: string })).toThrow(coded('CONFIG_INVALID'))
   })
 
-  it('describes a disabled CMK', async () => {
+  it('localKms describes a disabled CMK', async () => {
     await createKeyring(file, [{ id: 'orders', type: 'aes-256' }])
     await setCmkEnabled(file, 'orders', false)
     await expect(localKms({ keyring: file }).describe('orders', signal)).resolves.toMatchObject({

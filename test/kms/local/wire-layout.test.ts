@@ -71,7 +71,7 @@ describe('provider local', () => {
   it.each([
     ['a context', context, aad],
     ['an empty context as zero bytes', {}, aadOfEmptyContext],
-  ])('opens what the specification wraps, with %s', async (_, context, aad) => {
+  ])('provider local opens what the specification wraps, with %s', async (_, context, aad) => {
     const key = Buffer.from((await cmkInFile()).versions[0]?.key ?? '', 'base64')
     const iv = randomBytes(12)
     const cipher = createCipheriv('aes-256-gcm', key, iv)
@@ -129,7 +129,7 @@ describe('provider local/rsa-oaep-sha256', () => {
   const wrapRaw = async (encoded: Uint8Array): Promise<Buffer> =>
     publicEncrypt({ key: await exportPublicKey(file, cmkId), padding: constants.RSA_NO_PADDING }, encoded)
 
-  it('opens what RFC 8017, 7.1.1 wraps', async () => {
+  it('provider local/rsa-oaep-sha256 opens what RFC 8017, 7.1.1 wraps', async () => {
     const ciphertextDek = await wrapRaw(oaepEncode(dek, 'sha256', 'sha256'))
     const kms = localKms({ keyring: file })
     const opened = await kms.unwrapDek({ cmkId, context: {}, signal, ciphertextDek })
@@ -144,7 +144,7 @@ describe('provider local/rsa-oaep-sha256', () => {
     ['33 bytes', () => oaepEncode(Buffer.concat([dek, dek.subarray(31)]), 'sha256', 'sha256')],
     ['no bytes', () => oaepEncode(Buffer.alloc(0), 'sha256', 'sha256')],
     ['PKCS #1 v1.5', () => Buffer.concat([Buffer.of(0, 2), Buffer.alloc(221, 0x55), Buffer.of(0), dek])],
-  ])('does not open %s', async (_, encode) => {
+  ])('provider local/rsa-oaep-sha256 does not open %s', async (_, encode) => {
     const encoded = encode()
     expect(encoded).toHaveLength(bytes)
     const kms = localKms({ keyring: file })

@@ -53,7 +53,7 @@ afterEach(() => {
 })
 
 describe('credentials that are fetched', () => {
-  it('are fetched once for all who wait, and kept five minutes where they tell no end', async () => {
+  it('credentials that are fetched are fetched once for all who wait, and kept five minutes where they tell no end', async () => {
     const from = provider((time) => ({ ...SECRET, token: `t${String(time)}` }))
     const held = source(from)
     const all = await Promise.all(Array.from({ length: 20 }, () => held.get(signal)))
@@ -69,7 +69,7 @@ describe('credentials that are fetched', () => {
     expect(from.asked).toHaveLength(2)
   })
 
-  it('are renewed five minutes before the end that they tell, and never used after it', async () => {
+  it('credentials that are fetched are renewed five minutes before the end that they tell, and never used after it', async () => {
     const hour = 3_600_000
     const from = provider((time) => ({
       ...SECRET,
@@ -89,7 +89,7 @@ describe('credentials that are fetched', () => {
     expect((await held.get(signal)).token).toBe('t3')
   })
 
-  it('of short life are renewed half-way, and never fetched more than once a second', async () => {
+  it('credentials that are fetched of short life are renewed half-way, and never fetched more than once a second', async () => {
     const from = provider(() => ({ ...SECRET, expiresAt: new Date(Date.now() + 100) }))
     const held = source(from)
     for (let i = 0; i < 50; i++) {
@@ -102,7 +102,7 @@ describe('credentials that are fetched', () => {
     expect(from.asked.length).toBeLessThanOrEqual(6)
   })
 
-  it('that have expired already, or are none, are refused', async () => {
+  it('credentials that are fetched that have expired already, or are none, are refused', async () => {
     const told: Told[] = [
       { ...SECRET, expiresAt: new Date(Date.now() - 1) },
       { ...SECRET, expiresAt: new Date(NaN) },
@@ -153,7 +153,7 @@ describe('credentials that are fetched', () => {
     expect(await codeOf(held.get(signal))).toBe('KMS_CREDENTIALS_UNAVAILABLE')
   })
 
-  it('that do not come in time fail, and the next fetch is a new one', async () => {
+  it('credentials that are fetched that do not come in time fail, and the next fetch is a new one', async () => {
     const from = provider((time) => (time === 1 ? new Promise<Told>(() => undefined) : SECRET))
     const held = source(from)
     const first = codeOf(held.get(signal))
@@ -177,7 +177,7 @@ describe('credentials that are fetched', () => {
     expect(await second).toEqual(SECRET)
   })
 
-  it('that are stale are fetched anew, once for all who found out', async () => {
+  it('credentials that are fetched that are stale are fetched anew, once for all who found out', async () => {
     const from = provider((time) => ({ ...SECRET, token: `t${String(time)}` }))
     const held = source(from)
     const stale = await held.get(signal)
@@ -192,7 +192,7 @@ describe('credentials that are fetched', () => {
 })
 
 describe("the SDK's own providers", () => {
-  it('are made anew after each failure, since they keep a rejected promise for ever', async () => {
+  it("the SDK's own providers are made anew after each failure, since they keep a rejected promise for ever", async () => {
     let broken = true
     let instances = 0
     class Poisoned {
@@ -216,7 +216,7 @@ describe("the SDK's own providers", () => {
     expect(instances).toBe(2)
   })
 
-  it('that ask themselves again and again, as with tokens about to expire, are stopped', async () => {
+  it("the SDK's own providers that ask themselves again and again, as with tokens about to expire, are stopped", async () => {
     let asked = 0
     class Looping {
       async getCredential(): Promise<Told> {
@@ -236,7 +236,7 @@ describe("the SDK's own providers", () => {
     expect(asked - before).toBeLessThanOrEqual(1)
   })
 
-  it('take credentials from the environment, and say which variable is missing', async () => {
+  it("the SDK's own providers take credentials from the environment, and say which variable is missing", async () => {
     vi.stubEnv('TENCENTCLOUD_SECRET_ID', 'id')
     vi.stubEnv('TENCENTCLOUD_SECRET_KEY', 'key')
     vi.stubEnv('TENCENTCLOUD_SESSION_TOKEN', undefined)
@@ -256,7 +256,7 @@ describe("the SDK's own providers", () => {
     )
   })
 
-  it('take credentials from the profile file', async () => {
+  it("the SDK's own providers take credentials from the profile file", async () => {
     const home = await mkdtemp(join(tmpdir(), 'kafka-envelope-home-'))
     try {
       vi.stubEnv('HOME', home)
@@ -282,7 +282,7 @@ it('closing ends what waits for its time', async () => {
 })
 
 describe('a call that is answered by stale credentials', () => {
-  it('is made once more, with those fetched anew', async () => {
+  it('a call that is answered by stale credentials is made once more, with those fetched anew', async () => {
     vi.useRealTimers()
     const cmks = symmetricCmks()
     const service = await startService((asked) =>
@@ -302,7 +302,7 @@ describe('a call that is answered by stale credentials', () => {
     }
   })
 
-  it('of a client of the application is made once more by that client', async () => {
+  it('a call that is answered by stale credentials of a client of the application is made once more by that client', async () => {
     vi.useRealTimers()
     let asked = 0
     const client = {

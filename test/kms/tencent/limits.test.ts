@@ -19,30 +19,30 @@ describe('the limits that Tencent Cloud KMS states', () => {
   const rateOf = (...call: Parameters<typeof limits>): KmsCallLimits['rate'] => limits(...call).rate
 
   it.each(['generate', 'wrap', 'unwrap'] as const)(
-    'count making, wrapping and unwrapping under symmetric CMKs of a region together: %s',
+    'the limits that Tencent Cloud KMS states count making, wrapping and unwrapping under symmetric CMKs of a region together: %s',
     (operation) => {
       expect(rateOf(operation, NEAR)).toEqual({ ...rateOf('unwrap', NEAR), perSecond: 240, calls: 1 })
     },
   )
 
-  it('count two calls to verify a symmetric CMK, which makes a DEK and unwraps it', () => {
+  it('the limits that Tencent Cloud KMS states count two calls to verify a symmetric CMK, which makes a DEK and unwraps it', () => {
     expect(rateOf('verify', NEAR)).toEqual({ ...rateOf('unwrap', NEAR), calls: 2 })
   })
 
-  it('count unwrapping under an RSA CMK by itself, and no wrapping, which its public key does here', () => {
+  it('the limits that Tencent Cloud KMS states count unwrapping under an RSA CMK by itself, and no wrapping, which its public key does here', () => {
     expect(rateOf('unwrap', RSA)?.perSecond).toBe(160)
     expect(rateOf('unwrap', RSA)?.group).not.toBe(rateOf('unwrap', NEAR)?.group)
     expect([rateOf('generate', RSA), rateOf('wrap', RSA)]).toEqual([undefined, undefined])
   })
 
-  it('are those of the region: another one does not share them', () => {
+  it('the limits that Tencent Cloud KMS states are those of the region: another one does not share them', () => {
     expect(rateOf('unwrap', FAR)?.group).not.toBe(rateOf('unwrap', NEAR)?.group)
     const groupOf = (cmkId: string): string | undefined => limits('unwrap', cmkId).concurrency?.group
     expect(groupOf(FAR)).not.toBe(groupOf(NEAR))
     expect(groupOf(RSA)).toBe(groupOf(NEAR))
   })
 
-  it('are none for an id that is not one, which no call is made for', () => {
+  it('the limits that Tencent Cloud KMS states are none for an id that is not one, which no call is made for', () => {
     expect(limits('unwrap', 'not an id')).toEqual({})
   })
 

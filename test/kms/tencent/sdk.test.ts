@@ -31,7 +31,7 @@ describe('either package of the SDK', () => {
       'the common client of the light one',
       (region) => new common.CommonClient('kms', '2019-01-18', config(region)),
     ],
-  ])('serves, with a client that the application makes: %s', async (_, client) => {
+  ])('either package of the SDK serves, with a client that the application makes: %s', async (_, client) => {
     const regions: string[] = []
     const kms = tencentKms({
       client: (region) => {
@@ -63,7 +63,7 @@ describe('either package of the SDK', () => {
     await kms.close?.()
   })
 
-  it('serves alone: the other one need not be installed', async () => {
+  it('either package of the SDK serves alone: the other one need not be installed', async () => {
     const missing = () =>
       Promise.reject(Object.assign(new Error('not found'), { code: 'ERR_MODULE_NOT_FOUND' }))
     const light = () => import('tencentcloud-sdk-nodejs-common')
@@ -117,7 +117,7 @@ describe('importing the provider', () => {
       .filter((path) => path !== undefined)
   }
 
-  it('loads nothing of the SDK; describing a CMK loads the common part and none of the products', async () => {
+  it('importing the provider loads nothing of the SDK; describing a CMK loads the common part and none of the products', async () => {
     expect(await loaded('')).toEqual([])
     const modules = await loaded(`
       const kms = tencentKms({ credentials: { secretId: 'id', secretKey: 'key' } })

@@ -48,7 +48,7 @@ const sealed = (): Promise<KafkaMessage[]> =>
   )
 
 describe('messages that a test seals', () => {
-  it('look like those of a broker, and show no plaintext', async () => {
+  it('messages that a test seals look like those of a broker, and show no plaintext', async () => {
     const [message] = await sealed()
     expect(message).toMatchObject({
       key: Buffer.from('42'),
@@ -66,7 +66,7 @@ describe('messages that a test seals', () => {
 })
 
 describe('a handler under test', () => {
-  it('gets each message opened, with what was authenticated', async () => {
+  it('a handler under test gets each message opened, with what was authenticated', async () => {
     const seen: EachMessagePayload[] = []
     const { deliver } = await running({
       eachMessage: (payload) => {
@@ -80,7 +80,7 @@ describe('a handler under test', () => {
     expect(envelopeOf(seen[0]?.message as KafkaMessage)?.boundHeaders).toEqual(['type'])
   })
 
-  it('gets whole batches opened, and says how far it came', async () => {
+  it('a handler under test gets whole batches opened, and says how far it came', async () => {
     const batches: string[][] = []
     const eachBatch: EachBatchHandler = ({ batch }) => {
       batches.push(batch.messages.map(({ value }) => String(value)))
@@ -109,7 +109,7 @@ describe('a handler under test', () => {
   })
 
   it.each(['eachMessage', 'eachBatch'] as const)(
-    'does not get a message that was changed or is plaintext, by the rule of the topic: %s',
+    'a handler under test does not get a message that was changed or is plaintext, by the rule of the topic: %s',
     async (member) => {
       const seen: unknown[] = []
       const { deliver } = await running(
@@ -140,14 +140,14 @@ describe('a handler under test', () => {
     },
   )
 
-  it('that fails makes the delivery fail with its error', async () => {
+  it('a handler under test that fails makes the delivery fail with its error', async () => {
     const { deliver } = await running({
       eachMessage: () => Promise.reject(new Error('the database is away')),
     })
     await expect(deliver('orders', await sealed())).rejects.toThrow('the database is away')
   })
 
-  it('gets nothing while the KMS is unavailable, and all of it afterwards', async () => {
+  it('a handler under test gets nothing while the KMS is unavailable, and all of it afterwards', async () => {
     const messages = await sealed()
     encryption.evict('orders')
     kms.setAvailable(false)
@@ -165,7 +165,7 @@ describe('a handler under test', () => {
     expect(seen).toEqual(values)
   })
 
-  it('has to be run before anything is delivered', async () => {
+  it('a handler under test has to be run before anything is delivered', async () => {
     const inner = memoryConsumer()
     const consumer = decryptConsumer(inner, encryption)
     const messages = await sealed()
