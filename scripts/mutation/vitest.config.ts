@@ -23,7 +23,7 @@ export default defineConfig({
     sequence: { sequencer: ExamplesFirst },
     include: [
       'test/{clients,config,crypto,dek-store,encryption,envelope,keys,kms,opentelemetry,policy,record}/**/*.test.ts',
-      'test/property/{canonical,inverse,tamper}.slow.test.ts',
+      'test/property/{canonical,inverse,rotation.model,tamper}.slow.test.ts',
       'test/vectors/vectors.slow.test.ts',
       'test/*.test.ts',
     ],

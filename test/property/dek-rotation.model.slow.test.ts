@@ -111,7 +111,8 @@ class Real {
       const order = this.#handed.filter((handed) => handed.topic === topic).map(({ n }) => n)
       expect(order, `order on ${topic}`).toEqual(order.toSorted((a, b) => a - b))
     }
-    const allowed = ['KMS_UNAVAILABLE', 'KMS_DENIED', 'KMS_REFUSED', 'ENCRYPTION_CLOSED']
+    // A history may take more than the hour that a send waits.
+    const allowed = ['KMS_UNAVAILABLE', 'KMS_DENIED', 'KMS_REFUSED', 'KEY_WAIT_TIMEOUT', 'ENCRYPTION_CLOSED']
     for (const code of this.#codes) expect(allowed).toContain(code)
   }
 
@@ -240,13 +241,14 @@ const commands = [
   ),
 ]
 
+// The rotation behind a producer, with promises and real keys; rotation.model.slow.test.ts tests its decisions alone.
 describe.each([
   ['without prefetch', 0, 0],
   ['with prefetch', '20s', 0],
   ['with prefetch and grace', '20s', GRACE_MS],
   ['with grace alone', 0, GRACE_MS],
-] as const)('a sealing key %s', (_, prefetch, grace) => {
-  it('a sealing key keeps its laws whatever happens in whatever order', async () => {
+] as const)('a producer whose rule is %s', (_, prefetch, grace) => {
+  it('a producer keeps order, limits and IVs in any history', async () => {
     await fc.assert(
       fc.asyncProperty(fc.commands(commands, { maxCommands: 60, size: 'max' }), async (script) => {
         const made = await owner({
@@ -259,7 +261,7 @@ describe.each([
               allowFrequentRotation: true,
               grace,
             },
-            dekTimeout: '30d',
+            dekTimeout: '1h',
           },
           config: { kmsTimeout: '10m' },
         })
@@ -281,7 +283,7 @@ describe.each([
         expect(made.named('dek.destroyed').length, 'keys left').toBe(made.named('dek.created').length)
         real.check()
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     )
   }, 120_000)
 })
