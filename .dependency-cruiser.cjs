@@ -150,7 +150,7 @@ module.exports = {
     may('crypto/', ['crypto/']),
     may('kms/', ['kms/', 'crypto/']),
     may('policy/', ['policy/']),
-    may('config/', ['config/', 'policy/', 'envelope/size\\.ts$']),
+    may('config/', ['config/', 'policy/', 'envelope/formats\\.ts$']),
     {
       from: { path: '^src/config/' },
       to: { path: '^src/(kms/kms|dek-store/dek-store)\\.ts$', dependencyTypes: ['type-only'] },
@@ -178,7 +178,7 @@ module.exports = {
     may('testing/', ['testing/', 'kms/kms\\.ts$', 'kms/local/']),
     may('avro/', ['avro/']),
     may('cli/', ['cli/', ...ENTRIES, 'policy/', 'config/', 'config-file/', 'kms/local/']),
-    may('cli/estimate/', ['envelope/size\\.ts$']),
+    may('cli/estimate/', ['envelope/formats\\.ts$']),
     { from: { path: '^packages/([^/]+)/src/' }, to: { path: '^packages/$1/src/' } },
   ],
   allowedSeverity: 'error',

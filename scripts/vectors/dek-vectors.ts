@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { nodeEngine } from '../../src/crypto/engine.js'
-import { decodeHead } from '../../src/envelope/envelope.js'
+import { decodePreamble } from '../../src/envelope/formats.js'
 import { EventHub } from '../../src/events.js'
 import { systemClock } from '../../src/clock.js'
 import { OpeningKeys } from '../../src/keys/opening/opening-keys.js'
@@ -60,7 +60,7 @@ async function everyWrapping(value: Buffer, dek: Buffer): Promise<CmkSet> {
 /** Where the head cannot be parsed, nothing will be unwrapped: the opener says why. */
 function wrappingsOf(value: Buffer): readonly { readonly provider: string; readonly cmkId: string }[] {
   try {
-    return decodeHead(value).wrappedDeks
+    return decodePreamble(value).wrappedDeks
   } catch {
     return [{ provider: 'none', cmkId: 'none' }]
   }

@@ -1,15 +1,17 @@
 import { MAX_CONTEXT_BYTES, MAX_HEADER_BYTES, TOPIC } from '../envelope/bounds.js'
 import { list, members } from './untyped.js'
-import { contextBytes, headerBytes } from '../envelope/size.js'
+import { DEFAULT_FORMAT } from '../envelope/formats.js'
 import { child } from './paths.js'
 import { table, textEntries, textsOf, type RuleAt } from './cross-check-input.js'
 import { isGlob, TopicIndex } from '../policy/topics.js'
+
+const { sizes } = DEFAULT_FORMAT
 
 /** What a rule authenticates, and what it requires of the records that it opens. */
 export const SEALED_AND_REQUIRED = table({
   'a context fits into an envelope': function* ({ rules }) {
     for (const { path, context } of authenticated(rules)) {
-      if (contextBytes(context) <= MAX_CONTEXT_BYTES) continue
+      if (sizes.context(context) <= MAX_CONTEXT_BYTES) continue
       const message = `takes more than ${String(MAX_CONTEXT_BYTES)} bytes when encoded`
       yield { path: `${path}.context`, message }
     }
@@ -17,8 +19,8 @@ export const SEALED_AND_REQUIRED = table({
   'bound headers fit into an envelope': function* ({ rules }) {
     for (const { path, boundHeaders, context, topicBytes } of authenticated(rules)) {
       // Reported above.
-      if (contextBytes(context) > MAX_CONTEXT_BYTES) continue
-      const bytes = headerBytes({
+      if (sizes.context(context) > MAX_CONTEXT_BYTES) continue
+      const bytes = sizes.header({
         boundHeaders,
         topic: 'x'.repeat(topicBytes),
         context: Object.fromEntries(context),

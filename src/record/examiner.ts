@@ -1,4 +1,4 @@
-import { bodyStart } from '../envelope/envelope.js'
+import { fingerprintOf } from '../envelope/formats.js'
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
 import type { Envelope, OpenedRecord } from './opening.js'
 import { PreambleJudge } from './preamble-judge.js'
@@ -35,10 +35,10 @@ export class Examiner {
     }
     if (!Buffer.isBuffer(value)) throw new EnvelopeError('INVALID_RECORD', `a value is ${describe(value)}`)
     try {
-      const { length, head } = this.#preambles.read(value)
+      const { format, bytes, preamble } = this.#preambles.read(value)
       // The structure of the whole comes before what the header says.
-      const bodyAt = bodyStart(value, length)
-      return head instanceof EnvelopeError ? { error: head } : { value, head, bodyAt }
+      const bodyAt = format.bodyStart(value, bytes.length)
+      return preamble instanceof EnvelopeError ? { error: preamble } : { value, preamble, bodyAt }
     } catch (error) {
       if (!isEnvelopeError(error)) throw error
       if (this.#isAllowedPlaintext(error, record, partition)) return { value, envelope: undefined }
@@ -55,8 +55,7 @@ export class Examiner {
     const { plaintext } = this.#rule.decrypt
     const isOwn =
       error.code === 'NOT_SEALED' ||
-      (error.code === 'UNKNOWN_FORMAT' &&
-        plaintext.fingerprints.includes((value as Buffer).toString('hex', 2, 10)))
+      (error.code === 'UNKNOWN_FORMAT' && plaintext.fingerprints.includes(fingerprintOf(value as Buffer)))
     const until =
       partition === undefined ? undefined : plaintext.untilOffsets.get(this.#topic)?.get(partition)
     return isOwn && until !== undefined && offset !== undefined && offsetNumber(offset) < until

@@ -1,6 +1,4 @@
 import type { Engine, OpenJob } from '../crypto/engine.js'
-import { buildAad } from '../envelope/aad.js'
-import { IV_BYTES } from '../envelope/bounds.js'
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
 import type { LeasedKey, OpeningKey, OpeningKeys } from '../keys/opening/opening-keys.js'
 import type { Examiner } from './examiner.js'
@@ -16,7 +14,7 @@ export type OpenedRecord =
 /** An envelope that passed every check that needs no key. */
 export interface Envelope {
   readonly value: Buffer
-  readonly head: AcceptedPreamble
+  readonly preamble: AcceptedPreamble
   readonly bodyAt: number
 }
 
@@ -28,7 +26,7 @@ interface OpeningTarget {
   readonly engine: Engine
 }
 
-/** The key of one head: on its way, given, or refused. */
+/** The key of one preamble: on its way, given, or refused. */
 interface Load {
   /** Resolves in any case. */
   readonly settled: Promise<void>
@@ -40,7 +38,7 @@ interface Authenticated {
   readonly index: number
   /** Undefined where authentication failed. */
   body: Buffer | undefined
-  readonly head: AcceptedPreamble
+  readonly preamble: AcceptedPreamble
   readonly envelope: EnvelopeInfo
 }
 
@@ -59,7 +57,7 @@ export class Opening {
   /** The records behind `results` whose bodies are authenticated. */
   #authenticated: (Authenticated | OpenedRecord)[] = []
   readonly #loads = new Map<AcceptedPreamble, Load>()
-  /** The head of the first record whose key is missing. */
+  /** The preamble of the first record whose key is missing. */
   #waitsFor: AcceptedPreamble | undefined
   #openedBytes = 0
   #settledKeys = 0
@@ -95,16 +93,16 @@ export class Opening {
 
   /** Whether the next record waits for its key. */
   get waits(): boolean {
-    return this.#missingHead !== undefined
+    return this.#missingPreamble !== undefined
   }
 
   /** The transient failure that holds up the next record; undefined where there is none so far. */
   get failure(): EnvelopeError | undefined {
-    const outcome = this.#missingHead && this.#loads.get(this.#missingHead)?.outcome
+    const outcome = this.#missingPreamble && this.#loads.get(this.#missingPreamble)?.outcome
     return isTransient(outcome) ? this.#located(outcome, this.results.length) : undefined
   }
 
-  get #missingHead(): AcceptedPreamble | undefined {
+  get #missingPreamble(): AcceptedPreamble | undefined {
     return this.#authenticated.length === 0 ? this.#waitsFor : undefined
   }
 
@@ -134,8 +132,8 @@ export class Opening {
    * transiently; what was refused for good is not asked for again.
    */
   async ready(): Promise<void> {
-    const head = this.#missingHead
-    if (head === undefined) {
+    const preamble = this.#missingPreamble
+    if (preamble === undefined) {
       await new Promise((resolve) => setImmediate(resolve))
       return
     }
@@ -143,12 +141,12 @@ export class Opening {
     const end = Math.min(this.results.length + KEYS_AHEAD, this.#records.length)
     for (let i = this.results.length; i < end; i++) {
       const examined = this.#examine(i)
-      if (!('head' in examined) || this.#loads.has(examined.head)) continue
+      if (!('preamble' in examined) || this.#loads.has(examined.preamble)) continue
       // Counts as a look-up. A key that is there is loaded all the same, to hold it through the wait.
-      if (examined.head !== head) this.#target.keys.find(examined.head.request)
-      this.#load(examined.head)
+      if (examined.preamble !== preamble) this.#target.keys.find(examined.preamble.request)
+      this.#load(examined.preamble)
     }
-    const load = this.#loads.get(head) as Load
+    const load = this.#loads.get(preamble) as Load
     await load.settled
     // A wait may be long: nothing is held through it.
     if (isTransient(load.outcome)) this.#release()
@@ -184,17 +182,17 @@ export class Opening {
     let index = this.results.length
     for (; index < this.#records.length && this.#authenticated.length < STEP.records; index++) {
       const examined = this.#examine(index)
-      if (!('head' in examined)) {
+      if (!('preamble' in examined)) {
         const { error } = examined
         this.#authenticated.push(error === undefined ? examined : { error: this.#located(error, index) })
         continue
       }
-      const { head, value } = examined
+      const { preamble, value } = examined
       if (bytes >= STEP.bytes) break
-      if (!found.has(head)) found.set(head, this.#keyOf(head))
-      const key = found.get(head)
+      if (!found.has(preamble)) found.set(preamble, this.#keyOf(preamble))
+      const key = found.get(preamble)
       if (key === undefined) {
-        this.#waitsFor = head
+        this.#waitsFor = preamble
         break
       }
       if ('code' in key) {
@@ -203,7 +201,7 @@ export class Opening {
       }
       bytes += value.length
       jobs.push(this.#job(examined, key, this.#records[index] as SealedRecord))
-      const waiting = { index, body: undefined, head, envelope: head.info(key.cmk) }
+      const waiting = { index, body: undefined, preamble, envelope: preamble.info(key.cmk) }
       keyed.push(waiting)
       this.#authenticated.push(waiting)
     }
@@ -212,26 +210,27 @@ export class Opening {
     return this.#authenticated.length > 0
   }
 
-  #job({ head, value: source, bodyAt }: Envelope, { key }: OpeningKey, record: SealedRecord): OpenJob {
-    const aad = buildAad(
-      head.aad,
-      head.keyBound ? boundKey(record) : undefined,
-      boundHeaderValues(record, head.boundHeaders),
+  #job({ preamble, value: source, bodyAt }: Envelope, { key }: OpeningKey, record: SealedRecord): OpenJob {
+    const { format, length: ivAt } = preamble
+    const aad = format.aad(
+      preamble.aad,
+      preamble.keyBound ? boundKey(record) : undefined,
+      boundHeaderValues(record, preamble.boundHeaders),
     )
-    return { key, aad, source, ivAt: head.length, tagAt: head.length + IV_BYTES, bodyAt }
+    return { key, aad, source, ivAt, tagAt: ivAt + format.sizes.iv, bodyAt }
   }
 
   /** Good for use at once, not across an `await`. Undefined where a KMS has to be asked. */
-  #keyOf(head: AcceptedPreamble): OpeningKey | EnvelopeError | undefined {
-    const load = this.#loads.get(head)
-    if (load === undefined) return this.#target.keys.find(head.request)
+  #keyOf(preamble: AcceptedPreamble): OpeningKey | EnvelopeError | undefined {
+    const load = this.#loads.get(preamble)
+    if (load === undefined) return this.#target.keys.find(preamble.request)
     return isTransient(load.outcome) ? undefined : load.outcome
   }
 
-  #load(head: AcceptedPreamble): void {
+  #load(preamble: AcceptedPreamble): void {
     const load: Load = {
       outcome: undefined,
-      settled: this.#target.keys.load(head.request).then(
+      settled: this.#target.keys.load(preamble.request).then(
         (key) => {
           this.#settledKeys++
           if (this.#closed) key.release()
@@ -247,25 +246,25 @@ export class Opening {
         },
       ),
     }
-    this.#loads.set(head, load)
+    this.#loads.set(preamble, load)
   }
 
   #release(): void {
-    for (const [head, { outcome }] of this.#loads) {
+    for (const [preamble, { outcome }] of this.#loads) {
       if (outcome === undefined || 'code' in outcome) continue
       outcome.release()
-      this.#loads.delete(head)
+      this.#loads.delete(preamble)
     }
   }
 
-  #decompressed({ index, body, head, envelope }: Authenticated): OpenedRecord {
+  #decompressed({ index, body, preamble, envelope }: Authenticated): OpenedRecord {
     if (body === undefined) {
       const error = new EnvelopeError('AUTHENTICATION_FAILED', 'the record is not what was sealed')
       return { error: this.#located(error, index) }
     }
     try {
       return {
-        value: head.compression.decompress(body, this.#target.examiner.maxDecompressedBytes),
+        value: preamble.compression.decompress(body, this.#target.examiner.maxDecompressedBytes),
         envelope,
       }
     } catch (error) {

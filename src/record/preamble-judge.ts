@@ -1,8 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { suiteOf } from '../crypto/suites.js'
-import { aadBase } from '../envelope/aad.js'
-import { bodyStart, decodeHead, headLength, type Head } from '../envelope/envelope.js'
-import type { Header } from '../envelope/header.js'
+import type { Format, Header, Preamble } from '../envelope/format.js'
+import { formatOf } from '../envelope/formats.js'
 import { EnvelopeError } from '../errors.js'
 import { openingRequest, type OpeningRequest } from '../keys/opening/opening-request.js'
 import type { CmkWrapping } from '../kms/cmk-set.js'
@@ -11,8 +10,9 @@ import { compressionOf, type Compression } from './compression.js'
 import type { EnvelopeInfo } from './record.js'
 import type { ReadingRule } from './topic-rules.js'
 
-/** A head that passed every check before unwrapping: all that opening needs, the same for each record that has it. */
+/** A preamble that passed every check before unwrapping: all that opening needs, the same for each record that has it. */
 export interface AcceptedPreamble {
+  readonly format: Format
   readonly length: number
   readonly aad: Buffer
   readonly keyBound: boolean
@@ -23,17 +23,17 @@ export interface AcceptedPreamble {
   info(cmk: Cmk): EnvelopeInfo
 }
 
-/** Heads remembered per topic. Heads of a session repeat in each of its records. */
-const MAX_HEADS = 1000
+/** Preambles remembered per topic. A session's preamble repeats in each of its records. */
+const MAX_PREAMBLES = 1000
 
 /**
- * Reads the heads of envelopes on one topic under its rule: structure, then everything that the header
+ * Judges the preambles of envelopes on one topic by its rule: structure, then everything that the header
  * says, in the order of checks. Bytes that were seen before are not parsed again.
  */
 export class PreambleJudge {
   readonly #rule: ReadingRule
   readonly #topic: string
-  readonly #known = new LRUCache<string, CachedPreamble>({ max: MAX_HEADS })
+  readonly #known = new LRUCache<string, CachedPreamble>({ max: MAX_PREAMBLES })
   #last: CachedPreamble | undefined
 
   constructor(rule: ReadingRule, topic: string) {
@@ -42,27 +42,28 @@ export class PreambleJudge {
   }
 
   /**
-   * The head of an envelope, or why it is refused, and its length.
+   * The preamble of an envelope, or why it is refused, and its length.
    * @throws EnvelopeError NOT_SEALED, UNKNOWN_FORMAT, MALFORMED
    */
   read(value: Buffer): CachedPreamble {
     const last = this.#last
     if (last !== undefined && startsWith(value, last.bytes)) return last
-    const name = value.toString('latin1', 0, headLength(value))
+    const format = formatOf(value)
+    const name = value.toString('latin1', 0, format.preambleLength(value))
     let known = this.#known.get(name)
     if (known === undefined) {
       // Of a copy: what is remembered must not change, nor keep the whole fetch alive.
       const bytes = Buffer.from(name, 'latin1')
-      bodyStart(value, bytes.length)
-      known = { bytes, length: bytes.length, head: this.#check(decodeHead(bytes)) }
+      format.bodyStart(value, bytes.length)
+      known = { format, bytes, preamble: this.#judge(format, format.decodePreamble(bytes)) }
       this.#known.set(name, known)
     }
     this.#last = known
     return known
   }
 
-  #check(head: Head): AcceptedPreamble | EnvelopeError {
-    const { header } = head
+  #judge(format: Format, preamble: Preamble): AcceptedPreamble | EnvelopeError {
+    const { header } = preamble
     const { decrypt } = this.#rule
     const suite = suiteOf(header.suite)
     if (suite === undefined)
@@ -83,8 +84,8 @@ export class PreambleJudge {
     const unmet = unmetRequirement(header, decrypt.require)
     if (unmet !== undefined)
       return new EnvelopeError('REQUIREMENT_UNMET', `rule ${this.#rule.name} requires ${unmet}`)
-    const wrappings = this.#acceptedWrappings(head)
-    if (wrappings.length === 0) return noCandidate(head, this.#rule)
+    const wrappings = this.#acceptedWrappings(preamble)
+    if (wrappings.length === 0) return noCandidate(preamble, this.#rule)
     const { sessionId, commitment } = header
     const request = openingRequest({
       rule: this.#rule,
@@ -92,7 +93,7 @@ export class PreambleJudge {
       session: { suite, sessionId, commitment },
       wrappings,
     })
-    return readable(head, compression, request)
+    return accepted(format, preamble, compression, request)
   }
 
   #isSealedFor(topic: string): boolean {
@@ -105,7 +106,7 @@ export class PreambleJudge {
   }
 
   /** The rule's CMKs that wrapped the DEK, in the rule's order. */
-  #acceptedWrappings({ wrappedDeks }: Head): CmkWrapping[] {
+  #acceptedWrappings({ wrappedDeks }: Preamble): CmkWrapping[] {
     const { cmks, decrypt } = this.#rule
     return cmks
       .matching(wrappedDeks)
@@ -113,11 +114,11 @@ export class PreambleJudge {
   }
 }
 
-/** A head that was read: accepted, or why not. */
+/** A preamble that was read: accepted, or why not. */
 interface CachedPreamble {
+  readonly format: Format
   readonly bytes: Buffer
-  readonly length: number
-  readonly head: AcceptedPreamble | EnvelopeError
+  readonly preamble: AcceptedPreamble | EnvelopeError
 }
 
 function startsWith(value: Buffer, bytes: Buffer): boolean {
@@ -134,19 +135,24 @@ function unmetRequirement(header: Header, require: ReadingRule['decrypt']['requi
   return unequal && `the context entry ${unequal.join('=')}`
 }
 
-function noCandidate({ wrappedDeks }: Head, rule: ReadingRule): EnvelopeError {
+function noCandidate({ wrappedDeks }: Preamble, rule: ReadingRule): EnvelopeError {
   const wrappings = wrappedDeks.map(({ provider, cmkId }) => `${provider} ${cmkId}`).join(', ')
   return new EnvelopeError('NO_CANDIDATE', `rule ${rule.name} accepts none of the wrappings: ${wrappings}`)
 }
 
-function readable(head: Head, compression: Compression, request: OpeningRequest): AcceptedPreamble {
-  const { header, headerBytes, bytes } = head
+function accepted(
+  format: Format,
+  { header, headerBytes, bytes }: Preamble,
+  compression: Compression,
+  request: OpeningRequest,
+): AcceptedPreamble {
   const { sessionId, topic, keyBound, boundHeaders } = header
   const { context, session } = request
   const infos = new Map<Cmk, EnvelopeInfo>()
   return {
+    format,
     length: bytes.length,
-    aad: aadBase(headerBytes),
+    aad: format.aadBase(headerBytes),
     keyBound,
     boundHeaders,
     compression,

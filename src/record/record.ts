@@ -3,7 +3,7 @@ import { byteLength, isTransferred, type Bytes } from '../envelope/bytes.js'
 import { EnvelopeError, isEnvelopeError, type ErrorCode } from '../errors.js'
 
 export { byteLength, ownCopy, type Bytes } from '../envelope/bytes.js'
-export { hasEnvelopePrefix } from '../envelope/envelope.js'
+export { hasEnvelopePrefix } from '../envelope/formats.js'
 
 /** Headers of a record: one value for a name, or several in record order. */
 export type RecordHeaders = Readonly<Record<string, HeaderValue | undefined>>

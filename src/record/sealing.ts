@@ -1,9 +1,7 @@
 import type { Engine, SealJob } from '../crypto/engine.js'
-import { buildAad, type HeaderValues } from '../envelope/aad.js'
-import { IV_BYTES, TAG_BYTES } from '../envelope/bounds.js'
 import { byteLength, ownCopy, type Bytes } from '../envelope/bytes.js'
-import { bodyStart, decodeHead, hasEnvelopePrefix } from '../envelope/envelope.js'
-import { lengthBytes, writeLengthAt } from '../envelope/write.js'
+import type { HeaderValues } from '../envelope/format.js'
+import { checkEnvelope, hasEnvelopePrefix } from '../envelope/formats.js'
 import { EnvelopeError, isEnvelopeError, type ErrorCode } from '../errors.js'
 import type { EventHub } from '../events.js'
 import type { DekRotation } from '../keys/sealing/dek-rotation.js'
@@ -136,7 +134,7 @@ export class SealedBatch implements OutgoingBatch {
       if (!encrypt.passSealed) throw new EnvelopeError('ALREADY_SEALED', 'the value starts like an envelope')
       // What was found to be an envelope must be what is sent, whatever becomes of the caller's buffer.
       const forwarded = ownCopy(value) as Buffer
-      checkIsEnvelope(forwarded)
+      checkEnvelope(forwarded)
       this.#values[index] = forwarded
       return
     }
@@ -257,30 +255,15 @@ export class SealedBatch implements OutgoingBatch {
 
   #seal(grant: Grant): void {
     const { sealing, engine } = this.#target
-    const { head, aad } = templateOf(grant.session, sealing, this.#topic)
-    const ivAt = head.length
-    const tagAt = ivAt + IV_BYTES
-    const lengthAt = tagAt + TAG_BYTES
+    const { format, preamble, aad } = templateOf(grant.session, sealing, this.#topic)
     const jobs: SealJob[] = []
     const end = this.#done + grant.count
     for (let at = this.#done; at < end; at++) {
       const { body: plaintext, key, headers } = this.#pending[at] as Pending
-      const size = this.#sizes[at] as number
-      const bodyAt = lengthAt + lengthBytes(size)
-      const target = Buffer.allocUnsafe(bodyAt + size)
-      head.copy(target)
-      writeLengthAt(target, lengthAt, size)
-      jobs.push({ plaintext, aad: buildAad(aad, key, headers), target, ivAt, tagAt, bodyAt })
+      const { target, ivAt, tagAt, bodyAt } = format.frame(preamble, this.#sizes[at] as number)
+      jobs.push({ plaintext, aad: format.aad(aad, key, headers), target, ivAt, tagAt, bodyAt })
     }
     engine.sealMany(grant.key, grant.firstCounter, jobs)
     for (const { target } of jobs) this.#values[(this.#pending[this.#done++] as Pending).index] = target
   }
-}
-
-/**
- * Only a whole envelope passes as one: ten bytes in front of plaintext do not make it sealed.
- * @throws EnvelopeError UNKNOWN_FORMAT, MALFORMED
- */
-function checkIsEnvelope(value: Buffer): void {
-  bodyStart(value, decodeHead(value).bytes.length)
 }

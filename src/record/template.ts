@@ -1,14 +1,14 @@
-import { aadBase } from '../envelope/aad.js'
 import { contextEntries } from '../envelope/context.js'
-import { decodeHead, encodeHead } from '../envelope/envelope.js'
-import { encodeHeader } from '../envelope/header.js'
+import type { Format } from '../envelope/format.js'
+import { DEFAULT_FORMAT } from '../envelope/formats.js'
 import type { SealingRule } from '../keys/sealing/dek-rotations.js'
 import type { SealingSession } from '../keys/sealing/sealing-session.js'
 import { compressionNamed } from './compression.js'
 
 /** What is the same in all envelopes of a session and topic. */
 export interface Template {
-  readonly head: Buffer
+  readonly format: Format
+  readonly preamble: Buffer
   readonly aad: Buffer
 }
 
@@ -20,7 +20,8 @@ export function templateOf(session: SealingSession, rule: SealingRule, topic: st
   if (ofSession === undefined) templates.set(session, (ofSession = new Map<string, Template>()))
   let template = ofSession.get(topic)
   if (template === undefined) {
-    const header = encodeHeader({
+    const format = DEFAULT_FORMAT
+    const header = format.encodeHeader({
       suite: session.suite,
       compression: compressionNamed(rule.encrypt.compression).number,
       keyBound: rule.encrypt.bindKey,
@@ -30,9 +31,10 @@ export function templateOf(session: SealingSession, rule: SealingRule, topic: st
       sessionId: session.id,
       commitment: session.commitment,
     })
-    template = { head: encodeHead(session.wrappings, header), aad: aadBase(header) }
+    const preamble = format.encodePreamble(session.wrappings, header)
+    template = { format, preamble, aad: format.aadBase(header) }
     // What we could not read ourselves must not leave: an over-long topic, a KMS that names itself badly.
-    decodeHead(template.head)
+    format.decodePreamble(preamble)
     ofSession.set(topic, template)
   }
   return template

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { KafkaMessage } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { decodeHead, encodeHead } from '../../src/envelope/envelope.js'
-import { encodeHeader, type Header } from '../../src/envelope/header.js'
+import type { Header } from '../../src/envelope/format.js'
+import { decodePreamble, DEFAULT_FORMAT } from '../../src/envelope/formats.js'
 import {
   createEncryption,
   isEnvelopeError,
@@ -75,16 +75,19 @@ function ownerOf(
   })
 }
 
-type Wrapping = ReturnType<typeof decodeHead>['wrappedDeks'][number]
+type Wrapping = ReturnType<typeof decodePreamble>['wrappedDeks'][number]
 
 function forged(
   value: Buffer,
   header: Partial<Header>,
   wrapping: (one: Wrapping, i: number) => Wrapping,
 ): Buffer {
-  const { wrappedDeks, header: given, bytes } = decodeHead(value)
+  const { wrappedDeks, header: given, bytes } = decodePreamble(value)
   return Buffer.concat([
-    encodeHead(wrappedDeks.map(wrapping), encodeHeader({ ...given, ...header })),
+    DEFAULT_FORMAT.encodePreamble(
+      wrappedDeks.map(wrapping),
+      DEFAULT_FORMAT.encodeHeader({ ...given, ...header }),
+    ),
     value.subarray(bytes.length),
   ])
 }

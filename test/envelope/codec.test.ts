@@ -5,9 +5,11 @@ import { describe, expect, it } from 'vitest'
 import * as bounds from '../../src/envelope/bounds.js'
 import { canonicalContext, contextEntries } from '../../src/envelope/context.js'
 import { envelopeType, headerType } from '../../src/avro/index.js'
-import { decodeHead, encodeHead } from '../../src/envelope/envelope.js'
-import { decodeHeader, encodeHeader, type Header } from '../../src/envelope/header.js'
-import { ENVELOPE_FINGERPRINT, PREFIX } from '../../src/envelope/schema.js'
+import type { Header } from '../../src/envelope/format.js'
+import { decodePreamble } from '../../src/envelope/formats.js'
+import { encodePreamble } from '../../src/envelope/v1/envelope.js'
+import { decodeHeader, encodeHeader } from '../../src/envelope/v1/header.js'
+import { PREFIX } from '../../src/envelope/v1/prefix.js'
 import { lengthBytes, writeLengthAt } from '../../src/envelope/write.js'
 
 const CANONICAL = {
@@ -66,8 +68,7 @@ describe('released schemas', () => {
     for (const [name, fingerprint] of Object.entries(CANONICAL)) {
       expect(crc64Avro(JSON.stringify(canonical(schemaOf(name))))).toBe(fingerprint)
     }
-    expect(ENVELOPE_FINGERPRINT).toBe(CANONICAL['envelope.v1'])
-    expect(PREFIX.toString('hex')).toBe(`c301${ENVELOPE_FINGERPRINT}`)
+    expect(PREFIX.toString('hex')).toBe(`c301${CANONICAL['envelope.v1']}`)
   })
 
   it('the types of the entry for tools are those of the released schemas', () => {
@@ -75,7 +76,7 @@ describe('released schemas', () => {
     expect(headerType.schema()).toEqual(avsc.Type.forSchema(schemaOf('header.v1')).schema())
   })
 
-  it('bounds are frozen', () => {
+  it('the bounds of the format are frozen', () => {
     expect({ ...bounds }).toMatchInlineSnapshot(`
       {
         "CMK_ID": {
@@ -164,7 +165,7 @@ describe('headers', () => {
     }
   })
 
-  it('decoding inverts encoding, and a stock Avro library reads the same', () => {
+  it('decoding a header inverts encoding, and a stock Avro library reads the same', () => {
     fc.assert(
       fc.property(header, (given) => {
         const bytes = encodeHeader(given)
@@ -177,7 +178,7 @@ describe('headers', () => {
   })
 })
 
-describe('heads', () => {
+describe('preambles', () => {
   const wrapping = fc.record({
     provider: text('ab019/-', 64),
     cmkId: text('cC019!~', 256),
@@ -191,31 +192,33 @@ describe('heads', () => {
 
   const stock = avsc.Type.forSchema(schemaOf('envelope.v1'))
 
-  it('a head is how a stock Avro library begins the envelope', () => {
+  it('a preamble is how a stock Avro library begins the envelope', () => {
     fc.assert(
       fc.property(wrappings, header, (wrappedDeks, given) => {
         const headerBytes = encodeHeader(given)
         const rest = { iv: Buffer.alloc(12, 7), tag: Buffer.alloc(16, 8), body: Buffer.alloc(0) }
         const envelope = stock.toBuffer({ wrappedDeks, header: headerBytes, ...rest })
-        const head = encodeHead(wrappedDeks, headerBytes)
+        const preamble = encodePreamble(wrappedDeks, headerBytes)
         expect(
-          Buffer.concat([head, rest.iv, rest.tag, Buffer.alloc(1)]).equals(Buffer.concat([PREFIX, envelope])),
+          Buffer.concat([preamble, rest.iv, rest.tag, Buffer.alloc(1)]).equals(
+            Buffer.concat([PREFIX, envelope]),
+          ),
         ).toBe(true)
       }),
       { numRuns: 500 },
     )
   })
 
-  it('decoding inverts encoding, whatever follows', () => {
+  it('decoding a preamble inverts encoding, whatever follows', () => {
     fc.assert(
       fc.property(wrappings, header, fc.uint8Array(), (wrappedDeks, given, rest) => {
         const headerBytes = encodeHeader(given)
         fc.pre(headerBytes.length <= bounds.MAX_HEADER_BYTES)
-        const bytes = encodeHead(wrappedDeks, headerBytes)
-        const head = decodeHead(Buffer.concat([bytes, rest]))
-        expect(head.bytes.equals(bytes)).toBe(true)
-        expect(head.wrappedDeks).toEqual(wrappedDeks)
-        expect(head.header).toEqual(given)
+        const bytes = encodePreamble(wrappedDeks, headerBytes)
+        const preamble = decodePreamble(Buffer.concat([bytes, rest]))
+        expect(preamble.bytes.equals(bytes)).toBe(true)
+        expect(preamble.wrappedDeks).toEqual(wrappedDeks)
+        expect(preamble.header).toEqual(given)
       }),
       { numRuns: 300 },
     )
@@ -226,7 +229,7 @@ describe('heads', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         try {
-          decodeHead(Buffer.concat([PREFIX, bytes]))
+          decodePreamble(Buffer.concat([PREFIX, bytes]))
         } catch (error) {
           expect(error).toMatchObject({ code: 'MALFORMED' })
         }

@@ -3,9 +3,11 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { TOPIC } from '../../src/envelope/bounds.js'
 import { Cursor } from '../../src/envelope/cursor.js'
-import { bodyStart, decodeHead, encodeHead, headLength } from '../../src/envelope/envelope.js'
-import { decodeHeader, encodeHeader, type Header } from '../../src/envelope/header.js'
-import { PREFIX } from '../../src/envelope/schema.js'
+import type { Header } from '../../src/envelope/format.js'
+import { formatOf } from '../../src/envelope/formats.js'
+import { bodyStart, encodePreamble } from '../../src/envelope/v1/envelope.js'
+import { decodeHeader, encodeHeader } from '../../src/envelope/v1/header.js'
+import { PREFIX } from '../../src/envelope/v1/prefix.js'
 
 const malformed = expect.objectContaining({ code: 'MALFORMED' }) as Error
 const read = (...bytes: number[]): Cursor => new Cursor(Buffer.from(bytes))
@@ -110,7 +112,7 @@ describe('length bombs', () => {
     commitment: Buffer.alloc(32),
   }
   const wrapping = { provider: 'local', cmkId: 'c', ciphertextDek: Buffer.alloc(1) }
-  const head = encodeHead([wrapping], encodeHeader(header))
+  const preamble = encodePreamble([wrapping], encodeHeader(header))
   const claims = [2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 33, 2 ** 40, 2 ** 52]
   const behind = (claim: number): Buffer => Buffer.concat([long.toBuffer(claim), Buffer.alloc(100, 2)])
   const starts: Record<string, Buffer> = {
@@ -135,13 +137,13 @@ describe('length bombs', () => {
       for (const claim of claims) {
         for (const start of Object.values(starts)) {
           const bytes = Buffer.concat([start, behind(claim)])
-          expect(() => headLength(bytes)).toThrow(malformed)
-          expect(() => decodeHead(bytes)).toThrow(malformed)
+          expect(() => formatOf(bytes).preambleLength(bytes)).toThrow(malformed)
+          expect(() => formatOf(bytes).decodePreamble(bytes)).toThrow(malformed)
         }
         for (const start of Object.values(headerStarts))
           expect(() => decodeHeader(Buffer.concat([Buffer.from(start), behind(claim)]))).toThrow(malformed)
-        const body = Buffer.concat([head, Buffer.alloc(28), behind(claim)])
-        expect(() => bodyStart(body, head.length)).toThrow(malformed)
+        const body = Buffer.concat([preamble, Buffer.alloc(28), behind(claim)])
+        expect(() => bodyStart(body, preamble.length)).toThrow(malformed)
       }
     }
     const after = process.memoryUsage()

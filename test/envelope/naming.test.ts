@@ -1,8 +1,9 @@
 import avsc from 'avsc'
 import { expect, it } from 'vitest'
-import { bodyStart, decodeHead, headLength } from '../../src/envelope/envelope.js'
-import { decodeHeader } from '../../src/envelope/header.js'
-import { PREFIX } from '../../src/envelope/schema.js'
+import { decodePreamble, formatOf } from '../../src/envelope/formats.js'
+import { bodyStart } from '../../src/envelope/v1/envelope.js'
+import { decodeHeader } from '../../src/envelope/v1/header.js'
+import { PREFIX } from '../../src/envelope/v1/prefix.js'
 
 type Part = string | Buffer | number
 
@@ -80,7 +81,7 @@ const LENGTHS: readonly (readonly [part: RegExp, bytes: Buffer])[] = [
   [/ends within the header/, after(1, 'p', 'c', 'd', 0, 5, Buffer.from('ab'))],
 ]
 
-const HEADS: readonly (readonly [part: RegExp, bytes: Buffer])[] = [
+const PREAMBLES: readonly (readonly [part: RegExp, bytes: Buffer])[] = [
   ...LENGTHS,
   [/provider .*character/, after(1, 'P')],
   [/cmkId .*character/, after(1, 'p', 'a b')],
@@ -96,10 +97,10 @@ const BODIES: readonly (readonly [part: RegExp, bytes: Buffer])[] = [
 
 it.each([
   ['decodeHeader', decodeHeader, HEADERS],
-  ['headLength', headLength, LENGTHS],
-  ['decodeHead', decodeHead, HEADS],
+  ['preambleLength', (bytes: Buffer) => formatOf(bytes).preambleLength(bytes), LENGTHS],
+  ['decodePreamble', decodePreamble, PREAMBLES],
   ['bodyStart', (bytes: Buffer) => bodyStart(bytes, 0), BODIES],
-] as const)('what is malformed is named, and how: %s', (_, read, cases) => {
+] as const)('%s says which part is malformed, and how', (_, read, cases) => {
   for (const [part, bytes] of cases) {
     const refusal = (): unknown => read(bytes)
     expect(refusal).toThrow(expect.objectContaining({ code: 'MALFORMED' }) as Error)
@@ -107,8 +108,8 @@ it.each([
   }
 })
 
-it('of a value that is no envelope of a known version, what it starts with is told at most', () => {
-  expect(() => decodeHead(Buffer.from('secret'))).toThrow(/NOT_SEALED: the value is not an envelope\./)
+it('an error about a value that is not an envelope of a known version shows its fingerprint at most', () => {
+  expect(() => decodePreamble(Buffer.from('secret'))).toThrow(/NOT_SEALED: the value is not an envelope\./)
   const other = Buffer.from('c301000102030405060753656372657453656372657453656372657453', 'hex')
-  expect(() => decodeHead(other)).toThrow(/UNKNOWN_FORMAT: .*0001020304050607 /)
+  expect(() => decodePreamble(other)).toThrow(/UNKNOWN_FORMAT: .*0001020304050607 /)
 })

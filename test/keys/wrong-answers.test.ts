@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { decodeHead, encodeHead } from '../../src/envelope/envelope.js'
+import { decodePreamble, DEFAULT_FORMAT } from '../../src/envelope/formats.js'
 import { EnvelopeError, type ErrorCode } from '../../src/errors.js'
 import type { DekCacheConfig } from '../../src/index.js'
 import { CANARY } from '../support/emissions.js'
@@ -40,9 +40,9 @@ async function reader(cache: DekCacheConfig = {}) {
 
 /** The record with a ciphertext DEK that no KMS made. */
 function withoutDek(value: Buffer): Buffer {
-  const { wrappedDeks, headerBytes, bytes } = decodeHead(value)
+  const { wrappedDeks, headerBytes, bytes } = decodePreamble(value)
   const garbage = wrappedDeks.map((one) => ({ ...one, ciphertextDek: randomBytes(24) }))
-  return Buffer.concat([encodeHead(garbage, headerBytes), value.subarray(bytes.length)])
+  return Buffer.concat([DEFAULT_FORMAT.encodePreamble(garbage, headerBytes), value.subarray(bytes.length)])
 }
 
 const wrong = (fill: number) => () => new Uint8Array(32).fill(fill)

@@ -1,5 +1,6 @@
 import { strictEqual } from 'node:assert'
-import { bodyStart, decodeHead, headLength, type Head } from '../../src/envelope/envelope.js'
+import type { Preamble } from '../../src/envelope/format.js'
+import { decodePreamble, formatOf } from '../../src/envelope/formats.js'
 import { isEnvelopeError } from '../../src/errors.js'
 import { ENVELOPE, HEADER_PAIRS, oracle, PREFIX } from './oracle.js'
 
@@ -13,19 +14,19 @@ export function accepted(data: Buffer): boolean {
   strictEqual(typeof decoded === 'object', expected !== undefined, 'decoder and oracle disagree')
   if (typeof decoded === 'string' || expected === undefined) return false
   strictEqual(encoded(data, decoded).equals(data), true, 'what was read encodes to other bytes')
-  strictEqual(decoded.head.headerBytes.equals(expected.envelope.header), true)
+  strictEqual(decoded.preamble.headerBytes.equals(expected.envelope.header), true)
   return true
 }
 
 /** What the decoder read, written by a stock Avro library. */
-function encoded(data: Buffer, { head, bodyAt }: Decoded): Buffer {
-  const ivAt = head.bytes.length
-  const context = head.header.context.map(([key, value]) => ({ key, value }))
+function encoded(data: Buffer, { preamble, bodyAt }: Decoded): Buffer {
+  const ivAt = preamble.bytes.length
+  const context = preamble.header.context.map(([key, value]) => ({ key, value }))
   return Buffer.concat([
     PREFIX,
     ENVELOPE.toBuffer({
-      wrappedDeks: head.wrappedDeks,
-      header: HEADER_PAIRS.toBuffer({ ...head.header, context }),
+      wrappedDeks: preamble.wrappedDeks,
+      header: HEADER_PAIRS.toBuffer({ ...preamble.header, context }),
       iv: data.subarray(ivAt, ivAt + 12),
       tag: data.subarray(ivAt + 12, ivAt + 28),
       body: data.subarray(bodyAt),
@@ -34,18 +35,18 @@ function encoded(data: Buffer, { head, bodyAt }: Decoded): Buffer {
 }
 
 interface Decoded {
-  readonly head: Head
+  readonly preamble: Preamble
   readonly bodyAt: number
 }
 
 function decode(data: Buffer): Decoded | string {
-  const length = attempt(() => headLength(data))
-  const head = attempt(() => decodeHead(data))
-  if (typeof head === 'string') return head
-  // The quick walk and the parser agree on where a head ends.
-  strictEqual(length, head.bytes.length)
-  const bodyAt = attempt(() => bodyStart(data, head.bytes.length))
-  return typeof bodyAt === 'string' ? bodyAt : { head, bodyAt }
+  const length = attempt(() => formatOf(data).preambleLength(data))
+  const preamble = attempt(() => decodePreamble(data))
+  if (typeof preamble === 'string') return preamble
+  // The quick walk and the parser agree on where a preamble ends.
+  strictEqual(length, preamble.bytes.length)
+  const bodyAt = attempt(() => formatOf(data).bodyStart(data, preamble.bytes.length))
+  return typeof bodyAt === 'string' ? bodyAt : { preamble, bodyAt }
 }
 
 const CODES = ['NOT_SEALED', 'UNKNOWN_FORMAT', 'MALFORMED']

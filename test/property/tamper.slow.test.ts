@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { decodeHead } from '../../src/envelope/envelope.js'
+import { decodePreamble } from '../../src/envelope/formats.js'
 import { errorCodes, type ErrorCode } from '../../src/errors.js'
 import type { TopicRule, EncryptedTopicRule } from '../../src/index.js'
 import { openRecords, sealRecords, type OpenedRecord, type ReadRecord } from '../../src/record/index.js'
@@ -48,7 +48,7 @@ const EDITS: readonly ((bytes: Buffer, from: number, random: Random) => Buffer)[
 
 /** Where a value begins to be authenticated: at the length of its header. */
 function headerAt(value: Buffer): number {
-  const { bytes, headerBytes } = decodeHead(value)
+  const { bytes, headerBytes } = decodePreamble(value)
   return bytes.length - headerBytes.length - (headerBytes.length < 64 ? 1 : 2)
 }
 

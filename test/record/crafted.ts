@@ -1,10 +1,9 @@
 import { Dek } from '../../src/crypto/dek.js'
 import { nodeEngine } from '../../src/crypto/engine.js'
 import { DEFAULT_SUITE } from '../../src/crypto/suites.js'
-import { aadBase, buildAad, type HeaderValues } from '../../src/envelope/aad.js'
+import type { Header, HeaderValues, WrappedDek } from '../../src/envelope/format.js'
+import { DEFAULT_FORMAT } from '../../src/envelope/formats.js'
 import type { Bytes } from '../../src/envelope/bytes.js'
-import { encodeHead, type WrappedDek } from '../../src/envelope/envelope.js'
-import { encodeHeader, type Header } from '../../src/envelope/header.js'
 import { lengthBytes, writeLengthAt } from '../../src/envelope/write.js'
 import { EventHub } from '../../src/events.js'
 import { systemClock } from '../../src/clock.js'
@@ -52,15 +51,19 @@ export function craft({ header: given, wrappings, body, key, headers = [] }: Cra
     commitment: contentKey.commitment,
     ...given,
   }
-  const headerBytes = encodeHeader(header)
-  const head = encodeHead(wrappings ?? [wrapping('near', 'a')], headerBytes)
+  const headerBytes = DEFAULT_FORMAT.encodeHeader(header)
+  const head = DEFAULT_FORMAT.encodePreamble(wrappings ?? [wrapping('near', 'a')], headerBytes)
   const plaintext = body ?? Buffer.from(CANARY)
   const lengthAt = head.length + 28
   const bodyAt = lengthAt + lengthBytes(plaintext.length)
   const target = Buffer.alloc(bodyAt + plaintext.length)
   head.copy(target)
   writeLengthAt(target, lengthAt, plaintext.length)
-  const aad = buildAad(aadBase(headerBytes), header.keyBound ? (key ?? null) : undefined, headers)
+  const aad = DEFAULT_FORMAT.aad(
+    DEFAULT_FORMAT.aadBase(headerBytes),
+    header.keyBound ? (key ?? null) : undefined,
+    headers,
+  )
   nodeEngine.sealMany(contentKey, 0, [
     { plaintext, aad, target, ivAt: head.length, tagAt: head.length + 12, bodyAt },
   ])

@@ -11,31 +11,31 @@ async function reader() {
     acceptPublicKeySealing: false,
     require: { bindKey: true, bindHeaders: [], context: {} },
   } as unknown as CheckedDecryptRule
-  return { near, heads: new PreambleJudge({ name: 'r', decrypt, cmks: CmkSet.forOpening([near]) }, 't') }
+  return { near, preambles: new PreambleJudge({ name: 'r', decrypt, cmks: CmkSet.forOpening([near]) }, 't') }
 }
 
-describe('a head', () => {
-  it('a head that was seen before is not parsed again, also when others came between', async () => {
-    const { near, heads } = await reader()
+describe('a preamble', () => {
+  it('a preamble that was seen before is not parsed again, also when others came between', async () => {
+    const { near, preambles } = await reader()
     const [one, other] = [craft(), craft({ header: { context: [['a', '1']] } })]
-    const first = heads.read(one)
-    expect(heads.read(craft({ key: 'another record of the same session' }))).toBe(first)
-    expect(heads.read(other)).not.toBe(first)
-    expect(heads.read(Buffer.from(one))).toBe(first)
-    const { info } = first.head as AcceptedPreamble
+    const first = preambles.read(one)
+    expect(preambles.read(craft({ key: 'another record of the same session' }))).toBe(first)
+    expect(preambles.read(other)).not.toBe(first)
+    expect(preambles.read(Buffer.from(one))).toBe(first)
+    const { info } = first.preamble as AcceptedPreamble
     expect(info(near)).toBe(info(near))
   })
 
-  it('a head does not change with the bytes that it was read from', async () => {
-    const { heads } = await reader()
+  it('a preamble does not change with the bytes that it was read from', async () => {
+    const { preambles } = await reader()
     const value = craft({ header: { boundHeaders: ['h'] }, headers: [[]] })
-    const first = heads.read(value)
-    const { aad, boundHeaders } = first.head as AcceptedPreamble
+    const first = preambles.read(value)
+    const { aad, boundHeaders } = first.preamble as AcceptedPreamble
     const before = Buffer.from(aad)
     value.fill(0)
     expect(aad).toEqual(before)
     expect(boundHeaders).toEqual(['h'])
-    expect(heads.read(craft({ header: { boundHeaders: ['h'] }, headers: [[]] }))).toBe(first)
+    expect(preambles.read(craft({ header: { boundHeaders: ['h'] }, headers: [[]] }))).toBe(first)
   })
 })
 

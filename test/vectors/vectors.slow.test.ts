@@ -6,9 +6,7 @@ import { parseVectors, tryVectors } from '../../scripts/vectors/try-vectors.js'
 import { nodeEngine } from '../../src/crypto/engine.js'
 import { Dek } from '../../src/crypto/dek.js'
 import { DEFAULT_SUITE } from '../../src/crypto/suites.js'
-import { aadBase, buildAad } from '../../src/envelope/aad.js'
-import { bodyStart, decodeHead, encodeHead } from '../../src/envelope/envelope.js'
-import { encodeHeader } from '../../src/envelope/header.js'
+import { decodePreamble, DEFAULT_FORMAT } from '../../src/envelope/formats.js'
 import { lengthBytes, writeLengthAt } from '../../src/envelope/write.js'
 
 const files = readdirSync(new URL('.', import.meta.url)).filter((name) => name.endsWith('.json'))
@@ -74,11 +72,14 @@ it('given the same DEK, session and counter, sealing yields the same bytes', () 
   for (const { name, dek, key, headers, envelope, plaintext } of vectors) {
     if (plaintext === null) continue
     const expected = Buffer.from(envelope, 'hex')
-    const { wrappedDeks, header, bytes } = decodeHead(expected)
+    const { wrappedDeks, header, bytes } = decodePreamble(expected)
     const counter = expected.readBigUInt64BE(bytes.length + 4)
     if (header.compression !== 0 || counter > 2n ** 53n || expected.readUInt32BE(bytes.length) !== 0) continue
     const contentKey = Dek.take(Buffer.from(dek, 'hex')).contentKey(DEFAULT_SUITE, header.sessionId)
-    const head = encodeHead(wrappedDeks, encodeHeader({ ...header, commitment: contentKey.commitment }))
+    const head = DEFAULT_FORMAT.encodePreamble(
+      wrappedDeks,
+      DEFAULT_FORMAT.encodeHeader({ ...header, commitment: contentKey.commitment }),
+    )
     const body = Buffer.from(plaintext, 'hex')
     const lengthAt = head.length + 28
     const bodyAt = lengthAt + lengthBytes(body.length)
@@ -91,15 +92,15 @@ it('given the same DEK, session and counter, sealing yields the same bytes', () 
         .map(([, value]) => (value === null ? null : Buffer.from(value, 'hex'))),
     )
     const boundKey = header.keyBound ? (key === null ? null : Buffer.from(key, 'hex')) : undefined
-    const aad = buildAad(
-      aadBase(encodeHeader({ ...header, commitment: contentKey.commitment })),
+    const aad = DEFAULT_FORMAT.aad(
+      DEFAULT_FORMAT.aadBase(DEFAULT_FORMAT.encodeHeader({ ...header, commitment: contentKey.commitment })),
       boundKey,
       values,
     )
     nodeEngine.sealMany(contentKey, Number(counter), [
       { plaintext: body, aad, target, ivAt: head.length, tagAt: head.length + 12, bodyAt },
     ])
-    expect(bodyStart(target, head.length)).toBe(bodyAt)
+    expect(DEFAULT_FORMAT.bodyStart(target, head.length)).toBe(bodyAt)
     expect(target.equals(expected), name).toBe(true)
     compared++
   }

@@ -8,7 +8,7 @@ import type {
 import type { CmkRef } from '../../config/config.js'
 import { encryptSchema } from '../../config/schema.js'
 import { deksOf, unwrapsPerReader, type Deks, type Load, type Renewal } from './dek-counts.js'
-import { overheadBytes } from '../../envelope/size.js'
+import { DEFAULT_FORMAT } from '../../envelope/formats.js'
 import { TopicIndex } from '../../policy/topics.js'
 import { VENDORS, vendorOf, type Vendor, type VendorName } from './kms-pricing.js'
 
@@ -156,7 +156,7 @@ function sealing(
     cmks,
     overhead: named.map((topic) => ({
       topic,
-      bytes: overheadBytes({ ...envelope, topic, bodyBytes: load.recordBytes }),
+      bytes: DEFAULT_FORMAT.sizes.overhead({ ...envelope, topic, bodyBytes: load.recordBytes }),
     })),
   }
 }

@@ -8,7 +8,7 @@ export interface Candidate extends CmkWrapping {
   readonly name: string
 }
 
-/** What is needed to find or make the content key of a session; constant for a rule and an envelope's head. */
+/** What is needed to find or make the content key of a session; constant for a rule and an envelope's preamble. */
 export interface OpeningRequest {
   readonly cmks: CmkSet
   /** In order of preference. */

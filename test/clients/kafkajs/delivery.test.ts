@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Consumer, KafkaMessage, ProducerRecord } from 'kafkajs'
 import { describe, expect, it } from 'vitest'
-import { decodeHead, encodeHead } from '../../../src/envelope/envelope.js'
+import { decodePreamble, DEFAULT_FORMAT } from '../../../src/envelope/formats.js'
 import { createEncryption, EnvelopeError, type Encryption, type DecryptRule } from '../../../src/index.js'
 import { CANARY, thrownBy } from '../../support/emissions.js'
 import { memoryEncryption, watch, type SeenEvent } from '../../support/encryption.js'
@@ -142,10 +142,10 @@ it('forged records that need more KMS calls than the budget has within retryFor 
     { onInvalid: 'skip', maxInvalidShare: 1, retryFor: '200ms' },
     { kmsTimeout: '200ms', kmsRateLimit: { opening: { perSecond: 40, burst: 1 } } },
   )
-  const { wrappedDeks, headerBytes, bytes } = decodeHead(sealed)
+  const { wrappedDeks, headerBytes, bytes } = decodePreamble(sealed)
   const forged = (): Buffer =>
     Buffer.concat([
-      encodeHead(
+      DEFAULT_FORMAT.encodePreamble(
         wrappedDeks.map((wrapped) => ({ ...wrapped, ciphertextDek: randomBytes(24) })),
         headerBytes,
       ),

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Consumer, ConsumerRunConfig, EachBatchPayload, KafkaMessage } from 'kafkajs'
 import { expect, it } from 'vitest'
-import { decodeHead, encodeHead } from '../../../src/envelope/envelope.js'
+import { decodePreamble, DEFAULT_FORMAT } from '../../../src/envelope/formats.js'
 import { CANARY } from '../../support/emissions.js'
 import { memoryEncryption } from '../../support/encryption.js'
 import { sealRecords } from '../../../src/record/index.js'
@@ -20,10 +20,10 @@ it('forged envelopes do not hold good records back for ever, although they spend
   )
   const [good] = await sealRecords(encryption, [{ topic: 't', value: CANARY }])
   const value = good?.value as Buffer
-  const { wrappedDeks, headerBytes, bytes } = decodeHead(value)
+  const { wrappedDeks, headerBytes, bytes } = decodePreamble(value)
   const forge = (): Buffer =>
     Buffer.concat([
-      encodeHead(
+      DEFAULT_FORMAT.encodePreamble(
         wrappedDeks.map((wrapped) => ({ ...wrapped, ciphertextDek: randomBytes(24) })),
         headerBytes,
       ),

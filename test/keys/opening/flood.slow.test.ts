@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { expect, it } from 'vitest'
-import { encodeHead, decodeHead } from '../../../src/envelope/envelope.js'
+import { decodePreamble, DEFAULT_FORMAT } from '../../../src/envelope/formats.js'
 import type { ReadRecord } from '../../../src/record/index.js'
 import { memoryEncryption } from '../../support/encryption.js'
 import { CANARY } from '../../support/emissions.js'
@@ -23,11 +23,14 @@ it('a flood of 100,000 forged envelopes makes a bounded number of calls, while g
   const good = await seal(CANARY)
   const forge = (): ReadRecord => {
     const value = good.value as Buffer
-    const { wrappedDeks, headerBytes, bytes } = decodeHead(value)
+    const { wrappedDeks, headerBytes, bytes } = decodePreamble(value)
     const forged = wrappedDeks.map((wrapped) => ({ ...wrapped, ciphertextDek: randomBytes(24) }))
     return {
       topic: 't',
-      value: Buffer.concat([encodeHead(forged, headerBytes), value.subarray(bytes.length)]),
+      value: Buffer.concat([
+        DEFAULT_FORMAT.encodePreamble(forged, headerBytes),
+        value.subarray(bytes.length),
+      ]),
     }
   }
   await openRecords(encryption, [good])

@@ -1,6 +1,7 @@
-import { EnvelopeError } from '../errors.js'
-import { byteLength, type Bytes } from './bytes.js'
-import { PREFIX } from './schema.js'
+import { EnvelopeError } from '../../errors.js'
+import { byteLength, type Bytes } from '../bytes.js'
+import type { HeaderValues } from '../format.js'
+import { PREFIX } from './prefix.js'
 
 /*
  * aad     = prefix u32(length of header) header key *headers
@@ -10,9 +11,6 @@ import { PREFIX } from './schema.js'
  * headers = u32(count) *value         ; for each bound header, in order of names
  * value   = u32(length) *OCTET / %xFFFFFFFF   ; the latter for null
  */
-
-/** Values of one record header in record order. */
-export type HeaderValues = readonly (Bytes | null)[]
 
 /** The part of the AAD that is the same for all records of a session and topic. */
 export function aadBase(headerBytes: Buffer): Buffer {

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { aadBase, buildAad, type HeaderValues } from '../../src/envelope/aad.js'
-import { byteLength, type Bytes } from '../../src/envelope/bytes.js'
+import { byteLength, type Bytes } from '../../../src/envelope/bytes.js'
+import type { HeaderValues } from '../../../src/envelope/format.js'
+import { aadBase, buildAad } from '../../../src/envelope/v1/aad.js'
 
 const base = aadBase(Buffer.from('header'))
 const hex = (...parts: Parameters<typeof buildAad>): string =>
@@ -13,7 +14,7 @@ it('the AAD begins with the prefix, the length of the header, and the header as 
   expect(base.toString('hex')).toBe(`c3010fea18fa6fe363e800000006${Buffer.from('header').toString('hex')}`)
 })
 
-it('the key part tells not bound, null, empty and a value apart', () => {
+it('the key part of an AAD distinguishes not bound, null, empty and a value', () => {
   expect(hex(base, undefined, [])).toBe('00')
   expect(hex(base, null, [])).toBe('01')
   expect(hex(base, '', [])).toBe('0200000000')
@@ -21,7 +22,7 @@ it('the key part tells not bound, null, empty and a value apart', () => {
   expect(hex(base, 'é', [])).toBe('0200000002c3a9')
 })
 
-it('the header parts count values, and tell null from empty', () => {
+it('the header parts of an AAD count values, and distinguish null from empty', () => {
   expect(hex(base, undefined, [[]])).toBe('0000000000')
   expect(hex(base, undefined, [[null]])).toBe('0000000001ffffffff')
   expect(hex(base, undefined, [['']])).toBe('000000000100000000')

@@ -1,19 +1,16 @@
 import { readFileSync } from 'node:fs'
 import avsc from 'avsc'
 import { describe, expect, it } from 'vitest'
-import {
-  bodyStart,
-  decodeHead,
-  encodeHead,
-  hasEnvelopePrefix,
-  headLength,
-  type Head,
-} from '../../src/envelope/envelope.js'
-import { encodeHeader } from '../../src/envelope/header.js'
-import { PREFIX } from '../../src/envelope/schema.js'
+import type { Preamble } from '../../../src/envelope/format.js'
+import { formatOf, hasEnvelopePrefix } from '../../../src/envelope/formats.js'
+import { encodePreamble } from '../../../src/envelope/v1/envelope.js'
+import { encodeHeader } from '../../../src/envelope/v1/header.js'
+import { PREFIX } from '../../../src/envelope/v1/prefix.js'
 
 const stock = avsc.Type.forSchema(
-  JSON.parse(readFileSync(new URL('../../schemas/envelope.v1.avsc', import.meta.url), 'utf8')) as avsc.Schema,
+  JSON.parse(
+    readFileSync(new URL('../../../schemas/envelope.v1.avsc', import.meta.url), 'utf8'),
+  ) as avsc.Schema,
 )
 
 const header = encodeHeader({
@@ -36,11 +33,12 @@ const envelope = Buffer.concat([
   stock.toBuffer({ wrappedDeks, header, iv: Buffer.alloc(12, 6), tag: Buffer.alloc(16, 7), body }),
 ])
 
-function decoded(bytes: Buffer): { head: Head; bodyAt: number } | string {
+function decoded(bytes: Buffer): { preamble: Preamble; bodyAt: number } | string {
   try {
-    const head = decodeHead(bytes)
-    expect(headLength(bytes)).toBe(head.bytes.length)
-    return { head, bodyAt: bodyStart(bytes, head.bytes.length) }
+    const format = formatOf(bytes)
+    const preamble = format.decodePreamble(bytes)
+    expect(format.preambleLength(bytes)).toBe(preamble.bytes.length)
+    return { preamble, bodyAt: format.bodyStart(bytes, preamble.bytes.length) }
   } catch (error) {
     return (error as { code: string }).code
   }
@@ -50,12 +48,16 @@ describe('an envelope', () => {
   it('an envelope that a stock Avro library wrote is read, as views of its bytes', () => {
     const result = decoded(envelope)
     if (typeof result === 'string') throw new Error(result)
-    const { head, bodyAt } = result
-    expect(head.wrappedDeks).toEqual(wrappedDeks)
-    expect(head.headerBytes).toEqual(header)
+    const { preamble, bodyAt } = result
+    expect(preamble.wrappedDeks).toEqual(wrappedDeks)
+    expect(preamble.headerBytes).toEqual(header)
     expect(envelope.subarray(bodyAt)).toEqual(body)
-    expect(encodeHead(wrappedDeks, header)).toEqual(head.bytes)
-    for (const view of [head.bytes, head.headerBytes, ...head.wrappedDeks.map((w) => w.ciphertextDek)])
+    expect(encodePreamble(wrappedDeks, header)).toEqual(preamble.bytes)
+    for (const view of [
+      preamble.bytes,
+      preamble.headerBytes,
+      ...preamble.wrappedDeks.map((w) => w.ciphertextDek),
+    ])
       expect(view.buffer).toBe(envelope.buffer)
   })
 

@@ -7,9 +7,10 @@ import {
   MAX_CONTEXT_BYTES,
   SESSION_ID_BYTES,
   TOPIC,
-} from './bounds.js'
-import { Cursor, malformed } from './cursor.js'
-import { blocks, boolean, fixed, int, text } from './write.js'
+} from '../bounds.js'
+import { Cursor, malformed } from '../cursor.js'
+import type { Header } from '../format.js'
+import { blocks, boolean, fixed, int, text } from '../write.js'
 
 /*
  * header       = suite compression keyBound boundHeaders topic context sessionId commitment
@@ -22,20 +23,6 @@ import { blocks, boolean, fixed, int, text } from './write.js'
  * sessionId    = 16OCTET
  * commitment   = 32OCTET
  */
-
-/** The authenticated part of an envelope's head. */
-export interface Header {
-  readonly suite: number
-  readonly compression: number
-  readonly keyBound: boolean
-  /** Strictly ascending by UTF-8 bytes. */
-  readonly boundHeaders: readonly string[]
-  readonly topic: string
-  /** Entries strictly ascending by the keys' bytes. */
-  readonly context: readonly (readonly [key: string, value: string])[]
-  readonly sessionId: Buffer
-  readonly commitment: Buffer
-}
 
 /** The canonical bytes of a header whose members are within bounds and in order. */
 export function encodeHeader(header: Header): Buffer {

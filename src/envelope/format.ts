@@ -1,0 +1,118 @@
+import type { Bytes } from './bytes.js'
+
+/** One wrapping of the DEK. */
+export interface WrappedDek {
+  readonly provider: string
+  readonly cmkId: string
+  readonly ciphertextDek: Buffer
+}
+
+/** What an envelope says about itself, authenticated. */
+export interface Header {
+  readonly suite: number
+  readonly compression: number
+  readonly keyBound: boolean
+  /** Strictly ascending by UTF-8 bytes. */
+  readonly boundHeaders: readonly string[]
+  readonly topic: string
+  /** Entries strictly ascending by the keys' bytes. */
+  readonly context: readonly (readonly [key: string, value: string])[]
+  readonly sessionId: Buffer
+  readonly commitment: Buffer
+}
+
+/** All of an envelope before its IV, parsed, and the bytes it was parsed from. The same for a session and topic. */
+export interface Preamble {
+  readonly bytes: Buffer
+  readonly wrappedDeks: readonly WrappedDek[]
+  readonly header: Header
+  /** The header's exact bytes, which are authenticated. */
+  readonly headerBytes: Buffer
+}
+
+/** Values of one record header in record order. */
+export type HeaderValues = readonly (Bytes | null)[]
+
+/** An envelope whose IV, tag and body are not written yet. */
+export interface Frame {
+  readonly target: Buffer
+  readonly ivAt: number
+  readonly tagAt: number
+  /** The body takes the rest of `target`. */
+  readonly bodyAt: number
+}
+
+/** What determines the length of a header. */
+export interface HeaderShape {
+  readonly boundHeaders: readonly string[]
+  readonly topic: string
+  readonly context: Readonly<Record<string, string>>
+}
+
+/** What determines the length of an envelope. */
+export interface EnvelopeShape extends HeaderShape {
+  readonly wrappings: readonly {
+    readonly provider: string
+    readonly cmkId: string
+    readonly ciphertextDekBytes: number
+  }[]
+  /** The length of the value, after compression. */
+  readonly bodyBytes: number
+}
+
+/** Lengths in bytes, before anything is sealed. */
+export interface FormatSizes {
+  readonly iv: number
+  readonly tag: number
+  /** What an envelope adds to its body. */
+  overhead(envelope: EnvelopeShape): number
+  header(header: HeaderShape): number
+  /** The part of the header that a context takes. */
+  context(entries: readonly (readonly [key: string, value: string])[]): number
+}
+
+/**
+ * One version of the wire format, complete: how its envelopes start, the codec of its schema, what is authenticated, and
+ * sizes. A new version is a row in `formats.ts`.
+ */
+export interface Format {
+  /** As in the name of its schema, `schemas/envelope.v1.avsc`. */
+  readonly version: number
+  /** Every envelope starts with it: the marker of Avro's single-object encoding, then the fingerprint of the schema. */
+  readonly prefix: Buffer
+  readonly sizes: FormatSizes
+
+  /** The canonical bytes of a header whose members are within bounds and in order. */
+  encodeHeader(header: Header): Buffer
+  encodePreamble(wrappedDeks: readonly WrappedDek[], headerBytes: Buffer): Buffer
+  /** An envelope to seal into. */
+  frame(preamble: Buffer, bodyBytes: number): Frame
+
+  /**
+   * How long the preamble is: a quick walk over its lengths, which lets a reader that has parsed the same bytes before
+   * skip parsing. The value starts with the prefix.
+   * @throws EnvelopeError MALFORMED
+   */
+  preambleLength(value: Buffer): number
+  /**
+   * Parses the preamble at the start of a value, which starts with the prefix. The result views `value`.
+   * @throws EnvelopeError MALFORMED
+   */
+  decodePreamble(value: Buffer): Preamble
+  /**
+   * Where the body starts, given where the IV does; the body reaches to the end of the value.
+   * @throws EnvelopeError MALFORMED
+   */
+  bodyStart(value: Buffer, ivAt: number): number
+
+  /** The part of the AAD that is the same for all records of a session and topic. */
+  aadBase(headerBytes: Buffer): Buffer
+  /**
+   * The bytes authenticated beside a body.
+   *
+   * @param key undefined where the key is not bound, null where it is bound and absent
+   * @param headers the values of each bound header, in the order of their names
+   * @throws EnvelopeError INVALID_RECORD where a key or header changes meanwhile
+   */
+  aad(base: Buffer, key: Bytes | null | undefined, headers: readonly HeaderValues[]): Buffer
+}

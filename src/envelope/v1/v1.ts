@@ -1,0 +1,28 @@
+import { IV_BYTES, TAG_BYTES } from '../bounds.js'
+import type { Format } from '../format.js'
+import { aadBase, buildAad } from './aad.js'
+import { bodyStart, decodePreamble, encodePreamble, frame, preambleLength } from './envelope.js'
+import { encodeHeader } from './header.js'
+import { PREFIX } from './prefix.js'
+import { contextBytes, headerBytes, overheadBytes } from './size.js'
+
+/** Format version 1: docs/format.md. */
+export const v1: Format = {
+  version: 1,
+  prefix: PREFIX,
+  sizes: {
+    iv: IV_BYTES,
+    tag: TAG_BYTES,
+    overhead: overheadBytes,
+    header: headerBytes,
+    context: contextBytes,
+  },
+  encodeHeader,
+  encodePreamble,
+  frame,
+  preambleLength,
+  decodePreamble,
+  bodyStart,
+  aadBase,
+  aad: buildAad,
+}

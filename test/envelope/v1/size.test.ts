@@ -1,0 +1,51 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { contextEntries } from '../../../src/envelope/context.js'
+import { v1 } from '../../../src/envelope/v1/v1.js'
+
+const text = (maxLength: number): fc.Arbitrary<string> =>
+  fc.string({ unit: fc.constantFrom('a', 'B', '7', '-'), minLength: 1, maxLength })
+
+it('an envelope is as much longer than its body as its size was computed to be', () => {
+  const wrapping = fc.record({
+    provider: text(64),
+    cmkId: text(256),
+    ciphertextDekBytes: fc.integer({ min: 1, max: 1024 }),
+  })
+  const shape = fc.record({
+    wrappings: fc.array(wrapping, { minLength: 1, maxLength: 5 }),
+    boundHeaders: fc.array(text(100), { maxLength: 32 }),
+    topic: text(249),
+    context: fc.dictionary(text(20), text(128), { maxKeys: 6 }),
+    bodyBytes: fc.oneof(fc.integer({ min: 0, max: 200 }), fc.integer({ min: 0, max: 20_000 })),
+  })
+  fc.assert(
+    fc.property(shape, ({ wrappings, bodyBytes, ...header }) => {
+      const context = contextEntries(header.context)
+      const headerBytes = v1.encodeHeader({
+        ...header,
+        context,
+        suite: 1,
+        compression: 2,
+        keyBound: true,
+        sessionId: Buffer.alloc(16),
+        commitment: Buffer.alloc(32),
+      })
+      expect(v1.sizes.header(header)).toBe(headerBytes.length)
+      const withoutContext = v1.sizes.header({ ...header, context: {} }) - v1.sizes.context([])
+      expect(withoutContext + v1.sizes.context(context)).toBe(headerBytes.length)
+      const preamble = v1.encodePreamble(
+        wrappings.map(({ ciphertextDekBytes, ...names }) => ({
+          ...names,
+          ciphertextDek: Buffer.alloc(ciphertextDekBytes),
+        })),
+        headerBytes,
+      )
+      const { target, ivAt, tagAt, bodyAt } = v1.frame(preamble, bodyBytes)
+      expect(target.length - bodyBytes).toBe(v1.sizes.overhead({ ...header, wrappings, bodyBytes }))
+      expect([ivAt, tagAt - ivAt, target.length - bodyAt]).toEqual([preamble.length, 12, bodyBytes])
+      expect(v1.bodyStart(target, ivAt)).toBe(bodyAt)
+    }),
+    { numRuns: 500 },
+  )
+})
