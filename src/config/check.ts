@@ -1,4 +1,3 @@
-import * as zlib from 'node:zlib'
 import * as v from 'valibot'
 import { configError, describeIssue, type ConfigIssue } from '../errors.js'
 import type { DekStore } from '../dek-store/dek-store.js'
@@ -10,9 +9,7 @@ import { child, ROOT, show, type Show } from './paths.js'
 import { relations } from './cross-checks.js'
 import { configSchema, fileSchema, fromCodeSchema } from './schema.js'
 import { mistaken, OBJECTS, objectIssues } from './object-issues.js'
-
-/** Whether this Node.js has zstd (22.15, 23.8 and later). */
-const HAS_ZSTD: boolean = 'zstdCompressSync' in zlib
+import { HAS_ZSTD } from './has-zstd.js'
 
 /**
  * Checks a configuration and fills in its defaults.

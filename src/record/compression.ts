@@ -1,4 +1,5 @@
 import * as zlib from 'node:zlib'
+import { HAS_ZSTD } from '../config/has-zstd.js'
 import type { Bytes } from '../envelope/bytes.js'
 import { EnvelopeError } from '../errors.js'
 import { gzipBody } from './gzip.js'
@@ -22,7 +23,7 @@ interface ZstdZlib {
   zstdDecompressSync(data: Buffer, options: { maxOutputLength: number }): Buffer
 }
 
-const zstd = 'zstdCompressSync' in zlib ? (zlib as unknown as ZstdZlib) : undefined
+const zstd = HAS_ZSTD ? (zlib as unknown as ZstdZlib) : undefined
 
 const rows: readonly Compression[] = [
   { number: 0, name: 'none', compress: (plaintext) => plaintext, decompress: (body) => body },

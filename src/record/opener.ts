@@ -6,7 +6,7 @@ import { Opening } from './opening.js'
 import type { SealedRecord } from './record.js'
 import type { ReadingRule } from './topic-rules.js'
 
-/** Topics whose heads are remembered: a pattern may match any number of them. */
+/** Topics whose preambles are remembered: a pattern may match any number of them. */
 const MAX_TOPICS = 1000
 
 /** Where a batch comes from. */

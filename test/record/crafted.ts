@@ -52,12 +52,12 @@ export function craft({ header: given, wrappings, body, key, headers = [] }: Cra
     ...given,
   }
   const headerBytes = DEFAULT_FORMAT.encodeHeader(header)
-  const head = DEFAULT_FORMAT.encodePreamble(wrappings ?? [wrapping('near', 'a')], headerBytes)
+  const preamble = DEFAULT_FORMAT.encodePreamble(wrappings ?? [wrapping('near', 'a')], headerBytes)
   const plaintext = body ?? Buffer.from(CANARY)
-  const lengthAt = head.length + 28
+  const lengthAt = preamble.length + 28
   const bodyAt = lengthAt + lengthBytes(plaintext.length)
   const target = Buffer.alloc(bodyAt + plaintext.length)
-  head.copy(target)
+  preamble.copy(target)
   writeLengthAt(target, lengthAt, plaintext.length)
   const aad = DEFAULT_FORMAT.aad(
     DEFAULT_FORMAT.aadBase(headerBytes),
@@ -65,7 +65,7 @@ export function craft({ header: given, wrappings, body, key, headers = [] }: Cra
     headers,
   )
   nodeEngine.sealMany(contentKey, 0, [
-    { plaintext, aad, target, ivAt: head.length, tagAt: head.length + 12, bodyAt },
+    { plaintext, aad, target, ivAt: preamble.length, tagAt: preamble.length + 12, bodyAt },
   ])
   return target
 }

@@ -2,16 +2,16 @@ import { expect, it } from 'vitest'
 import { openRecords, sealRecords } from '../../src/record/index.js'
 import { memoryEncryption } from '../support/encryption.js'
 
-it('heads are remembered for the 1,000 topics that were read last, and no more', async () => {
+it('preambles are remembered for the 1,000 topics that were read last, and no more', async () => {
   const { encryption } = await memoryEncryption([
     { match: ['t*'], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main' } },
   ])
   const sealed = await sealRecords(encryption, [{ topic: 't', value: 'v' }])
-  const head = async () => {
+  const preamble = async () => {
     const [opened] = await openRecords(encryption, sealed)
     return opened?.error === undefined ? opened?.envelope : undefined
   }
-  const first = await head()
+  const first = await preamble()
   expect(first).toMatchObject({ topic: 't' })
   const garbage = (count: number) =>
     openRecords(
@@ -19,10 +19,10 @@ it('heads are remembered for the 1,000 topics that were read last, and no more',
       Array.from({ length: count }, (_, i) => ({ topic: `t${String(i)}`, value: Buffer.of(1) })),
     )
   await garbage(999)
-  // What was authenticated is one object for all records of a head that is remembered.
-  expect(await head()).toBe(first)
+  // What was authenticated is one object for all records of a preamble that is remembered.
+  expect(await preamble()).toBe(first)
   await garbage(1000)
-  const later = await head()
+  const later = await preamble()
   expect(later).toEqual(first)
   expect(later).not.toBe(first)
 })

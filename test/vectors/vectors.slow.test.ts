@@ -76,15 +76,15 @@ it('given the same DEK, session and counter, sealing yields the same bytes', () 
     const counter = expected.readBigUInt64BE(bytes.length + 4)
     if (header.compression !== 0 || counter > 2n ** 53n || expected.readUInt32BE(bytes.length) !== 0) continue
     const contentKey = Dek.take(Buffer.from(dek, 'hex')).contentKey(DEFAULT_SUITE, header.sessionId)
-    const head = DEFAULT_FORMAT.encodePreamble(
+    const preamble = DEFAULT_FORMAT.encodePreamble(
       wrappedDeks,
       DEFAULT_FORMAT.encodeHeader({ ...header, commitment: contentKey.commitment }),
     )
     const body = Buffer.from(plaintext, 'hex')
-    const lengthAt = head.length + 28
+    const lengthAt = preamble.length + 28
     const bodyAt = lengthAt + lengthBytes(body.length)
     const target = Buffer.alloc(bodyAt + body.length)
-    head.copy(target)
+    preamble.copy(target)
     writeLengthAt(target, lengthAt, body.length)
     const values = header.boundHeaders.map((bound) =>
       headers
@@ -98,9 +98,9 @@ it('given the same DEK, session and counter, sealing yields the same bytes', () 
       values,
     )
     nodeEngine.sealMany(contentKey, Number(counter), [
-      { plaintext: body, aad, target, ivAt: head.length, tagAt: head.length + 12, bodyAt },
+      { plaintext: body, aad, target, ivAt: preamble.length, tagAt: preamble.length + 12, bodyAt },
     ])
-    expect(DEFAULT_FORMAT.bodyStart(target, head.length)).toBe(bodyAt)
+    expect(DEFAULT_FORMAT.bodyStart(target, preamble.length)).toBe(bodyAt)
     expect(target.equals(expected), name).toBe(true)
     compared++
   }

@@ -191,7 +191,7 @@ export class DekRotation {
       }
       this.#sessions.set(
         call,
-        new SealingSession(made, () => {
+        new SealingSession(made, this.#scope.suite, () => {
           this.#events.destroyed()
         }),
       )

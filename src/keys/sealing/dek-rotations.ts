@@ -1,3 +1,4 @@
+import { DEFAULT_SUITE } from '../../crypto/suites.js'
 import type { DekStore } from '../../dek-store/dek-store.js'
 import type { EventHub } from '../../events.js'
 import type { CmkSet } from '../../kms/cmk-set.js'
@@ -38,7 +39,8 @@ export class DekRotations {
     const scope = rule.encrypt.dekScope === 'topic' ? topic : undefined
     let key = scopes.get(scope)
     if (key === undefined) {
-      key = this.#make({ rule: rule.name, topic: scope, encrypt: rule.encrypt, cmks: rule.cmks })
+      const { name, encrypt, cmks } = rule
+      key = this.#make({ rule: name, topic: scope, encrypt, cmks, suite: DEFAULT_SUITE })
       if (
         this.#ended.has(ruleName(undefined)) ||
         this.#ended.has(ruleName(rule.name)) ||

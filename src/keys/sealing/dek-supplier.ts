@@ -1,3 +1,4 @@
+import type { Suite } from '../../crypto/suites.js'
 import type { DekOrigin } from '../../events.js'
 import type { CmkSet } from '../../kms/cmk-set.js'
 import type { NewDek } from '../../kms/cmk.js'
@@ -10,6 +11,8 @@ export interface SealingScope {
   readonly topic: string | undefined
   readonly encrypt: CheckedEncryptRule
   readonly cmks: CmkSet
+  /** By which its records are sealed. */
+  readonly suite: Suite
 }
 
 /** A DEK for a sealing session. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { ContentKey } from '../../crypto/content-key.js'
-import { DEFAULT_SUITE } from '../../crypto/suites.js'
+import type { Suite } from '../../crypto/suites.js'
+import { SESSION_ID_BYTES } from '../../envelope/bounds.js'
 import type { NewDek, Wrapping } from '../../kms/cmk.js'
 
 /**
@@ -17,12 +18,12 @@ export class SealingSession {
   #isRetired = false
 
   /** Takes over the DEK, which is destroyed when this returns or throws: the session needs the content key alone. */
-  constructor({ dek, wrappings }: NewDek, onDestroyed: () => void) {
-    this.id = randomBytes(16)
+  constructor({ dek, wrappings }: NewDek, suite: Suite, onDestroyed: () => void) {
+    this.id = randomBytes(SESSION_ID_BYTES)
     this.wrappings = wrappings
     this.#onDestroyed = onDestroyed
     try {
-      this.#key = dek.contentKey(DEFAULT_SUITE, this.id)
+      this.#key = dek.contentKey(suite, this.id)
     } finally {
       dek.destroy()
     }

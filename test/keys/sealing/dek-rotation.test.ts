@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { EnvelopeError } from '../../../src/errors.js'
 import { EventHub, type EncryptionEvents } from '../../../src/events.js'
+import { DEFAULT_SUITE } from '../../../src/crypto/suites.js'
 import type { SealingScope } from '../../../src/keys/sealing/dek-supplier.js'
 import { KmsDekSupplier } from '../../../src/keys/sealing/kms-dek-supplier.js'
 import { DekRotation } from '../../../src/keys/sealing/dek-rotation.js'
@@ -27,7 +28,13 @@ async function sealing(rotate: Partial<CheckedEncryptRule['rotate']> = {}, grace
     graceMs,
     dekTimeoutMs: 5000,
   } as CheckedEncryptRule
-  const scope: SealingScope = { rule: 'r', topic: undefined, encrypt, cmks: CmkSet.forSealing([cmk]) }
+  const scope: SealingScope = {
+    rule: 'r',
+    topic: undefined,
+    encrypt,
+    cmks: CmkSet.forSealing([cmk]),
+    suite: DEFAULT_SUITE,
+  }
   const key = new DekRotation(scope, new KmsDekSupplier(scope, undefined, clock, events), clock, events)
   const retired: EncryptionEvents['dek.retired']['reason'][] = []
   events.on('dek.retired', ({ reason }) => retired.push(reason))

@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest'
 import type { DekStore, StoredDek } from '../../../src/dek-store/dek-store.js'
 import { EnvelopeError } from '../../../src/errors.js'
 import { EventHub, type EncryptionEvents } from '../../../src/events.js'
+import { DEFAULT_SUITE } from '../../../src/crypto/suites.js'
 import type { SealingScope } from '../../../src/keys/sealing/dek-supplier.js'
 import { KmsDekSupplier } from '../../../src/keys/sealing/kms-dek-supplier.js'
 import { storableDek } from '../../../src/keys/sealing/stored.js'
@@ -75,7 +76,13 @@ async function stage(
     prefetchMs: HOUR,
     context: { app: 'shop' },
   } as unknown as CheckedEncryptRule
-  const scope: SealingScope = { rule: 'r', topic, encrypt, cmks: CmkSet.forSealing(cmks as [Cmk, ...Cmk[]]) }
+  const scope: SealingScope = {
+    rule: 'r',
+    topic,
+    encrypt,
+    cmks: CmkSet.forSealing(cmks as [Cmk, ...Cmk[]]),
+    suite: DEFAULT_SUITE,
+  }
   /** What another process keeps in the store, made so long ago. */
   const another = async (agoMs = 0): Promise<StoredDek> => {
     const made = await scope.cmks.newDek(encrypt.context, signal)

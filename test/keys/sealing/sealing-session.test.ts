@@ -1,14 +1,14 @@
 import { expect, it } from 'vitest'
 import { Dek } from '../../../src/crypto/dek.js'
-import { DEFAULT_SUITE } from '../../../src/crypto/suites.js'
+import { DEFAULT_SUITE, type Suite } from '../../../src/crypto/suites.js'
 import { SealingSession } from '../../../src/keys/sealing/sealing-session.js'
 
 const destroyedKey = expect.objectContaining({ code: 'KEY_DESTROYED' }) as Error
 
-function session() {
+function session(suite: Suite = DEFAULT_SUITE) {
   const destroyed = { times: 0 }
   const dek = Dek.take(new Uint8Array(32).fill(7))
-  const made = new SealingSession({ dek, wrappings: [] }, () => destroyed.times++)
+  const made = new SealingSession({ dek, wrappings: [] }, suite, () => destroyed.times++)
   return { made, dek, destroyed }
 }
 
@@ -20,6 +20,14 @@ it('a session has a random id of its own, and keeps of its DEK only what it deri
   const expected = Dek.take(new Uint8Array(32).fill(7)).contentKey(DEFAULT_SUITE, one.made.id)
   expect(one.made.commitment).toEqual(expected.commitment)
   expect(one.made.suite).toBe(DEFAULT_SUITE.number)
+})
+
+it('a session seals by the suite that it is given', () => {
+  const { made } = session({ ...DEFAULT_SUITE, number: 7, cipher: 'aes-128-gcm', keyBytes: 16 })
+  expect(made.suite).toBe(7)
+  const { key } = made.reserve(1)
+  expect(key.keyObject().symmetricKeySize).toBe(16)
+  expect(made.commitment).toHaveLength(32)
 })
 
 it('counter values are granted once, in order', () => {
@@ -67,6 +75,6 @@ it('a session that cannot derive its key destroys the DEK all the same', () => {
   dek.contentKey = () => {
     throw new Error('no key')
   }
-  expect(() => new SealingSession({ dek, wrappings: [] }, () => undefined)).toThrow('no key')
+  expect(() => new SealingSession({ dek, wrappings: [] }, DEFAULT_SUITE, () => undefined)).toThrow('no key')
   expect(dek.destroyed).toBe(true)
 })

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { Dek } from '../../../src/crypto/dek.js'
 import type { StoredDek } from '../../../src/dek-store/dek-store.js'
 import { EnvelopeError } from '../../../src/errors.js'
+import { DEFAULT_SUITE } from '../../../src/crypto/suites.js'
 import type { SealingScope } from '../../../src/keys/sealing/dek-supplier.js'
 import { matchesScope, storableDek, storedAge, unwrapStored } from '../../../src/keys/sealing/stored.js'
 import { CmkSet } from '../../../src/kms/cmk-set.js'
@@ -22,7 +23,13 @@ async function stage() {
   const [near, far] = [new MemoryKms({ provider: 'near' }), new MemoryKms({ provider: 'far' })]
   const cmks = [await cmkOf('n', near, 'a', clock), await cmkOf('f', far, 'b', clock)] as const
   const encrypt = { context: { app: 'shop', env: 'prod' } } as unknown as CheckedEncryptRule
-  const scope: SealingScope = { rule: 'r', topic: undefined, encrypt, cmks: CmkSet.forSealing(cmks) }
+  const scope: SealingScope = {
+    rule: 'r',
+    topic: undefined,
+    encrypt,
+    cmks: CmkSet.forSealing(cmks),
+    suite: DEFAULT_SUITE,
+  }
   const made = await Cmk.newDek(cmks, encrypt.context, signal)
   return { near, far, scope, made, stored: storableDek(made, scope, clock), clock }
 }
