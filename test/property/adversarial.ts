@@ -11,7 +11,7 @@ import { referenceAad, referenceSeal, session, type ReferenceRecord } from './re
 
 export const DEK = Buffer.alloc(32, 0x42)
 export const MAX_DECOMPRESSED_BYTES = 1 << 20
-/** Each twice the one before. The last is over the number of heads that a reader remembers. */
+/** Each twice the one before. The last is over the number of preambles that a reader remembers. */
 export const SIZES = [150, 300, 600, 1200] as const
 const SESSION_ID = Buffer.alloc(16, 0x51)
 const SESSION = session(DEK, SESSION_ID)
@@ -134,8 +134,8 @@ const ALWAYS: Readonly<Record<string, Family>> = {
       }),
     ],
   },
-  'records with one head': { ends: 'opens', batch: (n) => times(n, (i) => made({ key: u32(i) })) },
-  'records with a head each': {
+  'records with one preamble': { ends: 'opens', batch: (n) => times(n, (i) => made({ key: u32(i) })) },
+  'records with a preamble each': {
     ends: 'opens',
     batch: (n) => times(n, (i) => made({ header: { boundHeaders: [`h${String(i)}`] } })),
   },
@@ -143,7 +143,7 @@ const ALWAYS: Readonly<Record<string, Family>> = {
     ends: 'opens',
     batch: (n) => times(n, (i) => made({ header: { sessionId: Buffer.concat([Buffer.alloc(12), u32(i)]) } })),
   },
-  'records with the fullest head each': {
+  'records with the fullest preamble each': {
     ends: 'opens',
     batch: (n) =>
       times(n, (i) =>
