@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib'
 import { EnvelopeError } from '../../../src/errors.js'
 import { createEncryption, type Kms } from '../../../src/index.js'
 import { openRecords, type ReadRecord } from '../../../src/record/index.js'
-import { headerOracle, LONG, PREFIX, type OracleHeader } from '../../../test/property/oracle.js'
+import { headerOracle, LONG, PREFIX, type OracleHeader } from '../../property/oracle.js'
 import {
   referenceAad,
   referenceOpen,
@@ -11,7 +11,7 @@ import {
   session,
   type ReferenceRecord,
   type ReferenceRule,
-} from '../../../test/property/reference.js'
+} from '../../property/reference.js'
 import { FLAGS, readLayout, type Layout } from '../layout.js'
 
 const DEK = Buffer.alloc(32, 0x42)

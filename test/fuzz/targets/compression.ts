@@ -3,7 +3,7 @@ import { isEnvelopeError } from '../../../src/errors.js'
 import { compressionOf, type Compression } from '../../../src/record/compression.js'
 import { gzipBody } from '../../../src/record/gzip.js'
 import { zstdFrameLength } from '../../../src/record/zstd.js'
-import { referenceDecompress, type ReferenceResult } from '../../../test/property/reference.js'
+import { referenceDecompress, type ReferenceResult } from '../../property/reference.js'
 
 /*
  * input = %x00-07 *OCTET                ; data, as a sealer would have sealed it

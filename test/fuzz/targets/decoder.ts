@@ -1,4 +1,4 @@
-import { accepted } from '../../../test/property/agreement.js'
+import { accepted } from '../../property/agreement.js'
 
 /** The input is a record value. */
 export function fuzz(input: Buffer): void {

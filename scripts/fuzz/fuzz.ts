@@ -12,8 +12,8 @@ import {
   MAX_RSS_MIB,
   TARGETS,
   type Target,
-} from './fuzz/plan.js'
-import { writeSeeds } from './fuzz/seeds.js'
+} from '../../test/fuzz/plan.js'
+import { writeSeeds } from '../../test/fuzz/seeds.js'
 
 const USAGE = `usage: npm run fuzz -- [--long] [--runs N] [--seed N] [--coverage] [TARGET…]
        npm run fuzz -- --input FILE TARGET
@@ -111,7 +111,7 @@ function fuzz(target: Target, node: readonly string[]): boolean {
 }
 
 function entry({ name }: Target): string {
-  return `${compiled}/scripts/fuzz/targets/${name}.js`
+  return `${compiled}/test/fuzz/targets/${name}.js`
 }
 
 /** Runs a command whose output goes to a file itself: through a pipe, a burst at the end would be lost. */
