@@ -102,13 +102,13 @@ it('errors of another copy of the package are recognised, others are not', () =>
 describe('configError', () => {
   const issue = { path: 'topics[0].match', message: 'missing' }
 
-  it('reports one mistake in one line', () => {
+  it('configError reports one mistake in one line', () => {
     expect(configError([issue]).message).toBe(
       'CONFIG_INVALID: mistake in the configuration: topics[0].match: missing. Correct the configuration; nothing was started.',
     )
   })
 
-  it('lists several mistakes, each with its place in the file, and carries all of them', () => {
+  it('configError lists several mistakes, each with its place in the file, and carries all of them', () => {
     const issues = [issue, { path: 'cache', message: 'expected an object', line: 3, column: 7 }]
     const error = configError(issues, { subject: 'kafka-envelope.yaml' })
     expect(error.message).toBe(

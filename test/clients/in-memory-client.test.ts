@@ -47,7 +47,7 @@ it('a client of other shapes is built on clients/shared and record/ alone', asyn
 })
 
 describe('a producer of another client', () => {
-  it('seals in the order of its sends, although the first waits for a DEK', async () => {
+  it('a producer of another client seals in the order of its sends, although the first waits for a DEK', async () => {
     const { kms, topics, producer, poll, taken } = await client()
     kms.hold = true
     const sends = ['first', 'second'].map((body) => producer.put('t', [entry(`${CANARY} ${body}`)]))
@@ -72,7 +72,7 @@ describe('a producer of another client', () => {
     expect(taken).toEqual(bodies)
   })
 
-  it('passes on what a rule leaves plain', async () => {
+  it('a producer of another client passes on what a rule leaves plain', async () => {
     const { topics, producer, poll, taken } = await client()
     await producer.put('plain', [entry('a'), entry(null)])
     expect(topics.of('plain').map(({ body }) => body)).toEqual(['a', null])
@@ -82,7 +82,7 @@ describe('a producer of another client', () => {
 })
 
 describe('a consumer of another client', () => {
-  it('waits in place while a KMS fails transiently, with heartbeats, and delivers afterwards', async () => {
+  it('a consumer of another client waits in place while a KMS fails transiently, with heartbeats, and delivers afterwards', async () => {
     let heartbeats = 0
     const { kms, encryption, producer, events, poll, taken } = await client({}, () => {
       if (++heartbeats === 3) kms.failure = undefined
@@ -100,7 +100,7 @@ describe('a consumer of another client', () => {
     expect(encryption.health()).toMatchObject({ status: 'ok', waiting: [] })
   })
 
-  it('delivers nothing of what it waits with once it is stopped', async () => {
+  it('a consumer of another client delivers nothing of what it waits with once it is stopped', async () => {
     const { kms, encryption, producer, consumer, poll, taken } = await client()
     await producer.put('t', [entry('v')])
     encryption.evict('cmk')
@@ -122,22 +122,25 @@ describe('a consumer of another client', () => {
       ['before', 'new', 'after'],
       undefined,
     ],
-  ] as const)('carries out %s for an invalid record', async (_, onInvalid, delivered, code) => {
-    const { topics, producer, events, poll, taken } = await client({ decrypt: { cmk: 'main', onInvalid } })
-    await producer.put('t', [entry('before')])
-    topics.of('t').push(entry('plaintext'))
-    await producer.put('t', [entry('after')])
-    const stopped = await poll().then(
-      () => undefined,
-      (error: unknown) => error as EnvelopeError,
-    )
-    expect(stopped?.code).toBe(code)
-    expect(taken).toEqual(delivered)
-    const action =
-      typeof onInvalid === 'string' ? onInvalid : 'deadLetter' in onInvalid ? 'deadLetter' : 'replace'
-    expect(named(events, 'record.rejected')).toMatchObject([{ code: 'NOT_SEALED', offset: '1', action }])
-    expect(topics.of('dead').map(({ body, meta }) => [body, meta.get('kafka-envelope.offset')])).toEqual(
-      action === 'deadLetter' ? [[Buffer.from('plaintext'), '1']] : [],
-    )
-  })
+  ] as const)(
+    'a consumer of another client carries out %s for an invalid record',
+    async (_, onInvalid, delivered, code) => {
+      const { topics, producer, events, poll, taken } = await client({ decrypt: { cmk: 'main', onInvalid } })
+      await producer.put('t', [entry('before')])
+      topics.of('t').push(entry('plaintext'))
+      await producer.put('t', [entry('after')])
+      const stopped = await poll().then(
+        () => undefined,
+        (error: unknown) => error as EnvelopeError,
+      )
+      expect(stopped?.code).toBe(code)
+      expect(taken).toEqual(delivered)
+      const action =
+        typeof onInvalid === 'string' ? onInvalid : 'deadLetter' in onInvalid ? 'deadLetter' : 'replace'
+      expect(named(events, 'record.rejected')).toMatchObject([{ code: 'NOT_SEALED', offset: '1', action }])
+      expect(topics.of('dead').map(({ body, meta }) => [body, meta.get('kafka-envelope.offset')])).toEqual(
+        action === 'deadLetter' ? [[Buffer.from('plaintext'), '1']] : [],
+      )
+    },
+  )
 })

@@ -193,7 +193,7 @@ async function outcome(
 }
 
 describe('the attacks in SECURITY.md', () => {
-  it('are those that are tried here', () => {
+  it('the attacks in SECURITY.md are those that are tried here', () => {
     expect(rows.map(([record]) => record)).toEqual(Object.keys(ATTACKS))
   })
 

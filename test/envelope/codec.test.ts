@@ -63,7 +63,7 @@ function canonical(schema: unknown, namespace = ''): unknown {
 }
 
 describe('released schemas', () => {
-  it('have the fingerprints that are literals in the code, by an independent CRC', () => {
+  it('released schemas have the fingerprints that are literals in the code, by an independent CRC', () => {
     expect(crc64Avro('"null"')).toBe('8a8f25cce724dd63')
     for (const [name, fingerprint] of Object.entries(CANONICAL)) {
       expect(crc64Avro(JSON.stringify(canonical(schemaOf(name))))).toBe(fingerprint)

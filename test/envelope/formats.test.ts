@@ -23,14 +23,14 @@ describe('a second format', () => {
   const both = [DEFAULT_FORMAT, second]
   const sealed = Buffer.concat([second.prefix, envelope.subarray(second.prefix.length)])
 
-  it('is a row that readers judge by, beside the first', () => {
+  it('a second format is a row that readers judge by, beside the first', () => {
     expect(formatOf(sealed, both)).toBe(second)
     expect(formatOf(envelope, both)).toBe(DEFAULT_FORMAT)
     expect(hasEnvelopePrefix(sealed, both)).toBe(true)
     expect(hasEnvelopePrefix(envelope, both)).toBe(true)
   })
 
-  it('is unknown to a reader without the row', () => {
+  it('a second format is unknown to a reader without the row', () => {
     expect(() => formatOf(sealed)).toThrow(coded('UNKNOWN_FORMAT'))
     expect(hasEnvelopePrefix(sealed)).toBe(false)
   })

@@ -54,16 +54,19 @@ describe('a wrong answer of a KMS', () => {
     ['another DEK', wrong(7)],
     ['no DEK of 32 bytes', () => new Uint8Array(16)],
     ['that the ciphertext DEK is of another CMK', failing('CMK_MISMATCH')],
-  ])('condemns no record when it was given once (%s), and is not kept', async (_, answer) => {
-    const { replaced, sealed, open, calls } = await reader()
-    const value = await sealed()
-    replaced.push(answer)
-    expect(await open(value)).toEqual([VALUE])
-    expect(await open(value)).toEqual([VALUE])
-    expect(calls()).toBe(2)
-  })
+  ])(
+    'a wrong answer of a KMS condemns no record when it was given once (%s), and is not kept',
+    async (_, answer) => {
+      const { replaced, sealed, open, calls } = await reader()
+      const value = await sealed()
+      replaced.push(answer)
+      expect(await open(value)).toEqual([VALUE])
+      expect(await open(value)).toEqual([VALUE])
+      expect(calls()).toBe(2)
+    },
+  )
 
-  it('condemns records for 30 seconds when it was given twice', async () => {
+  it('a wrong answer of a KMS condemns records for 30 seconds when it was given twice', async () => {
     const { clock, encryption, replaced, sealed, open, calls } = await reader()
     const value = await sealed()
     replaced.push(wrong(7), wrong(7))
@@ -81,17 +84,20 @@ describe('a wrong answer of a KMS', () => {
     ['another DEK, then a third', [wrong(7), wrong(8)]],
     ['another DEK, then a refusal', [wrong(7), failing('CIPHERTEXT_DEK_INVALID')]],
     ['no DEK, then another one', [() => new Uint8Array(16), wrong(7)]],
-  ])('says nothing about the record when a second one contradicts it (%s)', async (_, answers) => {
-    const { replaced, sealed, open, calls } = await reader()
-    const value = await sealed()
-    replaced.push(...answers)
-    expect(await open(value)).toEqual(['KMS_RESPONSE_INVALID'])
-    expect(await open(value)).toEqual([VALUE])
-    expect(calls()).toBe(3)
-  })
+  ])(
+    'a wrong answer of a KMS says nothing about the record when a second one contradicts it (%s)',
+    async (_, answers) => {
+      const { replaced, sealed, open, calls } = await reader()
+      const value = await sealed()
+      replaced.push(...answers)
+      expect(await open(value)).toEqual(['KMS_RESPONSE_INVALID'])
+      expect(await open(value)).toEqual([VALUE])
+      expect(calls()).toBe(3)
+    },
+  )
 
   it.each(['KMS_TIMEOUT', 'KMS_DENIED'] as const)(
-    'condemns no record when asking once more fails (%s)',
+    'a wrong answer of a KMS condemns no record when asking once more fails (%s)',
     async (code) => {
       const { replaced, sealed, open } = await reader()
       const value = await sealed()
@@ -103,7 +109,7 @@ describe('a wrong answer of a KMS', () => {
 })
 
 describe('forged records under a genuine ciphertext DEK', () => {
-  it('cost two calls, however many they are, and leave the genuine record as it is', async () => {
+  it('forged records under a genuine ciphertext DEK cost two calls, however many they are, and leave the genuine record as it is', async () => {
     const { sealed, open, calls } = await reader()
     const value = await sealed()
     for (let n = 0; n < 500; n++) expect(await open(forged(value))).toEqual(['COMMITMENT_MISMATCH'])
@@ -112,7 +118,7 @@ describe('forged records under a genuine ciphertext DEK', () => {
     expect(calls()).toBe(2)
   })
 
-  it('cost two calls when they all come at once', async () => {
+  it('forged records under a genuine ciphertext DEK cost two calls when they all come at once', async () => {
     const { kms, sealed, open, calls } = await reader()
     const value = await sealed()
     kms.hold = true
@@ -126,7 +132,7 @@ describe('forged records under a genuine ciphertext DEK', () => {
     expect(calls()).toBe(2)
   })
 
-  it('cost none once the DEK has verified, for as long as it is cached', async () => {
+  it('forged records under a genuine ciphertext DEK cost none once the DEK has verified, for as long as it is cached', async () => {
     const { clock, sealed, open, calls } = await reader({ ttl: '1h' })
     const value = await sealed()
     await open(value)
@@ -135,7 +141,7 @@ describe('forged records under a genuine ciphertext DEK', () => {
     expect(calls()).toBe(1)
   })
 
-  it('do not hold up genuine records, which open before the KMS is asked again and has answered', async () => {
+  it('forged records under a genuine ciphertext DEK do not hold up genuine records, which open before the KMS is asked again and has answered', async () => {
     const { kms, sealed, open, calls } = await reader()
     const value = await sealed()
     kms.hold = true
@@ -152,7 +158,7 @@ describe('forged records under a genuine ciphertext DEK', () => {
     expect(calls()).toBe(2)
   })
 
-  it('displace no DEK that has verified', async () => {
+  it('forged records under a genuine ciphertext DEK displace no DEK that has verified', async () => {
     const { encryption, sealed, open, calls } = await reader({ maxDeks: 2 })
     const [first, second, ...others] = [await sealed(), await sealed(), await sealed(), await sealed()]
     await open(first, second)
@@ -163,7 +169,7 @@ describe('forged records under a genuine ciphertext DEK', () => {
     expect(calls()).toBe(before)
   })
 
-  it('leave no key after 30 seconds, after their CMK was forgotten, or after all was closed', async () => {
+  it('forged records under a genuine ciphertext DEK leave no key after 30 seconds, after their CMK was forgotten, or after all was closed', async () => {
     for (const end of ['time', 'evict', 'close'] as const) {
       const { clock, encryption, named, sealed, open } = await reader()
       await open(forged(await sealed()))
@@ -176,7 +182,7 @@ describe('forged records under a genuine ciphertext DEK', () => {
     }
   })
 
-  it('leave no key when their CMK is forgotten while the KMS is asked again', async () => {
+  it('forged records under a genuine ciphertext DEK leave no key when their CMK is forgotten while the KMS is asked again', async () => {
     const { encryption, kms, clock, named, sealed, open } = await reader()
     const value = forged(await sealed())
     kms.hold = true
@@ -196,7 +202,7 @@ describe('forged records under a genuine ciphertext DEK', () => {
 })
 
 describe('a ciphertext DEK that its KMS refuses', () => {
-  it('is asked for once in 30 seconds, however many records have it', async () => {
+  it('a ciphertext DEK that its KMS refuses is asked for once in 30 seconds, however many records have it', async () => {
     const { clock, sealed, open, calls } = await reader()
     const value = withoutDek(await sealed())
     for (let n = 0; n < 3000; n++) expect(await open(value)).toEqual(['UNWRAP_FAILED'])
@@ -209,7 +215,7 @@ describe('a ciphertext DEK that its KMS refuses', () => {
     expect(calls()).toBe(2)
   })
 
-  it('is asked for again at once after its CMK was forgotten', async () => {
+  it('a ciphertext DEK that its KMS refuses is asked for again at once after its CMK was forgotten', async () => {
     const { encryption, sealed, open, calls } = await reader()
     const value = withoutDek(await sealed())
     await open(value)
@@ -221,7 +227,7 @@ describe('a ciphertext DEK that its KMS refuses', () => {
     expect(calls()).toBe(2)
   })
 
-  it('is remembered among at most 1,000 others', async () => {
+  it('a ciphertext DEK that its KMS refuses is remembered among at most 1,000 others', async () => {
     const { sealed, open, calls } = await reader()
     const value = await sealed()
     const refused = Array.from({ length: 1001 }, () => withoutDek(value))
@@ -241,18 +247,21 @@ describe('a ciphertext DEK that its KMS refuses', () => {
     'KMS_REFUSED',
     'KMS_UNAVAILABLE',
     'KMS_THROTTLED',
-  ] as const)('is not one whose KMS failed with %s: that is never remembered', async (code) => {
-    const { kms, sealed, open, calls } = await reader()
-    const value = await sealed()
-    kms.failure = new EnvelopeError(code, 'no')
-    expect(await open(value)).toEqual([code])
-    expect(await open(value)).toEqual([code])
-    expect(calls()).toBe(2)
-    kms.failure = undefined
-    expect(await open(value)).toEqual([VALUE])
-  })
+  ] as const)(
+    'a ciphertext DEK that its KMS refuses is not one whose KMS failed with %s: that is never remembered',
+    async (code) => {
+      const { kms, sealed, open, calls } = await reader()
+      const value = await sealed()
+      kms.failure = new EnvelopeError(code, 'no')
+      expect(await open(value)).toEqual([code])
+      expect(await open(value)).toEqual([code])
+      expect(calls()).toBe(2)
+      kms.failure = undefined
+      expect(await open(value)).toEqual([VALUE])
+    },
+  )
 
-  it('is not one whose provider blames the record for what no KMS can know: that is transient', async () => {
+  it('a ciphertext DEK that its KMS refuses is not one whose provider blames the record for what no KMS can know: that is transient', async () => {
     const { kms, sealed, open } = await reader()
     const value = await sealed()
     kms.failure = new EnvelopeError('AUTHENTICATION_FAILED', 'no')

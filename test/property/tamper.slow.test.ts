@@ -146,7 +146,7 @@ const record = { topic: 't.a', key: 'k', headers: { a: ['1', null], other: 'x' }
 const bitRule = ruleOf({ bindHeaders: ['a', 'b'], context: { env: 'prod' }, compression: 'gzip' })
 
 describe('no change of an authenticated byte opens', () => {
-  it('of header, IV, tag, body, bound key and bound headers, under all rules', async () => {
+  it('no change opens of header, IV, tag, body, bound key or bound headers, under all rules', async () => {
     let tried = 0
     await fc.assert(
       fc.asyncProperty(encryptRule, cmkIds, plain, random, async (encrypt, ids, given, chance) => {
@@ -271,7 +271,7 @@ describe('no change of an authenticated byte opens', () => {
 })
 
 describe('a change of what is not authenticated', () => {
-  it('opens to the same plaintext, or fails; never to another', async () => {
+  it('a change of what is not authenticated opens to the same plaintext, or fails; never to another', async () => {
     const outcomes = { same: 0, failed: 0 }
     await fc.assert(
       fc.asyncProperty(encryptRule, cmkIds, plain, random, async (encrypt, ids, given, chance) => {

@@ -16,7 +16,7 @@ describe('the headers of a dead letter', () => {
     replacedNames: 0,
   } as const
 
-  it('say why and from where, and are frozen', () => {
+  it('the headers of a dead letter say why and from where, and are frozen', () => {
     expect(deadLetterHeaders({ ...reason, group: 'g', nullHeaders: ['a', '"'] })).toEqual({
       'kafka-envelope.error': 'MALFORMED',
       'kafka-envelope.topic': 't',
@@ -28,7 +28,7 @@ describe('the headers of a dead letter', () => {
     })
   })
 
-  it('take at most 1 KiB in a record batch, and say what did not fit, whatever the record has', () => {
+  it('the headers of a dead letter take at most 1 KiB in a record batch, and say what did not fit, whatever the record has', () => {
     const long = 'ü'.repeat(249)
     const worst = deadLetterHeaders({
       ...reason,
@@ -50,13 +50,13 @@ describe('the headers of a dead letter', () => {
     expect(worst['kafka-envelope.group']).toMatch(/^(?:\u{1f600}){31}…$/u)
   })
 
-  it('leave out the timestamp of a record that has none', () => {
+  it('the headers of a dead letter leave out the timestamp of a record that has none', () => {
     expect(deadLetterHeaders({ ...reason, timestamp: undefined })).not.toHaveProperty(
       'kafka-envelope.timestamp',
     )
   })
 
-  it('leave out what there is none of', () => {
+  it('the headers of a dead letter leave out what there is none of', () => {
     expect(Object.keys(deadLetterHeaders(reason))).toEqual(
       ['error', 'topic', 'partition', 'offset', 'timestamp'].map((name) => `kafka-envelope.${name}`),
     )
@@ -75,13 +75,10 @@ it.each([
     ],
     true,
   ],
-])(
-  'of rules with the policies %j, the answer to whether any has a topic for dead letters is %s',
-  (reads, has) => {
-    const rules = reads.map((decrypt, i) => ({ match: [`t${String(i)}`], reading: { decrypt } }))
-    expect(new TopicRules(rules as unknown as ResolvedRule[]).hasDeadLetters).toBe(has)
-    expect(
-      new TopicRules([{ match: ['p'], passthrough: true }] as unknown as ResolvedRule[]).hasDeadLetters,
-    ).toBe(false)
-  },
-)
+])('rules with the policies %j need a topic for dead letters: %s', (reads, has) => {
+  const rules = reads.map((decrypt, i) => ({ match: [`t${String(i)}`], reading: { decrypt } }))
+  expect(new TopicRules(rules as unknown as ResolvedRule[]).hasDeadLetters).toBe(has)
+  expect(
+    new TopicRules([{ match: ['p'], passthrough: true }] as unknown as ResolvedRule[]).hasDeadLetters,
+  ).toBe(false)
+})

@@ -37,7 +37,7 @@ const FROM_BYTES = [
 ]
 
 describe('vectors made by the Python reader, which shares no code with the library', () => {
-  it('are many, and cover every code that opening bytes can give', () => {
+  it('vectors made by the Python reader are many, and cover every code that opening bytes can give', () => {
     expect(vectors.filter(({ error }) => error === null).length).toBeGreaterThanOrEqual(100)
     expect(vectors.filter(({ error }) => error !== null).length).toBeGreaterThanOrEqual(200)
     expect(new Set(vectors.map(({ error }) => error))).toEqual(new Set(FROM_BYTES))

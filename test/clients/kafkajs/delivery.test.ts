@@ -87,7 +87,7 @@ const away = (): EnvelopeError => new EnvelopeError('KMS_UNAVAILABLE', 'away')
 
 describe('records in front of one whose KMS is away', () => {
   it.each(KINDS)(
-    'are delivered and resolved by %s before it is waited for, and their dead letters are written once',
+    'records in front of one whose KMS is away are delivered and resolved by %s before it is waited for, and their dead letters are written once',
     async (kind) => {
       const { encryption, near, farOne, far } = await nearAndFar({
         retryFor: '50ms',
@@ -114,7 +114,7 @@ describe('records in front of one whose KMS is away', () => {
     },
   )
 
-  it('are delivered when its KMS has not answered for a second', async () => {
+  it('records in front of one whose KMS is away are delivered when its KMS has not answered for a second', async () => {
     const { encryption, near, farOne, far } = await nearAndFar({})
     const topic = [...(await near(3)), farOne].map(message)
     far.hold = true
@@ -126,7 +126,7 @@ describe('records in front of one whose KMS is away', () => {
     await encryption.close()
   })
 
-  it('are left out of a batch that does not wait at all, and the error comes behind them', async () => {
+  it('records in front of one whose KMS is away are left out of a batch that does not wait at all, and the error comes behind them', async () => {
     const { encryption, near, farOne, far } = await nearAndFar({ retryFor: 0 })
     const topic = [...(await near(3)), farOne].map(message)
     far.failure = away()
@@ -167,7 +167,7 @@ it('forged records that need more KMS calls than the budget has within retryFor 
 })
 
 describe('dead letters that are not acknowledged', () => {
-  it('hold back no record in front of them, and are written once', async () => {
+  it('dead letters that are not acknowledged hold back no record in front of them, and are written once', async () => {
     const { encryption, near } = await nearAndFar({ onInvalid: { deadLetter: 'dead' }, retryFor: '50ms' })
     const topic = [...(await near(2)), PLAINTEXT, ...(await near(1)), PLAINTEXT].map(message)
     let missing = true
@@ -190,7 +190,7 @@ describe('dead letters that are not acknowledged', () => {
 })
 
 describe('a batch that grows when it is opened', () => {
-  it('is delivered in parts of bounded size, with heartbeats and turns of the event loop between', async () => {
+  it('a batch that grows when it is opened is delivered in parts of bounded size, with heartbeats and turns of the event loop between', async () => {
     const { encryption } = await memoryEncryption([
       { match: ['t'], encrypt: { cmk: 'main', compression: 'gzip' }, decrypt: { cmk: 'main' } },
     ])
@@ -224,7 +224,7 @@ describe('a batch that grows when it is opened', () => {
     await encryption.close()
   })
 
-  it('is not cut where it takes no more than it did sealed', async () => {
+  it('a batch that grows when it is opened is not cut where it takes no more than it did sealed', async () => {
     const { encryption } = await memoryEncryption([
       { match: ['t'], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main' } },
     ])
@@ -265,26 +265,29 @@ describe('a wait for a KMS that does not answer', () => {
     ],
   ]
   describe.each(KINDS)('in %s', (kind) => {
-    it.each(ends)('ends at once at %s, quietly, with nothing delivered or resolved', async (_, end) => {
-      const { encryption, kms, sealed } = await oneRecord()
-      kms.hold = true
-      const { kafka, consumer, delivered } = await consuming(encryption, kind)
-      const fetching = kafka.fetch([message(sealed, 0), message(sealed, 1)])
-      await kms.waitForHeld()
-      const started = performance.now()
-      end(consumer)
-      await fetching
-      expect(performance.now() - started).toBeLessThan(500)
-      expect([delivered, kafka.position, kms.held.length]).toEqual([[], 0, 1])
-      expect(encryption.health().waiting).toEqual([])
-      kms.hold = false
-      kms.held[0]?.succeed()
-      await later()
-      expect([delivered, kafka.position]).toEqual([[], 0])
-      await encryption.close()
-    })
+    it.each(ends)(
+      'a wait for the KMS ends at once at %s, quietly, with nothing delivered or resolved',
+      async (_, end) => {
+        const { encryption, kms, sealed } = await oneRecord()
+        kms.hold = true
+        const { kafka, consumer, delivered } = await consuming(encryption, kind)
+        const fetching = kafka.fetch([message(sealed, 0), message(sealed, 1)])
+        await kms.waitForHeld()
+        const started = performance.now()
+        end(consumer)
+        await fetching
+        expect(performance.now() - started).toBeLessThan(500)
+        expect([delivered, kafka.position, kms.held.length]).toEqual([[], 0, 1])
+        expect(encryption.health().waiting).toEqual([])
+        kms.hold = false
+        kms.held[0]?.succeed()
+        await later()
+        expect([delivered, kafka.position]).toEqual([[], 0])
+        await encryption.close()
+      },
+    )
 
-    it('goes on at another seek or pause, of another partition or topic', async () => {
+    it('a wait for the KMS goes on at a seek or pause of another partition or topic', async () => {
       const { encryption, kms, sealed } = await oneRecord()
       kms.hold = true
       const { kafka, consumer, delivered } = await consuming(encryption, kind)
@@ -301,7 +304,7 @@ describe('a wait for a KMS that does not answer', () => {
     })
   })
 
-  it('and a pause that is resumed at once: the record is delivered once, and none is passed over', async () => {
+  it('after a pause that is resumed at once, a record that waits for its KMS is delivered once, and none is passed over', async () => {
     const { encryption, kms, sealed } = await oneRecord()
     kms.hold = true
     const { kafka, consumer, delivered } = await consuming(encryption, 'eachMessage')
@@ -337,7 +340,7 @@ describe('a wait for a KMS that does not answer', () => {
     await encryption.close()
   })
 
-  it('is reported after a second and listed in health(), until the KMS answers', async () => {
+  it('a wait for a KMS that does not answer is reported after a second and listed in health(), until the KMS answers', async () => {
     const { encryption, kms, events, sealed } = await oneRecord()
     kms.hold = true
     const { kafka, delivered } = await consuming(encryption, 'eachMessage')
@@ -357,7 +360,7 @@ describe('a wait for a KMS that does not answer', () => {
     await encryption.close()
   })
 
-  it('is listed no longer once the application seeks elsewhere between two attempts', async () => {
+  it('a wait for a KMS that does not answer is listed no longer once the application seeks elsewhere between two attempts', async () => {
     const { encryption, kms, sealed } = await oneRecord({ retryFor: 0 })
     kms.failure = away()
     const { kafka, consumer } = await consuming(encryption, 'eachMessage')
@@ -369,7 +372,7 @@ describe('a wait for a KMS that does not answer', () => {
     await encryption.close()
   })
 
-  it('that is over while the consumer stops is not listed again', async () => {
+  it('a wait for a KMS that is over while the consumer stops is not listed again', async () => {
     const { encryption, kms, events, sealed } = await oneRecord({ retryFor: 0 })
     kms.failure = away()
     const { kafka, consumer } = await consuming(encryption, 'eachMessage')
@@ -381,7 +384,7 @@ describe('a wait for a KMS that does not answer', () => {
     await encryption.close()
   })
 
-  it('of 16 partitions warns of no leak of listeners', async () => {
+  it('a wait of 16 partitions for a KMS warns of no leak of listeners', async () => {
     const warnings: string[] = []
     const onWarning = ({ name }: Error): void => void warnings.push(name)
     process.on('warning', onWarning)
@@ -423,7 +426,7 @@ describe.each(KINDS)('in %s', (kind) => {
 })
 
 describe('a dead letter that is not acknowledged', () => {
-  it('is reported after a second with its record, its topic and why it is one, and listed in health()', async () => {
+  it('a dead letter that is not acknowledged is reported after a second with its record, its topic and why it is one, and listed in health()', async () => {
     const { encryption, events } = await oneRecord({ onInvalid: { deadLetter: 'dead' } })
     let acknowledge = (): void => undefined
     const { kafka, letters } = await consuming(
@@ -449,22 +452,25 @@ describe('a dead letter that is not acknowledged', () => {
     await encryption.close()
   })
 
-  it.each(KINDS)('does not hold up stop() in %s for more than a second', async (kind) => {
-    const { encryption } = await oneRecord({ onInvalid: { deadLetter: 'dead' } })
-    const { kafka, consumer } = await consuming(
-      encryption,
-      kind,
-      box(() => new Promise(() => undefined)),
-    )
-    const fetching = kafka.fetch([message(PLAINTEXT, 0)])
-    await later()
-    const started = performance.now()
-    await consumer.stop()
-    await fetching
-    expect(performance.now() - started).toBeLessThan(1500)
-    expect(kafka.position).toBe(0)
-    await encryption.close()
-  })
+  it.each(KINDS)(
+    'a dead letter that is not acknowledged does not hold up stop() in %s for more than a second',
+    async (kind) => {
+      const { encryption } = await oneRecord({ onInvalid: { deadLetter: 'dead' } })
+      const { kafka, consumer } = await consuming(
+        encryption,
+        kind,
+        box(() => new Promise(() => undefined)),
+      )
+      const fetching = kafka.fetch([message(PLAINTEXT, 0)])
+      await later()
+      const started = performance.now()
+      await consumer.stop()
+      await fetching
+      expect(performance.now() - started).toBeLessThan(1500)
+      expect(kafka.position).toBe(0)
+      await encryption.close()
+    },
+  )
 })
 
 it('a record counts as waiting since its first attempt, however often KafkaJS restarts the consumer', async () => {

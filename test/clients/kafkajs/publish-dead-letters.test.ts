@@ -111,7 +111,7 @@ describe('a connection that is lost', () => {
     expect(sent).toEqual(['0 gzip', '0 gzip', '0 gzip'])
   })
 
-  it('counts also where each attempt is first refused as too large with compression', async () => {
+  it('a connection that is lost counts also where each attempt is first refused as too large with compression', async () => {
     const { producer } = noting(({ compression }) => {
       throw compression === CompressionTypes.GZIP ? kafkaError('MESSAGE_TOO_LARGE', false) : lost('', 'EPIPE')
     })
@@ -221,7 +221,7 @@ describe('a send that was given up goes on in KafkaJS', () => {
     return { ends, sent, attempt, attemptAll }
   }
 
-  it('so the same letter is not sent beside it: the next attempt waits for it, and takes its outcome', async () => {
+  it('the same letter is not sent beside a send that was given up: the next attempt waits for it, and takes its outcome', async () => {
     const { ends, sent, attempt } = hanging()
     for (let i = 0; i < 5; i++) expect((await attempt(origin('7')))?.error.code).toBe('DEAD_LETTER_FAILED')
     const last = attempt(origin('7'), 't/0', true)
@@ -230,7 +230,7 @@ describe('a send that was given up goes on in KafkaJS', () => {
     expect(sent).toEqual(['7'])
   })
 
-  it('so it stands for the same letters only, not for as many with the same first and last one', async () => {
+  it('a send that was given up counts for the same letters only, not for as many with the same first and last one', async () => {
     const { ends, sent, attemptAll } = hanging()
     await attemptAll(['1', '2', '4'].map(origin))
     const next = attemptAll(['1', '3', '4'].map(origin), 't/0', true)
@@ -241,7 +241,7 @@ describe('a send that was given up goes on in KafkaJS', () => {
     expect(await next).toBeUndefined()
   })
 
-  it('so other letters of the partition wait until it ends, and those of other partitions do not', async () => {
+  it('other letters of the partition wait until a send that was given up ends, and those of other partitions do not', async () => {
     const { ends, sent, attempt } = hanging()
     await attempt(origin('7'))
     await attempt(origin('8'))

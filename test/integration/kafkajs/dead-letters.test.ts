@@ -40,7 +40,7 @@ const KINDS = ['eachMessage', 'eachBatch'] as const
 const passing = (): Error => Object.assign(new Error(`quotes ${CANARY}`), { retriable: true })
 
 describe.each(KINDS)('%s: an invalid record', (kind) => {
-  it('stands among the dead letters as it came and why, and the consumer goes on behind it', async () => {
+  it('an invalid record is among the dead letters as it arrived, with the reason, and the consumer goes on behind it', async () => {
     const letters = await make()
     const { topic, deadLetterTopic, plain, encryption } = letters
     const [sealed] = await sealRecords(encryption, [{ topic, key: 'k1', value: `${CANARY} 1` }])
@@ -102,7 +102,7 @@ describe.each(KINDS)('%s: an invalid record', (kind) => {
     expect(encryption.health()).toMatchObject({ status: 'ok', fatal: [] })
   })
 
-  it('is not left behind before the dead letter is acknowledged, however long that takes', async () => {
+  it('an invalid record is not left behind before its dead letter is acknowledged, however long that takes', async () => {
     const letters = await make()
     await writeMixed(letters, 3, [1])
     let release = (): void => undefined
@@ -134,7 +134,7 @@ describe.each(KINDS)('%s: an invalid record', (kind) => {
     expect(upsets).toEqual([])
   }, 40_000)
 
-  it('waits in place while its topic fails for now, and costs KafkaJS no retry', async () => {
+  it('an invalid record waits in place while its topic fails transiently, and costs KafkaJS no retry', async () => {
     const letters = await make()
     await writeMixed(letters, 3, [1])
     const { producer } = scripted(letters.plain, (record, send, count) =>
@@ -154,7 +154,7 @@ describe.each(KINDS)('%s: an invalid record', (kind) => {
     expect(crashes).toEqual([])
   })
 
-  it('comes again after the wait in place, and is neither skipped nor lost', async () => {
+  it('an invalid record comes again after the wait in place, and is neither skipped nor lost', async () => {
     const letters = await make({ retryFor: '20ms' })
     await writeMixed(letters, 3, [1])
     let down = true
@@ -212,7 +212,7 @@ describe.each(KINDS)('%s: an invalid record', (kind) => {
     expect(letters.encryption.health().status).toBe('ok')
   })
 
-  it('beyond `maxInvalidShare` stops the consumer all the same', async () => {
+  it('an invalid record beyond `maxInvalidShare` stops the consumer all the same', async () => {
     const letters = await make({ maxInvalidShare: 0.003 })
     await writeMixed(letters, 8, [1, 3, 5, 6])
     const seen: number[] = []
@@ -225,7 +225,7 @@ describe.each(KINDS)('%s: an invalid record', (kind) => {
     expect(await letters.committed()).toBe('6')
   })
 
-  it('is a dead letter twice at most when its consumer dies between acknowledgement and commit', async () => {
+  it('an invalid record is a dead letter twice at most when its consumer dies between acknowledgement and commit', async () => {
     const letters = await make()
     await writeMixed(letters, 4, [1, 2])
     const seen: number[] = []
@@ -345,7 +345,7 @@ describe('what is not invalid is no dead letter', () => {
 })
 
 describe('a topic that is not there, or a producer that is not connected', () => {
-  it('makes the consumer wait, and it goes on once they are', async () => {
+  it('a topic that is not there, or a producer that is not connected makes the consumer wait, and it goes on once they are', async () => {
     const later = `raw.letters.later.${String(Date.now())}`
     const letters = await make({}, later)
     await writeMixed(letters, 2, [0])
@@ -369,7 +369,7 @@ describe('a topic that is not there, or a producer that is not connected', () =>
     await producer.disconnect()
   }, 40_000)
 
-  it('lets the consumer be stopped at once, also while a send hangs', async () => {
+  it('a topic that is not there, or a producer that is not connected lets the consumer be stopped at once, also while a send hangs', async () => {
     const letters = await make()
     await writeMixed(letters, 1, [0])
     const { producer, sends } = scripted(letters.plain, () => new Promise(() => undefined))
@@ -384,7 +384,7 @@ describe('a topic that is not there, or a producer that is not connected', () =>
 })
 
 describe('a consumer without a producer for dead letters', () => {
-  it('is refused when it subscribes to a topic that needs one, by name or by pattern', async () => {
+  it('a consumer without a producer for dead letters is refused when it subscribes to a topic that needs one, by name or by pattern', async () => {
     const letters = await make()
     const wrapped = decryptConsumer(
       testKafka().consumer({ groupId: `x.${letters.topic}` }),
@@ -403,7 +403,7 @@ describe('a consumer without a producer for dead letters', () => {
     await wrapped.disconnect()
   })
 
-  it('reads other topics of the same owner', async () => {
+  it('a consumer without a producer for dead letters reads other topics of the same owner', async () => {
     const dead = await newTopic('raw.letters.dead')
     const [strict, plain] = [await newTopic('raw.letters.strict'), await newTopic('raw.letters.plain')]
     const { encryption } = await memoryEncryption([
@@ -417,7 +417,7 @@ describe('a consumer without a producer for dead letters', () => {
     await encryption.close()
   })
 
-  it('that was subscribed before it was wrapped delivers and commits nothing', async () => {
+  it('a consumer without a producer for dead letters that was subscribed before it was wrapped delivers and commits nothing', async () => {
     const letters = await make()
     await writeMixed(letters, 2, [1])
     const inner = testKafka().consumer({ groupId: `group.${letters.topic}`, maxWaitTimeInMs: 50 })
@@ -435,7 +435,7 @@ describe('a consumer without a producer for dead letters', () => {
     await consumer.disconnect()
   })
 
-  it('is not made with a producer that seals, a copy of one, or what is no producer', async () => {
+  it('a consumer without a producer for dead letters is not made with a producer that seals, a copy of one, or what is no producer', async () => {
     const letters = await make()
     const inner = testKafka().consumer({ groupId: 'x' })
     for (const deadLetters of [
@@ -469,7 +469,7 @@ function livesOfProducers(kafka: Kafka): string[] {
 }
 
 describe('a wrapped client', () => {
-  it('has a producer for each consumer that needs one, which connects and disconnects with it', async () => {
+  it('a wrapped client has a producer for each consumer that needs one, which connects and disconnects with it', async () => {
     const letters = await make()
     await writeMixed(letters, 3, [1])
     const lives = livesOfProducers(letters.kafka)
@@ -491,7 +491,7 @@ describe('a wrapped client', () => {
     expect(lives).toEqual(['made', 'connected', 'disconnected'])
   })
 
-  it('ends that producer with a consumer that stops for good, and connects it for the next run', async () => {
+  it('a wrapped client ends that producer with a consumer that stops for good, and connects it for the next run', async () => {
     const letters = await make()
     await writeMixed(letters, 3, [1])
     const lives = livesOfProducers(letters.kafka)
@@ -517,7 +517,7 @@ describe('a wrapped client', () => {
     expect(lives).toEqual(['made', 'connected', 'disconnected', 'connected', 'disconnected'])
   })
 
-  it('makes none where no rule has dead letters', async () => {
+  it('a wrapped client makes none where no rule has dead letters', async () => {
     const { encryption } = await memoryEncryption([{ match: ['a'], decrypt: { cmk: 'main' } }])
     const inner = testKafka()
     let producers = 0

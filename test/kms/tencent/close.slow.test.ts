@@ -53,7 +53,7 @@ describe.each<[string, FaultKind]>([
   ['headers that do not come', { kind: 'stall', when: 'before-headers' }],
   ['a body that does not end', { kind: 'stall', when: 'in-body' }],
 ])('a KMS that is closed during %s', (_, fault) => {
-  it('ends every call that was sent at once, and leaves nothing open', async () => {
+  it('a KMS that is closed ends every call that was sent at once, and leaves nothing open', async () => {
     const kms = provider()
     emulator.faults.inject({ ...fault, times: Infinity })
     const call = { context: {}, signal }

@@ -134,7 +134,7 @@ describe('the code of the vendor', () => {
     },
   )
 
-  it('is asked about once, except where credentials are stale: then once more', async () => {
+  it('the code of the vendor is asked about once, except where credentials are stale: then once more', async () => {
     for (const [kmsCode, times] of [
       ['InternalError', 1],
       ['AuthFailure.UnauthorizedOperation', 1],
@@ -238,7 +238,7 @@ describe('instead of an answer', () => {
     expect(error.message).toContain('ECONNREFUSED')
   })
 
-  it('to a client over fetch, which calls every failure on the way a TypeError, is KMS_UNAVAILABLE; a slip of the client is not', async () => {
+  it('instead of an answer to a client over fetch, which calls every failure on the way a TypeError, is KMS_UNAVAILABLE; a slip of the client is not', async () => {
     const asking = (url: () => string): Kms =>
       under.keep(
         tencentKms({

@@ -100,16 +100,19 @@ const trustAnyCertificate = (): void => {
 }
 
 describe('a redirect is not followed to another host, since the request has a DEK in it,', () => {
-  it.each([301, 302, 303, 307, 308])('by status %i', async (status) => {
-    const elsewhere = await listening(createServer(leak), '127.0.0.2')
-    const endpoint = await listening(createServer(redirect(status, `http://${elsewhere}/`)))
-    const error = await thrownBy(() => wrap(kmsOf({ endpoint: `http://${endpoint}` })))
-    expect(error).toMatchObject({ code: 'KMS_UNAVAILABLE', kind: 'transient' })
-    expect(String(error)).toContain('a redirect to another host was refused')
-    expect(leaked).toEqual([])
-  })
+  it.each([301, 302, 303, 307, 308])(
+    'a redirect by status %i is not followed to another host, since the request has a DEK in it',
+    async (status) => {
+      const elsewhere = await listening(createServer(leak), '127.0.0.2')
+      const endpoint = await listening(createServer(redirect(status, `http://${elsewhere}/`)))
+      const error = await thrownBy(() => wrap(kmsOf({ endpoint: `http://${endpoint}` })))
+      expect(error).toMatchObject({ code: 'KMS_UNAVAILABLE', kind: 'transient' })
+      expect(String(error)).toContain('a redirect to another host was refused')
+      expect(leaked).toEqual([])
+    },
+  )
 
-  it('nor to another port of the same host', async () => {
+  it('a redirect is not followed to another port of the same host', async () => {
     const elsewhere = await listening(createServer(leak))
     const endpoint = await listening(createServer(redirect(307, `http://${elsewhere}/`)))
     expect(await thrownBy(() => wrap(kmsOf({ endpoint: `http://${endpoint}` })))).toMatchObject({
@@ -118,7 +121,7 @@ describe('a redirect is not followed to another host, since the request has a DE
     expect(leaked).toEqual([])
   })
 
-  it('nor from TLS to plain HTTP, nor to TLS elsewhere', async () => {
+  it('a redirect is not followed from TLS to plain HTTP, nor to TLS elsewhere', async () => {
     trustAnyCertificate()
     const targets = [
       `http://${await listening(createServer(leak))}/`,
@@ -133,7 +136,7 @@ describe('a redirect is not followed to another host, since the request has a DE
     expect(leaked).toEqual([])
   })
 
-  it('nor through a proxy, which is not even asked to go there', async () => {
+  it('a redirect is not followed through a proxy, which is not even asked to go there', async () => {
     trustAnyCertificate()
     const elsewhere = await listening(createTlsServer(tls, leak))
     const plain = await listening(createServer(leak))
@@ -169,7 +172,7 @@ it('an endpoint may be an IPv6 address', async () => {
 })
 
 describe('a proxy', () => {
-  it('gets user and password, and carries TLS that it cannot read; a connection serves several calls', async () => {
+  it('a proxy gets user and password, and carries TLS that it cannot read; a connection serves several calls', async () => {
     trustAnyCertificate()
     const proxy = await startProxy()
     const endpoint = await listening(createTlsServer(tls, answer))
@@ -183,7 +186,7 @@ describe('a proxy', () => {
     expect(proxy.asked).toEqual([{ to: endpoint, by }])
   })
 
-  it('may itself be spoken to over TLS', async () => {
+  it('a proxy may itself be spoken to over TLS', async () => {
     trustAnyCertificate()
     const inner = await startProxy()
     const outer = createTlsServer(tls)
@@ -201,7 +204,7 @@ describe('a proxy', () => {
     expect(await wrap(kmsOf({ endpoint: `https://${endpoint}`, proxy }))).toHaveLength(9)
   })
 
-  it('does not keep the certificate of the endpoint from being checked', async () => {
+  it('a proxy does not keep the certificate of the endpoint from being checked', async () => {
     const proxy = await startProxy()
     const endpoint = await listening(createTlsServer(tls, answer))
     const error = await thrownBy(() => wrap(kmsOf({ endpoint: `https://${endpoint}`, proxy: proxy.url })))
@@ -213,7 +216,7 @@ describe('a proxy', () => {
     [407, 'Give the proxy its user and password in the URL of `proxy`'],
     [403, 'see that the proxy runs and lets this process connect to the KMS'],
     [502, 'see that the proxy runs and lets this process connect to the KMS'],
-  ])('that answers by %i for ever is waited for, and seen', async (status, remedy) => {
+  ])('a proxy that answers by %i for ever is waited for, and seen', async (status, remedy) => {
     const proxy = await startProxy(status)
     const kms = kmsOf({ endpoint: 'https://127.0.0.1:1', proxy: proxy.url })
     const encryption = await createEncryption({
@@ -236,7 +239,7 @@ describe('a proxy', () => {
     await encryption.close()
   })
 
-  it('that never answers holds neither a call nor a connection', async () => {
+  it('a proxy that never answers holds neither a call nor a connection', async () => {
     const gone: Promise<void>[] = []
     const silent = createServer()
     silent.on('connect', (_, socket: Socket) => {
@@ -257,7 +260,7 @@ describe('a proxy', () => {
     await Promise.all(gone)
   })
 
-  it('that cannot be reached is KMS_UNAVAILABLE, and says so', async () => {
+  it('a proxy that cannot be reached is KMS_UNAVAILABLE, and says so', async () => {
     const error = await thrownBy(() =>
       wrap(kmsOf({ endpoint: 'https://127.0.0.1:1', proxy: 'http://127.0.0.1:1' })),
     )

@@ -24,7 +24,7 @@ describe('what the service answers', () => {
     return kms.generateDek(call)
   }
 
-  it('must be for the CMK that was asked: else it is wrong, or, where only the ciphertext names one, CMK_MISMATCH', async () => {
+  it('what the service answers must be for the CMK that was asked: else it is wrong, or, where only the ciphertext names one, CMK_MISMATCH', async () => {
     for (const action of ['generate', 'wrap', 'unwrap'] as const) {
       under.service.answer = () =>
         ok({ KeyId: 'other', Plaintext: Buffer.from(DEK).toString('base64'), CiphertextBlob: 'a' })
@@ -39,7 +39,7 @@ describe('what the service answers', () => {
     }
   })
 
-  it('may name its CMK in capitals or in small letters', async () => {
+  it('what the service answers may name its CMK in capitals or in small letters', async () => {
     const Plaintext = Buffer.from(DEK).toString('base64')
     for (const KeyId of [KEY_ID.toUpperCase(), KEY_ID.toLowerCase()]) {
       for (const cmkId of [CMK, `ap-guangzhou/${KEY_ID.toUpperCase()}`]) {
@@ -76,7 +76,7 @@ describe('what the service answers', () => {
     })
   })
 
-  it('to unwrapping, of another length than a DEK, blames the ciphertext DEK: whoever made it chose that', async () => {
+  it('what the service answers to unwrapping, of another length than a DEK, blames the ciphertext DEK: whoever made it chose that', async () => {
     for (const length of [1, 16, 31, 33, 64]) {
       under.service.answer = () => ok({ KeyId: KEY_ID, Plaintext: Buffer.alloc(length).toString('base64') })
       await expect(kms.unwrapDek({ ...call, ciphertextDek: Buffer.from('a') })).rejects.toMatchObject({
@@ -105,7 +105,7 @@ describe('what the service answers', () => {
       await expect(made()).rejects.toMatchObject({ code: 'KMS_RESPONSE_INVALID' })
   })
 
-  it('to unwrapping may be as long as what Encrypt takes, and no longer', async () => {
+  it('what the service answers to unwrapping may be as long as what Encrypt takes, and no longer', async () => {
     for (const [bytes, code] of [
       [4096, 'UNWRAP_FAILED'],
       [4099, 'KMS_RESPONSE_INVALID'],
@@ -117,7 +117,7 @@ describe('what the service answers', () => {
     }
   })
 
-  it('becomes a DEK in memory of its own', async () => {
+  it('what the service answers becomes a DEK in memory of its own', async () => {
     const { dek } = await generate({})
     expect(dek).toEqual(DEK)
     expect(dek.buffer.byteLength).toBe(32)

@@ -28,7 +28,7 @@ beforeEach(() => {
 })
 
 describe('a symmetric CMK', () => {
-  it('has its DEK generated, 32 bytes of it, and unwrapped from the blob as it came', async () => {
+  it('a symmetric CMK has its DEK generated, 32 bytes of it, and unwrapped from the blob as it came', async () => {
     const { dek, ciphertextDek } = await kms.generateDek(call)
     expect(await kms.unwrapDek({ ...call, ciphertextDek })).toEqual(dek)
     const [generate, decrypt] = under.service.asked
@@ -47,7 +47,7 @@ describe('a symmetric CMK', () => {
     expect(Buffer.from(ciphertextDek).toString()).toMatch(/-k-.+-k-/)
   })
 
-  it('is named to its own region, in version 2019-01-18, by a signature of the configured id', async () => {
+  it('a symmetric CMK is named to its own region, in version 2019-01-18, by a signature of the configured id', async () => {
     await kms.generateDek(call)
     expect(under.service.asked[0]?.headers).toMatchObject({
       'x-tc-region': 'ap-guangzhou',
@@ -58,14 +58,14 @@ describe('a symmetric CMK', () => {
     )
   })
 
-  it('gets no context where it is empty', async () => {
+  it('a symmetric CMK gets no context where it is empty', async () => {
     const { ciphertextDek } = await kms.generateDek({ ...call, context: {} })
     await kms.unwrapDek({ ...call, context: {}, ciphertextDek })
     await kms.wrapDek({ ...call, context: {}, dek: DEK })
     for (const { params } of under.service.asked) expect(params).not.toHaveProperty('EncryptionContext')
   })
 
-  it('wraps a DEK made elsewhere, as base64', async () => {
+  it('a symmetric CMK wraps a DEK made elsewhere, as base64', async () => {
     const ciphertextDek = await kms.wrapDek({ ...call, dek: DEK })
     expect(under.service.asked[0]).toMatchObject({
       action: 'Encrypt',
@@ -74,7 +74,7 @@ describe('a symmetric CMK', () => {
     expect(await kms.unwrapDek({ ...call, ciphertextDek })).toEqual(DEK)
   })
 
-  it('that shall get its DEKs from this process is only asked to wrap them', async () => {
+  it('a symmetric CMK that shall get its DEKs from this process is only asked to wrap them', async () => {
     kms = under.kms({ cmks: { [CMK]: { type: 'symmetric', dek: 'encrypt' } } })
     const { dek, ciphertextDek } = await kms.generateDek(call)
     expect(await kms.unwrapDek({ ...call, ciphertextDek })).toEqual(dek)
@@ -84,7 +84,7 @@ describe('a symmetric CMK', () => {
     expect(await kms.describe(CMK, signal)).toEqual({ provider: 'tencent-kms', publicKeyWraps: false })
   })
 
-  it('gets no blob that cannot be one, and no context that is longer than it takes', async () => {
+  it('a symmetric CMK gets no blob that cannot be one, and no context that is longer than it takes', async () => {
     const long = Object.fromEntries(
       Array.from({ length: 9 }, (_, i) => [`key-${String(i)}`, 'v'.repeat(110)]),
     )
@@ -106,7 +106,7 @@ describe('a symmetric CMK', () => {
     expect(under.service.asked).toHaveLength(0)
   })
 
-  it('uses one connection for calls one after the other, and leaves none when closed', async () => {
+  it('a symmetric CMK uses one connection for calls one after the other, and leaves none when closed', async () => {
     for (let i = 0; i < 5; i++) await kms.generateDek(call)
     expect([under.service.connections(), under.service.open()]).toEqual([1, 1])
     await kms.close?.()
@@ -122,7 +122,7 @@ describe('an RSA-2048 CMK', () => {
     kms = under.kms({ cmks: { [CMK]: { type: 'rsa-2048' } } })
   })
 
-  it('has DEKs wrapped here, with RSA-OAEP-SHA-256 under its public key, and unwrapped by the service', async () => {
+  it('an RSA-2048 CMK has DEKs wrapped here, with RSA-OAEP-SHA-256 under its public key, and unwrapped by the service', async () => {
     expect(await kms.describe(CMK, signal)).toEqual({
       provider: 'tencent-kms/rsa-oaep-sha256',
       publicKeyWraps: true,
@@ -141,7 +141,7 @@ describe('an RSA-2048 CMK', () => {
     })
   })
 
-  it('is asked for its public key once, also by many at the same time, and again after an hour', async () => {
+  it('an RSA-2048 CMK is asked for its public key once, also by many at the same time, and again after an hour', async () => {
     const before = performance.now()
     await Promise.all(Array.from({ length: 20 }, () => kms.generateDek(call)))
     expect(under.actions()).toEqual(['GetPublicKey'])
@@ -159,7 +159,7 @@ describe('an RSA-2048 CMK', () => {
     expect(under.actions()).toEqual(['GetPublicKey', 'GetPublicKey'])
   })
 
-  it('is asked again after a failure', async () => {
+  it('an RSA-2048 CMK is asked again after a failure', async () => {
     under.service.answer = () => failed('InternalError')
     await expect(kms.generateDek(call)).rejects.toMatchObject({ code: 'KMS_UNAVAILABLE' })
     under.service.answer = rsaCmk
@@ -177,7 +177,7 @@ describe('an RSA-2048 CMK', () => {
     expect(under.actions()).toEqual(['GetPublicKey'])
   })
 
-  it('stops waiting for its public key when it is closed', async () => {
+  it('an RSA-2048 CMK stops waiting for its public key when it is closed', async () => {
     const slow = under.kms({ cmks: { [CMK]: { type: 'rsa-2048' } }, requestTimeout: 60_000 })
     under.service.answer = () => nothing
     const waiting = slow.generateDek(call)
@@ -188,7 +188,7 @@ describe('an RSA-2048 CMK', () => {
     await expect(waiting).rejects.toMatchObject({ code: 'ENCRYPTION_CLOSED' })
   })
 
-  it('whose public key is pinned needs no service, no credentials and no SDK to wrap', async () => {
+  it('an RSA-2048 CMK whose public key is pinned needs no service, no credentials and no SDK to wrap', async () => {
     const offline = tencentKms({ cmks: { [CMK]: { type: 'rsa-2048', publicKey: PEM } } })
     under.keep(offline)
     expect(await offline.describe(CMK, signal)).toMatchObject({ publicKeyWraps: true })
@@ -206,7 +206,7 @@ describe('an RSA-2048 CMK', () => {
       'with a small exponent',
       generateKeyPairSync('rsa', { modulusLength: 2048, publicExponent: 3 }).publicKey,
     ],
-  ])('with a public key %s wraps nothing', async (_, key) => {
+  ])('an RSA-2048 CMK with a public key %s wraps nothing', async (_, key) => {
     const PublicKey = key.export({ type: 'spki', format: 'der' }).toString('base64')
     under.service.answer = () => ok({ KeyId: KEY_ID, PublicKey, PublicKeyPem: PEM })
     await expect(kms.generateDek(call)).rejects.toMatchObject({ code: 'CMK_UNUSABLE' })
@@ -237,7 +237,7 @@ describe('an RSA-2048 CMK', () => {
     },
   )
 
-  it('gets no ciphertext DEK of another length than its modulus', async () => {
+  it('an RSA-2048 CMK gets no ciphertext DEK of another length than its modulus', async () => {
     for (const length of [0, 255, 257, 384]) {
       await expect(kms.unwrapDek({ ...call, ciphertextDek: new Uint8Array(length) })).rejects.toMatchObject({
         code: 'CIPHERTEXT_DEK_INVALID',
