@@ -156,6 +156,10 @@ module.exports = {
       to: { path: '^src/(kms/kms|dek-store/dek-store)\\.ts$', dependencyTypes: ['type-only'] },
     },
     may('dek-store/', ['dek-store/']),
+    {
+      from: { path: '^src/dek-store/' },
+      to: { path: '^src/crypto/dek\\.ts$', dependencyTypes: ['type-only'] },
+    },
     may('keys/', ['keys/', 'dek-store/', 'kms/', 'crypto/', 'policy/', 'config/']),
     may('record/', ['record/', 'keys/', 'envelope/', 'crypto/', 'policy/', 'config/', 'version\\.ts$']),
     {

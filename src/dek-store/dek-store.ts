@@ -1,6 +1,6 @@
 /** A ciphertext DEK and what it was made for. It is worth nothing without the right to unwrap under one of its CMKs. */
 export interface StoredDek {
-  /** Milliseconds since the epoch. Its age counts from here, whoever uses it. */
+  /** Milliseconds since the epoch. Its age counts from here, in every process. */
   readonly createdAt: number
   /** The encryption context that it was wrapped with. */
   readonly context: Readonly<Record<string, string>>
@@ -11,7 +11,7 @@ export interface StoredDek {
     /** Base64. */
     readonly ciphertextDek: string
   }[]
-  /** Base64 of 32 bytes: authenticates all of the above under the DEK itself, so that nobody without it can mix or date anew. */
+  /** Base64 of 32 bytes: authenticates all of the above under the DEK itself, so that a change without the DEK shows. */
   readonly mac: string
 }
 
@@ -20,21 +20,22 @@ export interface StoredDek {
  *
  * - A scope is a name of printable text, up to 600 characters: one for each rule, or for each of its topics under
  *   `dekScope: 'topic'`.
- * - What `load` returns is checked before use, and a DEK that is too old, changed, or made under other CMKs or another
- *   context than the rule has now, is not used. Still, whoever can write to a store can have an older DEK used again until
- *   its age is up, and who can also wrap under one of its CMKs can plant a DEK of their own and read what is sealed under it: keep
- *   it as well as the configuration. Rules with a CMK whose public key wraps never use a store, since everyone has that key.
- * - Several processes may share a store. They then seal under one DEK, each in sessions of its own; of two that save
- *   at once either may win.
- * - A store that fails stops nobody: the DEK is made anew, and the failure is a `dek.storeFailed` event. One that does not
- *   answer is waited for 5 seconds at most.
- * - A process writes one thing after another: a `save` that does not end holds back the `remove` after it, which it might
- *   undo otherwise. So let each call fail in time.
+ * - What `load` returns is checked. A DEK that is too old, that was changed, or that was made under other CMKs or another
+ *   context than the rule has now is not used. But anyone who can write to the store can bring back an older DEK until its
+ *   age is up. Anyone who can also wrap under one of its CMKs can plant their own DEK, and read what is sealed under it. So
+ *   protect the store as strictly as the configuration. Rules with a CMK whose public key wraps never use a store, since
+ *   everyone has that key.
+ * - Several processes may share a store. They then seal under one DEK, each in its own sessions. Where two save at the same
+ *   time, either may win.
+ * - A store that fails does not stop sealing: a new DEK is made, and a `dek.storeFailed` event tells of the failure. A store
+ *   that does not answer is given up after 5 seconds.
+ * - A process writes one thing after another. A `save` that does not end holds back the `remove` after it, because it could
+ *   undo it. So let each call fail in time.
  */
 export interface DekStore {
   /** What was saved last for the scope, or undefined. */
   load(scope: string): Promise<StoredDek | undefined>
   save(scope: string, dek: StoredDek): Promise<void>
-  /** The DEK was ended before its time (`rotate`, `forget`, denial): nobody shall load it any more. */
+  /** The DEK was ended before its time (`rotate`, `evict`, a denial): no process may load it any more. */
   remove(scope: string): Promise<void>
 }

@@ -17,14 +17,14 @@ export interface SealingRule {
   readonly cmks: CmkSet
 }
 
-/** All sealing keys of one owner: one for each rule, or for each topic where the rule says so. */
+/** The DEK rotations of one owner: one for each rule, or for each topic where the rule says so. */
 export class DekRotations {
-  readonly #keys = new Map<SealingRule, Map<string | undefined, DekRotation>>()
+  readonly #rotations = new Map<SealingRule, Map<string | undefined, DekRotation>>()
   readonly #store: DekStore | undefined
   readonly #clock: Clock
   readonly #events: EventHub
-  /** Rules and CMKs that were ended before a key of theirs was made: it must not begin with what a store has. */
-  readonly #ended = new Set<string>()
+  /** Rules and CMKs that were revoked: a rotation that is made later must not begin with what a store has. */
+  readonly #revoked = new Set<string>()
   #closed = false
 
   constructor(store: DekStore | undefined, clock: Clock, events: EventHub) {
@@ -34,27 +34,27 @@ export class DekRotations {
   }
 
   for(rule: SealingRule, topic: string): DekRotation {
-    const scopes = this.#keys.get(rule) ?? new Map<string | undefined, DekRotation>()
-    this.#keys.set(rule, scopes)
+    const scopes = this.#rotations.get(rule) ?? new Map<string | undefined, DekRotation>()
+    this.#rotations.set(rule, scopes)
     const scope = rule.encrypt.dekScope === 'topic' ? topic : undefined
-    let key = scopes.get(scope)
-    if (key === undefined) {
+    let rotation = scopes.get(scope)
+    if (rotation === undefined) {
       const { name, encrypt, cmks } = rule
-      key = this.#make({ rule: name, topic: scope, encrypt, cmks, suite: DEFAULT_SUITE })
+      rotation = this.#make({ rule: name, topic: scope, encrypt, cmks, suite: DEFAULT_SUITE })
       if (
-        this.#ended.has(ruleName(undefined)) ||
-        this.#ended.has(ruleName(rule.name)) ||
-        rule.cmks.list.some(({ id }) => this.#ended.has(cmkName(id)))
+        this.#revoked.has(ruleName(undefined)) ||
+        this.#revoked.has(ruleName(rule.name)) ||
+        rule.cmks.list.some(({ id }) => this.#revoked.has(cmkName(id)))
       )
-        key.startAnew()
-      if (this.#closed) void key.close()
-      scopes.set(scope, key)
+        rotation.startAnew()
+      if (this.#closed) void rotation.close()
+      scopes.set(scope, rotation)
     }
-    return key
+    return rotation
   }
 
   /**
-   * Unwraps what is provisioned for a rule, so that what is wrong with it shows at the start.
+   * Unwraps what is provisioned for a rule, so that a mistake shows at the start.
    * @throws EnvelopeError CONFIG_INVALID, DEK_EXHAUSTED, or what the KMS fails with
    */
   async start(rule: SealingRule): Promise<void> {
@@ -64,26 +64,26 @@ export class DekRotations {
 
   /** @throws EnvelopeError what fetching the next DEK fails with; the old ones have ended all the same */
   async rotate(rule?: string): Promise<void> {
-    this.#ended.add(ruleName(rule))
-    const keys = [...this.#keys].flatMap(([{ name }, scopes]) =>
+    this.#revoked.add(ruleName(rule))
+    const rotations = [...this.#rotations].flatMap(([{ name }, scopes]) =>
       rule === undefined || rule === name ? [...scopes.values()] : [],
     )
-    await Promise.all(keys.map((key) => key.rotate()))
+    await Promise.all(rotations.map((rotation) => rotation.rotate()))
   }
 
   evict(cmkId: string): void {
-    this.#ended.add(cmkName(cmkId))
-    for (const key of this.#all()) key.evict(cmkId)
+    this.#revoked.add(cmkName(cmkId))
+    for (const rotation of this.#all()) rotation.evict(cmkId)
   }
 
   states(): SealingState[] {
-    return this.#all().map((key) => key.state())
+    return this.#all().map((rotation) => rotation.state())
   }
 
-  /** At once; resolves when what a store is to keep is there. */
+  /** Ends everything at once; resolves when a store has what it should keep. */
   async close(): Promise<void> {
     this.#closed = true
-    await Promise.all(this.#all().map((key) => key.close()))
+    await Promise.all(this.#all().map((rotation) => rotation.close()))
   }
 
   #make(scope: SealingScope): DekRotation {
@@ -96,7 +96,7 @@ export class DekRotations {
   }
 
   #all(): DekRotation[] {
-    return [...this.#keys.values()].flatMap((scopes) => [...scopes.values()])
+    return [...this.#rotations.values()].flatMap((scopes) => [...scopes.values()])
   }
 }
 

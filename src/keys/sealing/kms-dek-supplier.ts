@@ -5,7 +5,7 @@ import { nameOfThrown, type EncryptionEvents, type EventHub } from '../../events
 import { waitFor } from '../../cancellation.js'
 import type { Clock } from '../../clock.js'
 import type { DekSupplier, SealingScope, SuppliedDek } from './dek-supplier.js'
-import { matchesScope, storableDek, storedAge, unwrapStored } from './stored.js'
+import { matchesScope, storableDek, storedAge, unwrapStored } from './stored-deks.js'
 
 /** How long to wait for a store: all it does is save KMS calls. */
 const STORE_MS = 5000

@@ -4,7 +4,7 @@ import { configError, EnvelopeError } from '../../errors.js'
 import type { ProvisionedDek } from '../../config/config.js'
 import type { Clock } from '../../clock.js'
 import type { DekSupplier, SealingScope, SuppliedDek } from './dek-supplier.js'
-import { matchesScope, storedAge, unwrapStored } from './stored.js'
+import { matchesScope, storedAge, unwrapStored } from './stored-deks.js'
 
 /**
  * One DEK that was made elsewhere. Each session under it has its own content key. It has no successor, unless the file

@@ -1,16 +1,11 @@
 import type { StoredDek } from '../../dek-store/dek-store.js'
+import { isIntact, withMac } from '../../dek-store/stored-dek-mac.js'
 import { refuseCancelled } from '../../cancellation.js'
 import { EnvelopeError } from '../../errors.js'
 import type { NewDek } from '../../kms/cmk.js'
 import { ageMeter, type Clock } from '../../clock.js'
 import type { SealingScope } from './dek-supplier.js'
 
-/*
- * Ciphertext DEKs on their way to and from a store or a configuration. Each carries an HMAC under a key derived from
- * the DEK itself: so a date, a context or a wrapping that somebody without the DEK changed shows once it is unwrapped.
- */
-
-const MAC_INFO = 'kafka-envelope/stored-dek/1'
 /** How far another machine's clock may be ahead. */
 const SKEW_MS = 300_000
 
@@ -29,7 +24,7 @@ export function storableDek(
       ciphertextDek: ciphertextDek.toString('base64'),
     })),
   }
-  return { ...content, mac: dek.mac(MAC_INFO, bytesOf(content)).toString('base64') }
+  return withMac(content, dek)
 }
 
 /** Its age from now on, or undefined where it was made in the future. */
@@ -75,18 +70,8 @@ export async function unwrapStored(
     refuseCancelled(signal)
     return cmk.unwrap(ciphertextDek, encrypt.context, signal)
   })
-  if (dek.verifyMac(MAC_INFO, bytesOf(stored), Buffer.from(stored.mac, 'base64'))) return { dek, wrappings }
+  if (isIntact(stored, dek)) return { dek, wrappings }
   dek.destroy()
-  // Final: the next wrapping may be somebody else's, and the MAC theirs.
+  // No other wrapping is tried: a forged one would come with a MAC that fits it.
   throw new EnvelopeError('UNWRAP_FAILED', 'a stored ciphertext DEK was changed after it was made')
-}
-
-function bytesOf({ createdAt, context, wrappings }: Omit<StoredDek, 'mac'>): Buffer {
-  // Strings and one number in a fixed order: this text has one reading.
-  const text = JSON.stringify([
-    createdAt,
-    Object.entries(context).sort(([a], [b]) => (a < b ? -1 : 1)),
-    wrappings.map(({ provider, cmkId, ciphertextDek }) => [provider, cmkId, ciphertextDek]),
-  ])
-  return Buffer.from(text)
 }
