@@ -16,25 +16,21 @@ interface Options extends Omit<Load, 'dekStore'> {
   readonly json?: true
 }
 
-/** `kafka-envelope check FILE`: all mistakes of a configuration file, or what it comes to. */
+/** `kafka-envelope check FILE`: all mistakes in a configuration file, or what it means and costs. */
 export function registerCheck(program: Command): void {
   const names = Object.keys(VENDORS)
   program
     .command('check')
-    .description('check a configuration file: report all mistakes, or explain what it comes to')
+    .description('check a configuration file: report all mistakes, or explain what it means and costs')
     .argument('<file>')
-    .option(
-      '--topic <name...>',
-      'say which rule these topics fall under; it is a failure if one has none',
-      [],
-    )
-    .addOption(amount('--producers <n>', 'processes that seal', 1))
-    .addOption(amount('--restarts-per-day <n>', 'starts of each producer', 1))
+    .option('--topic <name...>', 'show which rule applies to these topics; exit code 1 if one has none', [])
+    .addOption(amount('--producers <n>', 'processes that encrypt', 1))
+    .addOption(amount('--restarts-per-day <n>', 'starts of each producer per day', 1))
     .option('--dek-store', 'producers keep their DEKs across restarts')
-    .addOption(amount('--readers <n>', 'processes that open', 1))
-    .addOption(amount('--records-per-day <n>', 'under each rule, over all its producers', 1_000_000))
-    .addOption(amount('--record-bytes <n>', 'of a value as sealed', 1000))
-    .addOption(amount('--retention-days <n>', 'for how long topics keep records', 7))
+    .addOption(amount('--readers <n>', 'processes that decrypt', 1))
+    .addOption(amount('--records-per-day <n>', 'records under each rule, from all producers', 1_000_000))
+    .addOption(amount('--record-bytes <n>', 'bytes of a value, after compression', 1000))
+    .addOption(amount('--retention-days <n>', 'how long topics keep records', 7))
     .option(
       '--kms <name=kind...>',
       `what a KMS is, ${names.join(' or ')} (default: by the ids of its CMKs)`,
@@ -43,7 +39,7 @@ export function registerCheck(program: Command): void {
     )
     .option(
       '--env <name=value...>',
-      'variables for ${NAME} in the file, besides those of the environment',
+      'variables for ${NAME} in the file, in addition to the environment',
       pairs(),
       {},
     )
@@ -79,7 +75,7 @@ async function check(file: string, options: Options): Promise<void> {
 }
 
 function report(file: string, issues: readonly ConfigIssue[]): string[] {
-  // Of a file that cannot be read there is nothing else to say.
+  // If the file cannot be read, there is nothing else to report.
   if (issues.every(({ path }) => path === file)) return issues.map(describeIssue)
   const count = issues.length === 1 ? 'a mistake' : `${String(issues.length)} mistakes`
   return [`${file}: ${count}`, ...issues.map((issue) => `  ${describeIssue(issue)}`)]

@@ -12,7 +12,7 @@ import { DEFAULT_FORMAT } from '../../envelope/formats.js'
 import { TopicIndex } from '../../policy/topics.js'
 import { VENDORS, vendorOf, type Vendor, type VendorName } from './kms-pricing.js'
 
-/** What a configuration comes to under a load. Reckoned, not measured: records are taken to flow evenly. */
+/** What a configuration costs under a load. Calculated, not measured; records are assumed to flow evenly. */
 export interface Estimate {
   readonly topics: readonly { readonly topic: string; readonly rule: CheckedRule | undefined }[]
   readonly rules: readonly RuleEstimate[]
@@ -30,13 +30,13 @@ export interface RuleEstimate {
 export interface SealingEstimate {
   readonly deks: Deks
   readonly cmks: readonly CmkRef[]
-  /** Bytes that an envelope has more than its body, for each topic given, else for the first pattern as a name. */
+  /** Bytes that an envelope adds to a value, for each topic given, or else for the first pattern taken as a name. */
   readonly overhead: readonly { readonly topic: string; readonly bytes: number }[]
 }
 
 export interface ReadingEstimate {
   readonly deks: Deks
-  /** Whether the records come from a rule elsewhere, of which the default rotation is assumed. */
+  /** Whether the records are encrypted elsewhere; then the default rotation is assumed. */
   readonly sealedElsewhere: boolean
   /** The CMK that opens: the first of the decrypt rule that seals too. Undefined where none does. */
   readonly cmk: CmkRef | undefined
@@ -50,11 +50,11 @@ export interface KmsEstimate {
   readonly callsPerDay: { readonly generate: number; readonly wrap: number; readonly unwrap: number }
   /** How many of its CMKs are named. */
   readonly cmks: number
-  /** Of the calls that the quota allows, on average. Absent where there is none. */
+  /** Share of the quota that is used on average. Absent if there is no quota. */
   readonly quotaShare?: number
-  /** In 30 days, billed as used. Absent where nothing is. */
+  /** In 30 days, pay as you go. Absent if nothing is billed. */
   readonly dollars?: { readonly cmks: number; readonly calls: number }
-  /** What all readers unwrap here when they start anew. */
+  /** What all readers unwrap here when they restart. */
   readonly restart: {
     /** Where they stopped: the DEKs that seal now. */
     readonly resuming: Restart
@@ -67,9 +67,9 @@ export interface Restart {
   readonly calls: number
   /** Of one reader. */
   readonly deks: number
-  /** At least, by the opening share of a reader's `kmsRateLimit`. */
-  readonly budgetSeconds: number
-  /** At least, by the account's quota. */
+  /** At least, with `kmsRateLimit.opening` of a reader. */
+  readonly rateLimitSeconds: number
+  /** At least, with the account's quota. */
   readonly quotaSeconds?: number
 }
 
@@ -78,7 +78,7 @@ const DEFAULT_RENEWAL: Renewal = v.parse(encryptSchema, { cmk: 'any' })
 
 /**
  * @param topics names of topics, for which rules are looked up, and that count under `dekScope: 'topic'`
- * @param vendors what KMSs are, by name; the others are told by the ids of their CMKs
+ * @param vendors what the KMSs are, by name; the others are recognised by the ids of their CMKs
  */
 export function estimate(
   policy: CheckedPolicy,
@@ -103,8 +103,8 @@ export function estimate(
 }
 
 /**
- * An account has free calls once, however many KMSs name it. Whose account a KMS belongs to is not known here, so all KMSs
- * of a vendor count as one account, in their order: the sum is never less than the bill.
+ * An account has its free calls once, however many KMSs use it. Which account a KMS belongs to is not known here, so all
+ * KMSs of a vendor count as one account, in order. That way the sum is not less than the bill.
  */
 function lessFreeCalls(kmses: readonly KmsEstimate[]): readonly KmsEstimate[] {
   const left = new Map<VendorName, number>()
@@ -190,7 +190,7 @@ function kmsEstimate(
   for (const { sealing: seals, reading: reads } of rules) {
     for (const [i, { kms }] of (seals?.cmks ?? []).entries()) {
       if (kms !== name) continue
-      // The first makes the DEK, the others wrap it; one that is there already is unwrapped by the first.
+      // The first makes the DEK, the others wrap it. A stored one is unwrapped by the first.
       callsPerDay[i === 0 ? 'generate' : 'wrap'] += seals?.deks.perDay ?? 0
       if (i === 0) callsPerDay.unwrap += seals?.deks.reopened ?? 0
     }
@@ -203,7 +203,7 @@ function kmsEstimate(
   const restart = (deks: number): Restart => ({
     calls: load.readers * deks,
     deks,
-    budgetSeconds: budgetSeconds(deks, policy.kmsRateLimit.opening),
+    rateLimitSeconds: rateLimitSeconds(deks, policy.kmsRateLimit.opening),
     ...(billing && { quotaSeconds: (load.readers * deks) / billing.quota }),
   })
   const perDay = callsPerDay.generate + callsPerDay.wrap + callsPerDay.unwrap
@@ -225,7 +225,7 @@ function kmsEstimate(
   }
 }
 
-function budgetSeconds(
+function rateLimitSeconds(
   calls: number,
   { perSecond, burst }: CheckedPolicy['kmsRateLimit']['opening'],
 ): number {

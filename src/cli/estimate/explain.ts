@@ -5,7 +5,7 @@ import { byteCount, figure, timeSpan } from './format-units.js'
 import { VENDORS, type Vendor } from './kms-pricing.js'
 import type { Warning } from './warnings.js'
 
-/** What a configuration comes to, as text for a terminal. */
+/** What a configuration means and costs, as text for a terminal. */
 export function explain(
   file: string,
   {
@@ -22,16 +22,16 @@ export function explain(
 ): string {
   return [
     `${file}: no mistakes`,
-    ...section('Assumed', assumptions(load)),
+    ...section('Assumptions', assumptions(load)),
     ...section('Topics', estimated.topics.map(topicLine)),
     ...estimated.rules.flatMap((rule) =>
       section(`Rule ${rule.rule.name} (${rule.path})`, ruleLines(rule, policy, load)),
     ),
     ...estimated.kmses.flatMap((kms) =>
-      section(`KMS ${kms.name}, taken for ${VENDORS[kms.vendor].title}`, kmsLines(kms, load)),
+      section(`KMS ${kms.name} (assumed to be ${VENDORS[kms.vendor].title})`, kmsLines(kms, load)),
     ),
     ...section(
-      found.length === 0 ? 'Nothing that will hurt was found' : 'This will hurt',
+      found.length === 0 ? 'No warnings' : 'Warnings',
       found.map(({ path, message }) => `${path}: ${message}`),
     ),
     '',
@@ -44,29 +44,29 @@ function section(title: string, lines: readonly string[]): string[] {
 
 function assumptions(load: Load): string[] {
   return [
-    `producers: ${figure(load.producers)}, each starts ${figure(load.restartsPerDay)} × a day, ${load.dekStore ? 'with' : 'without'} a store for DEKs`,
-    `readers: ${figure(load.readers)}, each of which meets every DEK and follows its topics all day`,
-    `records: ${figure(load.recordsPerDay)} a day under each rule, of ${figure(load.recordBytes)} bytes, evenly; kept for ${figure(load.retentionDays)} days`,
-    'CMKs: each does its work in its KMS; to seal with the public key of one takes no call',
+    `producers: ${figure(load.producers)}, each starts ${figure(load.restartsPerDay)} × a day, ${load.dekStore ? 'with' : 'without'} a DEK store`,
+    `readers: ${figure(load.readers)}, each reads under every DEK, all day`,
+    `records: ${figure(load.recordsPerDay)} of ${figure(load.recordBytes)} bytes a day under each rule, evenly spread; kept for ${figure(load.retentionDays)} days`,
+    'CMKs: every operation is a call to the KMS (wrapping with a local public key takes none)',
   ]
 }
 
 function topicLine({ topic, rule }: Estimate['topics'][number]): string {
-  if (!rule) return `${topic}: no rule; writing and reading it are errors`
+  if (!rule) return `${topic}: no rule; writing and reading are errors`
   const does = rule.passthrough
-    ? 'passes as it is'
-    : [rule.encrypt && 'sealed', rule.decrypt && 'opened'].filter(Boolean).join(' and ')
+    ? 'passed through'
+    : [rule.encrypt && 'encrypted', rule.decrypt && 'decrypted'].filter(Boolean).join(' and ')
   return `${topic}: ${does} by rule ${rule.name}`
 }
 
 function ruleLines({ rule, sealing, reading }: RuleEstimate, policy: CheckedPolicy, load: Load): string[] {
-  if (rule.passthrough) return ['values pass as they are, both ways']
+  if (rule.passthrough) return ['values pass unchanged, both ways']
   const lines: string[] = []
   if (rule.encrypt && sealing) {
     const { maxAgeMs, maxMessages, maxBytes } = rule.encrypt.rotate
     lines.push(
-      `sealed under ${rule.encrypt.cmk}: ${sealing.cmks.map(({ kms, id }) => `${id} (${kms})`).join(', ')}`,
-      `a DEK serves for ${timeSpan(maxAgeMs)}, ${figure(maxMessages)} records or ${byteCount(maxBytes)}; here ${LIMITS[sealing.deks.limit]}`,
+      `encrypts under ${rule.encrypt.cmk}: ${sealing.cmks.map(({ kms, id }) => `${id} (${kms})`).join(', ')}`,
+      `a DEK lasts for ${timeSpan(maxAgeMs)}, ${figure(maxMessages)} records or ${byteCount(maxBytes)}; here ${LIMITS[sealing.deks.limit]}`,
       `DEKs a day: ${dekSum(sealing.deks, load)}`,
       ...sealing.overhead.map(
         ({ topic, bytes }) => `overhead of a record in ${topic}: ${figure(bytes)} bytes`,
@@ -74,7 +74,7 @@ function ruleLines({ rule, sealing, reading }: RuleEstimate, policy: CheckedPoli
     )
     if (rule.encrypt.compression !== 'none') {
       lines.push(
-        `compressed by ${rule.encrypt.compression}: lengths tell about content, which matters where others can put text beside secrets`,
+        `compressed with ${rule.encrypt.compression}: lengths leak information about content, which matters where others can add text next to secrets`,
       )
     }
   }
@@ -83,14 +83,14 @@ function ruleLines({ rule, sealing, reading }: RuleEstimate, policy: CheckedPoli
 }
 
 const LIMITS: Record<Deks['limit'], string> = {
-  age: 'its age ends it',
-  messages: 'the number of records ends it',
-  bytes: 'their bytes end it',
+  age: 'its age is reached first',
+  messages: 'the number of records is reached first',
+  bytes: 'the number of bytes is reached first',
   provisioned: 'it is provisioned and not renewed',
 }
 
 function dekSum({ perDay, sealers, rotations, restarts, limit }: Deks, load: Load): string {
-  if (limit === 'provisioned') return '0; all producers seal under the one that is provisioned'
+  if (limit === 'provisioned') return '0; all producers use the provisioned one'
   const owners = sealers === load.producers ? 'producers' : 'producers and topics'
   return `about ${figure(perDay)} = ${figure(sealers)} ${owners} × (${figure(rotations)} by limit + ${figure(restarts)} by start)`
 }
@@ -103,11 +103,11 @@ function readingLines(
   const { cmk, deks, sealedElsewhere, unwrapsPerDay } = reading
   return [
     sealedElsewhere
-      ? `opened under ${rule.decrypt?.cmks.join(', ') ?? ''}; sealed elsewhere, taken for one DEK a day and producer, ${figure(deks.perDay)} with starts`
-      : `opened under ${rule.decrypt?.cmks.join(', ') ?? ''}`,
+      ? `decrypts under ${rule.decrypt?.cmks.join(', ') ?? ''}; encrypted elsewhere, assumed to be one DEK a day per producer, ${figure(deks.perDay)} with starts`
+      : `decrypts under ${rule.decrypt?.cmks.join(', ') ?? ''}`,
     ...(cmk
       ? [
-          `unwraps a day, of all readers: about ${figure(unwrapsPerDay)} under ${cmk.id} (${cmk.kms}), each DEK when first met and every ${timeSpan(policy.cache.ttlMs)} while it seals`,
+          `unwraps a day, all readers: about ${figure(unwrapsPerDay)} under ${cmk.id} (${cmk.kms}); each DEK when first seen, then every ${timeSpan(policy.cache.ttlMs)} while it is in use`,
         ]
       : []),
   ]
@@ -123,28 +123,28 @@ function kmsLines(
     `calls a day: ${figure(generate)} to make DEKs, ${figure(wrap)} to wrap, ${figure(unwrap)} to unwrap`,
     ...(billing && quotaShare !== undefined && dollars
       ? [
-          `${figure(quotaShare * 100)}% of the quota on average: by default ${figure(billing.quota)} calls a second to a region, all three kinds together`,
-          `cost in 30 days: $${figure(dollars.cmks + dollars.calls)} = $${figure(dollars.cmks)} for CMKs (${figure(cmks)} × $${String(billing.dollarsPerCmkAndDay)} a day) + $${figure(dollars.calls)} for calls ($${figure(billing.dollarsPerCall * 10_000)} for 10,000, after the first ${figure(billing.freeCallsPerMonth)} of an account, counted once for all KMSs)`,
-          "that is the vendor's list price for paying as you go, not checked against a bill; an edition bought in advance has its own price and quota",
+          `${figure(quotaShare * 100)}% of the quota on average (default: ${figure(billing.quota)} calls a second per region, all three kinds together)`,
+          `cost in 30 days: $${figure(dollars.cmks + dollars.calls)} = $${figure(dollars.cmks)} for CMKs (${figure(cmks)} × $${String(billing.dollarsPerCmkAndDay)} a day) + $${figure(dollars.calls)} for calls ($${figure(billing.dollarsPerCall * 10_000)} for 10,000, after ${figure(billing.freeCallsPerMonth)} free calls per account, deducted once for all KMSs)`,
+          "this is the vendor's pay-as-you-go list price, not checked against a bill; a prepaid edition has its own price and quota",
         ]
       : ['no price and no quota']),
     ...(restart.resuming.calls > 0
       ? [
-          `all readers start, and go on where they stopped: ${restartLine(restart.resuming, billing?.dollarsPerCall)}`,
-          `all readers start, and read ${figure(load.retentionDays)} days again: ${restartLine(restart.rereading, billing?.dollarsPerCall)}`,
+          `all readers restart where they stopped: ${restartLine(restart.resuming, billing?.dollarsPerCall)}`,
+          `all readers restart and read ${figure(load.retentionDays)} days again: ${restartLine(restart.rereading, billing?.dollarsPerCall)}`,
         ]
       : []),
   ]
 }
 
 function restartLine(
-  { calls, deks, budgetSeconds, quotaSeconds }: Restart,
+  { calls, deks, rateLimitSeconds, quotaSeconds }: Restart,
   dollars: number | undefined,
 ): string {
   return [
-    `${figure(calls)} unwraps, ${figure(deks)} each`,
+    `${figure(calls)} unwraps, ${figure(deks)} per reader`,
     ...(dollars === undefined ? [] : [`$${figure(calls * dollars)}`]),
-    `at least ${figure(budgetSeconds)} s by \`kmsRateLimit\``,
-    ...(quotaSeconds === undefined ? [] : [`${figure(quotaSeconds)} s by the quota`]),
+    `at least ${figure(rateLimitSeconds)} s with \`kmsRateLimit\``,
+    ...(quotaSeconds === undefined ? [] : [`${figure(quotaSeconds)} s with the quota`]),
   ].join(', ')
 }

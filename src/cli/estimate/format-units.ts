@@ -1,13 +1,13 @@
 import { BYTES, MS } from '../../units.js'
 
-/** A figure for people: two digits where it is small, thousands apart where it is large. */
+/** A number for people: two digits if it is small, with thousands separators if it is large. */
 export function figure(value: number): string {
   return value < 10
     ? String(Number(value.toPrecision(2)))
     : value.toLocaleString('en-US', { maximumFractionDigits: 0 })
 }
 
-/** In the largest unit of which it is a whole number, but hours up to two days: `24h`. */
+/** In the largest unit that divides it evenly; hours up to 48h. */
 export function timeSpan(ms: number): string {
   return inUnits(ms, MS, (unit) => unit !== 'd' || ms >= 2 * (MS['d'] ?? 0))
 }

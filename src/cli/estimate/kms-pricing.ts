@@ -1,11 +1,11 @@
-/** What is known of the kinds of KMS that `kafka-envelope check` can reckon with. */
+/** What `kafka-envelope check` knows about a kind of KMS. */
 export interface Vendor {
   readonly title: string
   /** The provider name on the wire, of symmetric CMKs. */
   readonly provider: string
   /** Of a DEK wrapped under a symmetric CMK. */
   readonly ciphertextDekBytes: number
-  /** Absent where nothing costs anything. */
+  /** Absent if nothing costs anything. */
   readonly billing?: {
     /** Calls a second to a region that an account may make by default: making, wrapping and unwrapping together. */
     readonly quota: number
@@ -37,7 +37,7 @@ export const VENDORS = {
 
 export type VendorName = keyof typeof VENDORS
 
-/** What a KMS is taken for by the ids of its CMKs: Tencent's are `<region>/<key id>`. */
+/** Recognises a KMS by the ids of its CMKs: Tencent's are `<region>/<key id>`. */
 export function vendorOf(cmkIds: readonly string[]): VendorName {
   const regional = (id: string): boolean => /^[a-z]{2,}(-[a-z0-9]+)+\/[!-~]+$/.test(id)
   return cmkIds.length > 0 && cmkIds.every(regional) ? 'tencent' : 'local'

@@ -6,13 +6,13 @@ import { REJECTION_POLICIES } from '../../config/rejection.js'
 import { matches, TopicIndex } from '../../policy/topics.js'
 import { VENDORS, type Vendor } from './kms-pricing.js'
 
-/** What is valid and will hurt. */
+/** Something that is valid and probably not intended. */
 export interface Warning {
   readonly path: string
   readonly message: string
 }
 
-/** Under a rule; more are unwrapped by each reader that starts. */
+/** Of one rule. Each reader that starts unwraps all of them. */
 const MANY_DEKS_PER_DAY = 10_000
 /** KafkaJS's default `transactionTimeout`. */
 const TRANSACTION_TIMEOUT_MS = 60_000
@@ -41,7 +41,7 @@ function* ofSealing(
   const { maxAgeMs } = encrypt.rotate
   if (deks.perDay > MANY_DEKS_PER_DAY) {
     const remedy =
-      deks.restarts > deks.rotations ? 'a `dekStore` keeps DEKs across restarts' : 'let a DEK serve longer'
+      deks.restarts > deks.rotations ? 'a `dekStore` keeps DEKs across restarts' : 'let a DEK last longer'
     const message = `${figure(deks.perDay)} DEKs a day, each of which every reader must unwrap: ${remedy}`
     yield {
       path: at(
@@ -58,39 +58,39 @@ function* ofSealing(
   if (perSecond > policy.kmsRateLimit.sealing.perSecond) {
     yield {
       path: at('rotate'),
-      message: `each producer needs ${figure(perSecond)} DEKs a second, its \`kmsRateLimit.sealing\` grants ${figure(policy.kmsRateLimit.sealing.perSecond)} calls: sends will wait and fail`,
+      message: `each producer needs ${figure(perSecond)} DEKs a second, but \`kmsRateLimit.sealing\` allows ${figure(policy.kmsRateLimit.sealing.perSecond)} calls: sends will wait and fail`,
     }
   }
   if (encrypt.graceMs > maxAgeMs) {
     yield {
       path: at('rotate.grace'),
-      message: `is longer than \`maxAge\`: in an outage a DEK would seal for more than twice its age, ${timeSpan(maxAgeMs + encrypt.graceMs)} instead of ${timeSpan(maxAgeMs)}`,
+      message: `is longer than \`maxAge\`: in an outage a DEK would be used for more than twice its age, ${timeSpan(maxAgeMs + encrypt.graceMs)} instead of ${timeSpan(maxAgeMs)}`,
     }
   }
   if (encrypt.prefetchMs === 0 && !encrypt.provisionedDek) {
     yield {
       path: at('rotate.prefetch'),
-      message: 'sends wait for the KMS whenever a DEK has reached a limit',
+      message: 'sends wait for the KMS whenever a DEK reaches a limit',
     }
   }
   if (encrypt.dekTimeoutMs >= TRANSACTION_TIMEOUT_MS) {
     yield {
       path: at('dekTimeout'),
       message:
-        "reaches KafkaJS's `transactionTimeout`, 60s by default: brokers abort a transaction that waits so long",
+        "is as long as KafkaJS's `transactionTimeout` (60s by default): brokers abort a transaction that waits so long",
     }
   }
   const largest = Math.max(...overhead.map(({ bytes }) => bytes)) + load.recordBytes
   if (largest > encrypt.maxBatchBytes) {
     yield {
       path: at('maxBatchBytes'),
-      message: `a record of ${figure(load.recordBytes)} bytes takes ${figure(largest)} sealed and cannot be sent`,
+      message: `a record of ${figure(load.recordBytes)} bytes takes ${figure(largest)} bytes encrypted and cannot be sent`,
     }
   }
   if (encrypt.provisionedDek && cmks.length > 0) {
     yield {
       path: at('provisionedDek'),
-      message: `is not renewed: sends fail ${timeSpan(maxAgeMs)} after it was made, or at its other limits`,
+      message: `is not renewed: sends fail ${timeSpan(maxAgeMs)} after it was made, or at another limit`,
     }
   }
 }
@@ -102,7 +102,7 @@ function* ofReading({ rule, path }: RuleEstimate, policy: CheckedPolicy): Iterab
   if (until.length > 0) {
     yield {
       path: `${path}.decrypt.plaintext.untilOffsets`,
-      message: `plaintext of ${until.join(', ')} is accepted below these offsets: take it out when the migration is over`,
+      message: `plaintext in ${until.join(', ')} is accepted below these offsets: remove this when the migration is over`,
     }
   }
   for (const member of REJECTION_POLICIES) {
@@ -115,7 +115,7 @@ function* ofReading({ rule, path }: RuleEstimate, policy: CheckedPolicy): Iterab
     if (refused.length === 0) continue
     yield {
       path: `${path}.decrypt.${member}.deadLetter`,
-      message: `the rule that reads ${said.deadLetter} refuses what was sealed for ${refused.join(', ')}: add it to its \`originalTopics\``,
+      message: `the rule that reads ${said.deadLetter} refuses records that were sealed for ${refused.join(', ')}: add them to its \`originalTopics\``,
     }
   }
 }
@@ -124,22 +124,22 @@ function readerOf({ rules }: CheckedPolicy, topic: string): CheckedDecryptRule |
   return new TopicIndex(rules, ({ match }) => match).find(topic)?.decrypt
 }
 
-/** Whether what may come from topics of a pattern is among the topics of `originalTopics`. */
+/** Whether an entry of `originalTopics` covers all topics that a pattern matches. */
 function covers(origin: string, pattern: string): boolean {
   return origin === pattern || (origin.endsWith('*') && matches(origin, pattern))
 }
 
-/** Where a rule would refuse to read what it seals. */
+/** What a rule encrypts and would refuse to decrypt. */
 function* ofBoth({ rule, path, reading }: RuleEstimate, { cmks }: CheckedPolicy): Iterable<Warning> {
   const { encrypt, decrypt } = rule
   if (!encrypt || !decrypt) return
   const at = (member: string): string => `${path}.decrypt.${member}`
   if (!reading?.cmk && cmks[encrypt.cmk]) {
-    const message = `has none of the CMKs of \`${encrypt.cmk}\`: records that this rule seals are refused by it`
+    const message = `has none of the CMKs of \`${encrypt.cmk}\`: this rule cannot decrypt what it encrypts`
     yield { path: at('cmk'), message }
   }
   if (decrypt.tombstones === 'reject' && encrypt.tombstones === 'pass') {
-    yield { path: at('tombstones'), message: `null values are sent, and refused when they are read` }
+    yield { path: at('tombstones'), message: `null values are sent, but refused when they are read` }
   }
 }
 
@@ -151,11 +151,14 @@ function* ofCache({ cache }: CheckedPolicy, { rules }: Estimate): Iterable<Warni
   if (cache.maxDeks < perDay) {
     yield {
       path: 'cache.maxDeks',
-      message: `${figure(cache.maxDeks)} is less than the ${figure(perDay)} DEKs of a day: who reads a day again unwraps many of them more than once`,
+      message: `${figure(cache.maxDeks)} is less than the ${figure(perDay)} DEKs of a day: a reader that rereads a day unwraps many of them more than once`,
     }
   }
   if (cache.ttlMs > DAY_MS) {
-    yield { path: 'cache.ttl', message: `a CMK that was disabled still reads for ${timeSpan(cache.ttlMs)}` }
+    yield {
+      path: 'cache.ttl',
+      message: `readers can go on for ${timeSpan(cache.ttlMs)} after a CMK was disabled`,
+    }
   }
 }
 
@@ -170,7 +173,7 @@ function* ofKms(
   if (billing && readers * Math.min(perSecond, deks) > billing.quota) {
     yield {
       path: 'kmsRateLimit.opening.perSecond',
-      message: `${figure(readers)} readers that start at once, each at ${figure(perSecond)} calls a second, exceed the ${figure(billing.quota)} that ${title} grants (${name}): give each at most ${figure(Math.floor((10 * billing.quota) / readers) / 10)}`,
+      message: `${figure(readers)} readers that start together, each with ${figure(perSecond)} calls a second, exceed the ${figure(billing.quota)} that ${title} allows (${name}): set at most ${figure(Math.floor((10 * billing.quota) / readers) / 10)}`,
     }
   }
 }

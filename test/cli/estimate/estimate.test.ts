@@ -169,9 +169,9 @@ describe('the calls to a KMS', () => {
   it('the calls to a KMS of all readers that start are those of the DEKs in use, or of all that topics keep', () => {
     const { gz, sh } = kmses([rule({ rotate: { maxAge: '1h', ...exact } })])
     expect(gz?.restart).toEqual({
-      resuming: { calls: 1000, deks: 100, budgetSeconds: 0, quotaSeconds: 1000 / 300 },
+      resuming: { calls: 1000, deks: 100, rateLimitSeconds: 0, quotaSeconds: 1000 / 300 },
       // 16,800 a reader: 300 at once, then 100 a second.
-      rereading: { calls: 168_000, deks: 16_800, budgetSeconds: 165, quotaSeconds: 560 },
+      rereading: { calls: 168_000, deks: 16_800, rateLimitSeconds: 165, quotaSeconds: 560 },
     })
     expect(sh?.restart.rereading.calls).toBe(0)
   })
@@ -293,7 +293,7 @@ describe('a warning', () => {
     [
       'rotation by the minute with 100 producers',
       [rule({ rotate: { maxAge: '1m', ...exact } })],
-      'topics[0].encrypt.rotate.maxAge: 144,000 DEKs a day, each of which every reader must unwrap: let a DEK serve longer',
+      'topics[0].encrypt.rotate.maxAge: 144,000 DEKs a day, each of which every reader must unwrap: let a DEK last longer',
     ],
     [
       'starts instead of rotation',
@@ -304,53 +304,53 @@ describe('a warning', () => {
     [
       'one key for each record',
       [rule({ rotate: { maxMessages: 1, allowFrequentRotation: true } })],
-      'topics[0].encrypt.rotate: each producer needs 116 DEKs a second, its `kmsRateLimit.sealing` grants 50 calls: sends will wait and fail',
+      'topics[0].encrypt.rotate: each producer needs 116 DEKs a second, but `kmsRateLimit.sealing` allows 50 calls: sends will wait and fail',
       { recordsPerDay: 1e9 },
     ],
     [
       'grace longer than the age',
       [rule({ rotate: { maxAge: '1h', grace: '2h' } })],
-      'topics[0].encrypt.rotate.grace: is longer than `maxAge`: in an outage a DEK would seal for more than twice its age, 3h instead of 1h',
+      'topics[0].encrypt.rotate.grace: is longer than `maxAge`: in an outage a DEK would be used for more than twice its age, 3h instead of 1h',
     ],
     [
       'a cache smaller than the DEKs of a day',
       [rule({ rotate: { maxAge: '1h', ...exact } })],
-      'cache.maxDeks: 2,399 is less than the 2,400 DEKs of a day: who reads a day again unwraps many of them more than once',
+      'cache.maxDeks: 2,399 is less than the 2,400 DEKs of a day: a reader that rereads a day unwraps many of them more than once',
       {},
       { cache: { maxDeks: 2399 } },
     ],
     [
       'a cache that outlives revocation',
       [rule()],
-      'cache.ttl: a CMK that was disabled still reads for 7d',
+      'cache.ttl: readers can go on for 7d after a CMK was disabled',
       {},
       { cache: { ttl: '7d' } },
     ],
     [
       'no prefetch',
       [rule({ rotate: exact })],
-      'topics[0].encrypt.rotate.prefetch: sends wait for the KMS whenever a DEK has reached a limit',
+      'topics[0].encrypt.rotate.prefetch: sends wait for the KMS whenever a DEK reaches a limit',
     ],
     [
       'waiting longer than a transaction',
       [rule({ dekTimeout: '60s' })],
-      "topics[0].encrypt.dekTimeout: reaches KafkaJS's `transactionTimeout`, 60s by default: brokers abort a transaction that waits so long",
+      "topics[0].encrypt.dekTimeout: is as long as KafkaJS's `transactionTimeout` (60s by default): brokers abort a transaction that waits so long",
     ],
     [
       'records too large to be sent',
       [rule()],
-      'topics[0].encrypt.maxBatchBytes: a record of 1,048,500 bytes takes 1,049,078 sealed and cannot be sent',
+      'topics[0].encrypt.maxBatchBytes: a record of 1,048,500 bytes takes 1,049,078 bytes encrypted and cannot be sent',
       { recordBytes: 1_048_500 },
     ],
     [
       'a provisioned DEK',
       [rule({ provisionedDek: { text: 'x' } })],
-      'topics[0].encrypt.provisionedDek: is not renewed: sends fail 24h after it was made, or at its other limits',
+      'topics[0].encrypt.provisionedDek: is not renewed: sends fail 24h after it was made, or at another limit',
     ],
     [
       'plaintext that is still accepted',
       [both({}, { plaintext: { untilOffsets: { 'a.b': { 0: '5' } } } })],
-      'topics[0].decrypt.plaintext.untilOffsets: plaintext of a.b is accepted below these offsets: take it out when the migration is over',
+      'topics[0].decrypt.plaintext.untilOffsets: plaintext in a.b is accepted below these offsets: remove this when the migration is over',
     ],
     [
       'dead letters that their reader refuses',
@@ -358,24 +358,24 @@ describe('a warning', () => {
         both({}, { onInvalid: { deadLetter: 'dlq' } }),
         { match: ['dlq'], decrypt: { cmk: 'main', originalTopics: ['b.*'] } },
       ],
-      'topics[0].decrypt.onInvalid.deadLetter: the rule that reads dlq refuses what was sealed for a.*: add it to its `originalTopics`',
+      'topics[0].decrypt.onInvalid.deadLetter: the rule that reads dlq refuses records that were sealed for a.*: add them to its `originalTopics`',
     ],
     [
       'other CMKs to read than to seal',
       [both({}, { cmk: 'far' })],
-      'topics[0].decrypt.cmk: has none of the CMKs of `main`: records that this rule seals are refused by it',
+      'topics[0].decrypt.cmk: has none of the CMKs of `main`: this rule cannot decrypt what it encrypts',
       {},
       { cmks: { main: [GZ], far: [SH] } },
     ],
     [
       'null values that are refused',
       [both({}, { tombstones: 'reject' })],
-      'topics[0].decrypt.tombstones: null values are sent, and refused when they are read',
+      'topics[0].decrypt.tombstones: null values are sent, but refused when they are read',
     ],
     [
       'readers that exceed the quota',
       [rule()],
-      'kmsRateLimit.opening.perSecond: 10 readers that start at once, each at 100 calls a second, exceed the 300 that Tencent Cloud KMS grants (gz): give each at most 30',
+      'kmsRateLimit.opening.perSecond: 10 readers that start together, each with 100 calls a second, exceed the 300 that Tencent Cloud KMS allows (gz): set at most 30',
     ],
   ])('a warning is given for %s', (_, topics, expected, load = {}, rest = {}) => {
     expect(found(topics, load, rest)).toContain(expected)
