@@ -16,7 +16,7 @@ const HOUR = 3_600_000
 const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5))
 
 /** A sealing key on a KMS that nothing guards: it answers whenever it likes, aborted or not. */
-async function sealing(rotate: Partial<CheckedEncryptRule['rotate']> = {}, graceMs = 0) {
+async function sealing(rotate: Partial<CheckedEncryptRule['rotate']> = {}, graceMs = 0, prefetchMs = 0) {
   const kms = new MemoryKms()
   const clock = new FakeClock()
   const events = new EventHub()
@@ -24,7 +24,7 @@ async function sealing(rotate: Partial<CheckedEncryptRule['rotate']> = {}, grace
   const encrypt = {
     rotate: { maxAgeMs: 24 * HOUR, maxMessages: 2 ** 32, maxBytes: 2 ** 38, ...rotate },
     context: {},
-    prefetchMs: 0,
+    prefetchMs,
     graceMs,
     dekTimeoutMs: 5000,
   } as CheckedEncryptRule
@@ -214,4 +214,62 @@ it('the reason of an end says what ended it', async () => {
   await key.close()
   await key.close()
   expect(retired).toEqual(['manual', 'evicted', 'closed'])
+})
+
+it('sends that wait are woken in the order in which they came, also where the call that they waited for was dropped', async () => {
+  const { kms, key, ready } = await sealing()
+  kms.hold = true
+  const order: string[] = []
+  const first = ready().then(() => order.push('first'))
+  await kms.waitForHeld()
+  key.evict('cmk')
+  const second = ready().then(() => order.push('second'))
+  await kms.waitForHeld(2)
+  kms.held[1]?.succeed()
+  await Promise.all([first, second])
+  expect(order).toEqual(['first', 'second'])
+})
+
+it('sends that wait get the next DEK where the call that was dropped never ends', async () => {
+  const { kms, key, ready } = await sealing()
+  kms.hold = true
+  const waiting = ready()
+  await kms.waitForHeld()
+  key.evict('cmk')
+  await kms.waitForHeld(2)
+  kms.held[1]?.succeed()
+  await waiting
+  expect(key.state().state).toBe('ready')
+})
+
+it('a DEK that is kept past its limit ends in time where the KMS does not answer and no send comes', async () => {
+  const { kms, clock, key, retired, ready } = await sealing({ maxMessages: 1 }, HOUR / 2)
+  await ready()
+  kms.hold = true
+  key.reserve([1], 0)?.release()
+  expect(key.state().state).toBe('fetching')
+  clock.advance(HOUR / 2 - 1)
+  expect(retired).toEqual([])
+  clock.advance(1)
+  expect(retired).toEqual(['messages'])
+})
+
+it('the age of the next DEK counts a sleep, also where the wall clock is set back after it', async () => {
+  const { clock, key, retired, ready } = await sealing({ maxAgeMs: 2 * HOUR }, 0, HOUR)
+  clock.jitter = () => 0
+  await ready()
+  key.reserve([1], 0)?.release()
+  clock.advance(HOUR)
+  await settle()
+  expect(key.state()).toMatchObject({ state: 'ready', nextReady: true })
+  clock.sleep(1.5 * HOUR)
+  key.state()
+  clock.step(-1.5 * HOUR)
+  await ready()
+  // The first one is too old; the next one, which slept for an hour and a half, takes over for half an hour.
+  expect(retired).toEqual(['age'])
+  clock.advance(HOUR / 2 - 1)
+  expect(retired).toEqual(['age'])
+  clock.advance(1)
+  expect(retired).toEqual(['age', 'age'])
 })
