@@ -1,6 +1,5 @@
 import * as v from 'valibot'
-import type { OpenedRecord } from '../../src/record/opening.js'
-import type { RecordParts } from '../../src/record/record.js'
+import type { RecordParts, OpenedRecord } from '../../src/record/record.js'
 
 export const hex = v.pipe(v.string(), v.toLowerCase(), v.regex(/^([0-9a-f]{2})*$/))
 

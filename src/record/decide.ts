@@ -1,10 +1,8 @@
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
 import type { DeadLetterPolicy, RejectionAnswer, RejectionHandler, Replacement } from '../config/rejection.js'
-import type { OpenedRecord } from './opening.js'
-import type { EnvelopeInfo } from './record.js'
+import type { EnvelopeInfo, Source, OpenedRecord } from './record.js'
 import { actionFor } from './failure-action.js'
 import { InvalidRateGuard } from './invalid-rate-guard.js'
-import type { Source } from './opener.js'
 import type { ReadingRule } from './topic-rules.js'
 
 /** What a client does with a record. */

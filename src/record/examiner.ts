@@ -1,9 +1,15 @@
 import { fingerprintOf } from '../envelope/formats.js'
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
-import type { Envelope, OpenedRecord } from './opening.js'
-import { PreambleJudge } from './preamble-judge.js'
-import { describe, offsetNumber, type SealedRecord } from './record.js'
+import { PreambleJudge, type AcceptedPreamble } from './preamble-judge.js'
+import { describe, offsetNumber, type OpenedRecord, type SealedRecord } from './record.js'
 import type { ReadingRule } from './topic-rules.js'
+
+/** An envelope that passed every check that needs no key. */
+export interface Envelope {
+  readonly value: Buffer
+  readonly preamble: AcceptedPreamble
+  readonly bodyAt: number
+}
 
 /** Checks records of one topic as far as that needs no key. */
 export class Examiner {

@@ -2,5 +2,11 @@
 export { sealRecords, type SealedCopy, type TopicRecord } from './seal-records.js'
 export { openRecords, type ReadRecord } from './open-records.js'
 export type { GivenHeaders } from './headers.js'
-export type { OpenedRecord } from './opening.js'
-export type { EnvelopeInfo, HeaderValue, PlainRecord, RecordHeaders, SealedRecord } from './record.js'
+export type {
+  EnvelopeInfo,
+  HeaderValue,
+  OpenedRecord,
+  PlainRecord,
+  RecordHeaders,
+  SealedRecord,
+} from './record.js'

@@ -1,4 +1,4 @@
-import type { Source } from './opener.js'
+import type { Source } from './record.js'
 
 const WINDOW = 1000
 

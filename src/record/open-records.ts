@@ -3,8 +3,8 @@ import { EnvelopeError } from '../errors.js'
 import { at, each, groups, ownKey } from './given-records.js'
 import { readHeaders, type GivenHeaders } from './headers.js'
 import { internalsOf } from './internals.js'
-import { openAll, type OpenedRecord } from './opening.js'
-import { describe, isBytes, offsetText, type SealedRecord } from './record.js'
+import { openAll } from './opening.js'
+import { describe, isBytes, offsetText, type SealedRecord, type OpenedRecord } from './record.js'
 import { reportOpened } from './report.js'
 
 /** A record of any client, as it was read. */

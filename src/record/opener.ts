@@ -3,17 +3,11 @@ import type { Engine } from '../crypto/engine.js'
 import type { OpeningKeys } from '../keys/opening/opening-keys.js'
 import { Examiner } from './examiner.js'
 import { Opening } from './opening.js'
-import type { SealedRecord } from './record.js'
+import type { SealedRecord, Source } from './record.js'
 import type { ReadingRule } from './topic-rules.js'
 
 /** Topics whose preambles are remembered: a pattern may match any number of them. */
 const MAX_TOPICS = 1000
-
-/** Where a batch comes from. */
-export interface Source {
-  readonly topic: string
-  readonly partition?: number
-}
 
 /** Opens batches of records of one topic and partition. */
 export class Opener {

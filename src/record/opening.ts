@@ -1,22 +1,16 @@
 import type { Engine, OpenJob } from '../crypto/engine.js'
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
 import type { LeasedKey, OpeningKey, OpeningKeys } from '../keys/opening/opening-keys.js'
-import type { Examiner } from './examiner.js'
-import type { Source } from './opener.js'
+import type { Envelope, Examiner } from './examiner.js'
 import type { AcceptedPreamble } from './preamble-judge.js'
-import { boundHeaderValues, boundKey, type EnvelopeInfo, type SealedRecord } from './record.js'
-
-/** The outcome of a record: its value, or why there is none. A failure never becomes null. */
-export type OpenedRecord =
-  | { readonly value: Buffer | null; readonly envelope: EnvelopeInfo | undefined; readonly error?: undefined }
-  | { readonly error: EnvelopeError; readonly value?: undefined }
-
-/** An envelope that passed every check that needs no key. */
-export interface Envelope {
-  readonly value: Buffer
-  readonly preamble: AcceptedPreamble
-  readonly bodyAt: number
-}
+import {
+  boundHeaderValues,
+  boundKey,
+  type EnvelopeInfo,
+  type OpenedRecord,
+  type SealedRecord,
+  type Source,
+} from './record.js'
 
 /** What an opening works with. */
 interface OpeningTarget {

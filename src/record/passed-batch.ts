@@ -1,6 +1,5 @@
+import type { OutgoingBatch, PlainBatch } from './batch.js'
 import { checkedValue, located, ownCopy, type Bytes, type PlainRecord } from './record.js'
-import type { PlainBatch } from './sealer.js'
-import type { OutgoingBatch } from './sealing.js'
 
 /** A batch of a topic that a rule leaves plain. */
 export class PassedBatch implements OutgoingBatch {

@@ -27,6 +27,12 @@ export interface SealedRecord extends RecordParts {
   readonly offset?: string
 }
 
+/** Where a batch comes from. */
+export interface Source {
+  readonly topic: string
+  readonly partition?: number
+}
+
 /** What was authenticated with a value that opened. */
 export interface EnvelopeInfo {
   /** Only where a handler replaced the value (`ReplacedValue`). */
@@ -45,6 +51,11 @@ export interface EnvelopeInfo {
   readonly suite: number
   readonly compression: 'none' | 'gzip' | 'zstd'
 }
+
+/** The outcome of a record: its value, or why there is none. A failure never becomes null. */
+export type OpenedRecord =
+  | { readonly value: Buffer | null; readonly envelope: EnvelopeInfo | undefined; readonly error?: undefined }
+  | { readonly error: EnvelopeError; readonly value?: undefined }
 
 /** Nothing was authenticated: the record did not open, and a handler replaced its value. */
 export type ReplacedValue = {

@@ -1,7 +1,6 @@
 import type { EventHub } from '../events.js'
 import type { Decision, Rejected } from './decide.js'
-import type { Source } from './opener.js'
-import type { OpenedRecord } from './opening.js'
+import type { Source, OpenedRecord } from './record.js'
 import type { ReadingRule } from './topic-rules.js'
 
 /** Reports what was opened to listeners. Call it once for each record, however often it is opened. */

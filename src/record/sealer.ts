@@ -1,18 +1,13 @@
+import { LRUCache } from 'lru-cache'
 import type { Engine } from '../crypto/engine.js'
 import type { EventHub } from '../events.js'
 import type { DekRotations } from '../keys/sealing/dek-rotations.js'
-import { PassedBatch } from './passed-batch.js'
-import type { PlainRecord } from './record.js'
-import { SealedBatch, Sealing } from './sealing.js'
+import type { PlainBatch } from './batch.js'
+import { Sealing, type SealingTarget } from './sealing.js'
 import type { TopicRules } from './topic-rules.js'
 
-/** Records of one topic. Keys and headers are nobody else's: what is authenticated is what will be sent. */
-export interface PlainBatch {
-  readonly topic: string
-  readonly records: readonly PlainRecord[]
-  /** Where a record is in what was passed to the call, for errors. */
-  pathOf(index: number): string
-}
+/** Topics whose rule and DEKs are remembered. */
+const MAX_TOPICS = 1000
 
 /** Seals batches of records. */
 export class Sealer {
@@ -20,6 +15,7 @@ export class Sealer {
   readonly #rotations: DekRotations
   readonly #engine: Engine
   readonly #events: EventHub
+  readonly #targets = new LRUCache<string, SealingTarget | 'passthrough'>({ max: MAX_TOPICS })
 
   constructor(rules: TopicRules, rotations: DekRotations, engine: Engine, events: EventHub) {
     this.#rules = rules
@@ -40,12 +36,23 @@ export class Sealer {
    */
   begin(batches: readonly PlainBatch[]): Sealing {
     return Sealing.begin(
-      batches.map((batch) => {
-        const rule = this.#rules.forWriting(batch.topic)
-        if (rule === 'passthrough') return new PassedBatch(batch)
-        const rotation = this.#rotations.for(rule.sealing, batch.topic)
-        return new SealedBatch(batch, { ...rule, rotation, engine: this.#engine, events: this.#events })
-      }),
+      batches,
+      batches.map(({ topic }) => this.#targets.get(topic) ?? this.#newTarget(topic)),
     )
+  }
+
+  #newTarget(topic: string): SealingTarget | 'passthrough' {
+    const rule = this.#rules.forWriting(topic)
+    const target: SealingTarget | 'passthrough' =
+      rule === 'passthrough'
+        ? rule
+        : {
+            ...rule,
+            rotation: this.#rotations.for(rule.sealing, topic),
+            engine: this.#engine,
+            events: this.#events,
+          }
+    this.#targets.set(topic, target)
+    return target
   }
 }

@@ -7,28 +7,12 @@ import type { EventHub } from '../events.js'
 import type { DekRotation } from '../keys/sealing/dek-rotation.js'
 import type { Grant } from '../keys/sealing/sealing-session.js'
 import { stopwatch } from '../clock.js'
+import type { OutgoingBatch, PlainBatch } from './batch.js'
 import { compressionNamed } from './compression.js'
+import { PassedBatch } from './passed-batch.js'
 import { boundHeaderValues, boundKey, checkedValue, located, type PlainRecord } from './record.js'
-import type { PlainBatch } from './sealer.js'
 import { templateOf } from './template.js'
 import type { WritingRule } from './topic-rules.js'
-
-/** A batch of one topic on its way to what will be sent. */
-export interface OutgoingBatch {
-  /** Which of the values are envelopes made here. */
-  readonly sealed: readonly number[]
-  /** The values to send. Not before all is done: until then some are plaintext. */
-  readonly values: readonly (Bytes | null)[]
-  /** The rule's limit for a record batch; undefined where nothing is sealed. */
-  readonly maxBatchBytes: number | undefined
-  readonly isDone: boolean
-  /** Goes on as far as cached DEKs go, synchronously. True once all is done. */
-  proceed(): boolean
-  /** Takes copies of what is not done yet. To be called before the caller can change it. */
-  hold(): void
-  /** Does the rest, waiting for DEKs as long as the rule allows from when the first is asked for. */
-  complete(): Promise<void>
-}
 
 /** The batches of one send. */
 export class Sealing {
@@ -38,10 +22,14 @@ export class Sealing {
     this.batches = batches
   }
 
-  /** Seals as far as cached DEKs go. @throws EnvelopeError DEK_LIMIT_TOO_SMALL, ENCRYPTION_CLOSED, INVALID_RECORD */
-  static begin(batches: readonly OutgoingBatch[]): Sealing {
-    for (const batch of batches) batch.proceed()
-    return new Sealing(batches)
+  /** Checks all batches; then seals them as far as cached DEKs go. @throws EnvelopeError as `Sealer.begin` does */
+  static begin(batches: readonly PlainBatch[], targets: readonly (SealingTarget | 'passthrough')[]): Sealing {
+    const outgoing = batches.map((batch, i) => {
+      const target = targets[i] as SealingTarget | 'passthrough'
+      return target === 'passthrough' ? new PassedBatch(batch) : new SealedBatch(batch, target)
+    })
+    for (const batch of outgoing) batch.proceed()
+    return new Sealing(outgoing)
   }
 
   /** Where it is false: call `hold`, then `complete`. */
@@ -63,8 +51,8 @@ export class Sealing {
   }
 }
 
-/** What a batch is sealed with. */
-interface SealingTarget extends WritingRule {
+/** What batches of a topic are sealed with. */
+export interface SealingTarget extends WritingRule {
   readonly rotation: DekRotation
   readonly engine: Engine
   readonly events: EventHub
@@ -84,7 +72,7 @@ const STEP = { records: 250, bytes: 2 ** 20 } as const
 const NO_HEADERS: readonly HeaderValues[] = []
 
 /** A batch of a topic whose rule encrypts. */
-export class SealedBatch implements OutgoingBatch {
+class SealedBatch implements OutgoingBatch {
   readonly sealed: number[] = []
   readonly #topic: string
   readonly #pathOf: PlainBatch['pathOf']

@@ -1,5 +1,6 @@
 import { Claims } from '../../src/clients/shared/claims.js'
-import { Delivery, type ConsumedRecord } from '../../src/clients/shared/delivery.js'
+import { Delivery } from '../../src/clients/shared/delivery.js'
+import type { ConsumedRecord } from '../../src/clients/shared/part.js'
 import { Sends } from '../../src/clients/shared/sends.js'
 import { Waits } from '../../src/clients/shared/waits.js'
 import type { Encryption } from '../../src/encryption.js'

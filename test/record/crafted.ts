@@ -13,9 +13,9 @@ import type { Cmk } from '../../src/kms/cmk.js'
 import { cmkOf } from '../support/cmks.js'
 import type { Kms } from '../../src/kms/kms.js'
 import type { CheckedDecryptRule } from '../../src/config/checked.js'
-import { Opener, type Source } from '../../src/record/opener.js'
-import { openAll, type OpenedRecord, type Opening } from '../../src/record/opening.js'
-import type { SealedRecord } from '../../src/record/record.js'
+import { Opener } from '../../src/record/opener.js'
+import { openAll, type Opening } from '../../src/record/opening.js'
+import type { SealedRecord, Source, OpenedRecord } from '../../src/record/record.js'
 import { CANARY, emitted } from '../support/emissions.js'
 
 export const DEK = Buffer.alloc(32, 0x42)

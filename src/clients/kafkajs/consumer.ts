@@ -133,6 +133,7 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
       }
       const handling: Handling = {
         ruleOf,
+        rules: new Map(),
         delivery: new Delivery(host, client, waits),
         claims,
         seek: (to) => {

@@ -1,6 +1,5 @@
 import type { Kafka, Producer, ProducerRecord, RecordMetadata } from 'kafkajs'
-import type { EnvelopeError } from '../../errors.js'
-import { configError } from '../../errors.js'
+import { configError, type EnvelopeError } from '../../errors.js'
 import { deadLetterTopics } from '../../config/rejection.js'
 import type { ReadingRule } from '../../record/topic-rules.js'
 import { isSealing } from './producer.js'

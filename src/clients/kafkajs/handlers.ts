@@ -10,7 +10,8 @@ import { isEnvelopeError } from '../../errors.js'
 import { offsetNumber } from '../../record/record.js'
 import type { ReadingRule } from '../../record/topic-rules.js'
 import type { Claim, Claims } from '../shared/claims.js'
-import type { Delivery, Part } from '../shared/delivery.js'
+import type { Delivery } from '../shared/delivery.js'
+import type { Part } from '../shared/part.js'
 import { batchWith } from './batch.js'
 import { messageOf } from './messages.js'
 import { withoutCause } from './without-cause.js'
@@ -19,6 +20,8 @@ import { withoutCause } from './without-cause.js'
 export interface Handling {
   /** The rule of a topic; undefined where it stays plain. @throws EnvelopeError TOPIC_NOT_CONFIGURED, CONFIG_INVALID */
   ruleOf(topic: string): ReadingRule | undefined
+  /** The rules found so far, by topic. */
+  readonly rules: Map<string, ReadingRule | undefined>
   readonly delivery: Delivery<KafkaMessage, Message>
   readonly claims: Claims
   readonly seek: Consumer['seek']
@@ -118,9 +121,13 @@ interface Place {
 }
 
 /** The rule of a topic; undefined where it stays plain. @throws EnvelopeError with the partition, for KafkaJS to act on */
-function ruleOf(place: Place, handling: Handling): ReadingRule | undefined {
+function ruleOf(place: Place, { rules, ruleOf: find }: Handling): ReadingRule | undefined {
+  const { topic } = place
+  if (rules.has(topic)) return rules.get(topic)
   try {
-    return handling.ruleOf(place.topic)
+    const rule = find(topic)
+    rules.set(topic, rule)
+    return rule
   } catch (error) {
     throw forKafkaJs(error, place)
   }

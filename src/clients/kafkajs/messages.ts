@@ -1,9 +1,8 @@
 import type { KafkaMessage } from 'kafkajs'
 import type { SealedMessage } from '../../config/rejection.js'
 import { headerValues, isMemberOfAll } from '../../record/headers.js'
-import type { Source } from '../../record/opener.js'
-import type { RecordHeaders, SealedRecord } from '../../record/record.js'
-import type { Part } from '../shared/delivery.js'
+import type { RecordHeaders, SealedRecord, Source } from '../../record/record.js'
+import type { Part } from '../shared/part.js'
 import { ENVELOPE, type MessageEnvelope } from './envelope-of.js'
 
 /**

@@ -4,8 +4,7 @@ import { internalsOf } from '../../record/internals.js'
 import { delegate } from '../shared/delegate.js'
 import { messagesOfBatch, messagesOfSend } from './at-call.js'
 import { checkGiven } from './given.js'
-import { InFlight } from '../shared/in-flight.js'
-import { Sends } from '../shared/sends.js'
+import { InFlight, Sends } from '../shared/sends.js'
 import { plainMessagesOf, refuseBlindPartitioner, type PlainMessages } from './partitioner.js'
 
 /** What sends: a producer or one of its transactions. */

@@ -1,6 +1,5 @@
-import type { RejectionAnswer, Replacement, SealedMessage } from '../../config/rejection.js'
+import type { RejectionAnswer, SealedMessage } from '../../config/rejection.js'
 import { isEnvelopeError, type EnvelopeError } from '../../errors.js'
-import type { Waiting } from '../../events.js'
 import type { DeadLetterReason } from '../../record/dead-letter.js'
 import {
   Decider,
@@ -9,25 +8,20 @@ import {
   isSettled,
   settle,
   type Decision,
-  type Delivered,
-  type Rejected,
   type Undecided,
 } from '../../record/decide.js'
 import type { Internals } from '../../record/internals.js'
-import type { Source } from '../../record/opener.js'
-import type { PlainRecord, SealedRecord } from '../../record/record.js'
+import type { PlainRecord, SealedRecord, Source } from '../../record/record.js'
 import { answerOf } from '../../record/rejection-handler.js'
 import { reportDecisions } from '../../record/report.js'
 import type { ReadingRule } from '../../record/topic-rules.js'
 import type { Claim } from './claims.js'
 import { DeadLetterOutbox, type LetterSender } from './dead-letter-outbox.js'
 import { openPatiently } from './open-patiently.js'
+import type { CarriedOut, ConsumedRecord, Part, WaitFor } from './part.js'
 import { publishDecided } from './publish-decided.js'
 import { Interrupted, RetryWait } from './retry-while-transient.js'
 import type { Waits } from './waits.js'
-
-/** A record as a client read it. */
-export type ConsumedRecord = SealedRecord & { readonly offset: string }
 
 /** What a client knows of why a record is a dead letter; the rest shows in the record. */
 export type Rejection = Omit<DeadLetterReason, 'timestamp' | 'nullHeaders' | 'replacedNames'>
@@ -44,28 +38,6 @@ export interface DeliveryClient<R extends ConsumedRecord, L extends PlainRecord>
   /** What a handler gets of a record that did not open: copies, so that it cannot change a dead letter. */
   sealedMessage(source: Required<Source>, record: R): SealedMessage
 }
-
-/** As many of the first records of a run as are decided. What is behind them comes with the next fetch. */
-export interface Part<R> {
-  /** What the application gets, in order; what the policy skips or sends to the dead letters is left out. */
-  readonly delivered: readonly (Delivered<R> | Rejected<R, Replacement>)[]
-  /** How many records of the run it decides. */
-  readonly decided: number
-  /**
-   * To be thrown once the part is delivered and resolved: why the next record stops the consumer, or the transient
-   * failure that outlasted `retryFor`.
-   */
-  readonly error: EnvelopeError | undefined
-}
-
-/** Decisions that are carried out, and what `Part` has as `error`. */
-export interface CarriedOut<R> {
-  readonly decisions: readonly Decision<R>[]
-  readonly error?: EnvelopeError | undefined
-}
-
-/** What a wait is for: a KMS, or a topic to take a dead letter. */
-export type WaitFor = Pick<Waiting, 'offset' | 'deadLetter'>
 
 /** Opens records for one run of a consumer and carries out what the policy says about those that do not open. */
 export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
@@ -105,13 +77,10 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     try {
       const opening = this.#internals.opener.begin(rule, source, this.#client.asWritten?.(records) ?? records)
       const failure = opening.isDone ? undefined : await openPatiently(opening, records, waitFor)
-      const undecided = this.#decider.decide(rule, source, records, opening.results)
-      const decisions = isSettled(undecided)
-        ? undecided
-        : await settle(undecided, (rejected) => this.#ask(claim, rule, rejected, heartbeat))
-      const carriedOut = decisions.some(isDeadLetter)
-        ? await this.#publish(source, rule, { decisions, error: failure }, waitFor)
-        : { decisions, error: failure }
+      const decisions = this.#decider.decide(rule, source, records, opening.results)
+      const carriedOut = decisions.every((one) => one.action === 'deliver')
+        ? { decisions, error: failure }
+        : await this.#carryOut(claim, rule, decisions, failure, heartbeat, waitFor)
       // Also where nothing waited at that moment, such as during a heartbeat.
       if (claim.interrupted) throw new Interrupted()
       return this.#part(source, rule, records, carriedOut)
@@ -122,6 +91,22 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
       }
       throw isEnvelopeError(error) && error.position === undefined ? error.at(source) : error
     }
+  }
+
+  /** Does what is decided about records that did not open: asks handlers, publishes dead letters. */
+  async #carryOut(
+    claim: Claim,
+    rule: ReadingRule,
+    undecided: readonly (Decision<R> | Undecided<R>)[],
+    failure: EnvelopeError | undefined,
+    heartbeat: () => Promise<void>,
+    waitFor: (what: () => WaitFor) => RetryWait,
+  ): Promise<CarriedOut<R>> {
+    const decisions = isSettled(undecided)
+      ? undecided
+      : await settle(undecided, (rejected) => this.#ask(claim, rule, rejected, heartbeat))
+    const decided = { decisions, error: failure }
+    return decisions.some(isDeadLetter) ? this.#publish(claim, rule, decided, waitFor) : decided
   }
 
   /** Asks the handler of a rule, with heartbeats. @throws as `answerOf` does; Interrupted */
@@ -142,11 +127,12 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
   }
 
   #publish(
-    source: Required<Source>,
+    { topic, partition }: Claim,
     rule: ReadingRule,
     decided: CarriedOut<R>,
     waitFor: (what: () => WaitFor) => RetryWait,
   ): Promise<CarriedOut<R>> {
+    const source = { topic, partition }
     const group = this.#client.groupId()
     return publishDecided(decided, {
       source,
@@ -169,7 +155,8 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     const decided = decisions.length - (stop === undefined ? 0 : 1)
     this.#waits.movedTo(source, stop === undefined ? records[decided]?.offset : undefined)
     reportDecisions(this.#internals.events, rule, source, decisions)
-    return { delivered: decisions.filter(isDelivered), decided, error: stop ?? error }
+    const delivered = decisions.filter((one) => one.action === 'deliver' || isDelivered(one))
+    return { delivered, decided, error: stop ?? error }
   }
 
   #waitFor(

@@ -1,6 +1,6 @@
 import type { EnvelopeError } from '../../errors.js'
 import type { Opening } from '../../record/opening.js'
-import type { ConsumedRecord, WaitFor } from './delivery.js'
+import type { ConsumedRecord, WaitFor } from './part.js'
 import type { RetryWait } from './retry-while-transient.js'
 
 /** Opened values of a batch may take as much as its sealed ones, and at least this, before it is cut. */

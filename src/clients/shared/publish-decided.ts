@@ -1,10 +1,9 @@
 import type { DeadLetterPolicy } from '../../config/rejection.js'
 import type { ErrorCode } from '../../errors.js'
 import { isDeadLetter, isDelivered, type Rejected } from '../../record/decide.js'
-import type { Source } from '../../record/opener.js'
-import type { PlainRecord } from '../../record/record.js'
+import type { PlainRecord, Source } from '../../record/record.js'
 import type { DeadLetterOutbox } from './dead-letter-outbox.js'
-import type { CarriedOut, ConsumedRecord, WaitFor } from './delivery.js'
+import type { CarriedOut, ConsumedRecord, WaitFor } from './part.js'
 import { publish } from './publish-dead-letters.js'
 import type { RetryWait } from './retry-while-transient.js'
 

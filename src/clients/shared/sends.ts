@@ -1,8 +1,7 @@
 import type { Internals } from '../../record/internals.js'
-import type { PlainBatch } from '../../record/sealer.js'
+import type { PlainBatch } from '../../record/batch.js'
 import type { Sealing } from '../../record/sealing.js'
 import type { Bytes } from '../../record/record.js'
-import type { InFlight } from './in-flight.js'
 import { SendOrder } from './send-order.js'
 import { splitToFit, type SendableRecord } from './split-to-fit.js'
 
@@ -17,6 +16,35 @@ export interface Sending<M extends SendableRecord, A> {
   sealedRecord(plain: M, value: Bytes | null): M
   /** Hands a part of the send to the client. What is handed over first must be written first. */
   dispatch(part: { topic: string; messages: M[] }[]): Promise<A[]>
+}
+
+/** Sends that were accepted and have not ended. */
+export class InFlight {
+  readonly #sends = new Set<Promise<unknown>>()
+
+  add(send: Promise<unknown>): void {
+    this.#sends.add(send)
+    const ended = (): void => {
+      this.#sends.delete(send)
+    }
+    send.then(ended, ended)
+  }
+
+  /** Resolves once the sends accepted so far have ended, whether they succeeded or not. */
+  async ended(): Promise<void> {
+    await Promise.allSettled(this.#sends)
+  }
+
+  /** The same, or once the time is over. */
+  async endedWithin(maxMs: number): Promise<void> {
+    if (this.#sends.size === 0) return
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, maxMs)
+    })
+    await Promise.race([this.ended(), late])
+    clearTimeout(timer)
+  }
 }
 
 /** Seals and hands over the sends of one producer, or of one transaction. Keeps them in order, topic by topic. */

@@ -1,7 +1,6 @@
 import { EnvelopeError } from '../../errors.js'
 import { byteLength, isBytes, type PlainRecord } from '../../record/record.js'
-import type { PlainBatch } from '../../record/sealer.js'
-import type { OutgoingBatch } from '../../record/sealing.js'
+import type { OutgoingBatch, PlainBatch } from '../../record/batch.js'
 
 /** Of a record batch (Kafka protocol, "Record Batch"): 61 bytes, and at most this much for each record beside its content. */
 export const BATCH_OVERHEAD = 61
