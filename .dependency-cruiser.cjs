@@ -149,6 +149,10 @@ module.exports = {
     may('envelope/', ['envelope/']),
     may('crypto/', ['crypto/']),
     may('kms/', ['kms/', 'crypto/']),
+    {
+      from: { path: '^src/(kms|keys)/' },
+      to: { path: '^src/envelope/format\\.ts$', dependencyTypes: ['type-only'] },
+    },
     may('policy/', ['policy/']),
     may('config/', ['config/', 'policy/', 'envelope/formats\\.ts$']),
     {

@@ -57,7 +57,7 @@ async function everyWrapping(value: Buffer, dek: Buffer): Promise<CmkSet> {
   return CmkSet.forOpening(cmks as [Cmk, ...Cmk[]])
 }
 
-/** Where the head cannot be parsed, nothing will be unwrapped: the opener says why. */
+/** Where the preamble cannot be parsed, nothing will be unwrapped: the opener says why. */
 function wrappingsOf(value: Buffer): readonly { readonly provider: string; readonly cmkId: string }[] {
   try {
     return decodePreamble(value).wrappedDeks

@@ -1,5 +1,6 @@
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
-import { Cmk, type NewDek, type Wrapping } from './cmk.js'
+import type { WrappedDek } from '../envelope/format.js'
+import { Cmk, type NewDek } from './cmk.js'
 import {
   decisive,
   UNWRAPPING_TO_OPEN,
@@ -43,7 +44,7 @@ export class CmkSet {
   }
 
   /** Those of the wrappings that a CMK of the set can unwrap, in the order of the set. */
-  matching(wrappings: readonly Wrapping[]): CmkWrapping[] {
+  matching(wrappings: readonly WrappedDek[]): CmkWrapping[] {
     return this.list.flatMap((cmk) => {
       const made = wrappings.find(({ provider, cmkId }) => provider === cmk.provider && cmkId === cmk.id)
       return made === undefined ? [] : [{ cmk, ciphertextDek: made.ciphertextDek }]

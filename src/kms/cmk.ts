@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.js'
 import { Dek } from '../crypto/dek.js'
+import type { WrappedDek } from '../envelope/format.js'
 import { EnvelopeError } from '../errors.js'
 import { decisive, WRAPPING } from './cmk-failures.js'
 import { CmkOutage } from './cmk-outage.js'
@@ -9,13 +10,7 @@ import type { CmkDescription, EncryptionContext, Kms } from './kms.js'
 /** A new DEK and its wrapping under each of several CMKs, in their order. */
 export interface NewDek {
   readonly dek: Dek
-  readonly wrappings: readonly Wrapping[]
-}
-
-export interface Wrapping {
-  readonly provider: string
-  readonly cmkId: string
-  readonly ciphertextDek: Buffer
+  readonly wrappings: readonly WrappedDek[]
 }
 
 /** Where a CMK is. */
@@ -117,7 +112,7 @@ export class Cmk {
     return this.#kms.verify({ cmkId: this.id, context, signal, use })
   }
 
-  #wrapping(ciphertextDek: Uint8Array): Wrapping {
+  #wrapping(ciphertextDek: Uint8Array): WrappedDek {
     return { provider: this.provider, cmkId: this.id, ciphertextDek: Buffer.from(ciphertextDek) }
   }
 }

@@ -3,7 +3,7 @@ export interface Target {
   readonly name: 'decoder' | 'opener' | 'compression'
   /** Inputs of the short form, and of the long one: ten million in all. */
   readonly runs: { readonly short: number; readonly long: number }
-  /** In bytes. Of the decoder: room for every bound of a head at once. */
+  /** In bytes. Of the decoder: room for every bound of a preamble at once. */
   readonly maxLength: number
   /** Whether the target is done when it returns; Jazzer.js is faster then. */
   readonly sync: boolean

@@ -263,7 +263,7 @@ describe('no change of an authenticated byte opens', () => {
       value: Buffer.concat([one.value.subarray(0, at), two.value.subarray(at)]),
     }))
     for (const [at, { value }] of (await open(mixed)).entries()) {
-      // Up to the IV's counter the heads are the same.
+      // Up to the IV's counter the preambles are the same.
       const whole = mixed[at]?.value.equals(two.value) === true ? `${CANARY}!` : undefined
       expect(value?.toString()).toBe(whole)
     }

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto'
 import type { ContentKey } from '../../crypto/content-key.js'
 import type { Suite } from '../../crypto/suites.js'
 import { SESSION_ID_BYTES } from '../../envelope/bounds.js'
-import type { NewDek, Wrapping } from '../../kms/cmk.js'
+import type { WrappedDek } from '../../envelope/format.js'
+import type { NewDek } from '../../kms/cmk.js'
 
 /**
  * One sealing session: a random id, one content key derived with it, one IV counter. It lives in one
@@ -10,7 +11,7 @@ import type { NewDek, Wrapping } from '../../kms/cmk.js'
  */
 export class SealingSession {
   readonly id: Buffer
-  readonly wrappings: readonly Wrapping[]
+  readonly wrappings: readonly WrappedDek[]
   readonly #key: ContentKey
   readonly #onDestroyed: () => void
   #nextCounter = 0
