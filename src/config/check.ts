@@ -4,11 +4,11 @@ import type { DekStore } from '../dek-store/dek-store.js'
 import type { Kms } from '../kms/kms.js'
 import type { CheckedConfig, CheckedPolicy } from './checked.js'
 import type { EncryptionConfig } from './config.js'
-import { list, members, type Members } from './untyped.js'
+import { asArray, asRecord, type UnknownRecord } from './untyped.js'
 import { child, ROOT, show, type Show } from './paths.js'
-import { relations } from './cross-checks.js'
+import { crossChecks } from './cross-checks.js'
 import { configSchema, fileSchema, fromCodeSchema } from './schema.js'
-import { mistaken, OBJECTS, objectIssues } from './object-issues.js'
+import { describeMismatch, OBJECTS, objectIssues } from './object-issues.js'
 import { HAS_ZSTD } from './has-zstd.js'
 
 /**
@@ -17,7 +17,7 @@ import { HAS_ZSTD } from './has-zstd.js'
  */
 export function checkConfig(input: EncryptionConfig): CheckedConfig {
   const { issues: misshapen, output } = shape(configSchema, input, show)
-  const issues = [...misshapen, ...relations(input, HAS_ZSTD, show)]
+  const issues = [...misshapen, ...crossChecks(input, HAS_ZSTD, show)]
   if (issues.length > 0 || output === undefined) throw configError(issues)
   return output
 }
@@ -44,15 +44,15 @@ export function checkFile(input: unknown, fromCode: FromCode | undefined, showin
   const issues = [
     ...misshapen,
     ...(fromCode ? shape(fromCodeSchema, fromCode, show).issues : []),
-    ...relations({ ...members(input), kms }, HAS_ZSTD, showing),
+    ...crossChecks({ ...asRecord(input), kms }, HAS_ZSTD, showing),
   ]
   return { issues, policy: issues.length === 0 ? output : undefined }
 }
 
 /** The KMSs that a configuration names, as members. */
-function kmsNames(input: unknown): Members {
-  const refs = Object.values(members(members(input)['cmks'])).flatMap(list)
-  return Object.fromEntries(refs.map((ref) => [String(members(ref)['kms']), true] as const))
+function kmsNames(input: unknown): UnknownRecord {
+  const refs = Object.values(asRecord(asRecord(input)['cmks'])).flatMap(asArray)
+  return Object.fromEntries(refs.map((ref) => [String(asRecord(ref)['kms']), true] as const))
 }
 
 function shape<S extends v.GenericSchema>(
@@ -68,7 +68,7 @@ function shape<S extends v.GenericSchema>(
       .map((issue) => {
         const keys = (issue.path ?? []).map(({ key }) => (typeof key === 'number' ? key : String(key)))
         const path = keys.reduce(child, ROOT)
-        return { path, message: mistaken(issue.message, path, issue.input, showing) }
+        return { path, message: describeMismatch(issue.message, path, issue.input, showing) }
       }),
   ]
   // One value may fail several checks that have the same message.

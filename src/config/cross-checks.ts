@@ -1,5 +1,5 @@
 import type { ConfigIssue } from '../errors.js'
-import { list, members, type Members } from './untyped.js'
+import { asArray, asRecord, type UnknownRecord } from './untyped.js'
 import { ONE_RULE } from './one-rule.js'
 import { child, type Show } from './paths.js'
 import { parseByteSize, parseDuration } from '../units.js'
@@ -20,7 +20,7 @@ const FREQUENT_BYTES = 2 ** 20
 const FREQUENT_AGE_MS = 60_000
 
 /** Named after what must hold. */
-export const RELATIONS = table({
+export const CROSS_CHECKS = table({
   'a KMS that is named is there': function* ({ cmks, kms, show }) {
     for (const { ref, path } of refsOf(cmks)) {
       yield* known(ref['kms'], kms, 'kms', `${path}.kms`, show)
@@ -36,19 +36,19 @@ export const RELATIONS = table({
   },
   'CMKs that a rule names are there': function* ({ rules, cmks, show }) {
     for (const { rule, path } of rules) {
-      yield* known(members(rule['encrypt'])['cmk'], cmks, 'cmks', `${path}.encrypt.cmk`, show)
-      const { cmk } = members(rule['decrypt'])
+      yield* known(asRecord(rule['encrypt'])['cmk'], cmks, 'cmks', `${path}.encrypt.cmk`, show)
+      const { cmk } = asRecord(rule['decrypt'])
       const at = `${path}.decrypt.cmk`
       if (!Array.isArray(cmk)) yield* known(cmk, cmks, 'cmks', at, show)
-      for (const [i, name] of list(cmk).entries()) yield* known(name, cmks, 'cmks', child(at, i), show)
+      for (const [i, name] of asArray(cmk).entries()) yield* known(name, cmks, 'cmks', child(at, i), show)
     }
   },
   'a rule names each CMK that it reads once': function* ({ rules, cmks, show }) {
     for (const { rule, path } of rules) {
       const seen = new Map<string, string>()
-      for (const [i, name] of list(members(rule['decrypt'])['cmk']).entries()) {
+      for (const [i, name] of asArray(asRecord(rule['decrypt'])['cmk']).entries()) {
         if (typeof name !== 'string' || !Object.hasOwn(cmks, name)) continue
-        const refs = list(cmks[name]).map((ref) => members(ref))
+        const refs = asArray(cmks[name]).map((ref) => asRecord(ref))
         const keys = refs.map(({ kms: of, id }) => JSON.stringify([of, id]))
         const twice = keys.map((key) => seen.get(key)).find((before) => before !== undefined)
         if (twice !== undefined) {
@@ -114,10 +114,10 @@ export const RELATIONS = table({
   'a provisioned DEK is not renewed': function* ({ rules }) {
     const message = 'has no effect with `provisionedDek`, which is not renewed'
     for (const { rule, path } of rules) {
-      const encrypt = members(rule['encrypt'])
+      const encrypt = asRecord(rule['encrypt'])
       if (encrypt['provisionedDek'] === undefined) continue
       for (const member of ['prefetch', 'grace']) {
-        if (members(encrypt['rotate'])[member] === undefined) continue
+        if (asRecord(encrypt['rotate'])[member] === undefined) continue
         yield { path: `${path}.encrypt.rotate.${member}`, message }
       }
     }
@@ -147,14 +147,14 @@ export const RELATIONS = table({
   ...SEALED_AND_REQUIRED,
   'zstd is asked only of a Node.js that has it': function* ({ rules, hasZstd }) {
     for (const { rule, path } of rules) {
-      if (members(rule['encrypt'])['compression'] !== 'zstd' || hasZstd) continue
+      if (asRecord(rule['encrypt'])['compression'] !== 'zstd' || hasZstd) continue
       yield { path: `${path}.encrypt.compression`, message: 'zstd needs Node.js 22.15 or later' }
     }
   },
   'a name means one rule': function* ({ rules }) {
     const seen = new Map<unknown, RuleAt>()
     for (const each of rules) {
-      const name = each.rule['name'] ?? list(each.rule['match'])[0]
+      const name = each.rule['name'] ?? asArray(each.rule['match'])[0]
       const before = seen.get(name)
       if (before === undefined) seen.set(name, each)
       else if (each.rule['name'] !== undefined || before.rule['name'] !== undefined) {
@@ -165,41 +165,41 @@ export const RELATIONS = table({
   ...ONE_RULE,
 })
 
-export type RelationName = keyof typeof RELATIONS
+export type CrossCheckName = keyof typeof CROSS_CHECKS
 
 /** The mistakes that all cross-checks find, or some. */
-export function relations(
+export function crossChecks(
   config: unknown,
   hasZstd: boolean,
   show: Show,
-  names: readonly RelationName[] = Object.keys(RELATIONS) as RelationName[],
+  names: readonly CrossCheckName[] = Object.keys(CROSS_CHECKS) as CrossCheckName[],
 ): ConfigIssue[] {
-  const { kms, cmks, topics } = members(config)
-  const rules = list(topics).map((rule, i) => ({ rule: members(rule), path: child('topics', i) }))
-  const related = { kms: members(kms), cmks: members(cmks), rules, hasZstd, show }
-  return names.flatMap((name) => [...RELATIONS[name](related)])
+  const { kms, cmks, topics } = asRecord(config)
+  const rules = asArray(topics).map((rule, i) => ({ rule: asRecord(rule), path: child('topics', i) }))
+  const related = { kms: asRecord(kms), cmks: asRecord(cmks), rules, hasZstd, show }
+  return names.flatMap((name) => [...CROSS_CHECKS[name](related)])
 }
 
-function refsOf(cmks: Members): { name: string; ref: Members; path: string }[] {
+function refsOf(cmks: UnknownRecord): { name: string; ref: UnknownRecord; path: string }[] {
   return Object.entries(cmks).flatMap(([name, refs]) =>
-    list(refs).map((ref, i) => ({ name, ref: members(ref), path: child(child('cmks', name), i) })),
+    asArray(refs).map((ref, i) => ({ name, ref: asRecord(ref), path: child(child('cmks', name), i) })),
   )
 }
 
-function rotations(rules: CrossCheckInput['rules']): { rotate: Members; path: string }[] {
+function rotations(rules: CrossCheckInput['rules']): { rotate: UnknownRecord; path: string }[] {
   return rules.map(({ rule, path }) => ({
-    rotate: members(members(rule['encrypt'])['rotate']),
+    rotate: asRecord(asRecord(rule['encrypt'])['rotate']),
     path: `${path}.encrypt.rotate`,
   }))
 }
 
-function directionsOf(rule: Members): string[] {
+function directionsOf(rule: UnknownRecord): string[] {
   return ['encrypt', 'decrypt'].filter((member) => rule[member] !== undefined)
 }
 
 function* known(
   name: unknown,
-  among: Members,
+  among: UnknownRecord,
   member: string,
   path: string,
   show: Show,
@@ -214,9 +214,9 @@ function* known(
 
 /** The topics for dead letters of a rule, each with its place. */
 function deadLettersOf({ rule, path }: RuleAt): { topic: string; path: string }[] {
-  const decrypt = members(rule['decrypt'])
+  const decrypt = asRecord(rule['decrypt'])
   return REJECTION_POLICIES.flatMap((member) => {
-    const { deadLetter } = members(decrypt[member])
+    const { deadLetter } = asRecord(decrypt[member])
     return typeof deadLetter === 'string'
       ? [{ topic: deadLetter, path: `${path}.decrypt.${member}.deadLetter` }]
       : []

@@ -1,6 +1,6 @@
 import type * as v from 'valibot'
 import type { ConfigIssue } from '../errors.js'
-import { isRecord, list, type Members } from './untyped.js'
+import { asArray, isRecord, type UnknownRecord } from './untyped.js'
 import { child, type Show } from './paths.js'
 
 /*
@@ -32,13 +32,13 @@ export function* objectIssues(
   if (wrapped) {
     if (input !== undefined) yield* objectIssues(wrapped, input, path, show)
   } else if (item) {
-    for (const [i, each] of list(input).entries()) yield* objectIssues(item, each, child(path, i), show)
+    for (const [i, each] of asArray(input).entries()) yield* objectIssues(item, each, child(path, i), show)
   } else if (OBJECTS.has(type) && !isRecord(input)) {
-    yield { path, message: mistaken(expectation(schema), path, input, show) }
+    yield { path, message: describeMismatch(expectation(schema), path, input, show) }
   } else if (entries) {
-    yield* ofObject(entries, input as Members, path, show)
+    yield* ofObject(entries, input as UnknownRecord, path, show)
   } else if (type === 'record' && value) {
-    for (const [key, each] of Object.entries(input as Members)) {
+    for (const [key, each] of Object.entries(input as UnknownRecord)) {
       if (RESERVED.has(key)) yield { path: child(path, key), message: 'this name cannot be used here' }
       else yield* objectIssues(value, each, child(path, key), show)
     }
@@ -47,14 +47,15 @@ export function* objectIssues(
 
 function* ofObject(
   entries: Readonly<Record<string, Schema>>,
-  input: Members,
+  input: UnknownRecord,
   path: string,
   show: Show,
 ): Iterable<ConfigIssue> {
   for (const [key, entry] of Object.entries(entries)) {
     const at = child(path, key)
     if (input[key] !== undefined) yield* objectIssues(entry, input[key], at, show)
-    else if (!entry.wrapped) yield { path: at, message: mistaken(expectation(entry), at, undefined, show) }
+    else if (!entry.wrapped)
+      yield { path: at, message: describeMismatch(expectation(entry), at, undefined, show) }
   }
   for (const key of Object.keys(input)) {
     if (Object.hasOwn(entries, key)) continue
@@ -65,7 +66,7 @@ function* ofObject(
 }
 
 /** What was expected, and what is there instead. */
-export function mistaken(expected: string, path: string, input: unknown, show: Show): string {
+export function describeMismatch(expected: string, path: string, input: unknown, show: Show): string {
   return input === undefined ? `missing; ${expected}` : `${expected}; got ${show(path, input)}`
 }
 

@@ -1,5 +1,5 @@
 import { clashes } from '../policy/glob-clashes.js'
-import { list } from './untyped.js'
+import { asArray } from './untyped.js'
 import { child } from './paths.js'
 import { table, type RuleAt } from './cross-check-input.js'
 import { isGlob } from '../policy/topics.js'
@@ -36,7 +36,7 @@ interface Pattern {
 function patternsOf(rules: readonly RuleAt[]): Pattern[] {
   return rules
     .flatMap((owner) =>
-      list(owner.rule['match']).map((glob, i) => ({ glob, owner, path: child(`${owner.path}.match`, i) })),
+      asArray(owner.rule['match']).map((glob, i) => ({ glob, owner, path: child(`${owner.path}.match`, i) })),
     )
     .flatMap(({ glob, ...rest }, order) => (typeof glob === 'string' ? [{ glob, ...rest, order }] : []))
 }

@@ -1,5 +1,5 @@
 import { MAX_CONTEXT_BYTES, MAX_HEADER_BYTES, TOPIC } from '../envelope/bounds.js'
-import { list, members } from './untyped.js'
+import { asArray, asRecord } from './untyped.js'
 import { DEFAULT_FORMAT } from '../envelope/formats.js'
 import { child } from './paths.js'
 import { table, textEntries, textsOf, type RuleAt } from './cross-check-input.js'
@@ -36,21 +36,21 @@ export const SEALED_AND_REQUIRED = table({
   'a rule requires no more than it seals': function* ({ rules }) {
     const refused = 'every record that this rule encrypts would be invalid'
     for (const { rule, path } of rules) {
-      const [encrypt, decrypt] = [members(rule['encrypt']), members(rule['decrypt'])]
+      const [encrypt, decrypt] = [asRecord(rule['encrypt']), asRecord(rule['decrypt'])]
       if (rule['encrypt'] === undefined || rule['decrypt'] === undefined) continue
-      const { bindKey = true, bindHeaders, context } = members(decrypt['require'])
+      const { bindKey = true, bindHeaders, context } = asRecord(decrypt['require'])
       const at = `${path}.decrypt.require`
       if (encrypt['bindKey'] === false && bindKey === true) {
         const message = `\`encrypt.bindKey\` is false: ${refused}; set \`require: { bindKey: false }\` too`
         yield { path: `${at}.bindKey`, message }
       }
-      const bound = new Set(list(encrypt['bindHeaders']))
+      const bound = new Set(asArray(encrypt['bindHeaders']))
       const unbound = textsOf(bindHeaders).filter((name) => !bound.has(name))
       if (unbound.length > 0) {
         const message = `\`encrypt.bindHeaders\` does not have ${unbound.join(', ')}: ${refused}`
         yield { path: `${at}.bindHeaders`, message }
       }
-      const given = members(encrypt['context'])
+      const given = asRecord(encrypt['context'])
       const missing = textEntries(context).filter(
         ([key, value]) => !Object.hasOwn(given, key) || given[key] !== value,
       )
@@ -66,7 +66,7 @@ export const SEALED_AND_REQUIRED = table({
     for (const each of rules) {
       const at = `${each.path}.decrypt.plaintext.untilOffsets`
       for (const topic of Object.keys(
-        members(members(members(each.rule['decrypt'])['plaintext'])['untilOffsets']),
+        asRecord(asRecord(asRecord(each.rule['decrypt'])['plaintext'])['untilOffsets']),
       )) {
         const owner = index.find(topic)
         if (owner === each) continue
@@ -87,8 +87,8 @@ interface Authenticated {
 
 function authenticated(rules: readonly RuleAt[]): Authenticated[] {
   return rules.flatMap(({ rule, path }) => {
-    const [encrypt, decrypt] = [members(rule['encrypt']), members(rule['decrypt'])]
-    const required = members(decrypt['require'])
+    const [encrypt, decrypt] = [asRecord(rule['encrypt']), asRecord(rule['decrypt'])]
+    const required = asRecord(decrypt['require'])
     const match = textsOf(rule['match'])
     const origins = [...match, ...textsOf(decrypt['originalTopics'])]
     return [

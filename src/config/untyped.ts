@@ -1,17 +1,17 @@
-/** Looks into a configuration whose shape is not known yet. */
+/* Looks into a configuration that was not checked yet. */
 
-export type Members = Readonly<Record<string, unknown>>
+export type UnknownRecord = Readonly<Record<string, unknown>>
 
-export function isRecord(value: unknown): value is Members {
+export function isRecord(value: unknown): value is UnknownRecord {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** The members of an object; none where it is something else. */
-export function members(value: unknown): Members {
+/** The object itself; an empty one if it is something else. */
+export function asRecord(value: unknown): UnknownRecord {
   return isRecord(value) ? value : {}
 }
 
-/** The items of a list; none where it is something else. */
-export function list(value: unknown): readonly unknown[] {
+/** The list itself; an empty one if it is something else. */
+export function asArray(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? (value as unknown[]) : []
 }

@@ -10,11 +10,11 @@ import { substitute } from '../../src/config-file/substitute.js'
 import type { ConfigIssue } from '../../src/index.js'
 import { checkFile } from '../../src/config/check.js'
 import { show } from '../../src/config/paths.js'
-import { relations, type RelationName } from '../../src/config/cross-checks.js'
+import { crossChecks, type CrossCheckName } from '../../src/config/cross-checks.js'
 import { at, good, mutated, put, variations, type Json } from './corpus.js'
 
 /*
- * Two judges of what a file says: the checker (Valibot and relations), and any validator of JSON Schema, here ajv, with
+ * Two judges of what a file says: the checker (Valibot and cross-checks), and any validator of JSON Schema, here ajv, with
  * `schemas/config.schema.json`. Both get the file as parsed; what the YAML parser refuses comes to neither.
  */
 
@@ -24,7 +24,7 @@ ajv.addKeyword('patternErrorMessage')
 const accepts = ajv.compile(schema)
 
 /** What the schema cannot tell: it knows neither other places of the file nor the runtime. */
-const ONLY_THE_CHECKER: readonly RelationName[] = [
+const ONLY_THE_CHECKER: readonly CrossCheckName[] = [
   'a KMS that is named is there',
   'CMKs that a rule names are there',
   'a rule names each CMK that it reads once',
@@ -49,7 +49,7 @@ const isRangeOfText = ({ message }: ConfigIssue): boolean => /^expected \w+ to \
 function seenByBoth(file: Json): readonly ConfigIssue[] {
   const hasZstd = 'zstdCompressSync' in zlib
   const kms = new Proxy({}, { getOwnPropertyDescriptor: () => ({ configurable: true, value: 1 }) })
-  const others = relations({ ...(file as object), kms }, hasZstd, show, ONLY_THE_CHECKER)
+  const others = crossChecks({ ...(file as object), kms }, hasZstd, show, ONLY_THE_CHECKER)
   const known = new Set(others.map(({ path, message }) => `${path} ${message}`))
   return mistakes(file).filter(
     (issue) => !known.has(`${issue.path} ${issue.message}`) && !isRangeOfText(issue),
@@ -148,7 +148,7 @@ describe('the JSON Schema and the checker', () => {
     }
     for (const [name, file] of Object.entries(examples)) {
       expect(accepts(file), name).toBe(true)
-      expect(mistakes(file), name).toEqual(relations(file, true, show, [name as RelationName]))
+      expect(mistakes(file), name).toEqual(crossChecks(file, true, show, [name as CrossCheckName]))
       expect(mistakes(file), name).toHaveLength(1)
     }
     const aYear = put(good[0] as Json, [...rule, 'encrypt', 'rotate', 'maxAge'], '366d')
@@ -160,10 +160,10 @@ describe('the JSON Schema and the checker', () => {
     const zstd = put(good[0] as Json, [...rule, 'encrypt', 'compression'], 'zstd')
     expect([
       accepts(zstd),
-      relations(zstd, false, show, ['zstd is asked only of a Node.js that has it']).length,
+      crossChecks(zstd, false, show, ['zstd is asked only of a Node.js that has it']).length,
     ]).toEqual([true, 1])
     expect(
-      relations({ ...(good[0] as object), kms: {} }, true, show, ['a KMS that is named is there']),
+      crossChecks({ ...(good[0] as object), kms: {} }, true, show, ['a KMS that is named is there']),
     ).toHaveLength(2)
   })
 
