@@ -25,6 +25,8 @@ export const SINGLE_NODE: Readonly<Record<string, string>> = {
   'process.roles': 'broker,controller',
   'node.id': '1',
   'controller.listener.names': 'CONTROLLER',
+  'inter.broker.listener.name': 'PLAINTEXT',
+  'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
   'offsets.topic.replication.factor': '1',
   // One partition each instead of 50: a consumer group's and a transaction's first use create these topics.
   'offsets.topic.num.partitions': '1',

@@ -26,6 +26,8 @@ function snippet(language: string): string {
   return found[0]?.[1] ?? ''
 }
 
+const words = (text: string): string => text.replaceAll(/\s+/g, ' ')
+
 it('the command of the page prints what the page shows', async () => {
   const args = /^npx kafka-envelope (.*)\n$/.exec(snippet('sh'))?.[1]?.split(' ') ?? []
   const { stdout } = await run(
@@ -33,7 +35,8 @@ it('the command of the page prints what the page shows', async () => {
     ['--import', 'tsx', join(root, 'src/cli/main.ts'), ...args],
     { cwd: folder },
   )
-  expect(stdout).toBe(snippet('text'))
+  // Line breaks and alignment may change.
+  expect(words(stdout)).toBe(words(snippet('text')))
 })
 
 it('the code of the page runs', async () => {
@@ -56,7 +59,6 @@ it('the code of the page runs', async () => {
 })
 
 it('the page lists every member as the schema describes it', () => {
-  const words = (text: string): string => text.replaceAll(/\s+/g, ' ')
   expect(words(withMembers(page, configJsonSchema()))).toBe(words(page))
 })
 
