@@ -3,6 +3,18 @@ import prettier from 'eslint-config-prettier'
 import { defineConfig } from 'eslint/config'
 import ts from 'typescript-eslint'
 
+// A test's name must make sense alone, in a CI log: a sentence with a subject.
+const WITHOUT_SUBJECT = [
+  'is are was were has have do does may must can cannot never accepts asks closes counts ends fails',
+  'gets gives goes holds keeps leaves lets lists makes needs opens passes refuses rejects reports',
+  'returns says seals should shows starts stays stops takes tells throws works and or nor but also so',
+  'than that whose of to by beyond through',
+]
+  .join(' ')
+  .replaceAll(' ', '|')
+const NAME_OF_TEST =
+  'CallExpression:matches([callee.name=/^(it|test)$/], [callee.callee.object.name=/^(it|test)$/])'
+
 export default defineConfig(
   { ignores: ['**/dist/', 'coverage/', '.cache/', 'reports/', 'test/package/', '**/*.cjs'] },
   js.configs.recommended,
@@ -39,7 +51,20 @@ export default defineConfig(
   // Tests spread text that they made themselves, and use what KafkaJS has deprecated, as applications do.
   {
     files: ['test/**/*.ts', 'packages/*/test/**/*.ts'],
-    rules: { '@typescript-eslint/no-misused-spread': 'off', '@typescript-eslint/no-deprecated': 'off' },
+    rules: {
+      '@typescript-eslint/no-misused-spread': 'off',
+      '@typescript-eslint/no-deprecated': 'off',
+      'no-restricted-syntax': [
+        'error',
+        ...[
+          `> Literal:first-child[value=/^(${WITHOUT_SUBJECT})\\b/]`,
+          `> TemplateLiteral:first-child > TemplateElement:first-child[value.raw=/^(${WITHOUT_SUBJECT})\\b/]`,
+        ].map((name) => ({
+          selector: `${NAME_OF_TEST} ${name}`,
+          message: 'A test’s name is a sentence with a subject: it must make sense alone, in a CI log.',
+        })),
+      ],
+    },
   },
   // The examples are a package of their own, whose types are there once it is installed; their own test compiles them.
   {

@@ -12,7 +12,7 @@ import { memoryEncryption } from '../support/encryption.js'
 import { cmk, craft, openerOf, wrapping } from './crafted.js'
 
 describe('opening a batch', () => {
-  it('waits for nothing where its keys are at hand', async () => {
+  it('opening a batch waits for nothing where its keys are cached', async () => {
     const opener = openerOf([await cmk(wrapping('near', 'a'), [])])
     const batch = [{ value: craft() }, { value: craft() }]
     const first = opener.begin({ topic: 't' }, batch)
@@ -23,13 +23,13 @@ describe('opening a batch', () => {
     expect(again.results.map(({ value }) => value?.toString())).toEqual([CANARY, CANARY])
   })
 
-  it('of nothing gives nothing', async () => {
+  it('opening a batch of nothing gives nothing', async () => {
     expect(await openAll(openerOf([]).begin({ topic: 't' }, []))).toEqual([])
     const { encryption } = await memoryEncryption([{ match: ['t'], decrypt: { cmk: 'main' } }])
     expect(await openRecords(encryption, [])).toEqual([])
   })
 
-  it('gives null for a tombstone, and says that no envelope stood behind it', async () => {
+  it('opening a batch gives null for a tombstone, and says that no envelope stood behind it', async () => {
     const opened = await openAll(openerOf([]).begin({ topic: 't' }, [{ value: null }]))
     expect(opened).toStrictEqual([{ value: null, envelope: undefined }])
   })

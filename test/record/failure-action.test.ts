@@ -11,7 +11,7 @@ describe('the action for a failure', () => {
     ({ decrypt: { onInvalid, onUnreadable } }) as ReadingRule
 
   it.each(errorCodes())(
-    'is what the rule says about the kind of %s, and never to skip a transient failure',
+    'the action for a failure is what the rule says about the kind of %s, and never to skip a transient failure',
     (code) => {
       const error = new EnvelopeError(code, 'no')
       const dead = { deadLetter: 'dead' }

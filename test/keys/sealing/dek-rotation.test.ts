@@ -43,7 +43,7 @@ async function sealing(rotate: Partial<CheckedEncryptRule['rotate']> = {}, grace
 }
 
 describe('ready', () => {
-  it('asks nobody where a DEK is there', async () => {
+  it('ready asks nobody where a DEK is there', async () => {
     const { kms, key, ready } = await sealing()
     await ready()
     await ready()
@@ -51,7 +51,7 @@ describe('ready', () => {
     expect(key.state()).toMatchObject({ state: 'ready' })
   })
 
-  it('waits on where the DEK on its way is dropped: for the next, which is asked for at once', async () => {
+  it('ready waits on where the DEK on its way is dropped: for the next, which is asked for at once', async () => {
     const { kms, key, ready } = await sealing()
     kms.hold = true
     const done: string[] = []
@@ -119,7 +119,7 @@ describe('ready', () => {
 })
 
 describe('rotation', () => {
-  it('fetches no DEK where none was in use', async () => {
+  it('rotation fetches no DEK where none was in use', async () => {
     const { kms, key, ready } = await sealing()
     await key.rotate()
     await ready()
@@ -161,7 +161,7 @@ it('no grace goes beyond what a content key may ever seal, nor is there a second
 })
 
 describe('a grant', () => {
-  it('is of one record at least: a record that no longer fits ends the DEK', async () => {
+  it('a grant is of one record at least: a record that no longer fits ends the DEK', async () => {
     const { key, ready, retired } = await sealing({ maxBytes: 1000 })
     await ready()
     const grant = key.reserve([600], 0)
@@ -172,7 +172,7 @@ describe('a grant', () => {
     grant?.release()
   })
 
-  it('is of what fits, and what is used up ends at once', async () => {
+  it('a grant is of what fits, and what is used up ends at once', async () => {
     const { key, ready, retired } = await sealing({ maxBytes: 1000, maxMessages: 10 })
     await ready()
     expect(key.reserve([9999, 400, 600, 1], 1)?.count).toBe(2)
@@ -185,7 +185,7 @@ describe('a grant', () => {
 })
 
 describe('the age of an idle DEK', () => {
-  it('ends it exactly, also where it is no multiple of the longest timer', async () => {
+  it('the age of an idle DEK ends it exactly, also where it is no multiple of the longest timer', async () => {
     const { key, clock, ready, retired } = await sealing({ maxAgeMs: 1.5 * HOUR })
     await ready()
     clock.advance(1.5 * HOUR - 1)
@@ -195,7 +195,7 @@ describe('the age of an idle DEK', () => {
     expect(clock.timers).toBe(0)
   })
 
-  it('ends it within an hour after the machine slept through it', async () => {
+  it('the age of an idle DEK ends it within an hour after the machine slept through it', async () => {
     const { clock, ready, retired } = await sealing({ maxAgeMs: 7 * 24 * HOUR })
     await ready()
     clock.sleep(8 * 24 * HOUR)

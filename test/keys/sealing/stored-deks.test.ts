@@ -42,7 +42,7 @@ const withWrapping = (dek: StoredDek, at: number, change: (wrapping: Wrapping) =
 })
 
 describe('the MAC of a stored DEK', () => {
-  it('is HMAC-SHA-256, under a key derived from the DEK, over date, sorted context and wrappings: frozen', () => {
+  it('the MAC of a stored DEK is HMAC-SHA-256, under a key derived from the DEK, over date, sorted context and wrappings: frozen', () => {
     const bytes = Buffer.alloc(32, 7)
     const wrappings = [
       { provider: 'p', cmkId: 'c', ciphertextDek: Buffer.from('one') },
@@ -64,7 +64,7 @@ describe('the MAC of a stored DEK', () => {
     })
   })
 
-  it('holds for what was stored, whatever order its context came back in', async () => {
+  it('the MAC of a stored DEK holds for what was stored, whatever order its context came back in', async () => {
     const { scope, stored, made } = await stage()
     const context = Object.fromEntries(Object.entries(stored.context).reverse())
     const { dek, wrappings } = await unwrapStored({ ...stored, context }, scope, signal)
@@ -89,19 +89,22 @@ describe('the MAC of a stored DEK', () => {
     ['another MAC', (dek) => ({ ...dek, mac: Buffer.alloc(32).toString('base64') })],
     ['half of its MAC', (dek) => ({ ...dek, mac: dek.mac.slice(0, 20) })],
     ['no MAC', (dek) => ({ ...dek, mac: '' })],
-  ])('does not hold with %s: no other wrapping is tried, and the DEK is destroyed', async (_, change) => {
-    const { far, scope, stored } = await stage()
-    const asked = far.calls.length
-    const taken = takenDeks()
-    expect(await thrownBy(() => unwrapStored(change(stored), scope, signal))).toMatchObject({
-      code: 'UNWRAP_FAILED',
-      message: expect.stringContaining('was changed after it was made') as string,
-    })
-    expect(far.calls).toHaveLength(asked)
-    expect(taken.map(({ destroyed }) => destroyed)).toEqual([true])
-  })
+  ])(
+    'the MAC of a stored DEK does not hold with %s: no other wrapping is tried, and the DEK is destroyed',
+    async (_, change) => {
+      const { far, scope, stored } = await stage()
+      const asked = far.calls.length
+      const taken = takenDeks()
+      expect(await thrownBy(() => unwrapStored(change(stored), scope, signal))).toMatchObject({
+        code: 'UNWRAP_FAILED',
+        message: expect.stringContaining('was changed after it was made') as string,
+      })
+      expect(far.calls).toHaveLength(asked)
+      expect(taken.map(({ destroyed }) => destroyed)).toEqual([true])
+    },
+  )
 
-  it('that does not hold is final: a second wrapping by somebody else, with a MAC of theirs, is not used', async () => {
+  it('the MAC of a stored DEK that does not hold is final: a second wrapping by somebody else, with a MAC of theirs, is not used', async () => {
     const { scope, stored } = await stage()
     const theirs = await Cmk.newDek([scope.cmks.list[1] as Cmk], scope.encrypt.context, signal)
     const wrappings = [
@@ -122,7 +125,7 @@ describe('the MAC of a stored DEK', () => {
 })
 
 describe('unwrapping a stored DEK', () => {
-  it('asks the nearest CMK, and the next only where that fails', async () => {
+  it('unwrapping a stored DEK asks the nearest CMK, and the next only where that fails', async () => {
     const { near, far, scope, stored } = await stage()
     const unwraps = (): string[] =>
       [near, far].flatMap(({ provider, calls }) =>
@@ -137,7 +140,7 @@ describe('unwrapping a stored DEK', () => {
   })
 
   it.each(['CMK_DISABLED', 'CMK_NOT_FOUND', 'CMK_UNUSABLE'] as const)(
-    'ends where a CMK of the rule is off, since sealing needs all of them: %s',
+    'unwrapping a stored DEK ends where a CMK of the rule is off, since sealing needs all of them: %s',
     async (code) => {
       const { near, far, scope, stored } = await stage()
       const asked = far.calls.length
@@ -153,7 +156,7 @@ describe('unwrapping a stored DEK', () => {
     ['KMS_DENIED', 'KMS_TIMEOUT', 'KMS_TIMEOUT'],
     ['KMS_UNAVAILABLE', 'KMS_TIMEOUT', 'KMS_UNAVAILABLE'],
   ] as const)(
-    'that all refuse fails with what may pass, or else with the first: %s, %s',
+    'unwrapping a stored DEK that all refuse fails with what may pass, or else with the first: %s, %s',
     async (a, b, code) => {
       const { near, far, scope, stored } = await stage()
       near.failure = new EnvelopeError(a, 'no')
@@ -162,7 +165,7 @@ describe('unwrapping a stored DEK', () => {
     },
   )
 
-  it('that nobody waits for asks no other CMK', async () => {
+  it('unwrapping a stored DEK that nobody waits for asks no other CMK', async () => {
     const { near, far, scope, stored } = await stage()
     const asked = far.calls.length
     const abort = new AbortController()
@@ -182,7 +185,7 @@ describe('the age of a stored DEK', () => {
     return { clock, ageMs: storedAge({ createdAt: clock.wallMs() + createdAtOffset } as StoredDek, clock) }
   }
 
-  it('counts from where it was made, and goes on', () => {
+  it('the age of a stored DEK counts from where it was made, and goes on', () => {
     const { clock, ageMs } = age(-1000)
     expect(ageMs?.()).toBe(1000)
     clock.advance(500)
@@ -191,7 +194,7 @@ describe('the age of a stored DEK', () => {
     expect(ageMs?.()).toBe(1500)
   })
 
-  it('is 0 where a clock that is up to five minutes ahead dated it, and none where it is more', () => {
+  it('the age of a stored DEK is 0 where a clock that is up to five minutes ahead dated it, and none where it is more', () => {
     const { clock, ageMs } = age(300_000)
     expect(ageMs?.()).toBe(0)
     clock.advance(7)
@@ -201,7 +204,7 @@ describe('the age of a stored DEK', () => {
 })
 
 describe('a stored DEK is of the rule', () => {
-  it('that has its CMKs, in their order, and its context', async () => {
+  it('a stored DEK is of the rule that has its CMKs, in their order, and its context', async () => {
     const { scope, stored } = await stage()
     expect(matchesScope(stored, scope)).toBe(true)
     expect(matchesScope({ ...stored, context: { env: 'prod', app: 'shop' } }, scope)).toBe(true)
@@ -217,7 +220,7 @@ describe('a stored DEK is of the rule', () => {
     ['more context', (dek) => ({ ...dek, context: { ...dek.context, x: '' } })],
     ['another value in the context', (dek) => ({ ...dek, context: { app: 'shop', env: 'test' } })],
     ['another name in the context', (dek) => ({ ...dek, context: { app: 'shop', stage: 'prod' } })],
-  ])('and of none with %s', async (_, change) => {
+  ])('a stored DEK is not of a rule with %s', async (_, change) => {
     const { scope, stored } = await stage()
     expect(matchesScope(change(stored), scope)).toBe(false)
   })
