@@ -14,6 +14,7 @@ const WITHOUT_SUBJECT = [
   .replaceAll(' ', '|')
 const NAME_OF_TEST =
   'CallExpression:matches([callee.name=/^(it|test)$/], [callee.callee.object.name=/^(it|test)$/])'
+const TIMERS = { regex: '^(node:)?timers(/promises)?$' }
 
 export default defineConfig(
   { ignores: ['**/dist/', 'coverage/', '.cache/', 'reports/', 'test/package/', '**/*.cjs'] },
@@ -38,12 +39,35 @@ export default defineConfig(
     rules: { '@typescript-eslint/explicit-module-boundary-types': 'error', 'no-console': 'error' },
   },
   {
+    // Time and chance come from src/clock.ts, injected, so that tests control them. Test tools run on the clock of their test.
+    files: ['src/**'],
+    ignores: ['src/clock.ts', 'src/**/testing/**'],
+    rules: {
+      'no-restricted-globals': ['error', 'setTimeout', 'setInterval', 'clearTimeout', 'clearInterval'],
+      'no-restricted-properties': [
+        'error',
+        { object: 'Date', property: 'now' },
+        { object: 'performance', property: 'now' },
+        { object: 'Math', property: 'random' },
+        { object: 'AbortSignal', property: 'timeout' },
+      ],
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'NewExpression[callee.name="Date"][arguments.length=0]' },
+      ],
+      'no-restricted-imports': ['error', { patterns: [TIMERS] }],
+    },
+  },
+  {
     // Ciphers are for crypto/ and kms/. The layers check sees modules, not names: this holds the one exception.
     files: ['src/keys/**'],
     rules: {
       'no-restricted-imports': [
         'error',
-        { paths: [{ name: 'node:crypto', allowImportNames: ['randomBytes'] }, { name: 'crypto' }] },
+        {
+          paths: [{ name: 'node:crypto', allowImportNames: ['randomBytes'] }, { name: 'crypto' }],
+          patterns: [TIMERS],
+        },
       ],
     },
   },

@@ -118,7 +118,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
   const uses = cmkUses(rules)
   const sealingKeys = new DekRotations(config.dekStore, clock, events)
   const openingKeys = new OpeningKeys(config.cache, clock, events)
-  const sealer = new Sealer(book, sealingKeys, nodeEngine, events)
+  const sealer = new Sealer(book, sealingKeys, nodeEngine, clock, events)
   const opener = new Opener(openingKeys, nodeEngine)
   const consumers = new Set<ActiveConsumer>()
   const lifetime = unwarned()
@@ -202,7 +202,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
     close,
     [Symbol.asyncDispose]: close,
   }
-  return withInternals(encryption, { rules: book, sealer, opener, events, consumers })
+  return withInternals(encryption, { rules: book, sealer, opener, clock, events, consumers })
 }
 
 async function describeCmks(

@@ -3,6 +3,7 @@ import { lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
 import type { Stats } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { isNativeError } from 'node:util/types'
+import { systemClock } from '../clock.js'
 import { configError } from '../errors.js'
 import type { DekStore, StoredDek } from './dek-store.js'
 import { asStoredDek } from './stored-dek.js'
@@ -115,7 +116,8 @@ async function sweep(folder: string): Promise<void> {
     const file = join(folder, name)
     try {
       const stats = await lstat(file)
-      if (stats.isFile() && Date.now() - stats.mtimeMs >= ABANDONED_MS) await rm(file, { force: true })
+      if (stats.isFile() && systemClock.wallMs() - stats.mtimeMs >= ABANDONED_MS)
+        await rm(file, { force: true })
     } catch {
       // Another process may have removed it.
     }

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.js'
 import { configError } from '../errors.js'
 import type { EncryptionEvents, EventHub, Waiting } from '../events.js'
 import { VERSION } from '../version.js'
@@ -11,6 +12,7 @@ export interface Internals {
   readonly rules: TopicRules
   readonly sealer: Sealer
   readonly opener: Opener
+  readonly clock: Clock
   readonly events: EventHub
   /** The consumers that run or have stopped for good. A client removes one when it is disconnected. */
   readonly consumers: Set<ActiveConsumer>

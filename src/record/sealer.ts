@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Engine } from '../crypto/engine.js'
+import type { Clock } from '../clock.js'
 import type { EventHub } from '../events.js'
 import type { DekRotations } from '../keys/sealing/dek-rotations.js'
 import type { PlainBatch } from './batch.js'
@@ -14,13 +15,15 @@ export class Sealer {
   readonly #rules: TopicRules
   readonly #rotations: DekRotations
   readonly #engine: Engine
+  readonly #clock: Clock
   readonly #events: EventHub
   readonly #targets = new LRUCache<string, SealingTarget | 'passthrough'>({ max: MAX_TOPICS })
 
-  constructor(rules: TopicRules, rotations: DekRotations, engine: Engine, events: EventHub) {
+  constructor(rules: TopicRules, rotations: DekRotations, engine: Engine, clock: Clock, events: EventHub) {
     this.#rules = rules
     this.#rotations = rotations
     this.#engine = engine
+    this.#clock = clock
     this.#events = events
   }
 
@@ -50,6 +53,7 @@ export class Sealer {
             ...rule,
             rotation: this.#rotations.for(rule.sealing, topic),
             engine: this.#engine,
+            clock: this.#clock,
             events: this.#events,
           }
     this.#targets.set(topic, target)

@@ -6,7 +6,7 @@ import { EnvelopeError, isEnvelopeError, type ErrorCode } from '../errors.js'
 import type { EventHub } from '../events.js'
 import type { DekRotation } from '../keys/sealing/dek-rotation.js'
 import type { Grant } from '../keys/sealing/sealing-session.js'
-import { stopwatch } from '../clock.js'
+import { stopwatch, type Clock } from '../clock.js'
 import type { OutgoingBatch, PlainBatch } from './batch.js'
 import { compressionNamed } from './compression.js'
 import { PassedBatch } from './passed-batch.js'
@@ -55,6 +55,7 @@ export class Sealing {
 export interface SealingTarget extends WritingRule {
   readonly rotation: DekRotation
   readonly engine: Engine
+  readonly clock: Clock
   readonly events: EventHub
 }
 
@@ -204,7 +205,8 @@ class SealedBatch implements OutgoingBatch {
     let waited: (() => number) | undefined
     while (!this.proceed()) {
       if (this.#isCompressed) {
-        const leftMs = this.#target.sealing.encrypt.dekTimeoutMs - (waited ??= stopwatch())()
+        const leftMs =
+          this.#target.sealing.encrypt.dekTimeoutMs - (waited ??= stopwatch(this.#target.clock))()
         await this.#ready(Math.max(0, leftMs))
       } else await new Promise((resolve) => setImmediate(resolve))
     }
@@ -215,7 +217,7 @@ class SealedBatch implements OutgoingBatch {
   }
 
   async #ready(waitMs: number): Promise<void> {
-    this.#waited ??= stopwatch()
+    this.#waited ??= stopwatch(this.#target.clock)
     try {
       await this.#target.rotation.ready(waitMs)
     } catch (error) {

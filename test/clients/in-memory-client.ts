@@ -53,7 +53,7 @@ export function inMemoryProducer(topics: Topics, encryption: Encryption) {
 
 export function inMemoryConsumer(topics: Topics, encryption: Encryption, heartbeat: () => Promise<void>) {
   const internals = internalsOf(encryption, 'inMemoryConsumer')
-  const [claims, waits] = [new Claims(), new Waits()]
+  const [claims, waits] = [new Claims(), new Waits(internals.clock)]
   const unknown = { timestamp: undefined, nullHeaders: [], replacedNames: 0 }
   const client = {
     groupId: () => 'in-memory',

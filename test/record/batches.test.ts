@@ -54,6 +54,7 @@ it('a batch for a passthrough topic is complete at once, with nothing sealed and
     rules,
     new DekRotations(undefined, systemClock, new EventHub()),
     nodeEngine,
+    systemClock,
     new EventHub(),
   )
   const records = [{ value: 'text' }, { value: null }]

@@ -46,7 +46,7 @@ export interface DecryptOptions {
 }
 
 /** What a wrapped consumer shares with its encryption, and what takes its dead letters. */
-export type ConsumerHost = Pick<Internals, 'rules' | 'opener' | 'events' | 'consumers'> & {
+export type ConsumerHost = Pick<Internals, 'rules' | 'opener' | 'events' | 'consumers' | 'clock'> & {
   readonly deadLetters: DeadLetterProducer | undefined
 }
 
@@ -73,7 +73,7 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
   let fatal: ConsumerStopped | undefined
   let groupId: string | undefined
   const claims = new Claims()
-  const waits = new Waits()
+  const waits = new Waits(host.clock)
   const { rules, events, deadLetters, consumers: active } = host
   const self: ActiveConsumer = { stopped: () => fatal, waiting: () => waits.list() }
   const release = (): void => {

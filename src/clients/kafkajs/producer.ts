@@ -39,7 +39,7 @@ export function encryptProducer(inner: Producer, encryption: Encryption): Produc
   const inFlight = new InFlight()
   let disconnecting: Promise<void> | undefined
   const disconnect = async (): Promise<void> => {
-    await inFlight.endedWithin(internals.sealer.longestDekTimeoutMs + REQUEST_MS)
+    await inFlight.endedWithin(internals.sealer.longestDekTimeoutMs + REQUEST_MS, internals.clock)
     await inner.disconnect()
   }
   const sealing = (sender: Sender, counted: readonly InFlight[]): Sender => {

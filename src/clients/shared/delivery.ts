@@ -41,14 +41,14 @@ export interface DeliveryClient<R extends ConsumedRecord, L extends PlainRecord>
 
 /** Opens records for one run of a consumer and carries out what the policy says about those that do not open. */
 export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
-  readonly #internals: Pick<Internals, 'rules' | 'opener' | 'events'>
+  readonly #internals: Pick<Internals, 'rules' | 'opener' | 'events' | 'clock'>
   readonly #client: DeliveryClient<R, L>
   readonly #waits: Waits
   readonly #decider = new Decider()
   readonly #outbox: DeadLetterOutbox<L> | undefined
 
   constructor(
-    internals: Pick<Internals, 'rules' | 'opener' | 'events'>,
+    internals: Pick<Internals, 'rules' | 'opener' | 'events' | 'clock'>,
     client: DeliveryClient<R, L>,
     waits: Waits,
   ) {
@@ -122,7 +122,8 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
       comesBack: (to) => this.#internals.rules.reads(rule, to),
     })
     const report = (): void => undefined
-    await new RetryWait({ heartbeat, interrupted: signal, maxWaitMs: Infinity, report }).attempt(asking)
+    const options = { heartbeat, interrupted: signal, maxWaitMs: Infinity, report }
+    await new RetryWait(options, this.#internals.clock).attempt(asking)
     return asking
   }
 
@@ -165,16 +166,17 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     heartbeat: () => Promise<void>,
     what: () => WaitFor,
   ): RetryWait {
-    return new RetryWait({
+    const options = {
       heartbeat,
       interrupted: signal,
       maxWaitMs: rule.decrypt.retryForMs,
-      report: (failure, waitedMs) => {
+      report: (failure: EnvelopeError | undefined, waitedMs: number) => {
         const { offset, deadLetter } = what()
         const code = failure?.code ?? (deadLetter === undefined ? 'KMS_TIMEOUT' : 'DEAD_LETTER_FAILED')
         const about = { topic, partition, offset, code, ...(deadLetter === undefined ? {} : { deadLetter }) }
         this.#internals.events.emit('consumer.waiting', this.#waits.update({ ...about, waitedMs }))
       },
-    })
+    }
+    return new RetryWait(options, this.#internals.clock)
   }
 }

@@ -1,5 +1,6 @@
 import { Backoff } from '../../backoff.js'
-import { stopwatch, systemClock, type Clock } from '../../clock.js'
+import { waitFor } from '../../cancellation.js'
+import { stopwatch, type Clock } from '../../clock.js'
 import type { EnvelopeError } from '../../errors.js'
 
 /** What waiting needs of the client that waits. */
@@ -30,7 +31,7 @@ export class RetryWait {
   #failure: EnvelopeError | undefined
   #reportAtMs = TICK_MS
 
-  constructor(options: RetryOptions, clock: Clock = systemClock) {
+  constructor(options: RetryOptions, clock: Clock) {
     this.#options = options
     this.#clock = clock
     this.#waitedMs = stopwatch(clock)
@@ -70,9 +71,9 @@ export class RetryWait {
     const end = this.waitedMs + forMs
     for (;;) {
       const restMs = Math.max(0, end - this.waitedMs)
-      const done = await settledWithin(this.#clock, work, Math.min(restMs, TICK_MS), interrupted)
+      const done = await this.#settles(work, Math.min(restMs, TICK_MS), interrupted)
       if (interrupted.aborted) {
-        if (graceMs > 0 && (await settledWithin(this.#clock, work, graceMs))) return true
+        if (graceMs > 0 && (await this.#settles(work, graceMs))) return true
         throw new Interrupted()
       }
       if (!done && this.waitedMs >= this.#reportAtMs) this.#report()
@@ -88,32 +89,13 @@ export class RetryWait {
     await this.attempt(new Promise(() => undefined), Math.min(this.#pauses.next(), leftMs))
   }
 
+  /** Whether a promise settles within a time, and before the signal aborts. @throws what it rejects with */
+  async #settles(work: Promise<unknown>, ms: number, signal?: AbortSignal): Promise<boolean> {
+    return typeof (await waitFor(work, { clock: this.#clock, ms, signal })) !== 'string'
+  }
+
   #report(): void {
     this.#reportAtMs = this.waitedMs + REPORT_MS
     this.#options.report(this.#failure, this.waitedMs)
-  }
-}
-
-/** Whether a promise settles within a time, and before the signal aborts. @throws what it rejects with */
-async function settledWithin(
-  clock: Clock,
-  work: Promise<unknown>,
-  ms: number,
-  signal?: AbortSignal,
-): Promise<boolean> {
-  let giveUp = (): void => undefined
-  const givenUp = new Promise<false>((resolve) => {
-    giveUp = () => {
-      resolve(false)
-    }
-  })
-  const cancel = clock.timeout(giveUp, ms)
-  signal?.addEventListener('abort', giveUp)
-  if (signal?.aborted === true) giveUp()
-  try {
-    return await Promise.race([work.then(() => true), givenUp])
-  } finally {
-    cancel()
-    signal?.removeEventListener('abort', giveUp)
   }
 }

@@ -1,3 +1,5 @@
+import { waitFor } from '../../cancellation.js'
+import type { Clock } from '../../clock.js'
 import type { Internals } from '../../record/internals.js'
 import type { PlainBatch } from '../../record/batch.js'
 import type { Sealing } from '../../record/sealing.js'
@@ -36,14 +38,8 @@ export class InFlight {
   }
 
   /** The same, or once the time is over. */
-  async endedWithin(maxMs: number): Promise<void> {
-    if (this.#sends.size === 0) return
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, maxMs)
-    })
-    await Promise.race([this.ended(), late])
-    clearTimeout(timer)
+  async endedWithin(maxMs: number, clock: Clock): Promise<void> {
+    if (this.#sends.size > 0) await waitFor(this.ended(), { ms: maxMs, clock })
   }
 }
 

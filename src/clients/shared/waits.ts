@@ -1,5 +1,5 @@
 import type { Waiting } from '../../events.js'
-import { stopwatch } from '../../clock.js'
+import { stopwatch, type Clock } from '../../clock.js'
 
 type Entry = Omit<Waiting, 'waitedMs'> & { readonly since: number }
 
@@ -9,7 +9,11 @@ type Entry = Omit<Waiting, 'waitedMs'> & { readonly since: number }
  */
 export class Waits {
   readonly #entries = new Map<string, Entry>()
-  readonly #now = stopwatch()
+  readonly #now: () => number
+
+  constructor(clock: Clock) {
+    this.#now = stopwatch(clock)
+  }
 
   /** A record waits, in this attempt for `waitedMs` already. Returns the wait over all attempts. */
   update({ waitedMs, ...wait }: Waiting): Waiting {

@@ -17,7 +17,14 @@ import {
 import { canonicalContext } from '../../envelope/context.js'
 import { configError, EnvelopeError } from '../../errors.js'
 import type { EncryptionContext } from '../kms.js'
-import { ciphertextDekInvalid, named, type AesCmk, type AesVersion, type CmkRow } from './local-cmk.js'
+import {
+  ciphertextDekInvalid,
+  createdNow,
+  named,
+  type AesCmk,
+  type AesVersion,
+  type CmkRow,
+} from './local-cmk.js'
 
 const CIPHER = 'aes-256-gcm'
 const DOMAIN = Buffer.from('kafka-envelope/local/v1', 'ascii')
@@ -108,7 +115,7 @@ function newest(cmk: AesCmk): AesVersion {
 function newVersion(version: number): AesVersion {
   const bytes = randomFillSync(Buffer.alloc(KEY_BYTES))
   try {
-    return { version, createdAt: new Date().toISOString(), key: bytes.toString('base64') }
+    return { version, createdAt: createdNow(), key: bytes.toString('base64') }
   } finally {
     bytes.fill(0)
   }

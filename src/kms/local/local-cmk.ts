@@ -1,3 +1,4 @@
+import { systemClock } from '../../clock.js'
 import { CMK_ID } from '../../envelope/bounds.js'
 import { EnvelopeError } from '../../errors.js'
 import type { CmkDescription, EncryptionContext } from '../kms.js'
@@ -66,6 +67,11 @@ export function isCmkId(id: unknown): id is string {
 /** `id` for a message. A malformed id is not repeated: it might be a secret. */
 export function named(id: string): string {
   return isCmkId(id) ? `CMK ${id}` : 'CMK (an id has 1 to 256 visible ASCII characters)'
+}
+
+/** When a CMK or a version of it is made, as keyrings write it. */
+export function createdNow(): string {
+  return new Date(systemClock.wallMs()).toISOString()
 }
 
 /**

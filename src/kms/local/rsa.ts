@@ -21,7 +21,7 @@ import {
   whyUnusable,
   wrapWithPublicKey,
 } from '../rsa-public-key.js'
-import { ciphertextDekInvalid, named, type CmkRow, type RsaCmk } from './local-cmk.js'
+import { ciphertextDekInvalid, createdNow, named, type CmkRow, type RsaCmk } from './local-cmk.js'
 
 const DEFAULT_BITS = 3072
 
@@ -83,7 +83,7 @@ export function importedCmk(id: string, pem: string): RsaCmk {
 
 function publicCmk(id: string, key: KeyObject): RsaCmk {
   const publicKey = key.export({ type: 'spki', format: 'pem' }).toString()
-  return { id, type: 'rsa-oaep-sha256', enabled: true, createdAt: new Date().toISOString(), publicKey }
+  return { id, type: 'rsa-oaep-sha256', enabled: true, createdAt: createdNow(), publicKey }
 }
 
 function publicKeyOf(cmk: RsaCmk): KeyObject {

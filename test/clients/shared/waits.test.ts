@@ -1,21 +1,22 @@
-import { afterEach, expect, it, vi } from 'vitest'
+import { expect, it } from 'vitest'
 import { RetryWait } from '../../../src/clients/shared/retry-while-transient.js'
 import { Waits } from '../../../src/clients/shared/waits.js'
-
-afterEach(() => {
-  vi.restoreAllMocks()
-})
+import { FakeClock } from '../../support/fake-clock.js'
 
 it('a clock that steps back takes nothing from the time that a consumer has waited', () => {
   let now = 5000
-  vi.spyOn(performance, 'now').mockImplementation(() => now)
-  const patience = new RetryWait({
-    heartbeat: () => Promise.resolve(),
-    interrupted: new AbortController().signal,
-    maxWaitMs: 1500,
-    report: () => undefined,
-  })
-  const waits = new Waits()
+  const clock = new FakeClock()
+  clock.monotonicMs = () => now
+  const patience = new RetryWait(
+    {
+      heartbeat: () => Promise.resolve(),
+      interrupted: new AbortController().signal,
+      maxWaitMs: 1500,
+      report: () => undefined,
+    },
+    clock,
+  )
+  const waits = new Waits(clock)
   const record = { topic: 't', partition: 0, offset: '7', code: 'KMS_UNAVAILABLE' as const }
   waits.update({ ...record, waitedMs: 0 })
   now = 6000
