@@ -1,4 +1,3 @@
-import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { configError, EnvelopeError, errorCodes, isEnvelopeError } from '../src/errors.js'
 
