@@ -176,6 +176,8 @@ module.exports = {
       to: { path: '^src/encryption\\.ts$', dependencyTypes: ['type-only'] },
     },
     may('encryption\\.ts$', ['.*']),
+    may('health\\.ts$', ['keys/', 'record/']),
+    may('resolve-rules\\.ts$', ['config/', 'kms/', 'record/']),
     may('index\\.ts$', ['.*']),
     {
       from: { path: '^src/opentelemetry/' },

@@ -78,7 +78,7 @@ async function refuseOne(
   report.say(
     `  ${bad.what} (onInvalid: ${bad.action})\n` +
       `    record.rejected: ${first ? `${first.code}, ${first.action}, offset ${first.offset ?? '?'}` : 'none'}` +
-      `${stopped ? `; fatal: ${stopped.code ?? stopped.message}` : ''}\n` +
+      `${stopped ? `; stopped: ${stopped.code ?? stopped.message}` : ''}\n` +
       `    delivered: ${delivered.join(' | ')}; committed offset: ${offset}`,
   )
   const skips = bad.action === 'skip'

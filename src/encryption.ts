@@ -1,46 +1,24 @@
 import { nodeEngine } from './crypto/engine.js'
 import { configError, EnvelopeError } from './errors.js'
-import { EventHub, type EventListener, type EventName, type Waiting } from './events.js'
+import { EventHub, type EventListener, type EventName } from './events.js'
 import { systemClock, type Clock } from './clock.js'
-import { OpeningKeys, type KeyLookups } from './keys/opening/opening-keys.js'
-import type { SealingState } from './keys/sealing/sealing-state.js'
+import { OpeningKeys } from './keys/opening/opening-keys.js'
 import { DekRotations } from './keys/sealing/dek-rotations.js'
 import { storableDek } from './keys/sealing/stored-deks.js'
 import { withoutListenerLimit } from './cancellation.js'
-import { CmkSet } from './kms/cmk-set.js'
-import { Cmk } from './kms/cmk.js'
-import type { Kms } from './kms/kms.js'
 import { share } from './kms/owners.js'
-import { kmsesBySide, type NamedKmses } from './kms/sides.js'
+import { kmsesBySide } from './kms/sides.js'
 import { KmsTracers, type KmsTracer } from './kms/tracers.js'
 import { checkConfig } from './config/check.js'
-import type { CheckedConfig, CheckedRule } from './config/checked.js'
+import type { CheckedConfig } from './config/checked.js'
 import type { EncryptionConfig } from './config/config.js'
-import { cmkUses, type CmkUse } from './record/cmk-uses.js'
-import { withInternals, type ActiveConsumer, type ConsumerStopped } from './record/internals.js'
+import { cmkUses } from './record/cmk-uses.js'
+import { withInternals, type ActiveConsumer } from './record/internals.js'
 import { Opener } from './record/opener.js'
-import { TopicRules, type ResolvedRule } from './record/topic-rules.js'
+import { TopicRules } from './record/topic-rules.js'
 import { Sealer } from './record/sealer.js'
-
-/** How an owner and what it owns are. */
-export interface Health {
-  /**
-   * `failed` while a consumer has stopped for good; `degraded` while a DEK seals past a limit because the KMS fails
-   * transiently, the last attempt to get a DEK failed, or a consumer waits; `closed` after `close()`.
-   */
-  readonly status: 'ok' | 'degraded' | 'failed' | 'closed'
-  readonly sealingKeys: readonly SealingState[]
-  /** DEKs that readers have at hand. */
-  readonly openedDeks: number
-  /** How often readers had the key they needed at hand. */
-  readonly keyLookups: KeyLookups
-  /** The CMKs that rules name, used yet or not. */
-  readonly cmks: readonly CmkUse[]
-  /** Consumers that stopped for good and were neither run again nor disconnected. */
-  readonly fatal: readonly ConsumerStopped[]
-  /** Records that consumers wait with, for a KMS or for a topic for dead letters. */
-  readonly waiting: readonly Waiting[]
-}
+import { healthOf, type Health } from './health.js'
+import { resolveRules, verifyRule } from './resolve-rules.js'
 
 /**
  * Owns KMS clients, keys and caches. All Kafka clients that are wrapped with it, and `sealRecords` and `openRecords`, share
@@ -109,11 +87,12 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
     tracers,
   })
   const shared = share(config.kms)
-  const cmks = await describeCmks(config, kmses.sealing, clock).catch((error: unknown) => {
+  const lifetime = new AbortController()
+  withoutListenerLimit(lifetime.signal)
+  const rules = await resolveRules(config, kmses, clock, lifetime.signal).catch((error: unknown) => {
     shared.giveBack()
     throw error
   })
-  const rules = config.rules.map((rule) => withCmks(rule, cmks, kmses.opening))
   const book = new TopicRules(rules)
   const uses = cmkUses(rules)
   const sealingKeys = new DekRotations(config.dekStore, clock, events)
@@ -121,7 +100,6 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
   const sealer = new Sealer(book, sealingKeys, nodeEngine, clock, events)
   const opener = new Opener(openingKeys, nodeEngine)
   const consumers = new Set<ActiveConsumer>()
-  const lifetime = unwarned()
   let closing: Promise<void> | undefined
 
   const checkOpen = (): void => {
@@ -173,28 +151,8 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
       sealingKeys.evict(cmkId)
       openingKeys.evict(cmkId)
     },
-    health() {
-      const fatal = [...consumers].flatMap((consumer) => consumer.stopped() ?? [])
-      const states = sealingKeys.states()
-      const waiting = [...consumers].flatMap((consumer) => consumer.waiting())
-      const degraded =
-        waiting.length > 0 || states.some(({ state, failure }) => state === 'grace' || failure !== undefined)
-      return {
-        status: lifetime.signal.aborted
-          ? 'closed'
-          : fatal.length > 0
-            ? 'failed'
-            : degraded
-              ? 'degraded'
-              : 'ok',
-        sealingKeys: states,
-        openedDeks: openingKeys.size,
-        keyLookups: openingKeys.lookups,
-        cmks: uses,
-        fatal,
-        waiting,
-      }
-    },
+    health: () =>
+      healthOf({ isClosed: lifetime.signal.aborted, sealingKeys, openingKeys, cmks: uses, consumers }),
     async verify() {
       checkOpen()
       for (const rule of rules) await verifyRule(rule, lifetime.signal)
@@ -205,88 +163,6 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
   return withInternals(encryption, { rules: book, sealer, opener, clock, events, consumers })
 }
 
-async function describeCmks(
-  { cmks, rules }: CheckedConfig,
-  kmses: NamedKmses,
-  clock: Clock,
-): Promise<ReadonlyMap<string, readonly Cmk[]>> {
-  const { signal } = unwarned()
-  // One object for each CMK, however many lists name it: they share what is known about an outage.
-  const made = new Map<string, Promise<Cmk>>()
-  const describe = (kmsName: string, id: string): Promise<Cmk> => {
-    const name = JSON.stringify([kmsName, id])
-    const cmk = made.get(name) ?? Cmk.describe({ kmsName, kms: kmses[kmsName] as Kms, id, clock }, signal)
-    made.set(name, cmk)
-    return cmk
-  }
-  const described = await Promise.all(
-    Object.entries(cmks).map(async ([name, refs]): Promise<[string, readonly Cmk[]]> => [
-      name,
-      await Promise.all(refs.map(({ kms, id }) => describe(kms, id))),
-    ]),
-  )
-  const byName = new Map(described)
-  refuseLookAlikes(described.map(([name, list]) => ({ path: `cmks.${name}`, list })))
-  refuseLookAlikes(
-    rules.map(({ decrypt }, i) => ({
-      path: `topics[${String(i)}].decrypt.cmk`,
-      list: (decrypt?.cmks ?? []).flatMap((name) => byName.get(name) ?? []),
-    })),
-  )
-  return byName
-}
-
-/** Two KMSs may know CMKs that look alike in an envelope; a wrapping must name one. */
-function refuseLookAlikes(lists: readonly { readonly path: string; readonly list: readonly Cmk[] }[]): void {
-  const issues = lists.flatMap(({ path, list }) =>
-    list
-      .filter(
-        (cmk, i) => list.findIndex(({ provider, id }) => provider === cmk.provider && id === cmk.id) < i,
-      )
-      .map(({ provider, id }) => ({ path, message: `${provider} ${id} is a duplicate CMK` })),
-  )
-  if (issues.length > 0) throw configError(issues)
-}
-
-function withCmks(
-  rule: CheckedRule,
-  cmks: ReadonlyMap<string, readonly Cmk[]>,
-  openingKmses: NamedKmses,
-): ResolvedRule {
-  const { name, match, passthrough, encrypt, decrypt } = rule
-  // Checked: no list is empty.
-  const named = (list: string): readonly [Cmk, ...Cmk[]] => cmks.get(list) as readonly [Cmk, ...Cmk[]]
-  return {
-    name,
-    match,
-    passthrough,
-    sealing: encrypt && { name, encrypt, cmks: CmkSet.forSealing(named(encrypt.cmk)) },
-    reading: decrypt && {
-      name,
-      decrypt,
-      cmks: CmkSet.forOpening(
-        decrypt.cmks.flatMap(named).map((cmk) => cmk.by(openingKmses[cmk.kmsName] as Kms)) as [Cmk, ...Cmk[]],
-      ),
-    },
-  }
-}
-
-async function verifyRule({ sealing, reading }: ResolvedRule, signal: AbortSignal): Promise<void> {
-  if (sealing) {
-    const { provisionedDek, context } = sealing.encrypt
-    await sealing.cmks.verify(provisionedDek === undefined ? 'wrap' : 'unwrap', context, signal)
-  }
-  // What a rule seals and opens has the context of its `encrypt`; of what was sealed elsewhere, no more is known.
-  const context = sealing?.encrypt.context ?? reading?.decrypt.require.context
-  if (reading && context) await reading.cmks.verify('unwrap', context, signal)
-}
-
 function closed(): EnvelopeError {
   return new EnvelopeError('ENCRYPTION_CLOSED', 'the encryption was closed')
-}
-
-function unwarned(): AbortController {
-  const controller = new AbortController()
-  withoutListenerLimit(controller.signal)
-  return controller
 }

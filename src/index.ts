@@ -1,4 +1,5 @@
-export { createEncryption, type Encryption, type Health } from './encryption.js'
+export { createEncryption, type Encryption } from './encryption.js'
+export type { Health } from './health.js'
 export type { ConsumerStopped } from './record/internals.js'
 export {
   EnvelopeError,

@@ -101,10 +101,10 @@ function waitingLevels({ waiting }: Health): Level[] {
   ]
 }
 
-function stoppedLevels({ fatal }: Health): Level[] {
+function stoppedLevels({ stopped }: Health): Level[] {
   return [
     NONE,
-    ...fatal.map(({ groupId, code }): Level => [
+    ...stopped.map(({ groupId, code }): Level => [
       { ...KAFKA, [ATTR.group]: groupId, [ATTR.errorType]: code ?? OTHER },
       1,
     ]),

@@ -113,7 +113,7 @@ it('health tells the state of each sealing key', async () => {
     openedDeks: 0,
     keyLookups: { hits: 0, misses: 0 },
     cmks: [{ kms: 'memory', cmkId: 'cmk', sealing: ['t'], opening: ['t'] }],
-    fatal: [],
+    stopped: [],
     waiting: [],
   })
   kms.hold = true

@@ -70,14 +70,14 @@ export function decryptConsumer(
 
 /** A consumer that opens what it delivers; all else is the inner consumer's. */
 export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consumer {
-  let fatal: ConsumerStopped | undefined
+  let crash: ConsumerStopped | undefined
   let groupId: string | undefined
   const claims = new Claims()
   const waits = new Waits(host.clock)
   const { rules, events, deadLetters, consumers: active } = host
-  const self: ActiveConsumer = { stopped: () => fatal, waiting: () => waits.list() }
+  const self: ActiveConsumer = { stopped: () => crash, waiting: () => waits.list() }
   const release = (): void => {
-    fatal = undefined
+    crash = undefined
     active.delete(self)
   }
   // Also where the application disconnects the inner consumer. A crash is reported after this event.
@@ -99,8 +99,8 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
     // It restarts what crashed with a retriable error; else the process lives on with no consumer.
     if (payload.restart) return
     waits.clear()
-    fatal = describeStop(payload.error, payload.groupId)
-    events.emit('consumer.stopped', fatal)
+    crash = describeStop(payload.error, payload.groupId)
+    events.emit('consumer.stopped', crash)
     // As KafkaJS disconnects the consumer itself; a next run connects again.
     deadLetters?.disconnect().catch(() => undefined)
   })
@@ -119,7 +119,7 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
       await inner.subscribe(subscription)
     },
     async run(config: ConsumerRunConfig = {}): Promise<void> {
-      fatal = undefined
+      crash = undefined
       waits.clear()
       claims.start()
       active.add(self)

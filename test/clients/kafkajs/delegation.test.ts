@@ -141,13 +141,13 @@ describe('health() forgets why a consumer stopped for good', () => {
   it('health() forgets why a consumer stopped for good once it is disconnected', async () => {
     const { wrapped } = await stopped()
     await wrapped.disconnect()
-    expect(encryption.health()).toMatchObject({ status: 'ok', fatal: [] })
+    expect(encryption.health()).toMatchObject({ status: 'ok', stopped: [] })
   })
 
   it('health() forgets why a consumer stopped for good once the application disconnects the consumer that was wrapped', async () => {
     const { client } = await stopped()
     await client.disconnect()
-    expect(encryption.health()).toMatchObject({ status: 'ok', fatal: [] })
+    expect(encryption.health()).toMatchObject({ status: 'ok', stopped: [] })
   })
 })
 

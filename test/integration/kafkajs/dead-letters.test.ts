@@ -99,7 +99,7 @@ describe.each(KINDS)('%s: an invalid record', (kind) => {
         offset,
       })),
     )
-    expect(encryption.health()).toMatchObject({ status: 'ok', fatal: [] })
+    expect(encryption.health()).toMatchObject({ status: 'ok', stopped: [] })
   })
 
   it('an invalid record is not left behind before its dead letter is acknowledged, however long that takes', async () => {

@@ -144,7 +144,7 @@ describe('an invalid record under `stop`', () => {
       expect(named(made, 'consumer.stopped')).toMatchObject([
         { code: 'NOT_SEALED', topic: made.topic, partition: 0, offset: '3' },
       ])
-      expect(made.encryption.health()).toMatchObject({ status: 'failed', fatal: [{ offset: '3' }] })
+      expect(made.encryption.health()).toMatchObject({ status: 'failed', stopped: [{ offset: '3' }] })
       expect(await made.committed()).toBe('3')
     },
   )

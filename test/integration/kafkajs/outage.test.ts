@@ -109,7 +109,7 @@ it('a KMS denies in the middle of a batch: delivers up to there, stops, and goes
   expect(named(made, 'consumer.stopped')).toMatchObject([{ code: 'CMK_DISABLED', offset: '2' }])
   expect(made.encryption.health()).toMatchObject({
     status: 'failed',
-    fatal: [{ offset: '2', topic: made.topic }],
+    stopped: [{ offset: '2', topic: made.topic }],
   })
   expect(await made.committed()).toBe('2')
   // The same consumer, as a supervisor would start it again.

@@ -1,0 +1,60 @@
+import type { Waiting } from './events.js'
+import type { KeyLookups, OpeningKeys } from './keys/opening/opening-keys.js'
+import type { DekRotations } from './keys/sealing/dek-rotations.js'
+import type { SealingState } from './keys/sealing/sealing-state.js'
+import type { CmkUse } from './record/cmk-uses.js'
+import type { ActiveConsumer, ConsumerStopped } from './record/internals.js'
+
+/** The state of an encryption and of what it owns. */
+export interface Health {
+  /**
+   * `failed` while a consumer has stopped for good; `degraded` while a DEK seals past a limit because the KMS fails
+   * transiently, the last attempt to get a DEK failed, or a consumer waits; `closed` after `close()`.
+   */
+  readonly status: 'ok' | 'degraded' | 'failed' | 'closed'
+  readonly sealingKeys: readonly SealingState[]
+  /** DEKs that readers have at hand. */
+  readonly openedDeks: number
+  /** How often readers had the key they needed at hand. */
+  readonly keyLookups: KeyLookups
+  /** The CMKs that rules name, used yet or not. */
+  readonly cmks: readonly CmkUse[]
+  /** Consumers that stopped for good and were neither run again nor disconnected. */
+  readonly stopped: readonly ConsumerStopped[]
+  /** Records that consumers wait with, for a KMS or for a topic for dead letters. */
+  readonly waiting: readonly Waiting[]
+}
+
+/** What the health of an encryption is read from. */
+export interface Vitals {
+  readonly isClosed: boolean
+  readonly sealingKeys: DekRotations
+  readonly openingKeys: OpeningKeys
+  readonly cmks: readonly CmkUse[]
+  readonly consumers: ReadonlySet<ActiveConsumer>
+}
+
+export function healthOf({ isClosed, sealingKeys, openingKeys, cmks, consumers }: Vitals): Health {
+  const stopped = [...consumers].flatMap((consumer) => consumer.stopped() ?? [])
+  const waiting = [...consumers].flatMap((consumer) => consumer.waiting())
+  const states = sealingKeys.states()
+  return {
+    status: isClosed
+      ? 'closed'
+      : stopped.length > 0
+        ? 'failed'
+        : isDegraded(states, waiting)
+          ? 'degraded'
+          : 'ok',
+    sealingKeys: states,
+    openedDeks: openingKeys.size,
+    keyLookups: openingKeys.lookups,
+    cmks,
+    stopped,
+    waiting,
+  }
+}
+
+function isDegraded(states: readonly SealingState[], waiting: readonly Waiting[]): boolean {
+  return waiting.length > 0 || states.some(({ state, failure }) => state === 'grace' || failure !== undefined)
+}

@@ -1,0 +1,103 @@
+import type { Clock } from './clock.js'
+import type { CheckedConfig, CheckedRule } from './config/checked.js'
+import { configError } from './errors.js'
+import { CmkSet } from './kms/cmk-set.js'
+import { Cmk } from './kms/cmk.js'
+import type { Kms } from './kms/kms.js'
+import type { NamedKmses } from './kms/sides.js'
+import type { Side } from './kms/rate-limiter.js'
+import type { ResolvedRule } from './record/topic-rules.js'
+
+/**
+ * The rules of a configuration, with the CMKs that they name as their KMSs describe them.
+ * @throws EnvelopeError CONFIG_INVALID where two CMKs look alike in an envelope; what `Kms.describe` rejects with
+ */
+export async function resolveRules(
+  config: CheckedConfig,
+  kmses: Readonly<Record<Side, NamedKmses>>,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<readonly ResolvedRule[]> {
+  const cmks = await describeCmks(config, kmses.sealing, clock, signal)
+  return config.rules.map((rule) => withCmks(rule, cmks, kmses.opening))
+}
+
+async function describeCmks(
+  { cmks, rules }: CheckedConfig,
+  kmses: NamedKmses,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, readonly Cmk[]>> {
+  // One object for each CMK, however many lists name it: they share what is known about an outage.
+  const made = new Map<string, Promise<Cmk>>()
+  const describe = (kmsName: string, id: string): Promise<Cmk> => {
+    const name = JSON.stringify([kmsName, id])
+    const cmk = made.get(name) ?? Cmk.describe({ kmsName, kms: kmses[kmsName] as Kms, id, clock }, signal)
+    made.set(name, cmk)
+    return cmk
+  }
+  const described = await Promise.all(
+    Object.entries(cmks).map(async ([name, refs]): Promise<[string, readonly Cmk[]]> => [
+      name,
+      await Promise.all(refs.map(({ kms, id }) => describe(kms, id))),
+    ]),
+  )
+  const byName = new Map(described)
+  refuseLookAlikes(described.map(([name, list]) => ({ path: `cmks.${name}`, list })))
+  refuseLookAlikes(
+    rules.map(({ decrypt }, i) => ({
+      path: `topics[${String(i)}].decrypt.cmk`,
+      list: (decrypt?.cmks ?? []).flatMap((name) => byName.get(name) ?? []),
+    })),
+  )
+  return byName
+}
+
+/** Two KMSs may know CMKs that look alike in an envelope; a wrapping must name one. */
+function refuseLookAlikes(lists: readonly { readonly path: string; readonly list: readonly Cmk[] }[]): void {
+  const issues = lists.flatMap(({ path, list }) =>
+    list
+      .filter(
+        (cmk, i) => list.findIndex(({ provider, id }) => provider === cmk.provider && id === cmk.id) < i,
+      )
+      .map(({ provider, id }) => ({ path, message: `${provider} ${id} is a duplicate CMK` })),
+  )
+  if (issues.length > 0) throw configError(issues)
+}
+
+function withCmks(
+  rule: CheckedRule,
+  cmks: ReadonlyMap<string, readonly Cmk[]>,
+  openingKmses: NamedKmses,
+): ResolvedRule {
+  const { name, match, passthrough, encrypt, decrypt } = rule
+  // Checked: no list is empty.
+  const named = (list: string): readonly [Cmk, ...Cmk[]] => cmks.get(list) as readonly [Cmk, ...Cmk[]]
+  return {
+    name,
+    match,
+    passthrough,
+    sealing: encrypt && { name, encrypt, cmks: CmkSet.forSealing(named(encrypt.cmk)) },
+    reading: decrypt && {
+      name,
+      decrypt,
+      cmks: CmkSet.forOpening(
+        decrypt.cmks.flatMap(named).map((cmk) => cmk.by(openingKmses[cmk.kmsName] as Kms)) as [Cmk, ...Cmk[]],
+      ),
+    },
+  }
+}
+
+/**
+ * Proves that what a rule needs from its KMSs works.
+ * @throws EnvelopeError what the KMS fails with
+ */
+export async function verifyRule({ sealing, reading }: ResolvedRule, signal: AbortSignal): Promise<void> {
+  if (sealing) {
+    const { provisionedDek, context } = sealing.encrypt
+    await sealing.cmks.verify(provisionedDek === undefined ? 'wrap' : 'unwrap', context, signal)
+  }
+  // What a rule seals and opens has the context of its `encrypt`; of what was sealed elsewhere, no more is known.
+  const context = sealing?.encrypt.context ?? reading?.decrypt.require.context
+  if (reading && context) await reading.cmks.verify('unwrap', context, signal)
+}
