@@ -33,11 +33,11 @@ export function openingEachMessage(handler: EachMessageHandler, handling: Handli
   return async (payload) => {
     const { topic, partition, message, heartbeat } = payload
     const rule = ruleOf(payload, handling)
-    if (rule === undefined) return handler(payload)
+    if (rule === undefined && !claims.stopped) return handler(payload)
     const claim = claims.begin(topic, partition)
     let part: Part<KafkaMessage> | undefined
     try {
-      part = await open(claim, rule, [message], heartbeat, handling)
+      part = rule && (await open(claim, rule, [message], heartbeat, handling))
     } finally {
       // Nothing is awaited from here to the handler, so that no seek or stop gets between.
       claim.end()
@@ -83,7 +83,7 @@ export function openingEachBatch(
     const { batch, heartbeat, isStale } = payload
     const { topic, partition } = batch
     const rule = ruleOf(batch, handling)
-    if (rule === undefined) {
+    if (rule === undefined && !claims.stopped) {
       await handler(payload)
       // As KafkaJS does; see `run`.
       if (autoResolve) payload.resolveOffset(batch.lastOffset())
@@ -92,7 +92,7 @@ export function openingEachBatch(
     const claim = claims.begin(topic, partition)
     let part: Part<KafkaMessage> | undefined
     try {
-      part = await open(claim, rule, batch.messages, heartbeat, handling)
+      part = rule && (await open(claim, rule, batch.messages, heartbeat, handling))
     } finally {
       // As above: nothing is awaited from here to the handler.
       claim.end()
