@@ -135,13 +135,18 @@ export interface Fixture {
 
 export async function fixture(
   name: string,
-  rule: { encrypt?: Partial<EncryptRule>; decrypt?: Partial<DecryptRule> } = {},
+  {
+    encrypt,
+    decrypt,
+    ...owner
+  }: { encrypt?: Partial<EncryptRule>; decrypt?: Partial<DecryptRule>; kmsRetries?: number } = {},
 ): Promise<Fixture> {
   const topic = await newTopic(name)
   const kafka = testKafka({ retry: { initialRetryTime: 50, maxRetryTime: 300 } })
-  const { encryption, kms, events } = await memoryEncryption([
-    { match: [topic], encrypt: { cmk: 'main', ...rule.encrypt }, decrypt: { cmk: 'main', ...rule.decrypt } },
-  ])
+  const { encryption, kms, events } = await memoryEncryption(
+    [{ match: [topic], encrypt: { cmk: 'main', ...encrypt }, decrypt: { cmk: 'main', ...decrypt } }],
+    owner,
+  )
   const producer = encryptProducer(kafka.producer(), encryption)
   const plain = kafka.producer()
   const admin = kafka.admin()
