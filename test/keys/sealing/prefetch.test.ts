@@ -49,7 +49,7 @@ describe('with a KMS that takes 300 ms', () => {
 
   it('sends that outrun prefetch wait in order, and past their deadline get a clear error', async () => {
     const { kms, clock, seal, named, encryption } = await owner({
-      encrypt: { rotate: { maxMessages: 5, allowFrequentRotation: true }, dekTimeout: '500ms' },
+      encrypt: { rotate: { maxMessages: 5, allowFrequentRotation: true }, dekTimeout: '2s' },
     })
     const { step } = answersAfter(kms, clock, KMS_MS)
     const order: number[] = []
@@ -67,7 +67,7 @@ describe('with a KMS that takes 300 ms', () => {
     // From here on nothing answers; the current DEK, if any, is used up first.
     const late = [seal(5).catch(() => undefined), thrownBy(() => seal(6))]
     await settle()
-    clock.advance(500)
+    clock.advance(2000)
     expect(await late[1]).toMatchObject({
       code: 'KEY_WAIT_TIMEOUT',
       kind: 'transient',
