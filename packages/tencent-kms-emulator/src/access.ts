@@ -8,7 +8,7 @@ export interface AccessStatement {
   /** `Decrypt`, `kms:Decrypt`, `Describe*` or `*`. */
   readonly actions: readonly string[]
   /**
-   * KeyIds, or `*`, the default. Actions without a KeyId (`ListKeys`, `CreateKey`, …) are granted by `*` alone.
+   * KeyIds, or `*`, the default. Only `*` grants actions without a KeyId (`ListKeys`, `CreateKey`, …).
    */
   readonly keys?: readonly string[]
 }
@@ -19,7 +19,7 @@ export interface EmulatorCredential {
   readonly secretKey: string
   /** Of a temporary credential: `X-TC-Token` must be this. Without it, a request must carry no token. */
   readonly token?: string
-  /** Everything by default. What no statement grants is denied. */
+  /** Everything by default. Anything that no statement grants is denied. */
   readonly allow?: readonly AccessStatement[]
 }
 
@@ -40,7 +40,7 @@ export class Access {
     }
     const byId = new Map(credentials.map((credential) => [credential.secretId, credential]))
     if (byId.size !== credentials.length) {
-      throw new EmulatorError('OPTIONS_INVALID', 'a secret id is given twice')
+      throw new EmulatorError('OPTIONS_INVALID', 'duplicate secret id')
     }
     this.#credentials = byId
   }

@@ -43,8 +43,11 @@ export async function runCommand(
       'create a CMK with this alias (alias:rsa-2048 for RSA) unless it exists',
       keys,
     )
-    .option('--region <region>', 'the region of the CMKs that are created', 'ap-guangzhou')
-    .option('--secret-id <id>', 'who can call, with --secret-key (default: a pair that is printed)')
+    .option('--region <region>', 'the region of the CMKs that --key creates', 'ap-guangzhou')
+    .option(
+      '--secret-id <id>',
+      'the only secret id that can call, with --secret-key (default: a built-in pair, which is printed)',
+    )
     .option('--secret-key <key>', 'the secret key of --secret-id')
     // Commander would put suggestions on a second line.
     .configureOutput({
@@ -78,7 +81,7 @@ async function run(options: Options): Promise<void> {
 function emulatorOptions(options: Options): EmulatorOptions {
   const { secretId, secretKey } = options
   if ((secretId === undefined) !== (secretKey === undefined)) {
-    throw new EmulatorError('OPTIONS_INVALID', '--secret-id and --secret-key belong together')
+    throw new EmulatorError('OPTIONS_INVALID', '--secret-id and --secret-key must be given together')
   }
   return {
     port: options.port,
@@ -91,8 +94,8 @@ function emulatorOptions(options: Options): EmulatorOptions {
 }
 
 /**
- * One line, separated by tabs: the address, who can call, and each key as `alias=region/KeyId`. The secret key is shown
- * only where it is the emulator's own, which is in its source.
+ * One line, separated by tabs: the address, the secret id, and each key as `alias=region/KeyId`. The secret key is shown
+ * only if it is the emulator's own, which is public in its source.
  */
 function lineOf(emulator: TencentKmsEmulator, pair: { secretId: string; secretKey?: string }): string {
   return [

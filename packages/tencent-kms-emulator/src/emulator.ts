@@ -28,7 +28,7 @@ export interface EmulatorOptions {
   readonly host?: string
   /** Allows a `host` that other machines can reach. There is no TLS. */
   readonly exposed?: boolean
-  /** `EMULATOR_CREDENTIAL` alone by default. */
+  /** Only `EMULATOR_CREDENTIAL` by default. */
   readonly credentials?: readonly EmulatorCredential[]
   /** Created at the start, unless the file has a key with that alias in that region. */
   readonly keys?: readonly NewKeyOptions[]
@@ -43,7 +43,7 @@ export interface EmulatorOptions {
   readonly clock?: () => number
 }
 
-/** A running emulator, and the controls that only a test has: they need no signature and no permission. */
+/** A running emulator, with controls for tests that need neither a signature nor a permission. */
 export interface TencentKmsEmulator {
   /** `http://127.0.0.1:PORT` */
   readonly url: string
@@ -55,10 +55,10 @@ export interface TencentKmsEmulator {
   /** Of all regions, oldest first. */
   keys(): readonly EmulatorKey[]
   /**
-   * Puts a key into a state, also where the API would refuse it: `Enabled` after `PendingImport` stands in for an
-   * import, `PendingDelete` ends in seven days.
+   * Puts a key into a state, even one that the API would refuse: `Enabled` after `PendingImport` simulates an
+   * import; `PendingDelete` ends in seven days.
    *
-   * @throws EmulatorError OPTIONS_INVALID where there is no such key
+   * @throws EmulatorError OPTIONS_INVALID if there is no such key
    */
   setKeyState(keyId: string, state: CmkState): void
   /** Gives a symmetric key new material. @throws EmulatorError OPTIONS_INVALID */
@@ -79,9 +79,9 @@ export interface TencentKmsEmulator {
 }
 
 /**
- * Starts an emulator of Tencent Cloud KMS. A table in the README says what the vendor documents and what is assumed.
+ * Starts an emulator of Tencent Cloud KMS. A table in the README shows what the vendor documents and what is assumed.
  *
- * @throws EmulatorError OPTIONS_INVALID; ADDRESS_UNAVAILABLE where the port is in use; KEY_FILE_EXPOSED,
+ * @throws EmulatorError OPTIONS_INVALID; ADDRESS_UNAVAILABLE if the port is in use; KEY_FILE_EXPOSED,
  * KEY_FILE_INVALID, KEY_FILE_UNREADABLE, KEY_FILE_UNWRITABLE
  */
 export async function startTencentKmsEmulator(options: EmulatorOptions = {}): Promise<TencentKmsEmulator> {
@@ -140,7 +140,7 @@ function requireLoopback(host: string, exposed: boolean): void {
   if (!exposed && !/^(localhost|::1|127(\.\d{1,3}){3})$/.test(host)) {
     throw new EmulatorError(
       'OPTIONS_INVALID',
-      `other machines can reach ${host}, which needs \`exposed\` (--expose)`,
+      `other machines can reach ${host}: set \`exposed\` (--expose) to allow that`,
     )
   }
 }
@@ -161,7 +161,7 @@ function ensureKey(keys: Keys, options: NewKeyOptions): void {
   }
 }
 
-/** A refusal that a request would get as an answer is a wrong option here. */
+/** What a request would get as a refusal is an invalid option here. */
 function configured<T>(change: () => T): T {
   try {
     return change()
