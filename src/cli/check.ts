@@ -30,16 +30,16 @@ export function registerCheck(program: Command): void {
     .addOption(amount('--readers <n>', 'processes that decrypt', 1))
     .addOption(amount('--records-per-day <n>', 'records under each rule, from all producers', 1_000_000))
     .addOption(amount('--record-bytes <n>', 'bytes of a value, after compression', 1000))
-    .addOption(amount('--retention-days <n>', 'how long topics keep records', 7))
+    .addOption(amount('--retention-days <n>', 'days for which topics keep records', 7))
     .option(
       '--kms <name=kind...>',
-      `what a KMS is, ${names.join(' or ')} (default: by the ids of its CMKs)`,
+      `the kind of a KMS, ${names.join(' or ')} (default: recognised by the ids of its CMKs)`,
       pairs((kind) => names.includes(kind)),
       {},
     )
     .option(
       '--env <name=value...>',
-      'variables for ${NAME} in the file, in addition to the environment',
+      'values for ${NAME} in the file, in addition to the environment',
       pairs(),
       {},
     )
@@ -71,13 +71,13 @@ async function check(file: string, options: Options): Promise<void> {
     return
   }
   process.stdout.write(explain(file, { policy, load, estimated, found }))
-  if (stray.length > 0) process.stderr.write(`no rule: ${stray.join(', ')}\n`)
+  if (stray.length > 0) process.stderr.write(`no rule matches: ${stray.join(', ')}\n`)
 }
 
 function report(file: string, issues: readonly ConfigIssue[]): string[] {
   // If the file cannot be read, there is nothing else to report.
   if (issues.every(({ path }) => path === file)) return issues.map(describeIssue)
-  const count = issues.length === 1 ? 'a mistake' : `${String(issues.length)} mistakes`
+  const count = issues.length === 1 ? '1 mistake' : `${String(issues.length)} mistakes`
   return [`${file}: ${count}`, ...issues.map((issue) => `  ${describeIssue(issue)}`)]
 }
 

@@ -15,13 +15,13 @@ import {
   type NewCmkOptions,
 } from '../kms/local/index.js'
 
-/** `kafka-envelope keyring …`: everything that one does to a keyring file. */
+/** `kafka-envelope keyring …`: all operations on a keyring file. */
 export function registerKeyring(program: Command): void {
   const keyring = program.command('keyring').description('manage the keyring file of the local KMS')
 
   keyring
     .command('create')
-    .description('make a keyring; never replaces a file')
+    .description('create a keyring; never overwrites a file')
     .argument('<file>')
     .option('--cmk <name...>', 'CMKs to add', [])
     .addOption(typeOption())
@@ -44,7 +44,7 @@ export function registerKeyring(program: Command): void {
 
   keyring
     .command('rotate')
-    .description('give an AES CMK a new version; older ones still unwrap')
+    .description('add a new version to an AES CMK; older versions still unwrap')
     .argument('<file>')
     .addOption(cmkOption())
     .action((file: string, { cmk }: OneCmk) => rotateCmk(file, cmk))
@@ -55,7 +55,7 @@ export function registerKeyring(program: Command): void {
   ] as const) {
     keyring
       .command(command)
-      .description(enabled ? 'let a disabled CMK work again' : 'stop a CMK from wrapping and unwrapping')
+      .description(enabled ? 'enable a disabled CMK again' : 'stop a CMK from wrapping and unwrapping')
       .argument('<file>')
       .addOption(cmkOption())
       .action((file: string, { cmk }: OneCmk) => setCmkEnabled(file, cmk, enabled))
@@ -72,17 +72,17 @@ export function registerKeyring(program: Command): void {
 
   keyring
     .command('import-public')
-    .description('add the public key of an RSA CMK, to wrap only; NAME as the readers have it')
+    .description('add the public key of an RSA CMK, for wrapping only; use the NAME that its readers use')
     .argument('<file>')
     .addOption(cmkOption())
-    .requiredOption('--pem <file>', 'the file with the public key')
+    .requiredOption('--pem <file>', 'the file that contains the public key')
     .action(async (file: string, { cmk, pem }: OneCmk & { readonly pem: string }) => {
       await importPublicKey(file, cmk, await readFile(pem, 'utf8'))
     })
 
   keyring
     .command('list')
-    .description('print a line for each CMK: name, type, state, newest version and when it was made')
+    .description('print one line per CMK: name, type, state, newest version and when that was created')
     .argument('<file>')
     .action(async (file: string) => {
       for (const cmk of await listCmks(file)) process.stdout.write(`${lineOf(cmk)}\n`)
@@ -116,7 +116,7 @@ function modulusOption(): Option {
 
 function typeOption(): Option {
   const types: readonly CmkType[] = ['aes-256', 'rsa-oaep-sha256']
-  return new Option('--type <type>', 'what the CMK is').choices(types).default('aes-256')
+  return new Option('--type <type>', 'the type of the CMK').choices(types).default('aes-256')
 }
 
 function wholeNumber(text: string): number {

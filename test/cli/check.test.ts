@@ -62,7 +62,7 @@ describe('kafka-envelope check', () => {
     const { code, stderr } = await check('--env', 'CMK=secret\n')
     expect(code).toBe(1)
     expect(stderr).toBe(
-      `${file}: a mistake
+      `${file}: 1 mistake
   cmks.pay[0].id: expected 1 to 256 visible ASCII characters; got "ap-guangzhou/\${CMK}", and CMK begins or ends with white space or a line break (line 3, column 20)
 `,
     )
@@ -119,12 +119,12 @@ describe('kafka-envelope check', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toContain(`${file}: no mistakes\n`)
     for (const line of [
-      'producers: 3, each starts 0.5 × a day, without a DEK store',
+      'producers: 3, each starting 0.5 × a day, without a DEK store',
       'pay.us: encrypted and decrypted by rule pay.*',
       'metrics.x: passed through by rule metrics.*',
       'encrypts under pay: ap-guangzhou/1=2 (gz)',
       'DEKs a day: about 9 = 6 producers and topics × (1 by limit + 0.5 by start)',
-      'compressed with gzip: lengths leak information about content, which matters where others can add text next to secrets',
+      'compressed with gzip: lengths leak information about content, which matters if others can add text next to secrets',
       'decrypts under pay; encrypted elsewhere, assumed to be one DEK a day per producer, 4.5 with starts',
       'DEKs a day: 0; all producers use the provisioned one',
       'values pass unchanged, both ways',
@@ -162,14 +162,14 @@ describe('kafka-envelope check', () => {
     })
     const text = await check('--env', 'CMK=1', '--kms', 'gz=local')
     expect(text.stdout).toContain('KMS gz (assumed to be a keyring file)')
-    expect(text.stdout).toContain('no price and no quota')
+    expect(text.stdout).toContain('no cost and no quota')
     expect(text.stdout).not.toContain('\nTopics\n')
   })
 
   it('kafka-envelope check fails where a topic has no rule, and says so', async () => {
     const { code, stdout, stderr } = await check('--env', 'CMK=1', '--topic', 'pay.eu', 'orders', 'users')
-    expect({ code, stderr }).toEqual({ code: 1, stderr: 'no rule: orders, users\n' })
-    expect(stdout).toContain('orders: no rule; writing and reading are errors')
+    expect({ code, stderr }).toEqual({ code: 1, stderr: 'no rule matches: orders, users\n' })
+    expect(stdout).toContain('orders: no rule matches; writing and reading are errors')
   })
 
   it('the explanation says that there are no warnings if none was found', async () => {

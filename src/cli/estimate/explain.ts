@@ -44,15 +44,15 @@ function section(title: string, lines: readonly string[]): string[] {
 
 function assumptions(load: Load): string[] {
   return [
-    `producers: ${figure(load.producers)}, each starts ${figure(load.restartsPerDay)} × a day, ${load.dekStore ? 'with' : 'without'} a DEK store`,
-    `readers: ${figure(load.readers)}, each reads under every DEK, all day`,
+    `producers: ${figure(load.producers)}, each starting ${figure(load.restartsPerDay)} × a day, ${load.dekStore ? 'with' : 'without'} a DEK store`,
+    `readers: ${figure(load.readers)}, each reading under every DEK, all day`,
     `records: ${figure(load.recordsPerDay)} of ${figure(load.recordBytes)} bytes a day under each rule, evenly spread; kept for ${figure(load.retentionDays)} days`,
     'CMKs: every operation is a call to the KMS (wrapping with a local public key takes none)',
   ]
 }
 
 function topicLine({ topic, rule }: Estimate['topics'][number]): string {
-  if (!rule) return `${topic}: no rule; writing and reading are errors`
+  if (!rule) return `${topic}: no rule matches; writing and reading are errors`
   const does = rule.passthrough
     ? 'passed through'
     : [rule.encrypt && 'encrypted', rule.decrypt && 'decrypted'].filter(Boolean).join(' and ')
@@ -74,7 +74,7 @@ function ruleLines({ rule, sealing, reading }: RuleEstimate, policy: CheckedPoli
     )
     if (rule.encrypt.compression !== 'none') {
       lines.push(
-        `compressed with ${rule.encrypt.compression}: lengths leak information about content, which matters where others can add text next to secrets`,
+        `compressed with ${rule.encrypt.compression}: lengths leak information about content, which matters if others can add text next to secrets`,
       )
     }
   }
@@ -90,7 +90,7 @@ const LIMITS: Record<Deks['limit'], string> = {
 }
 
 function dekSum({ perDay, sealers, rotations, restarts, limit }: Deks, load: Load): string {
-  if (limit === 'provisioned') return '0; all producers use the provisioned one'
+  if (limit === 'provisioned') return '0; all producers use the provisioned DEK'
   const owners = sealers === load.producers ? 'producers' : 'producers and topics'
   return `about ${figure(perDay)} = ${figure(sealers)} ${owners} × (${figure(rotations)} by limit + ${figure(restarts)} by start)`
 }
@@ -127,7 +127,7 @@ function kmsLines(
           `cost in 30 days: $${figure(dollars.cmks + dollars.calls)} = $${figure(dollars.cmks)} for CMKs (${figure(cmks)} × $${String(billing.dollarsPerCmkAndDay)} a day) + $${figure(dollars.calls)} for calls ($${figure(billing.dollarsPerCall * 10_000)} for 10,000, after ${figure(billing.freeCallsPerMonth)} free calls per account, deducted once for all KMSs)`,
           "this is the vendor's pay-as-you-go list price, not checked against a bill; a prepaid edition has its own price and quota",
         ]
-      : ['no price and no quota']),
+      : ['no cost and no quota']),
     ...(restart.resuming.calls > 0
       ? [
           `all readers restart where they stopped: ${restartLine(restart.resuming, billing?.dollarsPerCall)}`,

@@ -41,8 +41,8 @@ function* ofSealing(
   const { maxAgeMs } = encrypt.rotate
   if (deks.perDay > MANY_DEKS_PER_DAY) {
     const remedy =
-      deks.restarts > deks.rotations ? 'a `dekStore` keeps DEKs across restarts' : 'let a DEK last longer'
-    const message = `${figure(deks.perDay)} DEKs a day, each of which every reader must unwrap: ${remedy}`
+      deks.restarts > deks.rotations ? 'a `dekStore` keeps DEKs across restarts' : 'raise the limits of a DEK'
+    const message = `${figure(deks.perDay)} DEKs a day, and every reader must unwrap each of them: ${remedy}`
     yield {
       path: at(
         deks.limit === 'age'
@@ -64,7 +64,7 @@ function* ofSealing(
   if (encrypt.graceMs > maxAgeMs) {
     yield {
       path: at('rotate.grace'),
-      message: `is longer than \`maxAge\`: in an outage a DEK would be used for more than twice its age, ${timeSpan(maxAgeMs + encrypt.graceMs)} instead of ${timeSpan(maxAgeMs)}`,
+      message: `is longer than \`maxAge\`: in an outage a DEK would be used for more than twice its maximum age, ${timeSpan(maxAgeMs + encrypt.graceMs)} instead of ${timeSpan(maxAgeMs)}`,
     }
   }
   if (encrypt.prefetchMs === 0 && !encrypt.provisionedDek) {
@@ -77,7 +77,7 @@ function* ofSealing(
     yield {
       path: at('dekTimeout'),
       message:
-        "is as long as KafkaJS's `transactionTimeout` (60s by default): brokers abort a transaction that waits so long",
+        "is as long as KafkaJS's `transactionTimeout` (60s by default): brokers abort a transaction that waits that long",
     }
   }
   const largest = Math.max(...overhead.map(({ bytes }) => bytes)) + load.recordBytes
@@ -90,7 +90,7 @@ function* ofSealing(
   if (encrypt.provisionedDek && cmks.length > 0) {
     yield {
       path: at('provisionedDek'),
-      message: `is not renewed: sends fail ${timeSpan(maxAgeMs)} after it was made, or at another limit`,
+      message: `is not renewed: sends fail ${timeSpan(maxAgeMs)} after it was created, or at another limit`,
     }
   }
 }
@@ -102,7 +102,7 @@ function* ofReading({ rule, path }: RuleEstimate, policy: CheckedPolicy): Iterab
   if (until.length > 0) {
     yield {
       path: `${path}.decrypt.plaintext.untilOffsets`,
-      message: `plaintext in ${until.join(', ')} is accepted below these offsets: remove this when the migration is over`,
+      message: `plaintext in ${until.join(', ')} is accepted below these offsets: remove this after the migration`,
     }
   }
   for (const member of REJECTION_POLICIES) {
@@ -139,7 +139,7 @@ function* ofBoth({ rule, path, reading }: RuleEstimate, { cmks }: CheckedPolicy)
     yield { path: at('cmk'), message }
   }
   if (decrypt.tombstones === 'reject' && encrypt.tombstones === 'pass') {
-    yield { path: at('tombstones'), message: `null values are sent, but refused when they are read` }
+    yield { path: at('tombstones'), message: `null values are sent, but refused on reading` }
   }
 }
 
@@ -157,7 +157,7 @@ function* ofCache({ cache }: CheckedPolicy, { rules }: Estimate): Iterable<Warni
   if (cache.ttlMs > DAY_MS) {
     yield {
       path: 'cache.ttl',
-      message: `readers can go on for ${timeSpan(cache.ttlMs)} after a CMK was disabled`,
+      message: `readers can go on decrypting for ${timeSpan(cache.ttlMs)} after a CMK is disabled`,
     }
   }
 }

@@ -293,12 +293,12 @@ describe('a warning', () => {
     [
       'rotation by the minute with 100 producers',
       [rule({ rotate: { maxAge: '1m', ...exact } })],
-      'topics[0].encrypt.rotate.maxAge: 144,000 DEKs a day, each of which every reader must unwrap: let a DEK last longer',
+      'topics[0].encrypt.rotate.maxAge: 144,000 DEKs a day, and every reader must unwrap each of them: raise the limits of a DEK',
     ],
     [
       'starts instead of rotation',
       [rule()],
-      'topics[0].encrypt.rotate.maxAge: 20,101 DEKs a day, each of which every reader must unwrap: a `dekStore` keeps DEKs across restarts',
+      'topics[0].encrypt.rotate.maxAge: 20,101 DEKs a day, and every reader must unwrap each of them: a `dekStore` keeps DEKs across restarts',
       { restartsPerDay: 200 },
     ],
     [
@@ -310,7 +310,7 @@ describe('a warning', () => {
     [
       'grace longer than the age',
       [rule({ rotate: { maxAge: '1h', grace: '2h' } })],
-      'topics[0].encrypt.rotate.grace: is longer than `maxAge`: in an outage a DEK would be used for more than twice its age, 3h instead of 1h',
+      'topics[0].encrypt.rotate.grace: is longer than `maxAge`: in an outage a DEK would be used for more than twice its maximum age, 3h instead of 1h',
     ],
     [
       'a cache smaller than the DEKs of a day',
@@ -322,7 +322,7 @@ describe('a warning', () => {
     [
       'a cache that outlives revocation',
       [rule()],
-      'cache.ttl: readers can go on for 7d after a CMK was disabled',
+      'cache.ttl: readers can go on decrypting for 7d after a CMK is disabled',
       {},
       { cache: { ttl: '7d' } },
     ],
@@ -334,7 +334,7 @@ describe('a warning', () => {
     [
       'waiting longer than a transaction',
       [rule({ dekTimeout: '60s' })],
-      "topics[0].encrypt.dekTimeout: is as long as KafkaJS's `transactionTimeout` (60s by default): brokers abort a transaction that waits so long",
+      "topics[0].encrypt.dekTimeout: is as long as KafkaJS's `transactionTimeout` (60s by default): brokers abort a transaction that waits that long",
     ],
     [
       'records too large to be sent',
@@ -345,12 +345,12 @@ describe('a warning', () => {
     [
       'a provisioned DEK',
       [rule({ provisionedDek: { text: 'x' } })],
-      'topics[0].encrypt.provisionedDek: is not renewed: sends fail 24h after it was made, or at another limit',
+      'topics[0].encrypt.provisionedDek: is not renewed: sends fail 24h after it was created, or at another limit',
     ],
     [
       'plaintext that is still accepted',
       [both({}, { plaintext: { untilOffsets: { 'a.b': { 0: '5' } } } })],
-      'topics[0].decrypt.plaintext.untilOffsets: plaintext in a.b is accepted below these offsets: remove this when the migration is over',
+      'topics[0].decrypt.plaintext.untilOffsets: plaintext in a.b is accepted below these offsets: remove this after the migration',
     ],
     [
       'dead letters that their reader refuses',
@@ -370,7 +370,7 @@ describe('a warning', () => {
     [
       'null values that are refused',
       [both({}, { tombstones: 'reject' })],
-      'topics[0].decrypt.tombstones: null values are sent, but refused when they are read',
+      'topics[0].decrypt.tombstones: null values are sent, but refused on reading',
     ],
     [
       'readers that exceed the quota',
