@@ -1,19 +1,19 @@
 import { isNativeError } from 'node:util/types'
 
 /**
- * What a failure says about a record, and so what a consumer may do about it.
+ * What a failure says about a record, and therefore what a consumer may do with it.
  *
- * - `transient`: nothing is wrong with the record; the KMS, or the topic for dead letters, could not
- *   answer now. Wait and retry.
- * - `unreadable`: this reader is not able to open it; another, or a later one, may be. No fixed policy skips it.
+ * - `transient`: nothing is wrong with the record; the KMS or the dead-letter topic is temporarily unavailable.
+ *   Wait and retry.
+ * - `unreadable`: this reader cannot open it; another reader, or a later version, might. No fixed policy skips it.
  * - `invalid`: the record is not what the rule requires; no reader should accept it.
  */
 export type FailureKind = 'transient' | 'unreadable' | 'invalid'
 
 interface CodeRow {
-  /** Whether a KMS may be where it comes from; then the error says what the KMS said. */
+  /** Whether the failure may come from a KMS; the error then carries the code and request id of the KMS. */
   readonly fromKms?: true
-  /** Absent where the failure is about a call or a configuration, not about a record or a KMS. */
+  /** Absent if the failure concerns a call or a configuration, not a record or a KMS. */
   readonly kind?: FailureKind
   /** What to do about it. Ends every message. */
   readonly remedy: string
@@ -25,26 +25,27 @@ const CODES = {
   NOT_SEALED: {
     kind: 'invalid',
     remedy:
-      'Find who writes plaintext to this topic; for a migration allow it up to stated offsets (`decrypt.plaintext`)',
+      'Find the producer that writes plaintext to this topic; during a migration, allow plaintext up to stated offsets with `decrypt.plaintext`',
   },
   UNKNOWN_FORMAT: {
     kind: 'unreadable',
     remedy:
-      'Upgrade kafka-envelope if a newer version wrote it; list the fingerprint in `decrypt.plaintext.fingerprints` if it is the schema of your own application',
+      'Upgrade kafka-envelope if a newer version wrote the record; if the fingerprint is that of a schema of your own, list it in `decrypt.plaintext.fingerprints`',
   },
   MALFORMED: {
     kind: 'invalid',
-    remedy: 'The bytes are damaged or were not written by kafka-envelope; look at who writes to this topic',
+    remedy:
+      'The bytes are damaged or were not written by kafka-envelope; check which producers write to this topic',
   },
   UNKNOWN_SUITE: { kind: 'unreadable', remedy: 'Upgrade kafka-envelope on this reader' },
   UNKNOWN_COMPRESSION: {
     kind: 'unreadable',
-    remedy: 'Upgrade kafka-envelope, or Node.js to 22.15 or later where the compression is zstd',
+    remedy: 'Upgrade kafka-envelope or, if the compression is zstd, Node.js to 22.15 or later',
   },
   WRONG_TOPIC: {
     kind: 'invalid',
     remedy:
-      'Someone copied the record from another topic; where that is intended (mirror, dead letters) name the original topic in `decrypt.originalTopics`',
+      'The record was copied from another topic; if that is intended (mirroring, dead letters), list the original topic in `decrypt.originalTopics`',
   },
   REQUIREMENT_UNMET: {
     kind: 'invalid',
@@ -57,107 +58,107 @@ const CODES = {
   NO_CANDIDATE: {
     kind: 'unreadable',
     remedy:
-      'Add the CMK to `decrypt.cmk` of the rule if you trust it; wrappings made with a public key also need `acceptPublicKeySealing: true`',
+      'If you trust the CMK, add it to `decrypt.cmk` of the rule; a DEK wrapped with a public key also needs `acceptPublicKeySealing: true`',
   },
   UNWRAP_FAILED: {
     fromKms: true,
     kind: 'invalid',
-    remedy: 'The ciphertext DEK was damaged, forged, or belongs to another CMK or encryption context',
+    remedy: 'The ciphertext DEK was damaged or forged, or it belongs to another CMK or encryption context',
   },
   COMMITMENT_MISMATCH: {
     kind: 'invalid',
-    remedy: 'The envelope was forged or damaged: its DEK is not the one that its header commits to',
+    remedy: 'The envelope was forged or damaged; check which producers write to this topic',
   },
   AUTHENTICATION_FAILED: {
     kind: 'invalid',
-    remedy: 'The record was changed after sealing, or its key or bound headers were',
+    remedy: 'The value, the key or a bound header was changed after sealing',
   },
   DECOMPRESSION_FAILED: {
     kind: 'invalid',
-    remedy: 'The producer sealed a body that is not one gzip member or zstd frame',
+    remedy: 'The producer sealed a body that is not exactly one gzip member or zstd frame',
   },
   TOO_LARGE: {
     kind: 'invalid',
-    remedy: 'Raise `decrypt.maxDecompressedBytes` if values of this size are expected',
+    remedy: 'Raise `decrypt.maxDecompressedBytes` if you expect values of this size',
   },
   TOO_MANY_BAD_RECORDS: {
-    remedy: 'Look at the record.rejected events; the share is set by `decrypt.maxInvalidShare`',
+    remedy: 'The record.rejected events show the causes; `decrypt.maxInvalidShare` sets the allowed share',
   },
   DEAD_LETTER_FAILED: {
     kind: 'transient',
     remedy:
-      'Nothing was skipped: the consumer tries again; if it lasts, see that the topic exists and that the producer given as `deadLetters` is connected',
+      'Nothing was skipped, and the consumer retries; if this persists, check that the topic exists and that the producer passed as `deadLetters` is connected',
   },
   DEAD_LETTER_REFUSED: {
     remedy:
-      'The consumer stopped at the record; raise max.message.bytes of the topic for dead letters, let this process write to it, or make it one that does not compact; a record above 128 MiB needs another policy',
+      'The consumer stopped at the record; raise max.message.bytes of the dead-letter topic, allow this process to write to it, or turn off its compaction; a record above 128 MiB needs another policy',
   },
   REJECTION_HANDLER_FAILED: {
     remedy:
-      "The consumer stopped at the record; correct the handler, which answers 'stop', 'skip', { deadLetter: topic } or { value }",
+      "The consumer stopped at the record; fix the handler: it must return 'stop', 'skip', { deadLetter: topic } or { value }",
   },
 
   // Sealing
   TOPIC_NOT_CONFIGURED: {
     kind: 'unreadable',
     remedy:
-      'Add the topic to a rule: with `encrypt` or `decrypt`, or with `passthrough: true` if it is to stay plain',
+      'Add the topic to a rule with `encrypt` or `decrypt`, or with `passthrough: true` to leave it unencrypted',
   },
   INVALID_RECORD: {
-    remedy: 'Give values and keys as a Buffer, a string or null; nothing was sent',
+    remedy: 'Pass values and keys as a Buffer, a string or null; nothing was sent',
   },
   ALREADY_SEALED: {
     remedy:
-      'The value already is an envelope; set `encrypt.passSealed: true` if sealed records pass through here',
+      'The value is already an envelope; to let sealed records pass through, set `encrypt.passSealed: true`',
   },
   RECORD_TOO_LARGE: {
     remedy:
       'Raise `encrypt.maxBatchBytes` together with max.message.bytes of the topic, or turn on `compression`',
   },
   PARTITIONER_WITHOUT_PLAINTEXT: {
-    remedy: 'Wrap the partitioner, so that it sees messages as they were before sealing',
+    remedy: 'Wrap the partitioner, so that it sees messages before they are sealed',
   },
   DEK_LIMIT_TOO_SMALL: { remedy: 'Raise `rotate.maxBytes` above the largest record' },
   DEK_EXHAUSTED: {
-    remedy: 'Provision a new ciphertext DEK (`encryption.createProvisionedDek(rule)`) and configure it',
+    remedy: 'Create a new ciphertext DEK with `encryption.createProvisionedDek(rule)` and configure it',
   },
   KEY_WAIT_TIMEOUT: {
     kind: 'transient',
     remedy:
-      'Look at kms.call events: where calls are slow or get no answer, look at the KMS and the network path to it; where they are fast, rotate less often or raise `kmsRateLimit.sealing`',
+      'Look at the kms.call events: if calls are slow or unanswered, check the KMS and the network path to it; if they are fast, rotate less often or raise `kmsRateLimit.sealing`',
   },
 
   // KMS and keys
   KMS_UNAVAILABLE: {
     fromKms: true,
     kind: 'transient',
-    remedy: 'Retry; if it lasts, look at the KMS and the network path to it',
+    remedy: 'Retry; if this persists, check the KMS and the network path to it',
   },
   KMS_THROTTLED: {
     fromKms: true,
     kind: 'transient',
-    remedy: 'Retry later, rotate less often, or raise the quota at the KMS',
+    remedy: 'Retry later, rotate less often, or raise the quota of the KMS',
   },
   KMS_TIMEOUT: {
     fromKms: true,
     kind: 'transient',
-    remedy: 'Retry; if it lasts, look at the KMS and the network path to it',
+    remedy: 'Retry; if this persists, check the KMS and the network path to it',
   },
   KMS_RATE_LIMITED: {
     kind: 'transient',
     remedy:
-      'Retry later; if it lasts, look for a flood of foreign envelopes, or raise `kmsRateLimit` below the quota of the KMS',
+      'Retry later; if this persists, look for a flood of foreign envelopes, or raise `kmsRateLimit`, but not above the quota of the KMS',
   },
-  KMS_DENIED: { fromKms: true, kind: 'unreadable', remedy: 'Grant this process the right to use the CMK' },
+  KMS_DENIED: { fromKms: true, kind: 'unreadable', remedy: 'Grant this process permission to use the CMK' },
   KMS_REFUSED: {
     fromKms: true,
     kind: 'unreadable',
-    remedy: 'Look up the code that the KMS gave; waiting does not help',
+    remedy: 'Look up the code that the KMS returned; retrying does not help',
   },
   KMS_CREDENTIALS_UNAVAILABLE: {
     fromKms: true,
     kind: 'transient',
-    remedy: 'Retry; if it lasts, look at where this process gets its credentials from',
+    remedy: 'Retry; if this persists, check where this process gets its credentials',
   },
   KMS_SDK_MISSING: {
     remedy: 'Run `npm install tencentcloud-sdk-nodejs` (or tencentcloud-sdk-nodejs-common, which is smaller)',
@@ -166,18 +167,18 @@ const CODES = {
     fromKms: true,
     kind: 'transient',
     remedy:
-      'Retry; if it lasts, check the endpoint, the proxy and the provider: something other than the KMS may be answering',
+      'Retry; if this persists, check the endpoint, the proxy and the provider: something other than the KMS may be answering',
   },
   CMK_NOT_FOUND: {
     fromKms: true,
     kind: 'unreadable',
-    remedy: 'Check the id of the CMK and whether it was deleted',
+    remedy: 'Check the id of the CMK, and whether the CMK was deleted',
   },
   CMK_DISABLED: { fromKms: true, kind: 'unreadable', remedy: 'Enable the CMK again; nothing was lost' },
   CMK_MISMATCH: {
     fromKms: true,
     kind: 'invalid',
-    remedy: 'The ciphertext DEK belongs to a CMK other than the one it claims',
+    remedy: 'The ciphertext DEK belongs to a different CMK than the envelope claims',
   },
   CMK_UNUSABLE: {
     fromKms: true,
@@ -187,12 +188,13 @@ const CODES = {
   CIPHERTEXT_DEK_INVALID: {
     fromKms: true,
     kind: 'invalid',
-    remedy: 'The ciphertext DEK was damaged, forged, or belongs to another CMK or encryption context',
+    remedy: 'The ciphertext DEK was damaged or forged, or it belongs to another CMK or encryption context',
   },
   KEY_DESTROYED: {
-    remedy: 'The key was wiped; take a new one (this is a bug in kafka-envelope if you did nothing)',
+    remedy:
+      'The key was wiped; get a new one (unless you called close() or evict(), this is a bug in kafka-envelope)',
   },
-  ENCRYPTION_CLOSED: { remedy: 'Call close() only after producers and consumers were disconnected' },
+  ENCRYPTION_CLOSED: { remedy: 'Disconnect producers and consumers before you call close()' },
 
   // Configuration and keyrings
   CONFIG_INVALID: { remedy: 'Correct the configuration; nothing was started' },
@@ -202,26 +204,27 @@ const CODES = {
   },
   KEYRING_EXISTS: {
     remedy:
-      'Nothing was changed: choose another name, or add a CMK to the keyring that exists, with `npx kafka-envelope keyring add FILE --cmk NAME`',
+      'Nothing was changed; choose another name, or add a CMK to the existing keyring with `npx kafka-envelope keyring add FILE --cmk NAME`',
   },
   KEYRING_EXPOSED: {
     kind: 'unreadable',
     remedy:
-      'Let only its owner read the file: `chmod 600`, or `defaultMode: 0400` where Kubernetes mounts it from a Secret (see docs/recipes.md). Replace its keys if others may have read them',
+      'Make the file readable by its owner only: `chmod 600`, or `defaultMode: 0400` if Kubernetes mounts it from a Secret (see docs/recipes.md). If others might have read its keys, replace them',
   },
   KEYRING_INVALID: {
     kind: 'unreadable',
-    remedy: 'Restore the file from a backup; it is not a keyring as kafka-envelope writes it',
+    remedy: 'Restore the file from a backup; it is not a keyring in the form that kafka-envelope writes',
   },
   KEYRING_BUSY: {
-    remedy: 'Wait for the other process; if none is running, delete the .lock file beside the keyring',
+    remedy:
+      'Wait for the other process to finish; if none is running, delete the .lock file next to the keyring',
   },
 
   // Command line
   EMULATOR_MISSING: { remedy: 'Run `npm install --save-dev kafka-envelope-tencent-kms-emulator`' },
 } as const satisfies Record<string, CodeRow>
 
-/** A stable code. Recognise errors by it, not by class: two copies of the package may be loaded. */
+/** A stable code. Recognise errors by their code, not by their class: two copies of the package may be loaded. */
 export type ErrorCode = keyof typeof CODES
 
 /** Where a record is, as far as the reader knows. */
@@ -230,7 +233,7 @@ export interface RecordPosition {
   readonly partition?: number
   /** Kafka offset, decimal. */
   readonly offset?: string
-  /** Where the record is in what was passed to the call, for example `messages[3]`. */
+  /** Where the record is in the arguments of the call, for example `messages[3]`. */
   readonly path?: string
 }
 
@@ -238,7 +241,7 @@ export interface RecordPosition {
 export interface ConfigIssue {
   /** Where it is, for example `topics[0].encrypt.rotate.maxAge`. */
   readonly path: string
-  /** What was expected there, and what is there instead (never a secret). */
+  /** What was expected, and what was found instead (never a secret). */
   readonly message: string
   /** Its line in a configuration file, from 1. */
   readonly line?: number
@@ -248,7 +251,7 @@ export interface ConfigIssue {
 
 interface ErrorOptions {
   readonly cause?: unknown
-  /** Replaces the code's own remedy where more is known: a message has one remedy, without its final full stop. */
+  /** Replaces the code's own remedy if more is known. A message has one remedy; leave out its final full stop. */
   readonly remedy?: string
   readonly position?: RecordPosition
   readonly issues?: readonly ConfigIssue[]
@@ -257,22 +260,22 @@ interface ErrorOptions {
 }
 
 /**
- * The one error that this library throws. `message` says what is wrong and what to do; it never
+ * The only error class that this library throws. `message` says what is wrong and what to do; it never
  * contains key bytes, plaintext or record content.
  */
 export class EnvelopeError extends Error {
   override readonly name = 'EnvelopeError'
   readonly code: ErrorCode
-  /** What the failure says about the record; absent where it is not about a record or a KMS. */
+  /** What the failure says about the record; absent if it concerns neither a record nor a KMS. */
   readonly kind: FailureKind | undefined
-  /** Whether the same call may succeed later. Some Kafka clients read it: `false` ends a consumer for good. */
+  /** Whether the same call may succeed later. Some Kafka clients read it: `false` stops a consumer permanently. */
   readonly retriable: boolean
   readonly position: RecordPosition | undefined
   /** All mistakes in a configuration; empty for other codes. */
   readonly issues: readonly ConfigIssue[]
-  /** The code that the KMS itself gave, where it gave one, for example `ResourceUnavailable.CmkDisabled`. */
+  /** The code that the KMS itself returned, if any, for example `ResourceUnavailable.CmkDisabled`. */
   readonly kmsCode: string | undefined
-  /** The id that the KMS gave the call, if any: for its logs and its support. */
+  /** The request id that the KMS returned, if any. Quote it to the vendor's support. */
   readonly requestId: string | undefined
   readonly #what: string
   readonly #options: ErrorOptions
@@ -295,7 +298,7 @@ export class EnvelopeError extends Error {
     this.#options = options
   }
 
-  /** The same error with the position of the record. */
+  /** Returns the same error with the position of the record. */
   at(position: RecordPosition): EnvelopeError {
     return new EnvelopeError(this.code, this.#what, { ...this.#options, position })
   }
@@ -303,7 +306,7 @@ export class EnvelopeError extends Error {
 
 type Row<Code extends ErrorCode> = (typeof CODES)[Code]
 
-/** An error with one code, and with what that code says about its members. */
+/** An error with a given code; the code narrows the types of its other members. */
 export interface EnvelopeErrorWith<Code extends ErrorCode> extends EnvelopeError {
   readonly code: Code
   readonly kind: Row<Code> extends { readonly kind: infer Kind extends FailureKind } ? Kind : undefined
@@ -316,7 +319,7 @@ export interface EnvelopeErrorWith<Code extends ErrorCode> extends EnvelopeError
 /** Every error of this library. `switch (error.code)` narrows its other members. */
 export type AnyEnvelopeError = { [Code in ErrorCode]: EnvelopeErrorWith<Code> }[ErrorCode]
 
-/** Whether `error` is one of this library's, even if another copy of the package threw it, or one in another realm. */
+/** Whether `error` comes from this library, even if it was thrown by another copy of the package or in another realm. */
 export function isEnvelopeError(error: unknown): error is AnyEnvelopeError {
   return (
     isNativeError(error) &&
@@ -325,7 +328,7 @@ export function isEnvelopeError(error: unknown): error is AnyEnvelopeError {
   )
 }
 
-/** Every code there is, for tables in tests and documentation. */
+/** All codes, for tables in tests and documentation. */
 export function errorCodes(): readonly ErrorCode[] {
   return Object.keys(CODES) as ErrorCode[]
 }
@@ -352,7 +355,7 @@ export function describeIssue({ path, message, line, column }: ConfigIssue): str
   return `${path}: ${message}${line === undefined ? '' : ` (line ${String(line)}, column ${String(column)})`}`
 }
 
-/** A topic as messages name it: one that Kafka would not accept is quoted and cut. */
+/** A topic's name for a message: one that Kafka would not accept is quoted and truncated. */
 export function shownTopic(topic: string): string {
   return /^[\w.-]{1,249}$/.test(topic) ? topic : JSON.stringify(topic.slice(0, 60))
 }

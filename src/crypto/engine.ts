@@ -56,7 +56,7 @@ export const nodeEngine: Engine = {
       // Node ignores the encoding where the plaintext is bytes.
       const body = cipher.update(plaintext as string, 'utf8')
       if (body.length !== target.length - bodyAt)
-        throw new EnvelopeError('INVALID_RECORD', 'a value changed while it was sealed')
+        throw new EnvelopeError('INVALID_RECORD', 'a value changed while it was being sealed')
       target.set(body, bodyAt)
       cipher.final()
       target.set(cipher.getAuthTag(), tagAt)

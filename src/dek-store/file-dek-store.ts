@@ -50,7 +50,7 @@ export function fileDekStore(options: FileDekStoreOptions): DekStore {
       const text = await readOwn(folder, file)
       if (text === undefined) return undefined
       const { scope: found, dek } = JSON.parse(text) as { scope?: unknown; dek?: unknown }
-      if (found !== scope) throw new Error('the file is of another scope')
+      if (found !== scope) throw new Error('the file belongs to another scope')
       const stored = asStoredDek(dek)
       if (stored === undefined) throw new Error('the file has no ciphertext DEK')
       return stored
@@ -82,7 +82,7 @@ async function readOwn(folder: string, file: string): Promise<string | undefined
       // Of the opened file: one that is looked up by path again may be another by then.
       const stats = await handle.stat()
       refuseForeign(stats)
-      if (!stats.isFile()) throw new Error('this is no file')
+      if (!stats.isFile()) throw new Error('not a regular file')
       const bytes = Buffer.alloc(MAX_BYTES + 1)
       const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0)
       if (bytesRead > MAX_BYTES) throw new Error('the file is too large')
@@ -98,8 +98,8 @@ async function readOwn(folder: string, file: string): Promise<string | undefined
 
 function refuseForeign({ mode, uid }: Stats): void {
   if (!POSIX) return
-  if ((mode & WRITABLE_BY_OTHERS) !== 0) throw new Error('others may write to it')
-  if (uid !== 0 && uid !== process.geteuid?.()) throw new Error('it belongs to somebody else')
+  if ((mode & WRITABLE_BY_OTHERS) !== 0) throw new Error('other users have write access')
+  if (uid !== 0 && uid !== process.geteuid?.()) throw new Error('another user owns it')
 }
 
 function isMissing(error: unknown): boolean {

@@ -19,10 +19,10 @@ const PREFIX_BYTES: number = MARKER.length + FINGERPRINT_BYTES
  */
 export function formatOf(value: Buffer, formats: readonly Format[] = FORMATS): Format {
   if (!hasMarker(value)) throw new EnvelopeError('NOT_SEALED', 'the value is not an envelope')
-  if (value.length < PREFIX_BYTES) throw malformed('the input ends within the prefix')
+  if (value.length < PREFIX_BYTES) throw malformed('the value ends within the prefix')
   const format = formats.find(({ prefix }) => startsWith(value, prefix))
   if (format === undefined) {
-    throw new EnvelopeError('UNKNOWN_FORMAT', `the fingerprint ${fingerprintOf(value)} is not known`)
+    throw new EnvelopeError('UNKNOWN_FORMAT', `unknown schema fingerprint ${fingerprintOf(value)}`)
   }
   return format
 }

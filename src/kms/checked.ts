@@ -61,7 +61,7 @@ function unwrapped(answer: unknown, cmkId: string): Uint8Array {
   if (!isUint8Array(answer) || answer.length === 0) throw invalid(cmkId, 'without a DEK')
   if (answer.length === DEK_BYTES) return answer
   answer.fill(0)
-  throw new EnvelopeError('UNWRAP_FAILED', 'what was unwrapped is not a DEK of 32 bytes')
+  throw new EnvelopeError('UNWRAP_FAILED', 'the KMS unwrapped something other than a 32-byte DEK')
 }
 
 function invalid(cmkId: string, how: string): EnvelopeError {

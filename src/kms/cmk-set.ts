@@ -75,7 +75,8 @@ export class CmkSet {
       }
       if (this.#unwrapping.isOver(failures)) break
     }
-    if (failures.length === 0) throw new EnvelopeError('NO_CANDIDATE', 'no wrapping is accepted')
+    if (failures.length === 0)
+      throw new EnvelopeError('NO_CANDIDATE', 'the rule accepts none of the wrappings')
     throw decisive(failures, this.#unwrapping)
   }
 

@@ -87,7 +87,7 @@ export class Cmk {
       if (dek.every((byte) => byte === 0))
         throw new EnvelopeError(
           'KMS_RESPONSE_INVALID',
-          `CMK ${first.id} gave a DEK of zeros, or one it gave before`,
+          `CMK ${first.id} returned a DEK of zeros, or a DEK that it returned before`,
         )
       return { dek: Dek.take(dek), wrappings: [first.#wrapping(ciphertextDek), ...wrappings] }
     } finally {

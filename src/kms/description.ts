@@ -15,7 +15,7 @@ export function checkedDescription(kms: string, cmkId: string, described: unknow
   const refused = (message: string): EnvelopeError =>
     configError([{ path: `kms.${kms}`, message }], { subject: `CMK ${cmkId}` })
   if (typeof provider !== 'string' || !PROVIDER.pattern.test(provider)) {
-    throw refused('describe() gives no `provider` of 1 to 64 characters out of a-z, 0-9, "/" and "-"')
+    throw refused('describe() must return a `provider` of 1 to 64 characters from a-z, 0-9, "/" and "-"')
   }
   if (typeof publicKeyWraps !== 'boolean') {
     throw refused('describe() does not say by `publicKeyWraps` (true or false) whether a public key wraps')

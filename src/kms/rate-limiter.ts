@@ -201,7 +201,7 @@ export class RateLimiter {
     const { shares, maxWaitMs } = this.#limits
     return new EnvelopeError(
       'KMS_RATE_LIMITED',
-      `more calls for ${side} wait than this process may make within ${String(maxWaitMs)} ms: ${String(shares[side].perSecond)} a second (\`kmsRateLimit.${side}\`)`,
+      `more calls for ${side} are waiting than this process may make within ${String(maxWaitMs)} ms: it may make ${String(shares[side].perSecond)} a second (\`kmsRateLimit.${side}\`)`,
     )
   }
 }
@@ -216,7 +216,7 @@ function heldBack({ rate, concurrency }: KmsCallLimits, maxWaitMs: number): Enve
     `the call waited for ${String(maxWaitMs)} ms: this process makes at most ${limits.join(' and ')}`,
     {
       remedy:
-        'Retry later; if it lasts, look for a flood of foreign envelopes, or raise the limits that the provider was given (`quota` of tencentKms(), for example) within those of the account',
+        'Retry later; if this persists, look for a flood of foreign envelopes, or raise the limits passed to the provider (for example `quota` of tencentKms()), but not above those of the account',
     },
   )
 }

@@ -21,7 +21,7 @@ export const OAEP = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha2
 export function readPublicKey(pem: string, refused: (why: string) => EnvelopeError): KeyObject {
   // createPublicKey() would take a private key or a certificate too. The first shows that the wrong file
   // is being handed around, the second that somebody expects its dates and issuer to be checked.
-  if (!/^\s*-----BEGIN (?:RSA )?PUBLIC KEY-----/.test(pem)) throw refused('is not one in PEM form')
+  if (!/^\s*-----BEGIN (?:RSA )?PUBLIC KEY-----/.test(pem)) throw refused('is not a public key in PEM form')
   const key = parsed(
     () => createPublicKey(pem),
     () => refused('is damaged'),

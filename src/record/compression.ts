@@ -57,7 +57,8 @@ export function compressionOf(number: number): Compression | undefined {
 /** A compression that the configuration's check admitted. */
 export function compressionNamed(name: Compression['name']): Compression {
   const row = rows.find((row) => row.name === name)
-  if (row === undefined) throw new EnvelopeError('UNKNOWN_COMPRESSION', `this runtime has no ${name}`)
+  if (row === undefined)
+    throw new EnvelopeError('UNKNOWN_COMPRESSION', `this version of Node.js does not support ${name}`)
   return row
 }
 
@@ -112,5 +113,5 @@ function compact(plaintext: Buffer): Buffer {
 }
 
 function failed(what: string): EnvelopeError {
-  return new EnvelopeError('DECOMPRESSION_FAILED', `the body was authentic, but ${what}`)
+  return new EnvelopeError('DECOMPRESSION_FAILED', `the body is authentic, but ${what}`)
 }

@@ -132,7 +132,7 @@ interface AnyResult {
 function tooManyBad(last: EnvelopeError): EnvelopeError {
   return new EnvelopeError(
     'TOO_MANY_BAD_RECORDS',
-    `too many of the last records were invalid or unreadable, the last one ${last.code}`,
+    `too many recent records were invalid or unreadable, most recently ${last.code}`,
     last.position ? { position: last.position } : {},
   )
 }

@@ -9,7 +9,7 @@ export function each<R extends { readonly topic: string }, T>(
 ): T[] {
   if (!Array.isArray(records))
     throw new EnvelopeError('INVALID_RECORD', `records is ${describe(records)}`, {
-      remedy: 'Give a list of records, each with a topic and a value',
+      remedy: 'Pass a list of records, each with a topic and a value',
     })
   return Array.from(records, (record: R, i) => {
     checkIsRecord(record, pathOf(i))

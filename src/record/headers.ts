@@ -111,6 +111,6 @@ function ownValue(value: unknown, name: string): Bytes | null {
 
 function wrong(what: string): EnvelopeError {
   return new EnvelopeError('INVALID_RECORD', what, {
-    remedy: 'Give headers as a plain object of names and Buffers or text, or lists of these',
+    remedy: 'Pass headers as a plain object of names and Buffers or text, or lists of these',
   })
 }

@@ -54,8 +54,8 @@ export function internalsOf(encryption: object, call: string): Internals {
   if (found?.version === VERSION) return found.internals
   const message =
     found === undefined
-      ? `expected what createEncryption() resolves to, got ${describeOther(encryption)}`
-      : `made by kafka-envelope ${found.version}, and this is ${VERSION}: install one version`
+      ? `expected the object that createEncryption() resolves to, got ${describeOther(encryption)}`
+      : `created by kafka-envelope ${found.version}, but this is ${VERSION}: install only one version`
   throw configError([{ path: `${call}(…, encryption)`, message }], { subject: 'the call' })
 }
 

@@ -253,7 +253,7 @@ export class Opening {
 
   #decompressed({ index, body, preamble, envelope }: Authenticated): OpenedRecord {
     if (body === undefined) {
-      const error = new EnvelopeError('AUTHENTICATION_FAILED', 'the record is not what was sealed')
+      const error = new EnvelopeError('AUTHENTICATION_FAILED', 'the record differs from what was sealed')
       return { error: this.#located(error, index) }
     }
     try {

@@ -67,12 +67,12 @@ export class PreambleJudge {
     const { decrypt } = this.#rule
     const suite = suiteOf(header.suite)
     if (suite === undefined)
-      return new EnvelopeError('UNKNOWN_SUITE', `suite ${String(header.suite)} is not known`)
+      return new EnvelopeError('UNKNOWN_SUITE', `unknown cipher suite ${String(header.suite)}`)
     const compression = compressionOf(header.compression)
     if (compression === undefined) {
       return new EnvelopeError(
         'UNKNOWN_COMPRESSION',
-        `compression ${String(header.compression)} is not known here`,
+        `this reader does not support compression ${String(header.compression)}`,
       )
     }
     if (!this.#isSealedFor(header.topic)) {

@@ -120,7 +120,7 @@ export function offsetNumber(offset: unknown): bigint {
   throw new EnvelopeError(
     'INVALID_RECORD',
     `an offset is ${typeof offset === 'string' ? 'not a decimal number' : describe(offset)}`,
-    { remedy: 'Give offsets as decimal text, a bigint or a safe integer' },
+    { remedy: 'Pass offsets as decimal text, a bigint or a safe integer' },
   )
 }
 
@@ -137,7 +137,7 @@ export function offsetText(offset: unknown): string {
 export function checkIsRecord(record: unknown, path: string): asserts record is object {
   if (typeof record === 'object' && record !== null) return
   throw new EnvelopeError('INVALID_RECORD', `${path} is ${describe(record)}`, {
-    remedy: 'Give a list of records, each an object with a value',
+    remedy: 'Pass a list of records, each an object with a value',
   })
 }
 

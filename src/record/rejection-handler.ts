@@ -37,20 +37,19 @@ export async function answerOf(
   if (isOnly(answer, 'deadLetter') && typeof answer.deadLetter === 'string') {
     return deadLetter(answer.deadLetter, error, terms)
   }
-  throw failed(error, `answered ${typeof answer === 'string' ? 'another text' : describe(answer)}`)
+  throw failed(error, `returned ${typeof answer === 'string' ? 'another text' : describe(answer)}`)
 }
 
 function deadLetter(topic: string, error: EnvelopeError, terms: AnswerTerms): DeadLetterPolicy {
-  if (!TOPIC.pattern.test(topic))
-    throw failed(error, 'answered a topic for dead letters that is not a topic name')
+  if (!TOPIC.pattern.test(topic)) throw failed(error, 'returned a dead-letter topic that is not a topic name')
   if (terms.comesBack(topic)) {
     throw failed(
       error,
-      `answered topic ${topic}, which the same rule reads: the dead letter would come back for ever`,
+      `returned topic ${topic}, which the same rule reads: the dead letter would loop forever`,
     )
   }
   if (!terms.takesDeadLetters) {
-    throw failed(error, `answered topic ${topic}, but the consumer was made without \`deadLetters\``)
+    throw failed(error, `returned topic ${topic}, but the consumer was created without \`deadLetters\``)
   }
   return { deadLetter: topic }
 }

@@ -120,7 +120,8 @@ class SealedBatch implements OutgoingBatch {
       throw new EnvelopeError('TOMBSTONE_REJECTED', `rule ${sealing.name} refuses null values`)
     }
     if (typeof value !== 'string' && hasEnvelopePrefix(value)) {
-      if (!encrypt.passSealed) throw new EnvelopeError('ALREADY_SEALED', 'the value starts like an envelope')
+      if (!encrypt.passSealed)
+        throw new EnvelopeError('ALREADY_SEALED', 'the value starts with the prefix of an envelope')
       // What was found to be an envelope must be what is sent, whatever becomes of the caller's buffer.
       const forwarded = ownCopy(value) as Buffer
       checkEnvelope(forwarded)
@@ -134,7 +135,7 @@ class SealedBatch implements OutgoingBatch {
     } else if (plainSize > maxDecompressedBytes)
       throw new EnvelopeError(
         'TOO_LARGE',
-        `a value of ${String(plainSize)} bytes exceeds what readers decompress, ${String(maxDecompressedBytes)} bytes`,
+        `a value of ${String(plainSize)} bytes exceeds the ${String(maxDecompressedBytes)} bytes that readers decompress`,
       )
     if (events.has('batch.sealed')) this.#bytes += plainSize
     this.sealed.push(index)

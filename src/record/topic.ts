@@ -19,6 +19,6 @@ export function invalidTopic(topic: string): EnvelopeError {
 
 function topicError(what: string): EnvelopeError {
   return new EnvelopeError('INVALID_RECORD', what, {
-    remedy: 'Name a topic: 1 to 249 of A-Z a-z 0-9 . _ -, and neither "." nor ".."',
+    remedy: 'Pass a topic name: 1 to 249 of A-Z a-z 0-9 . _ -, and neither "." nor ".."',
   })
 }

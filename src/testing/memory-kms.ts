@@ -29,7 +29,7 @@ export interface MemoryKms extends Kms {
  */
 export function memoryKms({ cmks }: MemoryKmsOptions): MemoryKms {
   if (process.env['NODE_ENV'] === 'production') {
-    throw invalid('NODE_ENV', 'is production: nothing could be opened after this process ended')
+    throw invalid('NODE_ENV', 'is production: nothing could be opened once this process has ended')
   }
   const keyring = new Map<string, AesCmk>()
   for (const [i, id] of cmks.entries()) {

@@ -63,12 +63,12 @@ describe('a folder of ciphertext DEKs', () => {
     const store = fileDekStore({ folder })
     await store.save('a', dek)
     chmodSync(only(), 0o666)
-    await expect(store.load('a')).rejects.toThrow('others may write')
+    await expect(store.load('a')).rejects.toThrow('other users have write access')
     chmodSync(only(), 0o644)
     expect(await store.load('a')).toEqual(dek)
     chmodSync(folder, 0o777)
-    await expect(store.load('a')).rejects.toThrow('others may write')
-    await expect(store.save('a', dek)).rejects.toThrow('others may write')
+    await expect(store.load('a')).rejects.toThrow('other users have write access')
+    await expect(store.save('a', dek)).rejects.toThrow('other users have write access')
   })
 
   it('a folder of ciphertext DEKs is refused where it, or a file in it, belongs to somebody else', async () => {
@@ -82,8 +82,8 @@ describe('a folder of ciphertext DEKs', () => {
     }
     for (const path of [folder, only()]) {
       owned(path, own + 1)
-      await expect(store.load('a')).rejects.toThrow('belongs to somebody else')
-      if (path === folder) await expect(store.save('a', dek)).rejects.toThrow('belongs to somebody else')
+      await expect(store.load('a')).rejects.toThrow('another user owns it')
+      if (path === folder) await expect(store.save('a', dek)).rejects.toThrow('another user owns it')
       owned(path, own)
       expect(await store.load('a')).toEqual(dek)
     }

@@ -111,5 +111,5 @@ it.each([
 it('an error about a value that is not an envelope of a known version shows its fingerprint at most', () => {
   expect(() => decodePreamble(Buffer.from('secret'))).toThrow(/NOT_SEALED: the value is not an envelope\./)
   const other = Buffer.from('c301000102030405060753656372657453656372657453656372657453', 'hex')
-  expect(() => decodePreamble(other)).toThrow(/UNKNOWN_FORMAT: .*0001020304050607 /)
+  expect(() => decodePreamble(other)).toThrow(/UNKNOWN_FORMAT: .*0001020304050607\./)
 })

@@ -40,7 +40,7 @@ describe.each(Object.entries(calls))('%s', (name, call) => {
         issues: [
           {
             path: `${name}(…, encryption)`,
-            message: `expected what createEncryption() resolves to, got ${got}`,
+            message: `expected the object that createEncryption() resolves to, got ${got}`,
           },
         ],
       })
@@ -54,7 +54,7 @@ it('an encryption that another version made is refused with CONFIG_INVALID, whic
   })
   await expect(sealRecords(other as Encryption, [])).rejects.toMatchObject({
     code: 'CONFIG_INVALID',
-    issues: [{ message: 'made by kafka-envelope 9.9.9, and this is 0.1.0: install one version' }],
+    issues: [{ message: 'created by kafka-envelope 9.9.9, but this is 0.1.0: install only one version' }],
   })
 })
 

@@ -17,8 +17,8 @@ async function refusal(given: Craft, rule: Rule = {}, configured = 'a'): Promise
 
 describe('a record that is refused: the error names', () => {
   it('suite and compression by number', async () => {
-    expect(await refusal({ header: { suite: 2 } })).toContain('suite 2 ')
-    expect(await refusal({ header: { compression: 3 } })).toContain('compression 3 ')
+    expect(await refusal({ header: { suite: 2 } })).toContain('suite 2.')
+    expect(await refusal({ header: { compression: 3 } })).toContain('compression 3.')
   })
 
   it('the topic it was sealed for and the one it was read from', async () => {
@@ -48,8 +48,8 @@ describe('a record that is refused: the error names', () => {
   })
 
   it('the error of a refused record says that it is about the commitment, or that the record was changed', async () => {
-    expect(await refusal({ header: { commitment: Buffer.alloc(32) } })).toMatch(/: the DEK .*commits to/)
-    expect(await refusal({ key: 'k' })).toMatch(/: the record is not what was sealed/)
+    expect(await refusal({ header: { commitment: Buffer.alloc(32) } })).toMatch(/: the DEK .*commitment/)
+    expect(await refusal({ key: 'k' })).toMatch(/: the record differs from what was sealed/)
   })
 
   it('what is wrong with a gzip member', async () => {
@@ -83,7 +83,7 @@ describe('a record that is not sealed: the error names', () => {
     })
     expect(await refused(craft())).toMatchObject({
       code: 'ALREADY_SEALED',
-      message: expect.stringMatching(/: the value starts like an envelope/) as string,
+      message: expect.stringMatching(/: the value starts with the prefix of an envelope/) as string,
       position: { topic: 't' },
     })
     for (const topic of ['t', 'plain'])

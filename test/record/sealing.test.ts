@@ -259,7 +259,7 @@ describe('the name of a topic', () => {
       expect(await thrownBy(() => sealRecords(owner, [{ topic, value: VALUE }]))).toMatchObject({
         code: 'INVALID_RECORD',
         message: expect.stringContaining(
-          `INVALID_RECORD: ${shown} is not a topic name. Name a topic`,
+          `INVALID_RECORD: ${shown} is not a topic name. Pass a topic name`,
         ) as string,
       })
     expect(kms.calls).toEqual([])

@@ -38,7 +38,7 @@ export function messagesOfSend({ topic, messages }: Entry, keepValues: boolean):
 export function messagesOfBatch(entries: unknown, keepValues: boolean): MessagesAtCall[] {
   if (!Array.isArray(entries))
     throw new EnvelopeError('INVALID_RECORD', `topicMessages is ${describe(entries)}`, {
-      remedy: 'Give a list of { topic, messages }',
+      remedy: 'Pass a list of { topic, messages }',
     })
   const merged = new Map<string, { records: Message[]; paths: string[] }>()
   for (const [i, entry] of (entries as readonly (Entry | null | undefined)[]).entries()) {
@@ -64,7 +64,7 @@ function messagesAtCall(topic: string, messages: unknown, path: string, keepValu
   if (!Array.isArray(messages))
     throw new EnvelopeError('INVALID_RECORD', `${path} is ${describe(messages)}`, {
       position: { topic },
-      remedy: 'Give a list of messages, each with a value',
+      remedy: 'Pass a list of messages, each with a value',
     })
   return Array.from(messages, (message: unknown, i) => {
     checkIsRecord(message, `${path}[${String(i)}]`)
@@ -91,7 +91,7 @@ function sendableHeaders(headers: RecordHeaders): NonNullable<Message['headers']
   for (const [name, value] of Object.entries(headers)) {
     if (value === null || (Array.isArray(value) && value.includes(null)))
       throw new EnvelopeError('INVALID_RECORD', `header ${JSON.stringify(name)} is null`, {
-        remedy: 'Leave the header out, or give it empty: KafkaJS cannot send null headers',
+        remedy: 'Leave the header out or make it empty: KafkaJS cannot send null headers',
       })
   }
   return headers as NonNullable<Message['headers']>

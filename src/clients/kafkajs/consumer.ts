@@ -197,7 +197,7 @@ function describeStop(error: Error, groupId: string): ConsumerStopped {
   const cause = isEnvelopeError(error) ? error : error.cause
   if (!isEnvelopeError(cause)) {
     const name = cause === undefined ? error.name : nameOfThrown(cause)
-    return { groupId, code: undefined, message: `the consumer stopped for good with ${name}` }
+    return { groupId, code: undefined, message: `the consumer stopped permanently with ${name}` }
   }
   return { groupId, code: cause.code, message: cause.message, ...cause.position }
 }

@@ -22,7 +22,7 @@ export function deadLetterProducerOf(producer: Producer): DeadLetterProducer {
   }
   if (isSealing(producer)) {
     throw deadLettersWrong(
-      'this producer seals what it sends, and dead letters are sent unchanged; give one that is not wrapped',
+      'this producer seals what it sends, but dead letters are sent unchanged; pass one that is not wrapped',
     )
   }
   return {
@@ -81,7 +81,7 @@ export function checkDeadLetters(rule: ReadingRule, deadLetters: DeadLetterProdu
   const [topic] = deadLetterTopics(rule.decrypt)
   if (topic === undefined) return
   throw deadLettersWrong(
-    `missing; rule ${rule.name} sends dead letters to ${topic}, which takes a connected producer that is not wrapped`,
+    `missing; rule ${rule.name} sends dead letters to ${topic}: pass a connected producer that is not wrapped`,
   )
 }
 
@@ -92,7 +92,7 @@ export function checkDeadLettersOfPattern(
 ): void {
   if (!hasDeadLetters || deadLetters !== undefined) return
   throw deadLettersWrong(
-    'missing; a pattern may match topics of a rule that has dead letters, which takes a connected producer that is not wrapped',
+    'missing; the pattern may match topics of a rule that sends dead letters: pass a connected producer that is not wrapped',
   )
 }
 

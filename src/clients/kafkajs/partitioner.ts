@@ -109,7 +109,7 @@ function withoutPlaintext(
 ): EnvelopeError {
   return new EnvelopeError(
     'PARTITIONER_WITHOUT_PLAINTEXT',
-    `a partitioner for topic ${shownTopic(topic)} reads the value of a sealed message whose plaintext it was not given`,
+    `a partitioner for topic ${shownTopic(topic)} reads the value of a sealed message without access to its plaintext`,
     { remedy },
   )
 }

@@ -100,7 +100,7 @@ export class DeadLetterOutbox<L extends PlainRecord> {
         const { topic } = letters
         const bytes = batchBytes(letters.letters)
         if (lostConnection && bytes > MAX_SEND_BYTES && ++entry.lost >= MAX_LOST) {
-          const lost = `the connection was lost ${String(MAX_LOST)} times over a request of ${String(bytes)} bytes before compression`
+          const lost = `the connection was lost ${String(MAX_LOST)} times during a request of ${String(bytes)} bytes before compression`
           return { error: refused(topic, lost), tooLarge: false }
         }
         if (isTransient) return { error: failed(topic, why), tooLarge: false }
@@ -116,7 +116,7 @@ export function batchBytes(letters: readonly PlainRecord[]): number {
 }
 
 export function refused(topic: string, why: string): EnvelopeError {
-  return new EnvelopeError('DEAD_LETTER_REFUSED', `topic ${topic} did not take a dead letter: ${why}`)
+  return new EnvelopeError('DEAD_LETTER_REFUSED', `topic ${topic} refused a dead letter: ${why}`)
 }
 
 /** Letters are known by why each is one, and where its record stood. */
@@ -128,12 +128,9 @@ function nameOf({ topic, letters }: Letters<PlainRecord>): string {
 }
 
 function late(topic: string): Failure {
-  return { error: failed(topic, 'no answer came'), tooLarge: false }
+  return { error: failed(topic, 'no answer'), tooLarge: false }
 }
 
 function failed(topic: string, why: string): EnvelopeError {
-  return new EnvelopeError(
-    'DEAD_LETTER_FAILED',
-    `topic ${topic} did not acknowledge a dead letter yet: ${why}`,
-  )
+  return new EnvelopeError('DEAD_LETTER_FAILED', `topic ${topic} has not acknowledged a dead letter: ${why}`)
 }

@@ -65,7 +65,7 @@ async function sendRun<L extends PlainRecord>(
 ): Promise<Failure | undefined> {
   const bytes = batchBytes(letters)
   if (bytes > MAX_LETTER_BYTES) {
-    const why = `it takes up to ${String(bytes)} bytes, and at most ${String(MAX_LETTER_BYTES)} are sent`
+    const why = `it takes up to ${String(bytes)} bytes; the limit is ${String(MAX_LETTER_BYTES)}`
     return { error: refused(topic, why), tooLarge: false }
   }
   const large = bytes > MAX_SEND_BYTES

@@ -68,7 +68,7 @@ function tooLarge(
   return new EnvelopeError(
     'RECORD_TOO_LARGE',
     `a value of ${String(contentBytes(records[index]?.value))} bytes takes ${String(contentBytes(sealed.value))} bytes sealed, ` +
-      `which with key and headers exceeds the limit of ${String(limit)} bytes for a record batch`,
+      `which, with its key and headers, exceeds the limit of ${String(limit)} bytes for a record batch`,
     { position: { topic, path: pathOf(index) } },
   )
 }

@@ -54,7 +54,7 @@ export function buildAad(
   }
   // Memory that was not written must never be used: another thread may resize what it shares with us.
   if (at !== aad.length)
-    throw new EnvelopeError('INVALID_RECORD', 'a key or header changed while it was read')
+    throw new EnvelopeError('INVALID_RECORD', 'a key or header changed while it was being read')
   return aad
 }
 

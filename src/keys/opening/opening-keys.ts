@@ -148,7 +148,7 @@ export class OpeningKeys {
       if ('blamed' in first && 'blamed' in second) throw this.#refused(candidate, second.blamed)
       throw new EnvelopeError(
         'KMS_RESPONSE_INVALID',
-        `asked twice for one ciphertext DEK of CMK ${candidate.cmk.id}, the KMS gave two different answers`,
+        `the KMS gave two different answers for one ciphertext DEK of CMK ${candidate.cmk.id}`,
       )
     } finally {
       release(second)
@@ -205,7 +205,7 @@ export class OpeningKeys {
 }
 
 function mismatch(): EnvelopeError {
-  return new EnvelopeError('COMMITMENT_MISMATCH', 'the DEK is not the one that the header commits to')
+  return new EnvelopeError('COMMITMENT_MISMATCH', 'the DEK does not match the commitment in the header')
 }
 
 function release(answer: Answer): void {

@@ -46,7 +46,7 @@ export class DekRotation {
     if (bytes <= encrypt.rotate.maxBytes) return
     throw new EnvelopeError(
       'DEK_LIMIT_TOO_SMALL',
-      `a record of ${String(bytes)} bytes exceeds what one DEK of rule ${rule} may seal, ${String(encrypt.rotate.maxBytes)} bytes`,
+      `a record of ${String(bytes)} bytes exceeds the ${String(encrypt.rotate.maxBytes)} bytes that one DEK of rule ${rule} may seal`,
     )
   }
 

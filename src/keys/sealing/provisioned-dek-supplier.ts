@@ -27,14 +27,15 @@ export class ProvisionedDekSupplier implements DekSupplier {
   async next(signal: AbortSignal): Promise<SuppliedDek> {
     const stored = parseStoredDek(await this.#text())
     if (stored === undefined)
-      throw this.#wrong('expected what `encryption.createProvisionedDek(rule)` returned')
-    if (!matchesScope(stored, this.#scope)) throw this.#wrong('was made for other CMKs or another context')
+      throw this.#wrong('expected the text that `encryption.createProvisionedDek(rule)` returned')
+    if (!matchesScope(stored, this.#scope)) throw this.#wrong('was created for other CMKs or another context')
     const ageMs = storedAge(stored, this.#clock)
-    if (ageMs === undefined) throw this.#wrong('was made in the future, by the clock of this machine')
+    if (ageMs === undefined)
+      throw this.#wrong('was created in the future, according to the clock of this machine')
     const isOld = ageMs() >= this.#scope.encrypt.rotate.maxAgeMs
     if (isOld || this.#exhausted.has(stored.mac)) {
       const { rule } = this.#scope
-      const why = isOld ? 'is too old' : 'has reached a limit'
+      const why = isOld ? 'is too old' : 'has reached one of its limits'
       throw new EnvelopeError('DEK_EXHAUSTED', `the provisioned DEK of rule ${rule} ${why}`)
     }
     const unwrapped = await unwrapStored(stored, this.#scope, signal)

@@ -73,5 +73,5 @@ export async function unwrapStored(
   if (isIntact(stored, dek)) return { dek, wrappings }
   dek.destroy()
   // No other wrapping is tried: a forged one would come with a MAC that fits it.
-  throw new EnvelopeError('UNWRAP_FAILED', 'a stored ciphertext DEK was changed after it was made')
+  throw new EnvelopeError('UNWRAP_FAILED', 'a stored ciphertext DEK was changed after it was created')
 }

@@ -52,7 +52,8 @@ export const aes: AesRow = {
 
   rotate(cmk) {
     const version = newest(cmk).version + 1
-    if (version > MAX_VERSION) throw new EnvelopeError('CMK_UNUSABLE', `${named(cmk.id)} has no version left`)
+    if (version > MAX_VERSION)
+      throw new EnvelopeError('CMK_UNUSABLE', `${named(cmk.id)} has no versions left`)
     return { ...cmk, versions: [...cmk.versions, newVersion(version)] }
   },
 

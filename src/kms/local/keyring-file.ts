@@ -28,7 +28,7 @@ export async function readKeyring(file: string): Promise<Keyring> {
       const owner = uid === process.geteuid?.() ? '' : `, owned by user ${String(uid)}`
       throw new EnvelopeError(
         'KEYRING_EXPOSED',
-        `others than its owner may use ${file} (mode ${octal}${owner})`,
+        `users other than its owner have access to ${file} (mode ${octal}${owner})`,
       )
     }
     if (size > MAX_KEYRING_BYTES) throw new EnvelopeError('KEYRING_INVALID', `${file} is too large`)
@@ -172,14 +172,16 @@ function fileError(error: unknown, file: string, doing: 'read' | 'write'): unkno
     case 'ENOENT':
     case 'ENOTDIR': {
       const missing = doing === 'read' ? file : `folder ${dirname(file)}`
-      return new EnvelopeError('KEYRING_NOT_FOUND', `there is no ${missing}`, { cause: error })
+      return new EnvelopeError('KEYRING_NOT_FOUND', `${missing} does not exist`, { cause: error })
     }
     case 'EEXIST':
       return new EnvelopeError('KEYRING_EXISTS', `${file} exists`)
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
-      return new EnvelopeError('KMS_DENIED', `this process may not ${doing} ${file}`, { cause: error })
+      return new EnvelopeError('KMS_DENIED', `this process has no permission to ${doing} ${file}`, {
+        cause: error,
+      })
     default:
       return new EnvelopeError('KMS_UNAVAILABLE', `cannot ${doing} ${file}`, { cause: error })
   }

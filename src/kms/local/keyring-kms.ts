@@ -67,7 +67,7 @@ export function keyringKms(read: () => Promise<Keyring>, place: string): Kms {
 
 function wrap(cmk: LocalCmk, dek: Uint8Array, context: EncryptionContext): Uint8Array {
   if (dek.length !== DEK_BYTES) {
-    throw new EnvelopeError('CMK_UNUSABLE', `${named(cmk.id)} wraps DEKs of 32 bytes and nothing else`)
+    throw new EnvelopeError('CMK_UNUSABLE', `${named(cmk.id)} wraps only 32-byte DEKs`)
   }
   return rowOf(cmk.type).wrap(cmk, dek, context)
 }

@@ -72,7 +72,7 @@ export function parseKeyring(text: string, file: string): Keyring {
   if (!result.success) {
     throw new EnvelopeError(
       'KEYRING_INVALID',
-      `${file} is not a keyring: look at ${placeOf(result.issues[0])}`,
+      `${file} is not a valid keyring: check ${placeOf(result.issues[0])}`,
     )
   }
   const cmks = new Map<string, LocalCmk>(result.output.cmks.map((cmk) => [cmk.id, cmk]))
@@ -86,7 +86,7 @@ export function parseKeyring(text: string, file: string): Keyring {
 export function serialiseKeyring(cmks: Keyring, file: string): string {
   const text = `${JSON.stringify({ schemaVersion: SCHEMA_VERSION, cmks: [...cmks.values()] }, null, 2)}\n`
   if (Buffer.byteLength(text) > MAX_KEYRING_BYTES) {
-    throw new EnvelopeError('KEYRING_INVALID', `${file} would be larger than a keyring may be`)
+    throw new EnvelopeError('KEYRING_INVALID', `${file} would exceed the maximum size of a keyring`)
   }
   return text
 }

@@ -79,5 +79,5 @@ export function createdNow(): string {
  * has no cause: what a cipher throws must not tell them apart either.
  */
 export function ciphertextDekInvalid(cmkId: string): EnvelopeError {
-  return new EnvelopeError('CIPHERTEXT_DEK_INVALID', `${named(cmkId)} does not open the ciphertext DEK`)
+  return new EnvelopeError('CIPHERTEXT_DEK_INVALID', `${named(cmkId)} cannot unwrap the ciphertext DEK`)
 }

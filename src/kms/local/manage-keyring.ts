@@ -43,7 +43,7 @@ export async function createKeyring(
 ): Promise<void> {
   const keyring = new Map<string, LocalCmk>()
   for (const { id, ...options } of cmks) {
-    if (keyring.has(id)) throw invalid('id', `${named(id)} is given twice`)
+    if (keyring.has(id)) throw invalid('id', `${named(id)} is listed twice`)
     keyring.set(id, await newCmk(id, options))
   }
   await writeNewKeyring(file, keyring)
@@ -107,12 +107,12 @@ export async function listCmks(file: string): Promise<CmkSummary[]> {
 
 async function newCmk(id: string, { type, modulusLength }: NewCmkOptions): Promise<LocalCmk> {
   checkedId(id)
-  if (!isCmkType(type)) throw invalid('type', `a CMK is of type ${CMK_TYPES.join(' or ')}`)
+  if (!isCmkType(type)) throw invalid('type', `expected ${CMK_TYPES.join(' or ')}`)
   return rowOf(type).create(id, modulusLength)
 }
 
 function checkedId(id: string): string {
-  if (!isCmkId(id)) throw invalid('id', 'the id of a CMK has 1 to 256 visible ASCII characters, no space')
+  if (!isCmkId(id)) throw invalid('id', 'expected 1 to 256 visible ASCII characters without spaces')
   return id
 }
 
@@ -122,7 +122,7 @@ function invalid(path: string, message: string): EnvelopeError {
 
 async function addTo(file: string, cmk: LocalCmk): Promise<void> {
   await changeKeyring(file, (cmks) => {
-    if (cmks.has(cmk.id)) throw new EnvelopeError('KEYRING_EXISTS', `${file} has a ${named(cmk.id)} already`)
+    if (cmks.has(cmk.id)) throw new EnvelopeError('KEYRING_EXISTS', `${file} already has ${named(cmk.id)}`)
     cmks.set(cmk.id, cmk)
   })
 }

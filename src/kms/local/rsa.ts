@@ -31,7 +31,7 @@ export const rsa: CmkRow<RsaCmk> = {
 
   async create(id, modulusLength = DEFAULT_BITS) {
     if (!Number.isInteger(modulusLength) || modulusLength < MIN_BITS || modulusLength > MAX_BITS) {
-      const message = `a modulus has ${String(MIN_BITS)} to ${String(MAX_BITS)} bits, not ${String(modulusLength)}`
+      const message = `expected ${String(MIN_BITS)} to ${String(MAX_BITS)} bits; got ${String(modulusLength)}`
       throw configError([{ path: 'modulusLength', message }], { subject: 'the new CMK' })
     }
     const pair = await promisify(generateKeyPair)('rsa', { modulusLength })
@@ -43,7 +43,7 @@ export const rsa: CmkRow<RsaCmk> = {
   rotate(cmk) {
     throw new EnvelopeError(
       'CMK_UNUSABLE',
-      `${named(cmk.id)} is an RSA CMK, and those have no versions; add one under a new id, name it first in the rule, and keep this one for reading`,
+      `${named(cmk.id)} is an RSA CMK, and RSA CMKs have no versions; add one under a new id, list it first in the rule, and keep this one for reading`,
     )
   },
 

@@ -11,7 +11,7 @@ import type { Clock } from '../../clock.js'
 /** What an agent says of a redirect that it refuses. */
 export const REDIRECTED = 'a redirect to another host was refused'
 
-const PROXY_ANSWERED = 'the proxy answered by HTTP status'
+const PROXY_ANSWERED = 'the proxy answered with HTTP status'
 
 /** The status with which the proxy refused a tunnel, from the text of an error: the SDK keeps nothing else of it. */
 export function proxyStatusIn(text: string): number | undefined {

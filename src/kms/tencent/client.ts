@@ -77,7 +77,7 @@ function made(make: (region: string) => TencentClient, region: string): TencentC
   } catch {
     // What the application throws may quote anything.
   }
-  throw new EnvelopeError('KMS_REFUSED', `\`client\` made no client for region ${region}`, {
-    remedy: 'Return one with `request()` for every region that a CMK names',
+  throw new EnvelopeError('KMS_REFUSED', `\`client\` returned no client for region ${region}`, {
+    remedy: 'Return an object with `request()` for every region that a CMK names',
   })
 }

@@ -29,9 +29,9 @@ export function whyNoEndpoint(option: EndpointOption): string | undefined {
     url.search !== '' ||
     url.hash !== ''
   )
-    return 'expected scheme, host and port alone'
+    return 'expected only a scheme, a host and a port'
   if (url.protocol === 'http:' && !LOOPBACK.test(url.hostname)) {
-    return 'expected https: DEKs go over this connection; plain http is for loopback addresses'
+    return 'expected https, because DEKs travel over this connection; plain http is only for loopback addresses'
   }
   return undefined
 }

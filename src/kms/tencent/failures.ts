@@ -12,7 +12,7 @@ interface Row {
 }
 
 const ALLOW = 'Allow the action on the CMK in the CAM policy of this identity'
-const LOOK_AT_STATE = 'Look at the state of the CMK in the console'
+const CHECK_STATE = 'Check the state of the CMK in the console'
 
 /**
  * What the vendor's codes mean; `A.B` counts as `A` where it has no row. What is not in here says nothing that we
@@ -29,7 +29,7 @@ const CODES: Readonly<Record<string, Row>> = {
   UnauthorizedOperation: { code: 'KMS_DENIED', remedy: ALLOW },
   AuthFailure: {
     code: 'KMS_DENIED',
-    remedy: 'Check the secret id, secret key and token: they are not valid',
+    remedy: 'Check the secret id, the secret key and the token: they are not valid',
   },
   'AuthFailure.SignatureExpire': {
     code: 'KMS_DENIED',
@@ -38,17 +38,17 @@ const CODES: Readonly<Record<string, Row>> = {
   'AuthFailure.TokenFailure': {
     code: 'KMS_DENIED',
     remedy:
-      'Check where the temporary credentials come from: they have expired, and fresh ones were refused too',
+      'Check the source of the temporary credentials: they have expired, and fresh ones were refused too',
   },
   'AuthFailure.UnauthorizedOperation': { code: 'KMS_DENIED', remedy: ALLOW },
   OperationDenied: { code: 'KMS_DENIED' },
   IpNotInWhitelist: {
     code: 'KMS_DENIED',
-    remedy: 'Add the address of this process to those from which the account allows calls',
+    remedy: 'Add the address of this process to the allow list of the account',
   },
   IpInBlacklist: {
     code: 'KMS_DENIED',
-    remedy: 'Take the address of this process off the list of those that the account blocks',
+    remedy: 'Remove the address of this process from the block list of the account',
   },
   'ResourceUnavailable.NotPurchased': {
     code: 'KMS_DENIED',
@@ -56,7 +56,7 @@ const CODES: Readonly<Record<string, Row>> = {
   },
 
   // The CMK
-  ResourceUnavailable: { code: 'CMK_UNUSABLE', remedy: LOOK_AT_STATE },
+  ResourceUnavailable: { code: 'CMK_UNUSABLE', remedy: CHECK_STATE },
   'ResourceUnavailable.CmkNotFound': { code: 'CMK_NOT_FOUND' },
   ResourceNotFound: { code: 'CMK_NOT_FOUND' },
   'InvalidParameterValue.InvalidKeyId': { code: 'CMK_NOT_FOUND' },
@@ -64,16 +64,17 @@ const CODES: Readonly<Record<string, Row>> = {
   'ResourceUnavailable.KeyPendingDelete': {
     code: 'CMK_DISABLED',
     remedy:
-      'Cancel its deletion before the date, then enable it: after that, all that was sealed under it is lost',
+      'Cancel the deletion before its date and enable the CMK; once it is deleted, everything sealed under it is lost',
   },
   'ResourceUnavailable.CmkArchived': {
     code: 'CMK_UNUSABLE',
-    remedy: 'Cancel the archiving, or seal under another CMK: an archived one only decrypts',
+    remedy: 'Cancel the archiving, or seal under another CMK: an archived CMK can only decrypt',
   },
-  'ResourceUnavailable.CmkStateNotSupport': { code: 'CMK_UNUSABLE', remedy: LOOK_AT_STATE },
+  'ResourceUnavailable.CmkStateNotSupport': { code: 'CMK_UNUSABLE', remedy: CHECK_STATE },
   'InvalidParameterValue.InvalidKeyUsage': {
     code: 'CMK_UNUSABLE',
-    remedy: 'State its `type` in `cmks` of tencentKms(): it is not of the type that the configuration says',
+    remedy:
+      'Correct its `type` in `cmks` of tencentKms(): the CMK is not of the type that the configuration says',
   },
 
   // The request: repeating it changes nothing. None of these blames a record, since the mistake may be ours.
@@ -136,7 +137,7 @@ export function failureOf(thrown: unknown, call: FailedCall): EnvelopeError {
   const { code: kmsCode, requestId } = answer
   const { code, remedy } = rowOf(kmsCode, call.action)
   const id = requestId === undefined ? '' : ` (request ${requestId})`
-  return new EnvelopeError(code, `${described(call)} was answered by ${kmsCode}${id}`, {
+  return new EnvelopeError(code, `${described(call)} failed with ${kmsCode}${id}`, {
     kmsCode,
     ...(requestId === undefined ? {} : { requestId }),
     ...(remedy === undefined ? {} : { remedy }),
@@ -145,7 +146,7 @@ export function failureOf(thrown: unknown, call: FailedCall): EnvelopeError {
 
 /** No answer within the time for one call. */
 export function timedOut(call: FailedCall, timeoutMs: number): EnvelopeError {
-  return new EnvelopeError('KMS_TIMEOUT', `${described(call)} had no answer within ${String(timeoutMs)} ms`)
+  return new EnvelopeError('KMS_TIMEOUT', `${described(call)} got no answer within ${String(timeoutMs)} ms`)
 }
 
 export function described({ action, cmk }: FailedCall): string {
@@ -157,7 +158,10 @@ function rowOf(kmsCode: string, action: Action): Row {
   const known = [kmsCode, kmsCode.split('.')[0] ?? ''].find((code) => Object.hasOwn(CODES, code))
   if (known !== undefined) return CODES[known] as Row
   // `FailedOperation` and `ResourceInsufficient` are such codes: the vendor says no more of them.
-  return { code: 'KMS_UNAVAILABLE', remedy: 'Retry; if it lasts, look up the code that the KMS gave' }
+  return {
+    code: 'KMS_UNAVAILABLE',
+    remedy: 'Retry; if this persists, look up the code that the KMS returned',
+  }
 }
 
 /**
@@ -201,42 +205,42 @@ function unanswered(thrown: unknown, call: FailedCall): EnvelopeError {
   const proxyStatus = proxyStatusIn(text)
   if (proxyStatus !== undefined) return proxyFailure(proxyStatus, call)
   if (text.startsWith('network timeout')) {
-    return new EnvelopeError('KMS_TIMEOUT', `${described(call)} had no answer in time`)
+    return new EnvelopeError('KMS_TIMEOUT', `${described(call)} got no answer in time`)
   }
   // The SDK stumbles over an answer without `Response`; `fetch` calls every failure on the way a TypeError.
   const stumbled = name === 'TypeError' && cause === undefined && !/fetch failed|terminated/.test(text)
-  if (stumbled || text.includes('invalid json')) return notOfTheKms(call, 'something other than KMS')
+  if (stumbled || text.includes('invalid json')) return notOfTheKms(call, 'by something other than KMS')
   const why = ON_THE_WAY.find((known) => text.includes(known))
   return new EnvelopeError(
     'KMS_UNAVAILABLE',
-    `${described(call)} had no answer${why === undefined ? '' : ` (${why})`}`,
+    `${described(call)} got no answer${why === undefined ? '' : ` (${why})`}`,
   )
 }
 
 /** KMS itself always answers with status 200: this came from something in front of it. */
 function httpFailure(status: number, call: FailedCall): EnvelopeError {
   if (status === 407) return proxyFailure(status, call)
-  const by = `HTTP status ${String(status)}`
-  if (status === 429) return new EnvelopeError('KMS_THROTTLED', `${described(call)} was answered by ${by}`)
+  const how = `with HTTP status ${String(status)}`
+  if (status === 429) return new EnvelopeError('KMS_THROTTLED', `${described(call)} was answered ${how}`)
   return status >= 500 || status === 408
-    ? new EnvelopeError('KMS_UNAVAILABLE', `${described(call)} was answered by ${by}`)
-    : notOfTheKms(call, by)
+    ? new EnvelopeError('KMS_UNAVAILABLE', `${described(call)} was answered ${how}`)
+    : notOfTheKms(call, how)
 }
 
 function proxyFailure(status: number, call: FailedCall): EnvelopeError {
   const remedy =
     status === 407
-      ? 'Give the proxy its user and password in the URL of `proxy`'
-      : 'Retry; if it lasts, see that the proxy runs and lets this process connect to the KMS'
+      ? 'Add the user name and password for the proxy to the URL in `proxy`'
+      : 'Retry; if this persists, check that the proxy is running and lets this process connect to the KMS'
   return new EnvelopeError(
     'KMS_UNAVAILABLE',
-    `${described(call)} did not reach KMS: the proxy answered by HTTP status ${String(status)}`,
+    `${described(call)} did not reach KMS: the proxy answered with HTTP status ${String(status)}`,
     { remedy },
   )
 }
 
-function notOfTheKms(call: FailedCall, by: string): EnvelopeError {
-  return new EnvelopeError('KMS_RESPONSE_INVALID', `${described(call)} was answered by ${by}`)
+function notOfTheKms(call: FailedCall, how: string): EnvelopeError {
+  return new EnvelopeError('KMS_RESPONSE_INVALID', `${described(call)} was answered ${how}`)
 }
 
 type Member = 'code' | 'requestId' | 'httpCode' | 'message' | 'name' | 'cause'

@@ -71,7 +71,7 @@ export type CheckedCmk =
   | { readonly type: 'symmetric'; readonly dek: DekSource }
   | { readonly type: 'rsa-2048'; readonly publicKey: KeyObject | undefined }
 
-const PER_SECOND = 'expected a number over 0, at most 100,000'
+const PER_SECOND = 'expected a number above 0 and at most 100,000'
 const perSecond = (byDefault: number) =>
   v.optional(
     v.pipe(v.number(PER_SECOND), v.gtValue(0, PER_SECOND), v.maxValue(100_000, PER_SECOND)),
@@ -105,7 +105,7 @@ const schema = v.strictObject({
   client: v.optional(
     v.custom<(region: string) => TencentClient>(
       (value) => typeof value === 'function',
-      'expected a function of the region',
+      'expected a function that takes a region',
     ),
   ),
   cmks: v.optional(
@@ -170,19 +170,19 @@ export function checkOptions(options: TencentKmsOptions): CheckedOptions {
   if (!parsed.success) throw configError(issues, { subject: 'the options of tencentKms()' })
   const { credentials, client, cmks, endpoint, proxy, requestTimeout, ...numbers } = parsed.output
   if (client === undefined && credentials === undefined && !sealsOffline(options.cmks)) {
-    issues.push({ path: 'credentials', message: 'missing (or `client`)' })
+    issues.push({ path: 'credentials', message: 'missing; pass `credentials` or `client`' })
   }
   if (client !== undefined) {
     for (const path of ['credentials', 'endpoint', 'proxy'] as const) {
       if (options[path] !== undefined)
-        issues.push({ path, message: 'clients of your own bring it themselves' })
+        issues.push({ path, message: 'cannot be combined with `client`: your clients bring their own' })
     }
   }
   // Not by its text: schemes may be written in capitals.
   if (proxy !== undefined && endpointOf(endpoint, 'ap-guangzhou').protocol === 'http:') {
     issues.push({
       path: 'proxy',
-      message: 'cannot be used with a plain http endpoint: DEKs would be in the clear',
+      message: 'cannot be used with a plain http endpoint: the proxy could read DEKs',
     })
   }
   const checked = new Map(

@@ -31,7 +31,7 @@ export class Answer {
     if (keyId.toLowerCase() === call.cmk.keyId.toLowerCase()) return
     // Only `Decrypt` names no CMK, so only there the ciphertext DEK can have chosen another one.
     const code = call.action === 'Decrypt' ? 'CMK_MISMATCH' : 'KMS_RESPONSE_INVALID'
-    throw this.#error(code, `${described(call)} was done under another CMK, ${keyId}`)
+    throw this.#error(code, `${described(call)} used another CMK, ${keyId}`)
   }
 
   /** 1 to 1,024 characters of visible ASCII, as bytes: an opaque string, not base64. */
@@ -50,7 +50,7 @@ export class Answer {
   unwrappedDek(): Uint8Array {
     const dek = this.#plaintext()
     if (dek !== undefined) return dek
-    throw this.#error('UNWRAP_FAILED', `what ${described(this.#call)} gave is not a DEK of 32 bytes`)
+    throw this.#error('UNWRAP_FAILED', `${described(this.#call)} returned something other than a 32-byte DEK`)
   }
 
   /**

@@ -38,8 +38,8 @@ export function sdkClients(options: SdkClientOptions): Connections {
     },
     async connect(region, signal) {
       if (credentials === undefined) {
-        throw new EnvelopeError('KMS_DENIED', 'tencentKms() was given no `credentials`', {
-          remedy: 'Give it some: only sealing with pinned public keys works without',
+        throw new EnvelopeError('KMS_DENIED', 'tencentKms() has no `credentials`', {
+          remedy: 'Pass `credentials`: only sealing with pinned public keys works without them',
         })
       }
       const { CommonClient } = await sdk()

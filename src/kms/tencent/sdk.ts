@@ -62,5 +62,5 @@ export async function loadSdk(packages: readonly (() => Promise<unknown>)[] = PA
       cause ??= error
     }
   }
-  throw new EnvelopeError('KMS_SDK_MISSING', 'the SDK of Tencent Cloud cannot be loaded', { cause })
+  throw new EnvelopeError('KMS_SDK_MISSING', 'the Tencent Cloud SDK cannot be loaded', { cause })
 }

@@ -107,8 +107,8 @@ export class SymmetricCmk implements TencentCmk {
     if ((param.EncryptionContext ?? '').length <= MAX_CONTEXT) return param
     throw new EnvelopeError(
       'CMK_UNUSABLE',
-      `the encryption context has over ${String(MAX_CONTEXT)} characters as JSON, which CMK ${this.#cmk.id} does not take`,
-      { remedy: 'Shorten it' },
+      `the encryption context takes more than ${String(MAX_CONTEXT)} characters as JSON, which CMK ${this.#cmk.id} does not accept`,
+      { remedy: 'Shorten the context' },
     )
   }
 }

@@ -21,7 +21,7 @@ export interface TencentCmk extends CmkDescription {
 
 /** No cause and no reason: what is wrong with a ciphertext DEK is not disclosed. */
 export function ciphertextDekInvalid(cmk: CmkName): EnvelopeError {
-  return new EnvelopeError('CIPHERTEXT_DEK_INVALID', `CMK ${cmk.id} does not open the ciphertext DEK`)
+  return new EnvelopeError('CIPHERTEXT_DEK_INVALID', `CMK ${cmk.id} cannot unwrap the ciphertext DEK`)
 }
 
 /** Base64 without a copy of the bytes in between. The text cannot be wiped. */
@@ -45,7 +45,7 @@ export async function expectOpensNothing(unwrapping: Promise<Uint8Array>, cmk: C
     throw error
   }
   opened.fill(0)
-  throw new EnvelopeError('KMS_RESPONSE_INVALID', `CMK ${cmk.id} opens what was never wrapped`)
+  throw new EnvelopeError('KMS_RESPONSE_INVALID', `CMK ${cmk.id} unwrapped bytes that were never wrapped`)
 }
 
 /** Wipes what came back. @throws EnvelopeError KMS_RESPONSE_INVALID where what came back is not what went in */
@@ -53,5 +53,5 @@ export function expectSame(wrapped: Uint8Array, unwrapped: Uint8Array, cmk: CmkN
   const same = Buffer.compare(wrapped, unwrapped) === 0
   unwrapped.fill(0)
   if (same) return
-  throw new EnvelopeError('KMS_RESPONSE_INVALID', `CMK ${cmk.id} unwraps something else than it wrapped`)
+  throw new EnvelopeError('KMS_RESPONSE_INVALID', `CMK ${cmk.id} did not unwrap what it wrapped`)
 }

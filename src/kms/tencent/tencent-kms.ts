@@ -50,7 +50,7 @@ export function tencentKms(options: TencentKmsOptions): Kms {
     generateDek: async (call) => find(call.cmkId).generateDek(call),
     async wrapDek(call) {
       if (call.dek.length !== DEK_BYTES) {
-        throw new EnvelopeError('CMK_UNUSABLE', `CMK ${call.cmkId} wraps DEKs of 32 bytes and nothing else`)
+        throw new EnvelopeError('CMK_UNUSABLE', `CMK ${call.cmkId} wraps only 32-byte DEKs`)
       }
       return find(call.cmkId).wrapDek(call.dek, call)
     },
@@ -90,7 +90,7 @@ function makeCmk(api: TencentApi, id: string, cmk: CheckedCmk, clock: Clock): Te
   const name = parseCmkName(id)
   if (name === undefined) {
     // Not repeated: a malformed id might be a secret.
-    throw new EnvelopeError('CMK_NOT_FOUND', 'the id of a CMK of Tencent Cloud KMS is <region>/<key id>')
+    throw new EnvelopeError('CMK_NOT_FOUND', 'expected a Tencent Cloud KMS id of the form <region>/<key id>')
   }
   return cmk.type === 'symmetric'
     ? new SymmetricCmk(api, name, cmk.dek)

@@ -106,7 +106,7 @@ it('what is not a client is a configuration error that says what was expected', 
   for (const given of [undefined, null, {}, 'producer']) {
     const expected = {
       code: 'CONFIG_INVALID',
-      message: expect.stringMatching(/expected .* of KafkaJS, got/) as string,
+      message: expect.stringMatching(/expected .*KafkaJS.*, got/) as string,
     }
     expect(() => encryptProducer(given as never, encryption)).toThrow(expect.objectContaining(expected))
     expect(() => decryptConsumer(given as never, encryption)).toThrow(expect.objectContaining(expected))

@@ -82,7 +82,7 @@ it('a letter above 128 MiB is refused without being sent, and those before it ar
   const { producer, sent } = noting(() => undefined)
   const refusal = await run(producer, [...letters(1), ...letters(1, 2 ** 27), ...letters(1)])
   expect(refusal).toMatchObject({ index: 1, error: { code: 'DEAD_LETTER_REFUSED', retriable: false } })
-  expect(refusal?.error.message).toContain('at most 134217728 are sent')
+  expect(refusal?.error.message).toContain('the limit is 134217728')
   expect(sent).toEqual(['0'])
 })
 
@@ -106,7 +106,7 @@ describe('a connection that is lost', () => {
     for (let i = 0; i < 2; i++) expect((await attempt())?.error).toMatchObject({ code: 'DEAD_LETTER_FAILED' })
     const third = (await attempt())?.error
     expect(third).toMatchObject({ code: 'DEAD_LETTER_REFUSED', retriable: false })
-    expect(third?.message).toContain('the connection was lost 3 times over a request of 2000')
+    expect(third?.message).toContain('the connection was lost 3 times during a request of 2000')
     expect(third?.message).not.toContain(CANARY)
     expect(sent).toEqual(['0 gzip', '0 gzip', '0 gzip'])
   })
@@ -178,7 +178,7 @@ describe('a failure', () => {
     const refusal = await run(producer, letters(2))
     expect(refusal?.index).toBe(0)
     expect(refusal?.error).toMatchObject({ code: 'DEAD_LETTER_REFUSED', kind: undefined, retriable: false })
-    expect(refusal?.error.message).toContain(`topic dead did not take a dead letter: ${why}.`)
+    expect(refusal?.error.message).toContain(`topic dead refused a dead letter: ${why}.`)
     expect(refusal?.error.message).not.toContain(CANARY)
     expect(sent).toHaveLength(1)
   })
@@ -192,7 +192,7 @@ it('a send that takes too long counts as a transient failure', async () => {
     () => Promise.resolve(false),
   )
   expect(failed).toMatchObject({ index: 0, error: { code: 'DEAD_LETTER_FAILED', kind: 'transient' } })
-  expect(String(failed?.error)).toContain('no answer came')
+  expect(String(failed?.error)).toContain('no answer')
 })
 
 describe('a send that was given up goes on in KafkaJS', () => {

@@ -189,16 +189,16 @@ describe('a handler', () => {
       'threw EnvelopeError',
       () => Promise.reject(Object.assign(new Error(CANARY), { name: 'EnvelopeError' })),
     ],
-    ['answered undefined', () => undefined],
-    ['answered null', () => null],
-    ['answered another text', () => 'retry'],
-    ['answered an object', () => ({})],
-    ['answered an object', () => ({ value: CANARY })],
-    ['answered an object', () => ({ value: null, deadLetter: 'mine' })],
-    ['answered an object', () => Object.create({ value: null }) as unknown],
-    ['answered a list', () => ['skip']],
-    ['answered a topic for dead letters that is not a topic name', () => ({ deadLetter: 'a b' })],
-    ['answered topic t, which the same rule reads', () => ({ deadLetter: 't' })],
+    ['returned undefined', () => undefined],
+    ['returned null', () => null],
+    ['returned another text', () => 'retry'],
+    ['returned an object', () => ({})],
+    ['returned an object', () => ({ value: CANARY })],
+    ['returned an object', () => ({ value: null, deadLetter: 'mine' })],
+    ['returned an object', () => Object.create({ value: null }) as unknown],
+    ['returned a list', () => ['skip']],
+    ['returned a dead-letter topic that is not a topic name', () => ({ deadLetter: 'a b' })],
+    ['returned topic t, which the same rule reads', () => ({ deadLetter: 't' })],
   ])(
     'a handler that %s stops the consumer with an error that says so and quotes nothing (%#)',
     async (what, handler) => {
@@ -219,7 +219,7 @@ describe('a handler', () => {
     const { batch } = await consuming({ onInvalid: () => ({ deadLetter: 'mine' }) }, undefined, false)
     const error = await thrownBy(() => batch([message(PLAINTEXT, 0)]))
     expect(error).toMatchObject({ code: 'REJECTION_HANDLER_FAILED' })
-    expect(String(error)).toContain('the consumer was made without `deadLetters`')
+    expect(String(error)).toContain('the consumer was created without `deadLetters`')
   })
 
   it('a handler that takes long costs the consumer no membership: there are heartbeats meanwhile', async () => {

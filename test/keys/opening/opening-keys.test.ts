@@ -75,7 +75,7 @@ describe('the key of a session', () => {
     const wanted = { ...(await request()), candidates: [] }
     await expect(keys.load(wanted)).rejects.toMatchObject({
       code: 'NO_CANDIDATE',
-      message: expect.stringMatching(/no wrapping is accepted/) as string,
+      message: expect.stringMatching(/the rule accepts none of the wrappings/) as string,
     })
   })
 

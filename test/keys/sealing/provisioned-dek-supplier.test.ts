@@ -40,7 +40,7 @@ it('a provisioned DEK that has reached a limit is never used again, whichever wa
   const { seal, encryption } = await producer(first)
   const exhausted = {
     code: 'DEK_EXHAUSTED',
-    message: expect.stringContaining('has reached a limit') as string,
+    message: expect.stringContaining('has reached one of its limits') as string,
   }
   await seal(1000)
   expect(await thrownBy(() => seal())).toMatchObject(exhausted)
@@ -79,7 +79,7 @@ it('a provisioned DEK of the future, or one that somebody changed, is refused at
   clock.step(-300_001)
   expect(await thrownBy(() => producer(text))).toMatchObject({
     code: 'CONFIG_INVALID',
-    message: expect.stringContaining('was made in the future') as string,
+    message: expect.stringContaining('was created in the future') as string,
     issues: [{ path: 'provisionedDek of rule t' }],
   })
   clock.step(1)

@@ -97,7 +97,7 @@ describe('the MAC of a stored DEK', () => {
       const taken = takenDeks()
       expect(await thrownBy(() => unwrapStored(change(stored), scope, signal))).toMatchObject({
         code: 'UNWRAP_FAILED',
-        message: expect.stringContaining('was changed after it was made') as string,
+        message: expect.stringContaining('was changed after it was created') as string,
       })
       expect(far.calls).toHaveLength(asked)
       expect(taken.map(({ destroyed }) => destroyed)).toEqual([true])

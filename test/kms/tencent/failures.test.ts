@@ -127,7 +127,7 @@ describe('the code of the vendor', () => {
         const error = await outcome(action)
         expect(under.service.asked.at(-1)?.action).toBe(action)
         expect(error).toMatchObject({ code, kmsCode, requestId: REQUEST_ID })
-        expect(error.message).toContain(`${action} under CMK ${CMK} was answered by ${kmsCode}`)
+        expect(error.message).toContain(`${action} under CMK ${CMK} failed with ${kmsCode}`)
         expect(error.message).toContain(REQUEST_ID)
         expect(error.kind).toBe(new EnvelopeError(code, '').kind)
       }

@@ -213,9 +213,9 @@ describe('a proxy', () => {
   })
 
   it.each([
-    [407, 'Give the proxy its user and password in the URL of `proxy`'],
-    [403, 'see that the proxy runs and lets this process connect to the KMS'],
-    [502, 'see that the proxy runs and lets this process connect to the KMS'],
+    [407, 'Add the user name and password for the proxy to the URL in `proxy`'],
+    [403, 'check that the proxy is running and lets this process connect to the KMS'],
+    [502, 'check that the proxy is running and lets this process connect to the KMS'],
   ])('a proxy that answers by %i for ever is waited for, and seen', async (status, remedy) => {
     const proxy = await startProxy(status)
     const kms = kmsOf({ endpoint: 'https://127.0.0.1:1', proxy: proxy.url })
@@ -228,7 +228,7 @@ describe('a proxy', () => {
     encryption.on('kms.call', ({ code }) => codes.push(code))
     const error = await thrownBy(() => sealRecords(encryption, [{ topic: 't', value: 'v' }]))
     expect(error).toMatchObject({ code: 'KMS_UNAVAILABLE', kind: 'transient' })
-    expect(String(error)).toContain(`the proxy answered by HTTP status ${String(status)}`)
+    expect(String(error)).toContain(`the proxy answered with HTTP status ${String(status)}`)
     expect(String(error)).toContain(remedy)
     expect(proxy.asked).toHaveLength(3)
     expect(codes).toEqual(['KMS_UNAVAILABLE'])
