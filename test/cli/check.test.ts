@@ -126,7 +126,7 @@ describe('kafka-envelope check', () => {
       'DEKs a day: about 9 = 6 producers and topics × (1 by limit + 0.5 by start)',
       'compressed with gzip: lengths leak information about content, which matters if others can add text next to secrets',
       'decrypts under pay; encrypted elsewhere, assumed to be one DEK a day per producer, 4.5 with starts',
-      'DEKs a day: 0; all producers use the provisioned one',
+      'DEKs a day: 0; all producers use the provisioned DEK',
       'values pass unchanged, both ways',
       'KMS gz (assumed to be Tencent Cloud KMS)',
       'Warnings',
