@@ -53,9 +53,12 @@ export function raceAbort<T>(
       // A late result may have any shape; no caller is left to report to.
       promise.then(discard).catch(nothing)
     })
-    promise.then(resolve, reject).finally(() => {
+    const settle = (): void => {
+      // First: an abort that comes later must not discard what the caller gets.
       stop()
-    })
+      resolve(promise)
+    }
+    promise.then(settle, settle)
   })
 }
 

@@ -90,6 +90,20 @@ describe('a promise raced against a signal', () => {
     expect(discarded).toEqual(['late'])
   })
 
+  it('a promise raced against a signal gives its result to the caller or discards it, never both: a DEK must not be wiped in use', async () => {
+    const controller = new AbortController()
+    const { promise, resolve } = byHand<string>()
+    const discarded: string[] = []
+    const race = raceAbort(promise, controller.signal, (value) => discarded.push(value))
+    void promise.then(() => {
+      controller.abort()
+    })
+    resolve('in time')
+    expect(await race).toBe('in time')
+    await settle()
+    expect(discarded).toEqual([])
+  })
+
   it('a promise raced against a signal rejects where the signal has aborted already, and the result is discarded', async () => {
     const discarded: number[] = []
     const race = raceAbort(Promise.resolve(1), AbortSignal.abort(), (late) => discarded.push(late))

@@ -4,6 +4,8 @@ type Test = (failure: unknown) => boolean
 
 /** What to do about the failures of several CMKs. */
 export interface FailureRule {
+  /** Whether a CMK whose KMS failed transiently a moment ago is asked after the others. */
+  readonly asksAwayLast: boolean
   /** Whether no other CMK is asked after these failures. */
   readonly isOver: (failures: readonly unknown[]) => boolean
   /** What is reported: the first failure that passes the first of these tests that any failure passes, else the first one. */
@@ -41,15 +43,18 @@ const MAX_INVALID = 2
 
 /** Wrapping, which every CMK must do. No outage of one CMK may hide that another ends sealing (a denial) or a grace. */
 export const WRAPPING: FailureRule = {
+  asksAwayLast: false,
   isOver: () => false,
   reports: [isDenial, isFinal],
 }
 
 /**
  * Unwrapping a stored DEK, in order to seal. One CMK suffices, but sealing needs them all: one that is off ends it. (One
- * that this identity may not use for unwrapping is not off.) What failed transiently may still unwrap the DEK later.
+ * that this identity may not use for unwrapping is not off.) What failed transiently may still unwrap the DEK later. The
+ * order stays as configured: a CMK that was away a moment ago may be off now, and is asked.
  */
 export const UNWRAPPING_TO_SEAL: FailureRule = {
+  asksAwayLast: false,
   isOver: (failures) => failures.some(isCmkOff),
   reports: [isCmkOff, isTransient],
 }
@@ -62,6 +67,7 @@ export const UNWRAPPING_TO_SEAL: FailureRule = {
  * record: a transient failure is waited for; then comes what another reader may be able to open.
  */
 export const UNWRAPPING_TO_OPEN: FailureRule = {
+  asksAwayLast: true,
   isOver: (failures) => failures.filter(isInvalid).length >= MAX_INVALID,
   reports: [isInvalid, isTransient, is('unreadable')],
 }

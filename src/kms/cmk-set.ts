@@ -52,8 +52,8 @@ export class CmkSet {
   }
 
   /**
-   * Unwraps a DEK by the first of its wrappings that works. One whose KMS failed transiently a moment ago is tried after
-   * the others, so that an outage of the nearest region costs its time-out now and then, not for each DEK.
+   * Unwraps a DEK by the first of its wrappings that works. To open records, one whose KMS failed transiently a moment ago
+   * is tried after the others, so that an outage of the nearest region costs its time-out now and then, not for each DEK.
    *
    * @param unwrap what to do with one wrapping
    * @param isCached whether that asks no KMS: then an outage does not matter
@@ -66,7 +66,8 @@ export class CmkSet {
     isCached: (wrapping: W) => boolean = () => false,
   ): Promise<T> {
     const failures: EnvelopeError[] = []
-    for (const wrapping of inOrder(wrappings, isCached)) {
+    const { asksAwayLast } = this.#unwrapping
+    for (const wrapping of asksAwayLast ? inOrder(wrappings, isCached) : wrappings) {
       try {
         return await unwrap(wrapping)
       } catch (error) {

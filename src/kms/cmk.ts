@@ -23,7 +23,7 @@ export interface CmkAddress {
 }
 
 /**
- * A CMK in its KMS. This is where raw DEKs end: what a provider returns, and `answering` has checked, is imported
+ * A CMK in its KMS. This is where raw DEKs end: what a provider returns, and `checked` has checked, is imported
  * and wiped here, and after it only `crypto/` sees keys.
  */
 export class Cmk {

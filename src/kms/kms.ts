@@ -71,8 +71,8 @@ export interface Kms {
   /** Proves that wrapping or unwrapping under the CMK would work for this process, else rejects as it would. */
   verify(call: KmsCall & { readonly use: 'wrap' | 'unwrap' }): Promise<void>
   /**
-   * The limits of the service for a call. This library keeps to them, with sealing before opening. Absent: only
-   * `kmsRateLimit` of the configuration holds calls back.
+   * The limits of the service for a call. All encryptions that use this object keep to them together, with sealing before
+   * opening. Absent: only `kmsRateLimit` of the configuration holds calls back.
    */
   limits?(operation: Exclude<KmsOperation, 'describe'>, cmkId: string): KmsCallLimits
   /** Gives up connections and timers. Called once, when the last encryption that uses this object is closed. */

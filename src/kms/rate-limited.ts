@@ -1,7 +1,8 @@
 import { raceAbort } from '../cancellation.js'
 import type { Decorator } from './decorate.js'
 import type { Kms } from './kms.js'
-import type { RateLimiter, Side } from './rate-limiter.js'
+import type { RateLimiter } from './rate-limiter.js'
+import type { Side } from './side.js'
 
 /** Makes each call that costs the account something wait for its turn. `describe` is only called at the start. */
 export function rateLimited(kms: Kms, side: Side, limiter: RateLimiter): Decorator {

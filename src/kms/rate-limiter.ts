@@ -2,42 +2,28 @@ import { cancelled, onAbort, refuseCancelled } from '../cancellation.js'
 import { stopwatch, type Clock } from '../clock.js'
 import { EnvelopeError } from '../errors.js'
 import type { KmsCallLimits } from './kms.js'
-import { SlidingWindow, TokenBucket, type Share } from './rates.js'
-
-/** What a call is for. Each side has a share of its own. */
-export type Side = 'sealing' | 'opening'
-
-/** Sealing first: a flood of forged envelopes must not stop it. */
-const SIDES: readonly Side[] = ['sealing', 'opening']
-
-/** How much of the concurrency of a service calls for opening may take. */
-const OPENING_PART = 0.75
+import { TokenBucket, type Share } from './rates.js'
+import type { ServiceLimits, WaitingCall } from './service-limits.js'
+import { SIDES, type Side } from './side.js'
 
 export interface RateLimits {
   readonly shares: Readonly<Record<Side, Share>>
   /** How long a call may wait for its turn. */
   readonly maxWaitMs: number
   readonly clock: Clock
+  /** What the provider states. */
+  readonly service: ServiceLimits
 }
 
-interface Waiter {
-  readonly side: Side
-  readonly limits: KmsCallLimits
+interface Waiter extends WaitingCall {
   readonly untilMs: number
-  start(end: () => void): void
-  fail(error: EnvelopeError): void
+  failInLine(): void
 }
-
-type Rate = NonNullable<KmsCallLimits['rate']>
-type Concurrency = NonNullable<KmsCallLimits['concurrency']>
-
-/** Calls that run at the same time. */
-type Running = Record<Side, number>
 
 /**
- * The one limiter of a KMS. A call waits first for its side's share of calls (`kmsRateLimit`), then for the limits that
- * the provider states: so many calls in a second, so many at the same time. First come, first served, but sealing before
- * opening. The line for a share is no longer than what it serves in time, so that a flood of calls costs little.
+ * The limiter that an encryption has for a KMS. A call waits first for its side's share of calls (`kmsRateLimit`), then
+ * for the limits that the provider states, which all encryptions with this KMS share. First come, first served. The line
+ * for a share is no longer than what it serves in time, so that a flood of calls costs little.
  */
 export class RateLimiter {
   readonly #limits: RateLimits
@@ -45,11 +31,7 @@ export class RateLimiter {
   readonly #elapsedMs: () => number
   /** Wait for their share, in the order in which they came. */
   readonly #inLine: Readonly<Record<Side, Set<Waiter>>> = { sealing: new Set(), opening: new Set() }
-  /** Have had their share, and wait for the limits of the service. */
-  readonly #admitted: Readonly<Record<Side, Set<Waiter>>> = { sealing: new Set(), opening: new Set() }
-  readonly #running = new Map<string, Running>()
-  readonly #windows = new Map<string, SlidingWindow>()
-  /** Set exactly while a call waits. */
+  /** Set exactly while a call is in line. */
   #cancelTimer: (() => void) | undefined
 
   constructor(limits: RateLimits) {
@@ -69,40 +51,42 @@ export class RateLimiter {
    */
   async acquire(side: Side, limits: KmsCallLimits, signal: AbortSignal): Promise<() => void> {
     refuseCancelled(signal)
+    const { maxWaitMs, service } = this.#limits
     const waitMs = this.#shares[side].delayMs(this.#inLine[side].size + 1)
-    if (waitMs > this.#limits.maxWaitMs) throw this.#shareUsedUp(side)
+    if (waitMs > maxWaitMs) throw this.#shareUsedUp(side)
     return new Promise((resolve, reject) => {
+      const fail = (error: EnvelopeError): void => {
+        stop()
+        reject(error)
+      }
       const waiter: Waiter = {
         side,
         limits,
-        untilMs: this.#elapsedMs() + this.#limits.maxWaitMs,
+        untilMs: this.#elapsedMs() + maxWaitMs,
         start: (end) => {
           stop()
           resolve(end)
         },
-        fail: (error) => {
-          stop()
-          reject(error)
+        fail: () => {
+          fail(heldBack(limits, maxWaitMs))
+        },
+        failInLine: () => {
+          fail(this.#shareUsedUp(side))
         },
       }
       this.#inLine[side].add(waiter)
       const stop = onAbort(signal, () => {
-        this.#inLine[side].delete(waiter)
-        this.#admitted[side].delete(waiter)
         reject(cancelled(signal))
-        this.#serve()
+        if (this.#inLine[side].delete(waiter)) this.#serve()
+        else service.leave(waiter)
       })
       this.#serve()
     })
   }
 
-  /** Starts the calls that may start, fails those that waited too long, and comes back when that changes with time. */
+  /** Gives shares to the calls in line, fails those that waited too long, and comes back when that changes with time. */
   #serve(): void {
-    const delays = [
-      ...SIDES.map((side) => this.#admit(side)),
-      ...this.#startAdmitted(),
-      ...SIDES.map((side) => this.#failLate(side)),
-    ]
+    const delays = SIDES.flatMap((side) => [this.#admit(side), this.#failLate(side)])
     this.#cancelTimer?.()
     const nextMs = Math.min(...delays)
     const serve = (): void => {
@@ -120,81 +104,21 @@ export class RateLimiter {
       if (delayMs > 0) return delayMs
       share.take()
       this.#inLine[side].delete(waiter)
-      this.#admitted[side].add(waiter)
+      this.#limits.service.enter(waiter, waiter.untilMs - this.#elapsedMs())
     }
     return Infinity
   }
 
-  /** Starts those that the limits of the service allow. Returns how long the others must wait, where that is known. */
-  #startAdmitted(): Iterable<number> {
-    const delays = new Map<string, number>()
-    for (const waiter of SIDES.flatMap((side) => [...this.#admitted[side]])) {
-      const { side, limits } = waiter
-      if (limits.concurrency !== undefined && this.#isFull(limits.concurrency, side)) continue
-      if (limits.rate !== undefined) {
-        const { group, calls = 1 } = limits.rate
-        const window = this.#window(limits.rate)
-        const delayMs = delays.get(group) ?? window.delayMs(calls)
-        if (delayMs > 0) {
-          delays.set(group, delayMs)
-          continue
-        }
-        window.take(calls)
-      }
-      this.#admitted[side].delete(waiter)
-      waiter.start(this.#run(limits.concurrency, side))
-    }
-    return delays.values()
-  }
-
-  /** Fails the calls of a side that have waited too long. Returns when the next one has. */
+  /** Fails the calls in line that have waited too long. Returns when the next one has. */
   #failLate(side: Side): number {
     const nowMs = this.#elapsedMs()
-    let nextMs = Infinity
-    for (const waiting of [this.#inLine[side], this.#admitted[side]])
-      for (const waiter of waiting) {
-        const leftMs = waiter.untilMs - nowMs
-        if (leftMs > 0) {
-          nextMs = Math.min(nextMs, leftMs)
-          break
-        }
-        waiting.delete(waiter)
-        waiter.fail(
-          waiting === this.#inLine[side]
-            ? this.#shareUsedUp(side)
-            : heldBack(waiter.limits, this.#limits.maxWaitMs),
-        )
-      }
-    return nextMs
-  }
-
-  #isFull({ group, max }: Concurrency, side: Side): boolean {
-    const { sealing, opening } = this.#runningIn(group)
-    if (sealing + opening >= max) return true
-    return side === 'opening' && opening >= Math.max(1, Math.floor(max * OPENING_PART))
-  }
-
-  /** Counts a call that starts. Returns what ends it. */
-  #run(concurrency: Concurrency | undefined, side: Side): () => void {
-    if (concurrency === undefined) return () => undefined
-    const running = this.#runningIn(concurrency.group)
-    running[side]++
-    return () => {
-      running[side]--
-      this.#serve()
+    for (const waiter of this.#inLine[side]) {
+      const leftMs = waiter.untilMs - nowMs
+      if (leftMs > 0) return leftMs
+      this.#inLine[side].delete(waiter)
+      waiter.failInLine()
     }
-  }
-
-  #runningIn(group: string): Running {
-    const running = this.#running.get(group) ?? { sealing: 0, opening: 0 }
-    this.#running.set(group, running)
-    return running
-  }
-
-  #window({ group, perSecond }: Rate): SlidingWindow {
-    const window = this.#windows.get(group) ?? new SlidingWindow(perSecond, this.#limits.clock)
-    this.#windows.set(group, window)
-    return window
+    return Infinity
   }
 
   #shareUsedUp(side: Side): EnvelopeError {

@@ -5,9 +5,11 @@ import { checked } from './checked.js'
 import { decorate } from './decorate.js'
 import type { Kms } from './kms.js'
 import { rateLimited } from './rate-limited.js'
-import { RateLimiter, type Side } from './rate-limiter.js'
+import { RateLimiter } from './rate-limiter.js'
 import type { Share } from './rates.js'
 import { retrying } from './retrying.js'
+import { serviceLimitsOf } from './service-limits.js'
+import type { Side } from './side.js'
 import { traced } from './traced.js'
 import type { KmsTracers } from './tracers.js'
 
@@ -30,8 +32,11 @@ export function kmsesBySide(kmses: NamedKmses, policy: CallPolicy): Readonly<Rec
   const { timeoutMs, retries, shares, clock, events, tracers } = policy
   const limiters = new Map<Kms, RateLimiter>()
   const limiterOf = (kms: Kms): RateLimiter => {
+    const known = limiters.get(kms)
+    if (known !== undefined) return known
     // The call itself gets at least half of the time.
-    const limiter = limiters.get(kms) ?? new RateLimiter({ shares, maxWaitMs: timeoutMs / 2, clock })
+    const limits = { shares, maxWaitMs: timeoutMs / 2, clock, service: serviceLimitsOf(kms, clock) }
+    const limiter = new RateLimiter(limits)
     limiters.set(kms, limiter)
     return limiter
   }

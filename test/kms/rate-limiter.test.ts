@@ -1,10 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { withoutListenerLimit } from '../../src/cancellation.js'
+import { EventHub } from '../../src/events.js'
 import { decorate } from '../../src/kms/decorate.js'
 import type { Kms, KmsCallLimits } from '../../src/kms/kms.js'
 import { rateLimited } from '../../src/kms/rate-limited.js'
-import { RateLimiter, type Side } from '../../src/kms/rate-limiter.js'
+import { RateLimiter, type RateLimits } from '../../src/kms/rate-limiter.js'
 import type { Share } from '../../src/kms/rates.js'
+import { ServiceLimits } from '../../src/kms/service-limits.js'
+import type { Side } from '../../src/kms/side.js'
+import { kmsesBySide } from '../../src/kms/sides.js'
+import { KmsTracers } from '../../src/kms/tracers.js'
 import { thrownBy } from '../support/emissions.js'
 import { FakeClock } from '../support/fake-clock.js'
 import { MemoryKms } from '../support/memory-kms.js'
@@ -13,6 +18,11 @@ const PLENTY: Share = { perSecond: 1_000_000, burst: 1_000_000 }
 const never = new AbortController().signal
 withoutListenerLimit(never)
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** A limiter of a KMS that no other encryption uses. */
+function limiterWith(limits: Omit<RateLimits, 'service'>): RateLimiter {
+  return new RateLimiter({ ...limits, service: new ServiceLimits(limits.clock) })
+}
 
 interface Asked {
   readonly side?: Side
@@ -28,7 +38,7 @@ function stage({
   maxWaitMs = 3_600_000,
 }: { shares?: Partial<Record<Side, Share>>; maxWaitMs?: number } = {}) {
   const clock = new FakeClock()
-  const limiter = new RateLimiter({
+  const limiter = limiterWith({
     shares: { sealing: PLENTY, opening: PLENTY, ...shares },
     maxWaitMs,
     clock,
@@ -334,7 +344,7 @@ describe('a limiter', () => {
 describe('a rate-limited KMS', () => {
   const call = { cmkId: 'c', context: {}, signal: never }
   const limiterOf = (share: Share): RateLimiter =>
-    new RateLimiter({ shares: { sealing: PLENTY, opening: share }, maxWaitMs: 0, clock: new FakeClock() })
+    limiterWith({ shares: { sealing: PLENTY, opening: share }, maxWaitMs: 0, clock: new FakeClock() })
 
   it('a rate-limited KMS counts every call but `describe`, which is only made at the start', async () => {
     const kms = new MemoryKms()
@@ -361,7 +371,7 @@ describe('a rate-limited KMS', () => {
       asked.push(`${operation} ${cmkId}`)
       return atATime(1)
     }
-    const limiter = new RateLimiter({
+    const limiter = limiterWith({
       shares: { sealing: PLENTY, opening: PLENTY },
       maxWaitMs: 1000,
       clock: new FakeClock(),
@@ -382,7 +392,7 @@ describe('a rate-limited KMS', () => {
 
   it('a rate-limited KMS frees the turn of a cancelled call although its provider goes on, and wipes the DEK that comes then', async () => {
     const kms = new MemoryKms()
-    const limiter = new RateLimiter({
+    const limiter = limiterWith({
       shares: { sealing: PLENTY, opening: PLENTY },
       maxWaitMs: 1000,
       clock: new FakeClock(),
@@ -401,5 +411,27 @@ describe('a rate-limited KMS', () => {
     await kms.waitForHeld(2)
     for (const held of [...kms.held]) held.succeed()
     expect((await next).dek).toHaveLength(32)
+  })
+  it('a rate-limited KMS keeps to the limits that its provider states for all encryptions that use it together', async () => {
+    const clock = new FakeClock()
+    const kms = Object.assign(new MemoryKms(), { limits: () => within(3) })
+    const policy = {
+      timeoutMs: 10_000,
+      retries: 0,
+      shares: { sealing: PLENTY, opening: PLENTY },
+      clock,
+      events: new EventHub(),
+      tracers: new KmsTracers(),
+    }
+    const owners = [kmsesBySide({ a: kms }, policy), kmsesBySide({ b: kms }, policy)]
+    const calls = owners
+      .flatMap(({ sealing, opening }) => [...Object.values(sealing), ...Object.values(opening)])
+      .flatMap((one) => [one.generateDek(call), one.generateDek(call)])
+    for (const made of [3, 6, 8]) {
+      await settle()
+      expect(kms.calls).toHaveLength(made)
+      clock.advance(1000)
+    }
+    await Promise.all(calls)
   })
 })

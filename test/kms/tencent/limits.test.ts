@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../../src/clock.js'
 import type { Kms, KmsCallLimits } from '../../../src/kms/kms.js'
 import { RateLimiter } from '../../../src/kms/rate-limiter.js'
+import { ServiceLimits } from '../../../src/kms/service-limits.js'
 import { tencentKms } from '../../../src/kms/tencent/index.js'
 import { PEM, SECRET } from './service.js'
 
@@ -64,6 +65,7 @@ describe('the limits that Tencent Cloud KMS states', () => {
       shares: { sealing: share, opening: share },
       maxWaitMs: 1,
       clock: systemClock,
+      service: new ServiceLimits(systemClock),
     })
     const { limits: stated } = kmsWith({ symmetric: 0.01 })
     const { signal } = new AbortController()

@@ -1,0 +1,144 @@
+import { stopwatch, type Clock } from '../clock.js'
+import type { Kms, KmsCallLimits } from './kms.js'
+import { SlidingWindow } from './rates.js'
+import { SIDES, type Side } from './side.js'
+
+/** How much of the concurrency of a service calls for opening may take. */
+const OPENING_PART = 0.75
+
+/** A call that waits for its turn. */
+export interface WaitingCall {
+  readonly side: Side
+  readonly limits: KmsCallLimits
+  start(end: () => void): void
+  /** It waited too long. */
+  fail(): void
+}
+
+type Rate = NonNullable<KmsCallLimits['rate']>
+type Concurrency = NonNullable<KmsCallLimits['concurrency']>
+
+/** Calls that run at the same time. */
+type Running = Record<Side, number>
+
+/**
+ * Keeps the calls of a KMS within the limits that its provider states: so many calls in a second, so many at the same
+ * time. First come, first served, but sealing before opening.
+ */
+export class ServiceLimits {
+  readonly #clock: Clock
+  readonly #elapsedMs: () => number
+  /** Each with the time at which it has waited too long. */
+  readonly #waiting: Readonly<Record<Side, Map<WaitingCall, number>>> = {
+    sealing: new Map(),
+    opening: new Map(),
+  }
+  readonly #running = new Map<string, Running>()
+  readonly #windows = new Map<string, SlidingWindow>()
+  /** Set exactly while a call waits. */
+  #cancelTimer: (() => void) | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.#elapsedMs = stopwatch(clock)
+  }
+
+  /** Starts the call at its turn, or fails it after `maxWaitMs`. */
+  enter(call: WaitingCall, maxWaitMs: number): void {
+    this.#waiting[call.side].set(call, this.#elapsedMs() + maxWaitMs)
+    this.#serve()
+  }
+
+  /** The call was cancelled: another one may have its turn. */
+  leave(call: WaitingCall): void {
+    if (this.#waiting[call.side].delete(call)) this.#serve()
+  }
+
+  /** Starts the calls that may start, fails those that waited too long, and comes back when that changes with time. */
+  #serve(): void {
+    const nextMs = Math.min(...this.#start(), this.#failLate())
+    this.#cancelTimer?.()
+    const serve = (): void => {
+      this.#serve()
+    }
+    this.#cancelTimer =
+      nextMs === Infinity ? undefined : this.#clock.timeout(serve, Math.max(1, Math.ceil(nextMs)))
+  }
+
+  /** Starts the calls that the limits allow. Returns how long the others must wait, where that is known. */
+  #start(): Iterable<number> {
+    const delays = new Map<string, number>()
+    for (const call of SIDES.flatMap((side) => [...this.#waiting[side].keys()])) {
+      const { side, limits } = call
+      if (limits.concurrency !== undefined && this.#isFull(limits.concurrency, side)) continue
+      if (limits.rate !== undefined) {
+        const { group, calls = 1 } = limits.rate
+        const window = this.#window(limits.rate)
+        const delayMs = delays.get(group) ?? window.delayMs(calls)
+        if (delayMs > 0) {
+          delays.set(group, delayMs)
+          continue
+        }
+        window.take(calls)
+      }
+      this.#waiting[side].delete(call)
+      call.start(this.#run(limits.concurrency, side))
+    }
+    return delays.values()
+  }
+
+  /** Fails the calls that have waited too long. Returns when the next one has. */
+  #failLate(): number {
+    const nowMs = this.#elapsedMs()
+    let nextMs = Infinity
+    for (const waiting of Object.values(this.#waiting)) {
+      for (const [call, untilMs] of waiting) {
+        if (untilMs > nowMs) {
+          nextMs = Math.min(nextMs, untilMs - nowMs)
+          continue
+        }
+        waiting.delete(call)
+        call.fail()
+      }
+    }
+    return nextMs
+  }
+
+  #isFull({ group, max }: Concurrency, side: Side): boolean {
+    const { sealing, opening } = this.#runningIn(group)
+    if (sealing + opening >= max) return true
+    return side === 'opening' && opening >= Math.max(1, Math.floor(max * OPENING_PART))
+  }
+
+  /** Counts a call that starts. Returns what ends it. */
+  #run(concurrency: Concurrency | undefined, side: Side): () => void {
+    if (concurrency === undefined) return () => undefined
+    const running = this.#runningIn(concurrency.group)
+    running[side]++
+    return () => {
+      running[side]--
+      this.#serve()
+    }
+  }
+
+  #runningIn(group: string): Running {
+    const running = this.#running.get(group) ?? { sealing: 0, opening: 0 }
+    this.#running.set(group, running)
+    return running
+  }
+
+  #window({ group, perSecond }: Rate): SlidingWindow {
+    const window = this.#windows.get(group) ?? new SlidingWindow(perSecond, this.#clock)
+    this.#windows.set(group, window)
+    return window
+  }
+}
+
+const ofKms = new WeakMap<Kms, ServiceLimits>()
+
+/** The limits of a KMS hold for all encryptions that use the object: the account behind it is one. */
+export function serviceLimitsOf(kms: Kms, clock: Clock): ServiceLimits {
+  const limits = ofKms.get(kms) ?? new ServiceLimits(clock)
+  ofKms.set(kms, limits)
+  return limits
+}
