@@ -5,7 +5,7 @@ import { CmkSet } from './kms/cmk-set.js'
 import { Cmk } from './kms/cmk.js'
 import type { Kms } from './kms/kms.js'
 import type { NamedKmses } from './kms/sides.js'
-import type { Side } from './kms/rate-limiter.js'
+import type { Side } from './kms/side.js'
 import type { ResolvedRule } from './record/topic-rules.js'
 
 /**
