@@ -8,13 +8,13 @@ export interface DeadLetterReason {
   /** Kafka offset, decimal. */
   readonly offset: string
   /** Of the record, in ms since 1970, decimal. Records of message format 0 have none. */
-  readonly timestamp: string | undefined
+  readonly timestamp?: string | undefined
   /** The consumer group that rejected it. */
   readonly group: string | undefined
   /** Headers that had a null value, where the client that writes the letter can only write an empty one. */
-  readonly nullHeaders: readonly string[]
+  readonly nullHeaders?: readonly string[]
   /** How many names of headers were not UTF-8, where the client that read the record replaced those bytes. */
-  readonly replacedNames: number
+  readonly replacedNames?: number
 }
 
 const MAX_GROUP_BYTES = 128
@@ -25,7 +25,7 @@ const MAX_NULL_HEADERS_BYTES = 240
  * batch, whatever the record has. All names start with `kafka-envelope.` and are frozen once released. They are not authenticated.
  */
 export function deadLetterHeaders(reason: DeadLetterReason): Record<string, string> {
-  const { code, topic, partition, offset, timestamp, group, nullHeaders, replacedNames } = reason
+  const { code, topic, partition, offset, timestamp, group, nullHeaders = [], replacedNames = 0 } = reason
   const { names, omitted } = fitting(nullHeaders)
   return {
     'kafka-envelope.error': code,

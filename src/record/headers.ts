@@ -1,7 +1,7 @@
 import { types } from 'node:util'
 import { ownCopy, type Bytes } from '../envelope/bytes.js'
 import { EnvelopeError } from '../errors.js'
-import { describe, isBytes, type HeaderValue, type RecordHeaders } from './record.js'
+import { describe, isBytes, type HeaderValue, type RecordHeaders, type SealedRecord } from './record.js'
 
 /**
  * Headers in a form that clients hand out. Each is read for what it is; any other is INVALID_RECORD, because a header
@@ -63,6 +63,25 @@ export function isMemberOfAll(name: string): boolean {
 export function headerValues(given: unknown, name: string): readonly unknown[] {
   const values: readonly unknown[] = Array.isArray(given) ? given : [given]
   return isMemberOfAll(name) && values[0] === PLAIN[name] ? values.slice(1) : values
+}
+
+/** Records with the headers that were written, where a client misread some of them as `headerValues` says. */
+export function withHeadersAsWritten<R extends SealedRecord>(
+  records: readonly R[],
+): readonly (R | SealedRecord)[] {
+  if (!records.some(hasMisreadHeader)) return records
+  return records.map((record) => ({ ...record, headers: writtenHeaders(record) }))
+}
+
+function hasMisreadHeader({ headers }: SealedRecord): boolean {
+  return headers !== undefined && Object.keys(headers).some(isMemberOfAll)
+}
+
+function writtenHeaders({ headers = {} }: SealedRecord): RecordHeaders {
+  // Not by assignment: a header may be named `__proto__`.
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, given]) => [name, headerValues(given, name)]),
+  ) as RecordHeaders
 }
 
 /** A copy in the same form, so that what is handed out is what was sealed. */

@@ -195,7 +195,8 @@ export class Opening {
       }
       bytes += value.length
       jobs.push(this.#job(examined, key, this.#records[index] as SealedRecord))
-      const waiting = { index, body: undefined, preamble, envelope: preamble.info(key.cmk) }
+      const envelope = preamble.infos.get(key.cmk) as EnvelopeInfo
+      const waiting = { index, body: undefined, preamble, envelope }
       keyed.push(waiting)
       this.#authenticated.push(waiting)
     }

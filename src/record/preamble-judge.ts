@@ -19,8 +19,8 @@ export interface AcceptedPreamble {
   readonly boundHeaders: readonly string[]
   readonly compression: Compression
   readonly request: OpeningRequest
-  /** What was authenticated, given the CMK that opened it. */
-  info(cmk: Cmk): EnvelopeInfo
+  /** What was authenticated, by the CMK that opened it: one for each that the request names. */
+  readonly infos: ReadonlyMap<Cmk, EnvelopeInfo>
 }
 
 /** Preambles remembered per topic. A session's preamble repeats in each of its records. */
@@ -147,8 +147,16 @@ function accepted(
   request: OpeningRequest,
 ): AcceptedPreamble {
   const { sessionId, topic, keyBound, boundHeaders } = header
-  const { context, session } = request
-  const infos = new Map<Cmk, EnvelopeInfo>()
+  const { context, session, candidates } = request
+  const common = {
+    sessionId: sessionId.toString('hex'),
+    topic,
+    keyBound,
+    boundHeaders: Object.freeze([...boundHeaders]),
+    context: Object.freeze({ ...context }),
+    suite: session.suite.number,
+    compression: compression.name,
+  }
   return {
     format,
     length: bytes.length,
@@ -157,23 +165,8 @@ function accepted(
     boundHeaders,
     compression,
     request,
-    info(cmk) {
-      let info = infos.get(cmk)
-      if (info === undefined) {
-        info = Object.freeze({
-          provider: cmk.provider,
-          cmkId: cmk.id,
-          sessionId: sessionId.toString('hex'),
-          topic,
-          keyBound,
-          boundHeaders: Object.freeze([...boundHeaders]),
-          context: Object.freeze({ ...context }),
-          suite: session.suite.number,
-          compression: compression.name,
-        })
-        infos.set(cmk, info)
-      }
-      return info
-    },
+    infos: new Map(
+      candidates.map(({ cmk }) => [cmk, Object.freeze({ provider: cmk.provider, cmkId: cmk.id, ...common })]),
+    ),
   }
 }

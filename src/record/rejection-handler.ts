@@ -1,7 +1,13 @@
 import { TOPIC } from '../envelope/bounds.js'
 import { EnvelopeError, type AnyEnvelopeError } from '../errors.js'
-import type { DeadLetterPolicy, RejectionAnswer, RejectionHandler, Replacement } from '../config/rejection.js'
-import { describe } from './record.js'
+import type {
+  DeadLetterPolicy,
+  RejectionAnswer,
+  RejectionHandler,
+  Replacement,
+  SealedMessage,
+} from '../config/rejection.js'
+import { describe, type SealedRecord, type Source } from './record.js'
 
 /** What an answer of a handler is held against. */
 export interface AnswerTerms {
@@ -18,7 +24,7 @@ export interface AnswerTerms {
  */
 export async function answerOf(
   handler: RejectionHandler,
-  record: Parameters<RejectionHandler>[0],
+  record: SealedMessage,
   error: EnvelopeError,
   terms: AnswerTerms,
 ): Promise<RejectionAnswer> {
@@ -69,4 +75,33 @@ function failed({ code, position }: EnvelopeError, what: string): EnvelopeError 
     `the handler for a record with ${code} ${what}`,
     position === undefined ? {} : { position },
   )
+}
+
+/** What a handler gets of a record that did not open. Copies: what it does to them must not change a dead letter. */
+export function sealedMessage(
+  source: Required<Source>,
+  {
+    offset,
+    timestamp,
+    key,
+    headers,
+    value,
+  }: SealedRecord & { offset: string; timestamp?: string | undefined },
+): SealedMessage {
+  const copies = Object.entries(headers ?? {}).map(([name, given]) => [
+    name,
+    Array.isArray(given) ? given.map(copyOf) : copyOf(given),
+  ])
+  return {
+    ...source,
+    offset,
+    timestamp,
+    key: typeof key === 'string' ? Buffer.from(key) : copyOf(key ?? null),
+    headers: Object.fromEntries(copies) as SealedMessage['headers'],
+    value: copyOf(value),
+  }
+}
+
+function copyOf<T>(content: T): T | Buffer {
+  return Buffer.isBuffer(content) ? Buffer.from(content) : content
 }

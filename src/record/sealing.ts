@@ -113,7 +113,7 @@ class SealedBatch implements OutgoingBatch {
   #add(record: PlainRecord, index: number): void {
     const value = checkedValue(record)
     this.#values.push(value)
-    const { sealing, rotation, events, maxDecompressedBytes } = this.#target
+    const { sealing, events, maxDecompressedBytes } = this.#target
     const { encrypt } = sealing
     if (value === null) {
       if (encrypt.tombstones === 'pass') return
@@ -130,7 +130,7 @@ class SealedBatch implements OutgoingBatch {
     }
     const plainSize = byteLength(value)
     if (encrypt.compression === 'none') {
-      rotation.admit(plainSize)
+      checkFitsDek(sealing, plainSize)
       this.#sizes.push(plainSize)
     } else if (plainSize > maxDecompressedBytes)
       throw new EnvelopeError(
@@ -149,7 +149,7 @@ class SealedBatch implements OutgoingBatch {
 
   /** Compresses the next values; true once all are. */
   #compress(): boolean {
-    const { sealing, rotation } = this.#target
+    const { sealing } = this.#target
     const { compress } = compressionNamed(sealing.encrypt.compression)
     let bytes = 0
     for (let n = 0; n < STEP.records && bytes < STEP.bytes; n++) {
@@ -159,7 +159,7 @@ class SealedBatch implements OutgoingBatch {
       const body = compress(pending.body)
       const size = byteLength(body)
       try {
-        rotation.admit(size)
+        checkFitsDek(sealing, size)
       } catch (error) {
         throw located(error, this.#topic, this.#pathOf(pending.index))
       }
@@ -257,4 +257,14 @@ class SealedBatch implements OutgoingBatch {
     engine.sealMany(grant.key, grant.firstCounter, jobs)
     for (const { target } of jobs) this.#values[(this.#pending[this.#done++] as Pending).index] = target
   }
+}
+
+/** @throws EnvelopeError DEK_LIMIT_TOO_SMALL where a record of `bytes` exceeds what a fresh DEK may seal */
+function checkFitsDek({ name, encrypt }: WritingRule['sealing'], bytes: number): void {
+  const { maxBytes } = encrypt.rotate
+  if (bytes <= maxBytes) return
+  throw new EnvelopeError(
+    'DEK_LIMIT_TOO_SMALL',
+    `a record of ${String(bytes)} bytes exceeds the ${String(maxBytes)} bytes that one DEK of rule ${name} may seal`,
+  )
 }

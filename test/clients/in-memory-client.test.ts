@@ -6,7 +6,8 @@ import { CANARY } from '../support/emissions.js'
 import { memoryEncryption, type SeenEvent } from '../support/encryption.js'
 import { MemoryKms } from '../support/memory-kms.js'
 import { perSession } from '../support/sealed.js'
-import { inMemoryConsumer, inMemoryProducer, Topics, type Entry } from './in-memory-client.js'
+import { Topics, type Entry } from './in-memory-broker.js'
+import { inMemoryConsumer, inMemoryProducer } from './in-memory-client.js'
 
 const entry = (body: string | null): Entry => ({ id: 'k', body, meta: new Map([['type', 'x']]) })
 const down = new EnvelopeError('KMS_UNAVAILABLE', 'down')
@@ -42,7 +43,10 @@ const named = (events: readonly SeenEvent[], name: SeenEvent['name']) =>
 it('a client of other shapes is built on clients/shared and record/ alone', async () => {
   const source = await readFile(new URL('in-memory-client.ts', import.meta.url), 'utf8')
   const imported = [...source.matchAll(/from '(.*)'/g)].map(([, path = '']) => path.replace('../../src/', ''))
-  expect(imported.filter((path) => !/^(clients\/shared|record)\//.test(path))).toEqual(['encryption.js'])
+  expect(imported.filter((path) => !/^(clients\/shared|record)\//.test(path))).toEqual([
+    'encryption.js',
+    './in-memory-broker.js',
+  ])
   expect(source).toContain("import type { Encryption } from '../../src/encryption.js'")
 })
 

@@ -22,8 +22,8 @@ describe('a preamble', () => {
     expect(preambles.read(craft({ key: 'another record of the same session' }))).toBe(first)
     expect(preambles.read(other)).not.toBe(first)
     expect(preambles.read(Buffer.from(one))).toBe(first)
-    const { info } = first.preamble as AcceptedPreamble
-    expect(info(near)).toBe(info(near))
+    const { infos } = first.preamble as AcceptedPreamble
+    expect([...infos]).toMatchObject([[near, { provider: near.provider, cmkId: near.id, topic: 't' }]])
   })
 
   it('a preamble does not change with the bytes that it was read from', async () => {

@@ -26,7 +26,6 @@ import { deadLetter } from './dead-letter.js'
 import { checkGiven } from './given.js'
 import { openingEachBatch, openingEachMessage, type Handling } from './handlers.js'
 import { letterSender } from './letter-sender.js'
-import { asWritten, sealedMessage } from './messages.js'
 import {
   checkDeadLetters,
   checkDeadLettersOfPattern,
@@ -127,9 +126,7 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
       const client: DeliveryClient<KafkaMessage, Message> = {
         letters,
         groupId: () => groupId,
-        asWritten,
         deadLetter,
-        sealedMessage,
       }
       const handling: Handling = {
         ruleOf,

@@ -3,6 +3,7 @@ import type { Encryption } from '../../encryption.js'
 import { EnvelopeError, shownTopic } from '../../errors.js'
 import { internalsOf, type Internals } from '../../record/internals.js'
 import { hasEnvelopePrefix } from '../../record/record.js'
+import type { TopicPart } from '../shared/sends.js'
 
 /**
  * What messages were before they were sealed, for partitioners: KafkaJS chooses a partition after us, and the same
@@ -18,8 +19,13 @@ export class PlainMessages {
     return this.#areWanted
   }
 
-  remember(sealed: Message, plain: Message): void {
-    this.#plain.set(sealed, plain)
+  /** Readies a part for KafkaJS: a partitioner finds the messages as they were, or is refused. */
+  handOver(part: readonly TopicPart<Message>[]): { topic: string; messages: Message[] }[] {
+    return part.map(({ topic, messages, plain }) => {
+      if (this.#areWanted)
+        for (const [i, message] of messages.entries()) this.#plain.set(message, plain[i] as Message)
+      return { topic, messages: refuseBlindPartitioner(messages, topic) }
+    })
   }
 
   /** The same partitioner, looking at messages as they were. */
@@ -71,7 +77,7 @@ export function encryptionPartitioner(
  * Has a send fail where a partitioner that was not wrapped reads the ciphertext of its first sealed message. KafkaJS does
  * not tell which partitioner a producer has; it calls it for each message inside one `reduce` over the list.
  */
-export function refuseBlindPartitioner(messages: Message[], topic: string): Message[] {
+function refuseBlindPartitioner(messages: Message[], topic: string): Message[] {
   const first = messages.find(isSealed)
   if (first === undefined) return messages
   const { value } = first

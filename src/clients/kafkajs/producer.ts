@@ -2,10 +2,10 @@ import type { Message, Producer, ProducerBatch, ProducerRecord, RecordMetadata, 
 import type { Encryption } from '../../encryption.js'
 import { internalsOf } from '../../record/internals.js'
 import { delegate } from '../shared/delegate.js'
-import { messagesOfBatch, messagesOfSend } from './at-call.js'
+import { messagesOfBatch, messagesOfSend, type MessagesAtCall } from './at-call.js'
 import { checkGiven } from './given.js'
 import { InFlight, Sends } from '../shared/sends.js'
-import { plainMessagesOf, refuseBlindPartitioner, type PlainMessages } from './partitioner.js'
+import { plainMessagesOf, type PlainMessages } from './partitioner.js'
 
 /** What sends: a producer or one of its transactions. */
 type Sender = Pick<Producer, 'send' | 'sendBatch'>
@@ -46,7 +46,7 @@ export function encryptProducer(inner: Producer, encryption: Encryption): Produc
     // Sent while it disconnects: KafkaJS refuses it then, unless it is connected again.
     const gate = (): Promise<unknown> | undefined =>
       disconnecting?.catch(() => undefined).then(() => askKafkaJs(sender))
-    return sealedSender(sender, new Sends(internals, counted, gate), plainMessages)
+    return sealedSender(sender, new Sends(internals, counted), gate, plainMessages)
   }
   const own: Partial<Producer> & { readonly [SEALING]: true } = {
     [SEALING]: true,
@@ -78,36 +78,38 @@ function askKafkaJs(sender: Sender): Promise<RecordMetadata[]> {
   return sender.sendBatch({ topicMessages: [] })
 }
 
+/** @param gate what a send has to wait for before all else; undefined where nothing */
 function sealedSender(
   inner: Sender,
-  sends: Sends<Message, RecordMetadata>,
+  sends: Sends<Message>,
+  gate: () => Promise<unknown> | undefined,
   plainMessages: PlainMessages,
 ): Sender {
-  const sealedRecord = (plain: Message, value: Message['value']): Message => {
-    const message = { ...plain, value }
-    if (plainMessages.areWanted) plainMessages.remember(message, plain)
-    return message
+  const sealAndSend = async (
+    batches: readonly MessagesAtCall[],
+    handOver: (part: TopicMessages[]) => Promise<RecordMetadata[]>,
+  ): Promise<RecordMetadata[]> => {
+    const send = sends.begin(batches)
+    const opens = gate()
+    if (opens !== undefined || !send.isReady) await send.ready(opens)
+    const answers: RecordMetadata[][] = []
+    for (const part of send.parts()) answers.push(await handOver(plainMessages.handOver(part)))
+    return answers.length === 1 ? (answers[0] as RecordMetadata[]) : answers.flat()
   }
-  const checked = ({ topic, messages }: TopicMessages): TopicMessages => ({
-    topic,
-    messages: refuseBlindPartitioner(messages, topic),
-  })
   return {
     // `async`: KafkaJS rejects, it never throws at the caller.
     // What the caller changes after the call is not part of it: a key may be awaited in between.
     send: async (record: ProducerRecord) => {
       const atCall = { ...record }
-      return sends.send([messagesOfSend(atCall, plainMessages.areWanted)], {
-        sealedRecord,
-        dispatch: ([part]) => inner.send({ ...atCall, messages: part ? checked(part).messages : [] }),
-      })
+      return sealAndSend([messagesOfSend(atCall, plainMessages.areWanted)], ([part]) =>
+        inner.send({ ...atCall, messages: part?.messages ?? [] }),
+      )
     },
     sendBatch: async (batch: ProducerBatch) => {
       const { topicMessages = [], ...atCall } = batch
-      return sends.send(messagesOfBatch(topicMessages, plainMessages.areWanted), {
-        sealedRecord,
-        dispatch: (part) => inner.sendBatch({ ...atCall, topicMessages: part.map(checked) }),
-      })
+      return sealAndSend(messagesOfBatch(topicMessages, plainMessages.areWanted), (part) =>
+        inner.sendBatch({ ...atCall, topicMessages: part }),
+      )
     },
   }
 }

@@ -1,4 +1,4 @@
-import type { RejectionAnswer, SealedMessage } from '../../config/rejection.js'
+import type { RejectionAnswer, Replacement } from '../../config/rejection.js'
 import { isEnvelopeError, type EnvelopeError } from '../../errors.js'
 import type { DeadLetterReason } from '../../record/dead-letter.js'
 import {
@@ -8,17 +8,20 @@ import {
   isSettled,
   settle,
   type Decision,
+  type Delivered,
+  type Rejected,
   type Undecided,
 } from '../../record/decide.js'
+import { withHeadersAsWritten } from '../../record/headers.js'
 import type { Internals } from '../../record/internals.js'
-import type { PlainRecord, SealedRecord, Source } from '../../record/record.js'
-import { answerOf } from '../../record/rejection-handler.js'
+import type { PlainRecord, Source } from '../../record/record.js'
+import { answerOf, sealedMessage } from '../../record/rejection-handler.js'
 import { reportDecisions } from '../../record/report.js'
 import type { ReadingRule } from '../../record/topic-rules.js'
 import type { Claim } from './claims.js'
 import { DeadLetterOutbox, type LetterSender } from './dead-letter-outbox.js'
 import { openPatiently } from './open-patiently.js'
-import type { CarriedOut, ConsumedRecord, Part, WaitFor } from './part.js'
+import type { CarriedOut, ConsumedRecord, DeliveredRecord, Part, WaitFor } from './part.js'
 import { publishDecided } from './publish-decided.js'
 import { Interrupted, RetryWait } from './retry-while-transient.js'
 import type { Waits } from './waits.js'
@@ -32,11 +35,7 @@ export interface DeliveryClient<R extends ConsumedRecord, L extends PlainRecord>
   readonly letters: LetterSender<L> | undefined
   /** The consumer group, as far as it is known. */
   groupId(): string | undefined
-  /** Records with the headers that were written, for a client that may read something else. */
-  asWritten?(records: readonly R[]): readonly SealedRecord[]
   deadLetter(record: R, rejection: Rejection): L
-  /** What a handler gets of a record that did not open: copies, so that it cannot change a dead letter. */
-  sealedMessage(source: Required<Source>, record: R): SealedMessage
 }
 
 /** Opens records for one run of a consumer and carries out what the policy says about those that do not open. */
@@ -75,7 +74,7 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     const source = { topic, partition }
     const waitFor = (what: () => WaitFor): RetryWait => this.#waitFor(claim, rule, heartbeat, what)
     try {
-      const opening = this.#internals.opener.begin(rule, source, this.#client.asWritten?.(records) ?? records)
+      const opening = this.#internals.opener.begin(rule, source, withHeadersAsWritten(records))
       const failure = opening.isDone ? undefined : await openPatiently(opening, records, waitFor)
       const decisions = this.#decider.decide(rule, source, records, opening.results)
       const carriedOut = decisions.every((one) => one.action === 'deliver')
@@ -116,7 +115,7 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     { action: handler, record, error }: Undecided<R>,
     heartbeat: () => Promise<void>,
   ): Promise<RejectionAnswer> {
-    const message = this.#client.sealedMessage({ topic, partition }, record)
+    const message = sealedMessage({ topic, partition }, record)
     const asking = answerOf(handler, message, error, {
       takesDeadLetters: this.#outbox !== undefined,
       comesBack: (to) => this.#internals.rules.reads(rule, to),
@@ -156,7 +155,7 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     const decided = decisions.length - (stop === undefined ? 0 : 1)
     this.#waits.movedTo(source, stop === undefined ? records[decided]?.offset : undefined)
     reportDecisions(this.#internals.events, rule, source, decisions)
-    const delivered = decisions.filter((one) => one.action === 'deliver' || isDelivered(one))
+    const delivered = decisions.filter(isDelivered).map(deliveredRecord)
     return { delivered, decided, error: stop ?? error }
   }
 
@@ -179,4 +178,11 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     }
     return new RetryWait(options, this.#internals.clock)
   }
+}
+
+function deliveredRecord<R>(one: Delivered<R> | Rejected<R, Replacement>): DeliveredRecord<R> {
+  const { record } = one
+  return one.action === 'deliver'
+    ? { record, value: one.value, envelope: one.envelope }
+    : { record, value: one.action.value, envelope: { replaced: one.error.code } }
 }

@@ -1,16 +1,25 @@
-import type { Replacement } from '../../config/rejection.js'
 import type { EnvelopeError } from '../../errors.js'
 import type { Waiting } from '../../events.js'
-import type { Decision, Delivered, Rejected } from '../../record/decide.js'
-import type { SealedRecord } from '../../record/record.js'
+import type { Decision } from '../../record/decide.js'
+import type { EnvelopeInfo, ReplacedValue, SealedRecord } from '../../record/record.js'
 
 /** A record as a client read it. */
-export type ConsumedRecord = SealedRecord & { readonly offset: string }
+export type ConsumedRecord = SealedRecord & {
+  readonly offset: string
+  readonly timestamp?: string | undefined
+}
+
+/** A record for the application, with its opened value, or the one that a handler gave instead. */
+export interface DeliveredRecord<R> {
+  readonly record: R
+  readonly value: Buffer | null
+  readonly envelope: EnvelopeInfo | ReplacedValue | undefined
+}
 
 /** As many of the first records of a run as are decided. What is behind them comes with the next fetch. */
 export interface Part<R> {
   /** What the application gets, in order; what the policy skips or sends to the dead letters is left out. */
-  readonly delivered: readonly (Delivered<R> | Rejected<R, Replacement>)[]
+  readonly delivered: readonly DeliveredRecord<R>[]
   /** How many records of the run it decides. */
   readonly decided: number
   /**

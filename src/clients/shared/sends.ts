@@ -1,9 +1,9 @@
 import { waitFor } from '../../cancellation.js'
 import type { Clock } from '../../clock.js'
-import type { Internals } from '../../record/internals.js'
 import type { PlainBatch } from '../../record/batch.js'
-import type { Sealing } from '../../record/sealing.js'
+import type { Internals } from '../../record/internals.js'
 import type { Bytes } from '../../record/record.js'
+import type { Sealing } from '../../record/sealing.js'
 import { SendOrder } from './send-order.js'
 import { splitToFit, type SendableRecord } from './split-to-fit.js'
 
@@ -12,29 +12,35 @@ export interface SendableBatch<M extends SendableRecord> extends PlainBatch {
   readonly records: readonly M[]
 }
 
-/** What a client does with the records of one send. `M` is a record as it is sent, `A` what its broker answers. */
-export interface Sending<M extends SendableRecord, A> {
-  /** The record with its value sealed. */
-  sealedRecord(plain: M, value: Bytes | null): M
-  /** Hands a part of the send to the client. What is handed over first must be written first. */
-  dispatch(part: { topic: string; messages: M[] }[]): Promise<A[]>
+/** The records of one topic in a part of a send. */
+export interface TopicPart<M extends SendableRecord> {
+  readonly topic: string
+  /** Copies of the records, with the values to send. */
+  readonly messages: M[]
+  /** The records as they were, in the same order. */
+  readonly plain: readonly M[]
 }
 
 /** Sends that were accepted and have not ended. */
 export class InFlight {
-  readonly #sends = new Set<Promise<unknown>>()
+  readonly #sends = new Set<Promise<void>>()
 
-  add(send: Promise<unknown>): void {
-    this.#sends.add(send)
-    const ended = (): void => {
-      this.#sends.delete(send)
+  /** Counts a send until the function returned is called. */
+  begin(): () => void {
+    let resolve = (): void => undefined
+    const ended = new Promise<void>((resolved) => {
+      resolve = resolved
+    })
+    this.#sends.add(ended)
+    return () => {
+      this.#sends.delete(ended)
+      resolve()
     }
-    send.then(ended, ended)
   }
 
   /** Resolves once the sends accepted so far have ended, whether they succeeded or not. */
   async ended(): Promise<void> {
-    await Promise.allSettled(this.#sends)
+    await Promise.all(this.#sends)
   }
 
   /** The same, or once the time is over. */
@@ -43,80 +49,123 @@ export class InFlight {
   }
 }
 
-/** Seals and hands over the sends of one producer, or of one transaction. Keeps them in order, topic by topic. */
-export class Sends<M extends SendableRecord, A> {
+/** The sends of one producer, or of one transaction. They stay in order, topic by topic. */
+export class Sends<M extends SendableRecord> {
   readonly #internals: Pick<Internals, 'sealer' | 'events'>
   readonly #order = new SendOrder()
   readonly #inFlight: readonly InFlight[]
-  readonly #gate: () => Promise<unknown> | undefined
 
-  /**
-   * @param inFlight counts the sends that were accepted and have not ended
-   * @param gate what a send has to wait for before all else; undefined where nothing
-   */
-  constructor(
-    internals: Pick<Internals, 'sealer' | 'events'>,
-    inFlight: readonly InFlight[],
-    gate: () => Promise<unknown> | undefined = () => undefined,
-  ) {
+  constructor(internals: Pick<Internals, 'sealer' | 'events'>, inFlight: readonly InFlight[] = []) {
     this.#internals = internals
     this.#inFlight = inFlight
-    this.#gate = gate
   }
 
   /**
-   * Seals batches and sends them: in one part, unless sealing made it too big.
-   * @throws EnvelopeError as `Sealer.begin`, `Sealing.complete` and `splitToFit` do; what `dispatch` rejects with
+   * Checks the batches of a send, and seals them as far as cached DEKs go. Then, without an `await` in between:
+   *
+   *     if (!send.isReady) await send.ready()
+   *     for (const part of send.parts()) answers.push(await client.send(part))
+   *
+   * @throws EnvelopeError as `Sealer.begin` does
    */
-  send(batches: readonly SendableBatch<M>[], sending: Sending<M, A>): Promise<A[]> {
-    const sent = this.#sealAndSend(batches, sending)
-    for (const inFlight of this.#inFlight) inFlight.add(sent)
-    return sent
-  }
-
-  async #sealAndSend(batches: readonly SendableBatch<M>[], sending: Sending<M, A>): Promise<A[]> {
-    const topics = batches.map(({ topic }) => topic)
-    const sealing = this.#internals.sealer.begin(batches)
-    const before = [this.#gate(), this.#order.waitFor(topics)].filter((wait) => wait !== undefined)
-    let done: (() => void) | undefined
-    try {
-      if (before.length > 0 || !sealing.isDone) {
-        sealing.hold()
-        done = this.#order.join(topics)
-        await Promise.all(before)
-        await sealing.complete()
-      }
-      const parts = partsOf(batches, sealing, sending)
-      if (parts.length > 1) {
-        done ??= this.#order.join(topics)
-        this.#internals.events.emit('send.split', { topics, parts: parts.length })
-      }
-      const answers: A[][] = []
-      for (const part of parts.slice(0, -1)) answers.push(await sending.dispatch(part))
-      const last = sending.dispatch(parts.at(-1) ?? [])
-      // Handed over: the client keeps the order from here on.
-      done?.()
-      answers.push(await last)
-      return answers.length === 1 ? (answers[0] as A[]) : answers.flat()
-    } finally {
-      done?.()
-    }
+  begin(batches: readonly SendableBatch<M>[]): Send<M> {
+    const { sealer, events } = this.#internals
+    const sealing = sealer.begin(batches)
+    const ends = this.#inFlight.map((sends) => sends.begin())
+    return new Send({ batches, sealing, order: this.#order, events, ends })
   }
 }
 
-/** The parts that a send takes: one, unless sealing made it too big. */
-function partsOf<M extends SendableRecord, A>(
-  batches: readonly SendableBatch<M>[],
-  sealing: Sealing,
-  { sealedRecord }: Sending<M, A>,
-): { topic: string; messages: M[] }[][] {
-  const parts: { topic: string; messages: M[] }[][] = [[]]
-  for (const [i, batch] of batches.entries()) {
-    const outgoing = sealing.batches[i] as Sealing['batches'][number]
-    const { values } = outgoing
-    const sealed = batch.records.map((plain, n) => sealedRecord(plain, values[n] as Bytes | null))
-    for (const [n, messages] of splitToFit(batch, sealed, outgoing).entries())
-      (parts[n] ??= []).push({ topic: batch.topic, messages })
+/** What a send works with. */
+interface SendTarget<M extends SendableRecord> {
+  readonly batches: readonly SendableBatch<M>[]
+  readonly sealing: Sealing
+  readonly order: SendOrder
+  readonly events: Internals['events']
+  readonly ends: readonly (() => void)[]
+}
+
+/** One send on its way. It has ended once all its parts are taken, or one of them failed. */
+export class Send<M extends SendableRecord> {
+  readonly #target: SendTarget<M>
+  readonly #topics: readonly string[]
+  /** What has to be handed over before. */
+  readonly #before: Promise<unknown> | undefined
+  #leave: (() => void) | undefined
+
+  constructor(target: SendTarget<M>) {
+    this.#target = target
+    this.#topics = target.batches.map(({ topic }) => topic)
+    this.#before = target.order.waitFor(this.#topics)
   }
-  return parts
+
+  /** Whether its parts can be taken at once. */
+  get isReady(): boolean {
+    return this.#before === undefined && this.#target.sealing.isDone
+  }
+
+  /**
+   * Seals the rest, and waits for its turn. Copies what is not sealed yet, synchronously.
+   * @param before what else it has to wait for
+   * @throws EnvelopeError as `Sealing.complete` does; what `before` rejects with
+   */
+  async ready(before?: Promise<unknown>): Promise<void> {
+    const { sealing } = this.#target
+    try {
+      sealing.hold()
+      this.#join()
+      await Promise.all([before, this.#before])
+      await sealing.complete()
+    } catch (error) {
+      this.#end()
+      throw error
+    }
+  }
+
+  /**
+   * What to send: one part, unless sealing made it too big. Hand over each part synchronously, and wait for its answer before
+   * you take the next one. Once the last part is handed over, the client keeps the order.
+   * @throws EnvelopeError as `splitToFit` does
+   */
+  *parts(): Generator<TopicPart<M>[], void, undefined> {
+    try {
+      const parts = this.#split()
+      const last = parts.pop() ?? []
+      if (parts.length > 0) {
+        this.#join()
+        this.#target.events.emit('send.split', { topics: [...this.#topics], parts: parts.length + 1 })
+      }
+      yield* parts
+      // Sends that wait for this one go on in a later microtask, after the client has taken this part.
+      this.#leave?.()
+      yield last
+    } finally {
+      this.#end()
+    }
+  }
+
+  #split(): TopicPart<M>[][] {
+    const { batches, sealing } = this.#target
+    const parts: TopicPart<M>[][] = [[]]
+    for (const [i, batch] of batches.entries()) {
+      const outgoing = sealing.batches[i] as Sealing['batches'][number]
+      const { values } = outgoing
+      const sealed = batch.records.map((plain, n) => ({ ...plain, value: values[n] as Bytes | null }))
+      let from = 0
+      for (const [n, messages] of splitToFit(batch, sealed, outgoing).entries()) {
+        const plain = batch.records.slice(from, (from += messages.length))
+        ;(parts[n] ??= []).push({ topic: batch.topic, messages, plain })
+      }
+    }
+    return parts
+  }
+
+  #join(): void {
+    this.#leave ??= this.#target.order.join(this.#topics)
+  }
+
+  #end(): void {
+    this.#leave?.()
+    for (const end of this.#target.ends) end()
+  }
 }

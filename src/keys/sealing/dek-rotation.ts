@@ -40,21 +40,11 @@ export class DekRotation {
     this.#waiters = new Waiters(clock)
   }
 
-  /** @throws EnvelopeError DEK_LIMIT_TOO_SMALL where a record of `bytes` exceeds what a fresh DEK may seal */
-  admit(bytes: number): void {
-    const { rule, encrypt } = this.#scope
-    if (bytes <= encrypt.rotate.maxBytes) return
-    throw new EnvelopeError(
-      'DEK_LIMIT_TOO_SMALL',
-      `a record of ${String(bytes)} bytes exceeds the ${String(encrypt.rotate.maxBytes)} bytes that one DEK of rule ${rule} may seal`,
-    )
-  }
-
   /**
    * Reserves as many of the records from `from` on as the current DEK may seal, at least one; undefined where the caller
    * must wait for the next DEK first.
    *
-   * @param sizes bytes of body of each record
+   * @param sizes bytes of body of each record: no more than `rotate.maxBytes`, since no DEK ever seals a larger one
    * @throws EnvelopeError ENCRYPTION_CLOSED
    */
   reserve(sizes: readonly number[], from: number): Grant | undefined {
