@@ -52,7 +52,7 @@ export function plainHeaders(given: unknown): RecordHeaders {
 const PLAIN: Readonly<Record<string, unknown>> = {}
 
 /** Whether a name is that of a member of every object, as `constructor` is. */
-export function isMemberOfAll(name: string): boolean {
+function isMemberOfAll(name: string): boolean {
   return name in PLAIN
 }
 

@@ -1,4 +1,4 @@
-import type { RejectionAnswer, Replacement } from '../../config/rejection.js'
+import type { RejectionAnswer } from '../../config/rejection.js'
 import { isEnvelopeError, type EnvelopeError } from '../../errors.js'
 import type { DeadLetterReason } from '../../record/dead-letter.js'
 import {
@@ -8,8 +8,6 @@ import {
   isSettled,
   settle,
   type Decision,
-  type Delivered,
-  type Rejected,
   type Undecided,
 } from '../../record/decide.js'
 import { withHeadersAsWritten } from '../../record/headers.js'
@@ -155,8 +153,7 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     const decided = decisions.length - (stop === undefined ? 0 : 1)
     this.#waits.movedTo(source, stop === undefined ? records[decided]?.offset : undefined)
     reportDecisions(this.#internals.events, rule, source, decisions)
-    const delivered = decisions.filter(isDelivered).map(deliveredRecord)
-    return { delivered, decided, error: stop ?? error }
+    return { delivered: deliveredOf(decisions), decided, error: stop ?? error }
   }
 
   #waitFor(
@@ -180,9 +177,13 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
   }
 }
 
-function deliveredRecord<R>(one: Delivered<R> | Rejected<R, Replacement>): DeliveredRecord<R> {
-  const { record } = one
-  return one.action === 'deliver'
-    ? { record, value: one.value, envelope: one.envelope }
-    : { record, value: one.action.value, envelope: { replaced: one.error.code } }
+/** What the application gets: what was opened, and what a handler replaced. */
+function deliveredOf<R>(decisions: readonly Decision<R>[]): DeliveredRecord<R>[] {
+  const delivered: DeliveredRecord<R>[] = []
+  for (const one of decisions) {
+    if (one.action === 'deliver') delivered.push(one)
+    else if (isDelivered(one))
+      delivered.push({ record: one.record, value: one.action.value, envelope: { replaced: one.error.code } })
+  }
+  return delivered
 }
