@@ -412,6 +412,29 @@ describe('a rate-limited KMS', () => {
     for (const held of [...kms.held]) held.succeed()
     expect((await next).dek).toHaveLength(32)
   })
+  it('a rate-limited KMS is not called where the call is cancelled just as its turn comes, and the next call has the turn', async () => {
+    const kms = new MemoryKms()
+    const limiter = limiterWith({
+      shares: { sealing: PLENTY, opening: PLENTY },
+      maxWaitMs: 1000,
+      clock: new FakeClock(),
+    })
+    const endTurn = await limiter.acquire('sealing', atATime(1), never)
+    const limited = decorate(
+      kms,
+      rateLimited(Object.assign(kms, { limits: () => atATime(1) }), 'sealing', limiter),
+    )
+    const abort = new AbortController()
+    const cancelled = thrownBy(() => limited.generateDek({ ...call, signal: abort.signal }))
+    await settle()
+    endTurn()
+    abort.abort()
+    expect(await cancelled).toMatchObject({ code: 'KMS_TIMEOUT' })
+    expect(kms.calls).toHaveLength(0)
+    await limited.generateDek(call)
+    expect(kms.calls).toHaveLength(1)
+  })
+
   it('a rate-limited KMS keeps to the limits that its provider states for all encryptions that use it together', async () => {
     const clock = new FakeClock()
     const kms = Object.assign(new MemoryKms(), { limits: () => within(3) })
