@@ -2,7 +2,13 @@
  * What TypeScript refuses in a configuration, and what it must accept. The type check of the repository compiles this
  * file; `test/package/typescript` compiles the same mistakes against the packed types.
  */
-import { createEncryption, type Duration, type EncryptionConfig, type Kms } from '../../src/index.js'
+import {
+  createEncryption,
+  type Duration,
+  type EncryptionConfig,
+  type Kms,
+  type TopicRule,
+} from '../../src/index.js'
 import { loadConfig } from '../../src/config-file/index.js'
 
 declare const gz: Kms
@@ -119,11 +125,16 @@ export async function accepted(): Promise<void> {
     topics: [{ match: ['a'], encrypt: { cmk: 'main', rotate: { maxAge: '1h' } } }],
   } as const satisfies EncryptionConfig
   const atRunTime: Record<string, Kms> = { gz }
+  const rules: TopicRule<'main'>[] = ['a', 'b'].map((topic) => ({ match: [topic], encrypt: { cmk: 'main' } }))
+  const anyRules: readonly TopicRule[] = rules
+  const madeElsewhere: EncryptionConfig = { kms: { gz }, cmks, topics: anyRules }
   await Promise.all([
     inline,
     createEncryption(plain),
     createEncryption(named),
     createEncryption({ ...plain, kms: atRunTime }),
+    createEncryption({ kms: { gz }, cmks, topics: rules }),
+    createEncryption(madeElsewhere),
     createEncryption(await loadConfig('kafka-envelope.yaml', { kms: { gz } })),
   ])
 }
