@@ -3,8 +3,8 @@ import * as v from 'valibot'
 /* Durations and sizes: their types, the schemas that check them, and how messages write them. */
 
 /**
- * Text: a whole number and a unit (`ms`, `s`, `m`, `h` or `d`), for example `'24h'`. Or a number of milliseconds: 0, or
- * at least 60,000 (at least 1,000 where seconds are usual), so that `3600` is not taken for an hour.
+ * A text with a whole number and a unit (`ms`, `s`, `m`, `h` or `d`), for example `'24h'`; or a number of milliseconds:
+ * 0, or at least 60,000 (1,000 for options usually given in seconds), so that `3600` is not mistaken for an hour.
  */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 /** Text: a whole number and a unit (`B`, `KiB`, `MiB`, `GiB` or `TiB`), for example `'1GiB'`. Or a number of bytes. */
@@ -34,7 +34,7 @@ type QuantitySchema = v.GenericSchema<number | string, number>
 
 /**
  * A duration, in milliseconds.
- * @param minWithoutUnit whoever writes a lesser number usually means seconds
+ * @param minWithoutUnit a smaller number is refused, because it is usually meant as seconds
  */
 export function duration(min: number, max: number, minWithoutUnit: number): QuantitySchema {
   const expected = 'expected a duration such as "500ms", "30s" or "24h"'

@@ -3,7 +3,7 @@ import type { ConfigFile } from '../config/config.js'
 import { readConfigFile } from './read-file.js'
 import type { Environment } from './substitute.js'
 
-/** What a file cannot say. */
+/** What a file cannot contain. */
 export interface LoadOptions {
   /** KMS clients by the names that the file uses. */
   readonly kms: Readonly<Record<string, Kms>>
@@ -16,8 +16,8 @@ export interface LoadOptions {
  * Reads a configuration for `createEncryption` from a file: YAML 1.2 or JSON in UTF-8, at most 256KiB, as
  * `schemas/config.schema.json` and docs/configuration.md describe it. Unknown members are errors.
  *
- * In texts, but not in the names of members, `${NAME}` stands for the variable NAME of the environment, which must be
- * set and not empty, and `$${` for `${`.
+ * In texts, but not in the names of members, `${NAME}` is replaced by the environment variable NAME, which must be set
+ * and not empty; `$${` is replaced by `${`.
  *
  * @throws EnvelopeError CONFIG_INVALID with all mistakes, each with its path, line and column
  */

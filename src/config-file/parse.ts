@@ -35,7 +35,7 @@ export function parse(source: string): Parsed {
   const indent = TOO_DEEP.exec(source)
   if (indent) {
     const line = source.slice(0, indent.index).split('\n').length
-    const issue = { path: ROOT, message: 'is nested too deeply', line, column: 1 }
+    const issue = { path: ROOT, message: 'the file is nested too deeply', line, column: 1 }
     return { document: undefined, issues: [issue], placeOf }
   }
   const documents = parseAllDocuments(source, {
@@ -50,11 +50,11 @@ export function parse(source: string): Parsed {
   const faults = [...documents].flatMap(({ errors, warnings }) => [...errors, ...warnings])
   // The parser recurses as deep as the text is nested, and reports it where the stack ends.
   const tooDeep = faults.find(({ message }) => message.includes('call stack'))
-  if (tooDeep) return refused(['is nested too deeply', tooDeep.pos[0]])
+  if (tooDeep) return refused(['the file is nested too deeply', tooDeep.pos[0]])
   if (faults.length > 0) {
     return refused(...faults.map(({ message, pos }) => [message, pos[0]] as const))
   }
-  if (document?.contents == null) return refused(['is empty', 0])
+  if (document?.contents == null) return refused(['the file is empty', 0])
   if (second) return refused(['expected one document', second.range[0]])
   // `%YAML 1.1` would make `yes` true.
   if (document.directives.yaml.explicit) return refused(['expected no %YAML directive', 0])

@@ -4,9 +4,9 @@ import type { ByteSize, Duration } from '../units.js'
 import type { InvalidPolicy, UnreadablePolicy } from './rejection.js'
 
 /*
- * The types of a configuration, for people: TypeScript checks names and units with them, editors show their docstrings,
- * and `npm run schema` copies the docstrings into the JSON Schema and docs/configuration.md. `schema.ts` says the same
- * for machines.
+ * The types of a configuration, for people: TypeScript uses them to check names and units, editors show their docstrings,
+ * and `npm run schema` copies the docstrings into the JSON Schema and docs/configuration.md. `schema.ts` is the
+ * counterpart for machines.
  */
 
 /**
@@ -17,25 +17,25 @@ import type { InvalidPolicy, UnreadablePolicy } from './rejection.js'
  * `EncryptionConfig` names are checked at start only.
  */
 export interface EncryptionConfig<KmsName extends string = string, CmkName extends string = string> {
-  /** KMS clients under names of your choice. The encryption closes them. */
+  /** KMS clients, under names of your choice. The encryption closes them. */
   readonly kms: Readonly<Record<KmsName, Kms>>
-  /** CMKs under names of your choice: 1 to 5 each, the nearest first. Encryption wraps each DEK under all of them; any one of them opens. */
+  /** Lists of 1 to 5 CMKs, the nearest first, under names of your choice. Encryption wraps each DEK under all CMKs of a list; any one of them can unwrap it. */
   readonly cmks: Readonly<Record<CmkName, readonly CmkRef<NoInfer<KmsName>>[]>>
   /** Every topic that is written or read must match exactly one rule. A topic without a rule is an error. */
   readonly topics: readonly TopicRule<NoInfer<CmkName>>[]
   /** The cache of opened DEKs. Default the defaults of its members. */
   readonly cache?: DekCacheConfig
-  /** How long one call to a KMS may take, retries included. Default 10s. */
+  /** How long one call to a KMS may take, including retries. Default 10s. */
   readonly kmsTimeout?: Duration
   /** How many times a transient failure of a KMS call is retried, after short random pauses. 0 to 5, default 2. */
   readonly kmsRetries?: number
   /** How many calls this process may make to each KMS. Default the defaults of its members. */
   readonly kmsRateLimit?: KmsRateLimits
-  /** Keeps ciphertext DEKs across restarts, so that a restart does not make new DEKs. Default none. */
+  /** Keeps ciphertext DEKs across restarts, so that a restart needs no new DEKs. Default none. */
   readonly dekStore?: DekStore
 }
 
-/** What a configuration file says: the same without the objects that only code can give, and the version of the file. */
+/** The content of a configuration file: the same members, except objects that only code can provide, plus the version of the file. */
 export interface ConfigFile extends Pick<
   EncryptionConfig,
   'cmks' | 'topics' | 'cache' | 'kmsTimeout' | 'kmsRetries' | 'kmsRateLimit'
@@ -52,16 +52,16 @@ export interface ConfigFile extends Pick<
  * with `KMS_RATE_LIMITED` if its turn would come too late.
  */
 export interface KmsRateLimits {
-  /** Calls that make and wrap DEKs. Default 50 calls a second, 100 at once. */
+  /** Calls that make and wrap DEKs. Default 50 calls a second, bursts of 100. */
   readonly sealing?: RateLimit
-  /** Calls that unwrap DEKs. Default 100 calls a second, 300 at once. */
+  /** Calls that unwrap DEKs. Default 100 calls a second, bursts of 300. */
   readonly opening?: RateLimit
 }
 
 export interface RateLimit {
-  /** Calls per second in the long run. 0.1 to 10,000. */
+  /** Calls per second, averaged over time. 0.1 to 10,000. */
   readonly perSecond?: number
-  /** Calls at once after a pause. 1 to 100,000. */
+  /** Calls that may start together after a pause. 1 to 100,000. */
   readonly burst?: number
 }
 
@@ -74,9 +74,9 @@ export interface CmkRef<KmsName extends string = string> {
 }
 
 export interface DekCacheConfig {
-  /** How many DEKs are kept; the least recently used goes first. 1 to 1,000,000, default 10,000. */
+  /** How many DEKs are kept; the least recently used DEK is evicted first. 1 to 1,000,000, default 10,000. */
   readonly maxDeks?: number
-  /** How long an opened DEK is used before the KMS is asked again. A disabled CMK can still be read with for this long. Default 1h. */
+  /** How long an opened DEK is used before the KMS is asked again. For this long, readers can still decrypt after a CMK is disabled. Default 1h. */
   readonly ttl?: Duration
 }
 
@@ -87,7 +87,7 @@ export type TopicRule<CmkName extends string = string> =
 interface TopicMatch {
   /** Its name in events, `rotate()` and `health()`. Default: the first entry of `match`. */
   readonly name?: string
-  /** Exact topic names, or globs for the whole name (`*` is any run of characters). An exact name beats a glob; two globs may not overlap. */
+  /** Exact topic names, or globs for the whole name (`*` matches any run of characters). An exact name takes precedence over a glob; two globs must not overlap. */
   readonly match: readonly string[]
 }
 
@@ -120,23 +120,23 @@ export type EncryptRule<CmkName extends string = string> =
 interface EncryptRuleBase<CmkName extends string> {
   /** A name from `cmks`. */
   readonly cmk: CmkName
-  /** Encryption context: given to the KMS, and authenticated in every envelope, where it is visible. Default none. */
+  /** Encryption context: passed to the KMS, and authenticated in every envelope, where it is visible. Default none. */
   readonly context?: EncryptionContext
   /** Whether the record key is authenticated with the value. Default true. */
   readonly bindKey?: boolean
   /** Names of record headers that are authenticated with the value; at most 32. Default none. */
   readonly bindHeaders?: readonly string[]
-  /** Compresses the value before encryption. Its length then says something about its content. Default `none`. `zstd` needs Node.js 22.15. */
+  /** Compresses the value before encryption. The length of the ciphertext then leaks information about the content. Default `none`. `zstd` needs Node.js 22.15. */
   readonly compression?: 'none' | 'gzip' | 'zstd'
   /** One DEK for all topics of the rule, or one for each. Default `rule`. */
   readonly dekScope?: 'rule' | 'topic'
   /** Whether null values are sent (as null, unauthenticated) or refused. Default `pass`. */
   readonly tombstones?: 'pass' | 'reject'
-  /** Whether values that are envelopes already are sent unchanged instead of refused. Default false. */
+  /** Whether values that are already envelopes are sent unchanged instead of refused. Default false. */
   readonly passSealed?: boolean
   /** The brokers' limit for a record batch (max.message.bytes). Default 1MiB. */
   readonly maxBatchBytes?: ByteSize
-  /** How long a send may wait for a DEK, from the call to the KMS. Default 30s, less than the usual timeout of a transaction (60s). */
+  /** How long a send may wait for a DEK, counted from the call to the KMS. Default 30s, less than the usual transaction timeout (60s). */
   readonly dekTimeout?: Duration
 }
 
@@ -147,19 +147,19 @@ export interface RenewedEncryptRule<CmkName extends string = string> extends Enc
 }
 
 export interface ProvisionedEncryptRule<CmkName extends string = string> extends EncryptRuleBase<CmkName> {
-  /** When the DEK stops sealing. Nothing follows on it. */
+  /** When the DEK stops sealing. It has no successor. */
   readonly rotate?: ProvisionedDekLimits
   /**
    * A ciphertext DEK made elsewhere, as `encryption.createProvisionedDek(rule)` returns it. It seals up to its limits and is
    * not renewed: after that, sends fail with `DEK_EXHAUSTED` until the file is replaced. With `dekScope: 'topic'` all topics use it,
-   * each in a session of its own. Excludes `rotate.prefetch` and `rotate.grace`. Default: DEKs are made and renewed here.
+   * each in its own session. Excludes `rotate.prefetch` and `rotate.grace`. Default: DEKs are made and renewed here.
    */
   readonly provisionedDek: ProvisionedDek
 }
 
-/** When a DEK stops sealing. Whichever limit is reached first counts; limits are exact. */
+/** When a DEK stops sealing: at whichever limit it reaches first. Limits are exact. */
 export interface DekLimits {
-  /** Time since the DEK was made. Default 24h. Less than 1m needs `allowFrequentRotation`. */
+  /** Time since the DEK was created. Default 24h. Less than 1m needs `allowFrequentRotation`. */
   readonly maxAge?: Duration
   /** Records sealed. Default and at most 2^32. Less than 1,000 needs `allowFrequentRotation`. */
   readonly maxMessages?: number
@@ -177,7 +177,7 @@ export interface RotationConfig extends DekLimits {
   readonly prefetch?: Duration
   /**
    * How long a DEK that has reached a limit may go on sealing while the KMS fails transiently (unavailable, throttled,
-   * slow, invalid answers, no credentials). A denial or a disabled CMK ends it at once. Never beyond 2^32 records or 2^38 bytes. At most 7d, default 0: sends fail.
+   * slow, invalid answers, no credentials). A denial or a disabled CMK ends it immediately. Never beyond 2^32 records or 2^38 bytes. At most 7d, default 0: sends fail.
    */
   readonly grace?: Duration
 }
@@ -202,11 +202,11 @@ export type ProvisionedDek =
 export interface DecryptRule<CmkName extends string = string> {
   /** Names from `cmks`. Only DEKs wrapped under these CMKs are ever unwrapped. */
   readonly cmk: CmkName | readonly CmkName[]
-  /** Topics, exact or with one trailing `*`, for which the records may have been sealed besides the topic itself (mirrors, dead letters, copies). Default none. */
+  /** Other topics, exact or with one trailing `*`, for which the records may have been sealed (mirrors, dead letters, copies). Default none. */
   readonly originalTopics?: readonly string[]
   /** Accept DEKs wrapped with a public key. Anyone who has the public key can wrap such DEKs. Default false. */
   readonly acceptPublicKeySealing?: boolean
-  /** What a record must have authenticated besides its value; otherwise it is invalid. Named as in `encrypt`. Default the record key. */
+  /** What a record must authenticate in addition to its value; otherwise it is invalid. Named as in `encrypt`. Default the record key. */
   readonly require?: Requirements
   /** Whether null values are delivered (as null, unauthenticated) or are invalid. Default `pass`. */
   readonly tombstones?: 'pass' | 'reject'
@@ -217,7 +217,7 @@ export interface DecryptRule<CmkName extends string = string> {
   readonly onInvalid?: InvalidPolicy
   /**
    * What a wrapped consumer does with a record that this reader cannot open, but another might: stop, or send it to a
-   * dead-letter topic. There is no `skip`. In code, a function may decide for each record. Default `stop`.
+   * dead-letter topic. `skip` is not allowed. In code, a function may decide for each record. Default `stop`.
    */
   readonly onUnreadable?: UnreadablePolicy
   /**
@@ -233,9 +233,9 @@ export interface DecryptRule<CmkName extends string = string> {
   readonly retryFor?: Duration
 }
 
-/** Each member asks for what the member of the same name in `encrypt` does. */
+/** Each member requires what the member of the same name in `encrypt` provides. */
 export interface Requirements {
-  /** The record key must be authenticated. Default true; an error if `encrypt` of the rule says `bindKey: false`. */
+  /** The record key must be authenticated. Default true, which is an error if `encrypt` of the rule has `bindKey: false`. */
   readonly bindKey?: boolean
   /** Headers that must be authenticated. Default none. */
   readonly bindHeaders?: readonly string[]
@@ -246,6 +246,6 @@ export interface Requirements {
 export interface PlaintextRule {
   /** For each topic and partition, the first offset at which plaintext is an error again: `{ orders: { 0: '1500' } }`. */
   readonly untilOffsets: Readonly<Record<string, Readonly<Record<number, string>>>>
-  /** Avro single-object fingerprints (16 hex digits, as on the wire) of your own plaintext. Others after `C3 01` stay errors. Default none. */
+  /** Avro single-object fingerprints (16 hex digits, as on the wire) of your own plaintext. Any other fingerprint after `C3 01` remains an error. Default none. */
   readonly fingerprints?: readonly string[]
 }

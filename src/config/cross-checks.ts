@@ -10,8 +10,8 @@ import { SEALED_AND_REQUIRED } from './sealed-and-required.js'
 import { TopicIndex } from '../policy/topics.js'
 
 /*
- * What relates one part of a configuration to another. These checks run on the unchecked input, so that their mistakes are
- * reported together with those of the schema. They ignore parts that have another type than expected.
+ * Checks that relate one part of a configuration to another. They run on the unchecked input, so that their mistakes are
+ * reported together with those of the schema. They ignore parts that do not have the expected type.
  */
 
 /** A DEK that serves less than this needs consent. */
@@ -106,7 +106,7 @@ export const CROSS_CHECKS = table({
       const maxAgeMs = parseDuration(rotate['maxAge'] ?? DEFAULT_MAX_AGE)
       const prefetchMs = parseDuration(rotate['prefetch'])
       if (maxAgeMs !== undefined && prefetchMs !== undefined && prefetchMs >= maxAgeMs) {
-        const message = 'expected less than `maxAge`; otherwise every DEK would be replaced at once'
+        const message = 'expected less than `maxAge`; otherwise every DEK would be replaced immediately'
         yield { path: `${path}.prefetch`, message }
       }
     }

@@ -1,4 +1,4 @@
-/** Defaults that other code needs too. The others stand in `schema.ts`. */
+/** Defaults that other code needs too. The others are in `schema.ts`. */
 
 export const DEFAULT_MAX_AGE = '24h'
 /** Long enough to notice and repair an outage, short compared with the life of a DEK. */

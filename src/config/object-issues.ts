@@ -4,11 +4,11 @@ import { asArray, isRecord, type UnknownRecord } from './untyped.js'
 import { child, type Show } from './paths.js'
 
 /*
- * What is wrong with the objects of a configuration: all of it, where Valibot tells the first unknown member only,
- * takes a list for an object, and drops names that JavaScript gives a meaning of its own.
+ * Finds all mistakes in the objects of a configuration. Valibot reports only the first unknown member, accepts a list as
+ * an object, and drops names with a special meaning in JavaScript.
  */
 
-/** The types of Valibot schemas whose issues are told here. */
+/** The types of Valibot schemas whose issues this module reports. */
 export const OBJECTS: ReadonlySet<string> = new Set(['strict_object', 'record'])
 
 type Schema = v.GenericSchema & {
@@ -19,7 +19,7 @@ type Schema = v.GenericSchema & {
   readonly value?: Schema
 }
 
-/** Names that JavaScript gives a meaning of its own; objects with them are not copied faithfully. */
+/** Names with a special meaning in JavaScript; objects that have them are not copied faithfully. */
 export const RESERVED: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
 
 export function* objectIssues(
@@ -60,12 +60,12 @@ function* ofObject(
   for (const key of Object.keys(input)) {
     if (Object.hasOwn(entries, key)) continue
     const names = Object.keys(entries).join(', ')
-    // What stands there is not shown: a secret in the wrong place would end up in logs.
+    // The value is not shown: a secret in the wrong place would end up in logs.
     yield { path: child(path, key), message: `unknown member; expected ${names}` }
   }
 }
 
-/** What was expected, and what is there instead. */
+/** What was expected, and what was found instead. */
 export function describeMismatch(expected: string, path: string, input: unknown, show: Show): string {
   return input === undefined ? `missing; ${expected}` : `${expected}; got ${show(path, input)}`
 }

@@ -7,14 +7,14 @@ export function child(path: string, key: string | number): string {
   const parent = path === ROOT ? '' : path
   if (typeof key === 'number') return `${parent}[${String(key)}]`
   if (/^[\w.:*/$-]+$/.test(key)) return `${parent}${parent && '.'}${key}`
-  // Whatever stands in a file may come to a terminal.
+  // The content of a file may be printed to a terminal.
   return `${parent}[${quoted(key)}]`
 }
 
-/** Says what stands at a path as a message may repeat it. */
+/** Renders the value at a path for a message. */
 export type Show = (path: string, value: unknown) => string
 
-/** A value as a message may repeat it: short, and nothing of what is inside objects. */
+/** Renders a value for a message: short, and without the content of objects. */
 export const show: Show = (_, value) => {
   if (typeof value === 'string') return quoted(value)
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)

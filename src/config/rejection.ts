@@ -5,8 +5,8 @@ import type { AnyEnvelopeError } from '../errors.js'
 /** A topic for dead letters. */
 export interface DeadLetterPolicy {
   /**
-   * Sends the record to this topic unchanged, at least once, and continues when the broker has acknowledged it. An exact
-   * name. The dead letters of that topic must not come back here.
+   * Sends the record to this topic unchanged, at least once, and continues once the broker has acknowledged it. An exact
+   * topic name. The dead letters of that topic must not be sent back here.
    */
   readonly deadLetter: string
 }
@@ -32,8 +32,8 @@ export type RejectionHandler = (
 export type RejectionAnswer = 'stop' | 'skip' | DeadLetterPolicy | Replacement
 
 /**
- * A record that did not open, as it is on the broker. Not authenticated: treat it as input from strangers. Its bytes are
- * copies: a dead letter has the record's own.
+ * A record that did not open, as stored on the broker. It is not authenticated: treat it as untrusted input. Its bytes are
+ * copies; a dead letter always has the record's own bytes.
  */
 export interface SealedMessage {
   readonly topic: string

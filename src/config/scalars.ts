@@ -46,7 +46,7 @@ const contextText = text('text', CONTEXT_TEXT.pattern, '1 to 128 of A-Z a-z 0-9 
 export const context: v.GenericSchema<Record<string, string>> = v.record(
   contextText,
   contextText,
-  'expected texts by name',
+  'expected an object of texts',
 )
 
 const headerName = v.pipe(

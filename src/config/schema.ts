@@ -268,7 +268,7 @@ function checkedPolicy({
 
 /** What only code can say: objects. */
 const fromCode = {
-  kms: v.record(name, kms, 'expected KMSs by name'),
+  kms: v.record(name, kms, 'expected an object of KMS clients by name'),
   dekStore: v.optional(dekStore),
 }
 

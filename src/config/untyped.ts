@@ -1,4 +1,4 @@
-/* Looks into a configuration that was not checked yet. */
+/* Reads a configuration that has not been checked yet. */
 
 export type UnknownRecord = Readonly<Record<string, unknown>>
 

@@ -168,8 +168,8 @@ describe('a mistake in a file', () => {
       'version: 1\ncmks: [',
       '2:8 (root): Flow sequence in block collection must be sufficiently indented and end with a ]',
     ],
-    ['nothing', '', '1:1 (root): is empty'],
-    ['only a comment', '# later\n', '1:1 (root): is empty'],
+    ['nothing', '', '1:1 (root): the file is empty'],
+    ['only a comment', '# later\n', '1:1 (root): the file is empty'],
     [
       'another kind of value',
       '- 1\n',
@@ -305,7 +305,7 @@ topics:
 ${deep}x`)
         ).join(),
         text,
-      ).toMatch(/^[0-9:]+ \(root\): is nested too deeply$/)
+      ).toMatch(/^[0-9:]+ \(root\): the file is nested too deeply$/)
     }
     expect((await mistakes(`${head}topics: ${'['.repeat(40)}${']'.repeat(40)}`)).join()).toContain(
       'too deeply',

@@ -99,7 +99,7 @@ describe('a mistake', () => {
       [],
       '(root): expected an object of kms, cmks, topics, cache, kmsTimeout, kmsRetries, kmsRateLimit, dekStore; got a list',
     ],
-    ['no members', {}, 'kms: missing; expected KMSs by name'],
+    ['no members', {}, 'kms: missing; expected an object of KMS clients by name'],
     [
       'unknown member',
       { ...(config(good) as object), topic: [] },
@@ -123,7 +123,7 @@ describe('a mistake', () => {
     [
       'a list for names',
       config({ match: ['a'], encrypt: { cmk: 'main', context: ['x'] } }),
-      'topics[0].encrypt.context: expected texts by name; got a list',
+      'topics[0].encrypt.context: expected an object of texts; got a list',
     ],
     [
       'a name that would not be seen',
@@ -395,12 +395,12 @@ describe('a mistake', () => {
     [
       'prefetch of the whole age',
       config({ match: ['a'], encrypt: { cmk: 'main', rotate: { maxAge: '10m', prefetch: '600s' } } }),
-      'topics[0].encrypt.rotate.prefetch: expected less than `maxAge`; otherwise every DEK would be replaced at once',
+      'topics[0].encrypt.rotate.prefetch: expected less than `maxAge`; otherwise every DEK would be replaced immediately',
     ],
     [
       'prefetch of the whole default age',
       config({ match: ['a'], encrypt: { cmk: 'main', rotate: { prefetch: '24h' } } }),
-      'topics[0].encrypt.rotate.prefetch: expected less than `maxAge`; otherwise every DEK would be replaced at once',
+      'topics[0].encrypt.rotate.prefetch: expected less than `maxAge`; otherwise every DEK would be replaced immediately',
     ],
     [
       'grace without an end',
