@@ -21,41 +21,41 @@ import { healthOf, type Health } from './health.js'
 import { resolveRules, verifyRule } from './resolve-rules.js'
 
 /**
- * Owns KMS clients, keys and caches. All Kafka clients that are wrapped with it, and `sealRecords` and `openRecords`, share
- * them; `close()` ends it.
+ * Owns KMS clients, keys and caches. They are shared by `sealRecords`, `openRecords` and all Kafka clients that are
+ * wrapped with it. End it with `close()`.
  */
 export interface Encryption {
-  /** Listens to an event; returns what removes the listener. */
+  /** Listens to an event; returns a function that removes the listener. */
   on<N extends EventName>(name: N, listener: EventListener<N>): () => void
-  /** Has a tracer make a span of each call to a KMS from now on; returns what removes it. */
+  /** Adds a tracer, which gets a span for each further call to a KMS; returns a function that removes it. */
   trace(tracer: KmsTracer): () => void
   /**
-   * Ends the current DEKs of a rule, or of all, and fetches the next for those that were in use. A
-   * provisioned DEK stays, and gets a new sealing session. After a process was restored from a memory snapshot this
-   * suffices only where the KMS makes the DEKs, and without `dekStore`.
-   * @throws EnvelopeError what the KMS fails with, or CONFIG_INVALID for an unknown rule
+   * Retires the current DEKs of one rule, or of all rules, and fetches the next ones for those that were in use. A
+   * provisioned DEK stays, and gets a new sealing session. After a process was restored from a memory snapshot, this
+   * suffices only if the KMS makes the DEKs and there is no `dekStore`.
+   * @throws EnvelopeError the failure of the KMS, or CONFIG_INVALID for an unknown rule
    */
   rotate(rule?: string): Promise<void>
   /**
-   * Makes a ciphertext DEK for a rule, to be configured as its `provisionedDek`, here or elsewhere; nothing seals under
-   * it here. The text is no secret: it is worth nothing without the right to unwrap.
-   * @throws EnvelopeError what the KMS fails with, or CONFIG_INVALID for an unknown rule or one without `encrypt`
+   * Creates a ciphertext DEK for a rule, to be configured as its `provisionedDek` here or elsewhere. This process does not
+   * seal under it. The text is not secret: it is worthless without permission to unwrap.
+   * @throws EnvelopeError the failure of the KMS, or CONFIG_INVALID for an unknown rule or one without `encrypt`
    */
   createProvisionedDek(rule: string): Promise<string>
   /**
-   * Drops every key that came from a CMK, also those on their way; the KMS is asked anew. What was sealed before, and
-   * waits to be sent with records that wait for a DEK, is still sent.
+   * Drops every key that came from a CMK, including keys being fetched; the KMS is asked again. Records that are already
+   * sealed, but wait for the rest of their send to get a DEK, are still sent.
    */
   evict(cmkId: string): void
   health(): Health
   /**
-   * Proves, for each rule, that what this process needs from its KMSs works: wrapping under all CMKs of
-   * `encrypt` (unwrapping under one, where its DEK is provisioned), unwrapping under at least one of `decrypt`.
-   * @throws EnvelopeError what the first KMS that does not work fails with
+   * Proves that each rule can use its CMKs as this process needs them: wrapping under all CMKs of `encrypt` (unwrapping
+   * under one if its DEK is provisioned), and unwrapping under at least one CMK of `decrypt`.
+   * @throws EnvelopeError the failure of the first KMS that does not work
    */
   verify(): Promise<void>
   /**
-   * Destroys all keys, and closes the KMSs that no other encryption uses. Disconnect producers and consumers first.
+   * Destroys all keys and closes every KMS client that no other encryption uses. Disconnect producers and consumers first.
    * Idempotent.
    */
   close(): Promise<void>
@@ -64,9 +64,9 @@ export interface Encryption {
 }
 
 /**
- * Checks a configuration, asks each KMS what its CMKs are, and makes the owner of everything else.
+ * Checks a configuration, asks each KMS to describe its CMKs, and returns the owner of everything else.
  *
- * @throws EnvelopeError CONFIG_INVALID with all mistakes; what `Kms.describe` rejects with
+ * @throws EnvelopeError CONFIG_INVALID with all mistakes; or the error with which `Kms.describe` rejects
  */
 export async function createEncryption<KmsName extends string, CmkName extends string>(
   config: EncryptionConfig<KmsName, CmkName>,
@@ -74,7 +74,7 @@ export async function createEncryption<KmsName extends string, CmkName extends s
   return compose(checkConfig(config), systemClock)
 }
 
-/** `createEncryption` with a clock of the caller's, for tests. */
+/** `createEncryption` with the caller's clock, for tests. */
 export async function compose(config: CheckedConfig, clock: Clock): Promise<Encryption> {
   const events = new EventHub()
   const tracers = new KmsTracers()

@@ -5,18 +5,18 @@ import type { ErrorCode, FailureKind } from './errors.js'
 export type Limit = 'age' | 'messages' | 'bytes'
 
 /**
- * Why a DEK stopped sealing. `replaced`: by the next one, in a grace. `grace`: the grace was over. `denied`: the KMS
- * denied this process, or the CMK is disabled or gone. The others are limits and calls of the application.
+ * Why a DEK stopped sealing. `replaced`: the next DEK replaced it during a grace. `grace`: the grace ended. `denied`:
+ * the KMS denied this process, or the CMK is disabled or gone. The others are limits and calls by the application.
  */
 export type RetireReason = Limit | 'replaced' | 'grace' | 'denied' | 'manual' | 'evicted' | 'closed'
 
-/** What was sealed past a limit while the KMS was away. */
+/** What was sealed past a limit while the KMS was unavailable. */
 export interface GraceUsage {
   readonly limit: Limit
   readonly messages: number
   /** Bytes of body. */
   readonly bytes: number
-  /** From the limit to the end. */
+  /** From reaching the limit to the end of the grace. */
   readonly ms: number
 }
 
@@ -25,11 +25,11 @@ export interface BatchEvent {
   readonly rule: string
   readonly topic: string
   readonly messages: number
-  /** Bytes of values as the application has them: before sealing and compression. */
+  /** Bytes of the application's values: before compression and sealing. */
   readonly bytes: number
 }
 
-/** A record that a consumer waits with. */
+/** A record that holds up a consumer. */
 export interface Waiting {
   readonly topic: string
   readonly partition: number
@@ -37,15 +37,15 @@ export interface Waiting {
   readonly offset: string
   /** The last failure. Before the first one: `KMS_TIMEOUT` or `DEAD_LETTER_FAILED`. */
   readonly code: ErrorCode
-  /** The topic that has not acknowledged the record as a dead letter, and why it is one. Absent in a wait for a KMS. */
+  /** The topic that has not acknowledged the dead letter, and why the record is one. Absent while waiting for a KMS. */
   readonly deadLetter?: { readonly topic: string; readonly code: ErrorCode }
-  /** Over all attempts. */
+  /** Total over all attempts. */
   readonly waitedMs: number
 }
 
-/** What each event carries. No event carries key bytes or plaintext. */
+/** The payload of each event. No event contains key bytes or plaintext. */
 export interface EncryptionEvents {
-  /** A sealing session was opened, under a DEK that was made here or elsewhere (`origin`). */
+  /** A sealing session started, under a DEK created here or elsewhere (`origin`). */
   'dek.created': {
     readonly rule: string
     /** Only with `dekScope: 'topic'`. */
@@ -53,10 +53,10 @@ export interface EncryptionEvents {
     readonly cmkIds: readonly string[]
     /** 32 hex digits. */
     readonly sessionId: string
-    /** `stored`: another process made it and left it in the `dekStore`. */
+    /** `stored`: it was loaded from the `dekStore`. */
     readonly origin: DekOrigin
   }
-  /** A DEK seals no more. */
+  /** A DEK stopped sealing. */
   'dek.retired': {
     readonly rule: string
     readonly topic?: string
@@ -66,21 +66,21 @@ export interface EncryptionEvents {
     /** Bytes of body sealed. */
     readonly bytes: number
     readonly ageMs: number
-    /** Only where it went on past a limit. */
+    /** Only if it went on past a limit. */
     readonly grace?: GraceUsage
   }
-  /** A DEK goes on past a limit, because the KMS fails transiently and the policy grants it. */
+  /** A DEK goes on sealing past a limit, because the KMS fails transiently and the rule allows a `grace`. */
   'dek.grace': {
     readonly rule: string
     readonly topic?: string
     readonly sessionId: string
     readonly limit: Limit
-    /** What the KMS failed with. */
+    /** The code with which the KMS failed. */
     readonly code: ErrorCode
-    /** How long after the limit it ends at the latest. */
+    /** How long after the limit the grace ends at the latest. */
     readonly graceMs: number
   }
-  /** A send waited for a DEK: the rotation policy outran `prefetch`, or it was the first. */
+  /** A send waited for a DEK: it was the first send, or DEKs were used up faster than `prefetch` fetched them. */
   'dek.waited': {
     readonly rule: string
     readonly topic?: string
@@ -89,21 +89,21 @@ export interface EncryptionEvents {
     /** Why it failed. */
     readonly code?: ErrorCode
   }
-  /** The `dekStore` failed; sealing goes on without it. */
+  /** The `dekStore` failed; sealing continues without it. */
   'dek.storeFailed': {
     readonly rule: string
     readonly topic?: string
     readonly operation: 'load' | 'save' | 'remove' | 'unwrap'
-    /** The name of what was thrown, or a code of ours; never its message, which could quote anything. */
+    /** The name of the error that was thrown, or one of our codes; never its message, which could quote anything. */
     readonly reason: string
   }
-  /** Key material was given up for good. */
+  /** Key material was destroyed. */
   'dek.destroyed': { readonly side: 'sealing' | 'opening'; readonly cmkId: string }
-  /** All records of a batch that a rule seals are sealed; what passes as it is does not count. */
+  /** All records of a batch that a rule seals are sealed; records that pass unchanged do not count. */
   'batch.sealed': BatchEvent
-  /** A batch was opened; only records that were sealed, and did open, count. */
+  /** A batch was opened; only sealed records that opened count. */
   'batch.opened': BatchEvent
-  /** A call to a KMS ended, attempts after transient failures and the wait for its turn included. */
+  /** A call to a KMS ended; includes retries after transient failures and the wait for its turn. */
   'kms.call': {
     /** The name of the KMS in the configuration. */
     readonly kms: string
@@ -114,8 +114,8 @@ export interface EncryptionEvents {
     readonly durationMs: number
   }
   /**
-   * A record did not open, and what was done about it; transient failures are not rejections. `deadLetter`: the topic for
-   * dead letters has acknowledged it. `replace`: a handler gave another value, which is delivered.
+   * A record did not open; `action` says what was done with it. Transient failures are not rejections. `deadLetter`: the
+   * dead-letter topic has acknowledged it. `replace`: a handler returned another value, which is delivered.
    */
   'record.rejected': {
     readonly rule?: string
@@ -126,14 +126,14 @@ export interface EncryptionEvents {
     readonly partition?: number
     readonly offset?: string
   }
-  /** Sealing took a send past `maxBatchBytes`, so it went out as several. */
+  /** Sealing pushed a send over `maxBatchBytes`, so it was split into several. */
   'send.split': { readonly topics: readonly string[]; readonly parts: number }
   /**
-   * A consumer waits in place for a KMS, or for a topic to take a dead letter: after each attempt that failed
-   * transiently, and while one takes longer than a second.
+   * A consumer waits in place for a KMS, or for a topic to accept a dead letter. Emitted after each attempt that failed
+   * transiently, and while an attempt takes longer than a second.
    */
   'consumer.waiting': Waiting
-  /** A consumer stopped for good: its process lives on without it until someone acts. */
+  /** A consumer stopped permanently: its process goes on without it until someone intervenes. */
   'consumer.stopped': {
     readonly groupId?: string
     readonly code: ErrorCode | undefined
@@ -148,14 +148,14 @@ export interface EncryptionEvents {
 export type DekOrigin = 'made' | 'stored' | 'provisioned'
 export type KmsOperation = 'describe' | 'generate' | 'wrap' | 'unwrap' | 'verify'
 export type EventName = keyof EncryptionEvents
-/** May be async: nothing waits for it, and a rejection is reported as a warning. */
+/** May be async; the result is not awaited, and a rejection is reported as a warning. */
 export type EventListener<N extends EventName> = (event: EncryptionEvents[N]) => unknown
 
-/** Gives events to listeners, synchronously and in order. */
+/** Calls listeners synchronously and in order. */
 export class EventHub {
   readonly #listeners = new Map<EventName, Set<(event: never) => void>>()
 
-  /** Adds a listener; returns what removes it. */
+  /** Adds a listener; returns a function that removes it. */
   on<N extends EventName>(name: N, listener: EventListener<N>): () => void {
     const listeners = this.#listeners.get(name) ?? new Set()
     this.#listeners.set(name, listeners)
@@ -165,12 +165,12 @@ export class EventHub {
     }
   }
 
-  /** Whether anybody listens: what only listeners need is not worked out for nobody. */
+  /** Whether there is a listener. If not, callers skip the work that only listeners need. */
   has(name: EventName): boolean {
     return (this.#listeners.get(name)?.size ?? 0) > 0
   }
 
-  /** A listener that throws or rejects harms nobody: a bug in metrics must not stop sealing. It is reported as a warning. */
+  /** A listener that throws or rejects is reported as a warning: a bug in metrics must not stop sealing. */
   emit<N extends EventName>(name: N, event: EncryptionEvents[N]): void {
     for (const listener of this.#listeners.get(name) ?? []) {
       harmless(`a listener of '${name}'`, () => (listener as EventListener<N>)(event))
@@ -179,9 +179,8 @@ export class EventHub {
 }
 
 /**
- * Runs a callback of the application's whose failure is a bug in what it observes with, and must change nothing else. One
- * that throws, or returns a promise that rejects, is reported as a warning with the name of the error alone: its message
- * could quote anything.
+ * Runs one of the application's observers, whose failure must not affect anything else. If it throws, or returns a promise
+ * that rejects, a warning reports only the name of the error: its message could quote anything.
  */
 export function harmless(what: string, run: () => unknown): void {
   const report = (did: string, error: unknown): void => {
@@ -202,7 +201,7 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
 }
 
-/** All that may be repeated of what foreign code threw. */
+/** The only part of a foreign error that is safe to repeat. */
 export function nameOfThrown(error: unknown): string {
   return isNativeError(error) ? error.name : typeof error
 }

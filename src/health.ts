@@ -8,20 +8,20 @@ import type { ActiveConsumer, ConsumerStopped } from './record/internals.js'
 /** The state of an encryption and of what it owns. */
 export interface Health {
   /**
-   * `failed` while a consumer has stopped for good; `degraded` while a DEK seals past a limit because the KMS fails
-   * transiently, the last attempt to get a DEK failed, or a consumer waits; `closed` after `close()`.
+   * `failed` while a consumer is stopped permanently; `degraded` while a DEK seals past a limit because the KMS fails
+   * transiently, while the last attempt to get a DEK has failed, or while a consumer waits; `closed` after `close()`.
    */
   readonly status: 'ok' | 'degraded' | 'failed' | 'closed'
   readonly sealingKeys: readonly SealingState[]
-  /** DEKs that readers have at hand. */
+  /** The number of cached DEKs of readers. */
   readonly openedDeks: number
-  /** How often readers had the key they needed at hand. */
+  /** How often readers found the key that they needed in the cache. */
   readonly keyLookups: KeyLookups
-  /** The CMKs that rules name, used yet or not. */
+  /** The CMKs that rules name, whether used yet or not. */
   readonly cmks: readonly CmkUse[]
-  /** Consumers that stopped for good and were neither run again nor disconnected. */
+  /** Consumers that stopped permanently and were neither run again nor disconnected. */
   readonly stopped: readonly ConsumerStopped[]
-  /** Records that consumers wait with, for a KMS or for a topic for dead letters. */
+  /** Records that hold up consumers, which wait for a KMS or for a dead-letter topic. */
   readonly waiting: readonly Waiting[]
 }
 

@@ -28,7 +28,7 @@ async function describeCmks(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, readonly Cmk[]>> {
-  // One object for each CMK, however many lists name it: they share what is known about an outage.
+  // One object per CMK, however many lists name it: they share knowledge of its outages.
   const made = new Map<string, Promise<Cmk>>()
   const describe = (kmsName: string, id: string): Promise<Cmk> => {
     const name = JSON.stringify([kmsName, id])
@@ -53,7 +53,7 @@ async function describeCmks(
   return byName
 }
 
-/** Two KMSs may know CMKs that look alike in an envelope; a wrapping must name one. */
+/** CMKs of two KMSs can look alike in an envelope, but a wrapping must identify exactly one. */
 function refuseLookAlikes(lists: readonly { readonly path: string; readonly list: readonly Cmk[] }[]): void {
   const issues = lists.flatMap(({ path, list }) =>
     list
@@ -97,7 +97,7 @@ export async function verifyRule({ sealing, reading }: ResolvedRule, signal: Abo
     const { provisionedDek, context } = sealing.encrypt
     await sealing.cmks.verify(provisionedDek === undefined ? 'wrap' : 'unwrap', context, signal)
   }
-  // What a rule seals and opens has the context of its `encrypt`; of what was sealed elsewhere, no more is known.
+  // Records that a rule seals have the context of its `encrypt`; for records sealed elsewhere, only `require` is known.
   const context = sealing?.encrypt.context ?? reading?.decrypt.require.context
   if (reading && context) await reading.cmks.verify('unwrap', context, signal)
 }

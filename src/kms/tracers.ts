@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors.js'
 import { harmless, isThenable, type KmsOperation } from '../events.js'
 
-/** A call to a KMS, as far as tracers see it: never a DEK. */
+/** A call to a KMS as tracers see it, without DEKs. */
 export interface TracedKmsCall {
   /** The name of the KMS in the configuration. */
   readonly kms: string
@@ -16,11 +16,11 @@ const TRACER = 'a tracer of KMS calls'
 export interface KmsCallSpan {
   /** Runs the call, synchronously and once, in whatever context the tracer chooses. */
   run(call: () => void): unknown
-  /** The call ended; `code` where it failed. Called once. */
+  /** The call ended, with `code` if it failed. Called once. */
   end(code?: ErrorCode): unknown
 }
 
-/** Called in the async context of the caller. Where several callers share a call, that of the first. */
+/** Called in the async context of the caller; if several callers share a call, in that of the first. */
 export type KmsTracer = (call: TracedKmsCall) => KmsCallSpan
 
 /** The tracers of one owner. A tracer that throws, rejects, or does not run the call does no harm: a failure is reported as a warning. */

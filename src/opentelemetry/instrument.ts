@@ -17,11 +17,11 @@ export interface InstrumentOptions {
 const NAME = 'kafka-envelope'
 
 /**
- * Metrics of what an owner does from now on, and a span around each of its calls to a KMS; all of them are described in
- * docs/operations.md. Call it once for each owner, after the SDK was started. Of rules with the same name in several
- * owners, times left are those of one.
+ * Records metrics of an encryption from now on, and a span around each of its calls to a KMS; docs/operations.md
+ * describes all of them. Call it once per encryption, after the SDK has started. If several encryptions have a rule with
+ * the same name, the times left are those of one of them.
  *
- * @returns what ends it: counts are complete then, and states back at 0
+ * @returns a function that ends it: counts are then complete, and states are back at 0
  */
 export function instrument(encryption: Encryption, options: InstrumentOptions = {}): () => void {
   const { meterProvider = metrics.getMeterProvider(), tracerProvider = trace.getTracerProvider() } = options

@@ -51,7 +51,7 @@ const INSTRUMENTS = {
   'kafka_envelope.rejected.records': {
     kind: 'counter',
     unit: '{record}',
-    description: 'Records that did not open, by what was done about them.',
+    description: 'Records that did not open, by the action taken.',
   },
   'kafka_envelope.cmk.rules': {
     kind: 'upDownCounter',
@@ -76,12 +76,12 @@ const INSTRUMENTS = {
   'kafka_envelope.dek.destroyed': {
     kind: 'counter',
     unit: '{dek}',
-    description: 'DEKs given up for good.',
+    description: 'DEKs destroyed.',
   },
   'kafka_envelope.dek.time_to_rotation': {
     kind: 'gauge',
     unit: 's',
-    description: 'Until the current DEK ends by age. 0 where there is none, or in a grace.',
+    description: 'Time until the current DEK ends by age. 0 if there is none, or during a grace.',
   },
   'kafka_envelope.dek.wait.duration': {
     kind: 'histogram',
@@ -92,7 +92,7 @@ const INSTRUMENTS = {
   'kafka_envelope.dek_store.failures': {
     kind: 'counter',
     unit: '{failure}',
-    description: 'Failures of the DEK store; sealing goes on without it.',
+    description: 'Failures of the DEK store; sealing continues without it.',
   },
   'kafka_envelope.grace.started': {
     kind: 'counter',
@@ -107,12 +107,12 @@ const INSTRUMENTS = {
   'kafka_envelope.grace.time_left': {
     kind: 'gauge',
     unit: 's',
-    description: 'Until a grace ends and sends fail. 0 where there is none.',
+    description: 'Time until a grace ends and sends fail. 0 if there is none.',
   },
   'kafka_envelope.kms.call.duration': {
     kind: 'histogram',
     unit: 's',
-    description: 'Calls to KMSs, further attempts and the wait for their turn included.',
+    description: 'Calls to a KMS, including retries and the wait for their turn.',
     buckets: SECONDS,
   },
   'kafka_envelope.key.lookups': {
@@ -123,7 +123,7 @@ const INSTRUMENTS = {
   'kafka_envelope.send.splits': {
     kind: 'counter',
     unit: '{send}',
-    description: 'Sends that went out as several because sealing made them too big.',
+    description: 'Sends that were split because sealing made them too large.',
   },
   'kafka_envelope.process.start_time': {
     kind: 'gauge',
@@ -133,17 +133,17 @@ const INSTRUMENTS = {
   'kafka_envelope.consumer.waits': {
     kind: 'counter',
     unit: '{wait}',
-    description: 'Pauses of consumers while a KMS, or a topic for dead letters, fails transiently.',
+    description: 'Pauses of consumers while a KMS or a dead-letter topic fails transiently.',
   },
   'kafka_envelope.consumer.waiting': {
     kind: 'upDownCounter',
     unit: '{record}',
-    description: 'Records that consumers wait with now.',
+    description: 'Records that currently hold up a consumer.',
   },
   'kafka_envelope.consumer.stopped': {
     kind: 'upDownCounter',
     unit: '{consumer}',
-    description: 'Consumers that stopped for good and were neither run again nor disconnected.',
+    description: 'Consumers that stopped permanently and were neither run again nor disconnected.',
   },
 } as const satisfies Record<string, Row>
 

@@ -3,8 +3,8 @@ import type { KmsTracer } from '../index.js'
 import { ATTR } from './attributes.js'
 
 /**
- * A span around each call to a KMS, one for each attempt: a child of what was active when the call was made, and active
- * during the call, so that spans of HTTP clients are its children.
+ * A span around each call to a KMS, one per attempt. It is a child of the span that was active when the call was made, and
+ * is active during the call, so that spans of HTTP clients become its children.
  */
 export function kmsTracer(tracer: Tracer): KmsTracer {
   return ({ kms, cmkId, operation }) => {

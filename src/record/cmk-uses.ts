@@ -1,7 +1,7 @@
 import type { Cmk } from '../kms/cmk.js'
 import type { ResolvedRule } from './topic-rules.js'
 
-/** A CMK that rules name, whether or not a DEK under it was needed yet. */
+/** A CMK that rules name, whether or not a DEK under it has been needed yet. */
 export interface CmkUse {
   /** The name of the KMS in the configuration. */
   readonly kms: string

@@ -4,7 +4,7 @@ import { copyOfHeaders, readHeaders, type GivenHeaders } from './headers.js'
 import { internalsOf } from './internals.js'
 import type { Bytes, PlainRecord } from './record.js'
 
-/** A record of any client, before sealing. Members beyond these pass as they are. */
+/** A record of any client, before sealing. Other members pass unchanged. */
 export interface TopicRecord extends Omit<PlainRecord, 'headers'> {
   readonly topic: string
   readonly headers?: GivenHeaders | null | undefined
@@ -15,8 +15,8 @@ export type SealedCopy<R> = Omit<R, 'value'> & { value: Buffer | null }
 
 /**
  * Seals a batch of records of any topics. Returns copies of the records with sealed values, in order; nothing is mutated.
- * Keys and headers are copies too: send those, because they are what was authenticated.
- * @throws EnvelopeError as a wrapped producer's `send` does; then nothing of the batch is returned
+ * Keys and headers are copied too. Send those copies, because they were authenticated.
+ * @throws EnvelopeError as a wrapped producer's `send` does; then no record of the batch is returned
  */
 export async function sealRecords<R extends TopicRecord>(
   encryption: Encryption,
@@ -43,7 +43,7 @@ export async function sealRecords<R extends TopicRecord>(
   return sealed
 }
 
-/** What is sealed, and the copy that its value goes into: with the very key and headers that are authenticated. */
+/** The plaintext to seal, and the copy that gets the sealed value, with exactly the key and headers that are authenticated. */
 function sealable<R extends TopicRecord>(record: R): { copy: R; plain: PlainRecord } {
   const copy = {
     ...record,

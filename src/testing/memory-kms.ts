@@ -9,23 +9,23 @@ export interface MemoryKmsOptions {
   readonly cmks: readonly string[]
 }
 
-/** A KMS in memory, and what a test may do to it. */
+/** A KMS in memory, with controls for tests. */
 export interface MemoryKms extends Kms {
-  /** While it is not available, every call fails with `KMS_UNAVAILABLE`. */
+  /** While it is unavailable, every call fails with `KMS_UNAVAILABLE`. */
   setAvailable(available: boolean): void
   /** While a CMK is disabled, it neither wraps nor unwraps (`CMK_DISABLED`). */
   setEnabled(cmkId: string, enabled: boolean): void
-  /** Gives a CMK a new version, which wraps from now on; the older ones still unwrap. */
+  /** Adds a new version to a CMK, which wraps from now on; older versions still unwrap. */
   rotate(cmkId: string): void
-  /** What was sealed under the CMK cannot be opened any more (`CMK_NOT_FOUND`). */
+  /** Removes a CMK: records sealed under it can no longer be opened (`CMK_NOT_FOUND`). */
   remove(cmkId: string): void
 }
 
 /**
- * A KMS for tests: AES-256 CMKs in the memory of this process, with real wrapping, as `localKms` does it and under its
- * provider name. Never seal what has to be read later: the CMKs end with the process.
+ * A KMS for tests: AES-256 CMKs in the memory of this process. It really wraps, as `localKms` does and under the same
+ * provider name. Never seal data that must be read later: the CMKs are lost when the process ends.
  *
- * @throws EnvelopeError CONFIG_INVALID for an id that cannot name a CMK, and in production (`NODE_ENV`)
+ * @throws EnvelopeError CONFIG_INVALID for an invalid CMK id, and in production (`NODE_ENV`)
  */
 export function memoryKms({ cmks }: MemoryKmsOptions): MemoryKms {
   if (process.env['NODE_ENV'] === 'production') {

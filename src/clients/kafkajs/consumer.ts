@@ -38,8 +38,9 @@ type Subscription = Parameters<Consumer['subscribe']>[0]
 
 export interface DecryptOptions {
   /**
-   * Sends the dead letters of rules that have a topic for them (`deadLetter`), and those that a handler asks for. Not a
-   * wrapped producer, since records go out unchanged; connect it before the consumer runs, and disconnect it after the consumer.
+   * Sends dead letters: those of rules with a dead-letter topic (`deadLetter`), and those that a handler asks for. It must
+   * not be a wrapped producer, since records are sent unchanged. Connect it before the consumer runs; disconnect it after
+   * the consumer.
    */
   readonly deadLetters?: Producer
 }
@@ -50,11 +51,11 @@ export type ConsumerHost = Pick<Internals, 'rules' | 'opener' | 'events' | 'cons
 }
 
 /**
- * A consumer that opens what it delivers; otherwise the one given, which is not changed. Its `subscribe` rejects
- * with CONFIG_INVALID where a rule has dead letters and `deadLetters` is missing; where a topic is subscribed to by
- * a pattern, any rule counts.
+ * Wraps a KafkaJS consumer, without changing it: the returned consumer opens the records that it delivers. Its `subscribe`
+ * rejects with CONFIG_INVALID if the topic's rule has dead letters and `deadLetters` is missing; for a pattern, the
+ * rules of all topics count.
  *
- * @throws EnvelopeError CONFIG_INVALID where `deadLetters` is a wrapped producer, or an argument is not what its type says
+ * @throws EnvelopeError CONFIG_INVALID if `deadLetters` is a wrapped producer, or an argument does not match its type
  */
 export function decryptConsumer(
   consumer: Consumer,
@@ -95,7 +96,7 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
     }
     // KafkaJS has disconnected the consumer before it reports a crash.
     active.add(self)
-    // It restarts what crashed with a retriable error; else the process lives on with no consumer.
+    // KafkaJS restarts after a retriable error; otherwise the process goes on without a consumer.
     if (payload.restart) return
     waits.clear()
     crash = describeStop(payload.error, payload.groupId)
@@ -162,7 +163,7 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
       try {
         await stopped(inner.disconnect())
       } finally {
-        // Whoever ends a consumer has seen why it stopped.
+        // The application that disconnects a consumer has seen why it stopped.
         release()
         await deadLetters?.disconnect()
       }
@@ -174,7 +175,7 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
     checkDeadLetters(rule, deadLetters)
     return rule
   }
-  /** KafkaJS is told first: what is interrupted then finds it stopped. */
+  /** Stops KafkaJS first, so that interrupted work finds it stopped. */
   async function stopped(stopping: Promise<void>): Promise<void> {
     claims.stop()
     waits.clear()
@@ -183,13 +184,13 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
   return consumer
 }
 
-/** What is no list of names and patterns is KafkaJS's to refuse. */
+/** KafkaJS itself refuses anything other than a list of names and patterns. */
 function subscribedTopics(subscription: Subscription): (string | RegExp)[] {
   const topics: unknown = 'topics' in subscription ? subscription.topics : [subscription.topic]
   return Array.isArray(topics) ? topics.filter((topic) => typeof topic === 'string' || isRegExp(topic)) : []
 }
 
-/** An error that is not ours is only named: its text may quote what a handler was given. */
+/** Only names a foreign error: its text may quote the plaintext that a handler received. */
 function describeStop(error: Error, groupId: string): ConsumerStopped {
   const cause = isEnvelopeError(error) ? error : error.cause
   if (!isEnvelopeError(cause)) {

@@ -9,10 +9,11 @@ import { encryptionPartitioner } from './partitioner.js'
 import { encryptProducer } from './producer.js'
 
 /**
- * A client whose producers and consumers are all wrapped; otherwise the one given, which is not changed. Where some rule has
- * dead letters, or a handler, each consumer has a producer for them, which connects and disconnects with it.
+ * Wraps a KafkaJS client, without changing it: all producers and consumers of the returned client are wrapped. If a rule
+ * has a dead-letter topic or a handler, each consumer gets its own producer for dead letters, which connects and
+ * disconnects with it.
  *
- * @throws EnvelopeError CONFIG_INVALID where one of them is not what its type says
+ * @throws EnvelopeError CONFIG_INVALID if an argument does not match its type
  */
 export function encryptKafka(kafka: Kafka, encryption: Encryption): Kafka {
   checkGiven(kafka, 'kafka', 'encryptKafka')

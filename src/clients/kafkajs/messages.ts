@@ -16,10 +16,10 @@ export function messageOf({ record, value, envelope }: DeliveredRecord<KafkaMess
 }
 
 /**
- * What was authenticated with a message that a wrapped consumer delivered: CMK, session, the topic it was
- * sealed for, bound headers, context. Undefined for what was not sealed: tombstones, passthrough topics,
- * plaintext that a rule still allows, messages of other consumers. Where a handler replaced the value of a record that
- * did not open, only `replaced` is there, and nothing was authenticated.
+ * Returns what was authenticated with a message that a wrapped consumer delivered: CMK, session, the topic that it was
+ * sealed for, bound headers, context. Returns undefined for messages that were not sealed: tombstones, passthrough topics,
+ * plaintext that a rule still allows, messages of other consumers. If a handler replaced the value of a record that
+ * did not open, only `replaced` is set, and nothing was authenticated.
  */
 export function envelopeOf(message: object): MessageEnvelope | undefined {
   return (message as { readonly [ENVELOPE]?: MessageEnvelope })[ENVELOPE]

@@ -44,7 +44,7 @@ export class PlainMessages {
     if (isSealed(message))
       throw withoutPlaintext(
         topic,
-        'Wrap the producer of KafkaJS itself: something before it copies messages',
+        'Wrap the KafkaJS producer itself: code between it and this wrapper copies messages',
       )
     return message
   }
@@ -61,10 +61,10 @@ export function plainMessagesOf(
 }
 
 /**
- * A custom partitioner that looks at messages as they were before sealing. For `createPartitioner` of producers that
+ * Makes a custom partitioner see messages as they were before sealing. For `createPartitioner` of producers that
  * are then wrapped; clients from `encryptKafka` do this themselves.
  *
- * @throws EnvelopeError CONFIG_INVALID where `encryption` is not what its type says
+ * @throws EnvelopeError CONFIG_INVALID if `encryption` does not match its type
  */
 export function encryptionPartitioner(
   createPartitioner: ICustomPartitioner,
@@ -111,7 +111,7 @@ function isSealed({ value }: Message): boolean {
 
 function withoutPlaintext(
   topic: string,
-  remedy = 'Create the producer with `createPartitioner: encryptionPartitioner(yours, encryption)`, or by a client from `encryptKafka`',
+  remedy = 'Create the producer with `createPartitioner: encryptionPartitioner(yours, encryption)`, or with a client from `encryptKafka`',
 ): EnvelopeError {
   return new EnvelopeError(
     'PARTITIONER_WITHOUT_PLAINTEXT',

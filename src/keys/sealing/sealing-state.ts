@@ -9,24 +9,24 @@ import {
   type RotationState,
 } from '../../policy/rotation-state.js'
 
-/** What `health()` shows of the DEKs of a rule, or of one of its topics. */
+/** The state of the DEKs of a rule, or of one of its topics, as `health()` reports it. */
 export interface SealingState {
   readonly rule: string
   readonly topic?: string
   /**
-   * `empty`: no DEK yet, or the last one ended and no send needed another. `fetching`: sends wait for the next one.
-   * `grace`: the DEK is past a limit and goes on, because the KMS fails transiently.
+   * `empty`: no DEK yet, or the last one ended and no send has needed another. `fetching`: sends wait for the next one.
+   * `grace`: the DEK seals past a limit, because the KMS fails transiently.
    */
   readonly state: RotationState['at']
   readonly sessionId?: string
   readonly messages?: number
   readonly bytes?: number
   readonly ageMs?: number
-  /** Until `maxAge` at the latest; 0 in a grace. */
+  /** Until `maxAge` at the latest; 0 during a grace. */
   readonly rotatesInMs?: number
-  /** Whether the next DEK is here already. */
+  /** Whether the next DEK has already been fetched. */
   readonly nextReady?: boolean
-  /** What the last attempt to get a DEK failed with; absent once one succeeded. */
+  /** The code with which the last attempt to get a DEK failed; absent once one has succeeded. */
   readonly failure?: ErrorCode
   readonly grace?: { readonly limit: Limit; readonly code: ErrorCode; readonly leftMs: number }
 }

@@ -1,3 +1,3 @@
-/** `kafka-envelope/kafkajs/testing`: what stands in for Kafka in tests of an application that uses KafkaJS. */
+/** `kafka-envelope/kafkajs/testing`: replaces Kafka in tests of an application that uses KafkaJS. */
 export { memoryConsumer, type MemoryConsumer } from './memory-consumer.js'
 export { sealedMessages, type SealedMessagesOptions } from './sealed-messages.js'

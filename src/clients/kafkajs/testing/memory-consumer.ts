@@ -1,13 +1,13 @@
 import type { Batch, Consumer, ConsumerRunConfig, KafkaMessage } from 'kafkajs'
 
-/** A KafkaJS consumer without a broker: a test delivers to it what it should have read. */
+/** A KafkaJS consumer without a broker: a test delivers messages to it. */
 export interface MemoryConsumer extends Consumer {
   /**
-   * Hands messages of one partition, in order of their offsets, to what `run` was given, and returns the offset at which
-   * the consumer would go on. Like KafkaJS, it hands a batch over again from there as long as that makes progress;
-   * unlike KafkaJS, it does not retry what fails.
+   * Passes messages of one partition, in order of their offsets, to the handler given to `run`, and returns the offset at
+   * which the consumer would continue. Like KafkaJS, it passes a batch again from there as long as that makes progress;
+   * unlike KafkaJS, it does not retry failures.
    *
-   * @throws what the handler throws, or the library where a message stops the consumer
+   * @throws the error of the handler, or of the library if a message stops the consumer
    */
   deliver(topic: string, messages: readonly KafkaMessage[], partition?: number): Promise<string>
 }
@@ -34,7 +34,7 @@ const EVENTS: Consumer['events'] = {
 const done = (): Promise<void> => Promise.resolve()
 const nothing = (): void => undefined
 
-/** A consumer to wrap and to give to the code under test in place of `kafka.consumer({ groupId })`. */
+/** A consumer to wrap and to pass to the code under test in place of `kafka.consumer({ groupId })`. */
 export function memoryConsumer(): MemoryConsumer {
   let config: ConsumerRunConfig | undefined
   const end = (): Promise<void> => {

@@ -8,8 +8,8 @@ export interface SealedMessagesOptions {
 }
 
 /**
- * Messages as a consumer gets them from a broker to which a wrapped producer sent them: sealed, keys and headers as
- * buffers, with offsets.
+ * Messages as a consumer would receive them after a wrapped producer sent them: sealed, with keys and headers as
+ * buffers, and with offsets.
  *
  * @throws EnvelopeError as a wrapped producer's `send` does
  */
