@@ -31,7 +31,7 @@ const consumer = decryptConsumer(kafka.consumer({ groupId: 'billing' }), encrypt
 await Promise.all([admin.connect(), plain.connect(), producer.connect(), consumer.connect()])
 await admin.createTopics({ topics: [{ topic: 'dl.orders' }, { topic: 'dl.orders.dead' }] })
 
-// Somebody writes plaintext to the encrypted topic; a genuine order follows.
+// Someone writes plaintext to the encrypted topic; a genuine order follows.
 await plain.send({ topic: 'dl.orders', messages: [{ key: '41', value: '{"total":"0.01 €"}' }] })
 await producer.send({ topic: 'dl.orders', messages: [{ key: '42', value: '{"total":"19.90 €"}' }] })
 
