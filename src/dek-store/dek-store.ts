@@ -1,4 +1,4 @@
-/** A ciphertext DEK and what it was made for. It is worth nothing without the right to unwrap under one of its CMKs. */
+/** A ciphertext DEK and what it was made for. It is worthless without permission to unwrap under one of its CMKs. */
 export interface StoredDek {
   /** Milliseconds since the epoch. Its age counts from here, in every process. */
   readonly createdAt: number
@@ -27,7 +27,7 @@ export interface StoredDek {
  *   everyone has that key.
  * - Several processes may share a store. They then seal under one DEK, each in its own sessions. Where two save at the same
  *   time, either may win.
- * - A store that fails does not stop sealing: a new DEK is made, and a `dek.storeFailed` event tells of the failure. A store
+ * - A store that fails does not stop sealing: a new DEK is made, and a `dek.storeFailed` event reports it. A store
  *   that does not answer is given up after 5 seconds.
  * - A process writes one thing after another. A `save` that does not end holds back the `remove` after it, because it could
  *   undo it. So let each call fail in time.
@@ -36,6 +36,6 @@ export interface DekStore {
   /** What was saved last for the scope, or undefined. */
   load(scope: string): Promise<StoredDek | undefined>
   save(scope: string, dek: StoredDek): Promise<void>
-  /** The DEK was ended before its time (`rotate`, `evict`, a denial): no process may load it any more. */
+  /** The DEK was retired early (`rotate`, `evict`, a denial): no process may load it any longer. */
   remove(scope: string): Promise<void>
 }

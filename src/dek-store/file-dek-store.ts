@@ -29,7 +29,7 @@ const ABANDONED_MS = 60_000
  * to, or that belongs to somebody else than this user or root (not checked on Windows). The folders above it are not
  * looked at: nobody else should be able to write to them either.
  *
- * @throws EnvelopeError CONFIG_INVALID where `folder` is no path
+ * @throws EnvelopeError CONFIG_INVALID if `folder` is not a path
  */
 export function fileDekStore(options: FileDekStoreOptions): DekStore {
   if (typeof options.folder !== 'string' || options.folder === '') {

@@ -7,7 +7,7 @@ import type { KmsOperation } from '../events.js'
  */
 export type EncryptionContext = Readonly<Record<string, string>>
 
-/** What a CMK is, as far as envelopes are concerned. */
+/** Describes a CMK, as far as envelopes are concerned. */
 export interface CmkDescription {
   /**
    * The provider name on the wire; it says how to unwrap, algorithm included. `[a-z0-9/-]{1,64}`,
@@ -54,7 +54,7 @@ export interface KmsCallLimits {
  *   contains a secret.
  * - A provider neither caches DEKs nor retries nor holds calls back (this library does), and may be called
  *   concurrently. It looks at the current state of the CMK on each call, so that disabling or rotating one
- *   shows at once; wrapping with a cached public key is the exception.
+ *   takes effect immediately; wrapping with a cached public key is the exception.
  */
 export interface Kms {
   /** Says what the CMK is. Called once per configured CMK, before any client connects. */
@@ -75,7 +75,7 @@ export interface Kms {
    * opening. Absent: only `kmsRateLimit` of the configuration holds calls back.
    */
   limits?(operation: Exclude<KmsOperation, 'describe'>, cmkId: string): KmsCallLimits
-  /** Gives up connections and timers. Called once, when the last encryption that uses this object is closed. */
+  /** Releases connections and timers. Called once, when the last encryption that uses this object is closed. */
   close?(): Promise<void>
 }
 

@@ -1,6 +1,6 @@
 /**
  * Keeps un-awaited sends in order: first in, first out per topic, although one may wait for a key while
- * the key of the next is at hand.
+ * the key of the next is ready.
  */
 export class SendOrder {
   readonly #tails = new Map<string, Promise<void>>()

@@ -12,10 +12,10 @@ export interface LocalKmsOptions {
 }
 
 /**
- * A KMS whose CMKs stand in a file, for development, tests, and machines that have no other KMS: whoever
+ * A KMS whose CMKs are in a file, for development, tests, and machines that have no other KMS: anyone who
  * can read the file has the CMKs. Providers on the wire are `local` and `local/rsa-oaep-sha256`.
  *
- * The file is read on each call, so that rotating or disabling a CMK shows at once. Beyond what `Kms`
+ * The file is read on each call, so that rotating or disabling a CMK takes effect immediately. Beyond what `Kms`
  * says, a call rejects by `KEYRING_NOT_FOUND`, `KEYRING_EXPOSED` (others than the owner may use the file;
  * not checked on Windows) or `KEYRING_INVALID`.
  *

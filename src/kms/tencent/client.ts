@@ -8,13 +8,13 @@ export interface TencentCredential {
   readonly token?: string | undefined
 }
 
-/** Anything that tells credentials, the SDK's own providers among them. Asked again before they expire. */
+/** Anything that provides credentials, including the SDK's own providers. It is asked again before they expire. */
 export interface CredentialProvider {
   getCredential(): Promise<{
     readonly secretId?: string | undefined
     readonly secretKey?: string | undefined
     readonly token?: string | undefined
-    /** Until when they are valid, if known. Otherwise they are asked for every five minutes. */
+    /** When they expire, if known. Otherwise they are fetched every five minutes. */
     readonly expiresAt?: Date | undefined
   }>
 }

@@ -18,7 +18,7 @@ export interface TencentKmsOptions {
   readonly credentials?: TencentCredentials
   /**
    * Clients of your own, made once per region that a CMK names. They bring their own credentials, agents and
-   * endpoints, so `credentials`, `endpoint` and `proxy` cannot be given beside it.
+   * endpoints, so `credentials`, `endpoint` and `proxy` cannot be combined with it.
    */
   readonly client?: (region: string) => TencentClient
   /** By `<region>/<key id>`, those that are not symmetric with DEKs by `GenerateDataKey`. */
