@@ -2,7 +2,9 @@ import { AsyncResource } from 'node:async_hooks'
 
 /** Time and chance. Injected through internal constructors only, so that tests control both. */
 export interface Clock {
-  /** Milliseconds since some start; may stand still while the machine sleeps. Measure with `stopwatch` or `ageMeter`. */
+  /**
+   * Milliseconds since some start; may stand still while the machine sleeps. Measure with `stopwatch` or `ageMeter`.
+   */
   monotonicMs(): number
   /** Milliseconds since the epoch; runs through sleep, but may step. */
   wallMs(): number
@@ -48,8 +50,8 @@ export const systemClock: Clock = {
 
 /**
  * Milliseconds that the clock has moved on since this call. It may step back under a running process: fake timers in a
- * test, a restored virtual machine. Such a step counts as no time, and what follows it counts again, so what this returns
- * never falls and is never negative.
+ * test, a restored virtual machine. Such a step counts as no time, and what follows it counts again, so what this
+ * returns never falls and is never negative.
  */
 export function stopwatch(clock: Pick<Clock, 'monotonicMs'>): () => number {
   let last = clock.monotonicMs()
@@ -62,7 +64,7 @@ export function stopwatch(clock: Pick<Clock, 'monotonicMs'>): () => number {
   }
 }
 
-/** A longer wait is taken in steps: a timer stands still while the machine sleeps, and Node's end at 24.8 days. */
+/** A longer wait is split into steps: timers pause while the machine sleeps, and Node limits them to 24.8 days. */
 export const MAX_TIMER_STEP_MS = 3_600_000
 
 /** By how much the wall clock must run ahead between two readings to count as a sleep, or as a step forward. */
@@ -70,7 +72,7 @@ const JUMP_MS = 1000
 
 /** A moment, as a clock shows it. The first two readings never fall. */
 export interface Instant {
-  /** How long this process ran: stands still while the machine sleeps. */
+  /** How long this process has run. Pauses while the machine sleeps. */
   readonly runningMs: number
   /** How much time passed, with sleep as far as the wall clock showed it. */
   readonly elapsedMs: number
@@ -79,9 +81,9 @@ export interface Instant {
 }
 
 /**
- * Reads a clock as instants. A jump of the wall clock ahead of the monotonic one between two readings counts as time that
- * passed: so a sleep counts, also where the wall clock is set back after it. Read it at least once an hour, as timers here
- * do.
+ * Reads a clock as instants. A jump of the wall clock ahead of the monotonic one between two readings counts as time
+ * that passed: so a sleep counts, also where the wall clock is set back after it. Read it at least once an hour, as
+ * timers here do.
  */
 export function instants(clock: Clock): () => Instant {
   const runningMs = stopwatch(clock)

@@ -1,7 +1,7 @@
 import avsc from 'avsc'
 
 /*
- * For tools that look into envelopes. The library itself does not use these types: `avsc` compiles code for each, which
+ * For tools that inspect envelopes. The library itself does not use these types: `avsc` compiles code for each, which
  * hardened runtimes refuse. A test compares them with the released schemas (`schemas/*.avsc`).
  */
 

@@ -33,7 +33,7 @@ async function loadCli(load: () => Promise<unknown>): Promise<EmulatorCli> {
   }
 }
 
-/** By a name that is no literal: the package need not be there to compile or to bundle this one. */
+/** The name is not a literal, so that this package compiles and bundles without the other one. */
 function importCli(): Promise<unknown> {
   return import(`${PACKAGE}/cli`)
 }

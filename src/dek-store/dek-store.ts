@@ -11,29 +11,32 @@ export interface StoredDek {
     /** Base64. */
     readonly ciphertextDek: string
   }[]
-  /** Base64 of 32 bytes: authenticates all of the above under the DEK itself, so that a change without the DEK shows. */
+  /**
+   * Base64 of 32 bytes: a MAC of all of the above under the DEK itself, so that a change made without the DEK is
+   * detected.
+   */
   readonly mac: string
 }
 
 /**
- * Keeps ciphertext DEKs across restarts. This doc is the contract.
+ * Keeps ciphertext DEKs across restarts. The contract of a store:
  *
  * - A scope is a name of printable text, up to 600 characters: one for each rule, or for each of its topics under
  *   `dekScope: 'topic'`.
- * - What `load` returns is checked. A DEK that is too old, that was changed, or that was made under other CMKs or another
- *   context than the rule has now is not used. But anyone who can write to the store can bring back an older DEK until its
- *   age is up. Anyone who can also wrap under one of its CMKs can plant their own DEK, and read what is sealed under it. So
- *   protect the store as strictly as the configuration. Rules with a CMK whose public key wraps never use a store, since
- *   everyone has that key.
- * - Several processes may share a store. They then seal under one DEK, each in its own sessions. Where two save at the same
- *   time, either may win.
- * - A store that fails does not stop sealing: a new DEK is made, and a `dek.storeFailed` event reports it. A store
- *   that does not answer is given up after 5 seconds.
- * - A process writes one thing after another. A `save` that does not end holds back the `remove` after it, because it could
- *   undo it. So let each call fail in time.
+ * - What `load` returns is checked. A DEK is not used if it is too old, was changed, or was made under other CMKs or
+ *   another context than the rule now has. But anyone who can write to the store can bring back an older DEK until its
+ *   age is up. Anyone who can also wrap under one of its CMKs can plant their own DEK, and read what is sealed under it.
+ *   So protect the store as strictly as the configuration. Rules with a CMK whose public key wraps never use a store,
+ *   since everyone has that key.
+ * - Several processes may share a store. They then seal under one DEK, each in its own sessions. If two save at the
+ *   same time, either may win.
+ * - A store that fails does not stop sealing: a new DEK is made, and a `dek.storeFailed` event reports it. A store that
+ *   does not answer is ignored after 5 seconds.
+ * - A process writes in sequence. A `save` that never ends blocks the `remove` after it, because it could undo that
+ *   `remove`. So make each call fail in time.
  */
 export interface DekStore {
-  /** What was saved last for the scope, or undefined. */
+  /** The DEK that was saved last for the scope, or undefined. */
   load(scope: string): Promise<StoredDek | undefined>
   save(scope: string, dek: StoredDek): Promise<void>
   /** The DEK was retired early (`rotate`, `evict`, a denial): no process may load it any longer. */

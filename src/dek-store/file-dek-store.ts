@@ -20,14 +20,16 @@ const WRITABLE_BY_OTHERS = 0o022
 const MAX_BYTES = 16_384
 /** As `replace` names its temporary files. */
 const TEMPORARY = /^[0-9a-f]{32}\.dek\.json\.[0-9a-f]{16}\.tmp$/
-/** Writing one takes milliseconds. Should a living writer lose its file all the same, its save fails and is reported. */
+/**
+ * Writing one takes milliseconds. Should a living writer lose its file all the same, its save fails and is reported.
+ */
 const ABANDONED_MS = 60_000
 
 /**
  * Keeps ciphertext DEKs in a folder, a file of mode 0600 for each scope, replaced as a whole. Reading a file needs no
- * protection beyond that of the topics; writing does: a folder or file is refused that others than its owner may write
- * to, or that belongs to somebody else than this user or root (not checked on Windows). The folders above it are not
- * looked at: nobody else should be able to write to them either.
+ * protection beyond that of the topics; writing does. A folder or file is refused if others than its owner may write to
+ * it, or if it belongs to a user other than this one or root (not checked on Windows). Its parent folders are not
+ * checked: make sure that others cannot write to them either.
  *
  * @throws EnvelopeError CONFIG_INVALID if `folder` is not a path
  */

@@ -11,7 +11,7 @@ export const TAG_BYTES = 16
 export const SESSION_ID_BYTES = 16
 export const COMMITMENT_BYTES = 32
 
-/** A string of the format: how long it may be, and of which characters. */
+/** A string of the format: its longest length and the characters it may have. */
 export interface TextRule {
   readonly maxBytes: number
   readonly pattern: RegExp

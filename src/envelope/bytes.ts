@@ -1,4 +1,4 @@
-/** Bytes, or text that stands for its UTF-8, as Kafka clients take them. */
+/** Bytes, or text to be encoded as UTF-8, as Kafka clients take them. */
 export type Bytes = Buffer | string
 
 const TYPED_ARRAY = Object.getPrototypeOf(Uint8Array.prototype) as object

@@ -92,7 +92,7 @@ export class Cursor {
     this.#at = end
   }
 
-  /** An ASCII string of which the format restricts the characters. */
+  /** An ASCII string, of the characters that the format allows. */
   text(rule: TextRule, what: string): string {
     const text = this.bytes(1, rule.maxBytes, what).toString('latin1')
     if (!rule.pattern.test(text)) throw malformed(`${what} has a character that is not allowed`)

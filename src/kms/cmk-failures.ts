@@ -8,7 +8,10 @@ export interface FailureRule {
   readonly asksAwayLast: boolean
   /** Whether no other CMK is asked after these failures. */
   readonly isOver: (failures: readonly unknown[]) => boolean
-  /** What is reported: the first failure that passes the first of these tests that any failure passes, else the first one. */
+  /**
+   * What is reported: the first failure that passes the first of these tests that any failure passes, else the first
+   * one.
+   */
   readonly reports: readonly Test[]
 }
 
@@ -49,9 +52,10 @@ export const WRAPPING: FailureRule = {
 }
 
 /**
- * Unwrapping a stored DEK, in order to seal. One CMK suffices, but sealing needs them all: one that is off ends it. (One
- * that this identity may not use for unwrapping is not off.) What failed transiently may still unwrap the DEK later. The
- * order stays as configured: a CMK that was away a moment ago may be off now, and is asked.
+ * Unwrapping a stored DEK, in order to seal. One CMK suffices, but sealing needs them all: one that is denied to
+ * everyone ends it. (A CMK that only this identity may not use for unwrapping does not.) A CMK that failed transiently
+ * may still unwrap the DEK later. The order stays as configured: a CMK that failed a moment ago may be denied by now,
+ * so it is asked.
  */
 export const UNWRAPPING_TO_SEAL: FailureRule = {
   asksAwayLast: false,
@@ -60,11 +64,11 @@ export const UNWRAPPING_TO_SEAL: FailureRule = {
 }
 
 /**
- * Unwrapping the DEK of a record. All wrappings of an intact envelope hold the one DEK that its header commits to. So where
- * a single KMS refuses a ciphertext DEK, or it holds another DEK, the envelope is forged, and what the other KMSs could say
- * changes nothing: the record is invalid. Otherwise anyone who can write could add a wrapping under a CMK that a reader may
- * not use, or whose KMS is down, and stop the reader or make it wait. Without such a refusal nothing is wrong with the
- * record: a transient failure is waited for; then comes what another reader may be able to open.
+ * Unwrapping the DEK of a record. All wrappings of an intact envelope hold the one DEK that its header commits to. So
+ * if one KMS refuses a ciphertext DEK, or unwraps another DEK, the envelope is forged, whatever the other KMSs say: the
+ * record is invalid. Otherwise anyone who can write could add a wrapping under a CMK that a reader cannot use, or whose
+ * KMS is down, and so stop the reader or make it wait. Without such a refusal the record may be intact: the reader
+ * waits for a transient failure to end, and then reports that another reader may be able to open the record.
  */
 export const UNWRAPPING_TO_OPEN: FailureRule = {
   asksAwayLast: true,

@@ -16,11 +16,11 @@ export const OAEP = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha2
 
 /**
  * A public key in PEM form (SPKI or PKCS #1) that DEKs may be wrapped with.
- * @throws what `refused` makes of the reason, a predicate such as `is damaged`
+ * @throws the error that `refused` returns for the reason, a predicate such as `is damaged`
  */
 export function readPublicKey(pem: string, refused: (why: string) => EnvelopeError): KeyObject {
-  // createPublicKey() would take a private key or a certificate too. The first shows that the wrong file
-  // is being handed around, the second that somebody expects its dates and issuer to be checked.
+  // createPublicKey() would also take a private key or a certificate. A private key means that the wrong file was
+  // shared; with a certificate, the user would expect its dates and issuer to be checked.
   if (!/^\s*-----BEGIN (?:RSA )?PUBLIC KEY-----/.test(pem)) throw refused('is not a public key in PEM form')
   const key = parsed(
     () => createPublicKey(pem),
@@ -32,9 +32,9 @@ export function readPublicKey(pem: string, refused: (why: string) => EnvelopeErr
 }
 
 /**
- * A public key in the DER form of an SPKI (RFC 5280, 4.1), with nothing behind it. Whether DEKs may be wrapped with it
- * is for {@link whyUnusable} to say.
- * @throws what `damaged` makes
+ * A public key in the DER form of an SPKI (RFC 5280, 4.1), with no bytes after it. {@link whyUnusable} says whether
+ * DEKs may be wrapped with it.
+ * @throws the error that `damaged` returns
  */
 export function readSpki(der: Uint8Array, damaged: () => EnvelopeError): KeyObject {
   const key = parsed(() => createPublicKey({ key: Buffer.from(der), format: 'der', type: 'spki' }), damaged)

@@ -1,12 +1,12 @@
 import { endsOf } from './topics.js'
 
 /*
- * Two globs have a topic in common exactly if one's prefix (what stands before its first `*`) begins with the other's, and
- * one's suffix (what stands after its last) ends with the other's. Such a topic is the longer prefix, then all that the
+ * Two globs have a topic in common exactly if one's prefix (the text before its first `*`) begins with the other's, and
+ * one's suffix (the text after its last) ends with the other's. Such a topic is the longer prefix, then all that the
  * two have between their stars, then the longer suffix.
  *
- * In sorted order, what begins with a prefix follows it directly. So the globs are visited by prefix, and those whose
- * prefix the current one begins with are kept by suffix. Sorting aside, a glob costs a step for each shorter suffix that
+ * In sorted order, the globs that begin with a prefix follow it directly. So the globs are visited by prefix, and those
+ * whose prefix the current one begins with are kept by suffix. Sorting aside, a glob costs a step for each shorter suffix that
  * its own ends with: at most the length of a topic, whatever the globs are.
  */
 

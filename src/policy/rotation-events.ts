@@ -6,13 +6,13 @@ import type { Usage } from './rotation.js'
 
 /** What happens to a rotation. */
 export type RotationEvent =
-  /** Somebody seals, and wants a grant for the records from `from` on. `sizes`: bytes of body of each. */
+  /** A caller asks for a grant to seal the records from `from` on. `sizes`: bytes of body of each. */
   | { readonly type: 'use'; readonly sizes: readonly number[]; readonly from: number }
-  /** Somebody needs a DEK that may seal, and waits. */
+  /** A caller waits for a DEK that may seal. */
   | { readonly type: 'wait' }
-  /** The timer rings. */
+  /** The timer fired. */
   | { readonly type: 'tick' }
-  /** A call brought a DEK. `random`: from 0 to 1. */
+  /** A call returned a DEK. `random`: from 0 to 1. */
   | {
       readonly type: 'fetched'
       readonly call: number
@@ -27,16 +27,19 @@ export type RotationEvent =
       readonly error: unknown
       readonly random: number
     }
-  /** All DEKs end now, also one on its way. `isAwaited`: somebody waits for one. */
+  /** All DEKs end now, including one that is being fetched. `isAwaited`: a caller waits for one. */
   | { readonly type: 'revoke'; readonly reason: 'manual' | 'evicted'; readonly isAwaited: boolean }
   | { readonly type: 'close'; readonly error: unknown }
 
-/** What is to be done about it, in this order. */
+/** What the caller must do, in this order. */
 export type RotationEffect =
   | { readonly do: 'fetch' | 'abandon'; readonly call: number }
-  /** The supplier must not give out again what it gave last (`exhaust`), or anything that was made before now (`revoke`). */
+  /**
+   * The supplier must not give out again what it gave last (`exhaust`), or anything that was made before now
+   * (`revoke`).
+   */
   | { readonly do: 'exhaust' | 'revoke' }
-  /** All who wait try again (`wake`), or fail. */
+  /** All waiting callers try again (`wake`) or fail. */
   | { readonly do: 'wake' }
   | { readonly do: 'fail'; readonly error: unknown }
   | { readonly do: 'created'; readonly id: number; readonly origin: DekOrigin }
@@ -50,7 +53,7 @@ export type RotationEffect =
       readonly ageMs: number
       readonly grace: GraceUsage | undefined
     }
-  /** The timer rings after `inMs`, and not as set before; never where undefined. */
+  /** Sets the timer to `inMs`, or cancels it where undefined. Replaces the previous setting. */
   | { readonly do: 'arm'; readonly inMs: number | undefined }
 
 export interface Step {

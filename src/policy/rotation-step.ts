@@ -79,8 +79,8 @@ function changed(
 }
 
 /**
- * A grant, or a change after which to try again, or neither where no DEK may seal. What time brings about comes first and
- * alone: whoever hears of it may revoke or close before the grant.
+ * Returns a grant, or a change after which the caller tries again, or neither where no DEK may seal. The passage of
+ * time is handled first, in a step of its own: a listener that hears of it may revoke or close before the grant.
  */
 function use(turn: Turn, before: RotationState, { sizes, from }: EventOf<'use'>): Omit<Step, 'effects'> {
   const state = tick(turn, before)
@@ -90,7 +90,7 @@ function use(turn: Turn, before: RotationState, { sizes, from }: EventOf<'use'>)
   const { stoppedBy, messages, bytes } = fit(policy, usage, sizes, from)
   if (messages === 0) return { state: atLimit(turn, state, stoppedBy ?? 'messages'), granted: undefined }
   const counted = count(state, { messages, bytes })
-  // What is used up ends at once: its end does not wait for the next send.
+  // A DEK that is used up ends now, not at the next send.
   const limit = limitReached(policy, currentDek(counted).usage, 0) ?? stoppedBy
   return {
     state: prefetch(turn, limit === undefined ? counted : atLimit(turn, counted, limit)),
@@ -129,7 +129,9 @@ function isTooOld({ rule, now }: Turn, dek: RotatingDek): boolean {
   return dekAgeMs(dek, now) >= rule.rotate.maxAgeMs
 }
 
-/** The DEK that seals has reached a limit: the next takes over, or it is kept because a grace may follow, or it ends. */
+/**
+ * The DEK that seals has reached a limit: the next takes over, or it is kept because a grace may follow, or it ends.
+ */
 function atLimit(turn: Turn, state: In<'ready' | 'grace'>, limit: Limit): RotationState {
   const { graceMs, prefetchMs } = turn.rule
   const dek = currentDek(state)

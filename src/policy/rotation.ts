@@ -41,7 +41,7 @@ export interface PrefetchPoint {
 
 /**
  * Between half and all of `prefetchMs` before the age, or at half to four fifths of the records or bytes.
- * @param random from 0 to 1, drawn anew for each DEK, so that processes do not rotate in step
+ * @param random from 0 to 1, drawn for each DEK, so that processes do not rotate in step
  */
 export function prefetchPoint(
   { maxAgeMs, maxMessages, maxBytes }: RotationPolicy,

@@ -104,7 +104,7 @@ function tooLarge(): EnvelopeError {
   return new EnvelopeError('TOO_LARGE', 'the value is larger after decompression than this reader accepts')
 }
 
-/** What zlib returns may be a view of a far larger buffer (16 KiB for one byte), all of which it would keep alive. */
+/** zlib may return a view of a far larger buffer (16 KiB for one byte), and the view would keep all of it alive. */
 function compact(plaintext: Buffer): Buffer {
   if (plaintext.length * 2 >= plaintext.buffer.byteLength) return plaintext
   const own = Buffer.allocUnsafeSlow(plaintext.length)

@@ -13,7 +13,9 @@ export type GivenHeaders =
   /** `[['type', 'created']]`, or a `Map` of the same. */
   | readonly (readonly [name: string, value: Bytes | null])[]
   | ReadonlyMap<string, HeaderValue>
-  /** `[{ type: 'created' }]`. The bytes of a value may be numbers, as AWS Lambda gives them: `[{ type: [99, 114] }]`. */
+  /**
+   * `[{ type: 'created' }]`. The bytes of a value may be numbers, as AWS Lambda gives them: `[{ type: [99, 114] }]`.
+   */
   | readonly Readonly<Record<string, Bytes | readonly number[] | null>>[]
 
 /**
@@ -57,8 +59,8 @@ function isMemberOfAll(name: string): boolean {
 }
 
 /**
- * The values of one header in record order. A client that collects headers in a plain object reads a header named like a
- * member of every object as that member and the values: whoever writes one must not make a consumer stumble over it.
+ * The values of one header in record order. A client that collects headers in a plain object turns a header named like
+ * a member of every object into that member and the values. Such a header must not stop a consumer.
  */
 export function headerValues(given: unknown, name: string): readonly unknown[] {
   const values: readonly unknown[] = Array.isArray(given) ? given : [given]

@@ -83,7 +83,7 @@ class SealedBatch implements OutgoingBatch {
   /** Bytes of the bodies that are ready to be sealed. */
   readonly #sizes: number[] = []
   #done = 0
-  /** Bytes of values before sealing and compression; counted only where somebody listens. */
+  /** Bytes of values before sealing and compression; counted only if there is a listener. */
   #bytes = 0
   /** How long it has waited for DEKs. */
   #waited: (() => number) | undefined

@@ -6,8 +6,8 @@ const SHORTEST = 9
 
 /**
  * How long the zstd frame at the start is (RFC 8878, 3.1.1), or undefined where there is no whole frame.
- * The decoder verifies what is inside; this only tells that nothing stands behind the first frame, which
- * the decoder would take for a second one.
+ * The decoder verifies the content. This only shows that no bytes follow the first frame: the decoder would take them
+ * for a second one.
  */
 export function zstdFrameLength(bytes: Buffer): number | undefined {
   if (bytes.length < SHORTEST || bytes.readUInt32LE(0) !== MAGIC) return undefined

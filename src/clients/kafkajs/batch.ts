@@ -1,7 +1,8 @@
 import type { Batch, KafkaMessage } from 'kafkajs'
 
 /**
- * The same batch with other messages: as KafkaJS's own, with its members, and the methods of its class. With `endsBefore`, the batch ends there: what follows must not be resolved by whoever asks for its last offset.
+ * The same batch with other messages, and with the members and methods of KafkaJS's own. With `endsBefore`, the batch
+ * ends there: a caller that asks for its last offset must not resolve the records after it.
  */
 export function batchWith(batch: Batch, messages: KafkaMessage[], endsBefore?: string): Batch {
   const view = Object.assign(Object.create(Object.getPrototypeOf(batch) as object) as Batch, batch, {

@@ -13,8 +13,8 @@ export interface DeadLetterProducer {
 }
 
 /**
- * A producer of the application's, which connects and disconnects it.
- * @throws EnvelopeError CONFIG_INVALID for what is no producer, or one that would seal the letters again
+ * The application's own producer, which the application connects and disconnects.
+ * @throws EnvelopeError CONFIG_INVALID if it is not a producer, or would seal the letters again
  */
 export function deadLetterProducerOf(producer: Producer): DeadLetterProducer {
   if (typeof (producer as Partial<Producer> | null)?.send !== 'function') {

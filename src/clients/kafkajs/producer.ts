@@ -7,11 +7,14 @@ import { checkGiven } from './given.js'
 import { InFlight, Sends } from '../shared/sends.js'
 import { plainMessagesOf, type PlainMessages } from './partitioner.js'
 
-/** What sends: a producer or one of its transactions. */
+/** A producer or one of its transactions. */
 type Sender = Pick<Producer, 'send' | 'sendBatch'>
 type TopicMessages = Pick<ProducerRecord, 'topic' | 'messages'>
 
-/** Marks what seals. Registered globally: two copies of the package may be loaded, and a copy of a producer keeps it. */
+/**
+ * Marks sealing producers. Registered globally: two copies of the package may be loaded, and a copy of a producer keeps
+ * it.
+ */
 const SEALING: unique symbol = Symbol.for('kafka-envelope.sealing') as never
 
 /** Beyond the wait for a DEK, `disconnect` gives sends what KafkaJS gives one request. */
@@ -23,14 +26,15 @@ export function isSealing(producer: object): boolean {
 }
 
 /**
- * A producer that seals what it sends; otherwise the one given, which is not changed. Its `disconnect` first waits for
- * the sends that were made before: at most the longest `dekTimeout` of the rules, and 30 seconds more for the broker.
+ * Wraps a producer so that it seals what it sends. The original is not changed, and everything else is passed to it.
+ * `disconnect` first waits for earlier sends: at most the longest `dekTimeout` of the rules, and 30 seconds more for
+ * the broker.
  *
- * KafkaJS chooses partitions after sealing. Give a custom partitioner that looks at `value` as
- * `kafka.producer({ createPartitioner: encryptionPartitioner(yours, encryption) })`, or to a client from `encryptKafka`.
+ * KafkaJS chooses partitions after sealing. Wrap a custom partitioner that reads `value`:
+ * `kafka.producer({ createPartitioner: encryptionPartitioner(yours, encryption) })`, or use a client from `encryptKafka`.
  * Otherwise a send rejects with PARTITIONER_WITHOUT_PLAINTEXT if the partitioner reads the value of its first message.
  *
- * @throws EnvelopeError CONFIG_INVALID where one of them is not what its type says
+ * @throws EnvelopeError CONFIG_INVALID if an argument is not of its type
  */
 export function encryptProducer(inner: Producer, encryption: Encryption): Producer {
   checkGiven(inner, 'producer', 'encryptProducer')
@@ -43,7 +47,7 @@ export function encryptProducer(inner: Producer, encryption: Encryption): Produc
     await inner.disconnect()
   }
   const sealing = (sender: Sender, counted: readonly InFlight[]): Sender => {
-    // Sent while it disconnects: KafkaJS refuses it then, unless it is connected again.
+    // A send while the producer disconnects: KafkaJS refuses it unless the producer is connected again.
     const gate = (): Promise<unknown> | undefined =>
       disconnecting?.catch(() => undefined).then(() => askKafkaJs(sender))
     return sealedSender(sender, new Sends(internals, counted), gate, plainMessages)
@@ -60,7 +64,7 @@ export function encryptProducer(inner: Producer, encryption: Encryption): Produc
       const sentInIt = new InFlight()
       const { send, sendBatch } = sealing(transaction, [inFlight, sentInIt])
       return delegate(transaction, {
-        // That it has ended comes before what is wrong with a message.
+        // A transaction that has ended is reported before a mistake in a message.
         send: (record) => (transaction.isActive() ? send(record) : askKafkaJs(transaction)),
         sendBatch: (batch) => (transaction.isActive() ? sendBatch(batch) : askKafkaJs(transaction)),
         commit: async () => {

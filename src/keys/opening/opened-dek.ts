@@ -14,8 +14,8 @@ export interface SessionRef {
 const MAX_SESSIONS = 1000
 
 /**
- * A DEK that was unwrapped, and the content keys that its commitment let it derive. Its keys live while somebody holds
- * a lease: the caches that keep it, and those who open records right now.
+ * An unwrapped DEK, and the content keys derived from it whose commitment verified. Its keys live while there is a
+ * lease: those of the caches that keep it and of the records that are being opened.
  */
 export class OpenedDek {
   readonly cmk: Cmk

@@ -28,7 +28,7 @@ export interface KeyLookups {
   readonly misses: number
 }
 
-/** DEKs that are kept although no commitment verified. They displace none that did. */
+/** DEKs that are kept although no commitment verified. They displace no verified ones. */
 const MAX_CONFIRMED = 100
 
 /**
@@ -42,11 +42,11 @@ const MAX_CONFIRMED = 100
  *   confirmed, kept for 30 s         the key; now verified         COMMITMENT_MISMATCH
  *   refused, remembered for 30 s     –                             UNWRAP_FAILED
  *
- * So one wrong answer of a KMS neither condemns a record nor stays: a DEK is kept for long only after a commitment
- * verified, and it takes two equal answers to blame a record. And a forged record under a genuine ciphertext DEK costs two
- * calls in 30 seconds, none where the DEK is verified, displaces no verified DEK, and changes nothing for genuine records.
- * A KMS that refuses the ciphertext DEK is believed at once. Where the answer itself is odd (no DEK of 32 bytes, or by
- * another CMK than was asked) it is asked once more too.
+ * So one wrong answer of a KMS neither condemns a record nor stays in the cache: a DEK is kept for long only after a
+ * commitment verified, and it takes two equal answers to blame a record. A forged record under a genuine ciphertext DEK
+ * costs two calls in 30 seconds, or none if the DEK is verified. It displaces no verified DEK, and changes nothing for
+ * genuine records. A KMS that refuses the ciphertext DEK is believed at once. If the answer itself is wrong (not 32
+ * bytes, or from a CMK other than the one asked), the KMS is asked once more too.
  */
 export class OpeningKeys {
   readonly #verified: DekCache

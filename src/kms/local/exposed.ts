@@ -1,7 +1,7 @@
 const PERMISSIONS = 0o777
 /** Any right of the group or of others. */
 const OTHERS = 0o077
-/** What Kubernetes makes of a Secret with `defaultMode: 0400` in a pod with `fsGroup`. */
+/** The mode that Kubernetes gives a Secret with `defaultMode: 0400` in a pod with `fsGroup`. */
 const SECRET_OF_A_GROUP = 0o440
 const ROOT = 0
 

@@ -90,8 +90,8 @@ async function locked(file: string, work: () => Promise<void>): Promise<void> {
 }
 
 /**
- * Removes what processes left that ended while they wrote this keyring: CMKs are in it. Whoever holds the lock is the only
- * writer, so none of these files is in use. Links are left alone.
+ * Removes the temporary files, with CMKs in them, of processes that ended while they wrote this keyring. The holder of
+ * the lock is the only writer, so none of these files is in use. Links are left alone.
  */
 async function sweep(file: string): Promise<void> {
   const [folder, prefix] = [dirname(file), `.${basename(file)}.`]
@@ -117,7 +117,7 @@ async function write(
   try {
     const handle = await open(temporary, 'wx', PRIVATE)
     try {
-      // If root rotates somebody's keyring, it remains theirs.
+      // If root rotates another user's keyring, that user keeps it.
       if (owner !== undefined && POSIX && owner.uid !== process.geteuid?.()) {
         await handle.chown(owner.uid, owner.gid)
       }

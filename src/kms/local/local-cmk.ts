@@ -5,7 +5,7 @@ import type { CmkDescription, EncryptionContext } from '../kms.js'
 
 /** One version of an AES CMK. */
 export interface AesVersion {
-  /** From 1; stands in every ciphertext DEK that this version made, as u32. */
+  /** From 1. Every ciphertext DEK that this version made contains it, as u32. */
   readonly version: number
   /** ISO 8601, UTC. */
   readonly createdAt: string

@@ -7,7 +7,7 @@ import { importedCmk } from './rsa.js'
 /** Settings of a new CMK. */
 export interface NewCmkOptions {
   readonly type: CmkType
-  /** RSA only: bits of the modulus, 2,048 to 8,192; 3,072 unless said. */
+  /** RSA only: bits of the modulus, 2,048 to 8,192; default 3,072. */
   readonly modulusLength?: number
 }
 
@@ -25,17 +25,17 @@ export interface CmkSummary {
 }
 
 /*
- * Every function here that writes holds `FILE.lock` from reading to writing, replaces the file at once or
- * not at all, and leaves it readable by its owner alone. It rejects by KEYRING_BUSY while that lock
- * exists, by KMS_DENIED where the process may not read or write the file, by KMS_UNAVAILABLE where the
- * file system fails; and, unless it makes the file, by KEYRING_NOT_FOUND, KEYRING_EXPOSED, KEYRING_INVALID.
+ * Every function here that writes holds `FILE.lock` from reading to writing, replaces the file as a whole or
+ * not at all, and leaves it readable only by its owner. It rejects with KEYRING_BUSY while that lock
+ * exists, with KMS_DENIED if the process may not read or write the file, and with KMS_UNAVAILABLE if the
+ * file system fails. If the file must exist, it also rejects with KEYRING_NOT_FOUND, KEYRING_EXPOSED or KEYRING_INVALID.
  */
 
 /**
- * Makes a keyring file of mode 0600, with `cmks` in it.
+ * Creates a keyring file of mode 0600 with `cmks` in it.
  *
- * @throws EnvelopeError KEYRING_EXISTS where something has that name, KEYRING_NOT_FOUND where its folder
- * is missing, CONFIG_INVALID for a wrong id, type or modulus length or an id given twice
+ * @throws EnvelopeError KEYRING_EXISTS if the path exists, KEYRING_NOT_FOUND if its folder is missing,
+ * CONFIG_INVALID for an invalid or duplicate id, or an invalid type or modulus length
  */
 export async function createKeyring(
   file: string,
@@ -52,8 +52,8 @@ export async function createKeyring(
 /**
  * Adds a new CMK. `id` matches `[!-~]{1,256}`.
  *
- * @throws EnvelopeError KEYRING_EXISTS where the keyring has a CMK of that id, CONFIG_INVALID for a wrong
- * id, type or modulus length
+ * @throws EnvelopeError KEYRING_EXISTS if the keyring has a CMK with that id, CONFIG_INVALID for an
+ * invalid id, type or modulus length
  */
 export async function addCmk(file: string, id: string, options: NewCmkOptions): Promise<void> {
   // Before the lock: a large RSA key takes seconds.

@@ -7,8 +7,8 @@ const NAMED = {
 /**
  * Which host serves KMS: `regional` (`kms.<region>.tencentcloudapi.com`), `internal` (from inside Tencent's
  * networks), `international` (accounts of the international site), or an origin such as
- * `https://kms.example.com:8443`, in which `{region}` stands for the region. A loopback address may stand without a
- * scheme, as the emulator gives it in `endpoint`: `127.0.0.1:7030`, by plain http.
+ * `https://kms.example.com:8443`, in which `{region}` is replaced by the region. A loopback address may omit the
+ * scheme, as the emulator does in `endpoint` (`127.0.0.1:7030`), and is then reached over plain http.
  */
 export type EndpointOption = string
 

@@ -12,36 +12,38 @@ import type { DekSource } from './symmetric.js'
 
 /**
  * Options of {@link tencentKms}. Unknown members are errors. Either `credentials` or `client` is needed,
- * except where public keys are pinned and nothing else is done.
+ * unless the process only wraps with pinned public keys.
  */
 export interface TencentKmsOptions {
   readonly credentials?: TencentCredentials
   /**
-   * Clients of your own, made once per region that a CMK names. They bring their own credentials, agents and
-   * endpoints, so `credentials`, `endpoint` and `proxy` cannot be combined with it.
+   * Makes your own client, once for each region that a CMK names. Such clients have their own credentials, agents and
+   * endpoints, so `client` excludes `credentials`, `endpoint` and `proxy`.
    */
   readonly client?: (region: string) => TencentClient
-  /** By `<region>/<key id>`, those that are not symmetric with DEKs by `GenerateDataKey`. */
+  /** By `<region>/<key id>`. A CMK that is not listed is symmetric, and its DEKs come from `GenerateDataKey`. */
   readonly cmks?: Readonly<Record<string, TencentCmkOptions>>
   /** Default `regional`. */
   readonly endpoint?: EndpointOption
   /** URL of an HTTP proxy. None is taken from the environment. */
   readonly proxy?: string
   /**
-   * How long one call may take. 1ms to 1m, a number is milliseconds and at least 1,000. Default 3s: three attempts fit into
-   * the default `kmsTimeout`.
+   * How long one call may take: 1ms to 1m; a number is milliseconds, at least 1,000. Default 3s, so that three attempts
+   * fit into the default `kmsTimeout`.
    */
   readonly requestTimeout?: Duration
   /**
-   * Calls a second to a region that this process may make, by families that share a quota: what your edition grants,
-   * divided by the processes that call at the same time. Over 0, at most 100,000 each; defaults `symmetric: 240`,
-   * `rsa: 160`, four fifths of what an account has without an edition. The larger one also decides how many calls to a region
-   * run at the same time: as many as use it up while a call takes 50 ms, at least 16.
+   * Calls a second that this process may make to a region, for each family of calls that shares a quota. Set it to what
+   * your edition grants, divided by the number of processes that call at the same time. Above 0, at most 100,000 each.
+   * Defaults `symmetric: 240` and `rsa: 160`: four fifths of the quota of an account without an edition. The larger one
+   * also limits concurrent calls to a region: as many as use it up if a call takes 50 ms, at least 16.
    */
   readonly quota?: Partial<Quota>
 }
 
-/** What a CMK is. The service is not asked: that would need one more right, and all regions at start. */
+/**
+ * The type of a CMK. The service is not asked for it: that would need one more permission, and every region at start.
+ */
 export type TencentCmkOptions = SymmetricCmkOptions | RsaCmkOptions
 
 export interface SymmetricCmkOptions {
@@ -56,7 +58,7 @@ export interface RsaCmkOptions {
   readonly publicKey?: string
 }
 
-/** Options without mistakes, defaults filled in. */
+/** Valid options, with defaults filled in. */
 export interface CheckedOptions {
   readonly credentials: TencentCredentials | undefined
   readonly client: ((region: string) => TencentClient) | undefined

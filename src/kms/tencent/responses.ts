@@ -8,7 +8,7 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 const MAX = {
   KeyId: 128,
   CiphertextBlob: MAX_CIPHERTEXT_DEK_BYTES,
-  /** `Encrypt` takes 4,096 bytes, whoever calls it; for a DEK it has 44 characters. */
+  /** `Encrypt` takes 4,096 bytes from any caller; a DEK takes 44 characters. */
   Plaintext: 5464,
   /** Of an RSA-2048 CMK it has 392. */
   PublicKey: 4096,

@@ -23,7 +23,7 @@ import {
 const BITS = 2048
 const KEEP_MS = 3_600_000
 
-/** @throws what `refused` makes of the reason why `pem` is not the public key of an RSA-2048 CMK */
+/** @throws the error that `refused` returns for the reason why `pem` is not the public key of an RSA-2048 CMK */
 export function readRsa2048(pem: string, refused: (why: string) => EnvelopeError): KeyObject {
   const key = readPublicKey(pem, refused)
   const why = whyNoRsa2048(key)

@@ -17,15 +17,15 @@ import type { TencentCmk } from './tencent-cmk.js'
 
 /**
  * Tencent Cloud KMS. The id of a CMK is `<region>/<key id>`. Providers on the wire are `tencent-kms` and
- * `tencent-kms/rsa-oaep-sha256`. `docs/tencent-kms.md` tells how to set it up.
+ * `tencent-kms/rsa-oaep-sha256`. `docs/tencent-kms.md` explains how to set it up.
  *
- * What a CMK is comes from `cmks` alone: `describe` makes no call, so that a process starts while a region is
- * down; `verify` finds a mistake in it. Beyond what `Kms` says, a call rejects by
- * `KMS_CREDENTIALS_UNAVAILABLE`, `KMS_REFUSED` or `KMS_SDK_MISSING`, and is made once more, with fresh
- * credentials, where the service says that they are stale. With an RSA CMK, wrapping uses a public key that
- * was fetched up to an hour ago or is pinned, and so does not notice that the CMK was disabled.
+ * The type of a CMK comes only from `cmks`: `describe` makes no call, so that a process starts while a region is
+ * down; `verify` finds a wrong type. Beyond what `Kms` says, a call rejects with
+ * `KMS_CREDENTIALS_UNAVAILABLE`, `KMS_REFUSED` or `KMS_SDK_MISSING`. If the service says that credentials are
+ * stale, the call is repeated once with fresh ones. With an RSA CMK, wrapping uses a public key that is pinned or
+ * was fetched up to an hour ago, and so does not notice that the CMK was disabled.
  *
- * `close()` ends calls that are under way: they reject by `ENCRYPTION_CLOSED`.
+ * `close()` cancels calls in progress: they reject with `ENCRYPTION_CLOSED`.
  *
  * Key bytes pass through base64 text and JSON, which Node.js cannot wipe.
  *
