@@ -67,6 +67,11 @@ async function callOnce(n: number): Promise<void> {
   longestMs = Math.max(longestMs, performance.now() - started)
 }
 
+/** The pipe to the parent is not ours. */
+function openResources(): string[] {
+  return process.getActiveResourcesInfo().filter((name) => !/^(PipeWrap|TTYWrap)$/.test(name))
+}
+
 async function soak(): Promise<void> {
   let next = 0
   const worker = async (): Promise<void> => {
@@ -74,10 +79,12 @@ async function soak(): Promise<void> {
   }
   await Promise.all(Array.from({ length: TOGETHER }, worker))
   await kms.close?.()
-  // Sockets that were destroyed close in the next turns.
-  await new Promise((resolve) => setTimeout(resolve, 50))
-  // The pipe to the parent is not ours.
-  const left = process.getActiveResourcesInfo().filter((name) => !/^(PipeWrap|TTYWrap)$/.test(name))
+  let left = openResources()
+  // Destroyed sockets close in the next turns, and the module loader may still read a file.
+  for (let tries = 0; tries < 40 && left.length > 0; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    left = openResources()
+  }
   const result: SoakResult = { outcomes, foreign, unhandled, longestMs, left }
   process.stdout.write(JSON.stringify(result))
 }
