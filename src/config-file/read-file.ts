@@ -16,7 +16,7 @@ export interface ReadConfig {
 
 /**
  * Reads and checks a configuration file.
- * @param fromCode undefined if there is no code: then every KMS that the file names is assumed to exist
+ * @param fromCode undefined to check the file alone: then every KMS that it names is assumed to exist
  * @throws EnvelopeError CONFIG_INVALID with all mistakes
  */
 export async function readConfigFile(

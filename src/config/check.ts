@@ -36,7 +36,7 @@ export interface FileCheck {
 
 /**
  * Checks what a configuration file says.
- * @param fromCode undefined if there is no code: then every KMS that the file names is assumed to exist
+ * @param fromCode undefined to check the file alone: then every KMS that it names is assumed to exist
  */
 export function checkFile(input: unknown, fromCode: FromCode | undefined, showing: Show): FileCheck {
   const { issues: misshapen, output } = shape(fileSchema, input, showing)

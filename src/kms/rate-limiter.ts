@@ -22,8 +22,8 @@ interface Waiter extends WaitingCall {
 
 /**
  * The limiter that an encryption has for a KMS. A call waits first for its side's share of calls (`kmsRateLimit`), then
- * for the limits that the provider states, which all encryptions with this KMS share. First come, first served. The line
- * for a share is no longer than what it serves in time, so that a flood of calls costs little.
+ * for the limits that the provider states, which all encryptions with this KMS share. First come, first served. The
+ * queue for a share holds only as many calls as the share can serve in time, so that a flood of calls costs little.
  */
 export class RateLimiter {
   readonly #limits: RateLimits

@@ -12,14 +12,14 @@ export interface PlainBatch {
 export interface OutgoingBatch {
   /** Which of the values are envelopes made here. */
   readonly sealed: readonly number[]
-  /** The values to send. Not before all is done: until then some are plaintext. */
+  /** The values to send. Read them only when `isDone`: until then some are plaintext. */
   readonly values: readonly (Bytes | null)[]
   /** The rule's limit for a record batch; undefined where nothing is sealed. */
   readonly maxBatchBytes: number | undefined
   readonly isDone: boolean
   /** Goes on as far as cached DEKs go, synchronously. True once all is done. */
   proceed(): boolean
-  /** Takes copies of what is not done yet. To be called before the caller can change it. */
+  /** Copies the records that are not sealed yet. Call it before the application can change them. */
   hold(): void
   /** Does the rest, waiting for DEKs as long as the rule allows from when the first is asked for. */
   complete(): Promise<void>

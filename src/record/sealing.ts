@@ -32,12 +32,12 @@ export class Sealing {
     return new Sealing(outgoing)
   }
 
-  /** Where it is false: call `hold`, then `complete`. */
+  /** If false, call `hold`, then `complete`. */
   get isDone(): boolean {
     return this.batches.every(({ isDone }) => isDone)
   }
 
-  /** Takes copies of what is not sealed yet. To be called before the caller can change it. */
+  /** Copies the records that are not sealed yet. Call it before the application can change them. */
   hold(): void {
     for (const batch of this.batches) batch.hold()
   }

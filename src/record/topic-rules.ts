@@ -53,8 +53,8 @@ export class TopicRules {
   }
 
   /**
-   * What is done with records that are written to a topic. The name of a topic that stays plain is the broker's to refuse.
-   * @throws EnvelopeError TOPIC_NOT_CONFIGURED, since there is no default; INVALID_RECORD for what is not a topic name
+   * The rule for records that are written to a topic. The broker checks the name of a passthrough topic.
+   * @throws EnvelopeError TOPIC_NOT_CONFIGURED if no rule matches; INVALID_RECORD if `topic` is not a valid topic name
    */
   forWriting(topic: string): WritingRule | 'passthrough' {
     const rule = this.#index.find(topic)

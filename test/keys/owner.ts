@@ -31,7 +31,7 @@ export async function owner(options: OwnerOptions = {}): Promise<Owner> {
     kms: { memory: kms.client() },
     cmks: { main: [{ kms: 'memory', id: 'cmk' }] },
     topics: [{ match: ['t', 'u'], encrypt: { cmk: 'main', ...options.encrypt }, decrypt: { cmk: 'main' } }],
-    // Pauses between attempts would be real ones.
+    // Pauses between attempts would wait for the test to move the clock.
     kmsRetries: 0,
     ...options.config,
   })

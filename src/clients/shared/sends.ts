@@ -76,7 +76,7 @@ export class Sends<M extends SendableRecord> {
   }
 }
 
-/** What a send works with. */
+/** The parts of a new `Send`. */
 interface SendTarget<M extends SendableRecord> {
   readonly batches: readonly SendableBatch<M>[]
   readonly sealing: Sealing
@@ -89,7 +89,7 @@ interface SendTarget<M extends SendableRecord> {
 export class Send<M extends SendableRecord> {
   readonly #target: SendTarget<M>
   readonly #topics: readonly string[]
-  /** What has to be handed over before. */
+  /** The earlier sends that must be handed over first. */
   readonly #before: Promise<unknown> | undefined
   #leave: (() => void) | undefined
 
@@ -105,8 +105,9 @@ export class Send<M extends SendableRecord> {
   }
 
   /**
-   * Seals the rest, and waits for its turn. Copies what is not sealed yet, synchronously.
-   * @param before what else it has to wait for
+   * Seals the remaining records, then waits for earlier sends to the same topics. Records that are not sealed yet are
+   * copied within the call, before the first wait.
+   * @param before another promise to wait for
    * @throws EnvelopeError as `Sealing.complete` does; what `before` rejects with
    */
   async ready(before?: Promise<unknown>): Promise<void> {
