@@ -145,6 +145,7 @@ module.exports = {
         ],
       },
     },
+    may('errors', ['error-codes']),
     may('events', ['errors']),
     may('envelope/', ['envelope/']),
     may('crypto/', ['crypto/']),

@@ -10,7 +10,7 @@ import { createKeyring, setCmkEnabled } from '../../src/kms/local/index.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const docs = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'))
-const pages = ['README.md', 'src/errors.ts', ...docs.map((name) => `docs/${name}`)]
+const pages = ['README.md', 'src/error-codes.ts', ...docs.map((name) => `docs/${name}`)]
 let folder = ''
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
