@@ -1,8 +1,8 @@
-import { createDecipheriv, createHash } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import { HEADER_PAIRS, oracle, type OracleHeader } from '../property/oracle.js'
-import { referenceAad, session } from '../property/reference.js'
+import { referenceAad, referenceUnseal, session } from '../property/reference.js'
 import type { DekVector } from '../../scripts/vectors/dek-vectors.js'
 import { parseVectors } from '../../scripts/vectors/try-vectors.js'
 import { FLAGS, writeLayout, type Layout } from './layout.js'
@@ -115,19 +115,9 @@ function takenApart({
       ([name, value]) => [name, value === null ? null : Buffer.from(value, 'hex')] as const,
     ),
   }
-  const decipher = createDecipheriv(
-    'aes-256-gcm',
-    session(Buffer.from(dek, 'hex'), header.sessionId).key,
-    envelope.iv,
-  )
-  decipher.setAAD(referenceAad(envelope.header, header, record))
-  decipher.setAuthTag(envelope.tag)
-  const data = decipher.update(envelope.body)
-  try {
-    decipher.final()
-  } catch {
-    return undefined
-  }
+  const { key: contentKey } = session(Buffer.from(dek, 'hex'), header.sessionId)
+  const data = referenceUnseal(contentKey, referenceAad(envelope.header, header, record), envelope)
+  if (data === undefined) return undefined
   return {
     wrappedDeks: WRAPPED_DEKS[data.length % WRAPPED_DEKS.length] as Buffer,
     header,

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto'
 import * as zlib from 'node:zlib'
-import { oracle, PREFIX, type OracleHeader } from './oracle.js'
+import { oracle, PREFIX, type OracleEnvelope, type OracleHeader } from './oracle.js'
 
 /*
  * Sealing and opening a second time, from format.md and for one DEK: slow, on the stock Avro library, and without
@@ -67,6 +67,24 @@ export function referenceSeal(
   return { tag: cipher.getAuthTag(), body }
 }
 
+/** The data that was sealed; undefined if it does not authenticate. */
+export function referenceUnseal(
+  key: Buffer,
+  aad: Buffer,
+  { iv, tag, body }: Pick<OracleEnvelope, 'iv' | 'tag' | 'body'>,
+): Buffer | undefined {
+  const decipher = createDecipheriv('aes-256-gcm', key, iv)
+  decipher.setAAD(aad)
+  decipher.setAuthTag(tag)
+  const data = decipher.update(body)
+  try {
+    decipher.final()
+    return data
+  } catch {
+    return undefined
+  }
+}
+
 /**
  * Section 13, given what each ciphertext DEK unwraps to (undefined where it does not unwrap). For rules of two
  * CMKs at most: it does not count failed attempts.
@@ -100,15 +118,8 @@ export function referenceOpen(
       failures.push('COMMITMENT_MISMATCH')
       continue
     }
-    const decipher = createDecipheriv('aes-256-gcm', key, envelope.iv)
-    decipher.setAAD(referenceAad(envelope.header, header, record))
-    decipher.setAuthTag(envelope.tag)
-    const data = decipher.update(envelope.body)
-    try {
-      decipher.final()
-    } catch {
-      return ['AUTHENTICATION_FAILED']
-    }
+    const data = referenceUnseal(key, referenceAad(envelope.header, header, record), envelope)
+    if (data === undefined) return ['AUTHENTICATION_FAILED']
     return referenceDecompress(header.compression, data, rule.maxDecompressedBytes)
   }
   return [failures[0] ?? 'NO_CANDIDATE']
