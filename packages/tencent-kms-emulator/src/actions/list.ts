@@ -2,6 +2,7 @@ import * as v from 'valibot'
 
 import { action, given, integer, NOT_HERE, type Action } from '../action.js'
 import type { Cmk, CmkState } from '../cmk.js'
+import { metadataOf } from './key-metadata.js'
 import { distinct } from './manage.js'
 
 const page = {
@@ -24,8 +25,6 @@ const STATES: readonly (CmkState | undefined)[] = [
   'PendingImport',
   'Archived',
 ]
-/** Of the one account that the emulator has. */
-const ACCOUNT = 100_000_000_001
 
 export const listActions: readonly Action[] = [
   action({
@@ -92,39 +91,4 @@ export const listActions: readonly Action[] = [
 function pageOf(cmks: readonly Cmk[], { Offset = 0, Limit = 10, Role = 0 }: Page) {
   const own = Role === 0 ? cmks : []
   return { shown: own.slice(Offset, Offset + Limit), total: own.length }
-}
-
-function metadataOf(cmk: Cmk): Readonly<Record<string, unknown>> {
-  return {
-    KeyId: cmk.keyId,
-    Alias: cmk.alias,
-    CreateTime: cmk.createdAt,
-    Description: cmk.description,
-    KeyState: cmk.state,
-    KeyUsage: cmk.usage,
-    // 2: FIPS 140-2, 4: the Chinese algorithms.
-    Type: 2,
-    CreatorUin: ACCOUNT,
-    KeyRotationEnabled: cmk.rotation !== undefined,
-    Owner: 'user',
-    NextRotateTime: cmk.rotation?.next ?? 0,
-    DeletionDate: cmk.deleteAt ?? 0,
-    Origin: cmk.origin,
-    ValidTo: 0,
-    ResourceId: `creatorUin/${String(ACCOUNT)}/${cmk.keyId}`,
-    HsmClusterId: '',
-    RotateDays: cmk.rotation?.days ?? 0,
-    LastRotateTime: cmk.lastRotatedAt ?? 0,
-    IsSyncReplica: 0,
-    SourceRegion: '',
-    SyncStatus: 0,
-    SyncMessages: '',
-    SyncStartTime: 0,
-    SyncEndTime: 0,
-    SourceHsmClusterId: '',
-    AccountAppId: 0,
-    AccountUin: ACCOUNT,
-    AccountName: '',
-    CreatorUinString: String(ACCOUNT),
-  }
 }

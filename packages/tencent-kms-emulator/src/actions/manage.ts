@@ -12,6 +12,7 @@ import {
   type StateCodes,
 } from '../cmk.js'
 import { Refusal } from '../refusal.js'
+import { summaryOf } from './key-metadata.js'
 
 const { HsmClusterId, MemberAccount } = NOT_HERE
 const oneKey = v.strictObject({ KeyId: v.string(), MemberAccount })
@@ -43,17 +44,7 @@ export const manageActions: readonly Action[] = [
         description: Description ?? '',
         tags: Tags,
       })
-      return {
-        KeyId: cmk.keyId,
-        Alias: cmk.alias,
-        CreateTime: cmk.createdAt,
-        Description: cmk.description,
-        KeyState: cmk.state,
-        KeyUsage: cmk.usage,
-        TagCode: 0,
-        TagMsg: '',
-        HsmClusterId: '',
-      }
+      return { ...summaryOf(cmk), TagCode: 0, TagMsg: '' }
     },
   }),
   action({
