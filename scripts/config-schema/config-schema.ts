@@ -52,7 +52,10 @@ function nameable({ type: _, ...names }: SchemaNode): SchemaNode {
   return { ...names, not: { enum: [...RESERVED] } }
 }
 
-/** The range of numbers is exact. Of text, JSON Schema can only say the form; `kafka-envelope check` knows its range. */
+/**
+ * The range of numbers is exact. JSON Schema has no range for text: each would take a generated regular expression,
+ * which is hard to read. Of text it says the form only, and leaves the range to `kafka-envelope check`.
+ */
 function ofQuantity({ units, min, max, minWithoutUnit }: Quantity): SchemaNode {
   const range = `${inUnits(min, units)} to ${inUnits(max, units)}`
   const kind =
