@@ -74,7 +74,7 @@ const CODES: Readonly<Record<string, Row>> = {
   'InvalidParameterValue.InvalidKeyUsage': {
     code: 'CMK_UNUSABLE',
     remedy:
-      'Correct its `type` in `cmks` of tencentKms(): the CMK is not of the type that the configuration says',
+      'Set `type` in `cmks` of tencentKms() to the type that the CMK has; a CMK that is not listed there counts as symmetric',
   },
 
   // The request: repeating it changes nothing. None of these blames a record, since the mistake may be ours.

@@ -58,6 +58,15 @@ describe('verifying', () => {
     }
   })
 
+  it('verifying a CMK of another type says to set its type, whether one was stated or not', async () => {
+    under.service.answer = () => failed('InvalidParameterValue.InvalidKeyUsage')
+    for (const cmks of [{}, { [CMK]: { type: 'symmetric' } }, { [CMK]: { type: 'rsa-2048' } }] as const)
+      for (const use of ['wrap', 'unwrap'] as const)
+        await expect(under.kms({ cmks }).verify({ ...call, use })).rejects.toThrow(
+          /Set `type` in `cmks` .* not listed there counts as symmetric/,
+        )
+  })
+
   it('verifying fails where what comes back is not what went in', async () => {
     const cmks = symmetricCmks()
     under.service.answer = (asked) =>
