@@ -4,7 +4,7 @@ export interface BackoffBounds {
   readonly maxMs: number
 }
 
-/** The delay after so many failures before the last one. `share`: how much of it is waited. */
+/** The delay after one failure that follows `failures` others. `share`: the part of it that is actually waited. */
 export function backoffMs({ firstMs, maxMs }: BackoffBounds, failures: number, share: number): number {
   return Math.floor(share * Math.min(firstMs * 2 ** failures, maxMs))
 }
@@ -16,20 +16,20 @@ export class Backoff {
   #failures = 0
 
   /**
-   * @param share how much of each delay is waited: for full jitter pass `Clock.jitter`, so that many processes do not
-   * retry at the same time
+   * @param share the part of each delay that is actually waited: for full jitter pass `Clock.jitter`, so that many
+   * processes do not retry at the same time
    */
   constructor(bounds: BackoffBounds, share: () => number = () => 1) {
     this.#bounds = bounds
     this.#share = share
   }
 
-  /** An attempt failed: how long to wait before the next one, in ms. */
+  /** Records a failed attempt. Returns how long to wait before the next one, in ms. */
   next(): number {
     return backoffMs(this.#bounds, this.#failures++, this.#share())
   }
 
-  /** An attempt succeeded: delays are short again. */
+  /** Records a successful attempt: delays are short again. */
   reset(): void {
     this.#failures = 0
   }

@@ -9,22 +9,24 @@ export function withoutListenerLimit(signal: AbortSignal): void {
   try {
     setMaxListeners(0, signal)
   } catch {
-    // Not Node's: under Jest's jsdom, for one. Such a signal does not count its listeners.
+    // This signal is not Node's own, as under Jest's jsdom. Such a signal does not count its listeners.
   }
 }
 
-/** The error of a call that a signal ended: the reason of the abort where that is an error of ours, else KMS_TIMEOUT. */
+/** The error of a call that a signal ended: the reason of the abort if that is an `EnvelopeError`, else KMS_TIMEOUT. */
 export function cancelled(signal: AbortSignal): EnvelopeError {
   const { reason } = signal as { reason: unknown }
   return isEnvelopeError(reason) ? reason : new EnvelopeError('KMS_TIMEOUT', 'the call was cancelled')
 }
 
-/** @throws EnvelopeError as `cancelled` says, where the signal has aborted */
+/** @throws EnvelopeError as `cancelled` says, if the signal has aborted */
 export function refuseCancelled(signal: AbortSignal): void {
   if (signal.aborted) throw cancelled(signal)
 }
 
-/** Calls `listener` once when the signal aborts, or now if it has. Returns what removes the listener. */
+/**
+ * Calls `listener` once when the signal aborts, or now if it already has. Returns a function that removes the listener.
+ */
 export function onAbort(signal: AbortSignal, listener: () => void): () => void {
   if (signal.aborted) {
     listener()
@@ -37,10 +39,11 @@ export function onAbort(signal: AbortSignal, listener: () => void): () => void {
 }
 
 /**
- * Settles as the promise does, or rejects as soon as the signal aborts. The promise itself goes on: others may wait for it too.
+ * Settles as the promise does, or rejects as soon as the signal aborts. The promise itself continues, because others
+ * may wait for it too.
  *
  * @param discard gets a result that comes after the signal aborted
- * @throws EnvelopeError as `cancelled` says; what the promise rejects with
+ * @throws EnvelopeError as `cancelled` says, or the error of the promise
  */
 export function raceAbort<T>(
   promise: Promise<T>,
@@ -54,7 +57,7 @@ export function raceAbort<T>(
       promise.then(discard).catch(nothing)
     })
     const settle = (): void => {
-      // First: an abort that comes later must not discard what the caller gets.
+      // Before resolving: a later abort must not discard the result that the caller gets.
       stop()
       resolve(promise)
     }
@@ -70,10 +73,10 @@ export interface WaitLimits {
 }
 
 /**
- * Waits for a promise until the time is over or the signal aborts. The promise itself goes on, and what it rejects with
- * later is ignored. The process stays alive meanwhile.
+ * Waits for a promise until the time is over or the signal aborts. The promise itself continues; if it rejects later,
+ * the error is ignored. The process stays alive meanwhile.
  *
- * @throws what the promise rejects with
+ * @throws the error of the promise
  */
 export async function waitFor<T>(
   promise: Promise<T>,
@@ -101,7 +104,7 @@ export async function waitFor<T>(
   }
 }
 
-/** Waits so long. @throws EnvelopeError as `cancelled` says, as soon as the signal aborts */
+/** Waits for `ms`. @throws EnvelopeError as `cancelled` says, as soon as the signal aborts */
 export async function pause(ms: number, signal: AbortSignal, clock: Clock): Promise<void> {
   await waitFor(new Promise(nothing), { ms, signal, clock })
   refuseCancelled(signal)
@@ -111,16 +114,16 @@ export async function pause(ms: number, signal: AbortSignal, clock: Clock): Prom
 export interface Deadline {
   readonly clock: Clock
   readonly ms: number
-  /** What the call fails with when the time is over. */
+  /** The error of the call when the time is over. */
   readonly late: () => EnvelopeError
 }
 
 /**
  * Runs a call with a signal of its own, which aborts when the time is over or `signal` does. The call ends then, even
- * where it ignores its signal.
+ * if it ignores its signal.
  *
- * @param discard gets a result that comes after that
- * @throws EnvelopeError `late()`, or as `cancelled` says; what `run` rejects with
+ * @param discard gets a result that arrives after that
+ * @throws EnvelopeError `late()`, or as `cancelled` says; or the error of `run`
  */
 export async function withDeadline<T>(
   run: (signal: AbortSignal) => Promise<T>,

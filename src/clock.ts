@@ -1,27 +1,27 @@
 import { AsyncResource } from 'node:async_hooks'
 
-/** Time and chance. Injected through internal constructors only, so that tests control both. */
+/** Time and randomness. Injected through internal constructors only, so that tests control both. */
 export interface Clock {
   /**
-   * Milliseconds since some start; may stand still while the machine sleeps. Measure with `stopwatch` or `ageMeter`.
+   * Milliseconds since an arbitrary start; may stop while the machine sleeps. Measure with `stopwatch` or `ageMeter`.
    */
   monotonicMs(): number
   /** Milliseconds since the epoch; runs through sleep, but may step. */
   wallMs(): number
-  /** Calls back once; returns what cancels it. For work in the background: the process may end before. */
+  /** Calls back once; returns a function that cancels the call. For background work: the process may end before it. */
   schedule(callback: () => void, ms: number): () => void
-  /** The same for what a caller waits for: it keeps the process alive. */
+  /** The same for work that a caller waits for: it keeps the process alive. */
   timeout(callback: () => void, ms: number): () => void
   /** A random share from 0 to below 1. Spreads delays, so that many processes do not retry at the same time. */
   jitter(): number
 }
 
 /**
- * A background timer belongs to no request: what it does later is not part of the request or trace in which it was set,
- * and it must not keep that alive for an hour.
+ * A background timer belongs to no request: its work is not part of the request or trace in which it was set, and must
+ * not keep that alive for an hour.
  */
 class Outside extends AsyncResource {
-  /** For tools that look for what keeps a process alive, such as Jest with `--detectOpenHandles`. */
+  /** For tools that look for anything that keeps a process alive, such as Jest with `--detectOpenHandles`. */
   hasRef(): boolean {
     return false
   }
@@ -33,7 +33,7 @@ export const systemClock: Clock = {
   wallMs: () => Date.now(),
   schedule: (callback, ms) => {
     const timer = outside.runInAsyncScope(() => setTimeout(callback, ms))
-    // A number where the globals are a browser's, as under Jest's jsdom.
+    // It is a number if the globals are a browser's, as under Jest's jsdom.
     if (typeof timer === 'object') timer.unref()
     return () => {
       clearTimeout(timer)
@@ -49,9 +49,9 @@ export const systemClock: Clock = {
 }
 
 /**
- * Milliseconds that the clock has moved on since this call. It may step back under a running process: fake timers in a
- * test, a restored virtual machine. Such a step counts as no time, and what follows it counts again, so what this
- * returns never falls and is never negative.
+ * Counts milliseconds from this call on. The clock may step back under a running process: fake timers in a test, a
+ * restored virtual machine. Such a step counts as no time, and time after it counts again, so the result never falls
+ * and is never negative.
  */
 export function stopwatch(clock: Pick<Clock, 'monotonicMs'>): () => number {
   let last = clock.monotonicMs()
@@ -70,20 +70,20 @@ export const MAX_TIMER_STEP_MS = 3_600_000
 /** By how much the wall clock must run ahead between two readings to count as a sleep, or as a step forward. */
 const JUMP_MS = 1000
 
-/** A moment, as a clock shows it. The first two readings never fall. */
+/** A reading of a clock. Its first two values never fall. */
 export interface Instant {
   /** How long this process has run. Pauses while the machine sleeps. */
   readonly runningMs: number
-  /** How much time passed, with sleep as far as the wall clock showed it. */
+  /** How much time has passed, including sleep as far as the wall clock showed it. */
   readonly elapsedMs: number
   /** Milliseconds since the epoch; may step. */
   readonly wallMs: number
 }
 
 /**
- * Reads a clock as instants. A jump of the wall clock ahead of the monotonic one between two readings counts as time
- * that passed: so a sleep counts, also where the wall clock is set back after it. Read it at least once an hour, as
- * timers here do.
+ * Reads a clock as instants. If the wall clock jumps ahead of the monotonic one between two readings, the jump counts
+ * as time that has passed. So a sleep counts, even if the wall clock is set back after it. Read it at least once an
+ * hour, as timers here do.
  */
 export function instants(clock: Clock): () => Instant {
   const runningMs = stopwatch(clock)
@@ -98,12 +98,12 @@ export function instants(clock: Clock): () => Instant {
   }
 }
 
-/** How much older a thing is than it was at `then`: no step of the wall clock makes a key live longer. */
+/** How long ago `then` was, by whichever clock shows more: no step of the wall clock makes a key live longer. */
 export function msSince(then: Instant, now: Instant): number {
   return Math.max(now.elapsedMs - then.elapsedMs, now.wallMs - then.wallMs)
 }
 
-/** Tells the age of something from now on, as `msSince` does. */
+/** Returns a function that gives the time since this call, as `msSince` does. */
 export function ageMeter(clock: Clock): () => number {
   const read = instants(clock)
   const start = read()

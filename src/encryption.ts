@@ -66,7 +66,7 @@ export interface Encryption {
 /**
  * Checks a configuration, asks each KMS to describe its CMKs, and returns the owner of everything else.
  *
- * @throws EnvelopeError CONFIG_INVALID with all mistakes; or the error with which `Kms.describe` rejects
+ * @throws EnvelopeError CONFIG_INVALID with all mistakes, or the error of `Kms.describe`
  */
 export async function createEncryption<KmsName extends string, CmkName extends string>(
   config: EncryptionConfig<KmsName, CmkName>,

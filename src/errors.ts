@@ -17,7 +17,7 @@ export interface RecordPosition {
 export interface ConfigIssue {
   /** Where it is, for example `topics[0].encrypt.rotate.maxAge`. */
   readonly path: string
-  /** What was expected, and what was found instead (never a secret). */
+  /** The expected value, and the one found instead (never a secret). */
   readonly message: string
   /** Its line in a configuration file, from 1. */
   readonly line?: number

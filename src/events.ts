@@ -10,7 +10,7 @@ export type Limit = 'age' | 'messages' | 'bytes'
  */
 export type RetireReason = Limit | 'replaced' | 'grace' | 'denied' | 'manual' | 'evicted' | 'closed'
 
-/** What was sealed past a limit while the KMS was unavailable. */
+/** Records that were sealed past a limit while the KMS was unavailable. */
 export interface GraceUsage {
   readonly limit: Limit
   readonly messages: number
@@ -77,7 +77,7 @@ export interface EncryptionEvents {
     readonly limit: Limit
     /** The code with which the KMS failed. */
     readonly code: ErrorCode
-    /** How long after the limit the grace ends at the latest. */
+    /** How long the grace lasts at most, counted from the limit. */
     readonly graceMs: number
   }
   /** A send waited for a DEK: it was the first send, or DEKs were used up faster than `prefetch` fetched them. */
@@ -86,7 +86,7 @@ export interface EncryptionEvents {
     readonly topic?: string
     readonly waitedMs: number
     readonly outcome: 'ok' | 'failed'
-    /** Why it failed. */
+    /** The code with which it failed, if it did. */
     readonly code?: ErrorCode
   }
   /** The `dekStore` failed; sealing continues without it. */

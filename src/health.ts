@@ -25,7 +25,7 @@ export interface Health {
   readonly waiting: readonly Waiting[]
 }
 
-/** What the health of an encryption is read from. */
+/** The parts of an encryption that its health is read from. */
 export interface Vitals {
   readonly isClosed: boolean
   readonly sealingKeys: DekRotations

@@ -9,8 +9,8 @@ import type { Side } from './kms/side.js'
 import type { ResolvedRule } from './record/topic-rules.js'
 
 /**
- * The rules of a configuration, with the CMKs that they name as their KMSs describe them.
- * @throws EnvelopeError CONFIG_INVALID where two CMKs look alike in an envelope; what `Kms.describe` rejects with
+ * The rules of a configuration with their CMKs, as the KMS services describe them.
+ * @throws EnvelopeError CONFIG_INVALID if two CMKs look alike in an envelope; or the error of `Kms.describe`
  */
 export async function resolveRules(
   config: CheckedConfig,
@@ -28,7 +28,7 @@ async function describeCmks(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, readonly Cmk[]>> {
-  // One object per CMK, however many lists name it: they share knowledge of its outages.
+  // One object per CMK, however many lists name it, so that all of them know of its outages.
   const made = new Map<string, Promise<Cmk>>()
   const describe = (kmsName: string, id: string): Promise<Cmk> => {
     const name = JSON.stringify([kmsName, id])
@@ -53,7 +53,7 @@ async function describeCmks(
   return byName
 }
 
-/** CMKs of two KMSs can look alike in an envelope, but a wrapping must identify exactly one. */
+/** CMKs of two KMS services can look alike in an envelope, but a wrapping must identify exactly one. */
 function refuseLookAlikes(lists: readonly { readonly path: string; readonly list: readonly Cmk[] }[]): void {
   const issues = lists.flatMap(({ path, list }) =>
     list
@@ -89,8 +89,8 @@ function withCmks(
 }
 
 /**
- * Proves that what a rule needs from its KMSs works.
- * @throws EnvelopeError what the KMS fails with
+ * Proves that a rule can use its CMKs.
+ * @throws EnvelopeError the failure of the KMS
  */
 export async function verifyRule({ sealing, reading }: ResolvedRule, signal: AbortSignal): Promise<void> {
   if (sealing) {

@@ -21,12 +21,12 @@ export const BYTES: Readonly<Record<string, number>> = {
   TiB: 2 ** 40,
 }
 
-/** What the JSON Schema of files says about a duration or size. */
+/** The limits of a duration or size, for the JSON Schema of files. */
 export interface Quantity {
   readonly units: Readonly<Record<string, number>>
   readonly min: number
   readonly max: number
-  /** The least number without a unit, except 0. */
+  /** The smallest number accepted without a unit, except 0. */
   readonly minWithoutUnit: number
 }
 

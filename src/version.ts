@@ -1,2 +1,2 @@
-/** The version of this package; a test holds it to package.json, which is not there to read in a bundle. */
+/** The version of this package; a test compares it with package.json, which a bundle cannot read. */
 export const VERSION = '0.1.0'

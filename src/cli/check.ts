@@ -16,7 +16,7 @@ interface Options extends Omit<Load, 'dekStore'> {
   readonly json?: true
 }
 
-/** `kafka-envelope check FILE`: all mistakes in a configuration file, or what it means and costs. */
+/** `kafka-envelope check FILE`: shows all mistakes in a configuration file, or its meaning and cost. */
 export function registerCheck(program: Command): void {
   const names = Object.keys(VENDORS)
   program

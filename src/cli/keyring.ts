@@ -124,7 +124,7 @@ function wholeNumber(text: string): number {
   return Number(text)
 }
 
-/** Separated by tabs, so that `cut` can read it; a name has no white space. */
+/** Fields are separated by tabs, so that `cut` can read the line; a name has no white space. */
 function lineOf(cmk: CmkSummary): string {
   const newest = cmk.versions.at(-1)
   return [

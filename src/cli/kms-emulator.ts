@@ -4,12 +4,12 @@ import { EnvelopeError } from '../errors.js'
 
 const PACKAGE = 'kafka-envelope-tencent-kms-emulator'
 
-/** What is used of the emulator's package, which is optional. */
+/** The part of the emulator's package that is used here. The package is optional. */
 interface EmulatorCli {
   runCommand(args: readonly string[], name: string): Promise<void>
 }
 
-/** `kafka-envelope kms-emulator …`: hands everything over to the emulator's own command line. */
+/** `kafka-envelope kms-emulator …`: passes everything to the emulator's own command line. */
 export function registerKmsEmulator(program: Command, load: () => Promise<unknown> = importCli): void {
   program
     .command('kms-emulator')
@@ -23,7 +23,7 @@ export function registerKmsEmulator(program: Command, load: () => Promise<unknow
     })
 }
 
-/** @throws EnvelopeError EMULATOR_MISSING where the package is not installed */
+/** @throws EnvelopeError EMULATOR_MISSING if the package is not installed */
 async function loadCli(load: () => Promise<unknown>): Promise<EmulatorCli> {
   try {
     return (await load()) as EmulatorCli
@@ -33,7 +33,7 @@ async function loadCli(load: () => Promise<unknown>): Promise<EmulatorCli> {
   }
 }
 
-/** The name is not a literal, so that this package compiles and bundles without the other one. */
+/** The module name is not a literal, so that this package compiles and bundles without the emulator. */
 function importCli(): Promise<unknown> {
   return import(`${PACKAGE}/cli`)
 }

@@ -10,7 +10,7 @@ export function kafkaEnvelopeCommand(): Command {
   const program = new Command('kafka-envelope')
     .description('Envelope encryption for Kafka records')
     .version(VERSION)
-    // Before the commands are made: they inherit it. Commander would put suggestions on a second line.
+    // Set before the commands are added, because they inherit it. Commander would put suggestions on a second line.
     .configureOutput({
       outputError: (text, write) => {
         write(`${oneLine(text)}\n`)

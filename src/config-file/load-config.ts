@@ -3,7 +3,7 @@ import type { ConfigFile } from '../config/config.js'
 import { readConfigFile } from './read-file.js'
 import type { Environment } from './substitute.js'
 
-/** What a file cannot contain. */
+/** The parts of a configuration that a file cannot contain. */
 export interface LoadOptions {
   /** KMS clients by the names that the file uses. */
   readonly kms: Readonly<Record<string, Kms>>

@@ -2,24 +2,24 @@ import { LineCounter, parseAllDocuments, type Document } from 'yaml'
 import type { ConfigIssue } from '../errors.js'
 import { ROOT } from '../config/paths.js'
 
-/** From 1, as editors count. */
+/** Counted from 1, as in editors. */
 export interface Place {
   readonly line: number
   readonly column: number
 }
 
 export interface Parsed {
-  /** Undefined where the text is not YAML. */
+  /** Undefined if the text is not YAML. */
   readonly document: Document.Parsed | undefined
   readonly issues: readonly ConfigIssue[]
   /** The place of an offset in the text. */
   readonly placeOf: (offset: number) => Place
 }
 
-/** White space and the marks of items and names, at the start of a line. */
+/** An indent: white space and the indicators of items and names, at the start of a line. */
 const TOO_DEEP = /^[ \t?:-]{256}/m
 
-/** One document of YAML 1.2 in its core schema, of which JSON is a part: `yes` is text, `010` is ten. */
+/** Parses one document of YAML 1.2 with its core schema, which includes JSON: `yes` is text, `010` is ten. */
 export function parse(source: string): Parsed {
   const lineCounter = new LineCounter()
   const placeOf = (offset: number): Place => {
@@ -31,7 +31,7 @@ export function parse(source: string): Parsed {
     issues: mistakes.map(([message, offset]) => ({ path: ROOT, message, ...placeOf(offset) })),
     placeOf,
   })
-  // The parser makes a regular expression of an indent; one of 100,000 columns ends the process.
+  // The parser builds a regular expression from an indent. An indent of 100,000 columns would end the process.
   const indent = TOO_DEEP.exec(source)
   if (indent) {
     const line = source.slice(0, indent.index).split('\n').length
@@ -43,12 +43,12 @@ export function parse(source: string): Parsed {
     schema: 'core',
     lineCounter,
     prettyErrors: false,
-    // The reader does it, in less than quadratic time.
+    // `Reader` checks this, in less than quadratic time.
     uniqueKeys: false,
   })
   const [document, second] = documents
   const faults = [...documents].flatMap(({ errors, warnings }) => [...errors, ...warnings])
-  // The parser recurses as deep as the text is nested, and reports it where the stack ends.
+  // The parser recurses as deep as the text is nested, and reports it if the stack overflows.
   const tooDeep = faults.find(({ message }) => message.includes('call stack'))
   if (tooDeep) return refused(['the file is nested too deeply', tooDeep.pos[0]])
   if (faults.length > 0) {

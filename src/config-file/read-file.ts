@@ -9,7 +9,7 @@ import type { Environment } from './substitute.js'
 
 /** A configuration file without mistakes. */
 export interface ReadConfig {
-  /** As the file has it, with environment variables in its texts. */
+  /** The content of the file, with environment variables filled in. */
   readonly value: unknown
   readonly policy: CheckedPolicy
 }
@@ -30,7 +30,7 @@ export async function readConfigFile(
   const value = reader.read(document.contents)
   const { places, templates } = reader
 
-  // The value of a variable may be a secret: messages show what the file says.
+  // The value of a variable may be a secret, so messages show the text of the file.
   const showing: Show = (path, found) => {
     const { template = found, padded = [] } = templates.get(path) ?? {}
     const hint = padded.map((name) => `, and ${name} begins or ends with white space or a line break`)
@@ -50,7 +50,7 @@ export async function readConfigFile(
   return { value, policy }
 }
 
-/** With the place of the member or, if it is missing, of the nearest one around it. */
+/** Adds the place of the member or, if it is missing, of the nearest member around it. */
 function located(issue: ConfigIssue, places: Reader['places']): ConfigIssue {
   for (let path = issue.path; ;) {
     const place = places.get(path)

@@ -4,13 +4,13 @@ import { child, ROOT } from '../config/paths.js'
 import type { Parsed, Place } from './parse.js'
 import { substitute, type Environment } from './substitute.js'
 
-/** A text with references to variables as the file has it, and the variables that begin or end with white space. */
+/** A text of the file with references to variables, and those variables whose values begin or end with white space. */
 export interface Template {
   readonly template: string
   readonly padded: readonly string[]
 }
 
-/** Values of a file with its aliases expanded; a YAML bomb has millions. */
+/** Limit of the values in a file once its aliases are expanded. A YAML bomb has millions. */
 const MAX_VALUES = 50_000
 const MAX_DEPTH = 32
 
@@ -22,7 +22,7 @@ export class Reader {
   readonly issues: ConfigIssue[] = []
   /** The place of each value, by its path. */
   readonly places = new Map<string, Place>()
-  /** The texts with references to variables, as the file has them, by path. */
+  /** The texts of the file that have references to variables, by path. */
   readonly templates = new Map<string, Template>()
   readonly #placeOf: Parsed['placeOf']
   readonly #environment: Environment
@@ -84,7 +84,7 @@ export class Reader {
       const at = child(path, name)
       this.#mark(at, key)
       if (Object.hasOwn(object, name)) this.#report(at, key, 'duplicate name')
-      // Not by assignment: `__proto__` is a name like others until it is refused.
+      // Not by assignment: until it is refused, `__proto__` is a name like any other.
       Object.defineProperty(object, name, {
         value: this.read(value, at),
         enumerable: true,
@@ -102,7 +102,7 @@ export class Reader {
     return text
   }
 
-  /** Keeps the first place: of a member that is its name, of an alias the alias. */
+  /** Keeps the first place, which is the name of a member, or an alias. */
   #mark(path: string, node: unknown): void {
     const offset = (node as { range?: readonly [number, ...number[]] }).range?.[0]
     if (offset !== undefined && !this.places.has(path)) this.places.set(path, this.#placeOf(offset))
@@ -114,7 +114,7 @@ export class Reader {
   }
 }
 
-/** The name of a member: text, or a plain whole number such as that of a partition, as it is written. */
+/** The name of a member: text, or a plain whole number as written, such as that of a partition. */
 function nameOf(key: unknown): string | undefined {
   if (!isScalar(key) || key.tag !== undefined) return undefined
   if (typeof key.value === 'string') return key.value

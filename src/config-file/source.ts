@@ -3,7 +3,7 @@ import { TextDecoder } from 'node:util'
 import { configError, EnvelopeError } from '../errors.js'
 import { ROOT } from '../config/paths.js'
 
-/** Thousands of rules take far less. */
+/** Thousands of rules need far less. */
 const MAX_FILE_BYTES = 2 ** 18
 
 /**
@@ -55,7 +55,7 @@ function refused(file: string, message: string): Error {
   return configError([{ path: ROOT, message }], { subject: file })
 }
 
-/** A file that cannot be read has its name as the path of the mistake. */
+/** The mistake of a file that cannot be read. Its path is the name of the file. */
 function unreadable(file: string, message: string, cause: unknown): Error {
   const issues = [{ path: file, message }]
   return new EnvelopeError('CONFIG_INVALID', `${file}: ${message}`, { issues, cause })

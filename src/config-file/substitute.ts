@@ -3,15 +3,15 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 export interface Substituted {
   readonly text: string
-  /** What is wrong with each reference that cannot be resolved. */
+  /** A message for each reference that cannot be resolved. */
   readonly mistakes: readonly string[]
   /** Variables that begin or end with white space or a line break, which is rarely intended and hard to see. */
   readonly padded: readonly string[]
 }
 
 /**
- * Replaces `${NAME}` by the variable NAME, once: its value is text and nothing else. `$${` is the text `${`. An empty
- * variable counts as not set: an id with a hole in it would be worse than an error.
+ * Replaces `${NAME}` by the variable NAME, once: references in its value are not replaced. `$${` is the text `${`. An
+ * empty variable counts as not set: an id with a hole in it would be worse than an error.
  */
 export function substitute(template: string, env: Environment): Substituted {
   const mistakes: string[] = []

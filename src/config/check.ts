@@ -22,20 +22,20 @@ export function checkConfig(input: EncryptionConfig): CheckedConfig {
   return output
 }
 
-/** What code adds to a configuration file. */
+/** The parts of a configuration that code adds to a file. */
 export interface FromCode {
   readonly kms: Readonly<Record<string, Kms>>
   readonly dekStore?: DekStore | undefined
 }
 
-/** The mistakes in a file, or what it says with defaults filled in. */
+/** The mistakes in a file, or its configuration with defaults filled in. */
 export interface FileCheck {
   readonly issues: readonly ConfigIssue[]
   readonly policy: CheckedPolicy | undefined
 }
 
 /**
- * Checks what a configuration file says.
+ * Checks the content of a configuration file.
  * @param fromCode undefined to check the file alone: then every KMS that it names is assumed to exist
  */
 export function checkFile(input: unknown, fromCode: FromCode | undefined, showing: Show): FileCheck {
@@ -49,7 +49,7 @@ export function checkFile(input: unknown, fromCode: FromCode | undefined, showin
   return { issues, policy: issues.length === 0 ? output : undefined }
 }
 
-/** The KMSs that a configuration names, as members. */
+/** An object that has the KMS names of a configuration as its members. */
 function kmsNames(input: unknown): UnknownRecord {
   const refs = Object.values(asRecord(asRecord(input)['cmks'])).flatMap(asArray)
   return Object.fromEntries(refs.map((ref) => [String(asRecord(ref)['kms']), true] as const))

@@ -2,11 +2,11 @@ import type * as v from 'valibot'
 import type { configSchema, fileSchema } from './schema.js'
 
 /*
- * A configuration without mistakes: with its defaults, and with units in its names. The transforms in `schema.ts` make
- * it; these types only name what they return.
+ * A configuration without mistakes, with defaults filled in, and with units in the names of its members. The transforms
+ * in `schema.ts` make it; these types only name what they return.
  */
 
-/** The part that a file can say. */
+/** The part that a file can contain. */
 export type CheckedPolicy = v.InferOutput<typeof fileSchema>
 
 export type CheckedConfig = v.InferOutput<typeof configSchema>

@@ -10,7 +10,7 @@ import type { InvalidPolicy, UnreadablePolicy } from './rejection.js'
  */
 
 /**
- * What `createEncryption` takes. Unknown members are errors.
+ * The configuration that `createEncryption` takes. Unknown members are errors.
  *
  * `KmsName` and `CmkName` are the names that `kms` and `cmks` define; TypeScript refuses any other name that refers to
  * them. A configuration in a variable of its own keeps its names with `as const satisfies EncryptionConfig`; with the plain type

@@ -2,7 +2,7 @@ import type { ConfigIssue } from '../errors.js'
 import { asArray, asRecord, type UnknownRecord } from './untyped.js'
 import type { Show } from './paths.js'
 
-/* What a cross-check gets, and helpers to look into it. */
+/* The input of cross-checks, and helpers to read it. */
 
 export interface RuleAt {
   readonly rule: UnknownRecord
@@ -19,7 +19,7 @@ export interface CrossCheckInput {
 
 export type CrossCheck = (config: CrossCheckInput) => Iterable<ConfigIssue>
 
-/** Names stay literal; declarations of generators would have an `any`. */
+/** Keeps the names literal. With generators, the declarations would contain an `any`. */
 export function table<Name extends string>(
   rows: Readonly<Record<Name, CrossCheck>>,
 ): Readonly<Record<Name, CrossCheck>> {

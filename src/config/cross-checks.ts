@@ -14,12 +14,12 @@ import { TopicIndex } from '../policy/topics.js'
  * reported together with those of the schema. They ignore parts that do not have the expected type.
  */
 
-/** A DEK that serves less than this needs consent. */
+/** A limit below these needs consent. */
 const FREQUENT_MESSAGES = 1000
 const FREQUENT_BYTES = 2 ** 20
 const FREQUENT_AGE_MS = 60_000
 
-/** Named after what must hold. */
+/** Each check is named after the condition that must hold. */
 export const CROSS_CHECKS = table({
   'a KMS that is named is there': function* ({ cmks, kms, show }) {
     for (const { ref, path } of refsOf(cmks)) {
@@ -131,7 +131,7 @@ export const CROSS_CHECKS = table({
       })
     for (const rule of rules) {
       for (const { topic, path } of deadLettersOf(rule)) {
-        // Rules may pass on dead letters to each other, but not in a circle.
+        // Rules may pass dead letters on to each other, but not in a circle.
         const first = index.find(topic)
         const seen = new Set(first === undefined ? [] : [first])
         for (const reader of seen) for (const further of next(reader)) seen.add(further)
@@ -167,7 +167,7 @@ export const CROSS_CHECKS = table({
 
 export type CrossCheckName = keyof typeof CROSS_CHECKS
 
-/** The mistakes that all cross-checks find, or some. */
+/** The mistakes that the given cross-checks find; default all cross-checks. */
 export function crossChecks(
   config: unknown,
   hasZstd: boolean,
@@ -212,7 +212,7 @@ function* known(
   }
 }
 
-/** The topics for dead letters of a rule, each with its place. */
+/** The dead-letter topics of a rule, each with its place. */
 function deadLettersOf({ rule, path }: RuleAt): { topic: string; path: string }[] {
   const decrypt = asRecord(rule['decrypt'])
   return REJECTION_POLICIES.flatMap((member) => {

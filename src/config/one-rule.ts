@@ -4,7 +4,7 @@ import { child } from './paths.js'
 import { table, type RuleAt } from './cross-check-input.js'
 import { isGlob } from '../policy/topics.js'
 
-/** Which rule a topic falls under. */
+/** Checks that each topic matches exactly one rule. */
 export const ONE_RULE = table({
   'a topic falls under one rule': function* ({ rules, show }) {
     const first = new Map<string, Pattern>()

@@ -1,6 +1,6 @@
 import type { AnyEnvelopeError } from '../errors.js'
 
-/* What a rule says about records that do not open. */
+/* The part of a rule about records that do not open. */
 
 /** A topic for dead letters. */
 export interface DeadLetterPolicy {
@@ -49,7 +49,7 @@ export interface SealedMessage {
 
 type SealedHeader = Buffer | string | null | readonly (Buffer | string | null)[]
 
-/** The members of a decrypt rule that say it. */
+/** The members of a decrypt rule that decide about such records. */
 export const REJECTION_POLICIES = ['onInvalid', 'onUnreadable'] as const
 
 interface Rejections {
@@ -57,7 +57,7 @@ interface Rejections {
   readonly onUnreadable: UnreadablePolicy
 }
 
-/** The dead-letter topics that a rule names. What a function will return is not known. */
+/** The dead-letter topics that a rule names. Topics that a function returns are not known. */
 export function deadLetterTopics(decrypt: Rejections): string[] {
   return REJECTION_POLICIES.flatMap((member) => {
     const policy = decrypt[member]

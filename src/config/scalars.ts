@@ -35,7 +35,7 @@ export const pattern: v.GenericSchema<string> = text(
   'a topic name or glob: 1 to 249 of A-Z a-z 0-9 . _ - *',
 )
 export const topicName: v.GenericSchema<string> = text('a topic name', TOPIC.pattern, 'a topic name')
-/** A topic that records may have been sealed for, or a prefix of such. */
+/** A topic that records may have been sealed for, or a prefix of such topics. */
 export const origin: v.GenericSchema<string> = text(
   'a topic name',
   /^[A-Za-z0-9._-]{1,249}$|^[A-Za-z0-9._-]{1,248}\*$/,

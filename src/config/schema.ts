@@ -20,10 +20,10 @@ import {
 } from './scalars.js'
 
 /*
- * A configuration for machines: members, patterns, ranges and defaults. All else is derived from it: the types in
- * `checked.ts` from its output, and by `npm run schema` the JSON Schema of files and the list of members in
- * docs/configuration.md (with the docstrings of `config.ts` as descriptions). `v.metadata` adds words of JSON Schema for
- * what only code can check here.
+ * A configuration for machines: members, patterns, ranges and defaults. Everything else is derived from it: the types
+ * in `checked.ts` from its output, and by `npm run schema` the JSON Schema of files and the list of members in
+ * docs/configuration.md (with the docstrings of `config.ts` as descriptions). `v.metadata` adds the JSON Schema of
+ * checks that only code can make here.
  */
 
 const KIB = 2 ** 10
@@ -32,7 +32,7 @@ const MINUTE = 60_000
 const DAY = 86_400_000
 
 const rotate = v.strictObject({
-  // Less than a minute needs consent, however it is written.
+  // Less than a minute needs consent, in any notation.
   maxAge: v.optional(duration(SECOND, 365 * DAY, SECOND), DEFAULT_MAX_AGE),
   maxMessages: v.optional(count(1, MAX_MESSAGES), MAX_MESSAGES),
   maxBytes: v.optional(byteSize(1, MAX_BYTES), '256GiB'),
@@ -74,11 +74,11 @@ export const encryptSchema = v.pipe(
     /** Strictly ascending by UTF-8 bytes. */
     bindHeaders: bindHeaders.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
     rotate: { maxAgeMs: rotate.maxAge, maxMessages: rotate.maxMessages, maxBytes: rotate.maxBytes },
-    /** How long before `maxAge` the next DEK is fetched; 0 for not at all, as for a provisioned DEK. */
+    /** How long before `maxAge` the next DEK is fetched. 0 means never, as for a provisioned DEK. */
     prefetchMs: provisionedDek
       ? 0
       : (rotate.prefetch ?? Math.min(Math.floor(rotate.maxAge / 10), DEFAULT_PREFETCH_MS)),
-    /** How long a DEK may go on past a limit in an outage. */
+    /** How long a DEK may go on sealing past a limit during an outage. */
     graceMs: rotate.grace,
     dekTimeoutMs: dekTimeout,
   })),
@@ -91,7 +91,7 @@ const offset = v.pipe(
 const partition = v.pipe(v.string(), v.regex(/^(?:0|[1-9][0-9]{0,9})$/, 'expected a partition number'))
 
 const deadLetter = v.strictObject({ deadLetter: topicName })
-/** No file can say it. */
+/** Only code can provide it. */
 const handler = v.custom<RejectionHandler>((value) => typeof value === 'function')
 
 const requirements = v.strictObject({
@@ -236,7 +236,7 @@ const cmkRef = v.strictObject({
   ),
 })
 
-/** What files and code say alike. */
+/** The members that files and code share. */
 const policy = v.strictObject({
   cmks: v.record(
     name,
@@ -266,7 +266,7 @@ function checkedPolicy({
   return { cmks, rules: topics, cache, kmsTimeoutMs: kmsTimeout, kmsRetries, kmsRateLimit }
 }
 
-/** What only code can say: objects. */
+/** The members that only code can provide: objects. */
 const fromCode = {
   kms: v.record(name, kms, 'expected an object of KMS clients by name'),
   dekStore: v.optional(dekStore),
@@ -288,5 +288,5 @@ export const fileSchema = v.pipe(
   v.transform((file) => checkedPolicy(file)),
 )
 
-/** What `loadConfig` takes beside the file. */
+/** The options of `loadConfig` that belong to the configuration. */
 export const fromCodeSchema = v.strictObject(fromCode)

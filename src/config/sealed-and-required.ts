@@ -7,7 +7,7 @@ import { isGlob, TopicIndex } from '../policy/topics.js'
 
 const { sizes } = DEFAULT_FORMAT
 
-/** What a rule authenticates, and what it requires of the records that it opens. */
+/** Compares what a rule authenticates with what it requires of the records that it opens. */
 export const SEALED_AND_REQUIRED = table({
   'a context fits into an envelope': function* ({ rules }) {
     for (const { path, context } of authenticated(rules)) {
@@ -77,7 +77,7 @@ export const SEALED_AND_REQUIRED = table({
   },
 })
 
-/** What a rule seals with each record, or requires of each. */
+/** The data that a rule authenticates with each record, or requires of each record. */
 interface Authenticated {
   readonly path: string
   readonly boundHeaders: readonly string[]
@@ -106,7 +106,7 @@ function authenticated(rules: readonly RuleAt[]): Authenticated[] {
         path: `${path}.decrypt.require`,
         boundHeaders: textsOf(required['bindHeaders']),
         context: textEntries(required['context']),
-        // Some topic has to.
+        // At least one topic has to fit.
         topicBytes: origins.reduce(
           (least, topic) => Math.min(least, topic.replaceAll('*', '').length),
           TOPIC.maxBytes,

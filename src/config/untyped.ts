@@ -6,12 +6,12 @@ export function isRecord(value: unknown): value is UnknownRecord {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** The object itself; an empty one if it is something else. */
+/** The value if it is an object, else an empty object. */
 export function asRecord(value: unknown): UnknownRecord {
   return isRecord(value) ? value : {}
 }
 
-/** The list itself; an empty one if it is something else. */
+/** The value if it is a list, else an empty list. */
 export function asArray(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? (value as unknown[]) : []
 }

@@ -10,26 +10,26 @@ import { asStoredDek } from './stored-dek.js'
 
 /** Options of {@link fileDekStore}. */
 export interface FileDekStoreOptions {
-  /** Made with mode 0700 where it is missing; a relative path counts from the working directory at this moment. */
+  /** Created with mode 0700 if it does not exist. A relative path is resolved now, against the working directory. */
   readonly folder: string
 }
 
 const POSIX: boolean = process.platform !== 'win32'
-/** The right of the group or of others to write. */
+/** Write permission for the group or for others. */
 const WRITABLE_BY_OTHERS = 0o022
 const MAX_BYTES = 16_384
-/** As `replace` names its temporary files. */
+/** The names that `replace` gives its temporary files. */
 const TEMPORARY = /^[0-9a-f]{32}\.dek\.json\.[0-9a-f]{16}\.tmp$/
 /**
- * Writing one takes milliseconds. Should a living writer lose its file all the same, its save fails and is reported.
+ * Writing a file takes milliseconds. If a live writer loses its file all the same, its save fails and is reported.
  */
 const ABANDONED_MS = 60_000
 
 /**
- * Keeps ciphertext DEKs in a folder, a file of mode 0600 for each scope, replaced as a whole. Reading a file needs no
- * protection beyond that of the topics; writing does. A folder or file is refused if others than its owner may write to
- * it, or if it belongs to a user other than this one or root (not checked on Windows). Its parent folders are not
- * checked: make sure that others cannot write to them either.
+ * Keeps ciphertext DEKs in a folder: for each scope, one file of mode 0600 that is replaced as a whole. Read access
+ * needs no more protection than the topics do; write access does. A folder or file is refused if anyone other than its
+ * owner may write to it, or if it belongs to a user other than this one or root (not checked on Windows). Its parent
+ * folders are not checked: make sure that others cannot write to them either.
  *
  * @throws EnvelopeError CONFIG_INVALID if `folder` is not a path
  */
@@ -39,7 +39,7 @@ export function fileDekStore(options: FileDekStoreOptions): DekStore {
     throw configError([issue], { subject: 'the options of fileDekStore()' })
   }
   const folder = resolve(options.folder)
-  // A name of bounded length and harmless characters, whatever the rule is called.
+  // Gives a name of bounded length and harmless characters for any name of a rule.
   const fileOf = (scope: string): string =>
     join(folder, `${createHash('sha256').update(scope).digest('hex').slice(0, 32)}.dek.json`)
 
@@ -70,7 +70,7 @@ export function fileDekStore(options: FileDekStoreOptions): DekStore {
   }
 }
 
-/** A file's content. */
+/** The content of a file. */
 interface Content {
   readonly scope: string
   readonly dek: StoredDek
@@ -81,7 +81,7 @@ async function readOwn(folder: string, file: string): Promise<string | undefined
     refuseForeign(await stat(folder))
     const handle = await open(file, 'r')
     try {
-      // Of the opened file: one that is looked up by path again may be another by then.
+      // Checks the open file: the path might name another file by now.
       const stats = await handle.stat()
       refuseForeign(stats)
       if (!stats.isFile()) throw new Error('not a regular file')
@@ -110,7 +110,7 @@ function isMissing(error: unknown): boolean {
 
 /**
  * Removes temporary files of processes that ended while they saved. It looks at names and at the entries themselves, so
- * it follows no link; and it is a courtesy: whatever fails here is left for the next time.
+ * it follows no link. Nothing depends on it: a file that cannot be removed is left for the next time.
  */
 async function sweep(folder: string): Promise<void> {
   const names = await readdir(folder).catch((): string[] => [])
@@ -145,7 +145,7 @@ async function replace(file: string, text: string): Promise<void> {
   }
 }
 
-/** So that what was renamed or removed is so after a power failure too. */
+/** Makes a renaming or removal survive a power failure. */
 async function syncFolder(folder: string): Promise<void> {
   if (!POSIX) return
   try {

@@ -10,7 +10,7 @@ import type { StoredDek } from './dek-store.js'
 
 const MAC_BYTES = 32
 
-/** Base64 (RFC 4648, section 4) of so many bytes, in its one canonical form. */
+/** Base64 (RFC 4648, section 4) of `minBytes` to `maxBytes` bytes, in its one canonical form. */
 function base64(minBytes: number, maxBytes: number) {
   return v.pipe(
     v.string(),
@@ -41,7 +41,7 @@ const storedDek = v.strictObject({
   mac: base64(MAC_BYTES, MAC_BYTES),
 })
 
-/** `value` if it has the shape of a ciphertext DEK, else undefined. What it says is still to be checked. */
+/** `value` if it has the shape of a ciphertext DEK, else undefined. Its content still has to be checked. */
 export function asStoredDek(value: unknown): StoredDek | undefined {
   const parsed = v.safeParse(storedDek, value)
   return parsed.success ? parsed.output : undefined

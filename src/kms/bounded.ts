@@ -4,7 +4,7 @@ import { EnvelopeError, isEnvelopeError, type ErrorCode } from '../errors.js'
 import { nameOfThrown, type EventHub } from '../events.js'
 import type { Decorator } from './decorate.js'
 
-/** What `bounded` needs to know of a KMS. */
+/** What `bounded` needs to know about a KMS. */
 export interface Bounds {
   /** The name of the KMS in the configuration. */
   readonly name: string
@@ -15,8 +15,8 @@ export interface Bounds {
 }
 
 /**
- * Ends every call: within its deadline, even where the provider ignores the signal; with an `EnvelopeError`, whatever the
- * provider throws; and with a `kms.call` event. A DEK that arrives later is wiped.
+ * Ends every call within its deadline, even if the provider ignores the signal. Turns every error of a provider into an
+ * `EnvelopeError`, and emits a `kms.call` event for each call. A DEK that arrives late is wiped.
  */
 export function bounded({ name, timeoutMs, clock, events }: Bounds): Decorator {
   const late = (): EnvelopeError =>
@@ -32,14 +32,14 @@ export function bounded({ name, timeoutMs, clock, events }: Bounds): Decorator {
       return result
     } catch (thrown) {
       const error = asEnvelopeError(thrown, name)
-      // No call was made, and a flood of those would be a flood of events.
+      // No call was made; and a flood of these would be a flood of events.
       if (error.code !== 'KMS_RATE_LIMITED') report({ outcome: 'failed', code: error.code })
       throw error
     }
   }
 }
 
-/** What a provider throws that is not ours is not repeated: it could quote a secret. */
+/** Does not repeat a foreign error of a provider: its text could quote a secret. */
 function asEnvelopeError(thrown: unknown, kms: string): EnvelopeError {
   if (isEnvelopeError(thrown)) return thrown
   return new EnvelopeError('KMS_UNAVAILABLE', `KMS ${kms} failed with ${nameOfThrown(thrown)}`)

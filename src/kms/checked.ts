@@ -6,9 +6,10 @@ import { EnvelopeError } from '../errors.js'
 import type { GeneratedDek, Kms } from './kms.js'
 
 /**
- * A KMS that is trusted with little. What a provider returns that is not what `Kms` asks for says nothing about the record or
- * the CMK: it is KMS_RESPONSE_INVALID, which is transient, so it is tried again; DEKs in it are wiped. And a provider gets a
- * copy of the DEK that it wraps, wiped when the call ends: it may keep or change it, or go on after the deadline.
+ * A KMS whose provider is trusted with little. A result that breaks the contract of `Kms` says nothing about the record
+ * or the CMK: it becomes KMS_RESPONSE_INVALID, which is transient and so is retried, and DEKs in it are wiped. The
+ * provider gets a copy of the DEK that it wraps, which is wiped when the call ends: a provider might keep or change it,
+ * or continue after the deadline.
  */
 export function checked(kms: Kms): Kms {
   return {
@@ -56,7 +57,7 @@ function wrapped(answer: unknown, cmkId: string): Uint8Array {
   throw invalid(cmkId, 'with a ciphertext DEK that is empty or over 1,024 bytes')
 }
 
-/** @throws EnvelopeError also UNWRAP_FAILED: what is in a ciphertext DEK is decided by those who made it */
+/** @throws EnvelopeError also UNWRAP_FAILED, since the maker of a ciphertext DEK decides what is in it */
 function unwrapped(answer: unknown, cmkId: string): Uint8Array {
   if (!isUint8Array(answer) || answer.length === 0) throw invalid(cmkId, 'without a DEK')
   if (answer.length === DEK_BYTES) return answer

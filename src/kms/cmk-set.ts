@@ -16,7 +16,9 @@ export interface CmkWrapping {
   readonly ciphertextDek: Buffer
 }
 
-/** The CMKs with which a rule seals or opens, the preferred one first. `cmk-failures.ts` says which failure counts. */
+/**
+ * The CMKs with which a rule seals or opens, the preferred one first. `cmk-failures.ts` says which failure is reported.
+ */
 export class CmkSet {
   readonly list: readonly [Cmk, ...Cmk[]]
   readonly #unwrapping: FailureRule
@@ -43,7 +45,7 @@ export class CmkSet {
     return Cmk.newDek(this.list, context, signal)
   }
 
-  /** Those of the wrappings that a CMK of the set can unwrap, in the order of the set. */
+  /** The wrappings that a CMK of the set can unwrap, in the order of the set. */
   matching(wrappings: readonly WrappedDek[]): CmkWrapping[] {
     return this.list.flatMap((cmk) => {
       const made = wrappings.find(({ provider, cmkId }) => provider === cmk.provider && cmkId === cmk.id)
@@ -52,13 +54,14 @@ export class CmkSet {
   }
 
   /**
-   * Unwraps a DEK by the first of its wrappings that works. To open records, one whose KMS failed transiently a moment ago
-   * is tried after the others, so that an outage of the nearest region costs its time-out now and then, not for each DEK.
+   * Unwraps a DEK with the first of its wrappings that works. When records are opened, a CMK whose KMS failed
+   * transiently a short time ago is tried after the others, so that an outage of the nearest region costs a time-out
+   * now and then, not for each DEK.
    *
-   * @param unwrap what to do with one wrapping
-   * @param isCached whether that asks no KMS: then an outage does not matter
-   * @throws EnvelopeError as the set's rule about failures says. One without a kind, such as that of a KMS that was
-   * closed, says nothing about a CMK or a DEK: it is thrown at once, and so is anything else.
+   * @param unwrap unwraps one wrapping
+   * @param isCached whether `unwrap` needs no KMS call, so that an outage does not matter
+   * @throws EnvelopeError as the set's `FailureRule` says. An error without a kind, such as that of a closed KMS, says
+   * nothing about a CMK or a DEK: it is thrown immediately, and so is any other error.
    */
   async unwrap<W extends CmkWrapping, T>(
     wrappings: readonly W[],
@@ -83,7 +86,7 @@ export class CmkSet {
 
   /**
    * Proves that this process may use the CMKs: all of them to wrap, at least one to unwrap. Ends when every call has ended.
-   * @throws EnvelopeError of several failures the one that counts where a DEK is wrapped or unwrapped
+   * @throws EnvelopeError of several failures, the one that wrapping or unwrapping would report
    */
   async verify(use: 'wrap' | 'unwrap', context: EncryptionContext, signal: AbortSignal): Promise<void> {
     const verified = await Promise.allSettled(this.list.map((cmk) => cmk.verify(use, context, signal)))
@@ -94,7 +97,7 @@ export class CmkSet {
   }
 }
 
-/** Looks at the outages once: they may change from one moment to the next. */
+/** Reads the outages once, because they may change at any moment. */
 function inOrder<W extends CmkWrapping>(
   wrappings: readonly W[],
   isCached: (wrapping: W) => boolean,

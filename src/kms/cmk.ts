@@ -13,7 +13,7 @@ export interface NewDek {
   readonly wrappings: readonly WrappedDek[]
 }
 
-/** Where a CMK is. */
+/** Identifies a CMK in its KMS. */
 export interface CmkAddress {
   /** The name of the KMS in the configuration. */
   readonly kmsName: string
@@ -23,8 +23,8 @@ export interface CmkAddress {
 }
 
 /**
- * A CMK in its KMS. This is where raw DEKs end: what a provider returns, and `checked` has checked, is imported
- * and wiped here, and after it only `crypto/` sees keys.
+ * A CMK in its KMS. Raw DEKs end here: this class imports and wipes the DEK that a provider returned and `checked` has
+ * checked. After that only `crypto/` sees keys.
  */
 export class Cmk {
   /** The name of the KMS in the configuration. */
@@ -44,26 +44,26 @@ export class Cmk {
     this.#outage = outage
   }
 
-  /** @throws EnvelopeError as `Kms.describe` does; CONFIG_INVALID where it describes what cannot be */
+  /** @throws EnvelopeError as `Kms.describe` does; CONFIG_INVALID if the description is impossible */
   static async describe({ kmsName, kms, id, clock }: CmkAddress, signal: AbortSignal): Promise<Cmk> {
     const description = checkedDescription(kmsName, id, await kms.describe(id, signal))
     return new Cmk(kmsName, kms, id, description, new CmkOutage(clock))
   }
 
-  /** The same CMK by another way to its KMS: with another share of its calls, for one. */
+  /** The same CMK through another path to its KMS, such as one with a different share of its calls. */
   by(kms: Kms): Cmk {
     return new Cmk(this.kmsName, kms, this.id, this, this.#outage)
   }
 
-  /** Whether its KMS failed transiently a moment ago. */
+  /** Whether its KMS failed transiently a short time ago. */
   get isAway(): boolean {
     return this.#outage.isOn
   }
 
   /**
-   * Makes a DEK under the first CMK and wraps it under the others; fails unless all succeed. Where the first fails, the
+   * Makes a DEK under the first CMK and wraps it under the others; fails unless all succeed. If the first fails, the
    * others are not asked. Ends when every call has ended.
-   * @throws EnvelopeError of several failures the one that counts (`cmk-failures.ts`)
+   * @throws EnvelopeError of several failures, the one that `cmk-failures.ts` selects
    */
   static async newDek(
     cmks: readonly [Cmk, ...Cmk[]],
@@ -83,7 +83,7 @@ export class Cmk {
       )
       if (failures.length > 0) throw decisive(failures, WRAPPING)
       const wrappings = wrapped.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
-      // Right before it is taken: a provider that keeps answers returns one that was wiped meanwhile.
+      // Checked right before it is imported: a provider that wrongly caches results returns one that has been wiped.
       if (dek.every((byte) => byte === 0))
         throw new EnvelopeError(
           'KMS_RESPONSE_INVALID',

@@ -10,12 +10,10 @@ export interface DecoratedCall<T> {
   readonly discard: (late: T) => void
 }
 
-/**
- * What happens around every call. `run` makes the call, with the signal that it is given; it may reject, and never throws.
- */
+/** Runs around every call. `run` makes the call with the given signal; it may reject, but never throws. */
 export type Decorator = <T>(call: DecoratedCall<T>, run: (signal: AbortSignal) => Promise<T>) => Promise<T>
 
-/** A KMS each call to which passes through the decorators, from left to right. */
+/** A KMS whose calls all pass through the decorators, from left to right. */
 export function decorate(kms: Kms, ...decorators: readonly Decorator[]): Kms {
   return decorators.reduceRight(decorated, kms)
 }
@@ -50,7 +48,7 @@ function decorated(kms: Kms, around: Decorator): Kms {
 
 const nothing = (): void => undefined
 
-/** Decorators see no DEK that goes in. */
+/** Keeps DEKs that are passed in from decorators. */
 function addressOf({ cmkId, signal }: KmsCall): Pick<KmsCall, 'cmkId' | 'signal'> {
   return { cmkId, signal }
 }

@@ -6,8 +6,8 @@ import type { CmkDescription } from './kms.js'
 const ASYMMETRIC = /\/(?:rsa-oaep-sha256|sm2)$/
 
 /**
- * What a provider says a CMK is, if that can be. A provider that leaves out that public keys wrap would let those who
- * have one make envelopes that open without `acceptPublicKeySealing`.
+ * Checks a provider's description of a CMK. If a provider did not declare that a public key wraps, everyone who has
+ * that key could make envelopes that open without `acceptPublicKeySealing`.
  * @throws EnvelopeError CONFIG_INVALID
  */
 export function checkedDescription(kms: string, cmkId: string, described: unknown): CmkDescription {

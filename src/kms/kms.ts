@@ -23,7 +23,7 @@ export interface CmkDescription {
 
 /** Given to every call. */
 export interface KmsCall {
-  /** The CMK, by the id in configuration. `[!-~]{1,256}`. */
+  /** The id of the CMK, as in the configuration. `[!-~]{1,256}`. */
   readonly cmkId: string
   readonly context: EncryptionContext
   /** Aborted when the call is cancelled or its time is over. */
@@ -41,38 +41,39 @@ export interface KmsCallLimits {
 /**
  * A key management service. This doc is the contract; `test/contract` checks it for every provider.
  *
- * - DEKs go in and out as plain `Uint8Array`s of exactly 32 bytes. One that is returned belongs to the
- *   caller, who wipes it: never return a view of something shared, never keep one. One that is passed in
- *   is only lent for the call.
- * - A rejection is an `EnvelopeError`: `KMS_UNAVAILABLE`, `KMS_THROTTLED` or `KMS_TIMEOUT` where the
- *   same call may succeed later, and `KMS_RESPONSE_INVALID` where what answered was not the service, or did not
- *   answer the question (a result that is not as described below counts as that too); `KMS_DENIED`, `CMK_NOT_FOUND`, `CMK_DISABLED`, `CMK_UNUSABLE` where
- *   someone must act, and the service itself said so; `CIPHERTEXT_DEK_INVALID` where it said
- *   that the ciphertext DEK is to blame; `CMK_MISMATCH` or `UNWRAP_FAILED` where no genuine ciphertext DEK can have the
- *   answer that it gave, which is then asked for once more; a code of the provider's own (`KEYRING_…`,
- *   `KMS_CREDENTIALS_UNAVAILABLE`). Anything else that is thrown counts as `KMS_UNAVAILABLE`. No message
+ * - DEKs are passed in and returned as plain `Uint8Array`s of exactly 32 bytes. A returned DEK belongs to the caller,
+ *   who wipes it: never return a view of shared memory, and never keep a DEK. A DEK that is passed in may be used only
+ *   during the call.
+ * - A rejection is an `EnvelopeError` with one of these codes. Any other error counts as `KMS_UNAVAILABLE`. No message
  *   contains a secret.
- * - A provider neither caches DEKs nor retries nor holds calls back (this library does), and may be called
- *   concurrently. It looks at the current state of the CMK on each call, so that disabling or rotating one
- *   takes effect immediately; wrapping with a cached public key is the exception.
+ *   - `KMS_UNAVAILABLE`, `KMS_THROTTLED`, `KMS_TIMEOUT`: the same call may succeed later.
+ *   - `KMS_RESPONSE_INVALID`: the answer did not come from the service, or did not answer the call. A result that
+ *     breaks the contract below counts as this too.
+ *   - `KMS_DENIED`, `CMK_NOT_FOUND`, `CMK_DISABLED`, `CMK_UNUSABLE`: the service itself says so, and someone must act.
+ *   - `CIPHERTEXT_DEK_INVALID`: the service says that the ciphertext DEK is to blame.
+ *   - `CMK_MISMATCH`, `UNWRAP_FAILED`: no genuine ciphertext DEK can lead to the answer. The call is repeated once.
+ *   - The provider's own codes (`KEYRING_…`, `KMS_CREDENTIALS_UNAVAILABLE`).
+ * - A provider does not cache DEKs, retry or limit calls, because this library does; and it may be called concurrently.
+ *   It looks at the current state of the CMK on each call, so that disabling or rotating one takes effect immediately;
+ *   wrapping with a cached public key is the exception.
  */
 export interface Kms {
   /** Says what the CMK is. Called once per configured CMK, before any client connects. */
   describe(cmkId: string, signal: AbortSignal): Promise<CmkDescription>
-  /** A new DEK and its ciphertext under the CMK, 1 to 1,024 bytes. */
+  /** Makes a new DEK and its ciphertext under the CMK, which has 1 to 1,024 bytes. */
   generateDek(call: KmsCall): Promise<GeneratedDek>
-  /** Wraps a DEK made elsewhere: 1 to 1,024 bytes. */
+  /** Wraps a DEK made elsewhere. Returns 1 to 1,024 bytes. */
   wrapDek(call: KmsCall & { readonly dek: Uint8Array }): Promise<Uint8Array>
   /**
-   * The DEK in `ciphertextDek`. `context` must be the one it was wrapped with. The CMK that the service
-   * says it used must be `cmkId`, else `CMK_MISMATCH`.
+   * Unwraps the DEK in `ciphertextDek`. `context` must be the one it was wrapped with. If the service says that it used
+   * a CMK other than `cmkId`, rejects with `CMK_MISMATCH`.
    */
   unwrapDek(call: KmsCall & { readonly ciphertextDek: Uint8Array }): Promise<Uint8Array>
-  /** Proves that wrapping or unwrapping under the CMK would work for this process, else rejects as it would. */
+  /** Proves that this process may wrap or unwrap under the CMK; otherwise rejects as that call would. */
   verify(call: KmsCall & { readonly use: 'wrap' | 'unwrap' }): Promise<void>
   /**
-   * The limits of the service for a call. All encryptions that use this object keep to them together, with sealing before
-   * opening. Absent: only `kmsRateLimit` of the configuration holds calls back.
+   * The limits of the service for a call. All encryptions that use this object share them, and sealing goes before
+   * opening. If absent, only `kmsRateLimit` of the configuration limits calls.
    */
   limits?(operation: Exclude<KmsOperation, 'describe'>, cmkId: string): KmsCallLimits
   /** Releases connections and timers. Called once, when the last encryption that uses this object is closed. */

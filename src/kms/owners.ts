@@ -4,17 +4,20 @@ import type { Kms } from './kms.js'
 /** How many owners use a KMS that can be closed; 0 once the last of them has closed it. */
 const owners = new WeakMap<Kms, number>()
 
-/** The share that an owner has in its KMSs. */
+/** An owner's share in its KMS objects. */
 export interface KmsShare {
-  /** Closes the KMSs that no other owner uses. One that fails to close neither keeps the others open nor hides another error. */
+  /**
+   * Closes the KMS objects that no other owner uses. If one fails to close, the others are closed all the same, and no
+   * other error is hidden.
+   */
   close(): Promise<void>
-  /** Leaves all of them open: an owner that could not start may be tried again. */
+  /** Leaves all of them open, because an owner that could not start may be created again. */
   giveBack(): void
 }
 
 /**
- * Counts an owner of each KMS, so that several may use one object: the last to close ends it.
- * @throws EnvelopeError CONFIG_INVALID where one was closed by its last owner
+ * Counts the owners of each KMS, so that several may share one object: the last to close ends it.
+ * @throws EnvelopeError CONFIG_INVALID if its last owner has closed one of them
  */
 export function share(kmses: Readonly<Record<string, Kms>>): KmsShare {
   const issues = Object.entries(kmses)
@@ -27,7 +30,7 @@ export function share(kmses: Readonly<Record<string, Kms>>): KmsShare {
   // One KMS may have several names.
   const shared = [...new Set(Object.values(kmses))].filter((kms) => kms.close !== undefined)
   for (const kms of shared) owners.set(kms, (owners.get(kms) ?? 0) + 1)
-  /** Whether that was the last owner. */
+  /** Removes an owner. Returns whether it was the last one. */
   const leave = (kms: Kms): boolean => {
     const others = (owners.get(kms) ?? 1) - 1
     owners.set(kms, others)

@@ -11,7 +11,7 @@ export interface RateLimits {
   /** How long a call may wait for its turn. */
   readonly maxWaitMs: number
   readonly clock: Clock
-  /** What the provider states. */
+  /** The limits that the provider states. */
   readonly service: ServiceLimits
 }
 
@@ -21,17 +21,17 @@ interface Waiter extends WaitingCall {
 }
 
 /**
- * The limiter that an encryption has for a KMS. A call waits first for its side's share of calls (`kmsRateLimit`), then
- * for the limits that the provider states, which all encryptions with this KMS share. First come, first served. The
+ * The rate limiter of an encryption for a KMS. A call waits first for its side's share of calls (`kmsRateLimit`), then
+ * for the limits that the provider states, which all encryptions that use this KMS share. First come, first served. The
  * queue for a share holds only as many calls as the share can serve in time, so that a flood of calls costs little.
  */
 export class RateLimiter {
   readonly #limits: RateLimits
   readonly #shares: Readonly<Record<Side, TokenBucket>>
   readonly #elapsedMs: () => number
-  /** Wait for their share, in the order in which they came. */
+  /** Calls that wait for their share, in the order in which they came. */
   readonly #inLine: Readonly<Record<Side, Set<Waiter>>> = { sealing: new Set(), opening: new Set() }
-  /** Set exactly while a call is in line. */
+  /** Set if and only if a call is in line. */
   #cancelTimer: (() => void) | undefined
 
   constructor(limits: RateLimits) {
@@ -45,9 +45,9 @@ export class RateLimiter {
   }
 
   /**
-   * Waits for the call's turn. Resolves to what ends the turn.
-   * @throws EnvelopeError KMS_RATE_LIMITED where the turn does not come in time: at once where that is known; as
-   * `cancelled` says where the signal aborts first
+   * Waits for the call's turn. Resolves to a function that ends the turn.
+   * @throws EnvelopeError KMS_RATE_LIMITED if the turn does not come in time, immediately if that is already known; as
+   * `cancelled` says if the signal aborts first
    */
   async acquire(side: Side, limits: KmsCallLimits, signal: AbortSignal): Promise<() => void> {
     refuseCancelled(signal)
@@ -84,7 +84,7 @@ export class RateLimiter {
     })
   }
 
-  /** Gives shares to the calls in line, fails those that waited too long, and comes back when that changes with time. */
+  /** Gives shares to the calls in line, fails those that waited too long, and sets the timer for the next change. */
   #serve(): void {
     const delays = SIDES.flatMap((side) => [this.#admit(side), this.#failLate(side)])
     this.#cancelTimer?.()
@@ -96,7 +96,7 @@ export class RateLimiter {
       nextMs === Infinity ? undefined : this.#limits.clock.timeout(serve, Math.max(1, Math.ceil(nextMs)))
   }
 
-  /** Gives the share of a side to those in line for it. Returns how long the next one must wait. */
+  /** Gives the share of a side to the calls in line for it. Returns how long the next one must wait. */
   #admit(side: Side): number {
     const share = this.#shares[side]
     for (const waiter of this.#inLine[side]) {
@@ -109,7 +109,7 @@ export class RateLimiter {
     return Infinity
   }
 
-  /** Fails the calls in line that have waited too long. Returns when the next one has. */
+  /** Fails the calls in line that have waited too long. Returns when the next one will have. */
   #failLate(side: Side): number {
     const nowMs = this.#elapsedMs()
     for (const waiter of this.#inLine[side]) {

@@ -1,6 +1,6 @@
 import { stopwatch, type Clock } from '../clock.js'
 
-/** `burst` calls at once after a pause, `perSecond` in the long run. */
+/** `burst` calls together after a pause, `perSecond` on average. */
 export interface Share {
   readonly perSecond: number
   readonly burst: number
@@ -21,13 +21,13 @@ export class TokenBucket {
     this.#elapsedMs = stopwatch(clock)
   }
 
-  /** How long until there is a token for the call at this place in the line, from 1. */
+  /** How long until there is a token for the call at this place in the line, counted from 1. */
   delayMs(place = 1): number {
     const nowMs = this.#elapsedMs()
     this.#tokens = Math.min(this.#burst, this.#tokens + (nowMs - this.#filledAtMs) / this.#intervalMs)
     this.#filledAtMs = nowMs
     const missing = place - this.#tokens
-    // A sum of fractions falls short of a whole number now and then.
+    // A sum of fractions may fall just short of a whole number.
     return missing > 1e-9 ? missing * this.#intervalMs : 0
   }
 
@@ -36,7 +36,9 @@ export class TokenBucket {
   }
 }
 
-/** At most so many calls in any second; where that is less than one, one in so many seconds. */
+/**
+ * Allows at most `perSecond` calls in any second; if that is less than one, one call in the matching number of seconds.
+ */
 export class SlidingWindow {
   readonly #windowMs: number
   readonly #elapsedMs: () => number
@@ -51,7 +53,7 @@ export class SlidingWindow {
     this.#elapsedMs = stopwatch(clock)
   }
 
-  /** How long until so many calls may start. More than fit into a window count as a full one. */
+  /** How long until `calls` calls may start. More calls than fit into a window count as a full window. */
   delayMs(calls: number): number {
     const last = (this.#next + this.#clamp(calls) - 1) % this.#startedAtMs.length
     return Math.max(0, (this.#startedAtMs[last] as number) + this.#windowMs - this.#elapsedMs())

@@ -7,10 +7,10 @@ import type { Decorator } from './decorate.js'
 const DELAYS = { firstMs: 200, maxMs: 30_000 }
 
 /**
- * Tries transient failures again, up to `retries` times, each after a random delay (full jitter: 0 to 200 ms, then 0 to
- * 400 ms, and so on). KMS_RATE_LIMITED is our own limit and is not retried. Delays are short, because callers retry
- * above this (`dekTimeout`, `retryFor`). The caller's signal bounds all attempts together. Once it aborts, the call or
- * its delay ends, no further attempt is made, and a DEK that arrives late is wiped.
+ * Retries transient failures, up to `retries` times, each after a random delay (full jitter: 0 to 200 ms, then 0 to 400
+ * ms, and so on). KMS_RATE_LIMITED is our own limit and is not retried. Delays are short, because callers retry above
+ * this (`dekTimeout`, `retryFor`). The caller's signal bounds all attempts together. Once it aborts, the call or its
+ * delay ends, no further attempt is made, and a DEK that arrives late is wiped.
  */
 export function retrying(retries: number, clock: Clock): Decorator {
   return async ({ signal, discard }, run) => {

@@ -11,7 +11,7 @@ export const MAX_BITS = 8192
 /** NIST SP 800-56B, 6.2: smaller exponents are not allowed. */
 const MIN_EXPONENT = 65537n
 
-/** OpenSSL takes the OAEP hash for MGF1 too; the label is empty unless one is given. */
+/** OpenSSL uses the OAEP hash for MGF1 too. The label is empty unless one is given. */
 export const OAEP = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' } as const
 
 /**
@@ -38,7 +38,7 @@ export function readPublicKey(pem: string, refused: (why: string) => EnvelopeErr
  */
 export function readSpki(der: Uint8Array, damaged: () => EnvelopeError): KeyObject {
   const key = parsed(() => createPublicKey({ key: Buffer.from(der), format: 'der', type: 'spki' }), damaged)
-  // OpenSSL leaves what follows unread.
+  // OpenSSL ignores bytes after the key.
   if (!key.export({ format: 'der', type: 'spki' }).equals(der)) throw damaged()
   return key
 }
@@ -51,12 +51,12 @@ function parsed(parse: () => KeyObject, damaged: () => EnvelopeError): KeyObject
   }
 }
 
-/** As long as the modulus. */
+/** Returns as many bytes as the modulus has. */
 export function wrapWithPublicKey(key: KeyObject, dek: Uint8Array): Uint8Array {
   return new Uint8Array(publicEncrypt({ key, ...OAEP }, dek))
 }
 
-/** Why a public or private key is none for DEKs, as a predicate; undefined if it is. */
+/** Why a public or private key cannot be used for DEKs, as a predicate; undefined if it can. */
 export function whyUnusable(key: KeyObject): string | undefined {
   if (key.asymmetricKeyType !== 'rsa') return `is of type ${key.asymmetricKeyType ?? 'unknown'}, not RSA`
   if (modulusBits(key) < MIN_BITS) return `has fewer than ${String(MIN_BITS)} bits`

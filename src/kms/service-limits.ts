@@ -3,7 +3,7 @@ import type { Kms, KmsCallLimits } from './kms.js'
 import { SlidingWindow } from './rates.js'
 import { SIDES, type Side } from './side.js'
 
-/** How much of the concurrency of a service calls for opening may take. */
+/** The part of a service's concurrency that calls for opening may use. */
 const OPENING_PART = 0.75
 
 /** A call that waits for its turn. */
@@ -11,7 +11,7 @@ export interface WaitingCall {
   readonly side: Side
   readonly limits: KmsCallLimits
   start(end: () => void): void
-  /** It waited too long. */
+  /** Ends the call because it waited too long. */
   fail(): void
 }
 
@@ -22,20 +22,20 @@ type Concurrency = NonNullable<KmsCallLimits['concurrency']>
 type Running = Record<Side, number>
 
 /**
- * Keeps the calls of a KMS within the limits that its provider states: so many calls in a second, so many at the same
- * time. First come, first served, but sealing before opening.
+ * Keeps the calls of a KMS within the limits that its provider states: calls per second, and concurrent calls. First
+ * come, first served, but sealing before opening.
  */
 export class ServiceLimits {
   readonly #clock: Clock
   readonly #elapsedMs: () => number
-  /** Each with the time at which it has waited too long. */
+  /** Each call, with the time at which it will have waited too long. */
   readonly #waiting: Readonly<Record<Side, Map<WaitingCall, number>>> = {
     sealing: new Map(),
     opening: new Map(),
   }
   readonly #running = new Map<string, Running>()
   readonly #windows = new Map<string, SlidingWindow>()
-  /** Set exactly while a call waits. */
+  /** Set if and only if a call waits. */
   #cancelTimer: (() => void) | undefined
 
   constructor(clock: Clock) {
@@ -49,12 +49,12 @@ export class ServiceLimits {
     this.#serve()
   }
 
-  /** The call was cancelled: another one may have its turn. */
+  /** Removes a call that was cancelled: another one may have its turn. */
   leave(call: WaitingCall): void {
     if (this.#waiting[call.side].delete(call)) this.#serve()
   }
 
-  /** Starts the calls that may start, fails those that waited too long, and comes back when that changes with time. */
+  /** Starts the calls that may start, fails those that waited too long, and sets the timer for the next change. */
   #serve(): void {
     const nextMs = Math.min(...this.#start(), this.#failLate())
     this.#cancelTimer?.()
@@ -65,7 +65,7 @@ export class ServiceLimits {
       nextMs === Infinity ? undefined : this.#clock.timeout(serve, Math.max(1, Math.ceil(nextMs)))
   }
 
-  /** Starts the calls that the limits allow. Returns how long the others must wait, where that is known. */
+  /** Starts the calls that the limits allow. Returns how long the others must wait, if that is known. */
   #start(): Iterable<number> {
     const delays = new Map<string, number>()
     for (const call of SIDES.flatMap((side) => [...this.#waiting[side].keys()])) {
@@ -87,7 +87,7 @@ export class ServiceLimits {
     return delays.values()
   }
 
-  /** Fails the calls that have waited too long. Returns when the next one has. */
+  /** Fails the calls that have waited too long. Returns when the next one will have. */
   #failLate(): number {
     const nowMs = this.#elapsedMs()
     let nextMs = Infinity
@@ -110,7 +110,7 @@ export class ServiceLimits {
     return side === 'opening' && opening >= Math.max(1, Math.floor(max * OPENING_PART))
   }
 
-  /** Counts a call that starts. Returns what ends it. */
+  /** Counts a call that starts. Returns a function that ends it. */
   #run(concurrency: Concurrency | undefined, side: Side): () => void {
     if (concurrency === undefined) return () => undefined
     const running = this.#runningIn(concurrency.group)
@@ -136,7 +136,7 @@ export class ServiceLimits {
 
 const ofKms = new WeakMap<Kms, ServiceLimits>()
 
-/** The limits of a KMS hold for all encryptions that use the object: the account behind it is one. */
+/** Returns the limits of a KMS. All encryptions that use the object share them, because it stands for one account. */
 export function serviceLimitsOf(kms: Kms, clock: Clock): ServiceLimits {
   const limits = ofKms.get(kms) ?? new ServiceLimits(clock)
   ofKms.set(kms, limits)

@@ -1,4 +1,4 @@
-/** What a call is for. Each side has its own share of the calls to a KMS. */
+/** The purpose of a call. Each side has its own share of the calls to a KMS. */
 export type Side = 'sealing' | 'opening'
 
 /** Sealing first: a flood of forged envelopes must not stop it. */

@@ -13,9 +13,9 @@ import type { Side } from './side.js'
 import { traced } from './traced.js'
 import type { KmsTracers } from './tracers.js'
 
-/** How calls to KMSs are made. */
+/** How calls to a KMS are made. */
 export interface CallPolicy {
-  /** How long a call may take, further attempts and the wait for its turn included. */
+  /** How long a call may take, including retries and the wait for its turn. */
   readonly timeoutMs: number
   readonly retries: number
   readonly shares: Readonly<Record<Side, Share>>
@@ -24,17 +24,17 @@ export interface CallPolicy {
   readonly tracers: KmsTracers
 }
 
-/** KMSs by their names in the configuration. */
+/** KMS objects by their names in the configuration. */
 export type NamedKmses = Readonly<Record<string, Kms>>
 
-/** The same KMSs for each side, decorated. A KMS has one limiter, whatever its names. */
+/** The decorated KMS objects of each side. An object has one rate limiter, even if it has several names. */
 export function kmsesBySide(kmses: NamedKmses, policy: CallPolicy): Readonly<Record<Side, NamedKmses>> {
   const { timeoutMs, retries, shares, clock, events, tracers } = policy
   const limiters = new Map<Kms, RateLimiter>()
   const limiterOf = (kms: Kms): RateLimiter => {
     const known = limiters.get(kms)
     if (known !== undefined) return known
-    // The call itself gets at least half of the time.
+    // The call itself has at least half of the time.
     const limits = { shares, maxWaitMs: timeoutMs / 2, clock, service: serviceLimitsOf(kms, clock) }
     const limiter = new RateLimiter(limits)
     limiters.set(kms, limiter)

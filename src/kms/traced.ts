@@ -4,8 +4,8 @@ import type { Decorator } from './decorate.js'
 import type { KmsTracers } from './tracers.js'
 
 /**
- * Makes each call a span. Innermost, so that each attempt is a span, and a call that waits for its turn is not. The span
- * ends when the signal aborts, even where the provider goes on.
+ * Makes each call a span. Must be the innermost decorator, so that each attempt is a span, and the wait for a turn is
+ * not. The span ends when the signal aborts, even if the provider continues.
  */
 export function traced(kms: string, tracers: KmsTracers): Decorator {
   return async ({ operation, cmkId, signal }, run) => {

@@ -9,12 +9,12 @@ export interface TracedKmsCall {
   readonly operation: KmsOperation
 }
 
-/** How warnings name it. */
+/** The name of a tracer in warnings. */
 const TRACER = 'a tracer of KMS calls'
 
 /** A tracer's span of one call. */
 export interface KmsCallSpan {
-  /** Runs the call, synchronously and once, in whatever context the tracer chooses. */
+  /** Runs the call, synchronously and once, in a context that the tracer chooses. */
   run(call: () => void): unknown
   /** The call ended, with `code` if it failed. Called once. */
   end(code?: ErrorCode): unknown
@@ -23,11 +23,14 @@ export interface KmsCallSpan {
 /** Called in the async context of the caller; if several callers share a call, in that of the first. */
 export type KmsTracer = (call: TracedKmsCall) => KmsCallSpan
 
-/** The tracers of one owner. A tracer that throws, rejects, or does not run the call does no harm: a failure is reported as a warning. */
+/**
+ * The tracers of one owner. A tracer that throws, rejects, or does not run the call affects nothing else; its failure
+ * is reported as a warning.
+ */
 export class KmsTracers {
   readonly #tracers = new Set<{ readonly trace: KmsTracer }>()
 
-  /** Adds a tracer; returns what removes it. */
+  /** Adds a tracer; returns a function that removes it. */
   add(trace: KmsTracer): () => void {
     const entry = { trace }
     this.#tracers.add(entry)
@@ -36,20 +39,20 @@ export class KmsTracers {
     }
   }
 
-  /** The call within a span of each tracer, the first one's outermost. */
+  /** Starts a span of each tracer around the call; the span of the first tracer is the outermost. */
   start(call: TracedKmsCall): { run<T>(call: () => Promise<T>): Promise<T>; end(code?: ErrorCode): void } {
     const spans: KmsCallSpan[] = []
     for (const { trace } of this.#tracers)
       harmless(TRACER, () => {
         const span = trace(call)
-        // A span that comes later is too late for this call; if it fails to come, that is reported.
+        // A promise of a span comes too late for this call. If it rejects, that is reported.
         if (!isThenable(span)) spans.push(span)
         return span
       })
     return {
       run: <T>(start: () => Promise<T>): Promise<T> => {
         let running: Promise<T> | undefined
-        // A tracer learns that the call runs, never what it returns: that is a DEK.
+        // A tracer never sees the result of the call, which is a DEK.
         const innermost = (): void => {
           running = start()
         }

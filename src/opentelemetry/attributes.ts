@@ -1,6 +1,7 @@
 /**
- * Every attribute of metrics and spans. Names of OpenTelemetry's semantic conventions where they have one. None holds
- * a session id, an offset or anything of a record: values are few, and come from configuration or from lists of ours.
+ * Every attribute of metrics and spans. Uses the names of OpenTelemetry's semantic conventions where they exist. No
+ * attribute contains a session id, an offset or any part of a record: its values are few, and come from the
+ * configuration or from our own lists.
  */
 export const ATTR = {
   /** The code of an error. */
@@ -21,8 +22,8 @@ export const ATTR = {
   side: 'kafka_envelope.side',
 } as const
 
-/** Where a topic or a consumer is named. */
+/** For series that name a topic or a consumer. */
 export const KAFKA = { [ATTR.messagingSystem]: 'kafka' } as const
 
-/** An error without a code of ours, as the semantic conventions say it. */
+/** The type of an error without one of our codes, as in the semantic conventions. */
 export const OTHER = '_OTHER'

@@ -2,7 +2,7 @@ import type { Encryption } from '../index.js'
 import { ATTR, KAFKA, OTHER } from './attributes.js'
 import type { Instruments } from './instruments.js'
 
-/** Counts and times of single events; returns what ends each. */
+/** Counts and times of single events. Returns functions that end each of them. */
 export function countEvents(encryption: Encryption, instruments: Instruments): (() => void)[] {
   const seconds = (ms: number): number => ms / 1000
   return [

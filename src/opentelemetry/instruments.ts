@@ -23,10 +23,10 @@ interface Row {
   readonly buckets?: number[]
 }
 
-/** From a call in the same zone to the default time-out of a KMS, and to how long a send may wait for a DEK. */
+/** From the duration of a call within one zone up to the default `kmsTimeout` and `dekTimeout`. */
 const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
-/** Every instrument by its name; a test holds the table in docs/operations.md to it. */
+/** Every instrument by its name. A test compares the table in docs/operations.md with it. */
 const INSTRUMENTS = {
   'kafka_envelope.sealed.records': {
     kind: 'counter',

@@ -1,11 +1,11 @@
 import type { Attributes, UpDownCounter } from '@opentelemetry/api'
 
-/** An amount that some attributes have now. */
+/** The present value for some attributes. */
 export type Level = readonly [attributes: Attributes, value: number]
 
 /**
- * Amounts as they are now, for a counter that goes up and down. Not an observable one: of these SDKs go on exporting
- * the last value where nothing is observed any more, and of several owners the last one's.
+ * Present values, for a counter that goes up and down. Not an observable counter: SDKs keep exporting its last value
+ * after observation has ended, and with several owners they export only the last one's.
  */
 export class Levels {
   readonly #counter: UpDownCounter
@@ -15,7 +15,7 @@ export class Levels {
     this.#counter = counter
   }
 
-  /** What is not in the list is 0. */
+  /** Levels that are not in the list become 0. */
   set(levels: readonly Level[]): void {
     const next = new Map<string, Level>()
     for (const [attributes, value] of levels) {

@@ -5,7 +5,7 @@ import type { Instruments } from './instruments.js'
 import { Levels, type Level } from './levels.js'
 import type { Tally } from './tally.js'
 
-/** What is looked at when metrics are collected, rather than when it happens; returns what ends it. */
+/** Reads states when metrics are collected, not when they change. Returns a function that ends it. */
 export function readStates(
   encryption: Encryption,
   meter: Meter,
@@ -88,7 +88,7 @@ function dekLevels({ sealingKeys, openedDeks }: Health): Level[] {
   return [...sealingKeys.flatMap(ofState), [{ [ATTR.dekState]: 'opened' }, openedDeks]]
 }
 
-// So that the series is there before anything happens.
+// Makes the series exist before anything happens.
 const NONE: Level = [KAFKA, 0]
 
 function waitingLevels({ waiting }: Health): Level[] {
@@ -111,7 +111,7 @@ function stoppedLevels({ stopped }: Health): Level[] {
   ]
 }
 
-/** In seconds; 0 where there is none. */
+/** In seconds; 0 if there is none. */
 function shortest(
   states: readonly SealingState[],
   msOf: (state: SealingState) => number | undefined,

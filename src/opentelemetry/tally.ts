@@ -9,8 +9,8 @@ interface Sum {
 }
 
 /**
- * Sums of batches by topic, handed to the counters when metrics are collected: a counter's `add` takes as long as
- * sealing a small record. A topic matches one rule, so the topic names both.
+ * Sums of batches by topic. They are passed to the counters when metrics are collected, because a counter's `add` takes
+ * as long as sealing a small record. A topic matches one rule, so the topic names both.
  */
 export class Tally {
   readonly #records: Counter

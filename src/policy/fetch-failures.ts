@@ -2,22 +2,24 @@ import { backoffMs, type BackoffBounds } from '../backoff.js'
 import type { ErrorCode } from '../errors.js'
 import { msSince, type Instant } from '../clock.js'
 
-/** Why a call for a DEK failed, as far as a rotation decides by it. */
+/** Why a call for a DEK failed, as far as it matters to a rotation. */
 export interface FetchFailure {
   /**
-   * `denied`: the KMS wants nothing more sealed under the CMK. `outage`: it fails transiently. `notAsked`: a limit of our
-   * own kept the call back, which says nothing about the KMS. `other`: it fails for another reason.
+   * `denied`: nothing more may be sealed under the CMK. `outage`: the KMS fails transiently. `notAsked`: our own limit
+   * held the call back, which says nothing about the KMS. `other`: any other reason.
    */
   readonly kind: 'denied' | 'outage' | 'notAsked' | 'other'
-  /** Undefined where what was thrown is not ours. */
+  /** Undefined if the error is not an `EnvelopeError`. */
   readonly code: ErrorCode | undefined
 }
 
-/** What the calls since the last success tell. A failure is not cached: this paces background calls, and grants a grace. */
+/**
+ * The failures since the last success. They are not cached answers: they only pace background calls, and allow a grace.
+ */
 export interface FetchFailures {
   readonly count: number
   readonly last: ErrorCode | undefined
-  /** What the KMS last answered, if that was an outage. */
+  /** The last failure, if it was an outage. */
   readonly outage: { readonly code: ErrorCode; readonly since: Instant } | undefined
   readonly pause: { readonly ms: number; readonly since: Instant } | undefined
 }
@@ -43,12 +45,12 @@ export function afterFailure(
   }
 }
 
-/** How long background calls still pause. Sleep does not count. */
+/** The rest of the pause of background calls. Sleep does not count. */
 export function pauseLeftMs({ pause }: FetchFailures, now: Instant): number {
   return pause === undefined ? 0 : Math.max(0, pause.ms - (now.runningMs - pause.since.runningMs))
 }
 
-/** The code of an outage that is probably still on: no pause is longer, so a call would have shown its end. */
+/** The code of an outage that probably still lasts: no pause is longer, so a call would have noticed its end. */
 export function recentOutage({ outage }: FetchFailures, now: Instant): ErrorCode | undefined {
   return outage !== undefined && msSince(outage.since, now) <= PAUSE.maxMs ? outage.code : undefined
 }

@@ -2,21 +2,24 @@ import { endsOf } from './topics.js'
 
 /*
  * Two globs have a topic in common exactly if one's prefix (the text before its first `*`) begins with the other's, and
- * one's suffix (the text after its last) ends with the other's. Such a topic is the longer prefix, then all that the
- * two have between their stars, then the longer suffix.
+ * one's suffix (the text after its last) ends with the other's. Such a topic is the longer prefix, then everything that
+ * the two have between their stars, then the longer suffix.
  *
  * In sorted order, the globs that begin with a prefix follow it directly. So the globs are visited by prefix, and those
- * whose prefix the current one begins with are kept by suffix. Sorting aside, a glob costs a step for each shorter suffix that
- * its own ends with: at most the length of a topic, whatever the globs are.
+ * whose prefix the current one begins with are kept by suffix. Apart from sorting, a glob costs one step for each
+ * shorter suffix that its own ends with: at most the length of a topic.
  */
 
-/** A glob, and whose it is: globs of one owner may overlap. */
+/** A glob and its owner. Globs of one owner may overlap. */
 export interface OwnedGlob {
   readonly glob: string
   readonly owner: unknown
 }
 
-/** Pairs of globs that overlap and have two owners; none if and only if there are none. At most one for each glob. */
+/**
+ * Pairs of globs that overlap and have different owners, at most one pair for each glob. Empty if and only if no such
+ * pair exists.
+ */
 export function clashes<G extends OwnedGlob>(globs: readonly G[]): [G, G][] {
   const ends = globs.map((entry) => {
     const { prefix, suffix } = endsOf(entry.glob)
@@ -42,17 +45,17 @@ export function clashes<G extends OwnedGlob>(globs: readonly G[]): [G, G][] {
   return found
 }
 
-/** A suffix, read backwards, and the globs with it that are around now, oldest first. */
+/** A suffix, reversed, and its globs that are open now, oldest first. */
 interface Nested<G> {
   /** The longest shorter suffix that it ends with. */
   readonly parent: Nested<G> | undefined
   readonly text: string
   readonly here: Newest<G>[]
-  /** Those of suffixes that end with it, too. */
+  /** Those of longer suffixes that end with it, too. */
   readonly within: Newest<G>[]
 }
 
-/** A glob, and the newest before it of another owner. */
+/** A glob, and the newest one before it that has another owner. */
 interface Newest<G> {
   readonly glob: G
   readonly ofAnother: G | undefined
@@ -74,7 +77,7 @@ function add<G extends OwnedGlob>(suffix: Nested<G>, glob: G): void {
   for (let each: Nested<G> | undefined = suffix; each; each = each.parent) push(each.within, glob)
 }
 
-/** Removes the glob that was added last of those that are around. */
+/** Removes the glob that was added last. */
 function remove<G>(suffix: Nested<G>): void {
   suffix.here.pop()
   for (let each: Nested<G> | undefined = suffix; each; each = each.parent) each.within.pop()
@@ -97,7 +100,7 @@ function newestOfAnother<G extends OwnedGlob>(stack: readonly Newest<G>[], owner
   return top?.glob.owner === owner ? top?.ofAnother : top?.glob
 }
 
-/** By UTF-16 units: patterns are ASCII, or are reported as misshapen. */
+/** By UTF-16 units: patterns are ASCII, or are reported as invalid. */
 function reversed(text: string): string {
   return text.split('').reverse().join('')
 }

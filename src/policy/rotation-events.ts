@@ -4,7 +4,7 @@ import type { FetchFailure } from './fetch-failures.js'
 import type { RotationState } from './rotation-state.js'
 import type { Usage } from './rotation.js'
 
-/** What happens to a rotation. */
+/** The events that a rotation handles. */
 export type RotationEvent =
   /** A caller asks for a grant to seal the records from `from` on. `sizes`: bytes of body of each. */
   | { readonly type: 'use'; readonly sizes: readonly number[]; readonly from: number }
@@ -31,13 +31,10 @@ export type RotationEvent =
   | { readonly type: 'revoke'; readonly reason: 'manual' | 'evicted'; readonly isAwaited: boolean }
   | { readonly type: 'close'; readonly error: unknown }
 
-/** What the caller must do, in this order. */
+/** The actions that the caller must take, in this order. */
 export type RotationEffect =
   | { readonly do: 'fetch' | 'abandon'; readonly call: number }
-  /**
-   * The supplier must not give out again what it gave last (`exhaust`), or anything that was made before now
-   * (`revoke`).
-   */
+  /** The supplier must not supply its last DEK again (`exhaust`), or any DEK made before now (`revoke`). */
   | { readonly do: 'exhaust' | 'revoke' }
   /** All waiting callers try again (`wake`) or fail. */
   | { readonly do: 'wake' }
@@ -53,7 +50,7 @@ export type RotationEffect =
       readonly ageMs: number
       readonly grace: GraceUsage | undefined
     }
-  /** Sets the timer to `inMs`, or cancels it where undefined. Replaces the previous setting. */
+  /** Sets the timer to `inMs`, or cancels it if undefined. Replaces the previous setting. */
   | { readonly do: 'arm'; readonly inMs: number | undefined }
 
 export interface Step {
@@ -62,7 +59,7 @@ export interface Step {
   readonly granted: Granted | undefined
 }
 
-/** So many records, of so many bytes together, may be sealed under a DEK. To be taken before the effects are run. */
+/** How many records, with how many bytes in total, may be sealed under a DEK. Take it before running the effects. */
 export interface Granted extends Usage {
   readonly id: number
 }

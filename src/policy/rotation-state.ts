@@ -4,7 +4,7 @@ import { NO_FAILURES, type FetchFailures } from './fetch-failures.js'
 import { msSince, type Instant } from '../clock.js'
 import type { PrefetchPoint, RotationPolicy, Usage } from './rotation.js'
 
-/** What a rule says about the rotation of its DEKs. */
+/** The part of a rule that concerns the rotation of its DEKs. */
 export interface RotationRule {
   readonly rotate: RotationPolicy
   /** 0: none. */
@@ -13,7 +13,7 @@ export interface RotationRule {
   readonly graceMs: number
 }
 
-/** A DEK as the rotation sees it. Its key is in a session, which has the same number. */
+/** A DEK as the rotation sees it. Its key is in the session with the same number. */
 export interface RotatingDek {
   readonly id: number
   readonly arrived: Instant
@@ -23,25 +23,25 @@ export interface RotatingDek {
   readonly prefetchAt: PrefetchPoint
 }
 
-/** A DEK that has reached a limit and is kept, because an outage grants it a grace, or may do so. */
+/** A DEK that has reached a limit, and is kept because an outage gives it a grace, or may give it one. */
 export interface OverdueDek {
   readonly dek: RotatingDek
   readonly limit: Limit
-  /** When it reached the limit: from here on its grace is counted. */
+  /** When it reached the limit. Its grace counts from here. */
   readonly since: Instant
 }
 
-/** What every state carries. */
+/** Members of every state. */
 export interface Fetching {
-  /** The call for a DEK that is on its way. There is never more than one. */
+  /** The call for a DEK that is in flight. There is never more than one. */
   readonly call: number | undefined
-  /** How many calls were made, which numbers the next one. */
+  /** How many calls were made; also the number of the last one. */
   readonly calls: number
   readonly failures: FetchFailures
 }
 
 /**
- * Where the DEKs of one scope are. `health()` and the metrics use the same names.
+ * The state of the DEKs of one scope. `health()` and the metrics use the same names.
  *
  *   empty     no DEK, and no call for one
  *   fetching  no DEK may seal: sends wait. A DEK past its limit may be kept meanwhile, and seals nothing
@@ -57,9 +57,9 @@ export type RotationState = Fetching &
     | {
         readonly at: 'grace'
         readonly overdue: OverdueDek
-        /** What the KMS failed with when the grace began. */
+        /** The code with which the KMS failed when the grace began. */
         readonly code: ErrorCode
-        /** What was sealed past the limit. */
+        /** How much was sealed past the limit. */
         readonly used: Usage
       }
   )

@@ -21,7 +21,7 @@ import { CAPS, fit, isPast, limitReached, prefetchPoint, type Usage } from './ro
 
 type EventOf<Type extends RotationEvent['type']> = Extract<RotationEvent, { readonly type: Type }>
 
-/** What does not change while an event is handled, and the effects so far. */
+/** The inputs of one step, and its effects so far. */
 interface Turn {
   readonly rule: RotationRule
   readonly now: Instant
@@ -43,7 +43,7 @@ export function step(rule: RotationRule, before: RotationState, event: RotationE
 
 function after(turn: Turn, state: RotationState, event: RotationEvent): Omit<Step, 'effects'> {
   if (state.at === 'closed') {
-    // A store must not keep what is revoked, even after the end.
+    // A store must not keep a revoked DEK, even after the end.
     if (event.type === 'revoke') turn.effects.push({ do: 'revoke' })
     return { state, granted: undefined }
   }
@@ -79,8 +79,8 @@ function changed(
 }
 
 /**
- * Returns a grant, or a change after which the caller tries again, or neither where no DEK may seal. The passage of
- * time is handled first, in a step of its own: a listener that hears of it may revoke or close before the grant.
+ * Returns a grant, or a change after which the caller tries again, or neither if no DEK may seal. The passage of time
+ * is handled first, in a separate step: a listener that is told of it may revoke or close before the grant.
  */
 function use(turn: Turn, before: RotationState, { sizes, from }: EventOf<'use'>): Omit<Step, 'effects'> {
   const state = tick(turn, before)
@@ -110,7 +110,7 @@ function sum(a: Usage, b: Usage): Usage {
   return { messages: a.messages + b.messages, bytes: a.bytes + b.bytes }
 }
 
-/** What time alone brings about. */
+/** The changes that time alone causes. */
 function tick(turn: Turn, state: RotationState): RotationState {
   if (state.at === 'ready') {
     const { dek, next } = state
@@ -148,7 +148,7 @@ function atLimit(turn: Turn, state: In<'ready' | 'grace'>, limit: Limit): Rotati
     return fetchSoon(turn, outage === undefined ? kept : enterGrace(turn, kept, overdue, outage))
   }
   const ended = endAll(turn, state, limit)
-  // After a limit of records or bytes more sends are likely; after one of age there may be none.
+  // After a limit of records or bytes, more sends are likely. After a limit of age, there may be none.
   return limit !== 'age' && isUsed && prefetchMs > 0 ? fetchSoon(turn, ended) : ended
 }
 
@@ -172,7 +172,7 @@ function wantsNext({ rule, now }: Turn, state: RotationState): boolean {
   )
 }
 
-/** In the background: not in the pause after a failure. */
+/** Fetches in the background, except during the pause after a failure. */
 function fetchSoon(turn: Turn, state: RotationState): RotationState {
   return state.call !== undefined || pauseLeftMs(state.failures, turn.now) > 0 ? state : fetch(turn, state)
 }
@@ -224,13 +224,13 @@ function failed(turn: Turn, before: RotationState, event: EventOf<'failed'>): Ro
     turn.effects.push({ do: 'revoke' })
     return endAll(turn, state, 'denied')
   }
-  // A call that our own limit kept back ends no grace, and no hope of one: the next answer does.
+  // A call that our own limit held back neither ends a grace nor rules one out. The next answer of the KMS decides.
   return overdue === undefined || failure.kind === 'notAsked'
     ? state
     : endAll(turn, state, endOf(state, overdue))
 }
 
-/** Why a DEK past its limit ends without a successor. */
+/** The reason why a DEK past its limit ends without a successor. */
 function endOf(state: RotationState, { limit }: OverdueDek): RetireReason {
   return state.at === 'grace' ? 'grace' : limit
 }
@@ -255,7 +255,7 @@ function withoutDek(state: RotationState): RotationState {
     : { ...fetching, at: 'fetching', overdue: undefined }
 }
 
-/** When time alone brings something about: an idle DEK ends in time too, and the next one is fetched without a send. */
+/** When time alone causes a change: an idle DEK ends in time too, and the next one is fetched without a send. */
 function nextTickMs(turn: Turn, state: RotationState): number | undefined {
   const { rule, now } = turn
   if (state.at === 'ready') {
@@ -266,7 +266,7 @@ function nextTickMs(turn: Turn, state: RotationState): number | undefined {
   return overdue && Math.min(graceLeftMs(rule, overdue, now), nextFetchMs(turn, state))
 }
 
-/** When to look at fetching again: after the pause that follows a failure, or at the age of prefetch. */
+/** When to consider fetching again: after the pause that follows a failure, or at the age of prefetch. */
 function nextFetchMs(turn: Turn, state: RotationState): number {
   if (state.call !== undefined) return Infinity
   if (wantsNext(turn, state)) return pauseLeftMs(state.failures, turn.now)

@@ -1,7 +1,7 @@
 import type { Limit } from '../events.js'
 
 /**
- * What one content key may seal, whatever the configuration says: 2^32 records, far below the 2^64 IVs of the
+ * The most that one content key may seal, whatever the configuration says: 2^32 records, far below the 2^64 IVs of the
  * deterministic construction (NIST SP 800-38D, 8.2.1), and 2^38 bytes of body.
  */
 export const MAX_MESSAGES: number = 2 ** 32
@@ -14,14 +14,14 @@ export interface RotationPolicy {
   readonly maxBytes: number
 }
 
-/** What was sealed under a DEK so far. */
+/** How much was sealed under a DEK so far. */
 export interface Usage {
   readonly messages: number
   /** Bytes of body. */
   readonly bytes: number
 }
 
-/** Why the DEK may seal no more, or undefined while it may. */
+/** The limit that a DEK has reached, or undefined while it may seal. */
 export function limitReached(policy: RotationPolicy, usage: Usage, ageMs: number): Limit | undefined {
   if (ageMs >= policy.maxAgeMs) return 'age'
   if (usage.messages >= policy.maxMessages) return 'messages'
@@ -29,10 +29,10 @@ export function limitReached(policy: RotationPolicy, usage: Usage, ageMs: number
   return undefined
 }
 
-/** The limits that hold whatever the policy says: those of a grace. */
+/** The limits that hold whatever the policy says. A grace has only these. */
 export const CAPS: RotationPolicy = { maxAgeMs: Infinity, maxMessages: MAX_MESSAGES, maxBytes: MAX_BYTES }
 
-/** From when on the next DEK is wanted: at whichever of these comes first. */
+/** When to fetch the next DEK: at whichever of these comes first. */
 export interface PrefetchPoint {
   readonly ageMs: number
   readonly messages: number
@@ -60,13 +60,13 @@ export function isPast(point: PrefetchPoint, { messages, bytes }: Usage, ageMs: 
   return ageMs >= point.ageMs || messages >= point.messages || bytes >= point.bytes
 }
 
-/** A run of records that fits under the limits, from `from` on. */
+/** A run of records, from `from` on, that fits within the limits. */
 export interface Fit extends Usage {
-  /** The limit that kept the next record out; undefined where all fit. */
+  /** The limit that excluded the next record; undefined if all fit. */
   readonly stoppedBy: 'messages' | 'bytes' | undefined
 }
 
-/** How many of the records from `from` on fit under the limits beside what was used. */
+/** How many of the records from `from` on fit within the limits, given `usage`. */
 export function fit(policy: RotationPolicy, usage: Usage, sizes: readonly number[], from: number): Fit {
   let bytes = 0
   const end = Math.min(sizes.length, from + policy.maxMessages - usage.messages)

@@ -1,13 +1,13 @@
 /**
- * Topic patterns: exact names, or globs over the whole name in which `*` is any run of characters
- * (also none) and a dot is a dot.
+ * Topic patterns: exact names, or globs for the whole name. In a glob, `*` matches any run of characters, even an empty
+ * one; a dot is a dot.
  */
 
 export function isGlob(pattern: string): boolean {
   return pattern.includes('*')
 }
 
-/** What tells whether a topic matches; linear in the topic's length for one `*`, never exponential. */
+/** Whether a topic matches. Linear in the topic's length for one `*`, never exponential. */
 export function matches(pattern: string, topic: string): boolean {
   const parts = pattern.split('*')
   const first = parts[0] ?? ''
@@ -15,7 +15,7 @@ export function matches(pattern: string, topic: string): boolean {
   const last = parts.at(-1) ?? ''
   if (topic.length < first.length + last.length) return false
   if (!topic.startsWith(first) || !topic.endsWith(last)) return false
-  // Each middle part at its leftmost place leaves the most room for the rest.
+  // Matching each middle part at its leftmost place leaves the most room for the rest.
   let at = first.length
   for (const part of parts.slice(1, -1)) {
     const found = topic.indexOf(part, at)
@@ -25,12 +25,12 @@ export function matches(pattern: string, topic: string): boolean {
   return at <= topic.length - last.length
 }
 
-/** What a glob has before its first `*`, and after its last. */
+/** The text of a glob before its first `*`, and after its last. */
 export function endsOf(glob: string): { readonly prefix: string; readonly suffix: string } {
   return { prefix: glob.slice(0, glob.indexOf('*')), suffix: glob.slice(glob.lastIndexOf('*') + 1) }
 }
 
-/** Globs with the same prefix: by suffix, and all suffixes' lengths. */
+/** Globs with the same prefix, by suffix, and the lengths of all suffixes. */
 class Bucket<R> {
   readonly #bySuffix = new Map<string, { readonly pattern: string; readonly rule: R }[]>()
   readonly #lengths = new Set<number>()
@@ -53,9 +53,9 @@ class Bucket<R> {
 }
 
 /**
- * Finds the one rule of a topic: an exact name beats a glob. The first look-up of a topic takes time with the lengths
- * of prefixes and suffixes that there are, not with the number of globs; globs with the same prefix and suffix, which
- * are of one rule, are tried one by one.
+ * Finds the one rule of a topic: an exact name beats a glob. The time of a topic's first look-up grows with the number
+ * of different lengths of prefixes and suffixes, not with the number of globs. Globs with the same prefix and suffix,
+ * which belong to one rule, are tried one by one.
  */
 export class TopicIndex<R> {
   readonly #exact = new Map<string, R>()
@@ -76,7 +76,7 @@ export class TopicIndex<R> {
     const exact = this.#exact.get(topic)
     if (exact !== undefined || this.#found.has(topic)) return exact ?? this.#found.get(topic)
     const rule = this.#ofGlobs(topic)
-    // Topic names come from the application and the cluster; the bound only guards against a loop over made-up names.
+    // Topic names come from the application and the cluster; the limit only guards against a loop over made-up names.
     if (this.#found.size < 10_000) this.#found.set(topic, rule)
     return rule
   }

@@ -2,45 +2,48 @@ import type { CheckedEncryptRule } from '../../config/checked.js'
 
 export const DAY_MS = 86_400_000
 
-/** How many clients there are, and what they send. */
+/** The number of clients, and the records that they send. */
 export interface Load {
-  /** Processes that seal; each has DEKs of its own. */
+  /** Processes that seal; each has its own DEKs. */
   readonly producers: number
-  /** Of each producer. */
+  /** Restarts of each producer. */
   readonly restartsPerDay: number
   /** Processes that open. */
   readonly readers: number
-  /** Of each rule that seals, over all producers and topics. */
+  /** Records of each rule that seals, over all producers and topics. */
   readonly recordsPerDay: number
-  /** Of a value as sealed. */
+  /** Bytes of a value when it is sealed, so after compression. */
   readonly recordBytes: number
-  /** For how long the topics keep records. */
+  /** How long the topics keep records. */
   readonly retentionDays: number
   /** Whether each producer keeps ciphertext DEKs across restarts. */
   readonly dekStore: boolean
 }
 
-/** What of a rule says how often its DEKs are renewed. */
+/** The part of a rule that says how often its DEKs are renewed. */
 export type Renewal = Pick<CheckedEncryptRule, 'rotate' | 'prefetchMs' | 'dekScope' | 'provisionedDek'>
 
 /** The DEKs of one rule. */
 export interface Deks {
   readonly perDay: number
-  /** Owners of a DEK of their own: producers, times topics with `dekScope: 'topic'`; one for a provisioned DEK. */
+  /**
+   * The number of owners that have their own DEK: producers, times topics with `dekScope: 'topic'`; one for a
+   * provisioned DEK.
+   */
   readonly sealers: number
-  /** New DEKs a day of one sealer, because one reached a limit. */
+  /** New DEKs of one sealer per day, because a DEK reached a limit. */
   readonly rotations: number
-  /** New DEKs a day of one sealer, because its process started. */
+  /** New DEKs of one sealer per day, because its process started. */
   readonly restarts: number
   /** Which limit ends DEKs. */
   readonly limit: 'age' | 'messages' | 'bytes' | 'provisioned'
-  /** DEKs a day that a start unwraps instead of making, over all producers. */
+  /** DEKs per day that a start unwraps from the store instead of making new ones, over all producers. */
   readonly reopened: number
 }
 
 /**
- * About how many DEKs a rule makes, if records flow evenly. With prefetch the age of the next DEK counts before it is
- * used; it is fetched between half and all of `prefetch` ahead, three quarters on average.
+ * Estimates how many DEKs a rule makes, if records flow evenly. With prefetch the age of the next DEK counts before it
+ * is used; it is fetched between half and all of `prefetch` ahead, three quarters on average.
  *
  * @param topics how many topics of the rule there are, at least 1
  */
@@ -72,8 +75,8 @@ export function deksOf(encrypt: Renewal, topics: number, load: Load): Deks {
 }
 
 /**
- * How many DEKs a reader unwraps a day that follows the topics of a rule: each when it first meets it, and again
- * whenever its cache has let go of it while it still seals.
+ * How many DEKs per day a reader of the rule's topics unwraps: each DEK when the reader first sees it, and again
+ * whenever its cache has dropped a DEK that still seals.
  */
 export function unwrapsPerReader({ perDay, sealers }: Deks, ttlMs: number): number {
   return Math.max(perDay, (sealers * DAY_MS) / ttlMs)

@@ -12,7 +12,7 @@ import { DEFAULT_FORMAT } from '../../envelope/formats.js'
 import { TopicIndex } from '../../policy/topics.js'
 import { VENDORS, vendorOf, type Vendor, type VendorName } from './kms-pricing.js'
 
-/** What a configuration costs under a load. Calculated, not measured; records are assumed to flow evenly. */
+/** The cost of a configuration under a load. Calculated, not measured; assumes that records flow evenly. */
 export interface Estimate {
   readonly topics: readonly { readonly topic: string; readonly rule: CheckedRule | undefined }[]
   readonly rules: readonly RuleEstimate[]
@@ -21,7 +21,7 @@ export interface Estimate {
 
 export interface RuleEstimate {
   readonly rule: CheckedRule
-  /** In the file, `topics[0]`. */
+  /** Its place in the file, for example `topics[0]`. */
   readonly path: string
   readonly sealing: SealingEstimate | undefined
   readonly reading: ReadingEstimate | undefined
@@ -30,7 +30,7 @@ export interface RuleEstimate {
 export interface SealingEstimate {
   readonly deks: Deks
   readonly cmks: readonly CmkRef[]
-  /** Bytes that an envelope adds to a value, for each topic given, or else for the first pattern taken as a name. */
+  /** Bytes that an envelope adds to a value, for each given topic, or else for the first pattern, used as a name. */
   readonly overhead: readonly { readonly topic: string; readonly bytes: number }[]
 }
 
@@ -38,9 +38,9 @@ export interface ReadingEstimate {
   readonly deks: Deks
   /** Whether the records are encrypted elsewhere; then the default rotation is assumed. */
   readonly sealedElsewhere: boolean
-  /** The CMK that opens: the first of the decrypt rule that seals too. Undefined where none does. */
+  /** The CMK that opens: the first one of the decrypt rule that also seals. Undefined if none does. */
   readonly cmk: CmkRef | undefined
-  /** Of all readers. */
+  /** By all readers. */
   readonly unwrapsPerDay: number
 }
 
@@ -48,24 +48,24 @@ export interface KmsEstimate {
   readonly name: string
   readonly vendor: VendorName
   readonly callsPerDay: { readonly generate: number; readonly wrap: number; readonly unwrap: number }
-  /** How many of its CMKs are named. */
+  /** How many of its CMKs the configuration names. */
   readonly cmks: number
   /** Share of the quota that is used on average. Absent if there is no quota. */
   readonly quotaShare?: number
-  /** In 30 days, pay as you go. Absent if nothing is billed. */
+  /** For 30 days, pay as you go. Absent if nothing is billed. */
   readonly dollars?: { readonly cmks: number; readonly calls: number }
-  /** What all readers unwrap here when they restart. */
+  /** The DEKs that all readers unwrap here when they restart. */
   readonly restart: {
-    /** Where they stopped: the DEKs that seal now. */
+    /** If they resume where they stopped: the DEKs that seal now. */
     readonly resuming: Restart
-    /** From the beginning: all DEKs of the time for which topics keep records. */
+    /** If they read from the beginning: all DEKs of the retention time. */
     readonly rereading: Restart
   }
 }
 
 export interface Restart {
   readonly calls: number
-  /** Of one reader. */
+  /** For one reader. */
   readonly deks: number
   /** At least, with `kmsRateLimit.opening` of a reader. */
   readonly rateLimitSeconds: number
@@ -73,12 +73,12 @@ export interface Restart {
   readonly quotaSeconds?: number
 }
 
-/** Of rules elsewhere, about which nothing is known. */
+/** For rules in other configurations, which are unknown here. */
 const DEFAULT_RENEWAL: Renewal = v.parse(encryptSchema, { cmk: 'any' })
 
 /**
- * @param topics names of topics, for which rules are looked up, and that count under `dekScope: 'topic'`
- * @param vendors what the KMSs are, by name; the others are recognised by the ids of their CMKs
+ * @param topics names of topics: their rules are looked up, and they are counted for `dekScope: 'topic'`
+ * @param vendors the vendors of KMS services, by their names; other services are recognised by the ids of their CMKs
  */
 export function estimate(
   policy: CheckedPolicy,
@@ -103,8 +103,8 @@ export function estimate(
 }
 
 /**
- * An account has its free calls once, however many KMSs use it. Which account a KMS belongs to is not known here, so all
- * KMSs of a vendor count as one account, in order. That way the sum is not less than the bill.
+ * An account has free calls only once, however many entries under `kms` use it. The account of each entry is not known
+ * here, so all entries of a vendor count as one account. That way the sum is not less than the bill.
  */
 function lessFreeCalls(kmses: readonly KmsEstimate[]): readonly KmsEstimate[] {
   const left = new Map<VendorName, number>()
@@ -190,7 +190,7 @@ function kmsEstimate(
   for (const { sealing: seals, reading: reads } of rules) {
     for (const [i, { kms }] of (seals?.cmks ?? []).entries()) {
       if (kms !== name) continue
-      // The first makes the DEK, the others wrap it. A stored one is unwrapped by the first.
+      // The first CMK makes the DEK, and the others wrap it. The first one also unwraps stored DEKs.
       callsPerDay[i === 0 ? 'generate' : 'wrap'] += seals?.deks.perDay ?? 0
       if (i === 0) callsPerDay.unwrap += seals?.deks.reopened ?? 0
     }

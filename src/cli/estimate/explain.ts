@@ -5,7 +5,7 @@ import { byteCount, figure, timeSpan } from './format-units.js'
 import { VENDORS, type Vendor } from './kms-pricing.js'
 import type { Warning } from './warnings.js'
 
-/** What a configuration means and costs, as text for a terminal. */
+/** Explains a configuration and its cost, as text for a terminal. */
 export function explain(
   file: string,
   {

@@ -1,6 +1,6 @@
 import { BYTES, MS } from '../../units.js'
 
-/** A number for people: two digits if it is small, with thousands separators if it is large. */
+/** A number for people: two digits if it is small, thousands separators if it is large. */
 export function figure(value: number): string {
   return value < 10
     ? String(Number(value.toPrecision(2)))

@@ -1,16 +1,18 @@
-/** What `kafka-envelope check` knows about a kind of KMS. */
+/** Facts about a kind of KMS, for `kafka-envelope check`. */
 export interface Vendor {
   readonly title: string
-  /** The provider name on the wire, of symmetric CMKs. */
+  /** The provider name of symmetric CMKs on the wire. */
   readonly provider: string
-  /** Of a DEK wrapped under a symmetric CMK. */
+  /** Length of a DEK wrapped under a symmetric CMK. */
   readonly ciphertextDekBytes: number
   /** Absent if nothing costs anything. */
   readonly billing?: {
-    /** Calls a second to a region that an account may make by default: making, wrapping and unwrapping together. */
+    /**
+     * Calls per second to a region that an account may make by default, for making, wrapping and unwrapping together.
+     */
     readonly quota: number
     readonly dollarsPerCall: number
-    /** Calls of an account that cost nothing. */
+    /** Calls of an account that are free. */
     readonly freeCallsPerMonth: number
     readonly dollarsPerCmkAndDay: number
   }
@@ -18,8 +20,8 @@ export interface Vendor {
 
 export const VENDORS = {
   // As Tencent Cloud states them: symmetric operations share a quota (573/131380); CMKs and calls are billed as used
-  // (1030/31966), where no edition was bought in advance (573/140190). None of it was ever seen on a bill. The
-  // ciphertext of a DEK has about 210 characters; its form is the vendor's to change.
+  // (1030/31966), where no edition was bought in advance (573/140190). None of this has been checked against a bill.
+  // The ciphertext of a DEK has about 210 characters, but the vendor may change its form.
   tencent: {
     title: 'Tencent Cloud KMS',
     provider: 'tencent-kms',

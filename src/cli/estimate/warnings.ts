@@ -12,7 +12,7 @@ export interface Warning {
   readonly message: string
 }
 
-/** Of one rule. Each reader that starts unwraps all of them. */
+/** For one rule. Each reader that starts unwraps all of them. */
 const MANY_DEKS_PER_DAY = 10_000
 /** KafkaJS's default `transactionTimeout`. */
 const TRANSACTION_TIMEOUT_MS = 60_000
@@ -129,7 +129,7 @@ function covers(origin: string, pattern: string): boolean {
   return origin === pattern || (origin.endsWith('*') && matches(origin, pattern))
 }
 
-/** What a rule encrypts and would refuse to decrypt. */
+/** Warns of records that a rule encrypts but would refuse to decrypt. */
 function* ofBoth({ rule, path, reading }: RuleEstimate, { cmks }: CheckedPolicy): Iterable<Warning> {
   const { encrypt, decrypt } = rule
   if (!encrypt || !decrypt) return

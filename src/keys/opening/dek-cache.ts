@@ -3,7 +3,9 @@ import type { Cmk } from '../../kms/cmk.js'
 import { MAX_TIMER_STEP_MS, type Clock } from '../../clock.js'
 import type { OpenedDek } from './opened-dek.js'
 
-/** Opened DEKs by name, those used last: bounded in number, and in age since each was unwrapped. */
+/**
+ * The opened DEKs that were used most recently, by name. Bounded in number, and in the time since each was unwrapped.
+ */
 export class DekCache {
   readonly #ttlMs: number
   readonly #clock: Clock
@@ -28,7 +30,7 @@ export class DekCache {
   get(name: string): OpenedDek | undefined {
     const kept = this.#deks.get(name)
     if (kept === undefined || kept.opened.ageMs() < this.#ttlMs) return kept?.opened
-    // Not at once: the caller may have found a key of this DEK a moment ago, and be about to use it.
+    // Not immediately: the caller may just have found a key of this DEK, and be about to use it.
     queueMicrotask(() => {
       if (this.#deks.peek(name) === kept) this.#deks.delete(name)
     })
@@ -38,7 +40,7 @@ export class DekCache {
   keep(name: string, opened: OpenedDek): void {
     const release = opened.lease()
     let cancel = (): void => undefined
-    // An idle DEK ends with its age too, without anybody to ask for it.
+    // An idle DEK reaches its maximum age too, although no caller asks for it.
     const arm = (): void => {
       const restMs = this.#ttlMs - opened.ageMs()
       cancel = this.#clock.schedule(

@@ -3,19 +3,19 @@ import type { Dek } from '../../crypto/dek.js'
 import type { Suite } from '../../crypto/suites.js'
 import type { Cmk } from '../../kms/cmk.js'
 
-/** What names a session and proves which DEK it belongs to: from the header of an envelope. */
+/** Identifies a session and commits to the DEK that it belongs to. Comes from the header of an envelope. */
 export interface SessionRef {
   readonly suite: Suite
   readonly sessionId: Buffer
   readonly commitment: Buffer
 }
 
-/** More sessions than this under one DEK are not remembered; their keys are derived again. */
+/** How many sessions are remembered under one DEK. The keys of other sessions are derived each time. */
 const MAX_SESSIONS = 1000
 
 /**
- * An unwrapped DEK, and the content keys derived from it whose commitment verified. Its keys live while there is a
- * lease: those of the caches that keep it and of the records that are being opened.
+ * An unwrapped DEK, and the content keys derived from it whose commitment verified. Its keys live as long as any lease
+ * does. Caches that keep the DEK and records that are being opened hold leases.
  */
 export class OpenedDek {
   readonly cmk: Cmk
@@ -32,7 +32,7 @@ export class OpenedDek {
     this.#onDestroyed = onDestroyed
   }
 
-  /** The session's content key, or undefined where the commitment is not this DEK's. */
+  /** The session's content key, or undefined if the commitment does not match this DEK. */
   contentKey(session: SessionRef, sessionName: string): ContentKey | undefined {
     const known = this.#contentKeys.get(sessionName)
     if (known !== undefined) return known
@@ -48,7 +48,7 @@ export class OpenedDek {
     return this.#dek.isSameAs(other.#dek)
   }
 
-  /** Keeps the keys alive until released, which is to be called once. The last release destroys them. */
+  /** Keeps the keys alive. Call the returned function once to release them; the last release destroys them. */
   lease(): () => void {
     this.#leases++
     return () => {

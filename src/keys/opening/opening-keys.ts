@@ -24,11 +24,11 @@ export interface LeasedKey extends OpeningKey {
 export interface KeyLookups {
   /** The key was cached. */
   readonly hits: number
-  /** The KMS had to be asked, or a call that was on its way was waited for. */
+  /** The key needed a call to the KMS, either a new one or one that was already in flight. */
   readonly misses: number
 }
 
-/** DEKs that are kept although no commitment verified. They displace no verified ones. */
+/** How many DEKs are kept although no commitment verified. They displace no verified DEK. */
 const MAX_CONFIRMED = 100
 
 /**
@@ -65,7 +65,7 @@ export class OpeningKeys {
     this.#unwraps = new Unwraps(clock, events)
   }
 
-  /** The key if it is cached. For use at once, not across an `await`. */
+  /** The key if it is cached. Use it immediately, not across an `await`. */
   find({ candidates, session, sessionName }: OpeningRequest): OpeningKey | undefined {
     this.#checkOpen()
     for (const { name, cmk } of candidates) {
@@ -79,8 +79,8 @@ export class OpeningKeys {
   }
 
   /**
-   * Finds or unwraps the key. A candidate that fails gives way to the next one.
-   * @throws EnvelopeError where none opens the record, as `CmkSet.unwrap` says
+   * Finds or unwraps the key. If a candidate fails, the next one is tried.
+   * @throws EnvelopeError as `CmkSet.unwrap` says, if no candidate opens the record
    */
   async load(request: OpeningRequest): Promise<LeasedKey> {
     const { cmks, candidates } = request
@@ -96,17 +96,17 @@ export class OpeningKeys {
     }
   }
 
-  /** Drops all that came from a CMK, unwraps in flight included. */
+  /** Drops everything that came from a CMK, including calls in flight. */
   evict(cmkId: string): void {
     this.#drop((cmk) => cmk.id === cmkId)
   }
 
-  /** How often `find` has found a key so far. */
+  /** How often `find` has found a key, and how often it has not. */
   get lookups(): KeyLookups {
     return { hits: this.#hits, misses: this.#misses }
   }
 
-  /** Cached DEKs. */
+  /** The number of cached DEKs. */
   get size(): number {
     return this.#verified.size
   }
@@ -125,7 +125,7 @@ export class OpeningKeys {
     try {
       const opened = this.#opens(first, candidate, request)
       if (opened !== undefined) return opened
-      // Others who shared the call may have found out more.
+      // Other callers that shared the call may have learned more.
       const found = this.#known(candidate, request)
       if (found !== undefined) return found
       if ('blamed' in first && first.byKms) throw this.#refused(candidate, first.blamed)
@@ -155,14 +155,14 @@ export class OpeningKeys {
     }
   }
 
-  /** @throws EnvelopeError COMMITMENT_MISMATCH or UNWRAP_FAILED where that is known already */
+  /** The key if it is known. @throws EnvelopeError COMMITMENT_MISMATCH or UNWRAP_FAILED if that is known */
   #known({ name, cmk }: Candidate, { session, sessionName }: OpeningRequest): LeasedKey | undefined {
     const verified = this.#verified.get(name)
     const opened = verified ?? this.#confirmed.get(name)
     if (opened !== undefined) {
       const key = opened.contentKey(session, sessionName)
       if (key === undefined) throw mismatch()
-      // Before anything is evicted: a listener may call back, and drop what was kept just now.
+      // Before anything is evicted: a listener may call back, and drop the DEK that was just kept.
       const release = opened.lease()
       if (verified === undefined) this.#verify(name, opened)
       return { key, cmk, release }
@@ -172,7 +172,7 @@ export class OpeningKeys {
     return undefined
   }
 
-  /** The key where the answer is the DEK that the record commits to. */
+  /** The key if the answer is the DEK that the record commits to, else undefined. */
   #opens(answer: Answer, { name, cmk }: Candidate, request: OpeningRequest): LeasedKey | undefined {
     if ('blamed' in answer) return undefined
     const { opened, isEvicted } = answer

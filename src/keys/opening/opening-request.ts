@@ -8,7 +8,10 @@ export interface Candidate extends CmkWrapping {
   readonly name: string
 }
 
-/** What is needed to find or make the content key of a session; constant for a rule and an envelope's preamble. */
+/**
+ * Everything needed to find or derive the content key of a session. It depends only on the rule and the preamble of the
+ * envelope.
+ */
 export interface OpeningRequest {
   readonly cmks: CmkSet
   /** In order of preference. */
@@ -19,7 +22,7 @@ export interface OpeningRequest {
   readonly sessionName: string
 }
 
-/** What an envelope says, and a rule accepts, about the key that opens it. */
+/** The key that opens an envelope: as the envelope describes it, and as far as the rule accepts that. */
 export interface KeyDescription {
   /** The rule that decrypts. */
   readonly rule: { readonly name: string; readonly cmks: CmkSet }
@@ -30,9 +33,9 @@ export interface KeyDescription {
 }
 
 /**
- * Composes the cache keys. A DEK that was opened is found again only under all that decided on it: the rule, the CMK and its
- * KMS, the provider, the encryption context and the ciphertext DEK. A content key is found again, under its DEK, only by
- * session id, suite and commitment.
+ * Composes the cache keys. The name of an opened DEK contains everything that it was opened with: the rule, the CMK and
+ * its KMS, the provider, the encryption context and the ciphertext DEK. The name of a content key, within its DEK,
+ * contains session id, suite and commitment.
  */
 export function openingRequest({ rule, context, session, wrappings }: KeyDescription): OpeningRequest {
   const contextText = canonicalContext(context)
@@ -42,7 +45,7 @@ export function openingRequest({ rule, context, session, wrappings }: KeyDescrip
     candidates: wrappings.map(({ cmk, ciphertextDek }) => ({
       cmk,
       ciphertextDek,
-      // JSON has one reading: no two lists of texts have the same name.
+      // JSON is unambiguous: no two lists of texts get the same name.
       name: JSON.stringify([
         rule.name,
         cmk.kmsName,

@@ -4,23 +4,23 @@ import type { Cmk } from '../../kms/cmk.js'
 import { ageMeter, type Clock } from '../../clock.js'
 
 /**
- * For how long it is remembered that a KMS refused a ciphertext DEK. A flood of copies of one forged record costs a call
- * in this time; and where an operator mends what made the KMS refuse, readers see it after this time at the latest.
+ * How long a refusal of a ciphertext DEK is remembered. Within this time a flood of copies of one forged record costs
+ * one call. After an operator repairs the cause of a refusal, readers notice within this time.
  */
 export const REMEMBERED_MS = 30_000
 /** A name is below 5 KiB, so this stays within 6 MiB. */
 const MAX_REMEMBERED = 1000
 
-/** What the KMS itself said, where it did. */
+/** The code and request id of the KMS, if it gave any. */
 type KmsWords = Pick<EnvelopeError, 'kmsCode' | 'requestId'>
 
-/** Without the error itself: its stack takes several times as much memory. */
+/** Does not keep the error itself: its stack takes several times as much memory. */
 interface Refusal extends KmsWords {
   readonly cmk: Cmk
   readonly ageMs: () => number
 }
 
-/** Whatever a KMS has against a ciphertext DEK, the record fails in one way: its unwrapping failed. */
+/** The one error of a record whose ciphertext DEK the KMS refuses, whatever the reason. */
 export function unwrapFailed(cmk: Cmk, { kmsCode, requestId }: KmsWords): EnvelopeError {
   return new EnvelopeError('UNWRAP_FAILED', `CMK ${cmk.id} did not unwrap the ciphertext DEK`, {
     ...(kmsCode === undefined ? {} : { kmsCode }),
@@ -29,8 +29,8 @@ export function unwrapFailed(cmk: Cmk, { kmsCode, requestId }: KmsWords): Envelo
 }
 
 /**
- * Ciphertext DEKs that their KMS refused a moment ago. Refusals of the ciphertext alone: rights, the state of a CMK and
- * outages are never remembered.
+ * Remembers ciphertext DEKs that their KMS refused recently, if the ciphertext itself was the reason. Missing
+ * permissions, the state of a CMK and outages are never remembered.
  */
 export class Refusals {
   readonly #clock: Clock

@@ -7,38 +7,44 @@ import { OpenedDek } from './opened-dek.js'
 import type { Candidate } from './opening-request.js'
 import { unwrapFailed } from './refusals.js'
 
-/** What a KMS answered about a ciphertext DEK. The caller holds a lease on a DEK that it gets, and releases it. */
+/**
+ * The answer of a KMS about a ciphertext DEK. If it contains a DEK, the caller holds a lease on it, and must release
+ * it.
+ */
 export type Answer =
   | {
       readonly opened: OpenedDek
-      /** Whether its CMK was evicted, or everything closed, meanwhile: then it serves the calls that waited, and no later one. */
+      /**
+       * Whether its CMK was evicted, or everything was closed, meanwhile. Then the DEK serves only the callers that
+       * waited for it.
+       */
       readonly isEvicted: () => boolean
       readonly release: () => void
     }
   | {
-      /** Of kind invalid: why the ciphertext DEK is to blame. */
+      /** Why the ciphertext DEK is to blame. Its kind is `invalid`. */
       readonly blamed: EnvelopeError
-      /** Whether the KMS itself says so. Otherwise we do, because of what the KMS answered. */
+      /** Whether the KMS itself blames the ciphertext DEK. Otherwise we concluded it from the answer of the KMS. */
       readonly byKms: boolean
     }
 
-/** A call to a KMS that several wait for, and what came of it until each of them is done with it. */
+/** A call to a KMS that several callers share, and its result, until each of them has finished with it. */
 interface Flight {
   readonly cmk: Cmk
   readonly abort: AbortController
   readonly done: Promise<OpenedDek>
   users: number
-  /** Ends the hold on the DEK. */
+  /** Releases the lease on the DEK. */
   release: () => void
 }
 
-/** Asks KMSs to unwrap. All who want the same at the same time share one call; nothing is remembered. */
+/** Asks a KMS to unwrap. Concurrent callers that need the same DEK share one call; no result is remembered. */
 export class Unwraps {
   readonly #clock: Clock
   readonly #events: EventHub
-  /** Calls that have not ended yet, by name: a caller joins one, and never takes an answer that was there before. */
+  /** Calls in flight, by name. A caller joins one of these, and never gets an answer from before it asked. */
   readonly #calls = new Map<string, Flight>()
-  /** These, and those whose answer is still in use. */
+  /** Calls in flight, and calls whose answer is still in use. */
   readonly #flights = new Set<Flight>()
 
   constructor(clock: Clock, events: EventHub) {
@@ -46,7 +52,9 @@ export class Unwraps {
     this.#events = events
   }
 
-  /** @throws EnvelopeError what says nothing about the ciphertext DEK: transient or unreadable failures of the KMS */
+  /**
+   * @throws EnvelopeError for failures that say nothing about the ciphertext DEK: those of kind transient or unreadable
+   */
   async ask(candidate: Candidate, context: EncryptionContext): Promise<Answer> {
     const flight = this.#calls.get(candidate.name) ?? this.#start(candidate, context)
     flight.users++
@@ -109,14 +117,14 @@ export class Unwraps {
   }
 }
 
-/** What a KMS, or what it answered, can have against a ciphertext DEK. */
+/** The codes that may blame a ciphertext DEK. */
 const OF_THE_CIPHERTEXT_DEK: ReadonlySet<string> = new Set([
   'CIPHERTEXT_DEK_INVALID',
   'CMK_MISMATCH',
   'UNWRAP_FAILED',
 ])
 
-/** @throws EnvelopeError KMS_UNAVAILABLE where a provider blames a record for what no KMS can know */
+/** @throws EnvelopeError KMS_UNAVAILABLE if a provider blames a record with a code that no KMS can judge */
 function blamed(error: EnvelopeError, cmk: Cmk): EnvelopeError {
   if (OF_THE_CIPHERTEXT_DEK.has(error.code)) return unwrapFailed(cmk, error)
   throw new EnvelopeError('KMS_UNAVAILABLE', `the KMS of CMK ${cmk.id} failed with ${error.code}`)

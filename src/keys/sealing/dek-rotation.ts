@@ -13,8 +13,9 @@ import { sealingState, type SealingState } from './sealing-state.js'
 import { Waiters } from './waiters.js'
 
 /**
- * The DEKs of one scope in use. `policy/rotation-step.ts` decides what becomes of them; this keeps its state and runs its
- * effects. Grants are taken synchronously while a DEK may seal; else callers share the call that fetches the next one.
+ * The DEKs of one scope in use. `policy/rotation-step.ts` decides about them; this class keeps its state and runs its
+ * effects. While a DEK may seal, grants are given synchronously. Otherwise callers share the call that fetches the next
+ * DEK.
  */
 export class DekRotation {
   readonly #scope: SealingScope
@@ -23,7 +24,7 @@ export class DekRotation {
   readonly #events: SealingEvents
   readonly #now: () => Instant
   #state: RotationState = INITIAL
-  /** By the number of their DEK in the state. */
+  /** By the number that their DEK has in the state. */
   readonly #sessions = new Map<number, SealingSession>()
   readonly #calls = new Map<number, AbortController>()
   readonly #waiters: Waiters
@@ -41,10 +42,10 @@ export class DekRotation {
   }
 
   /**
-   * Reserves as many of the records from `from` on as the current DEK may seal, at least one; undefined where the caller
-   * must wait for the next DEK first.
+   * Reserves as many of the records from `from` on as the current DEK may seal, at least one. Returns undefined if the
+   * caller must first wait for the next DEK.
    *
-   * @param sizes bytes of body of each record: no more than `rotate.maxBytes`, since no DEK ever seals a larger one
+   * @param sizes bytes of body of each record; at most `rotate.maxBytes` each, since no DEK ever seals a larger one
    * @throws EnvelopeError ENCRYPTION_CLOSED
    */
   reserve(sizes: readonly number[], from: number): Grant | undefined {
@@ -57,26 +58,26 @@ export class DekRotation {
   }
 
   /**
-   * Resolves when a DEK may seal, or could for a moment: callers take turns by trying again.
-   * @throws EnvelopeError what the call for a DEK failed with, KEY_WAIT_TIMEOUT, DEK_EXHAUSTED, or ENCRYPTION_CLOSED
+   * Resolves when a DEK may seal. Another caller may use it up first, so try `reserve` again.
+   * @throws EnvelopeError the failure of the call for a DEK, KEY_WAIT_TIMEOUT, DEK_EXHAUSTED, or ENCRYPTION_CLOSED
    */
   async ready(waitMs: number): Promise<void> {
     do {
       this.#checkOpen()
       this.#on({ type: 'wait' })
       if (canSeal(this.#state)) return
-      // A listener may have ended the call that this began.
+      // A listener may have ended the call that this started.
     } while (this.#state.call === undefined)
     const { rule, encrypt } = this.#scope
     await this.#waiters.wait(waitMs, `no DEK for rule ${rule} within ${String(encrypt.dekTimeoutMs)} ms`)
   }
 
-  /** To be called once for each send that waited. */
+  /** Call it once for each send that waited. */
   waited(waitedMs: number, outcome: 'ok' | 'failed', code?: ErrorCode): void {
     this.#events.waited(waitedMs, outcome, code)
   }
 
-  /** Ends the current DEK, also one that is being fetched; fetches the next if there was one. */
+  /** Ends the current DEK, and one that is being fetched. Fetches the next one if there was a DEK. */
   async rotate(): Promise<void> {
     this.#checkOpen()
     const isInUse = this.#state.at !== 'empty'
@@ -84,18 +85,18 @@ export class DekRotation {
     if (isInUse) await this.ready(this.#scope.encrypt.dekTimeoutMs)
   }
 
-  /** Ends everything that came from a CMK. Waiting sends get a DEK that was made after this. */
+  /** Ends everything that came from a CMK. Sends that wait get a DEK made after this call. */
   evict(cmkId: string): void {
     if (!this.#scope.cmks.includes(cmkId)) return
     this.#on({ type: 'revoke', reason: 'evicted', isAwaited: this.#waiters.isAny })
   }
 
-  /** Uses no DEK that was made before now, wherever it comes from. */
+  /** Refuses every DEK made before now, wherever it comes from. */
   startAnew(): void {
     this.#supplier.revoke()
   }
 
-  /** Ends everything at once; resolves when a store has what it should keep. */
+  /** Ends everything immediately. Resolves when the store has written everything that it should keep. */
   close(): Promise<void> {
     this.#on({ type: 'close', error: closed() })
     return this.#supplier.settled()
@@ -116,7 +117,10 @@ export class DekRotation {
     return grant
   }
 
-  /** Effects run one after another, also those that a listener causes by calling back: it finds the state as decided. */
+  /**
+   * Effects run one after another, including those that a listener causes by calling back. So the listener always sees
+   * a state that is already decided.
+   */
   #runAll(): void {
     if (this.#isRunning) return
     this.#isRunning = true

@@ -17,13 +17,13 @@ export interface SealingRule {
   readonly cmks: CmkSet
 }
 
-/** The DEK rotations of one owner: one for each rule, or for each topic where the rule says so. */
+/** The DEK rotations of one owner: one for each rule, or for each topic under `dekScope: 'topic'`. */
 export class DekRotations {
   readonly #rotations = new Map<SealingRule, Map<string | undefined, DekRotation>>()
   readonly #store: DekStore | undefined
   readonly #clock: Clock
   readonly #events: EventHub
-  /** Rules and CMKs that were revoked: a rotation that is made later must not begin with what a store has. */
+  /** Rules and CMKs that were revoked: a rotation created later must not start with a DEK from the store. */
   readonly #revoked = new Set<string>()
   #closed = false
 
@@ -54,15 +54,15 @@ export class DekRotations {
   }
 
   /**
-   * Unwraps what is provisioned for a rule, so that a mistake shows at the start.
-   * @throws EnvelopeError CONFIG_INVALID, DEK_EXHAUSTED, or what the KMS fails with
+   * Unwraps the provisioned DEK of a rule, so that a mistake shows at start.
+   * @throws EnvelopeError CONFIG_INVALID, DEK_EXHAUSTED, or the failure of the KMS
    */
   async start(rule: SealingRule): Promise<void> {
     const { provisionedDek, dekScope, dekTimeoutMs } = rule.encrypt
     if (provisionedDek !== undefined && dekScope === 'rule') await this.for(rule, '').ready(dekTimeoutMs)
   }
 
-  /** @throws EnvelopeError what fetching the next DEK fails with; the old ones have ended all the same */
+  /** @throws EnvelopeError if fetching the next DEK fails; the old DEKs have ended all the same */
   async rotate(rule?: string): Promise<void> {
     this.#revoked.add(ruleName(rule))
     const rotations = [...this.#rotations].flatMap(([{ name }, scopes]) =>
@@ -80,7 +80,7 @@ export class DekRotations {
     return this.#all().map((rotation) => rotation.state())
   }
 
-  /** Ends everything at once; resolves when a store has what it should keep. */
+  /** Ends everything immediately. Resolves when the store has written everything that it should keep. */
   async close(): Promise<void> {
     this.#closed = true
     await Promise.all(this.#all().map((rotation) => rotation.close()))

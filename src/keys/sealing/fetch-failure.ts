@@ -2,7 +2,7 @@ import { isEnvelopeError, type ErrorCode } from '../../errors.js'
 import { isDenial } from '../../kms/cmk-failures.js'
 import type { FetchFailure } from '../../policy/fetch-failures.js'
 
-/** What a KMS says, or does not say, in an outage. */
+/** The codes of an outage. */
 const OUTAGES: ReadonlySet<ErrorCode> = new Set([
   'KMS_UNAVAILABLE',
   'KMS_THROTTLED',
@@ -11,7 +11,7 @@ const OUTAGES: ReadonlySet<ErrorCode> = new Set([
   'KMS_RESPONSE_INVALID',
 ])
 
-/** What the failure of a call for a DEK means for the rotation. */
+/** Classifies the failure of a call for a DEK for the rotation. */
 export function fetchFailure(error: unknown): FetchFailure {
   if (!isEnvelopeError(error)) return { kind: 'other', code: undefined }
   const { code } = error

@@ -7,28 +7,28 @@ import type { Clock } from '../../clock.js'
 import type { DekSupplier, SealingScope, SuppliedDek } from './dek-supplier.js'
 import { matchesScope, storableDek, storedAge, unwrapStored } from './stored-deks.js'
 
-/** How long to wait for a store: all it does is save KMS calls. */
+/** How long to wait for a store. It only saves KMS calls. */
 const STORE_MS = 5000
 
-/** DEKs made by the KMSs, and kept in a store where there is one. */
+/** Supplies DEKs that the KMS services make, and keeps them in the store if there is one. */
 export class KmsDekSupplier implements DekSupplier {
   readonly #scope: SealingScope
   readonly #name: string
   readonly #store: DekStore | undefined
   readonly #clock: Clock
   readonly #events: EventHub
-  /** A stored DEK made before this is not used: it is the last one that was used or refused here, or was revoked. */
+  /** A stored DEK made up to this time is not used: it was used, refused or revoked here. */
   #ignoreStoredUntil = -Infinity
   /** Set by a revocation: the next DEK does not come from the store. */
   #skipStore = false
-  /** What is to be written to the store; null where it is to be removed. */
+  /** The DEK to write to the store; null to remove the stored one. */
   #pendingWrite: StoredDek | null | undefined
   #writing: Promise<void> | undefined
 
   constructor(scope: SealingScope, store: DekStore | undefined, clock: Clock, events: EventHub) {
     this.#scope = scope
     this.#name = JSON.stringify(scope.topic === undefined ? [scope.rule] : [scope.rule, scope.topic])
-    // A public key is public: anyone could plant a DEK of their own.
+    // Everyone has a public key, and could use it to plant their own DEK.
     this.#store = scope.cmks.list.some(({ publicKeyWraps }) => publicKeyWraps) ? undefined : store
     this.#clock = clock
     this.#events = events
@@ -50,7 +50,7 @@ export class KmsDekSupplier implements DekSupplier {
   }
 
   exhausted(): void {
-    // A DEK that was used here is never loaded again.
+    // Nothing to do: a DEK that was used here is never loaded again.
   }
 
   revoke(): void {
@@ -76,7 +76,7 @@ export class KmsDekSupplier implements DekSupplier {
     }
     const ageMs = storedAge(stored, this.#clock)
     const { rotate, prefetchMs } = this.#scope.encrypt
-    // A DEK that is about to end would be replaced at once.
+    // A DEK that is about to end would be replaced immediately.
     const isFresh = ageMs !== undefined && ageMs() < rotate.maxAgeMs - prefetchMs
     if (!isFresh || stored.createdAt <= this.#ignoreStoredUntil || !matchesScope(stored, this.#scope))
       return undefined
@@ -96,7 +96,7 @@ export class KmsDekSupplier implements DekSupplier {
     }
   }
 
-  /** Writes one after another, in the background. A write that a later one overtakes is left out. */
+  /** Writes in sequence, in the background. A pending write is skipped if a newer one replaces it. */
   #write(wanted: StoredDek | null): void {
     const store = this.#store
     if (store === undefined) return
@@ -118,10 +118,10 @@ export class KmsDekSupplier implements DekSupplier {
     }
   }
 
-  /** What the store has; undefined, and an event, where it fails or takes too long. */
+  /** The content of the store. Returns undefined, and emits an event, if the store fails or takes too long. */
   async #load(store: DekStore, signal: AbortSignal): Promise<unknown> {
     const load = async (): Promise<unknown> => {
-      // Not before what this process wrote last is there.
+      // Only after the last write of this process has ended.
       await this.#writing
       return store.load(this.#name)
     }

@@ -7,14 +7,14 @@ import type { DekSupplier, SealingScope, SuppliedDek } from './dek-supplier.js'
 import { matchesScope, storedAge, unwrapStored } from './stored-deks.js'
 
 /**
- * One DEK that was made elsewhere. Each session under it has its own content key. It has no successor, unless the file
- * that it comes from is replaced.
+ * Supplies one DEK that was made elsewhere. Each session under it has its own content key. It has no successor unless
+ * its file is replaced.
  */
 export class ProvisionedDekSupplier implements DekSupplier {
   readonly #scope: SealingScope
   readonly #from: ProvisionedDek
   readonly #clock: Clock
-  /** The DEK that was used last, by its MAC. */
+  /** The MAC of the last DEK that was used. */
   #used = ''
   readonly #exhausted = new Set<string>()
 
@@ -48,7 +48,7 @@ export class ProvisionedDekSupplier implements DekSupplier {
   }
 
   revoke(): void {
-    // The configuration owns it: this process cannot revoke it.
+    // Nothing to do: the DEK belongs to the configuration, so this process cannot revoke it.
   }
 
   settled(): Promise<void> {

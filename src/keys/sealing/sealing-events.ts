@@ -6,9 +6,9 @@ import type { SealingSession } from './sealing-session.js'
 
 type Effect<Do extends RotationEffect['do']> = Extract<RotationEffect, { readonly do: Do }>
 
-/** Tells what happens to the DEKs of one scope. */
+/** Emits the events of the DEKs of one scope. */
 export class SealingEvents {
-  /** What all its events carry. */
+  /** Members of all its events. */
   readonly names: { readonly rule: string; readonly topic?: string }
   readonly #cmkIds: readonly [string, ...string[]]
   readonly #hub: EventHub

@@ -18,7 +18,7 @@ export class SealingSession {
   #inFlight = 0
   #isRetired = false
 
-  /** Takes over the DEK, which is destroyed when this returns or throws: the session needs the content key alone. */
+  /** Takes over the DEK and destroys it, also if it throws: the session needs only the content key. */
   constructor({ dek, wrappings }: NewDek, suite: Suite, onDestroyed: () => void) {
     this.id = randomBytes(SESSION_ID_BYTES)
     this.wrappings = wrappings
@@ -39,8 +39,8 @@ export class SealingSession {
   }
 
   /**
-   * Takes counter values for so many records; the caller releases the grant after sealing. How many a DEK may seal is
-   * decided elsewhere; that no counter value is used twice is decided here.
+   * Reserves counter values for `count` records; the caller releases the grant after sealing. The caller decides how
+   * many records a DEK may seal; this method ensures that no counter value is used twice.
    */
   reserve(count: number): Grant {
     if (this.#isRetired) throw new Error('a sealing session gives no grants after its end')
@@ -73,12 +73,12 @@ export class SealingSession {
   }
 }
 
-/** The right to seal `count` records, under counter values that no other record gets. */
+/** Permission to seal `count` records, with counter values that no other record gets. */
 export interface Grant {
   readonly session: SealingSession
   readonly key: ContentKey
   readonly firstCounter: number
   readonly count: number
-  /** To be called once, after sealing. */
+  /** Call it once, after sealing. */
   release(): void
 }

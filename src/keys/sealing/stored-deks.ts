@@ -9,7 +9,7 @@ import type { SealingScope } from './dek-supplier.js'
 /** How far another machine's clock may be ahead. */
 const SKEW_MS = 300_000
 
-/** What a store or a configuration keeps of a DEK that was just made. */
+/** The form in which a store or a configuration keeps a DEK that was just made. */
 export function storableDek(
   { dek, wrappings }: NewDek,
   { encrypt }: Pick<SealingScope, 'encrypt'>,
@@ -27,7 +27,7 @@ export function storableDek(
   return withMac(content, dek)
 }
 
-/** Its age from now on, or undefined where it was made in the future. */
+/** Returns a function that gives its age, or undefined if it was made in the future. */
 export function storedAge({ createdAt }: StoredDek, clock: Clock): (() => number) | undefined {
   const already = clock.wallMs() - createdAt
   if (already < -SKEW_MS) return undefined
@@ -35,7 +35,7 @@ export function storedAge({ createdAt }: StoredDek, clock: Clock): (() => number
   return () => Math.max(already, 0) + since()
 }
 
-/** Whether it was made under exactly the CMKs and the context that the rule has now. */
+/** Whether it was made under exactly the CMKs and context that the rule has now. */
 export function matchesScope({ wrappings, context }: StoredDek, { cmks, encrypt }: SealingScope): boolean {
   const entries = Object.entries(encrypt.context)
   return (
@@ -49,8 +49,8 @@ export function matchesScope({ wrappings, context }: StoredDek, { cmks, encrypt 
 }
 
 /**
- * Unwraps under the nearest CMK that does it, unless one before it is disabled or gone.
- * @throws EnvelopeError what the KMS fails with, as `CmkSet.unwrap` says; UNWRAP_FAILED where the content was changed
+ * Unwraps under the first CMK that can, unless one before it is disabled or deleted.
+ * @throws EnvelopeError as `CmkSet.unwrap` says; UNWRAP_FAILED if the content was changed
  */
 export async function unwrapStored(
   stored: StoredDek,
@@ -61,7 +61,7 @@ export async function unwrapStored(
     ...names,
     ciphertextDek: Buffer.from(ciphertextDek, 'base64'),
   }))
-  // By position: that the names are those of the CMKs is what the MAC proves.
+  // Matched by position: the MAC proves that the wrappings are those of these CMKs.
   const byCmk = cmks.list.flatMap((cmk, i) => {
     const ciphertextDek = wrappings[i]?.ciphertextDek
     return ciphertextDek === undefined ? [] : [{ cmk, ciphertextDek }]
@@ -72,6 +72,6 @@ export async function unwrapStored(
   })
   if (isIntact(stored, dek)) return { dek, wrappings }
   dek.destroy()
-  // No other wrapping is tried: a forged one would come with a MAC that fits it.
+  // No other wrapping is tried: anyone who forges one can also make a MAC that matches it.
   throw new EnvelopeError('UNWRAP_FAILED', 'a stored ciphertext DEK was changed after it was created')
 }

@@ -15,7 +15,7 @@ export class Waiters {
     return this.#waiting.size > 0
   }
 
-  /** @throws EnvelopeError KEY_WAIT_TIMEOUT, with `late` for its text; what `fail` is called with */
+  /** @throws EnvelopeError KEY_WAIT_TIMEOUT with the text `late`, or the error that `fail` gets */
   wait(maxMs: number, late: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const leave = (): void => {

@@ -35,7 +35,7 @@ const TAG_AT = BODY_AT + 32
 const LENGTH = TAG_AT + 16
 const MAX_VERSION = 0xffff_ffff
 
-/** Unlike an RSA CMK, it is made at once. */
+/** Unlike an RSA CMK, it is made synchronously. */
 type AesRow = CmkRow<AesCmk> & { create(id: string, modulusLength?: number): AesCmk }
 
 export const aes: AesRow = {
@@ -85,7 +85,8 @@ export const aes: AesRow = {
     const version = cmk.versions.find((candidate) => candidate.version === number)
     if (version === undefined) {
       if (number === 0) throw ciphertextDekInvalid(cmk.id)
-      // Rotated elsewhere: another copy of the keyring may have it, so this says nothing about the record.
+      // The CMK was rotated elsewhere. Another copy of the keyring may have this version, so the record is not to
+      // blame.
       throw new EnvelopeError(
         'CMK_NOT_FOUND',
         `${named(cmk.id)} has no version ${String(number)} in this keyring`,
@@ -123,8 +124,8 @@ function newVersion(version: number): AesVersion {
 }
 
 /**
- * The bytes are wiped at once. The base64 string that they came from and the `KeyObject` cannot be: Node
- * has no way to, so they last until the memory is used again.
+ * The bytes are wiped immediately. Node cannot wipe the base64 string that they came from, nor the `KeyObject`, so
+ * these last until the memory is used again.
  */
 function keyOf(version: AesVersion): KeyObject {
   const bytes = Buffer.alloc(KEY_BYTES)

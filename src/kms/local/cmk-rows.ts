@@ -10,7 +10,7 @@ export function isCmkType(type: unknown): type is CmkType {
   return typeof type === 'string' && Object.hasOwn(ROWS, type)
 }
 
-/** All that is known about CMKs of a type; give its methods CMKs of that type only. */
+/** The row of a type of CMK. Pass only CMKs of that type to its methods. */
 export function rowOf(type: CmkType): CmkRow {
   return ROWS[type]
 }

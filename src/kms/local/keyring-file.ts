@@ -9,7 +9,7 @@ import { isExposed } from './exposed.js'
 import type { LocalCmk } from './local-cmk.js'
 
 const PRIVATE = 0o600
-/** Windows has no modes to check, owners to keep or folders to sync. */
+/** On Windows there are no modes to check, no owners to keep and no folders to sync. */
 const POSIX: boolean = process.platform !== 'win32'
 
 /** Reads the keyring as it is now. */
@@ -19,7 +19,7 @@ export async function readKeyring(file: string): Promise<Keyring> {
   })
   let bytes: Buffer | undefined
   try {
-    // Of the opened file: one that is looked up by path again may be another by then.
+    // Checks the open file: the path might name another file by now.
     const stats = await handle.stat()
     const { mode, size, uid } = stats
     if (!stats.isFile()) throw new EnvelopeError('KEYRING_INVALID', `${file} is not a file`)
@@ -43,12 +43,13 @@ export async function readKeyring(file: string): Promise<Keyring> {
   }
 }
 
-/** Replaces the keyring by what `change` returns, or leaves it as it is if `change` throws. */
+/** Replaces the keyring with the result of `change`, or leaves it unchanged if `change` throws. */
 export async function changeKeyring(
   file: string,
   change: (cmks: Map<string, LocalCmk>) => void,
 ): Promise<void> {
-  // Beside the file itself: two symbolic links to it must meet at one lock, and survive the renaming.
+  // The lock is next to the file itself, so that two symbolic links to the file share one lock, and survive the
+  // renaming.
   const target = await realpath(file).catch((error: unknown) => {
     throw fileError(error, file, 'read')
   })
@@ -60,12 +61,12 @@ export async function changeKeyring(
   })
 }
 
-/** Writes a keyring where nothing is yet, else `KEYRING_EXISTS`. */
+/** Writes a keyring to a path that does not exist yet, else `KEYRING_EXISTS`. */
 export async function writeNewKeyring(file: string, cmks: Keyring): Promise<void> {
   const path = resolve(file)
   await locked(path, () =>
     write(path, cmks, async (temporary) => {
-      // Unlike rename(), link() never replaces what is there.
+      // Unlike rename(), link() never replaces an existing file.
       await link(temporary, path)
       await rm(temporary)
     }),
@@ -105,7 +106,7 @@ async function sweep(file: string): Promise<void> {
 
 type Publish = (temporary: string, file: string) => Promise<void>
 
-/** Readers see the old file or the new one, whole, also if this process or the machine stops. */
+/** Readers see the whole old file or the whole new one, even if this process or the machine stops. */
 async function write(
   file: string,
   cmks: Keyring,
@@ -153,7 +154,7 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Fills `bytes` from the start of the file and says how many there were. */
+/** Fills `bytes` from the start of the file. Returns how many were read. */
 async function fill(bytes: Buffer, handle: FileHandle): Promise<number> {
   let filled = 0
   while (filled < bytes.length) {
@@ -164,7 +165,7 @@ async function fill(bytes: Buffer, handle: FileHandle): Promise<number> {
   return filled
 }
 
-/** The error of ours for one of the file system's. Its cause names a path and a system call, no content. */
+/** Turns an error of the file system into ours. Its cause names a path and a system call, but no content. */
 function fileError(error: unknown, file: string, doing: 'read' | 'write'): unknown {
   switch (codeOf(error)) {
     case undefined:

@@ -10,7 +10,7 @@ import { ciphertextDekInvalid, named, type LocalCmk } from './local-cmk.js'
 
 /**
  * A KMS whose CMKs are in a keyring.
- * @param read the keyring as it is now; called for each call
+ * @param read returns the current keyring; called for each call
  * @param place where the keyring is, for messages
  */
 export function keyringKms(read: () => Promise<Keyring>, place: string): Kms {
@@ -72,7 +72,7 @@ function wrap(cmk: LocalCmk, dek: Uint8Array, context: EncryptionContext): Uint8
   return rowOf(cmk.type).wrap(cmk, dek, context)
 }
 
-/** Rows check the length of `ciphertextDek` exactly, before anything else of it. */
+/** Rows check the exact length of `ciphertextDek` first. */
 function unwrap(cmk: LocalCmk, ciphertextDek: Uint8Array, context: EncryptionContext): Uint8Array {
   const dek = rowOf(cmk.type).unwrap(cmk, ciphertextDek, context)
   if (dek.length === DEK_BYTES) return dek
@@ -80,7 +80,7 @@ function unwrap(cmk: LocalCmk, ciphertextDek: Uint8Array, context: EncryptionCon
   throw ciphertextDekInvalid(cmk.id)
 }
 
-/** In memory of its own: a view of Node's buffer pool would outlive the wiping by its neighbours. */
+/** In its own memory: a copy in Node's shared buffer pool could not be wiped reliably. */
 function newDek(): Uint8Array {
   return randomFillSync(new Uint8Array(DEK_BYTES))
 }

@@ -6,8 +6,8 @@
  *     {"id", "type": "rsa-oaep-sha256", "enabled", "createdAt", "publicKey": PEM, "privateKey"?: PEM}
  *   ]}
  *
- * CMKs are a list and not an object, so that no id (`__proto__`, `constructor`) means anything to
- * JavaScript, and so that a duplicate is seen.
+ * CMKs are a list and not an object, so that no id (`__proto__`, `constructor`) has a special meaning in JavaScript,
+ * and so that a duplicate is detected.
  */
 import * as v from 'valibot'
 
@@ -18,7 +18,7 @@ export type Keyring = ReadonlyMap<string, LocalCmk>
 
 const SCHEMA_VERSION = 1
 
-/** Bound before anything is allocated: room for over 100,000 versions. */
+/** Checked before anything is allocated. Room for over 100,000 versions. */
 export const MAX_KEYRING_BYTES: number = 16 * 1024 * 1024
 
 const time = v.pipe(v.string(), v.isoTimestamp())
@@ -27,7 +27,7 @@ const id = v.pipe(
   v.check((text: string) => isCmkId(text)),
 )
 
-// Strict: a member that is not known here would be lost by the next write.
+// Strict: the next write would lose an unknown member.
 const aesCmk = v.strictObject({
   id,
   type: v.literal('aes-256'),
@@ -61,7 +61,7 @@ const keyring = v.strictObject({
 
 /** The keyring in `text`, else `KEYRING_INVALID`. `file` is for messages. */
 export function parseKeyring(text: string, file: string): Keyring {
-  // Neither parser's message nor its error as a cause: both repeat what they read, keys included.
+  // The error of neither parser becomes a message or a cause: both quote their input, keys included.
   let json: unknown
   try {
     json = JSON.parse(text)
@@ -82,7 +82,7 @@ export function parseKeyring(text: string, file: string): Keyring {
   return cmks
 }
 
-/** The file's text for `cmks`. */
+/** The text of a keyring file with `cmks`. */
 export function serialiseKeyring(cmks: Keyring, file: string): string {
   const text = `${JSON.stringify({ schemaVersion: SCHEMA_VERSION, cmks: [...cmks.values()] }, null, 2)}\n`
   if (Buffer.byteLength(text) > MAX_KEYRING_BYTES) {
@@ -91,7 +91,7 @@ export function serialiseKeyring(cmks: Keyring, file: string): string {
   return text
 }
 
-/** Where an issue is; the name of a member that should not be there is the file's own text, not ours. */
+/** The path of an issue. Omits the name of an unknown member: that is text of the file, and might be a secret. */
 function placeOf(issue: v.BaseIssue<unknown>): string {
   const unknownMember = issue.type === 'strict_object' && issue.expected === 'never'
   const keys = (issue.path ?? []).map(({ key }) => String(key))

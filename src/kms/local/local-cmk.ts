@@ -5,7 +5,7 @@ import type { CmkDescription, EncryptionContext } from '../kms.js'
 
 /** One version of an AES CMK. */
 export interface AesVersion {
-  /** From 1. Every ciphertext DEK that this version made contains it, as u32. */
+  /** From 1. Every ciphertext DEK made with this version contains it, as u32. */
   readonly version: number
   /** ISO 8601, UTC. */
   readonly createdAt: string
@@ -22,40 +22,40 @@ export interface AesCmk {
   readonly versions: readonly AesVersion[]
 }
 
-/** An asymmetric CMK. A keyring that holds its public part alone can wrap, not unwrap. */
+/** An asymmetric CMK. A keyring that holds only its public part can wrap, but not unwrap. */
 export interface RsaCmk {
   readonly id: string
   readonly type: 'rsa-oaep-sha256'
   readonly enabled: boolean
-  /** ISO 8601, UTC; of an imported public key, the time of the import. */
+  /** ISO 8601, UTC. For an imported public key, the time of the import. */
   readonly createdAt: string
   /** SPKI, PEM. */
   readonly publicKey: string
-  /** PKCS #8, PEM, not encrypted: the file's mode is what protects it. */
+  /** PKCS #8, PEM, not encrypted: only the mode of the file protects it. */
   readonly privateKey?: string
 }
 
 export type LocalCmk = AesCmk | RsaCmk
 
-/** What a CMK of a keyring is: `aes-256` or `rsa-oaep-sha256`. */
+/** The type of a CMK in a keyring: `aes-256` or `rsa-oaep-sha256`. */
 export type CmkType = LocalCmk['type']
 
 /**
- * Everything about one type of CMK. A new type is a new row, and a provider name of its own.
+ * Everything about one type of CMK. A new type is a new row with its own provider name.
  *
- * Methods, not function properties: TypeScript then lets a row of one type stand for a row of any, which
- * holds because rows are found by the type of the CMK that they are given.
+ * Methods, not function properties: so TypeScript accepts a row of one type as a row of any type. That is sound,
+ * because a row is looked up by the type of the CMK that it is given.
  */
 export interface CmkRow<C extends LocalCmk = LocalCmk> extends CmkDescription {
   create(id: string, modulusLength: number | undefined): C | Promise<C>
-  /** The same CMK with a new version in front; rejects by `CMK_UNUSABLE` where the type has none. */
+  /** The same CMK with a new version in front. Throws `CMK_UNUSABLE` if the type has no versions. */
   rotate(cmk: C): C
   versions(cmk: C): readonly { readonly version: number; readonly createdAt: string }[]
   canUnwrap(cmk: C): boolean
   /** The public part as SPKI PEM, or `CMK_UNUSABLE`. */
   publicKey(cmk: C): string
   wrap(cmk: C, dek: Uint8Array, context: EncryptionContext): Uint8Array
-  /** The bytes that were wrapped, of whatever length, in memory of their own. */
+  /** The bytes that were wrapped, of any length, in their own memory. */
   unwrap(cmk: C, ciphertextDek: Uint8Array, context: EncryptionContext): Uint8Array
 }
 
@@ -69,14 +69,14 @@ export function named(id: string): string {
   return isCmkId(id) ? `CMK ${id}` : 'CMK (an id has 1 to 256 visible ASCII characters)'
 }
 
-/** When a CMK or a version of it is made, as keyrings write it. */
+/** The current time, as keyrings write when a CMK or a version was made. */
 export function createdNow(): string {
   return new Date(systemClock.wallMs()).toISOString()
 }
 
 /**
- * The one way in which a ciphertext DEK fails to open, whether length, context, key or tag is to blame. It
- * has no cause: what a cipher throws must not tell them apart either.
+ * The one error for a ciphertext DEK that does not open, whether length, context, key or tag is to blame. It has no
+ * cause: the error of a cipher must not tell them apart either.
  */
 export function ciphertextDekInvalid(cmkId: string): EnvelopeError {
   return new EnvelopeError('CIPHERTEXT_DEK_INVALID', `${named(cmkId)} cannot unwrap the ciphertext DEK`)

@@ -7,7 +7,7 @@ import { keyringKms } from './keyring-kms.js'
 
 /** Options of {@link localKms}. */
 export interface LocalKmsOptions {
-  /** Path of the keyring file; a relative one counts from the working directory at this moment. */
+  /** Path of the keyring file. A relative path is resolved now, against the working directory. */
   readonly keyring: string
 }
 
@@ -15,11 +15,11 @@ export interface LocalKmsOptions {
  * A KMS whose CMKs are in a file, for development, tests, and machines that have no other KMS: anyone who
  * can read the file has the CMKs. Providers on the wire are `local` and `local/rsa-oaep-sha256`.
  *
- * The file is read on each call, so that rotating or disabling a CMK takes effect immediately. Beyond what `Kms`
- * says, a call rejects by `KEYRING_NOT_FOUND`, `KEYRING_EXPOSED` (others than the owner may use the file;
- * not checked on Windows) or `KEYRING_INVALID`.
+ * The file is read on each call, so that rotating or disabling a CMK takes effect immediately. Beyond what `Kms` says,
+ * a call rejects with `KEYRING_NOT_FOUND`, `KEYRING_EXPOSED` (someone other than the owner may use the file; not
+ * checked on Windows) or `KEYRING_INVALID`.
  *
- * @throws EnvelopeError CONFIG_INVALID where `keyring` is not a path
+ * @throws EnvelopeError CONFIG_INVALID if `keyring` is not a path
  */
 export function localKms(options: LocalKmsOptions): Kms {
   if (typeof options.keyring !== 'string' || options.keyring === '') {

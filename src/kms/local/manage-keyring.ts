@@ -18,7 +18,7 @@ export interface CmkSummary {
   /** Its provider name on the wire. */
   readonly provider: string
   readonly enabled: boolean
-  /** `false` where the keyring holds only the public key. */
+  /** `false` if the keyring holds only the public key. */
   readonly canUnwrap: boolean
   /** Ascending; the last one wraps. An RSA CMK always has one. `createdAt` is ISO 8601, UTC. */
   readonly versions: readonly { readonly version: number; readonly createdAt: string }[]
@@ -61,7 +61,7 @@ export async function addCmk(file: string, id: string, options: NewCmkOptions): 
 }
 
 /**
- * Gives an AES CMK a new version, which wraps from now on; the older ones still unwrap.
+ * Gives an AES CMK a new version, which wraps from then on. Older versions still unwrap.
  *
  * @throws EnvelopeError CMK_NOT_FOUND, CMK_UNUSABLE for an RSA CMK
  */
@@ -79,7 +79,7 @@ export async function setCmkEnabled(file: string, id: string, enabled: boolean):
 }
 
 /**
- * The public key of an RSA CMK: SPKI, PEM, with a line feed at the end. Of a disabled CMK too.
+ * The public key of an RSA CMK: SPKI, PEM, with a line feed at the end. Also works for a disabled CMK.
  *
  * @throws EnvelopeError CMK_NOT_FOUND, CMK_UNUSABLE for an AES CMK, KEYRING_*
  */
@@ -89,12 +89,12 @@ export async function exportPublicKey(file: string, id: string): Promise<string>
 }
 
 /**
- * Adds the public part of an RSA CMK that others hold, so that this process can wrap and not unwrap. `pem`
- * is SPKI or PKCS #1, of 2,048 to 8,192 bits with an exponent of at least 65,537. `id` must be the one that
- * the readers use: it travels in every envelope.
+ * Adds the public part of an RSA CMK that others hold, so that this process can wrap but not unwrap. `pem` is SPKI or
+ * PKCS #1, of 2,048 to 8,192 bits with an exponent of at least 65,537. `id` must be the one that the readers use: it
+ * travels in every envelope.
  *
- * @throws EnvelopeError KEYRING_EXISTS where the keyring has a CMK of that id, CMK_UNUSABLE where `pem` is
- * not such a key, CONFIG_INVALID for a wrong id
+ * @throws EnvelopeError KEYRING_EXISTS if the keyring has a CMK with that id, CMK_UNUSABLE if `pem` is not such a key,
+ * CONFIG_INVALID for an invalid id
  */
 export async function importPublicKey(file: string, id: string, pem: string): Promise<void> {
   await addTo(file, importedCmk(checkedId(id), pem))

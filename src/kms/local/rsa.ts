@@ -35,7 +35,7 @@ export const rsa: CmkRow<RsaCmk> = {
       throw configError([{ path: 'modulusLength', message }], { subject: 'the new CMK' })
     }
     const pair = await promisify(generateKeyPair)('rsa', { modulusLength })
-    // Text like the rest of the file, so it cannot be wiped.
+    // Text, like the rest of the file, so it cannot be wiped.
     const privateKey = pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
     return { ...publicCmk(id, pair.publicKey), privateKey }
   },
@@ -72,7 +72,7 @@ export const rsa: CmkRow<RsaCmk> = {
   },
 }
 
-/** The CMK that a producer gets: `pem` (SPKI or PKCS #1) is the public part of one that others hold. */
+/** A CMK for a producer: `pem` (SPKI or PKCS #1) is the public part of a CMK that others hold. */
 export function importedCmk(id: string, pem: string): RsaCmk {
   const key = readPublicKey(
     pem,
@@ -96,14 +96,14 @@ function privateKeyOf(cmk: RsaCmk): KeyObject {
     throw new EnvelopeError('CMK_UNUSABLE', `the keyring holds only the public key of ${named(cmk.id)}`)
   }
   const key = usable(cmk, () => createPrivateKey(privateKey))
-  // Someone edited the file; `verify` finds it before anything is wrapped that cannot be unwrapped.
+  // Someone edited the file. `verify` detects it before a DEK is wrapped that cannot be unwrapped.
   if (!createPublicKey(key).equals(publicKeyOf(cmk))) {
     throw new EnvelopeError('KEYRING_INVALID', `public and private key of ${named(cmk.id)} do not match`)
   }
   return key
 }
 
-/** A key of the keyring; someone may have edited the file, so the limits are checked again. */
+/** A key of the keyring. Its limits are checked again, because someone may have edited the file. */
 function usable(cmk: RsaCmk, load: () => KeyObject): KeyObject {
   let key: KeyObject
   try {

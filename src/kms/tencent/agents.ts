@@ -1,6 +1,6 @@
 /**
- * Agents that connect to the endpoints of the configuration and to nothing else. The SDK's HTTP client follows
- * redirects, and would hand a DEK to whatever host an answer names, with or without a proxy in between.
+ * Agents that connect only to the configured endpoints. The SDK's HTTP client follows redirects, and would send a DEK
+ * to any host that an answer names, with or without a proxy in between.
  */
 import { Agent as HttpAgent, request as requestHttp, type ClientRequest } from 'node:http'
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
@@ -8,19 +8,19 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Clock } from '../../clock.js'
 
-/** What an agent says of a redirect that it refuses. */
+/** The message of an agent that refuses a redirect. */
 export const REDIRECTED = 'a redirect to another host was refused'
 
 const PROXY_ANSWERED = 'the proxy answered with HTTP status'
 
-/** The status with which the proxy refused a tunnel, from the text of an error: the SDK keeps nothing else of it. */
+/** The status with which the proxy refused a tunnel, from the text of an error: the SDK keeps only the text. */
 export function proxyStatusIn(text: string): number | undefined {
   const status = new RegExp(`${PROXY_ANSWERED} (\\d{3})$`).exec(text)?.[1]
   return status === undefined ? undefined : Number(status)
 }
 
 interface AgentOptions {
-  /** As in a URL: host, and the port where it is not the usual one. Read at each connection. */
+  /** As in a URL: host, and the port if it is not the default one. Read at each connection. */
   readonly hosts: ReadonlySet<string>
   readonly maxSockets: number
 }
@@ -62,7 +62,7 @@ interface Target {
   readonly port: number
 }
 
-/** Where a connection leads, as a URL writes it. */
+/** The target of a connection, as a URL writes it. */
 function target(options: Parameters<Connect>[0]): Target {
   const { host, port } = options as { readonly host?: string; readonly port?: number | string }
   const name = String(host)

@@ -13,7 +13,7 @@ import type { CmkName } from './cmk-name.js'
 import { failureOf, isStaleCredentials, timedOut, type Action, type FailedCall } from './failures.js'
 import { Answer } from './responses.js'
 
-/** Calls of the service: each with a deadline of its own, and one way to fail. */
+/** Calls to the service. Each has its own deadline, and fails only with an `EnvelopeError`. */
 export class TencentApi {
   readonly #connections: Connections
   readonly #timeoutMs: number
@@ -27,7 +27,7 @@ export class TencentApi {
     withoutListenerLimit(this.#closing.signal)
   }
 
-  /** Aborted by `close()`: for calls that no caller's signal ends. */
+  /** Aborted by `close()`. For calls that no caller's signal ends. */
   get lifetime(): AbortSignal {
     return this.#closing.signal
   }
@@ -37,7 +37,7 @@ export class TencentApi {
     return this.#connections.prepare()
   }
 
-  /** @throws EnvelopeError as `Kms` says, ENCRYPTION_CLOSED where `close()` ended it; nothing else */
+  /** @throws EnvelopeError as `Kms` says, or ENCRYPTION_CLOSED if `close()` ended the call; nothing else */
   async call(
     action: Action,
     cmk: CmkName,
@@ -59,7 +59,7 @@ export class TencentApi {
     }
   }
 
-  /** Ends what is waited for, sent calls included: each rejects at once. */
+  /** Ends all calls, including those already sent: each rejects immediately. */
   close(): void {
     this.#closing.abort(new EnvelopeError('ENCRYPTION_CLOSED', 'this KMS client was closed'))
     this.#connections.close()
@@ -99,7 +99,7 @@ export class TencentApi {
           return await client.request(call.action, params, { signal: sent.signal })
         } finally {
           stop()
-          // The SDK leaves the body of an answer that is not 200 unread: that would hold the socket for ever.
+          // The SDK does not read the body of an answer other than 200, which would hold the socket forever.
           sent.abort()
         }
       },

@@ -1,10 +1,10 @@
 import { EnvelopeError } from '../../errors.js'
 
-/** What signs calls to Tencent Cloud. */
+/** Credentials that sign calls to Tencent Cloud. */
 export interface TencentCredential {
   readonly secretId: string
   readonly secretKey: string
-  /** Of temporary credentials. */
+  /** Only for temporary credentials. */
   readonly token?: string | undefined
 }
 
@@ -20,16 +20,16 @@ export interface CredentialProvider {
 }
 
 /**
- * What the provider needs of a client of Tencent Cloud: the official SDK's clients are such, and so is
- * anything that makes signed API calls. One client serves one region.
+ * The part of a Tencent Cloud client that this provider uses. The official SDK's clients have it, as can any object
+ * that makes signed API calls. One client serves one region.
  */
 export interface TencentClient {
   /**
    * @param action an action of KMS, version 2019-01-18, for example `Decrypt`
    * @param options aborted when the call is cancelled or its time is over
    * @returns the members of `Response`
-   * @throws for an answer with an error: an error with its `code` and `requestId`; for an HTTP status other
-   *   than 200: an error with `httpCode`
+   * @throws an error with `code` and `requestId` if the answer contains an error; an error with `httpCode` for an HTTP
+   * status other than 200
    */
   request(
     action: string,
@@ -41,20 +41,20 @@ export interface TencentClient {
 /** A client that is ready for one call. */
 export interface Connection {
   readonly client: TencentClient
-  /** Gives up the credentials that this connection was made with: the service says that they are stale. */
+  /** Discards the credentials of this connection, because the service says that they are stale. */
   renew(): void
 }
 
-/** Where clients come from. */
+/** The source of clients. */
 export interface Connections {
-  /** Does at start what can fail for good, such as loading the SDK. */
+  /** Does the work that can fail permanently, such as loading the SDK. Called at start. */
   prepare(): Promise<void>
   connect(region: string, signal: AbortSignal): Promise<Connection>
-  /** Gives up sockets and timers. */
+  /** Releases sockets and timers. */
   close(): void
 }
 
-/** Clients that the application makes, each once. Their credentials, agents and endpoints are its own. */
+/** Clients that the application makes, one for each region, with its own credentials, agents and endpoints. */
 export function givenClients(make: (region: string) => TencentClient): Connections {
   const clients = new Map<string, TencentClient>()
   return {
@@ -68,14 +68,14 @@ export function givenClients(make: (region: string) => TencentClient): Connectio
   }
 }
 
-/** @throws EnvelopeError KMS_REFUSED: waiting would not help */
+/** @throws EnvelopeError KMS_REFUSED, because waiting would not help */
 function made(make: (region: string) => TencentClient, region: string): TencentClient {
   try {
     const client: unknown = make(region)
     if (typeof (client as Partial<TencentClient> | undefined)?.request === 'function')
       return client as TencentClient
   } catch {
-    // What the application throws may quote anything.
+    // The application's error is dropped: it may quote anything.
   }
   throw new EnvelopeError('KMS_REFUSED', `\`client\` returned no client for region ${region}`, {
     remedy: 'Return an object with `request()` for every region that a CMK names',

@@ -2,7 +2,7 @@
 export interface CmkName {
   /** `<region>/<key id>`. */
   readonly id: string
-  /** For example `ap-guangzhou`. It picks host and account partition, so it is checked before any use. */
+  /** For example `ap-guangzhou`. It selects the host and the account partition, so it is checked before any use. */
   readonly region: string
   readonly keyId: string
 }
@@ -10,7 +10,7 @@ export interface CmkName {
 const REGION = '[a-z]{2,16}(?:-[a-z0-9]{1,32}){1,4}'
 const NAME = new RegExp(`^(${REGION})/([A-Za-z0-9-]{1,128})$`)
 
-/** Undefined where `id` has not the form `<region>/<key id>`. */
+/** Undefined if `id` does not have the form `<region>/<key id>`. */
 export function parseCmkName(id: string): CmkName | undefined {
   const [, region, keyId] = NAME.exec(id) ?? []
   return region === undefined || keyId === undefined ? undefined : { id, region, keyId }

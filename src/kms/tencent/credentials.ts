@@ -7,7 +7,7 @@ import type { CredentialProvider, TencentCredential } from './client.js'
 import type { TencentSdk } from './sdk.js'
 
 /**
- * Where credentials come from: themselves; a provider; or the name of one of the SDK's:
+ * The source of credentials: the credentials themselves, a provider, or the name of one of the SDK's providers:
  *
  * - `environment`: `TENCENTCLOUD_SECRET_ID`, `TENCENTCLOUD_SECRET_KEY`, `TENCENTCLOUD_SESSION_TOKEN` if set
  * - `profile`: section `[default]` of `~/.tencentcloud/credentials` or `/etc/tencentcloud/credentials`
@@ -19,7 +19,7 @@ export type TencentCredentials = TencentCredential | CredentialProvider | NamedP
 export type NamedProvider = keyof typeof NAMED
 
 interface NamedRow {
-  /** Environment variables without which it cannot work. */
+  /** Environment variables that it needs. */
   readonly variables: readonly string[]
   readonly make: (sdk: TencentSdk) => CredentialProvider
 }
@@ -43,11 +43,11 @@ const RENEW_AFTER_MS = 5 * 60_000
 const MIN_SPACING_MS = 1000
 const MAX_BACKOFF_MS = 8000
 
-/** Where a call gets its credentials from. */
+/** The source of credentials for calls. */
 export interface CredentialSource {
-  /** @throws EnvelopeError KMS_CREDENTIALS_UNAVAILABLE, or as `cancelled` says where the signal aborts */
+  /** @throws EnvelopeError KMS_CREDENTIALS_UNAVAILABLE, or as `cancelled` says if the signal aborts */
   get(signal: AbortSignal): Promise<TencentCredential>
-  /** Forgets `stale`, if it still is what `get` gives: the next call fetches. */
+  /** Forgets `stale` if `get` still returns it, so that the next call fetches new credentials. */
   renew(stale: TencentCredential): void
   close(): void
 }
@@ -68,7 +68,7 @@ export function credentialSource(
     return new FetchedCredentials(credentials, options, async () => {
       const missing = variables.filter((name) => (process.env[name] ?? '') === '')
       if (missing.length > 0) throw unavailable(credentials, `not set: ${missing.join(', ')}`)
-      // A new one each time: the SDK's keep a rejected promise for ever.
+      // A new provider each time: those of the SDK keep a rejected promise forever.
       return make(await sdk())
     })
   }
@@ -83,15 +83,15 @@ export function credentialSource(
 
 interface CachedCredential {
   readonly credential: TencentCredential
-  /** By the monotonic clock: from then on it is renewed in the background. */
+  /** On the monotonic clock. From then on, the credentials are renewed in the background. */
   readonly renewAtMs: number
-  /** By the wall clock, as the service sees it. */
+  /** On the wall clock, which the service uses. */
   readonly usableUntilMs: number
 }
 
 /**
- * Credentials that are fetched: cached, fetched once for all who wait, with a time-out, and not more often than once a
- * second, less often after failures. A fetch that fails takes nothing away that is still valid.
+ * Fetches and caches credentials. Concurrent callers share one fetch, which has a time-out. Fetches start at most once
+ * a second, and less often after failures. If a fetch fails, credentials that are still valid stay in use.
  */
 class FetchedCredentials implements CredentialSource {
   readonly #name: string
@@ -150,7 +150,7 @@ class FetchedCredentials implements CredentialSource {
       return cached.credential
     } catch (error) {
       this.#notBeforeMs = this.#elapsedMs() + this.#backoff.next()
-      // What a provider throws may quote a secret.
+      // A provider's error may quote a secret.
       this.#lastFailure = isEnvelopeError(error)
         ? error
         : unavailable(this.#name, `failed with ${nameOfThrown(error)}`)
@@ -164,7 +164,7 @@ class FetchedCredentials implements CredentialSource {
     const limits = { ms: timeoutMs, signal: this.#closed.signal, clock }
     const answer = await waitFor(provider.getCredential(), limits)
     if (typeof answer !== 'string') return answer.value
-    // The SDK's providers ask themselves again, without a pause, while a token is about to expire.
+    // The SDK's providers call themselves again, without a pause, while a token is about to expire.
     provider.getCredential = () => Promise.reject(new Error('cancelled'))
     throw unavailable(this.#name, `no answer within ${String(timeoutMs)} ms`)
   }
@@ -177,7 +177,7 @@ class FetchedCredentials implements CredentialSource {
       return { credential, renewAtMs: nowMs + RENEW_AFTER_MS, usableUntilMs: Infinity }
     const restMs = expiresAt.getTime() - this.#options.clock.wallMs()
     if (!(restMs > 0)) throw unavailable(this.#name, 'the credentials have expired')
-    // Shortly before the end; half-way where they are short-lived.
+    // Shortly before the end; half-way if they are short-lived.
     const earlyMs = Math.min(RENEW_AFTER_MS, restMs / 2)
     return { credential, renewAtMs: nowMs + restMs - earlyMs, usableUntilMs: expiresAt.getTime() }
   }
@@ -185,7 +185,7 @@ class FetchedCredentials implements CredentialSource {
 
 type ProviderAnswer = Awaited<ReturnType<CredentialProvider['getCredential']>>
 
-/** Only what is used; visible ASCII, since it goes into HTTP headers. */
+/** Only the members that are used; visible ASCII, since they go into HTTP headers. */
 function checked({ secretId, secretKey, token }: ProviderAnswer, name: string): TencentCredential {
   for (const [member, value] of Object.entries({ secretId, secretKey })) {
     if (!isVisible(value)) throw unavailable(name, `no valid ${member}`)

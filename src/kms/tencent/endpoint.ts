@@ -5,10 +5,10 @@ const NAMED = {
 } as const
 
 /**
- * Which host serves KMS: `regional` (`kms.<region>.tencentcloudapi.com`), `internal` (from inside Tencent's
- * networks), `international` (accounts of the international site), or an origin such as
- * `https://kms.example.com:8443`, in which `{region}` is replaced by the region. A loopback address may omit the
- * scheme, as the emulator does in `endpoint` (`127.0.0.1:7030`), and is then reached over plain http.
+ * Which host serves KMS: `regional` (`kms.<region>.tencentcloudapi.com`), `internal` (from inside Tencent's networks),
+ * `international` (accounts of the international site), or an origin such as `https://kms.example.com:8443`, in which
+ * `{region}` is replaced by the region. A loopback address may omit the scheme, like the `endpoint` of the emulator
+ * (`127.0.0.1:7030`), and is then reached over plain http.
  */
 export type EndpointOption = string
 
@@ -36,7 +36,10 @@ export function whyNoEndpoint(option: EndpointOption): string | undefined {
   return undefined
 }
 
-/** `option` is one that {@link whyNoEndpoint} accepts, `region` of the form that `parseCmkName` checks. */
+/**
+ * The endpoint of a region. `option` must be one that {@link whyNoEndpoint} accepts, and `region` one that
+ * `parseCmkName` accepts.
+ */
 export function endpointOf(option: EndpointOption, region: string): { protocol: string; host: string } {
   const { protocol, host } = new URL(template(option).replaceAll('{region}', region))
   return { protocol, host }

@@ -7,7 +7,7 @@ export type Action = 'GenerateDataKey' | 'Encrypt' | 'Decrypt' | 'GetPublicKey' 
 
 interface Row {
   readonly code: ErrorCode
-  /** What to do, where more is known than the code's own remedy says. */
+  /** Replaces the code's own remedy if more is known. */
   readonly remedy?: string
 }
 
@@ -15,8 +15,8 @@ const ALLOW = 'Allow the action on the CMK in the CAM policy of this identity'
 const CHECK_STATE = 'Check the state of the CMK in the console'
 
 /**
- * What the vendor's codes mean; `A.B` counts as `A` where it has no row. What is not in here says nothing that we
- * know, and so is not a refusal: it is transient.
+ * The meaning of the vendor's codes. `A.B` counts as `A` if it has no row. A code that is not listed is unknown to us,
+ * so it is not a refusal: it is transient.
  */
 const CODES: Readonly<Record<string, Row>> = {
   // Transient
@@ -77,7 +77,7 @@ const CODES: Readonly<Record<string, Row>> = {
       'Set `type` in `cmks` of tencentKms() to the type that the CMK has; a CMK that is not listed there counts as symmetric',
   },
 
-  // The request: repeating it changes nothing. None of these blames a record, since the mistake may be ours.
+  // The request. Repeating it changes nothing. None of these codes blames a record, since the mistake may be ours.
   InvalidParameter: { code: 'KMS_REFUSED' },
   InvalidParameterValue: { code: 'KMS_REFUSED' },
   MissingParameter: { code: 'KMS_REFUSED' },
@@ -95,7 +95,7 @@ const CODES: Readonly<Record<string, Row>> = {
 
 const INVALID_CIPHERTEXT = 'InvalidParameterValue.InvalidCiphertext'
 
-/** What the service calls a ciphertext that does not open, by the actions that are given one. */
+/** The codes for a ciphertext that does not open, by the actions that take one. */
 const BLAMES_CIPHERTEXT: Readonly<Partial<Record<Action, readonly string[]>>> = {
   Decrypt: [INVALID_CIPHERTEXT],
   AsymmetricRsaDecrypt: [INVALID_CIPHERTEXT, 'FailedOperation.DecryptError'],
@@ -113,7 +113,10 @@ export interface FailedCall {
   readonly cmk: CmkName
 }
 
-/** An access key that was rotated or deleted, a token that has expired: the source of credentials may have new ones. */
+/**
+ * Codes for an access key that was rotated or deleted, or a token that has expired. The source of credentials may have
+ * new ones.
+ */
 const STALE: ReadonlySet<string> = new Set([
   'AuthFailure.TokenFailure',
   'AuthFailure.SignatureExpire',
@@ -128,8 +131,8 @@ export function isStaleCredentials(thrown: unknown): boolean {
 }
 
 /**
- * The error for what a client threw. It repeats nothing of that but code and request id: messages may
- * quote parameters, the DEK among them, and credentials.
+ * Converts the error of a client. It repeats only the code and request id: messages may quote credentials, and
+ * parameters such as the DEK.
  */
 export function failureOf(thrown: unknown, call: FailedCall): EnvelopeError {
   const answer = answered(thrown)
@@ -157,7 +160,7 @@ function rowOf(kmsCode: string, action: Action): Row {
   if (BLAMES_CIPHERTEXT[action]?.includes(kmsCode)) return { code: 'CIPHERTEXT_DEK_INVALID' }
   const known = [kmsCode, kmsCode.split('.')[0] ?? ''].find((code) => Object.hasOwn(CODES, code))
   if (known !== undefined) return CODES[known] as Row
-  // `FailedOperation` and `ResourceInsufficient` are such codes: the vendor says no more of them.
+  // `FailedOperation` and `ResourceInsufficient` are such codes: the vendor does not say more about them.
   return {
     code: 'KMS_UNAVAILABLE',
     remedy: 'Retry; if this persists, look up the code that the KMS returned',
@@ -165,8 +168,8 @@ function rowOf(kmsCode: string, action: Action): Row {
 }
 
 /**
- * The vendor's code, where there was an answer. By shape: the SDK's packages have error classes of their
- * own each, and a code such as ECONNRESET is Node's.
+ * The vendor's code, if there was an answer. Recognised by its shape: each package of the SDK has its own error
+ * classes, and a code such as ECONNRESET is Node's.
  */
 function answered(thrown: unknown): { readonly code: string; readonly requestId?: string } | undefined {
   const { code, requestId } = membersOf(thrown)
@@ -177,7 +180,7 @@ function answered(thrown: unknown): { readonly code: string; readonly requestId?
     : { code }
 }
 
-/** What Node and OpenSSL call failures on the way; only these are repeated from a message. */
+/** The names that Node and OpenSSL give to network failures. Only these are repeated from a message. */
 const ON_THE_WAY = [
   'ECONNREFUSED',
   'ECONNRESET',
@@ -207,7 +210,7 @@ function unanswered(thrown: unknown, call: FailedCall): EnvelopeError {
   if (text.startsWith('network timeout')) {
     return new EnvelopeError('KMS_TIMEOUT', `${described(call)} got no answer in time`)
   }
-  // The SDK stumbles over an answer without `Response`; `fetch` calls every failure on the way a TypeError.
+  // The SDK throws a TypeError for an answer without `Response`; `fetch` throws one for every network failure.
   const stumbled = name === 'TypeError' && cause === undefined && !/fetch failed|terminated/.test(text)
   if (stumbled || text.includes('invalid json')) return notOfTheKms(call, 'by something other than KMS')
   const why = ON_THE_WAY.find((known) => text.includes(known))

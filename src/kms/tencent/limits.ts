@@ -16,9 +16,9 @@ export interface Quota {
  */
 export const DEFAULT_QUOTA: Quota = { symmetric: 240, rsa: 160 }
 
-/** At least so many calls to a region at the same time. */
+/** The least number of concurrent calls to a region. */
 const MIN_CONCURRENCY = 16
-/** Concurrency lets a process use its quota while a call takes this long. */
+/** Concurrency is high enough to use up the quota if each call takes this long. */
 const USUAL_CALL_MS = 50
 
 /** How many calls to a region run at the same time. */
@@ -27,8 +27,8 @@ export function concurrencyOf({ symmetric, rsa }: Quota): number {
 }
 
 /**
- * What a call counts against. `GetPublicKey`, once an hour for each RSA CMK and no more often than DEKs are made, stays far
- * below its quota of 100 a second, so that wrapping under an RSA CMK has no limit here.
+ * The limits that a call counts against. Wrapping under an RSA CMK has none: `GetPublicKey` is called at most once an
+ * hour for each RSA CMK, and only when DEKs are made, which is far below its quota of 100 a second.
  */
 export function limitsOf(
   operation: Exclude<KmsOperation, 'describe'>,

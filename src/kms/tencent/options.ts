@@ -36,7 +36,8 @@ export interface TencentKmsOptions {
    * Calls a second that this process may make to a region, for each family of calls that shares a quota. Set it to what
    * your edition grants, divided by the number of processes that call at the same time. Above 0, at most 100,000 each.
    * Defaults `symmetric: 240` and `rsa: 160`: four fifths of the quota of an account without an edition. The larger one
-   * also limits concurrent calls to a region: as many as use it up if a call takes 50 ms, at least 16.
+   * also limits concurrent calls to a region: as many as it takes to use the quota up if a call takes 50 ms, at least
+   * 16.
    */
   readonly quota?: Partial<Quota>
 }
@@ -180,7 +181,7 @@ export function checkOptions(options: TencentKmsOptions): CheckedOptions {
         issues.push({ path, message: 'cannot be combined with `client`: your clients bring their own' })
     }
   }
-  // Not by its text: schemes may be written in capitals.
+  // Compares the parsed protocol, because a scheme may be written in capitals.
   if (proxy !== undefined && endpointOf(endpoint, 'ap-guangzhou').protocol === 'http:') {
     issues.push({
       path: 'proxy',
@@ -205,7 +206,7 @@ export function checkOptions(options: TencentKmsOptions): CheckedOptions {
   }
 }
 
-/** A producer that only wraps with pinned public keys calls nothing. */
+/** Whether the process only wraps with pinned public keys, and so calls nothing. */
 function sealsOffline(cmks: TencentKmsOptions['cmks']): boolean {
   return Object.values(cmks ?? {}).some((cmk) => cmk.type === 'rsa-2048' && cmk.publicKey !== undefined)
 }

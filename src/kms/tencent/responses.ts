@@ -8,20 +8,20 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 const MAX = {
   KeyId: 128,
   CiphertextBlob: MAX_CIPHERTEXT_DEK_BYTES,
-  /** `Encrypt` takes 4,096 bytes from any caller; a DEK takes 44 characters. */
+  /** `Encrypt` accepts 4,096 bytes from any caller. A DEK has 44 characters. */
   Plaintext: 5464,
-  /** Of an RSA-2048 CMK it has 392. */
+  /** That of an RSA-2048 CMK has 392. */
   PublicKey: 4096,
 } as const
 const VISIBLE = /^[!-~]+$/
 
-/** What a call was answered, member by member. Every member is optional in the vendor's types. */
+/** The answer to a call, member by member. Every member is optional in the vendor's types. */
 export class Answer {
   readonly #call: FailedCall
   readonly #members: Readonly<Record<string, unknown>>
   readonly #requestId: string | undefined
 
-  /** @throws EnvelopeError KMS_RESPONSE_INVALID; CMK_MISMATCH where `Decrypt` used another CMK */
+  /** @throws EnvelopeError KMS_RESPONSE_INVALID; CMK_MISMATCH if `Decrypt` used another CMK */
   constructor(call: FailedCall, response: unknown) {
     this.#call = call
     this.#members = typeof response === 'object' && response !== null ? { ...response } : {}
@@ -29,7 +29,7 @@ export class Answer {
     this.#requestId = typeof id === 'string' && /^[A-Za-z0-9-]{1,64}$/.test(id) ? id : undefined
     const keyId = this.#text('KeyId', VISIBLE)
     if (keyId.toLowerCase() === call.cmk.keyId.toLowerCase()) return
-    // Only `Decrypt` names no CMK, so only there the ciphertext DEK can have chosen another one.
+    // Only `Decrypt` takes no CMK, so only there can the ciphertext DEK have selected another one.
     const code = call.action === 'Decrypt' ? 'CMK_MISMATCH' : 'KMS_RESPONSE_INVALID'
     throw this.#error(code, `${described(call)} used another CMK, ${keyId}`)
   }
@@ -39,14 +39,16 @@ export class Answer {
     return new Uint8Array(Buffer.from(this.#text('CiphertextBlob', VISIBLE), 'latin1'))
   }
 
-  /** The DEK, in memory of its own. The base64 text that it came in cannot be wiped. */
+  /** The DEK, in its own memory. The base64 text of the answer cannot be wiped. */
   generatedDek(): Uint8Array {
     const dek = this.#plaintext()
     if (dek !== undefined) return dek
     throw this.#invalid('Plaintext')
   }
 
-  /** The same for a ciphertext DEK: its maker decided what is in it. */
+  /**
+   * The same for a DEK from a ciphertext DEK. Its maker decided what is in it, so the ciphertext DEK may be to blame.
+   */
   unwrappedDek(): Uint8Array {
     const dek = this.#plaintext()
     if (dek !== undefined) return dek
@@ -54,8 +56,8 @@ export class Answer {
   }
 
   /**
-   * `PublicKey`, which is base64 of an SPKI in DER form. `PublicKeyPem` beside it is not looked at: the vendor's
-   * examples disagree about what it is.
+   * `PublicKey`, which is base64 of an SPKI in DER form. `PublicKeyPem` is not used, because the vendor's examples
+   * disagree about its format.
    */
   publicKey(): Uint8Array {
     const text = this.#text('PublicKey', BASE64)
@@ -71,11 +73,11 @@ export class Answer {
     return this.#error('CMK_UNUSABLE', `the public key of CMK ${this.#call.cmk.id} ${why}`)
   }
 
-  /** Undefined where it is something of another length. KMS encrypts nothing that is empty. */
+  /** Undefined if it has another length. KMS does not encrypt an empty plaintext. */
   #plaintext(): Uint8Array | undefined {
     const text = this.#text('Plaintext', BASE64)
     if (text === '') throw this.#invalid('Plaintext')
-    // 44 characters, the last of them padding, are 32 bytes.
+    // 32 bytes are 44 characters, and only the last one is padding.
     if (!/^[^=]{43}=$/.test(text)) return undefined
     const dek = new Uint8Array(DEK_BYTES)
     Buffer.from(dek.buffer).write(text, 'base64')

@@ -1,6 +1,6 @@
 /**
- * Provider `tencent-kms/rsa-oaep-sha256`, an asymmetric CMK (KeyUsage ASYMMETRIC_DECRYPT_RSA_2048): DEKs are
- * made and wrapped here with its public key, as in `rsa-public-key.ts`, and unwrapped by the service.
+ * Provider `tencent-kms/rsa-oaep-sha256`, an asymmetric CMK (KeyUsage ASYMMETRIC_DECRYPT_RSA_2048). DEKs are made here,
+ * wrapped here with its public key as in `rsa-public-key.ts`, and unwrapped by the service.
  */
 import { randomFillSync, type KeyObject } from 'node:crypto'
 import type { EnvelopeError } from '../../errors.js'
@@ -23,7 +23,7 @@ import {
 const BITS = 2048
 const KEEP_MS = 3_600_000
 
-/** @throws the error that `refused` returns for the reason why `pem` is not the public key of an RSA-2048 CMK */
+/** @throws the error that `refused` returns, if `pem` is not the public key of an RSA-2048 CMK */
 export function readRsa2048(pem: string, refused: (why: string) => EnvelopeError): KeyObject {
   const key = readPublicKey(pem, refused)
   const why = whyNoRsa2048(key)
@@ -46,7 +46,7 @@ export class RsaCmk implements TencentCmk {
   readonly #elapsedMs: () => number
   #fetching: Promise<KeyObject> | undefined
 
-  /** @param pinned the public key: then the service is never asked for it */
+  /** @param pinned the public key; the service is then never asked for it */
   constructor(api: TencentApi, cmk: CmkName, pinned: KeyObject | undefined, clock: Clock) {
     this.#api = api
     this.#cmk = cmk
@@ -83,15 +83,16 @@ export class RsaCmk implements TencentCmk {
     return (await this.#api.call('AsymmetricRsaDecrypt', this.#cmk, params, signal)).unwrappedDek()
   }
 
-  /** Fetches the public key: the cached one says nothing about the CMK now. */
+  /** Fetches the public key, because a cached one says nothing about the CMK's present state. */
   async verifyWrap({ signal }: CallContext): Promise<void> {
     if (this.#pinned === undefined) await this.#fetch(signal)
     else refuseCancelled(signal)
   }
 
   /**
-   * A round trip where the public key is pinned, which also shows that it is this CMK's. Otherwise bytes
-   * that cannot open: the service says so only to identities that may decrypt, and a reader needs no other right.
+   * If the public key is pinned, makes a round trip, which also proves that the key belongs to this CMK. Otherwise
+   * tries to decrypt bytes that cannot open: the service says so only to an identity that may decrypt, and a reader
+   * needs no other permission.
    */
   async verifyUnwrap(call: CallContext): Promise<void> {
     if (this.#pinned !== undefined) {
@@ -104,12 +105,15 @@ export class RsaCmk implements TencentCmk {
       return
     }
     const bytes = randomFillSync(new Uint8Array(BITS / 8))
-    // Below any modulus of this size.
+    // Makes the number smaller than any modulus of this size.
     bytes[0] = 0
     await expectOpensNothing(this.unwrapDek(bytes, call), this.#cmk)
   }
 
-  /** Pinned, or kept for an hour: asymmetric CMKs do not rotate. One request for all who wait. */
+  /**
+   * The pinned key, or one that is cached for an hour, since asymmetric CMKs do not rotate. Concurrent callers share
+   * one request.
+   */
   async #publicKey(signal: AbortSignal): Promise<KeyObject> {
     refuseCancelled(signal)
     if (this.#pinned !== undefined) return this.#pinned

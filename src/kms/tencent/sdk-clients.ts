@@ -20,13 +20,13 @@ export interface SdkClientOptions {
 }
 
 /**
- * Clients of the official SDK. One is made for each call: that costs nothing, signs each with credentials
- * that are known, and leaves it to `CredentialSource` when to fetch them.
+ * Clients of the official SDK. One is made for each call. That costs almost nothing, each call is signed with
+ * credentials that we know, and `CredentialSource` decides when to fetch them.
  */
 export function sdkClients(options: SdkClientOptions): Connections {
   const { sdk, credentials, endpoint, proxy, maxSockets, timeoutMs, clock } = options
   const hosts = new Set<string>()
-  // Always one of ours: without an agent the SDK would take a proxy from the environment.
+  // Always our own agent: without one, the SDK would take a proxy from the environment.
   const https =
     proxy === undefined
       ? httpsAgent({ hosts, maxSockets })
@@ -52,7 +52,8 @@ export function sdkClients(options: SdkClientOptions): Connections {
         region,
         profile: {
           language: 'en-US',
-          // No time-out of the SDK's, which leaves a timer behind each body that fails: the signal is the deadline.
+          // The SDK's own time-out is off, because it leaks a timer for each body that fails. The signal is the
+          // deadline.
           httpProfile: { protocol: `${protocol}//`, endpoint: host, reqTimeout: 0, agent },
         },
       })

@@ -2,7 +2,7 @@ import type { Agent } from 'node:http'
 import { EnvelopeError } from '../../errors.js'
 import type { CredentialProvider, TencentClient, TencentCredential } from './client.js'
 
-/** The part of the official SDK that both of its packages have, as far as it is used here. */
+/** The parts of the official SDK that are used here. Both of its packages have them. */
 export interface TencentSdk {
   readonly CommonClient: new (endpoint: string, version: string, config: SdkConfig) => TencentClient
   readonly EnvironmentVariableCredential: new () => CredentialProvider
@@ -19,7 +19,7 @@ interface SdkConfig {
     readonly httpProfile: {
       /** With the slashes. */
       readonly protocol: string
-      /** Host, and port where it is not the usual one. */
+      /** Host, and the port if it is not the default one. */
       readonly endpoint: string
       /** Seconds; 0 for none. */
       readonly reqTimeout: number
@@ -29,8 +29,9 @@ interface SdkConfig {
 }
 
 /**
- * The common part alone: the root of the full package would load all of the vendor's products. Imported when it is first
- * needed, since both packages are optional; and each inside a `try`, which tells bundlers that it may be missing.
+ * Imports only the common part: the root of the full package would load all of the vendor's products. The import
+ * happens on first use, since both packages are optional, and inside a `try`, which tells bundlers that a package may
+ * be missing.
  */
 async function fullPackage(): Promise<unknown> {
   try {
@@ -50,13 +51,14 @@ async function lightPackage(): Promise<unknown> {
 
 const PACKAGES: readonly (() => Promise<unknown>)[] = [fullPackage, lightPackage]
 
-/** @throws EnvelopeError KMS_SDK_MISSING where neither package is installed */
+/** @throws EnvelopeError KMS_SDK_MISSING if neither package is installed */
 export async function loadSdk(packages: readonly (() => Promise<unknown>)[] = PACKAGES): Promise<TencentSdk> {
   let cause: unknown
   for (const load of packages) {
     try {
       const module = (await load()) as { readonly default?: unknown }
-      // CommonJS: what Node.js finds by name in it depends on how it was compiled, `default` has everything.
+      // The SDK is CommonJS. Which named exports Node.js finds depends on how it was compiled, but `default` has
+      // everything.
       return (module.default ?? module) as TencentSdk
     } catch (error) {
       cause ??= error

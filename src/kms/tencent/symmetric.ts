@@ -20,13 +20,13 @@ import {
   type TencentCmk,
 } from './tencent-cmk.js'
 
-/** Where DEKs come from: `GenerateDataKey` of the KMS, or the process's own random generator and `Encrypt`. */
+/** How DEKs are made: by the KMS (`GenerateDataKey`), or by this process, and then wrapped by the KMS (`Encrypt`). */
 export type DekSource = 'generate' | 'encrypt'
 
-/** A blob that opens nothing, for `verify` by an identity that may only decrypt. */
+/** Bytes that are not a valid blob, for `verify` by an identity that may only decrypt. */
 export const NO_BLOB = 'kafka-envelope-verifies'
 
-/** Of `EncryptionContext`, in characters. */
+/** Limit of `EncryptionContext`, in characters. */
 const MAX_CONTEXT = 1024
 
 export class SymmetricCmk implements TencentCmk {
@@ -60,12 +60,12 @@ export class SymmetricCmk implements TencentCmk {
   }
 
   async unwrapDek(ciphertextDek: Uint8Array, { context, signal }: CallContext): Promise<Uint8Array> {
-    // Its form is the vendor's to change, so nothing more is checked.
+    // The vendor may change its form, so nothing more is checked.
     if (ciphertextDek.length === 0 || ciphertextDek.length > MAX_CIPHERTEXT_DEK_BYTES)
       throw ciphertextDekInvalid(this.#cmk)
     if (!ciphertextDek.every((byte) => byte > 0x20 && byte < 0x7f)) throw ciphertextDekInvalid(this.#cmk)
     const params = { CiphertextBlob: Buffer.from(ciphertextDek).toString('latin1'), ...contextParam(context) }
-    // Nothing can have been wrapped with it.
+    // The service cannot have wrapped a DEK with such a context.
     if ((params.EncryptionContext ?? '').length > MAX_CONTEXT) throw ciphertextDekInvalid(this.#cmk)
     return (await this.#api.call('Decrypt', this.#cmk, params, signal)).unwrappedDek()
   }
@@ -75,9 +75,9 @@ export class SymmetricCmk implements TencentCmk {
   }
 
   /**
-   * A round trip, where this identity may also wrap. Where it may not, `Decrypt` of bytes that are no blob:
-   * that shows that credentials and the way to the service are right. It shows the right to decrypt only if
-   * the service looks at rights before it looks at the bytes, which is not documented, and nothing of the CMK.
+   * Makes a round trip if this identity may also wrap. Otherwise calls `Decrypt` with bytes that are not a blob. That
+   * proves that the credentials and the network path are right. It proves the permission to decrypt only if the service
+   * checks permissions before the bytes, which is not documented. It proves nothing about the CMK.
    */
   async verifyUnwrap(call: CallContext): Promise<void> {
     let made: GeneratedDek
@@ -113,7 +113,7 @@ export class SymmetricCmk implements TencentCmk {
   }
 }
 
-/** An identity that may decrypt alone, or a CMK that does so alone. */
+/** Whether the identity may only decrypt, or the CMK can only decrypt. */
 function onlyUnwraps({ code, kmsCode }: EnvelopeError): boolean {
   return code === 'KMS_DENIED' || kmsCode === 'ResourceUnavailable.CmkArchived'
 }

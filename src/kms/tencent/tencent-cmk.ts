@@ -2,15 +2,15 @@ import { EnvelopeError, isEnvelopeError } from '../../errors.js'
 import type { CmkDescription, EncryptionContext, GeneratedDek } from '../kms.js'
 import type { CmkName } from './cmk-name.js'
 
-/** What a call carries beside the CMK. */
+/** The members of a call other than the CMK. */
 export interface CallContext {
   readonly context: EncryptionContext
   readonly signal: AbortSignal
 }
 
-/** One CMK: all that depends on its type. */
+/** One CMK, with everything that depends on its type. */
 export interface TencentCmk extends CmkDescription {
-  /** Whether wrapping needs the service at all. */
+  /** Whether wrapping works without the service. */
   readonly offline: boolean
   generateDek(call: CallContext): Promise<GeneratedDek>
   wrapDek(dek: Uint8Array, call: CallContext): Promise<Uint8Array>
@@ -19,21 +19,21 @@ export interface TencentCmk extends CmkDescription {
   verifyUnwrap(call: CallContext): Promise<void>
 }
 
-/** No cause and no reason: what is wrong with a ciphertext DEK is not disclosed. */
+/** Has no cause and no details: the defect of a ciphertext DEK is not disclosed. */
 export function ciphertextDekInvalid(cmk: CmkName): EnvelopeError {
   return new EnvelopeError('CIPHERTEXT_DEK_INVALID', `CMK ${cmk.id} cannot unwrap the ciphertext DEK`)
 }
 
-/** Base64 without a copy of the bytes in between. The text cannot be wiped. */
+/** Base64, without an extra copy of the bytes. The text cannot be wiped. */
 export function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
 }
 
 /**
- * Resolves where the service itself said that the bytes open nothing, and in no other case: our own refusal of a
- * ciphertext DEK, which carries no code of the service, proves nothing.
+ * Resolves only if the service itself says that the bytes do not open. Our own refusal of a ciphertext DEK, which has
+ * no code of the service, proves nothing.
  *
- * @throws EnvelopeError what `unwrapping` rejects with else; KMS_RESPONSE_INVALID where the bytes opened
+ * @throws EnvelopeError the other errors of `unwrapping`; KMS_RESPONSE_INVALID if the bytes opened
  */
 export async function expectOpensNothing(unwrapping: Promise<Uint8Array>, cmk: CmkName): Promise<void> {
   let opened: Uint8Array
@@ -48,7 +48,7 @@ export async function expectOpensNothing(unwrapping: Promise<Uint8Array>, cmk: C
   throw new EnvelopeError('KMS_RESPONSE_INVALID', `CMK ${cmk.id} unwrapped bytes that were never wrapped`)
 }
 
-/** Wipes what came back. @throws EnvelopeError KMS_RESPONSE_INVALID where what came back is not what went in */
+/** Wipes `unwrapped`. @throws EnvelopeError KMS_RESPONSE_INVALID if it differs from `wrapped` */
 export function expectSame(wrapped: Uint8Array, unwrapped: Uint8Array, cmk: CmkName): void {
   const same = Buffer.compare(wrapped, unwrapped) === 0
   unwrapped.fill(0)

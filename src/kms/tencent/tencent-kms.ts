@@ -19,11 +19,11 @@ import type { TencentCmk } from './tencent-cmk.js'
  * Tencent Cloud KMS. The id of a CMK is `<region>/<key id>`. Providers on the wire are `tencent-kms` and
  * `tencent-kms/rsa-oaep-sha256`. `docs/tencent-kms.md` explains how to set it up.
  *
- * The type of a CMK comes only from `cmks`: `describe` makes no call, so that a process starts while a region is
- * down; `verify` finds a wrong type. Beyond what `Kms` says, a call rejects with
- * `KMS_CREDENTIALS_UNAVAILABLE`, `KMS_REFUSED` or `KMS_SDK_MISSING`. If the service says that credentials are
- * stale, the call is repeated once with fresh ones. With an RSA CMK, wrapping uses a public key that is pinned or
- * was fetched up to an hour ago, and so does not notice that the CMK was disabled.
+ * The type of a CMK comes only from `cmks`: `describe` makes no call, so that a process can start while a region is
+ * down; `verify` detects a wrong type. Beyond what `Kms` says, a call rejects with `KMS_CREDENTIALS_UNAVAILABLE`,
+ * `KMS_REFUSED` or `KMS_SDK_MISSING`. If the service says that credentials are stale, the call is repeated once with
+ * fresh ones. With an RSA CMK, wrapping uses a public key that is pinned or was fetched up to an hour ago, so it does
+ * not notice that the CMK was disabled.
  *
  * `close()` cancels calls in progress: they reject with `ENCRYPTION_CLOSED`.
  *

@@ -7,7 +7,7 @@ export interface MemoryConsumer extends Consumer {
    * which the consumer would continue. Like KafkaJS, it passes a batch again from there as long as that makes progress;
    * unlike KafkaJS, it does not retry failures.
    *
-   * @throws the error of the handler, or of the library if a message stops the consumer
+   * @throws the error of the handler, or of this library if a message stops the consumer
    */
   deliver(topic: string, messages: readonly KafkaMessage[], partition?: number): Promise<string>
 }
@@ -87,7 +87,7 @@ async function deliverEach(
 ): Promise<string> {
   let next = messages[0]?.offset ?? '0'
   for (const message of messages) {
-    // A copy: a consumer that is interrupted says so in the message that it was given.
+    // A copy, because a consumer that is interrupted marks the message that it was given.
     const given = { ...message }
     await eachMessage({ ...place, message: given, heartbeat: done, pause: () => nothing })
     next = after(given.offset)
