@@ -2,7 +2,7 @@ import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -42,15 +42,27 @@ export async function startJvm(): Promise<Broker> {
   })
   let log = ''
   shell.stdout.on('data', (chunk: Buffer) => (log = (log + chunk.toString()).slice(-LOG_LENGTH)))
-  const exit = once(shell, 'close')
+  // Its end, whoever caused it, is that of its process group: the broker, and the process that watches for our end.
+  shell.once('exit', () => {
+    killGroup(shell.pid)
+  })
+  const gone = once(shell, 'close').then(() => rm(folder, { recursive: true, force: true }))
   return {
     brokers: [`127.0.0.1:${String(port)}`],
     origin: `Apache Kafka ${KAFKA_VERSION} on this machine's Java`,
-    ended: exit.then(() => `Kafka ended:\n${log}`),
-    stop: async () => {
-      shell.stdin.end()
-      await exit
+    ended: gone.then(() => `Kafka ended:\n${log}`),
+    stop: () => {
+      shell.kill('SIGKILL')
+      return gone
     },
+  }
+}
+
+function killGroup(leader: number | undefined): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, 'SIGKILL')
+  } catch {
+    // The others ended before.
   }
 }
 

@@ -168,9 +168,21 @@ describe.skipIf(!possible)('with-broker', () => {
   }
   const brokerFolders = (): string[] =>
     readdirSync(folder).filter((name) => name.startsWith('kafka-envelope-broker-'))
-  const brokerProcesses = (): string[] => {
-    const { stdout } = spawnSync('ps', ['-A', '-o', 'args'], { encoding: 'utf8' })
-    return stdout.split('\n').filter((line) => line.includes(`${folder}/kafka-envelope-broker-`))
+  const brokerProcesses = (): { pid: number; parent: number; args: string }[] => {
+    const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' })
+    return stdout
+      .split('\n')
+      .filter((line) => line.includes(`${folder}/kafka-envelope-broker-`))
+      .map((line) => {
+        const [, pid, parent, args = ''] = /^ *(\d+) +(\d+) (.*)$/.exec(line) ?? []
+        return { pid: Number(pid), parent: Number(parent), args }
+      })
+  }
+  /** The shell under this parent that supervises the broker. */
+  const shellOf = (parent: number | undefined): number => {
+    const shells = brokerProcesses().filter((p) => p.parent === parent && p.args.includes('kafka.sh'))
+    expect(shells).toHaveLength(1)
+    return shells[0]?.pid ?? NaN
   }
   const nothingLeft = (): Promise<void> =>
     vi.waitFor(
@@ -211,6 +223,29 @@ describe.skipIf(!possible)('with-broker', () => {
     child.kill('SIGKILL')
     await nothingLeft()
   })
+
+  it('the broker ends when its shell is killed', { timeout: 60_000 }, async () => {
+    const child = withBroker('-e', 'console.log("up"); setInterval(() => {}, 5000)')
+    await once(child.stdout as NodeJS.ReadableStream, 'data')
+    process.kill(shellOf(child.pid), 'SIGKILL')
+    await nothingLeft()
+    expect(child.exitCode).toBeNull()
+    child.kill('SIGTERM')
+    await once(child, 'close')
+  })
+
+  it(
+    'the broker ends with the command when the process that watches it was killed',
+    { timeout: 60_000 },
+    async () => {
+      const child = withBroker('-e', 'console.log("up"); setTimeout(() => {}, 2000)')
+      await once(child.stdout as NodeJS.ReadableStream, 'data')
+      process.kill(shellOf(shellOf(child.pid)), 'SIGKILL')
+      const [code] = (await once(child, 'close')) as [number]
+      expect(code).toBe(0)
+      expect([...brokerProcesses(), ...brokerFolders()]).toEqual([])
+    },
+  )
 
   it(
     'nothing is left of a broker when with-broker is killed while it starts',
