@@ -1,0 +1,71 @@
+import type { Case, Figure, Metric } from './harness/result.js'
+import { ENGINES } from './parts/engines.js'
+import { rounded } from './table.js'
+
+/** A figure that must not get worse. */
+interface Floor {
+  /** The case: its name, and the parameters that tell it from others of the name. */
+  readonly name: string
+  readonly parameters: Readonly<Record<string, number>>
+  readonly metric: Metric
+  readonly against?: string
+  /** Whether more is better. */
+  readonly better: 'more' | 'less'
+  /** What holds now, and what we work towards. */
+  readonly limits: Readonly<Record<'node' | 'native', { readonly floor: number; readonly target: number }>>
+}
+
+const SMALL = { valueBytes: 1024 }
+const LARGE = { valueBytes: 102_400 }
+const timesFloor = { metric: 'speedRatio', against: 'floor', better: 'more' } as const
+const timesPlain = { metric: 'speedRatio', against: 'plainAtSealedSize', better: 'more' } as const
+const added = { metric: 'cpuAddedInFloorOperations', against: 'plainAtSealedSize', better: 'less' } as const
+
+/** Raise a floor when its path gets faster. The floors of an engine that was not measured yet are its targets. */
+// prettier-ignore
+const FLOORS: readonly Floor[] = [
+  { name: 'seal', parameters: SMALL, ...timesFloor, limits: { node: { floor: 0.85, target: 1.4 }, native: { floor: 6, target: 6 } } },
+  { name: 'open', parameters: SMALL, ...timesFloor, limits: { node: { floor: 0.55, target: 0.95 }, native: { floor: 4, target: 4 } } },
+  { name: 'seal', parameters: LARGE, ...timesFloor, limits: { node: { floor: 0.85, target: 1 }, native: { floor: 1.8, target: 1.8 } } },
+  { name: 'open', parameters: LARGE, ...timesFloor, limits: { node: { floor: 0.8, target: 1 }, native: { floor: 1.4, target: 1.4 } } },
+  { name: 'send', parameters: { ...SMALL, batch: 500 }, ...timesPlain, limits: { node: { floor: 0.6, target: 0.75 }, native: { floor: 0.92, target: 0.92 } } },
+  { name: 'eachBatch', parameters: SMALL, ...timesPlain, limits: { node: { floor: 0.22, target: 0.45 }, native: { floor: 0.78, target: 0.78 } } },
+  { name: 'eachMessage', parameters: SMALL, ...timesPlain, limits: { node: { floor: 0.2, target: 0.48 }, native: { floor: 0.78, target: 0.78 } } },
+  { name: 'send', parameters: { ...SMALL, batch: 500 }, ...added, limits: { node: { floor: 1.6, target: 0.9 }, native: { floor: 0.15, target: 0.15 } } },
+  { name: 'eachBatch', parameters: SMALL, ...added, limits: { node: { floor: 2.3, target: 1.1 }, native: { floor: 0.2, target: 0.2 } } },
+  { name: 'eachMessage', parameters: SMALL, ...added, limits: { node: { floor: 3.9, target: 1.2 }, native: { floor: 0.3, target: 0.3 } } },
+]
+
+/** The figures that are worse than their floor by more than their spread: in three of four rounds. */
+export function judge(cases: readonly Case[]): string[] {
+  return FLOORS.flatMap((floor) => {
+    const found = cases.find(
+      ({ name, parameters }) =>
+        name === floor.name &&
+        Object.entries(floor.parameters).every(([key, value]) => parameters[key] === value),
+    )
+    return found === undefined ? [] : ENGINES.flatMap((engine) => judgeOne(floor, engine, found))
+  })
+}
+
+function judgeOne(
+  floor: Floor,
+  engine: keyof Floor['limits'],
+  { name, parameters, figures }: Case,
+): string[] {
+  const figure = figures.find(
+    ({ contender, metric, against }) =>
+      contender === engine && metric === floor.metric && against === floor.against,
+  )
+  const what = `${name} of ${String(parameters['valueBytes'])} bytes, engine ${engine}, ${floor.metric}`
+  // A floor without a figure would hold for ever.
+  if (figure === undefined) return [`${what}: it was not measured`]
+  const limit = floor.limits[engine].floor
+  return isWorse(figure, floor.better, limit)
+    ? [`${what}: ${rounded(figure.median)}, floor ${rounded(limit)}`]
+    : []
+}
+
+function isWorse({ lowerQuartile, upperQuartile }: Figure, better: Floor['better'], limit: number): boolean {
+  return better === 'more' ? upperQuartile < limit : lowerQuartile > limit
+}

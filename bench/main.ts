@@ -1,0 +1,78 @@
+import { execFileSync, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { messageOf, type Broker } from '../scripts/broker/broker.js'
+import { obtainBroker } from '../scripts/broker/obtain.js'
+import { judge } from './floors.js'
+import { machine } from './harness/machine.js'
+import type { Case, Result } from './harness/result.js'
+import { PARTS } from './parts/parts.js'
+import { table } from './table.js'
+
+const USAGE = `usage: npm run bench -- [--quick] [--out FILE] [PART…]
+
+Measures kafka-envelope against plain \`node:crypto\` and plain KafkaJS (docs/performance.md), on a broker that it finds or
+starts. Exits with 1 where a figure is worse than its floor in bench/floors.ts.
+
+  --quick     in two minutes, only what the floors need
+  --out FILE  where the results go; otherwise bench/results/TIME.json, and with --quick reports/bench.json
+  PART        ${Object.keys(PARTS).join(', ')}; all by default
+`
+
+/** What runs is compiled as the package is: tsx would make each function slower, by keeping its name. */
+const COMPILED = '.cache/bench/bench/run.js'
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { quick: { type: 'boolean', default: false }, out: { type: 'string' } },
+})
+const names =
+  positionals.length > 0
+    ? positionals
+    : Object.keys(PARTS).filter((name) => !options.quick || PARTS[name]?.isQuick)
+if (names.some((name) => !Object.hasOwn(PARTS, name))) {
+  console.error(USAGE)
+  process.exit(2)
+}
+process.exitCode = await main().catch((error: unknown) => {
+  console.error(messageOf(error))
+  return 1
+})
+
+async function main(): Promise<number> {
+  const facts = machine()
+  execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.bench.json'], { stdio: 'inherit' })
+  const broker = names.some((name) => PARTS[name]?.needsBroker) ? await obtainBroker() : undefined
+  const cases: Case[] = []
+  try {
+    for (const name of names) cases.push(...(await run(name, broker)))
+  } finally {
+    await broker?.stop()
+  }
+  const at = facts.startedAt.slice(0, 16).replaceAll(/[-:]/g, '')
+  const out = resolve(options.out ?? (options.quick ? 'reports/bench.json' : `bench/results/${at}.json`))
+  mkdirSync(dirname(out), { recursive: true })
+  writeFileSync(out, `${JSON.stringify({ machine: facts, cases } satisfies Result, undefined, 1)}\n`)
+  console.log(`\nresults: ${out}`)
+  const failures = judge(cases)
+  for (const failure of failures) console.log(`WORSE THAN ITS FLOOR: ${failure}`)
+  return failures.length === 0 ? 0 : 1
+}
+
+/** Runs a part in a process of its own, so that it finds no memory and no compiled code of the part before. */
+async function run(name: string, broker: Broker | undefined): Promise<Case[]> {
+  const child = fork(resolve(COMPILED), [name, ...(options.quick ? ['quick'] : [])], {
+    execArgv: ['--expose-gc'],
+    env: { ...process.env, ...(broker && { KAFKA_BROKERS: broker.brokers.join(',') }) },
+  })
+  const cases: Case[] = []
+  child.on('message', (done: Case) => {
+    cases.push(done)
+    console.log(table(done))
+  })
+  const [code] = (await once(child, 'exit')) as [number | null]
+  if (code !== 0) throw new Error(`part ${name} ended with ${String(code)}`)
+  return cases
+}

@@ -1,0 +1,46 @@
+import { randomBytes } from 'node:crypto'
+import type { EncryptionConfig, EncryptRule, Kms } from '../../src/index.js'
+import { memoryKms } from '../../src/testing/index.js'
+
+/** What a part is asked for. */
+export interface Plan {
+  /** Only what the floors need, in two minutes for all parts together. */
+  readonly quick: boolean
+}
+
+export const KIB = 2 ** 10
+export const MIB = 2 ** 20
+
+/** As `localKms`, without the file: what it answers is cached, so it is not what is measured. */
+export function newKms(): Kms {
+  return memoryKms({ cmks: ['bench'] })
+}
+
+/** Every topic is sealed and opened under one CMK; `encrypt` changes the rule. */
+export function configFor(kms: Kms, encrypt: Partial<Omit<EncryptRule, 'cmk'>> = {}): EncryptionConfig {
+  return {
+    kms: { bench: kms },
+    cmks: { bench: [{ kms: 'bench', id: 'bench' }] },
+    topics: [
+      {
+        name: 'all',
+        match: ['*'],
+        encrypt: { cmk: 'bench', ...encrypt } as EncryptRule,
+        decrypt: { cmk: 'bench' },
+      },
+    ],
+  }
+}
+
+/** Different values of one size, which do not compress. */
+export function randomValues(count: number, bytes: number): Buffer[] {
+  return Array.from({ length: count }, () => randomBytes(bytes))
+}
+
+/** Records as applications send them: with a short key. */
+export function recordsOf(
+  topic: string,
+  values: readonly Buffer[],
+): { topic: string; key: string; value: Buffer }[] {
+  return values.map((value, i) => ({ topic, key: `key-${String(i)}`, value }))
+}

@@ -1,0 +1,21 @@
+import type { Case, Figure } from './harness/result.js'
+
+/** A case for a terminal: a line for each figure, with its quartiles. */
+export function table({ part, name, parameters, figures }: Case): string {
+  const about = Object.entries(parameters).map(
+    ([parameter, value]) => `${parameter} ${value.toLocaleString('en')}`,
+  )
+  return [`\n${part}: ${name} (${about.join(', ')})`, ...figures.map(line)].join('\n')
+}
+
+function line({ contender, metric, against, median, lowerQuartile, upperQuartile }: Figure): string {
+  const what = against === undefined ? metric : `${metric} to ${against}`
+  const between = `${rounded(lowerQuartile)} to ${rounded(upperQuartile)}`
+  return `  ${contender.padEnd(18)}${what.padEnd(46)}${rounded(median).padStart(11)}   (${between})`
+}
+
+/** Three digits that count; whole numbers keep all of theirs. */
+export function rounded(number: number): string {
+  const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(number) || 1)))
+  return number.toLocaleString('en', { maximumFractionDigits: Math.min(digits, 3) })
+}
