@@ -1,11 +1,18 @@
 import { defineConfig } from 'vitest/config'
+import { compiler } from './scripts/native/compile.js'
 
 // Four projects. `unit` and `slow` need nothing; `slow` has the tests that take seconds, start processes or mock
 // modules, and is told by the name: *.slow.test.ts. `integration` needs a broker in KAFKA_BROKERS, which `npm test`
 // provides. `after-all` looks at what all others left behind, so it runs last.
 const TESTS = ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts']
 const SLOW = TESTS.map((files) => files.replace('*.test.ts', '*.slow.test.ts'))
-const NOT_UNIT = [...SLOW, 'test/integration/**', 'test/after-all/**']
+const WITHOUT_COMPILER = compiler() === undefined ? ['test/native/**'] : []
+// Vitest loads this file several times.
+if (WITHOUT_COMPILER.length > 0 && process.env['KAFKA_ENVELOPE_NO_COMPILER'] === undefined) {
+  process.env['KAFKA_ENVELOPE_NO_COMPILER'] = 'said'
+  console.warn('The tests of the native engine are left out: this machine has no C compiler')
+}
+const NOT_UNIT = [...SLOW, 'test/integration/**', 'test/after-all/**', ...WITHOUT_COMPILER]
 
 export default defineConfig({
   test: {
@@ -36,7 +43,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'slow', include: SLOW, sequence: { groupOrder: 1 } },
+        test: { name: 'slow', include: SLOW, exclude: WITHOUT_COMPILER, sequence: { groupOrder: 1 } },
       },
       {
         extends: true,

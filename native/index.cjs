@@ -1,0 +1,86 @@
+// @ts-check
+'use strict'
+const { createCipheriv } = require('node:crypto')
+const { existsSync } = require('node:fs')
+const { join } = require('node:path')
+
+/** @typedef {import('./index.cjs')} Binding */
+
+/**
+ * @param {import('./index.cjs').NativeErrorCode} code
+ * @param {string} message
+ * @param {unknown} [cause]
+ */
+function failure(code, message, cause) {
+  return Object.assign(new Error(`kafka-envelope-native: ${message}`, { cause }), { code })
+}
+
+/** Two C libraries are in use on Linux; a report names the version of glibc where that is the one. */
+function usesMusl() {
+  if (process.platform !== 'linux') return false
+  const { report } = process
+  const before = report.excludeNetwork
+  // It would look up the names of all peers.
+  report.excludeNetwork = true
+  try {
+    const { header } = /** @type {{ header: { glibcVersionRuntime?: string } }} */ (report.getReport())
+    return header.glibcVersionRuntime === undefined
+  } finally {
+    report.excludeNetwork = before
+  }
+}
+
+/** @returns {Binding} */
+function load() {
+  // One that was built on this machine comes first: `npm run build:native`.
+  const own = join(__dirname, 'build', 'kafka-envelope.node')
+  let file = own
+  if (!existsSync(own)) {
+    const platform = `${process.platform}-${process.arch}${usesMusl() ? '-musl' : ''}`
+    file = join(__dirname, 'prebuilds', platform, 'kafka-envelope.node')
+    if (!existsSync(file)) throw failure('NATIVE_NO_BINARY', `no binary for ${platform}`)
+  }
+  try {
+    return require(file)
+  } catch (cause) {
+    throw failure('NATIVE_LOAD_FAILED', 'the binary does not load', cause)
+  }
+}
+
+/**
+ * A binary may have been tried on other platforms only: it shows here that it gives the same bytes as `node:crypto`.
+ * @param {Binding} binding
+ */
+function selfTest(binding) {
+  const bytes = Buffer.alloc(32, 7)
+  const aad = Buffer.from('aad')
+  const plaintext = Buffer.from('a body that is longer than one block of AES')
+  const sealed = Buffer.concat([Buffer.alloc(28), plaintext])
+  const layout = Uint32Array.of(0, 12, 28, sealed.length, 0, aad.length)
+  const opened = new Uint8Array(1)
+  const key = binding.createKey(bytes)
+  binding.seal(key, 2 ** 40 + 1, sealed, aad, layout)
+
+  const iv = Buffer.from('000000000000010000000001', 'hex')
+  const cipher = createCipheriv('aes-256-gcm', bytes, iv).setAAD(aad)
+  const body = Buffer.concat([cipher.update(plaintext), cipher.final()])
+  const same = sealed.equals(Buffer.concat([iv, cipher.getAuthTag(), body]))
+
+  const opens = binding.open(key, sealed, aad, layout, opened) === 0 && opened[0] === 1
+  const inverts = sealed.subarray(28).equals(plaintext)
+  // What it opened is not a sealed record any more.
+  const refuses = binding.open(key, sealed, aad, layout, opened) === 1 && opened[0] === 0
+  binding.destroyKey(key)
+  if (!(same && opens && inverts && refuses))
+    throw failure('NATIVE_SELF_TEST', 'the binary and node:crypto do not give the same bytes')
+}
+
+const binding = load()
+selfTest(binding)
+
+exports.interfaceVersion = 1
+exports.createKey = binding.createKey
+exports.destroyKey = binding.destroyKey
+exports.seal = binding.seal
+exports.open = binding.open
+exports.openInto = binding.openInto

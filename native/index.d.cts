@@ -1,0 +1,105 @@
+/**
+ * The native engine of `kafka-envelope`. Applications do not call it: they install it, and the library finds it.
+ *
+ * All functions are synchronous. They check every argument before they touch any byte; what does not fit throws an error
+ * whose `code` is a {@link NativeErrorCode}, and then nothing was written.
+ */
+
+/** Raised with each change that an older caller cannot use. */
+export declare const interfaceVersion: 1
+
+declare const brand: unique symbol
+// Without it, `brand` would count as exported.
+export {}
+
+/** A key in native memory. It belongs to the thread that made it, and cannot be cloned or transferred. */
+export interface NativeKey {
+  readonly [brand]: true
+}
+
+/**
+ * - `NATIVE_ARGUMENT`: a wrong number, type or length; memory that is shared with another thread or with another
+ *   argument; a buffer that was transferred.
+ * - `NATIVE_LAYOUT`: an offset outside its buffer, parts of records that touch, records in the wrong order.
+ * - `NATIVE_COUNTER`: a counter that is not a safe integer, or would not stay one.
+ * - `NATIVE_KEY`: not a key of this thread.
+ * - `NATIVE_KEY_DESTROYED`: a key after {@link destroyKey}.
+ * - `NATIVE_OPENSSL`: OpenSSL failed. In a batch, all bodies have been wiped.
+ * - `NATIVE_NO_BINARY`: thrown on import: no binary for this platform.
+ * - `NATIVE_LOAD_FAILED`: thrown on import: the binary does not load, for the reason in `cause`.
+ * - `NATIVE_SELF_TEST`: thrown on import: the binary and `node:crypto` do not give the same bytes.
+ */
+export type NativeErrorCode =
+  | 'NATIVE_ARGUMENT'
+  | 'NATIVE_LAYOUT'
+  | 'NATIVE_COUNTER'
+  | 'NATIVE_KEY'
+  | 'NATIVE_KEY_DESTROYED'
+  | 'NATIVE_OPENSSL'
+  | 'NATIVE_NO_BINARY'
+  | 'NATIVE_LOAD_FAILED'
+  | 'NATIVE_SELF_TEST'
+
+/**
+ * Makes a key for AES-256-GCM: one cipher context per direction.
+ *
+ * @param bytes 32 bytes. They are copied; the caller wipes its own.
+ */
+export declare function createKey(bytes: Uint8Array): NativeKey
+
+/**
+ * Wipes and frees the key at once. Any later use throws, also a second `destroyKey`. A key that is not destroyed is wiped
+ * when it is collected as garbage, or when its thread ends.
+ */
+export declare function destroyKey(key: NativeKey): void
+
+/**
+ * Seals records in place.
+ *
+ * If OpenSSL fails in the middle, all bodies of the batch are wiped: none leaves as plaintext.
+ *
+ * @param firstCounter the IV of record `i` is `firstCounter + i`: 4 zero bytes, then 64 bits, big-endian. The caller never
+ *   uses a counter twice under one key.
+ * @param data receives IV (12 bytes) and tag (16 bytes) of each record. Bodies are plaintext before, ciphertext after.
+ * @param aads additional authenticated data; may be shared by records
+ * @param layout six numbers per record: `ivAt`, `tagAt`, `bodyAt`, `bodyEnd` (offsets in `data`), `aadAt`, `aadEnd`
+ *   (offsets in `aads`). IV, tag and body do not touch, in any order. Each record lies behind the one before it.
+ */
+export declare function seal(
+  key: NativeKey,
+  firstCounter: number,
+  data: Uint8Array,
+  aads: Uint8Array,
+  layout: Uint32Array,
+): void
+
+/**
+ * Opens records in place, with a layout as for {@link seal}.
+ *
+ * @param opened one byte per record: 1; or 0 where authentication fails, and then the body is zeros
+ * @returns how many failed
+ */
+export declare function open(
+  key: NativeKey,
+  data: Uint8Array,
+  aads: Uint8Array,
+  layout: Uint32Array,
+  opened: Uint8Array,
+): number
+
+/**
+ * Opens records into another buffer; `source` stays as it is. Where authentication fails, the target has zeros.
+ *
+ * @param layout seven numbers per record: those of {@link seal}, with offsets in `source`, and `targetAt`, where in
+ *   `target` the plaintext goes. Targets follow each other and do not touch; sources may be anywhere.
+ * @param opened as for {@link open}
+ * @returns how many failed
+ */
+export declare function openInto(
+  key: NativeKey,
+  source: Uint8Array,
+  target: Uint8Array,
+  aads: Uint8Array,
+  layout: Uint32Array,
+  opened: Uint8Array,
+): number

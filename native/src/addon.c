@@ -1,0 +1,264 @@
+/*
+ * The border to JavaScript: reads the arguments of each function, refuses what does not fit before anything is written,
+ * and calls gcm.c. The functions are described in index.d.cts. A call runs from start to end on the thread that made it,
+ * and no JavaScript runs in between, so what was checked stays true. There is no global state: the addon may be loaded
+ * by any number of worker threads.
+ */
+#include <node_api.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gcm.h"
+#include "layout.h"
+
+/* 2^53 - 1, Number.MAX_SAFE_INTEGER */
+#define MAX_SAFE_INTEGER 9007199254740991.0
+
+/* Marks our keys: no other object, also of another addon, is taken for one. Random, never changed. */
+static const napi_type_tag KEY_TAG = {0x6b1f0c52a7d34e98, 0x9d2e64b8f1c7035a};
+
+struct bytes {
+  uint8_t *start;
+  size_t length; /* in bytes */
+};
+
+/* ---- errors ---- */
+
+static void refuse_argument(napi_env env, const char *message)
+{
+  napi_throw_type_error(env, "NATIVE_ARGUMENT", message);
+}
+
+static void refuse_layout(napi_env env)
+{
+  napi_throw_range_error(env, "NATIVE_LAYOUT", "the layout does not fit the buffers, or its records touch");
+}
+
+/* ---- reading arguments: each function returns false after it has thrown ---- */
+
+static bool read_arguments(napi_env env, napi_callback_info info, size_t expected, napi_value *values)
+{
+  size_t count = expected;
+  if (napi_get_cb_info(env, info, &count, values, NULL, NULL) == napi_ok && count == expected) return true;
+  refuse_argument(env, "wrong number of arguments");
+  return false;
+}
+
+/* The memory of a typed array of one type, unless another thread may write to it or it is gone. */
+static bool read_array(napi_env env, napi_value value, napi_typedarray_type expected, struct bytes *bytes,
+                       const char *message)
+{
+  bool is = false, detached = true;
+  napi_typedarray_type type;
+  size_t length = 0, offset = 0, room = 0;
+  void *start = NULL, *buffer_start = NULL;
+  napi_value buffer;
+  if (napi_is_typedarray(env, value, &is) == napi_ok && is &&
+      napi_get_typedarray_info(env, value, &type, &length, &start, &buffer, &offset) == napi_ok && type == expected &&
+      /* False for a SharedArrayBuffer. */
+      napi_is_arraybuffer(env, buffer, &is) == napi_ok && is &&
+      napi_is_detached_arraybuffer(env, buffer, &detached) == napi_ok && !detached &&
+      napi_get_arraybuffer_info(env, buffer, &buffer_start, &room) == napi_ok) {
+    const size_t size = type == napi_uint32_array ? length * sizeof(uint32_t) : length;
+    /* A view of a buffer that has shrunk since. */
+    if (offset <= room && size <= room - offset) {
+      *bytes = (struct bytes){start, size};
+      return true;
+    }
+  }
+  refuse_argument(env, message);
+  return false;
+}
+
+static bool read_bytes(napi_env env, napi_value value, struct bytes *bytes)
+{
+  return read_array(env, value, napi_uint8_array, bytes, "expected a Uint8Array over memory that is not shared");
+}
+
+/* The layout of a batch, as the number of its records. */
+static bool read_layout(napi_env env, napi_value value, size_t numbers, struct bytes *layout, size_t *records)
+{
+  if (!read_array(env, value, napi_uint32_array, layout, "expected a Uint32Array over memory that is not shared"))
+    return false;
+  *records = layout->length / (numbers * sizeof(uint32_t));
+  if (*records * numbers * sizeof(uint32_t) == layout->length) return true;
+  refuse_layout(env);
+  return false;
+}
+
+/* A counter for each of the records, none above Number.MAX_SAFE_INTEGER. */
+static bool read_counter(napi_env env, napi_value value, size_t records, uint64_t *counter)
+{
+  double number = -1;
+  if (napi_get_value_double(env, value, &number) == napi_ok && number >= 0 && number <= MAX_SAFE_INTEGER &&
+      (double)(uint64_t)number == number && (uint64_t)number + records <= (uint64_t)MAX_SAFE_INTEGER + 1) {
+    *counter = (uint64_t)number;
+    return true;
+  }
+  napi_throw_range_error(env, "NATIVE_COUNTER", "expected a counter that stays a safe integer for every record");
+  return false;
+}
+
+/* An object of createKey carries the tag for good, and its key until destroyKey. */
+static bool read_key(napi_env env, napi_value value, struct gcm_key **key)
+{
+  napi_valuetype type;
+  bool is = false;
+  void *data = NULL;
+  if (napi_typeof(env, value, &type) != napi_ok || type != napi_object ||
+      napi_check_object_type_tag(env, value, &KEY_TAG, &is) != napi_ok || !is)
+    napi_throw_type_error(env, "NATIVE_KEY", "expected a key that createKey returned on this thread");
+  else if (napi_unwrap(env, value, &data) != napi_ok || data == NULL)
+    napi_throw_error(env, "NATIVE_KEY_DESTROYED", "the key was destroyed");
+  *key = data;
+  return data != NULL;
+}
+
+static bool overlap(struct bytes a, struct bytes b)
+{
+  const uintptr_t a_start = (uintptr_t)a.start, b_start = (uintptr_t)b.start;
+  return a.length > 0 && b.length > 0 && a_start < b_start + b.length && b_start < a_start + a.length;
+}
+
+/* Written memory shares no byte with what else the call reads: a layout that changes after its check checks nothing. */
+static bool read_apart(napi_env env, struct bytes written, const struct bytes *others, size_t count)
+{
+  for (size_t i = 0; i < count; i++) {
+    if (!overlap(written, others[i])) continue;
+    refuse_argument(env, "arguments share memory");
+    return false;
+  }
+  return true;
+}
+
+/* ---- keys ---- */
+
+/* When the object is collected, or its thread ends. */
+static void finalize_key(napi_env env, void *key, void *hint)
+{
+  (void)env;
+  (void)hint;
+  gcm_key_free(key);
+}
+
+static napi_value create_key(napi_env env, napi_callback_info info)
+{
+  napi_value values[1], object;
+  struct bytes bytes;
+  if (!read_arguments(env, info, 1, values) || !read_bytes(env, values[0], &bytes)) return NULL;
+  if (bytes.length != KEY_BYTES) {
+    refuse_argument(env, "a key has 32 bytes");
+    return NULL;
+  }
+  struct gcm_key *key = gcm_key_new(bytes.start);
+  if (key != NULL && napi_create_object(env, &object) == napi_ok &&
+      napi_type_tag_object(env, object, &KEY_TAG) == napi_ok &&
+      napi_wrap(env, object, key, finalize_key, NULL, NULL) == napi_ok)
+    return object;
+  gcm_key_free(key);
+  napi_throw_error(env, "NATIVE_OPENSSL", "OpenSSL cannot make a cipher for AES-256-GCM");
+  return NULL;
+}
+
+static napi_value destroy_key(napi_env env, napi_callback_info info)
+{
+  napi_value values[1];
+  struct gcm_key *key;
+  /* Once removed, the finalizer is not called, and read_key refuses the object. */
+  if (read_arguments(env, info, 1, values) && read_key(env, values[0], &key) &&
+      napi_remove_wrap(env, values[0], NULL) == napi_ok)
+    gcm_key_free(key);
+  return NULL;
+}
+
+/* ---- batches ---- */
+
+static napi_value seal(napi_env env, napi_callback_info info)
+{
+  napi_value values[5];
+  struct gcm_key *key;
+  struct bytes data, aads, layout;
+  size_t records;
+  uint64_t first_counter;
+  if (!read_arguments(env, info, 5, values) || !read_key(env, values[0], &key) ||
+      !read_bytes(env, values[2], &data) || !read_bytes(env, values[3], &aads) ||
+      !read_layout(env, values[4], IN_PLACE_NUMBERS, &layout, &records) ||
+      !read_counter(env, values[1], records, &first_counter) ||
+      !read_apart(env, data, (struct bytes[]){aads, layout}, 2))
+    return NULL;
+  const struct lengths lengths = {data.length, aads.length, data.length};
+  const struct batch batch = {data.start, data.start, aads.start, (const uint32_t *)(const void *)layout.start,
+                              IN_PLACE_NUMBERS, records};
+  if (!fits_in_place(batch.layout, records, &lengths))
+    refuse_layout(env);
+  else if (!gcm_seal(key, first_counter, &batch))
+    napi_throw_error(env, "NATIVE_OPENSSL", "OpenSSL failed while sealing; the bodies of the batch were wiped");
+  return NULL;
+}
+
+/* Opens in place, where target is source, or copying. Returns to JavaScript how many records failed. */
+static napi_value open_batch(napi_env env, napi_value key_value, struct bytes source, struct bytes target,
+                             const napi_value *aads_layout_opened, bool copying)
+{
+  const size_t numbers = copying ? COPYING_NUMBERS : IN_PLACE_NUMBERS;
+  struct gcm_key *key;
+  struct bytes aads, layout, opened;
+  size_t records;
+  if (!read_key(env, key_value, &key) || !read_bytes(env, aads_layout_opened[0], &aads) ||
+      !read_layout(env, aads_layout_opened[1], numbers, &layout, &records) ||
+      !read_bytes(env, aads_layout_opened[2], &opened) ||
+      !read_apart(env, target, (struct bytes[]){aads, layout, opened}, 3) ||
+      !read_apart(env, opened, (struct bytes[]){source, aads, layout}, 3))
+    return NULL;
+  if (opened.length != records) {
+    refuse_argument(env, "`opened` has one byte per record");
+    return NULL;
+  }
+  const struct lengths lengths = {source.length, aads.length, target.length};
+  const struct batch batch = {source.start, target.start, aads.start, (const uint32_t *)(const void *)layout.start,
+                              numbers, records};
+  if (!(copying ? fits_copying : fits_in_place)(batch.layout, records, &lengths)) {
+    refuse_layout(env);
+    return NULL;
+  }
+  napi_value result = NULL;
+  const int64_t failed = gcm_open(key, &batch, opened.start);
+  if (failed < 0)
+    napi_throw_error(env, "NATIVE_OPENSSL", "OpenSSL failed while opening; the bodies of the batch were wiped");
+  else
+    napi_create_int64(env, failed, &result);
+  return result;
+}
+
+static napi_value open_in_place(napi_env env, napi_callback_info info)
+{
+  napi_value values[5];
+  struct bytes data;
+  if (!read_arguments(env, info, 5, values) || !read_bytes(env, values[1], &data)) return NULL;
+  return open_batch(env, values[0], data, data, values + 2, false);
+}
+
+static napi_value open_into(napi_env env, napi_callback_info info)
+{
+  napi_value values[6];
+  struct bytes source, target;
+  if (!read_arguments(env, info, 6, values) || !read_bytes(env, values[1], &source) ||
+      !read_bytes(env, values[2], &target) || !read_apart(env, target, &source, 1))
+    return NULL;
+  return open_batch(env, values[0], source, target, values + 3, true);
+}
+
+NAPI_MODULE_INIT()
+{
+  const napi_property_descriptor functions[] = {
+      {"createKey", NULL, create_key, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"destroyKey", NULL, destroy_key, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"seal", NULL, seal, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"open", NULL, open_in_place, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"openInto", NULL, open_into, NULL, NULL, NULL, napi_enumerable, NULL},
+  };
+  const size_t count = sizeof functions / sizeof functions[0];
+  return napi_define_properties(env, exports, count, functions) == napi_ok ? exports : NULL;
+}

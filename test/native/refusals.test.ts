@@ -1,0 +1,325 @@
+import { describe, expect, it } from 'vitest'
+import {
+  copying,
+  createKey,
+  destroyKey,
+  numbers,
+  open,
+  openInto,
+  pack,
+  seal,
+  sealedByNode,
+  type Packed,
+} from './batch.js'
+
+const KEY = Buffer.alloc(32, 1)
+const RECORDS = ['one', 'two', 'three'].map((text) => ({
+  body: Buffer.from(text),
+  aad: Buffer.from(`aad of ${text}`),
+}))
+
+/** Calls a function with what its types forbid. */
+const untyped = (run: (...args: never[]) => unknown): ((...args: unknown[]) => unknown) =>
+  run as (...args: unknown[]) => unknown
+
+function codeOf(run: () => unknown): string {
+  try {
+    run()
+  } catch (error) {
+    return (error as { code: string }).code
+  }
+  return 'nothing thrown'
+}
+
+/** The three functions that take a batch, each with good arguments by name, of which a test replaces some. */
+const FUNCTIONS = {
+  seal(change: (batch: Packed) => Record<string, unknown>) {
+    const batch = pack(RECORDS)
+    const a: Record<string, unknown> = { key: createKey(KEY), firstCounter: 0, ...batch, ...change(batch) }
+    return { batch, run: () => untyped(seal)(a['key'], a['firstCounter'], a['data'], a['aads'], a['layout']) }
+  },
+  open(change: (batch: Packed) => Record<string, unknown>) {
+    const batch = sealedByNode(KEY, 0, RECORDS)
+    const a: Record<string, unknown> = {
+      key: createKey(KEY),
+      opened: new Uint8Array(3),
+      ...batch,
+      ...change(batch),
+    }
+    return { batch, run: () => untyped(open)(a['key'], a['data'], a['aads'], a['layout'], a['opened']) }
+  },
+  openInto(change: (batch: Packed) => Record<string, unknown>) {
+    const batch = sealedByNode(KEY, 0, RECORDS)
+    const { layout, targetBytes } = copying(batch)
+    const a: Record<string, unknown> = {
+      key: createKey(KEY),
+      opened: new Uint8Array(3),
+      target: Buffer.alloc(targetBytes),
+      ...{ ...batch, layout },
+      ...change({ ...batch, layout }),
+    }
+    return {
+      batch,
+      run: () => untyped(openInto)(a['key'], a['data'], a['target'], a['aads'], a['layout'], a['opened']),
+    }
+  },
+}
+const EACH = Object.entries(FUNCTIONS).map(([name, prepare]) => ({ name, prepare }))
+const OPENING = EACH.slice(1)
+const IN_PLACE = EACH.slice(0, 2)
+
+function expectRefusal(
+  prepare: (typeof EACH)[number]['prepare'],
+  change: (batch: Packed) => Record<string, unknown>,
+  code: string,
+): void {
+  const { batch, run } = prepare(change)
+  const before = Buffer.from(batch.data)
+  expect(codeOf(run)).toBe(code)
+  expect(batch.data.equals(before)).toBe(true)
+}
+
+function detached(): Uint8Array {
+  const bytes = new Uint8Array(200)
+  structuredClone(bytes, { transfer: [bytes.buffer] })
+  return bytes
+}
+
+/** A view of a buffer that has shrunk under it. */
+function shrunk(): Uint8Array {
+  const buffer = Reflect.construct(ArrayBuffer, [200, { maxByteLength: 400 }]) as ArrayBuffer & {
+    resize(length: number): void
+  }
+  const bytes = new Uint8Array(buffer, 0, 200)
+  buffer.resize(8)
+  return bytes
+}
+
+describe.each(EACH)('$name', ({ name, prepare }) => {
+  it.each([
+    undefined,
+    null,
+    7,
+    'key',
+    {},
+    Object.create(null),
+    Buffer.alloc(32),
+    new Proxy(createKey(KEY), {}),
+  ])(`${name} refuses what is not a key: %s`, (key) => {
+    expectRefusal(prepare, () => ({ key }), 'NATIVE_KEY')
+  })
+
+  it(`${name} refuses a clone of a key`, () => {
+    expectRefusal(prepare, () => ({ key: structuredClone(createKey(KEY)) }), 'NATIVE_KEY')
+  })
+
+  it(`${name} refuses a key that was destroyed`, () => {
+    const key = createKey(KEY)
+    destroyKey(key)
+    expectRefusal(prepare, () => ({ key }), 'NATIVE_KEY_DESTROYED')
+  })
+
+  const others: Record<string, unknown> = {
+    'a list': [1, 2, 3],
+    'a string': 'bytes',
+    'a buffer without a view': new ArrayBuffer(200),
+    'a DataView': new DataView(new ArrayBuffer(200)),
+    'an Int8Array': new Int8Array(200),
+    'a Uint8ClampedArray': new Uint8ClampedArray(200),
+    'a BigUint64Array': new BigUint64Array(24),
+    'a Uint16Array': new Uint16Array(24),
+    'shared memory': new Uint8Array(new SharedArrayBuffer(200)),
+    'a Proxy': new Proxy(new Uint8Array(200), {}),
+    'a buffer that was transferred': detached(),
+  }
+  it.each(Object.keys(others))(`${name} refuses %s in place of bytes`, (kind) => {
+    expectRefusal(prepare, () => ({ data: others[kind] }), 'NATIVE_ARGUMENT')
+    expectRefusal(prepare, () => ({ aads: others[kind] }), 'NATIVE_ARGUMENT')
+    expectRefusal(prepare, () => ({ layout: others[kind] }), 'NATIVE_ARGUMENT')
+    if (name !== 'seal') expectRefusal(prepare, () => ({ opened: others[kind] }), 'NATIVE_ARGUMENT')
+    if (name === 'openInto') expectRefusal(prepare, () => ({ target: others[kind] }), 'NATIVE_ARGUMENT')
+  })
+
+  it(`${name} refuses a layout in shared memory`, () => {
+    const layout = new Uint32Array(new SharedArrayBuffer(24))
+    expectRefusal(prepare, () => ({ layout }), 'NATIVE_ARGUMENT')
+  })
+
+  it(`${name} refuses a view of a buffer that has shrunk`, () => {
+    const { run } = prepare(() => ({ data: shrunk() }))
+    expect(['NATIVE_ARGUMENT', 'NATIVE_LAYOUT']).toContain(codeOf(run))
+  })
+
+  it(`${name} refuses a layout with half a record`, () => {
+    expectRefusal(
+      prepare,
+      ({ layout }) => ({ layout: layout.subarray(0, layout.length - 1) }),
+      'NATIVE_LAYOUT',
+    )
+  })
+
+  it(`${name} refuses data that share memory with the layout, or with AADs`, () => {
+    if (name === 'openInto') return // It does not write to its data; its target is tried below.
+    const room = new ArrayBuffer(4096)
+    const data = new Uint8Array(room)
+    expectRefusal(
+      prepare,
+      ({ layout }) => ({ data, layout: new Uint32Array(room, 64, layout.length) }),
+      'NATIVE_ARGUMENT',
+    )
+    expectRefusal(
+      prepare,
+      ({ aads }) => ({ data, aads: new Uint8Array(room, 4095 - aads.length, aads.length) }),
+      'NATIVE_ARGUMENT',
+    )
+  })
+
+  // The offsets of one record, each moved out of its buffer, also so far that a sum of 32 bits would wrap around.
+  const places = name === 'openInto' ? 7 : 6
+  it.each(Array.from({ length: places }, (_, i) => i))(
+    `${name} refuses offset %i outside its buffer`,
+    (place) => {
+      for (const value of [2 ** 32 - 1, 2 ** 32 - 12, 2 ** 32 - 16, 2 ** 31, 2 ** 31 - 1, 100_000]) {
+        for (const record of [0, 1, 2]) {
+          expectRefusal(
+            prepare,
+            ({ layout }) => {
+              const wrong = Uint32Array.from(layout)
+              wrong[record * places + place] = value
+              return { layout: wrong }
+            },
+            'NATIVE_LAYOUT',
+          )
+        }
+      }
+    },
+  )
+
+  it(`${name} refuses buffers that are one byte too short`, () => {
+    expectRefusal(prepare, ({ data }) => ({ data: data.subarray(0, -1) }), 'NATIVE_LAYOUT')
+    expectRefusal(prepare, ({ aads }) => ({ aads: aads.subarray(0, -1) }), 'NATIVE_LAYOUT')
+  })
+
+  it(`${name} refuses a wrong number of arguments`, () => {
+    const run = untyped({ seal, open, openInto }[name as 'seal'])
+    expect(codeOf(() => run())).toBe('NATIVE_ARGUMENT')
+    expect(codeOf(() => run(createKey(KEY)))).toBe('NATIVE_ARGUMENT')
+  })
+})
+
+describe.each(IN_PLACE)('$name in place', ({ name, prepare }) => {
+  const touching: Record<string, (one: number[], three: number[]) => void> = {
+    'an IV in the tag': (one) => (one[0] = (one[1] ?? 0) + 4),
+    'a tag in the body': (one) => (one[1] = one[2] ?? 0),
+    'an IV in the body': (one) => (one[0] = (one[2] ?? 0) - 11),
+    'a record that begins in the one before it': (one, three) => (three[0] = (one[3] ?? 0) - 1),
+    'a record before the one that was before it': (one, three) => {
+      three.splice(0, 4, ...one.slice(0, 4))
+    },
+    'a body that ends before it begins': (one) => (one[3] = (one[2] ?? 0) - 1),
+    'an AAD that ends before it begins': (one) => (one[5] = (one[4] ?? 0) - 1),
+  }
+  it.each(Object.keys(touching))(`${name} refuses %s`, (kind) => {
+    expectRefusal(
+      prepare,
+      ({ layout }) => {
+        const [one, two, three] = [0, 1, 2].map((i) => [...numbers(layout, i)]) as [
+          number[],
+          number[],
+          number[],
+        ]
+        touching[kind]?.(two, three)
+        return { layout: Uint32Array.from([...one, ...two, ...three]) }
+      },
+      'NATIVE_LAYOUT',
+    )
+  })
+})
+
+describe.each(OPENING)('$name', ({ name, prepare }) => {
+  it.each([0, 2, 4])(`${name} refuses %i places for the outcome of three records`, (length) => {
+    expectRefusal(prepare, () => ({ opened: new Uint8Array(length) }), 'NATIVE_ARGUMENT')
+  })
+
+  it(`${name} refuses a place for the outcome that shares memory with the layout, or with AADs`, () => {
+    const room = new ArrayBuffer(1024)
+    const opened = new Uint8Array(room, 84, 3)
+    expectRefusal(
+      prepare,
+      ({ layout }) => ({ opened, layout: new Uint32Array(room, 88 - layout.byteLength, layout.length) }),
+      'NATIVE_ARGUMENT',
+    )
+    expectRefusal(
+      prepare,
+      ({ aads }) => ({ opened, aads: new Uint8Array(room, 86, aads.length) }),
+      'NATIVE_ARGUMENT',
+    )
+  })
+})
+
+describe('openInto', () => {
+  it('its target shares no memory with its source, its layout and its AADs', () => {
+    const { prepare } = EACH[2] as (typeof EACH)[number]
+    const room = new ArrayBuffer(1024)
+    const target = new Uint8Array(room, 200, 11)
+    expectRefusal(prepare, () => ({ target, data: new Uint8Array(room, 0, 201) }), 'NATIVE_ARGUMENT')
+    expectRefusal(
+      prepare,
+      ({ layout }) => ({ target, layout: new Uint32Array(room, 200, layout.length) }),
+      'NATIVE_ARGUMENT',
+    )
+    expectRefusal(
+      prepare,
+      ({ aads }) => ({ target, aads: new Uint8Array(room, 210, aads.length) }),
+      'NATIVE_ARGUMENT',
+    )
+    expectRefusal(prepare, () => ({ target, opened: new Uint8Array(room, 208, 3) }), 'NATIVE_ARGUMENT')
+  })
+
+  it('its targets do not touch, and have room', () => {
+    const { prepare } = EACH[2] as (typeof EACH)[number]
+    const at =
+      (record: number, value: number) =>
+      ({ layout }: Packed) => {
+        const wrong = Uint32Array.from(layout)
+        wrong[record * 7 + 6] = value
+        return { layout: wrong }
+      }
+    expectRefusal(prepare, at(1, 2), 'NATIVE_LAYOUT')
+    expectRefusal(prepare, at(2, 7), 'NATIVE_LAYOUT')
+    expectRefusal(prepare, () => ({ target: new Uint8Array(10) }), 'NATIVE_LAYOUT')
+  })
+})
+
+describe('createKey', () => {
+  it.each([0, 16, 31, 33, 64])('a key of %i bytes is refused', (length) => {
+    expect(codeOf(() => createKey(new Uint8Array(length)))).toBe('NATIVE_ARGUMENT')
+  })
+
+  it('a key in shared memory, or in none, is refused', () => {
+    expect(codeOf(() => createKey(new Uint8Array(new SharedArrayBuffer(32))))).toBe('NATIVE_ARGUMENT')
+    expect(codeOf(() => untyped(createKey)())).toBe('NATIVE_ARGUMENT')
+    expect(codeOf(() => untyped(createKey)(new Uint32Array(8)))).toBe('NATIVE_ARGUMENT')
+  })
+
+  it('a key shows nothing of its bytes, nor where they are', () => {
+    const key = createKey(KEY)
+    expect(Reflect.ownKeys(key)).toEqual([])
+    expect(JSON.stringify(key)).toBe('{}')
+  })
+})
+
+describe('firstCounter', () => {
+  it.each([-1, 0.5, NaN, Infinity, 2 ** 53, 2 ** 64, '0', 0n, null, undefined, Number.MAX_SAFE_INTEGER - 1])(
+    'a counter of %s is refused for three records',
+    (firstCounter) => {
+      expectRefusal(FUNCTIONS.seal, () => ({ firstCounter }), 'NATIVE_COUNTER')
+    },
+  )
+
+  it('the last counter is Number.MAX_SAFE_INTEGER', () => {
+    const batch = pack(RECORDS)
+    seal(createKey(KEY), Number.MAX_SAFE_INTEGER - 2, batch.data, batch.aads, batch.layout)
+    expect(batch.data.equals(sealedByNode(KEY, Number.MAX_SAFE_INTEGER - 2, RECORDS).data)).toBe(true)
+  })
+})
