@@ -25,7 +25,8 @@ export interface ConfigIssue {
   readonly column?: number
 }
 
-interface ErrorOptions {
+/** What is known about a failure beside its code. */
+export interface EnvelopeErrorOptions {
   readonly cause?: unknown
   /** Replaces the code's own remedy if more is known. A message has one remedy; leave out its final full stop. */
   readonly remedy?: string
@@ -54,9 +55,9 @@ export class EnvelopeError extends Error {
   /** The request id that the KMS returned, if any. Quote it to the vendor's support. */
   readonly requestId: string | undefined
   readonly #what: string
-  readonly #options: ErrorOptions
+  readonly #options: EnvelopeErrorOptions
 
-  constructor(code: ErrorCode, what: string, options: ErrorOptions = {}) {
+  constructor(code: ErrorCode, what: string, options: EnvelopeErrorOptions = {}) {
     const row: CodeRow = CODES[code]
     const at = options.position === undefined ? '' : ` at ${describePosition(options.position)}`
     super(
@@ -80,16 +81,16 @@ export class EnvelopeError extends Error {
   }
 }
 
-type Row<Code extends ErrorCode> = (typeof CODES)[Code]
-
 /** An error with a given code; the code narrows the types of its other members. */
 export interface EnvelopeErrorWith<Code extends ErrorCode> extends EnvelopeError {
   readonly code: Code
-  readonly kind: Row<Code> extends { readonly kind: infer Kind extends FailureKind } ? Kind : undefined
-  readonly retriable: Row<Code> extends { readonly kind: 'transient' } ? true : false
+  readonly kind: (typeof CODES)[Code] extends { readonly kind: infer Kind extends FailureKind }
+    ? Kind
+    : undefined
+  readonly retriable: (typeof CODES)[Code] extends { readonly kind: 'transient' } ? true : false
   readonly issues: Code extends 'CONFIG_INVALID' ? readonly ConfigIssue[] : readonly []
-  readonly kmsCode: Row<Code> extends { readonly fromKms: true } ? string | undefined : undefined
-  readonly requestId: Row<Code> extends { readonly fromKms: true } ? string | undefined : undefined
+  readonly kmsCode: (typeof CODES)[Code] extends { readonly fromKms: true } ? string | undefined : undefined
+  readonly requestId: (typeof CODES)[Code] extends { readonly fromKms: true } ? string | undefined : undefined
 }
 
 /** Every error of this library. `switch (error.code)` narrows its other members. */

@@ -6,6 +6,7 @@ export {
   isEnvelopeError,
   type AnyEnvelopeError,
   type ConfigIssue,
+  type EnvelopeErrorOptions,
   type EnvelopeErrorWith,
   type ErrorCode,
   type FailureKind,

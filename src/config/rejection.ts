@@ -43,11 +43,11 @@ export interface SealedMessage {
   /** In ms since 1970, decimal. Records of message format 0 have none. */
   readonly timestamp: string | undefined
   readonly key: Buffer | null
-  readonly headers: Readonly<Record<string, SealedHeader | undefined>>
+  readonly headers: Readonly<
+    Record<string, Buffer | string | null | readonly (Buffer | string | null)[] | undefined>
+  >
   readonly value: Buffer | null
 }
-
-type SealedHeader = Buffer | string | null | readonly (Buffer | string | null)[]
 
 /** The members of a decrypt rule that decide about such records. */
 export const REJECTION_POLICIES = ['onInvalid', 'onUnreadable'] as const

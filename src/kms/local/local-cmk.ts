@@ -37,8 +37,8 @@ export interface RsaCmk {
 
 export type LocalCmk = AesCmk | RsaCmk
 
-/** The type of a CMK in a keyring: `aes-256` or `rsa-oaep-sha256`. */
-export type CmkType = LocalCmk['type']
+/** The type of a CMK in a keyring. */
+export type CmkType = 'aes-256' | 'rsa-oaep-sha256'
 
 /**
  * Everything about one type of CMK. A new type is a new row with its own provider name.

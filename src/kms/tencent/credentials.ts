@@ -16,7 +16,7 @@ import type { TencentSdk } from './sdk.js'
  */
 export type TencentCredentials = TencentCredential | CredentialProvider | NamedProvider
 
-export type NamedProvider = keyof typeof NAMED
+export type NamedProvider = 'environment' | 'profile' | 'cvm-role' | 'tke-oidc'
 
 interface NamedRow {
   /** Environment variables that it needs. */
@@ -24,7 +24,7 @@ interface NamedRow {
   readonly make: (sdk: TencentSdk) => CredentialProvider
 }
 
-const NAMED = {
+const NAMED: Readonly<Record<NamedProvider, NamedRow>> = {
   environment: {
     variables: ['TENCENTCLOUD_SECRET_ID', 'TENCENTCLOUD_SECRET_KEY'],
     make: (sdk) => new sdk.EnvironmentVariableCredential(),
@@ -35,7 +35,7 @@ const NAMED = {
     variables: ['TKE_REGION', 'TKE_PROVIDER_ID', 'TKE_WEB_IDENTITY_TOKEN_FILE', 'TKE_ROLE_ARN'],
     make: (sdk) => new sdk.OIDCRoleArnCredential(),
   },
-} as const satisfies Record<string, NamedRow>
+}
 
 export const NAMED_PROVIDERS = Object.keys(NAMED) as readonly NamedProvider[]
 
@@ -64,7 +64,7 @@ export function credentialSource(
   options: FetchOptions,
 ): CredentialSource {
   if (typeof credentials === 'string') {
-    const { variables, make }: NamedRow = NAMED[credentials]
+    const { variables, make } = NAMED[credentials]
     return new FetchedCredentials(credentials, options, async () => {
       const missing = variables.filter((name) => (process.env[name] ?? '') === '')
       if (missing.length > 0) throw unavailable(credentials, `not set: ${missing.join(', ')}`)
