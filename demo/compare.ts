@@ -8,11 +8,11 @@ import { received, type ConsumerEnd, type FromConsumer, type Received } from './
 
 const CONSUME_MS = 30_000
 const END_MS = 10_000
-/** For what should not come: records twice. */
+/** How long to wait for records that should not come, such as duplicates. */
 const AFTER_MS = 500
 const SHOWN = 10
 
-/** Consumes in another process, compares what came with what was sent, and reports each difference. */
+/** Consumes in another process, compares the records received with those sent, and reports each difference. */
 export async function consumeElsewhere(
   { kms, run, atEnd }: Stage,
   { sent, aborted }: Produced,
@@ -30,7 +30,7 @@ export async function consumeElsewhere(
   })
   const exit = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>
   const stop = async (): Promise<void> => {
-    // It leaves its group when its parent is gone.
+    // It leaves its group when its parent has ended.
     if (child.connected) child.disconnect()
     await within(END_MS, 'ending the consuming process', exit).catch(() => child.kill('SIGKILL'))
   }

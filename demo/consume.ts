@@ -4,14 +4,15 @@ import { received, type FromConsumer } from './wire.js'
 import { decryptConsumer } from '../src/clients/kafkajs/index.js'
 
 /*
- * The consuming process: opens what is on the topics and hands it to its parent, until it is told to end or
- * the parent is gone.
+ * The consuming process: opens the records of the topics and passes them to its parent, until it is told to end or the
+ * parent has ended.
  */
 
 const [place = '', run = ''] = process.argv.slice(2)
 
 function tell(message: FromConsumer): void {
-  // Whether the parent took it shows there; without a callback a parent that is gone would be an uncaught error.
+  // The callback learns whether the parent received it. Without one, a parent that has ended would cause an uncaught
+  // error.
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined)
 }
 
@@ -60,7 +61,7 @@ let ending: Promise<void> | undefined
 function end(): void {
   ending ??= (async () => {
     setTimeout(() => process.exit(1), END_MS).unref()
-    // A consumer that is disconnected while it starts would connect again.
+    // A consumer that is disconnected during its start would connect again.
     await starting
     await consumer.disconnect()
     await encryption.close()
@@ -70,7 +71,7 @@ function end(): void {
 }
 process.once('message', end)
 process.once('disconnect', end)
-// It may have gone before anyone listened.
+// The parent may have ended before there was a listener.
 if (!process.connected) end()
 // Ctrl-C reaches the parent too, which ends this process.
 process.on('SIGINT', () => undefined)

@@ -5,9 +5,11 @@ import type { Produced } from './produce.js'
 import { orderTopics } from './setup.js'
 import type { Stage } from './stage.js'
 
-/** What a kept run says of the orders on the broker, for a reader that shares no code with this one. */
+/**
+ * The record that `--keep` leaves about the orders on the broker, for a reader that shares no code with this project.
+ */
 export interface Left {
-  /** The keyring's file, in the same folder. */
+  /** The keyring file, in the same folder. */
   readonly keyring: string
   readonly topics: readonly string[]
   /** Every committed record. */

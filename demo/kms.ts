@@ -9,11 +9,11 @@ import {
 import type { Kms } from '../src/index.js'
 import { grouped, type Report } from './report.js'
 
-/** What `--kms` takes. */
+/** The values of `--kms`. */
 export const KMS_CHOICES = ['local', 'tencent-emulator'] as const
 export type KmsChoice = (typeof KMS_CHOICES)[number]
 
-/** Where the CMK is. Who may use it stands in the environment, or in the keyring's file mode. */
+/** Identifies the CMK. Credentials in the environment, or the file mode of the keyring, decide who may use it. */
 export type KmsPlace =
   | { readonly choice: 'local'; readonly keyring: string }
   | { readonly choice: 'tencent-emulator'; readonly endpoint: string; readonly cmkId: string }
@@ -21,14 +21,14 @@ export type KmsPlace =
 /** The KMS of a run of the demo. */
 export interface DemoKms {
   readonly place: KmsPlace
-  /** Environment variables with the rights of a process. */
+  /** Environment variables with the credentials of a process. */
   readonly rights: Readonly<Record<'main' | 'consumer', Readonly<Record<string, string>>>>
-  /** Says what the KMS itself saw, and reports what it should not have seen. */
+  /** Prints the calls that the KMS itself saw, and reports those that it should not have seen. */
   readonly summarise: (report: Report) => void
   readonly close: () => Promise<void>
 }
 
-/** A process's way to the CMK. */
+/** How a process reaches the CMK. */
 export function kmsAt(place: KmsPlace): { readonly kms: Kms; readonly id: string } {
   return place.choice === 'local'
     ? { kms: localKms({ keyring: place.keyring }), id: 'orders' }
@@ -50,7 +50,7 @@ async function keyringIn(folder: string): Promise<DemoKms> {
   }
 }
 
-/** The consuming process may decrypt and nothing else; this one also reads, to show what is refused. */
+/** The consuming process may only decrypt. This one also reads, to show which records are refused. */
 const MAIN = { secretId: 'demo-main', actions: ['GenerateDataKey', 'Decrypt'] }
 const CONSUMER = { secretId: 'demo-consumer', actions: ['Decrypt'] }
 const SECRET_KEY = 'demo-only-not-a-secret'
@@ -86,7 +86,7 @@ function rightsOf(secretId: string): Record<string, string> {
   return {
     TENCENTCLOUD_SECRET_ID: secretId,
     TENCENTCLOUD_SECRET_KEY: SECRET_KEY,
-    // One from elsewhere would belong to another id.
+    // A token from elsewhere would belong to another secret id.
     TENCENTCLOUD_SESSION_TOKEN: '',
   }
 }

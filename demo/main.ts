@@ -15,15 +15,15 @@ import { onStage, type Stage } from './stage.js'
 import { summarise, watch } from './summary.js'
 
 /*
- * Seals 5,000 orders onto a real broker, shows what the broker holds, opens them in another process and
- * compares every byte. Exits with 1 where anything is not as it should be.
+ * Seals 5,000 orders onto a real broker, shows what the broker holds, opens them in another process and compares every
+ * byte. Exits with 1 if anything is wrong.
  *
- *   --kms KMS       local (default): a keyring in a file; tencent-emulator: Tencent Cloud KMS, by the emulator
- *   --keep FOLDER   leave the orders' topics on the broker and, in FOLDER, the keyring and what should be read;
- *                   with --kms local only, since the emulator's keys end with it
+ *   --kms KMS       local (default): a keyring in a file; tencent-emulator: an emulator of Tencent Cloud KMS
+ *   --keep FOLDER   leave the orders' topics on the broker and, in FOLDER, the keyring and the expected records; with
+ *                   --kms local only, since the emulator's keys end with it
  */
 
-/** What was asked for, or why it cannot be done. */
+/** The parsed options, or why they cannot be used. */
 function optionsOf(args: readonly string[]): { kms: KmsChoice; keep: string | undefined } | string {
   const options = { keep: { type: 'string' }, kms: { type: 'string', default: 'local' } } as const
   let values: { readonly kms: string; readonly keep?: string }
@@ -89,7 +89,10 @@ async function play(stage: Stage): Promise<void> {
   stage.kms.summarise(report)
 }
 
-/** Every value is an envelope for its topic, and every record is there once; returns how many DEKs sealed them. */
+/**
+ * Checks that every value is an envelope for its topic, and that every record exists once. Returns how many DEKs sealed
+ * them.
+ */
 function inspect(raw: readonly RawMessage[], { sent, aborted }: Produced): number {
   const ids = raw.map(({ headers }) => headers?.['id']?.toString())
   const complete = new Set(ids).size === ids.length && ids.length === sent.length + aborted.length
@@ -116,7 +119,7 @@ function searchAll(raw: readonly RawMessage[], { sent }: Produced): void {
       `plaintext in ${String(patterns)} forms (UTF-8, UTF-16, base64): ${String(found.size)} found`,
   )
   for (const name of found) report.expect(false, `the broker holds plaintext: ${name}`)
-  // A search that cannot find proves nothing.
+  // A search that finds nothing proves something only if it can find these texts.
   const plain = Buffer.from(sent.map(({ value }) => value ?? '').join('\n'))
   const sentForms = search(SECRETS, [plain]).found.size
   report.say(`  the same search finds ${String(sentForms)} of them in what was sent`)
@@ -146,7 +149,7 @@ if (signalled !== undefined) {
 for (const problem of report.problems) console.error(`  WRONG: ${problem}`)
 if (report.problems.length > 0) {
   report.say(`\n${String(report.problems.length)} things are wrong.`)
-  // What failed half-way may still hold connections.
+  // A run that failed may still have open connections.
   process.exit(1)
 }
 report.say('\nEverything came back as it was sent.')

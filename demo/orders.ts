@@ -1,6 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto'
 
-/** A record as the demo sends it. Each has a header `id`, by which it is found again. */
+/** A record as the demo sends it. Each has a header `id` that identifies it later. */
 export interface DemoRecord {
   readonly key: string | null
   readonly value: string | null
@@ -20,7 +20,7 @@ const STREETS = ['Große Straße', 'Rue de l’Église', '中山路', 'Calle Se�
 const IBANS = ['DE89370400440532013000', 'GB29NWBK60161331926819', 'FR1420041010050500013M02606']
 const NOTE = '✂ bitte nicht knicken '
 
-/** Text that stands in the orders and must stand nowhere in what the broker holds. */
+/** Text that the orders contain, and that must not occur in anything that the broker holds. */
 export const SECRETS: readonly string[] = [
   ...CUSTOMERS,
   ...STREETS,
@@ -51,7 +51,10 @@ function order(id: number, noteBytes: number): string {
 
 let lastId = 0
 
-/** Orders, with tombstones, empty values and keyless ones among them, and with text, bytes and repeats in headers. */
+/**
+ * Orders. Among them are tombstones, empty values and records without a key; headers have text, bytes and repeated
+ * names.
+ */
 export function orders(count: number, noteBytes = 200): DemoRecord[] {
   return Array.from({ length: count }, () => {
     const id = ++lastId

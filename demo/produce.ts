@@ -6,7 +6,7 @@ import type { Report } from './report.js'
 import type { Stage } from './stage.js'
 import { encryptProducer } from '../src/clients/kafkajs/index.js'
 
-/** How many records shall come back. */
+/** How many records must come back. */
 export const RECORDS = 5000
 const ABORTED = 150
 
@@ -15,12 +15,12 @@ export interface Sent extends DemoRecord {
   readonly topic: string
 }
 
-/** What went out. */
+/** The records that were sent. */
 export interface Produced {
   readonly sent: readonly Sent[]
-  /** Sent in a transaction that was aborted: nobody may see them. */
+  /** Sent in a transaction that was aborted: no consumer may see them. */
   readonly aborted: readonly Sent[]
-  /** Time spent in sending, the pauses in which a DEK ages left out. */
+  /** Time spent sending, without the pauses in which a DEK ages. */
   readonly busyMs: number
 }
 
@@ -28,7 +28,7 @@ const messages = (records: readonly DemoRecord[]): Message[] => records.map((rec
 const to = (topic: string, records: readonly DemoRecord[]): Sent[] =>
   records.map((record) => ({ ...record, topic }))
 
-/** Sends orders by `send`, `sendBatch` and in transactions. */
+/** Sends orders with `send`, with `sendBatch` and in transactions. */
 export async function produce(
   { kafka, topics, run }: Stage,
   encryption: Encryption,
@@ -56,7 +56,7 @@ export async function produce(
   )
   await Promise.all([producer.connect(), transactional.connect()])
   try {
-    // One by one, under DEKs that live a second: their age ends them on the way.
+    // One by one, under DEKs that live for a second, so that their age ends some of them.
     for (let i = 0; i < 8; i++) {
       for (const record of orders(25)) {
         await deliver(to(topics.audit, [record]), () =>
@@ -87,7 +87,7 @@ export async function produce(
       )
     }
 
-    // The aborted one first: who reads the committed one has passed it.
+    // The aborted transaction first: a consumer that reads the committed one has passed it.
     const lost = orders(ABORTED)
     const abort = await transactional.transaction()
     await abort.send({ topic: topics.orders, messages: messages(lost) })

@@ -7,7 +7,7 @@ export type RawMessage = KafkaMessage & { readonly topic: string }
 
 const READ_MS = 30_000
 
-/** Reads topics with a plain client until `count` messages came, aborted ones included. */
+/** Reads topics with a plain client until `count` messages have arrived, including aborted ones. */
 export async function readRaw(
   { kafka, atEnd }: Stage,
   groupId: string,
@@ -62,10 +62,10 @@ export interface Decoded {
   readonly body: Buffer
 }
 
-/** In front of the Avro binary: a marker of two bytes and the fingerprint of the schema. */
+/** The bytes before the Avro binary: a marker of two bytes and the fingerprint of the schema. */
 const PREFIX = Buffer.from('c3010fea18fa6fe363e8', 'hex')
 
-/** @throws Error where the value is not an envelope */
+/** @throws Error if the value is not an envelope */
 export function decode(value: Buffer): Decoded {
   if (!value.subarray(0, PREFIX.length).equals(PREFIX)) throw new Error('not an envelope')
   const envelope = envelopeType.fromBuffer(value.subarray(PREFIX.length)) as Omit<Decoded, 'header'> & {
@@ -74,7 +74,7 @@ export function decode(value: Buffer): Decoded {
   return { ...envelope, header: headerType.fromBuffer(envelope.header) as Decoded['header'] }
 }
 
-/** One record for people to look at. */
+/** Describes one record for people. */
 export function show({ topic, offset, key, value }: RawMessage): string {
   const { wrappedDeks, header, iv, tag, body } = decode(value ?? Buffer.alloc(0))
   const hex = (bytes: Buffer): string =>

@@ -9,19 +9,19 @@ import { decryptConsumer, encryptProducer } from '../src/clients/kafkajs/index.j
 const REFUSE_MS = 20_000
 const BEFORE = 'good, before'
 const AFTER = 'good, after'
-/** Where the bad record stands, between the two good ones. */
+/** The offset of the bad record, between the two good ones. */
 const BAD_OFFSET = 1
 
 interface BadRecord {
   readonly what: string
   readonly topic: string
-  /** What the rule of the topic says about invalid records. */
+  /** The policy of the topic's rule for invalid records. */
   readonly action: 'skip' | 'stop'
   readonly code: ErrorCode
   readonly make: (sealedHere: RawMessage) => Message
 }
 
-/** Writes one bad record to each of three topics, and shows what a decrypting consumer makes of it. */
+/** Writes one bad record to each of three topics, and shows how a decrypting consumer handles it. */
 export async function refuse(
   stage: Stage,
   encryption: Encryption,
@@ -98,7 +98,7 @@ async function refuseOne(
   )
 }
 
-/** The bad record by a plain producer, between two good ones by an encrypting one. */
+/** Sends the bad record with a plain producer, between two good ones from an encrypting producer. */
 async function write(stage: Stage, encryption: Encryption, { topic, make }: BadRecord): Promise<void> {
   const { kafka } = stage
   const plain = kafka.producer({ allowAutoTopicCreation: false })
@@ -114,7 +114,7 @@ async function write(stage: Stage, encryption: Encryption, { topic, make }: BadR
   }
 }
 
-/** Consumes until the last record came or the consumer stopped for good. */
+/** Consumes until the last record has arrived or the consumer has stopped permanently. */
 async function deliver(
   { atEnd }: Stage,
   encryption: Encryption,

@@ -1,17 +1,17 @@
 const tty = process.stdout.isTTY
 const STEP = 1000
 
-/** A number as people read it. */
+/** Formats a number for people. */
 export const grouped = (n: number): string => Math.round(n).toLocaleString('en')
 
-/** What the demo prints, and what it found to be wrong. */
+/** Prints the output of the demo, and collects the problems that it finds. */
 export class Report {
   readonly problems: string[] = []
   #lineIsOpen = false
   #lastStep = 0
   #closed = false
 
-  /** Says no more, whoever is still at work. */
+  /** Prints nothing more, even if work is still going on. */
   close(): void {
     this.say('')
     this.#closed = true
@@ -29,7 +29,7 @@ export class Report {
     this.say(`\n${text}`)
   }
 
-  /** On a terminal one line that changes; elsewhere a line for each thousand. */
+  /** On a terminal, updates one line; elsewhere, prints a line for each thousand. */
   progress(done: number, total: number, what: string): void {
     if (this.#closed) return
     const text = `  ${grouped(done)} of ${grouped(total)} ${what}`
@@ -42,7 +42,7 @@ export class Report {
     }
   }
 
-  /** What does not hold makes the demo fail; it goes on, to show what else is wrong. */
+  /** If `holds` is false, the demo fails in the end; it goes on, to show other problems. */
   expect(holds: boolean, what: string): void {
     if (!holds) this.problems.push(what)
   }

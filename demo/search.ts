@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 
-/** What a search went through and found. */
+/** The result of a search. */
 export interface Search {
   readonly bytes: number
   readonly patterns: number
-  /** Which patterns stood somewhere. */
+  /** The patterns that were found. */
   readonly found: ReadonlySet<string>
 }
 
@@ -16,15 +16,15 @@ interface Pattern {
 const utf16be = (text: string): Buffer => Buffer.from(text, 'utf16le').swap16()
 
 /**
- * What of a text's base64 does not depend on what stands before and behind it: `before` bytes of something
- * else, modulo 3, stand before it.
+ * The part of a text's base64 that does not depend on the bytes around the text. `before` is the number of bytes before
+ * it, modulo 3.
  */
 function base64At(text: string, before: number): string {
   const bytes = Buffer.concat([Buffer.alloc(before), Buffer.from(text)])
   return bytes.toString('base64').slice(Math.ceil((before * 8) / 6), Math.floor((bytes.length * 8) / 6))
 }
 
-/** The forms in which a text could stand in bytes. */
+/** The forms in which bytes could contain a text. */
 function patternsOf(text: string): Pattern[] {
   const base64 = [0, 1, 2].flatMap((before) => {
     const form = base64At(text, before)
@@ -49,7 +49,7 @@ export function search(texts: readonly string[], values: readonly Buffer[]): Sea
   return { bytes: values.reduce((sum, { length }) => sum + length, 0), patterns: patterns.length, found }
 }
 
-/** The texts that the search would miss in a form, were they there: it is tried on bytes that hold them. */
+/** Tries the search on bytes that contain each text in each form. Returns the texts that it would miss. */
 export function missed(texts: readonly string[]): string[] {
   const around = (bytes: Buffer, before: number): Buffer =>
     Buffer.concat([randomBytes(30 + before), bytes, randomBytes(7)])

@@ -4,13 +4,13 @@ import { kmsAt, type KmsPlace } from './kms.js'
 
 /** The topics of one run of the demo. */
 export interface DemoTopics {
-  /** DEKs rotate by messages. */
+  /** Its DEKs rotate by messages. */
   readonly orders: string
-  /** By bytes. */
+  /** Its DEKs rotate by bytes. */
   readonly payments: string
-  /** By age. */
+  /** Its DEKs rotate by age. */
   readonly audit: string
-  /** Each gets one bad record. */
+  /** Each of these gets one bad record. */
   readonly tampered: string
   readonly moved: string
   readonly plaintext: string
@@ -32,14 +32,14 @@ export function orderTopics({ orders, payments, audit }: DemoTopics): string[] {
   return [orders, payments, audit]
 }
 
-/** `silent` where a consumer is meant to crash. */
+/** `silent` is for a consumer that is meant to crash. */
 export function demoKafka({ silent = false } = {}): Kafka {
   process.env['KAFKAJS_NO_PARTITIONER_WARNING'] = '1'
   return new Kafka({
     brokers: (process.env['KAFKA_BROKERS'] ?? 'localhost:9092').split(','),
     logLevel: silent ? logLevel.NOTHING : logLevel.ERROR,
-    // A new broker has no coordinator yet, a new topic no leader, and a transaction ends a moment after the
-    // broker says so: KafkaJS tries again, which is no news. Should that not help, the call itself fails.
+    // A new broker has no coordinator yet, a new topic has no leader, and a transaction ends shortly after the broker
+    // says so. KafkaJS retries, so its warnings are noise. If retrying does not help, the call itself fails.
     logCreator:
       () =>
       ({ log }) => {

@@ -7,34 +7,34 @@ import { startKms, type DemoKms, type KmsChoice } from './kms.js'
 import type { Report } from './report.js'
 import { demoKafka, orderTopics, topicsOf, type DemoTopics } from './setup.js'
 
-/** What a run of the demo stands on. */
+/** The resources of a run of the demo. */
 export interface Stage {
-  /** Part of the name of everything that the run leaves on the cluster while it lasts. */
+  /** Part of the name of everything that the run creates on the cluster. */
   readonly run: string
   readonly topics: DemoTopics
   readonly kms: DemoKms
   readonly kafka: Kafka
   readonly admin: Admin
-  /** Aborted when the run is to end early. */
+  /** Aborted if the run must end early. */
   readonly signal: AbortSignal
-  /** Adds what ends something of the run; called once it is over, however that came. */
+  /** Adds a function that ends a part of the run. It is called when the run is over, whether it succeeded or failed. */
   readonly atEnd: (end: () => Promise<void>) => void
 }
 
 const PARTITIONS = 3
 const CLEANUP_MS = 15_000
 
-/** How a run of the demo is set. */
+/** The settings of a run of the demo. */
 export interface StageOptions {
   readonly run: string
   readonly signal: AbortSignal
   readonly report: Report
   readonly kms: KmsChoice
-  /** A folder that takes the keyring; it and the topics then stay, for others to read. */
+  /** The folder for the keyring. If set, the keyring and the topics stay, for others to read. */
   readonly keep: string | undefined
 }
 
-/** Makes topics and a keyring, works with them, and removes them whatever happens, unless they are to stay. */
+/** Creates topics and a keyring, runs `work` with them, and always removes them afterwards, unless they are to stay. */
 export async function onStage(
   { run, signal, report, kms: choice, keep }: StageOptions,
   work: (stage: Stage) => Promise<void>,
@@ -102,7 +102,7 @@ async function clean(admin: Admin, run: string): Promise<void> {
   }
 }
 
-/** A promise, or an error that says what did not come in time. */
+/** Waits for a promise, or throws an error that names what did not finish in time. */
 export async function within<T>(ms: number, what: string, promise: Promise<T>): Promise<T> {
   const clock = new AbortController()
   const late = sleep(ms, undefined, { signal: clock.signal }).then(() => {

@@ -4,7 +4,7 @@ import type { RawMessage } from './raw.js'
 import { grouped, type Report } from './report.js'
 import type { ConsumerEnd } from './wire.js'
 
-/** What an encryption did, by its events. */
+/** Counts the work of an encryption, from its events. */
 export interface Activity {
   deks: number
   readonly retired: Partial<Record<RetireReason, number>>
@@ -26,7 +26,7 @@ export function watch(encryption: Encryption): Activity {
 
 const REASONS = ['age', 'messages', 'bytes'] as const
 
-/** Prints what was measured, and reports what should have happened and did not. */
+/** Prints the measurements, and reports expected results that did not occur. */
 export function summarise(
   { sent, aborted, busyMs }: Produced,
   raw: readonly RawMessage[],
@@ -84,7 +84,7 @@ export function summarise(
   for (const [name, text] of rows) report.say(`  ${name.padEnd(11)} ${text}`)
 }
 
-/** What sealing added to each value. */
+/** The bytes that sealing added to each value. */
 function overheadsOf(sent: Produced['sent'], raw: readonly RawMessage[]): number[] {
   const plain = new Map(sent.map(({ headers, value }) => [headers.id, value]))
   return raw.flatMap(({ headers, value }) => {

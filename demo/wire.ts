@@ -1,20 +1,20 @@
-/** What the consuming process tells its parent. */
+/** The messages from the consuming process to its parent. */
 export type FromConsumer =
   { readonly records: readonly Received[] } | { readonly failed: string } | { readonly end: ConsumerEnd }
 
-/** What the consuming process measured. */
+/** The measurements of the consuming process. */
 export interface ConsumerEnd {
   readonly kmsCalls: Readonly<Record<string, number>>
-  /** From the first batch to the last: reading, opening and handing on. */
+  /** From the first batch to the last, including reading, opening and passing on. */
   readonly busyMs: number
 }
 
-/** A record that came back, its bytes in base64. */
+/** A record that came back, with its bytes in base64. */
 export interface Received {
   readonly topic: string
   readonly key: string | null
   readonly value: string | null
-  /** In order, with the values of repeated headers one by one. */
+  /** In order; each value of a repeated header is its own entry. */
   readonly headers: readonly (readonly [name: string, value: string | null])[]
 }
 
@@ -23,7 +23,7 @@ type Content = Buffer | string | null | undefined
 const base64 = (bytes: Content): string | null =>
   bytes === null || bytes === undefined ? null : Buffer.from(bytes).toString('base64')
 
-/** A record as it is compared. */
+/** The form of a record for comparison. */
 export function received(
   topic: string,
   record: {

@@ -14,7 +14,7 @@ const config = await loadConfig('./kafka-envelope.yaml', { kms, env }).catch((er
   process.exit(1)
 })
 const encryption = await createEncryption(config)
-await encryption.verify() // fails at start, not at the first record, if a KMS or a right is missing
+await encryption.verify() // fails at start, not at the first record, if a KMS or a permission is missing
 
 const kafka = new Kafka({ brokers: [process.env.KAFKA_BROKERS ?? 'localhost:9092'] })
 const admin = kafka.admin()

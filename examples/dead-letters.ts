@@ -1,4 +1,4 @@
-// A record that does not open goes to a topic of its own; the consumer goes on with the next.
+// A record that does not open goes to a separate topic, and the consumer goes on with the next record.
 import { Kafka } from 'kafkajs'
 import { createEncryption } from 'kafka-envelope'
 import { decryptConsumer, encryptProducer } from 'kafka-envelope/kafkajs'
@@ -25,7 +25,7 @@ encryption.on('record.rejected', ({ code, offset, action }) => {
 
 const kafka = new Kafka({ brokers: [process.env.KAFKA_BROKERS ?? 'localhost:9092'] })
 const admin = kafka.admin()
-const plain = kafka.producer() // not wrapped: dead letters go out unchanged
+const plain = kafka.producer() // not wrapped: dead letters are sent unchanged
 const producer = encryptProducer(kafka.producer(), encryption)
 const consumer = decryptConsumer(kafka.consumer({ groupId: 'billing' }), encryption, { deadLetters: plain })
 await Promise.all([admin.connect(), plain.connect(), producer.connect(), consumer.connect()])
@@ -45,7 +45,7 @@ await new Promise<void>((resolve) => {
   })
 })
 
-// The producer of dead letters last: the consumer may still need it.
+// The producer of dead letters comes last: the consumer may still need it.
 await Promise.all([admin.disconnect(), producer.disconnect(), consumer.disconnect()])
 await plain.disconnect()
 await encryption.close()

@@ -1,4 +1,4 @@
-// An HTTP service that writes orders and reads them back, with probes and an orderly end on SIGTERM.
+// An HTTP service that writes orders and reads them back, with probes and an orderly shutdown on SIGTERM.
 import Fastify from 'fastify'
 import { Kafka } from 'kafkajs'
 import { createEncryption } from 'kafka-envelope'

@@ -1,4 +1,4 @@
-// A Jest test of your own handler: no broker, no files.
+// A Jest test of your own handler, without a broker or files.
 const { createEncryption } = require('kafka-envelope')
 const { decryptConsumer } = require('kafka-envelope/kafkajs')
 const { memoryConsumer, sealedMessages } = require('kafka-envelope/kafkajs/testing')

@@ -1,10 +1,10 @@
-// An AWS Lambda function with an Amazon MSK trigger: Lambda polls Kafka, `openRecords` opens what it hands over.
+// An AWS Lambda function with an Amazon MSK trigger: Lambda polls Kafka, and `openRecords` opens the records.
 import type { MSKEvent } from 'aws-lambda'
 import { createEncryption } from 'kafka-envelope'
 import { localKms } from 'kafka-envelope/kms/local'
 import { openRecords } from 'kafka-envelope/record'
 
-// Outside the handler: warm starts share the cache of opened DEKs.
+// Outside the handler, so that warm starts share the cache of opened DEKs.
 const encryption = await createEncryption({
   kms: { dev: localKms({ keyring: process.env.KEYRING ?? './dev.keyring' }) },
   cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
@@ -19,7 +19,7 @@ export async function handler(event: MSKEvent): Promise<void> {
       topic,
       partition,
       offset,
-      // Lambda hands keys and values over as base64.
+      // Lambda passes keys and values as base64.
       key: bytes(key),
       value: bytes(value),
       headers,

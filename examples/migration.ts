@@ -27,7 +27,7 @@ const encryptionWith = (untilOffsets: Record<number, string>) =>
     ],
   })
 
-// 1. Consumers first, with the largest offset there is: they open envelopes, and accept plaintext everywhere.
+// 1. Consumers first, with the largest possible offset: they open envelopes, and accept plaintext everywhere.
 const during = await encryptionWith({ 0: '9223372036854775807' })
 
 // 2. Then the producers, one after the other: they seal.
@@ -37,7 +37,7 @@ await producer.send({ topic, messages: [{ value: 'written after the migration' }
 await producer.disconnect()
 await during.close()
 
-// 3. No producer writes plaintext any longer: it ends here. Deploy consumers with these offsets.
+// 3. No producer writes plaintext any longer, so it ends at these offsets. Deploy consumers with them.
 const ends = await admin.fetchTopicOffsets(topic)
 const untilOffsets = Object.fromEntries(ends.map(({ partition, high }) => [partition, high]))
 console.log('untilOffsets:', JSON.stringify(untilOffsets))

@@ -1,4 +1,4 @@
-// A NestJS microservice on Kafka: wrap the KafkaJS client that Nest makes, and controllers stay as they are.
+// A NestJS microservice on Kafka: wrap the KafkaJS client that Nest makes, and controllers stay unchanged.
 import 'reflect-metadata'
 import { Controller, Module } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'

@@ -9,7 +9,7 @@ import { encryptProducer } from 'kafka-envelope/kafkajs'
 import { localKms } from 'kafka-envelope/kms/local'
 import { instrument } from 'kafka-envelope/opentelemetry'
 
-// The SDK first, as usual.
+// The SDK starts first, as usual.
 const port = Number(process.env.METRICS_PORT ?? 9464)
 const meterProvider = new MeterProvider({ readers: [new PrometheusExporter({ port })] })
 metrics.setGlobalMeterProvider(meterProvider)
@@ -31,7 +31,7 @@ await Promise.all([admin.connect(), producer.connect()])
 await admin.createTopics({ topics: [{ topic: 'otel.orders' }] })
 await producer.send({ topic: 'otel.orders', messages: [{ value: 'a' }, { value: 'b' }] })
 
-// What Prometheus would scrape.
+// The metrics that Prometheus would scrape.
 const scraped = await fetch(`http://localhost:${String(port)}/metrics`)
 for (const line of (await scraped.text()).split('\n')) {
   if (line.startsWith('kafka_envelope_sealed_')) console.log(line)

@@ -5,7 +5,7 @@ import { withMembers } from './config-schema/members-page.js'
 
 /*
  * Writes the JSON Schema of configuration files, and the list of their members in the documentation; with --check, only
- * says whether both are up to date.
+ * reports whether both are up to date.
  */
 
 const SCHEMA = 'schemas/config.schema.json'

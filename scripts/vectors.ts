@@ -1,7 +1,7 @@
 import { tryVectors } from './vectors/try-vectors.js'
 
-// Runs the library's opener over files of test vectors (docs/format.md, section 17): a line for each
-// disagreement, and exit code 1 where there is one, or a file that cannot be read.
+// Runs the library's opener over files of test vectors (docs/format.md, section 17): a line for each disagreement, and
+// exit code 1 if there is one, or if a file cannot be read.
 const files = process.argv.slice(2)
 let count = 0
 let wrong = 0

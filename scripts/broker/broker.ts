@@ -1,18 +1,18 @@
 import { Kafka, logLevel } from 'kafkajs'
 
-/** A broker to run against, wherever it comes from. */
+/** A running broker. */
 export interface Broker {
   /** Bootstrap addresses, `host:port`. */
   readonly brokers: readonly string[]
-  /** Where it comes from, for a person to read. */
+  /** Its origin, for people. */
   readonly origin: string
-  /** Resolves when a broker of ours has ended, with what it said last. */
+  /** Resolves when a broker that we started has ended, with its last output. */
   readonly ended?: Promise<string>
-  /** Ends a broker of ours, and removes its data. */
+  /** Ends a broker that we started, and removes its data. */
   stop(): Promise<void>
 }
 
-/** The machine does not have what a way to start a broker needs: no error, the next way is tried. */
+/** A way to start a broker is not available on this machine. That is not an error: the next way is tried. */
 export class Unavailable extends Error {
   override readonly name = 'Unavailable'
 }
@@ -20,7 +20,7 @@ export class Unavailable extends Error {
 /** Kafka's version, of the image and of the jars (`pom.xml` repeats it). */
 export const KAFKA_VERSION = '4.3.0'
 
-/** The settings that make a broker one small node. Ports and folders are added where it starts. */
+/** The settings that make a broker one small node. Ports and folders are added when it starts. */
 export const SINGLE_NODE: Readonly<Record<string, string>> = {
   'process.roles': 'broker,controller',
   'node.id': '1',
@@ -36,12 +36,12 @@ export const SINGLE_NODE: Readonly<Record<string, string>> = {
   'share.coordinator.state.topic.replication.factor': '1',
   'share.coordinator.state.topic.min.isr': '1',
   'group.initial.rebalance.delay.ms': '0',
-  // A test that forgets to create its topic must fail, here as on a well-kept cluster.
+  // A test that forgets to create its topic must fail, as it would on a well-kept cluster.
   'auto.create.topics.enable': 'false',
 }
 
 /**
- * Resolves once a broker answers at one of the addresses, and also at the address that it advertises: clients go on
+ * Resolves once a broker answers at one of the addresses, and also at the address that it advertises: clients continue
  * with that one, and a wrong one is the usual reason why a broker "does not work".
  */
 export async function checkAnswers(brokers: readonly string[], retries = brokers.length): Promise<void> {
@@ -60,7 +60,7 @@ async function describe(brokers: readonly string[], retries: number): Promise<st
     brokers: [...brokers],
     connectionTimeout: 3000,
     requestTimeout: 5000,
-    // KafkaJS takes the next address at each retry.
+    // KafkaJS uses the next address at each retry.
     retry: { retries, initialRetryTime: 100, maxRetryTime: 300 },
     logLevel: logLevel.NOTHING,
   }).admin()

@@ -6,7 +6,7 @@ import { freePorts } from './ports.js'
 const ENGINE_MS = 10_000
 const START_MS = 120_000
 
-/** Starts Kafka in a container, which testcontainers removes when this process ends without having done so. */
+/** Starts Kafka in a container, which testcontainers removes if this process ends without removing it. */
 export async function startContainer(): Promise<Broker> {
   const noEngine = (): never => {
     throw new Unavailable('no Docker engine answers')

@@ -35,7 +35,7 @@ export async function startJvm(): Promise<Broker> {
     '-XX:-UsePerfData',
     ...['-cp', classPath],
   ]
-  // In a session of its own, which a Ctrl-C in the terminal does not reach: the broker outlives the command.
+  // In its own session, which a Ctrl-C in the terminal does not reach, so that the broker outlives the command.
   const shell = spawn('sh', [here('kafka.sh'), folder, clusterId(), java, ...options], {
     detached: true,
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -66,12 +66,12 @@ function killGroup(leader: number | undefined): void {
   }
 }
 
-/** The first Java that is new enough. */
+/** Finds the first Java that is new enough. */
 async function findJava(): Promise<string> {
   const home = process.env['JAVA_HOME']
   let found = 'no Java'
   for (const java of [...(home ? [join(home, 'bin', 'java')] : []), 'java']) {
-    // macOS has a `java` that only says where to get Java: it fails.
+    // macOS has a `java` that only explains where to get Java, and fails.
     const { stderr } = await promisify(execFile)(java, ['-version']).catch(() => ({ stderr: '' }))
     const release = javaRelease(stderr)
     if (release === undefined) continue
@@ -87,7 +87,7 @@ export function javaRelease(output: string): number | undefined {
   return found === undefined ? undefined : Number(found)
 }
 
-/** Kafka's jars, which Maven fetches once and keeps in its own repository. */
+/** Returns Kafka's jars, which Maven fetches once and keeps in its own repository. */
 async function kafkaClassPath(): Promise<string> {
   const known = await readFile(CLASS_PATH, 'utf8').catch(() => '')
   if (known !== '' && known.split(delimiter).every((jar) => existsSync(jar))) return known
@@ -118,7 +118,7 @@ export function serverProperties(port: number, controllerPort: number, dataFolde
     .join('')
 }
 
-/** What `StorageTool random-uuid` makes in one more JVM. A leading dash would look like an option. */
+/** Makes an id like `StorageTool random-uuid`, without another JVM. A leading dash would look like an option. */
 function clusterId(): string {
   const id = randomBytes(16).toString('base64url')
   return id.startsWith('-') ? clusterId() : id

@@ -2,9 +2,9 @@ import { checkAnswers, messageOf, Unavailable, type Broker } from './broker.js'
 
 /** One way to start a broker. */
 export interface Way {
-  /** What a person does to have it. */
+  /** How a person can make it available. */
   readonly remedy: string
-  /** @throws Unavailable where this machine does not have it */
+  /** @throws Unavailable if this machine does not have it */
   start(): Promise<Broker>
 }
 
@@ -25,8 +25,8 @@ const STARTING_RETRIES = 200
 
 /**
  * Obtains a broker: the one that `KAFKA_BROKERS` names; else one in a container; else one on this machine's Java.
- * `KAFKA_ENVELOPE_BROKER=docker` or `jvm` forces one of the last two, whatever `KAFKA_BROKERS` is. A broker that was
- * started ends at `stop()`, and with this process, however it ends.
+ * `KAFKA_ENVELOPE_BROKER=docker` or `jvm` forces one of the last two, whatever `KAFKA_BROKERS` is. A broker that it
+ * starts ends at `stop()`, or when this process ends.
  */
 export async function obtainBroker(
   env: NodeJS.ProcessEnv = process.env,
@@ -34,7 +34,7 @@ export async function obtainBroker(
   answers = checkAnswers,
 ): Promise<Broker> {
   const forced = env['KAFKA_ENVELOPE_BROKER']
-  // An address that does not answer is an error: whoever names a cluster means that one.
+  // An address that does not answer is an error, because a cluster that was named must be the one used.
   if (!forced && env['KAFKA_BROKERS']) return userBroker(env['KAFKA_BROKERS'], answers)
   const tried = Object.entries(ways).filter(([name]) => !forced || name === forced)
   if (tried.length === 0)

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 
-/** Below the ports that systems give to outgoing connections: what is free here stays free until it is used. */
+/** Below the ports that systems give to outgoing connections, so that a free port stays free until it is used. */
 const RANGE = [20_000, 32_000] as const
 
 /** Free ports of 127.0.0.1, all different. */

@@ -27,7 +27,7 @@ process.exit(
 )
 
 async function run(program: string): Promise<number> {
-  // Until the command runs, signals end this process at once, and its end is the broker's.
+  // Until the command runs, a signal ends this process immediately, and the broker with it.
   const broker = await obtainBroker()
   console.error(`broker: ${broker.brokers.join(',')} (${broker.origin})`)
   let stopping = false
@@ -35,7 +35,7 @@ async function run(program: string): Promise<number> {
     if (!stopping) console.error(`broker: ${text}`)
   })
   const env: NodeJS.ProcessEnv = { ...process.env, KAFKA_BROKERS: broker.brokers.join(',') }
-  // The search is over: a command that searches too takes this broker.
+  // A command that looks for a broker too must use this one.
   delete env['KAFKA_ENVELOPE_BROKER']
   try {
     return await exitCode(program, env)
@@ -45,11 +45,11 @@ async function run(program: string): Promise<number> {
   }
 }
 
-/** Runs the command as a shell would: on this process's streams, and with 128 + n where a signal ended it. */
+/** Runs the command as a shell would: on this process's streams, and with exit code 128 + n if a signal ended it. */
 async function exitCode(program: string, env: NodeJS.ProcessEnv): Promise<number> {
   const child = spawn(program, args, { stdio: 'inherit', env })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    // A terminal's Ctrl-C reaches the command too, and two of them mean "at once" to many programs.
+    // A terminal's Ctrl-C reaches the command too, and to many programs two of them mean "immediately".
     process.on(signal, () => (signal === 'SIGINT' && process.stdin.isTTY) || child.kill(signal))
   }
   const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]

@@ -14,10 +14,10 @@ export function configJsonSchema(): SchemaNode {
   const { $schema, ...converted } = toJsonSchema(fileSchema, {
     target: 'draft-2020-12',
     typeMode: 'input',
-    // Functions, which no file can have.
+    // Functions, which a file cannot contain.
     overrideSchema: ({ valibotSchema }) => (valibotSchema.type === 'custom' ? NOTHING : undefined),
     overrideAction: ({ valibotAction, jsonSchema }) => {
-      // Code. The metadata beside it says what it checks.
+      // Code. The metadata next to it describes the check.
       if (valibotAction.type === 'check') return jsonSchema
       const { metadata } = valibotAction as { metadata?: { quantity?: Quantity } }
       return metadata?.quantity ? (ofQuantity(metadata.quantity) as typeof jsonSchema) : undefined
@@ -31,10 +31,10 @@ export function configJsonSchema(): SchemaNode {
   } as SchemaNode
 }
 
-/** What nothing satisfies. */
+/** The schema that no value satisfies. */
 const NOTHING = { not: {} }
 
-/** Without parts that say nothing, and without names that cannot be used. */
+/** Removes parts without effect, and names that cannot be used. */
 function tidy({ required, propertyNames, anyOf, ...rest }: SchemaNode): SchemaNode {
   const node = anyOf ? { ...rest, anyOf: anyOf.filter(({ not }) => not !== NOTHING.not) } : rest
   return {
@@ -45,16 +45,16 @@ function tidy({ required, propertyNames, anyOf, ...rest }: SchemaNode): SchemaNo
 }
 
 /**
- * Without its type, which is always text in JSON: editors take the name of a member such as `0:` in YAML for a number,
- * and the checker takes it as it is written.
+ * Removes the type of a name, which is always text in JSON. Editors take the name of a member such as `0:` in YAML for
+ * a number, while the checker takes it as written.
  */
 function nameable({ type: _, ...names }: SchemaNode): SchemaNode {
   return { ...names, not: { enum: [...RESERVED] } }
 }
 
 /**
- * The range of numbers is exact. JSON Schema has no range for text: each would take a generated regular expression,
- * which is hard to read. Of text it says the form only, and leaves the range to `kafka-envelope check`.
+ * The range of numbers is exact. JSON Schema has no range for text: it would need a generated regular expression, which
+ * is hard to read. So the schema describes only the form of text, and leaves the range to `kafka-envelope check`.
  */
 function ofQuantity({ units, min, max, minWithoutUnit }: Quantity): SchemaNode {
   const range = `${inUnits(min, units)} to ${inUnits(max, units)}`

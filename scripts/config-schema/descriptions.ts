@@ -4,8 +4,8 @@ import { isNode, mapChildren, type SchemaNode } from './node.js'
 const SOURCE = 'src/config/config.ts'
 
 /**
- * Gives each member in a schema the words of its docstring in `config.ts`, so that editors of files and of code
- * say the same.
+ * Gives each member in a schema the text of its docstring in `config.ts`, so that editors show the same text for files
+ * and for code.
  * @throws if the schema and the types do not have the same members, or one has no docstring
  */
 export function described(schema: SchemaNode): SchemaNode {
@@ -50,7 +50,7 @@ function alternatives(type: ts.Type): readonly ts.Type[] {
   return type.isUnion() ? type.types : [type]
 }
 
-/** The members of those objects among the types that have no others than these. */
+/** The members of those objects, among the types, that have no other members. */
 function membersOf(types: readonly ts.Type[], names: readonly string[]): Map<string, ts.Symbol[]> {
   const members = new Map<string, ts.Symbol[]>()
   for (const type of types) {
@@ -61,7 +61,7 @@ function membersOf(types: readonly ts.Type[], names: readonly string[]): Map<str
   return members
 }
 
-/** Of lists and of objects by name. */
+/** Items of lists, and values of objects by name. */
 function elementsOf(types: readonly ts.Type[]): readonly ts.Type[] {
   return types.flatMap((type) => {
     const inner = type.getStringIndexType() ?? type.getNumberIndexType()
@@ -82,7 +82,7 @@ function withoutDescription({ description: _, ...node }: SchemaNode): SchemaNode
 export interface SchemaMember {
   readonly path: string
   readonly node: SchemaNode
-  /** `alternative`: one of several, exactly one of which is there. */
+  /** `alternative`: exactly one of several members must be present. */
   readonly presence: 'required' | 'optional' | 'alternative'
 }
 

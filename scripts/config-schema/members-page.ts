@@ -10,7 +10,7 @@ const PRESENCE: Record<SchemaMember['presence'], string> = {
   alternative: ', one of these',
 }
 
-/** A page of documentation with the list of all members that it has between two marks brought up to date. */
+/** Returns a page of documentation with an updated list of all members between its two marks. */
 export function withMembers(page: string, schema: SchemaNode): string {
   const [start, end] = [page.indexOf(START), page.indexOf(END)]
   if (start < 0 || end < start) throw new Error(`the page has no ${START} before ${END}`)

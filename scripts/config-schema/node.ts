@@ -31,7 +31,7 @@ export function isNode(value: SchemaNode | boolean | undefined): value is Schema
   return typeof value === 'object'
 }
 
-/** The same node with each schema under it replaced. */
+/** Returns the node with each schema under it replaced. */
 export function mapChildren(
   node: SchemaNode,
   replace: (child: SchemaNode, key: string) => SchemaNode,

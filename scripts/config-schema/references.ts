@@ -1,8 +1,8 @@
 import { mapChildren, type SchemaNode } from './node.js'
 
 /*
- * Any text of a file may have `${NAME}` in it, which stands for a variable of the environment; `$${` is the text `${`.
- * What the variable has only the checker knows: the schema lets a text pass that names one.
+ * Any text of a file may contain `${NAME}`, which refers to an environment variable; `$${` is the text `${`. Only the
+ * checker knows the value of the variable, so the schema accepts any text that names one.
  */
 
 const NAME = '[A-Za-z_][A-Za-z0-9_]*'
@@ -23,7 +23,7 @@ export const DEFINITIONS: Readonly<Record<string, SchemaNode>> = {
   },
 }
 
-/** The same schema for a file in which references are not resolved yet. Names of members are never references. */
+/** Adapts a schema to a file whose references are not resolved yet. Names of members are never references. */
 export function withReferences(node: SchemaNode): SchemaNode {
   const { type, enum: choices, pattern, default: fallback, ...rest } = node
   if (!type?.includes('string')) return mapChildren(node, withReferences)

@@ -63,7 +63,7 @@ if (options.input === undefined) {
   console.log(`${first.name}: nothing found`)
 }
 
-/** Fuzzes one target to its end; false where something was found. */
+/** Fuzzes one target to its end; returns false if it found something. */
 function fuzz(target: Target, node: readonly string[]): boolean {
   const { name, maxLength } = target
   const runs = options.runs ?? String(options.long ? target.runs.long : target.runs.short)
@@ -80,7 +80,7 @@ function fuzz(target: Target, node: readonly string[]): boolean {
     ...[entry(target), corpus, seeds],
     ...INSTRUMENTED.flatMap((folder) => ['-i', `${compiled}/${folder}/`]),
     ...['-e', 'node_modules'],
-    // They look for calls that this library does not make.
+    // These detectors look for calls that this library does not make.
     ...['--disableBugDetectors', '.*'],
     ...['--timeout', String(MAX_INPUT_MS)],
     ...(target.sync ? ['--sync'] : []),

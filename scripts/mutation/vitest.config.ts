@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** Examples before property tests and vectors: most mutants die of the former, in a tenth of the time. */
+/** Examples run before property tests and vectors: they kill most mutants in a tenth of the time. */
 class ExamplesFirst extends BaseSequencer {
   override sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const cost = ({ moduleId }: TestSpecification): number => {
@@ -13,8 +13,8 @@ class ExamplesFirst extends BaseSequencer {
   }
 }
 
-// The tests that can see a mutant, but for the slowest. The others run the library in a process of its own, where no
-// mutant is switched on, or import no mutated folder.
+// The tests that can detect a mutant, except the slowest. The other tests run the library in a separate process, where
+// no mutant is active, or import no mutated folder.
 export default defineConfig({
   test: {
     globalSetup: 'test/support/emissions-setup.ts',

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import ts from 'typescript'
 
-// Fails where a declaration of the package has `any`.
+// Fails if a declaration of the package contains `any`.
 const files = readdirSync('dist/esm', { recursive: true, encoding: 'utf8' }).filter((file) =>
   file.endsWith('.d.ts'),
 )

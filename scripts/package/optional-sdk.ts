@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 
-// In CommonJS, tsc moves a dynamic import into a callback, out of the `try` by which bundlers know that the package may
-// be missing.
+// In CommonJS, tsc moves a dynamic import into a callback, out of the `try` that tells bundlers that the package may be
+// missing.
 const SDK = 'dist/cjs/kms/tencent/sdk.js'
 const MOVED = /Promise\.resolve\(\)\.then\(\(\) => (__importStar\(require\('[^']+'\)\))\)/g
 const emitted = readFileSync(SDK, 'utf8')

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
 /*
- * Tries the packed tarballs as users would: each folder of `test/package` is copied, with `shared`, to a place that does not
- * see this repository, and runs its `npm test` on the library's tarball. The tarball of another package lies beside the
- * folder, for projects that depend on it. Arguments name folders; the default is all.
+ * Tries the packed tarballs as users would: each folder of `test/package` is copied, with `shared`, to a place that
+ * does not see this repository, and runs its `npm test` on the library's tarball. The tarball of the emulator is placed
+ * next to the folder, for projects that depend on it. Arguments name folders; the default is all.
  */
 
 const PROJECTS = 'test/package'

@@ -1,4 +1,4 @@
-/** `npm run test:tencent-live`: says what it will cost, then runs `test/live`. Exits with 2 where it cannot. */
+/** `npm run test:tencent-live`: states the cost, then runs `test/live`. Exits with 2 if it cannot. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'

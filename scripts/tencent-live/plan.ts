@@ -1,21 +1,21 @@
 import { parseCmkName } from '../../src/kms/tencent/cmk-name.js'
 import { whyNoEndpoint } from '../../src/kms/tencent/endpoint.js'
 
-/** What `npm run test:tencent-live` will do. */
+/** The plan of `npm run test:tencent-live`. */
 export interface LivePlan {
   /** `<region>/<key id>`. */
   readonly symmetric: string | undefined
   readonly rsa: string | undefined
   readonly endpoint: string
-  /** That the service will be asked. */
+  /** The number of calls that it will make to the service. */
   readonly calls: number
 }
 
 /** The vendor's list price. */
 export const DOLLARS_PER_CALL: number = 0.18 / 10_000
-/** By both ways to make a DEK 4 and 2, for facts 6. */
+/** 4 and 2 calls for the two ways to make a DEK, and 6 for facts. */
 const SYMMETRIC_CALLS = 12
-/** With the public key asked for 2, with the pinned one 1, for facts 2. */
+/** 2 calls with a fetched public key, 1 with a pinned one, and 2 for facts. */
 const RSA_CALLS = 5
 
 const SYMMETRIC = 'TENCENT_KMS_SYMMETRIC_CMK'
@@ -27,16 +27,16 @@ export const USAGE = `usage: npm run test:tencent-live
 Runs the contract of KMS providers against Tencent Cloud KMS itself, and checks what could only be assumed of it.
 By hand only: it costs money, little, and never runs in CI. It makes, changes and deletes no CMK.
 
-  TENCENTCLOUD_SECRET_ID, TENCENTCLOUD_SECRET_KEY    who calls; TENCENTCLOUD_SESSION_TOKEN where it is temporary
+  TENCENTCLOUD_SECRET_ID, TENCENTCLOUD_SECRET_KEY    credentials; TENCENTCLOUD_SESSION_TOKEN too if they are temporary
   ${SYMMETRIC}    <region>/<key id> of a symmetric CMK: GenerateDataKey, Encrypt and Decrypt allowed
   ${RSA}          <region>/<key id> of an RSA-2048 one for decryption: GetPublicKey and AsymmetricRsaDecrypt
   ${ENDPOINT}         regional (default), internal, international or an origin
 
-At least one of the CMKs is needed. The identity needs the rights on all keys ("*"), or a CMK that does not exist is
-answered as a denial.
+At least one of the CMKs is needed. The identity needs these permissions on all keys ("*"); otherwise the answer for a
+CMK that does not exist is a denial.
 `
 
-/** @returns why there is nothing to do, where that is so */
+/** @returns the plan, or why there is nothing to do */
 export function planOf(env: NodeJS.ProcessEnv): LivePlan | string {
   const given = (name: string): string | undefined => (env[name] === '' ? undefined : env[name])
   if (given('CI') !== undefined) return 'CI is set, and this never runs in CI'

@@ -17,7 +17,7 @@ export const dekVector = v.object({ ...recordMembers, dek: hex, envelope: hex })
 
 export type DekVector = v.InferOutput<typeof dekVector>
 
-/** What the library's opener makes of a vector: a plaintext in hex, or a code. */
+/** Opens a vector with the library. Returns a plaintext in hex, or a code. */
 export async function openDekVector(vector: DekVector): Promise<Outcome> {
   const value = Buffer.from(vector.envelope, 'hex')
   const opener = new Opener(
@@ -30,7 +30,7 @@ export async function openDekVector(vector: DekVector): Promise<Outcome> {
   return outcomeOf(opened)
 }
 
-/** Nothing is required but the topic; values of up to 1 MiB. */
+/** Requires only the topic; values of up to 1 MiB. */
 function decryptRule() {
   const { rules } = checkConfig({
     kms: { none: stubKms('none', Buffer.alloc(32)) },
@@ -44,7 +44,7 @@ function decryptRule() {
   return { ...decrypt, acceptPublicKeySealing: true }
 }
 
-/** A CMK for each wrapping, all of which hold the vector's DEK. */
+/** A CMK for each wrapping. All of them unwrap to the vector's DEK. */
 async function everyWrapping(value: Buffer, dek: Buffer): Promise<CmkSet> {
   const cmks = await Promise.all(
     wrappingsOf(value).map(({ provider, cmkId }) =>
@@ -57,7 +57,7 @@ async function everyWrapping(value: Buffer, dek: Buffer): Promise<CmkSet> {
   return CmkSet.forOpening(cmks as [Cmk, ...Cmk[]])
 }
 
-/** Where the preamble cannot be parsed, nothing will be unwrapped: the opener says why. */
+/** If the preamble cannot be parsed, nothing is unwrapped: the opener reports why. */
 function wrappingsOf(value: Buffer): readonly { readonly provider: string; readonly cmkId: string }[] {
   try {
     return decodePreamble(value).wrappedDeks

@@ -28,7 +28,7 @@ export const ruleVector = v.object({
 
 export type RuleVector = v.InferOutput<typeof ruleVector>
 
-/** What a reader with this keyring and this rule makes of the vector. */
+/** Opens a vector as a reader with its keyring and rule would. */
 export async function openRuleVector(vector: RuleVector): Promise<Outcome> {
   const { topic, envelope, rule } = vector
   const folder = await mkdtemp(join(tmpdir(), 'kafka-envelope-vectors-'))

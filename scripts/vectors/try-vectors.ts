@@ -9,12 +9,12 @@ const vectorFile = v.array(v.union([ruleVector, dekVector]))
 
 export type Vector = DekVector | RuleVector
 
-/** @throws ValiError where the text is not a file of vectors */
+/** @throws ValiError if the text is not a file of vectors */
 export function parseVectors(text: string): Vector[] {
   return v.parse(vectorFile, JSON.parse(text))
 }
 
-/** What came of a file: a line for each disagreement, or one that says why the file cannot be read. */
+/** Tries a file. Returns a line for each disagreement, or one that says why the file cannot be read. */
 export interface Tried {
   readonly readable: boolean
   readonly count: number
@@ -43,7 +43,7 @@ export async function tryVectors(file: string): Promise<Tried> {
   return { readable: true, count: vectors.length, lines }
 }
 
-/** What the library's opener makes of a vector. */
+/** Opens a vector with the library. */
 function openVector(vector: Vector): Promise<Outcome> {
   return 'keyring' in vector ? openRuleVector(vector) : openDekVector(vector)
 }

@@ -3,7 +3,7 @@ import type { RecordParts, OpenedRecord } from '../../src/record/record.js'
 
 export const hex = v.pipe(v.string(), v.toLowerCase(), v.regex(/^([0-9a-f]{2})*$/))
 
-/** What every kind of vector has. */
+/** The members of every kind of vector. */
 export const recordMembers = {
   name: v.string(),
   topic: v.string(),
@@ -19,7 +19,7 @@ interface VectorRecord {
   readonly headers: readonly (readonly [string, string | null])[]
 }
 
-/** What came of a vector: a plaintext in hex (null for a tombstone), or a code. */
+/** The result of a vector: a plaintext in hex (null for a tombstone), or a code. */
 export interface Outcome {
   readonly plaintext: string | null
   readonly error: string | null
@@ -31,7 +31,7 @@ export function outcomeOf(opened: OpenedRecord | undefined): Outcome {
     : { plaintext: null, error: opened.error.code }
 }
 
-/** Key and headers as a Kafka client hands them out. */
+/** Key and headers as a Kafka client returns them. */
 export function partsOf({ key, headers }: VectorRecord): Required<RecordParts> {
   const byName = Object.create(null) as Record<string, (Buffer | null)[]>
   for (const [name, value] of headers) {

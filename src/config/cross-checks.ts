@@ -21,12 +21,12 @@ const FREQUENT_AGE_MS = 60_000
 
 /** Each check is named after the condition that must hold. */
 export const CROSS_CHECKS = table({
-  'a KMS that is named is there': function* ({ cmks, kms, show }) {
+  'every KMS that a CMK names exists': function* ({ cmks, kms, show }) {
     for (const { ref, path } of refsOf(cmks)) {
       yield* known(ref['kms'], kms, 'kms', `${path}.kms`, show)
     }
   },
-  'a CMK stands in a list once': function* ({ cmks }) {
+  'a list has no duplicate CMK': function* ({ cmks }) {
     const seen = new Set<string>()
     for (const { ref, path, name } of refsOf(cmks)) {
       const key = JSON.stringify([name, ref['kms'], ref['id']])
@@ -34,7 +34,7 @@ export const CROSS_CHECKS = table({
       seen.add(key)
     }
   },
-  'CMKs that a rule names are there': function* ({ rules, cmks, show }) {
+  'every CMK that a rule names exists': function* ({ rules, cmks, show }) {
     for (const { rule, path } of rules) {
       yield* known(asRecord(rule['encrypt'])['cmk'], cmks, 'cmks', `${path}.encrypt.cmk`, show)
       const { cmk } = asRecord(rule['decrypt'])
@@ -43,7 +43,7 @@ export const CROSS_CHECKS = table({
       for (const [i, name] of asArray(cmk).entries()) yield* known(name, cmks, 'cmks', child(at, i), show)
     }
   },
-  'a rule names each CMK that it reads once': function* ({ rules, cmks, show }) {
+  'a decrypt rule names no CMK twice': function* ({ rules, cmks, show }) {
     for (const { rule, path } of rules) {
       const seen = new Map<string, string>()
       for (const [i, name] of asArray(asRecord(rule['decrypt'])['cmk']).entries()) {
@@ -75,7 +75,7 @@ export const CROSS_CHECKS = table({
       }
     }
   },
-  'frequent rotation is meant': function* ({ rules, show }) {
+  'frequent rotation is confirmed': function* ({ rules, show }) {
     const consent = 'set `allowFrequentRotation: true` if that is intended'
     const remedy = `which means a KMS call every few records; ${consent}`
     for (const { rotate, path } of rotations(rules)) {
@@ -101,7 +101,7 @@ export const CROSS_CHECKS = table({
       }
     }
   },
-  'prefetch comes after a DEK was taken': function* ({ rules }) {
+  'prefetch is less than maxAge': function* ({ rules }) {
     for (const { rotate, path } of rotations(rules)) {
       const maxAgeMs = parseDuration(rotate['maxAge'] ?? DEFAULT_MAX_AGE)
       const prefetchMs = parseDuration(rotate['prefetch'])
@@ -145,13 +145,13 @@ export const CROSS_CHECKS = table({
     }
   },
   ...SEALED_AND_REQUIRED,
-  'zstd is asked only of a Node.js that has it': function* ({ rules, hasZstd }) {
+  'zstd is used only on a Node.js that has it': function* ({ rules, hasZstd }) {
     for (const { rule, path } of rules) {
       if (asRecord(rule['encrypt'])['compression'] !== 'zstd' || hasZstd) continue
       yield { path: `${path}.encrypt.compression`, message: 'zstd needs Node.js 22.15 or later' }
     }
   },
-  'a name means one rule': function* ({ rules }) {
+  'names of rules are unique': function* ({ rules }) {
     const seen = new Map<unknown, RuleAt>()
     for (const each of rules) {
       const name = each.rule['name'] ?? asArray(each.rule['match'])[0]

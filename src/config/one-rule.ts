@@ -6,7 +6,7 @@ import { isGlob } from '../policy/topics.js'
 
 /** Checks that each topic matches exactly one rule. */
 export const ONE_RULE = table({
-  'a topic falls under one rule': function* ({ rules, show }) {
+  'a topic matches one rule': function* ({ rules, show }) {
     const first = new Map<string, Pattern>()
     const pairs: [Pattern, Pattern][] = []
     for (const pattern of patternsOf(rules)) {

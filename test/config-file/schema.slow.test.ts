@@ -25,19 +25,19 @@ const accepts = ajv.compile(schema)
 
 /** What the schema cannot tell: it knows neither other places of the file nor the runtime. */
 const ONLY_THE_CHECKER: readonly CrossCheckName[] = [
-  'a KMS that is named is there',
-  'CMKs that a rule names are there',
-  'a rule names each CMK that it reads once',
-  'frequent rotation is meant',
-  'prefetch comes after a DEK was taken',
+  'every KMS that a CMK names exists',
+  'every CMK that a rule names exists',
+  'a decrypt rule names no CMK twice',
+  'frequent rotation is confirmed',
+  'prefetch is less than maxAge',
   'dead letters do not come back',
   'a context fits into an envelope',
   'bound headers fit into an envelope',
   'a rule requires no more than it seals',
   'plaintext is accepted on topics of the rule',
-  'zstd is asked only of a Node.js that has it',
-  'a name means one rule',
-  'a topic falls under one rule',
+  'zstd is used only on a Node.js that has it',
+  'names of rules are unique',
+  'a topic matches one rule',
 ]
 
 const mistakes = (file: Json): readonly ConfigIssue[] => checkFile(file, undefined, show).issues
@@ -109,11 +109,11 @@ describe('the JSON Schema and the checker', () => {
     // Without headers and context that its producers would have to seal.
     const loose = put(good[0] as Json, [...rule, 'decrypt', 'require'], {})
     const examples: Record<string, Json> = {
-      'CMKs that a rule names are there': put(good[0] as Json, [...rule, 'decrypt', 'cmk'], 'other'),
-      'frequent rotation is meant': put(good[0] as Json, [...rule, 'encrypt', 'rotate'], {
+      'every CMK that a rule names exists': put(good[0] as Json, [...rule, 'decrypt', 'cmk'], 'other'),
+      'frequent rotation is confirmed': put(good[0] as Json, [...rule, 'encrypt', 'rotate'], {
         maxMessages: 999,
       }),
-      'prefetch comes after a DEK was taken': put(good[0] as Json, [...rule, 'encrypt', 'rotate'], {
+      'prefetch is less than maxAge': put(good[0] as Json, [...rule, 'encrypt', 'rotate'], {
         maxAge: '1m',
         prefetch: '1m',
       }),
@@ -127,7 +127,7 @@ describe('the JSON Schema and the checker', () => {
         [...rule, 'encrypt', 'context'],
         Object.fromEntries(Array.from({ length: 8 }, (_, i) => [String(i), 'v'.repeat(128)])),
       ),
-      'a rule names each CMK that it reads once': put(
+      'a decrypt rule names no CMK twice': put(
         good[0] as Json,
         [...rule, 'decrypt', 'cmk'],
         ['main', 'main'],
@@ -143,8 +143,8 @@ describe('the JSON Schema and the checker', () => {
         [...rule, 'decrypt', 'plaintext', 'untilOffsets'],
         { users: { 0: '5' } },
       ),
-      'a name means one rule': put(good[0] as Json, ['topics', 1, 'name'], 'pay'),
-      'a topic falls under one rule': put(good[0] as Json, ['topics', 1, 'match'], ['*.eu']),
+      'names of rules are unique': put(good[0] as Json, ['topics', 1, 'name'], 'pay'),
+      'a topic matches one rule': put(good[0] as Json, ['topics', 1, 'match'], ['*.eu']),
     }
     for (const [name, file] of Object.entries(examples)) {
       expect(accepts(file), name).toBe(true)
@@ -160,10 +160,10 @@ describe('the JSON Schema and the checker', () => {
     const zstd = put(good[0] as Json, [...rule, 'encrypt', 'compression'], 'zstd')
     expect([
       accepts(zstd),
-      crossChecks(zstd, false, show, ['zstd is asked only of a Node.js that has it']).length,
+      crossChecks(zstd, false, show, ['zstd is used only on a Node.js that has it']).length,
     ]).toEqual([true, 1])
     expect(
-      crossChecks({ ...(good[0] as object), kms: {} }, true, show, ['a KMS that is named is there']),
+      crossChecks({ ...(good[0] as object), kms: {} }, true, show, ['every KMS that a CMK names exists']),
     ).toHaveLength(2)
   })
 

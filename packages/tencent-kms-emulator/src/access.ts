@@ -24,10 +24,10 @@ export interface EmulatorCredential {
 }
 
 const EVERYTHING: readonly AccessStatement[] = [{ actions: ['*'] }]
-/** What an `Authorization` header can carry. */
+/** The characters that an `Authorization` header can carry. */
 const SECRET_ID = /^[\w.+=-]{1,128}$/
 
-/** Which caller can do what. */
+/** The callers and their permissions. */
 export class Access {
   #credentials: ReadonlyMap<string, EmulatorCredential> = new Map()
 
@@ -81,7 +81,7 @@ export function requireGrant(
   if (!granted) throw new Refusal('UnauthorizedOperation', `No policy grants kms:${action} on this resource.`)
 }
 
-/** @throws Refusal UnauthorizedOperation where the action is granted on no key at all */
+/** @throws Refusal UnauthorizedOperation if the action is not granted on any key */
 export function requireAnyGrant({ allow = EVERYTHING }: EmulatorCredential, action: string): void {
   if (!allow.some(({ actions }) => actions.some((pattern) => matches(pattern, action)))) {
     throw new Refusal('UnauthorizedOperation', `No policy grants kms:${action}.`)

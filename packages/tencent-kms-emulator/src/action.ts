@@ -43,15 +43,15 @@ export class ActionCall {
     return this.keys.get(keyId, this.region)
   }
 
-  /** @throws Refusal UnauthorizedOperation where the caller cannot do this without naming a key */
+  /** @throws Refusal UnauthorizedOperation if the caller cannot do this without naming a key */
   requireGeneral(): void {
     requireGrant(this.#caller, this.#action, undefined)
   }
 
   /**
-   * The context as it is authenticated; '' where the request has none.
+   * The context as it is authenticated; '' if the request has none.
    *
-   * @throws Refusal InvalidParameter where it is not a JSON object of strings
+   * @throws Refusal InvalidParameter if it is not a JSON object of strings
    */
   context(text: string | undefined): string {
     if (text === undefined || text === '') return ''
@@ -66,7 +66,7 @@ export class ActionCall {
 /** Calls per second and region. */
 export interface ActionQuota {
   readonly perSecond: number
-  /** The family of actions that share it; an action without one has it alone. */
+  /** The family of actions that share it. An action without a family has its own. */
   readonly family?: string
 }
 
@@ -74,7 +74,7 @@ export interface ActionQuota {
 export interface Action {
   readonly name: string
   readonly quota: ActionQuota
-  /** What it takes, by name. */
+  /** Its parameters, by name. */
   readonly parameters: v.ObjectEntries
   /** @throws Refusal */
   run(call: ActionCall, parameters: unknown): Answer
@@ -82,7 +82,7 @@ export interface Action {
 
 type Schema = v.StrictObjectSchema<v.ObjectEntries, undefined>
 
-/** An action, from a row: what it takes, and what it does. */
+/** An action, from a row: its parameters, and its function. */
 export function action<S extends Schema>(row: {
   readonly name: string
   /** The vendor's default; 100 per second if absent. */
@@ -100,7 +100,7 @@ export function action<S extends Schema>(row: {
 
 const NO_CLUSTER = 'InvalidParameterValue.InvalidHsmClusterId'
 
-/** @throws Refusal UnknownParameter, MissingParameter, InvalidParameter, and InvalidHsmClusterId where `name` lists it */
+/** @throws Refusal UnknownParameter, MissingParameter, InvalidParameter, and InvalidHsmClusterId if `name` lists it */
 function parsed<S extends Schema>(name: string, schema: S, parameters: unknown): v.InferOutput<S> {
   const result = v.safeParse(schema, parameters)
   if (result.success) return result.output
@@ -115,7 +115,7 @@ function parsed<S extends Schema>(name: string, schema: S, parameters: unknown):
   if (path === 'HsmClusterId' && lists(name, NO_CLUSTER)) {
     throw new Refusal(NO_CLUSTER, 'This emulator has no HSM clusters.')
   }
-  // Not what was received: it may be a plaintext.
+  // Does not repeat the received value, which may be a plaintext.
   throw new Refusal('InvalidParameter', `The parameter ${path} is invalid.`)
 }
 
@@ -145,7 +145,7 @@ export const contextText = v.optional(
   ),
 )
 
-/** What Decrypt says instead: "at most 1,024 bytes." */
+/** Decrypt says instead: "at most 1,024 bytes." */
 export const contextBytes = v.optional(
   v.pipe(
     v.string(),
@@ -153,7 +153,7 @@ export const contextBytes = v.optional(
   ),
 )
 
-/** Parameters of what the emulator does not have: HSM clusters, member accounts. They can be given empty. */
+/** Parameters for features that the emulator does not have: HSM clusters, member accounts. They may be empty. */
 export const NOT_HERE = {
   HsmClusterId: v.optional(v.literal('')),
   MemberAccount: v.optional(

@@ -18,10 +18,10 @@ const IV = 16
 const KEY_ID = 36
 const HEADER = TAG + KEY_ID + 4 + 8
 const FILLING = 20
-/** Of 4,096 bytes of plaintext, with room to spare. */
+/** Enough for 4,096 bytes of plaintext, with room to spare. */
 const MAX_BLOB = 8192
 
-/** What a blob says about itself, authenticated by the root key. */
+/** The header of a blob, authenticated by the root key. */
 export interface BlobHeader {
   readonly keyId: string
   /** Index into the materials of the CMK. */
@@ -34,7 +34,7 @@ interface ParsedBlob extends BlobHeader {
   readonly body: Buffer
 }
 
-/** `key` is the material that `header` names; `context` is '' where the request has none. */
+/** `key` is the material that `header` names; `context` is '' if the request has none. */
 export function sealBlob(
   rootKey: Buffer,
   header: BlobHeader,

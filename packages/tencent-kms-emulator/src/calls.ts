@@ -11,20 +11,23 @@ export interface EmulatorCall {
   readonly secretId?: string
   /** The CMK that the request or the blob names; the source of a ReEncrypt. */
   readonly keyId?: string
-  /** The string as received; of a ReEncrypt, the source's. */
+  /** The string as received; for a ReEncrypt, that of the source. */
   readonly encryptionContext?: string
-  /** The code of the error in the answer, or in the answer without the fault; absent after success. */
+  /**
+   * The code of the error in the answer. With a fault, that of the answer that the fault replaced. Absent after
+   * success.
+   */
   readonly code?: string
-  /** The injected fault, latency aside. */
+  /** The injected fault, except latency. */
   readonly fault?: FaultKind['kind']
 }
 
-/** While a request is served. */
+/** Filled in while a request is served. */
 export type OpenCall = { -readonly [K in keyof EmulatorCall]: EmulatorCall[K] }
 
 const MAX_CALLS = 10_000
 
-/** The newest calls, so that a long-lived emulator does not grow. */
+/** Only the newest calls, so that a long-lived emulator does not grow. */
 export class Calls {
   readonly #calls: EmulatorCall[] = []
 

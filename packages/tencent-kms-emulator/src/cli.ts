@@ -25,7 +25,7 @@ interface Options {
 /**
  * Runs the emulator until SIGINT or SIGTERM.
  *
- * @param name what the usage calls the command
+ * @param name the name of the command in its usage
  * @throws EmulatorError as `startTencentKmsEmulator` does
  */
 export async function runCommand(

@@ -5,7 +5,7 @@ import { Refusal } from './refusal.js'
 /** The state of a CMK, by the vendor's names. */
 export type CmkState = 'Enabled' | 'Disabled' | 'PendingDelete' | 'PendingImport' | 'Archived'
 
-/** What a CMK is for. The vendor has more (SM2, signing); the emulator has these. */
+/** The purposes of a CMK that the emulator supports. The vendor has more (SM2, signing). */
 export type CmkUsage = 'ENCRYPT_DECRYPT' | 'ASYMMETRIC_DECRYPT_RSA_2048'
 
 export const USAGES: readonly CmkUsage[] = ['ENCRYPT_DECRYPT', 'ASYMMETRIC_DECRYPT_RSA_2048']
@@ -24,7 +24,7 @@ export interface Tag {
   readonly TagValue: string
 }
 
-/** A CMK with its secrets, as the key file has it. Times are Unix seconds. */
+/** A CMK with its secrets, as in the key file. Times are Unix seconds. */
 export interface Cmk {
   readonly keyId: string
   readonly region: string
@@ -35,9 +35,9 @@ export interface Cmk {
   description: string
   readonly tags?: readonly Tag[] | undefined
   state: CmkState
-  /** Of a symmetric CMK: AES-256 keys in base64. The last one encrypts, all decrypt. */
+  /** For a symmetric CMK: AES-256 keys in base64. The last one encrypts, all decrypt. */
   readonly materials: string[]
-  /** Of an RSA CMK: PKCS #8, PEM. */
+  /** For an RSA CMK: PKCS #8, PEM. */
   readonly privateKey?: string | undefined
   rotation?: { days: number; next: number } | undefined
   lastRotatedAt?: number | undefined
@@ -54,7 +54,7 @@ export function newSecrets(usage: CmkUsage): Pick<Cmk, 'materials' | 'privateKey
   return { materials: [], privateKey }
 }
 
-/** Gives the CMK a new material; what the older ones encrypted, they decrypt. */
+/** Gives the CMK new material. Older materials still decrypt what they encrypted. */
 export function rotate(cmk: Cmk, nowSeconds: number): void {
   cmk.materials.push(newMaterial())
   cmk.lastRotatedAt = nowSeconds
@@ -62,19 +62,19 @@ export function rotate(cmk: Cmk, nowSeconds: number): void {
 
 const INVALID_USAGE = 'InvalidParameterValue.InvalidKeyUsage'
 
-/** @throws Refusal InvalidParameterValue.InvalidKeyUsage, or what an action that does not list that answers */
+/** @throws Refusal InvalidParameterValue.InvalidKeyUsage, or the answer of an action that does not list that code */
 export function requireUsage(cmk: Cmk, usage: CmkUsage, code: string = INVALID_USAGE): void {
   if (cmk.usage !== usage) throw new Refusal(code, `The KeyUsage of the CMK is ${cmk.usage}.`)
 }
 
-/** By state, the code that an action answers; `undefined` where the action proceeds. */
+/** For each state, the code that an action answers; `undefined` if the action proceeds. */
 export type StateCodes = Readonly<Record<CmkState, string | undefined>>
 
 const NOT_SUPPORTED = 'ResourceUnavailable.CmkStateNotSupport'
 
 /*
- * Documented: the codes that the vendor lists for each action. Assumed, because no list says which code is for
- * which state: PendingDelete of a symmetric CMK counts as disabled (it was before) where the list has no
+ * Documented: the codes that the vendor lists for each action. Assumed, because no list says which code belongs to
+ * which state: PendingDelete of a symmetric CMK counts as disabled (the state before it) if the list has no
  * KeyPendingDelete, and so does PendingImport. That GenerateDataKey answers CmkArchived is an exception to its list
  * (`codes.ts`).
  */

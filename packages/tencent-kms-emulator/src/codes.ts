@@ -16,8 +16,8 @@ const COMMON: readonly string[] = [
 const ONE_KEY: readonly string[] = ['InvalidParameterValue.InvalidKeyId', 'ResourceUnavailable.CmkNotFound']
 
 const LISTED: Readonly<Record<string, readonly string[]>> = {
-  // With two from the newer public definition, and CmkArchived, the one exception: no list says how an
-  // archived CMK is told from a disabled one, and readers under an archived CMK must know.
+  // With two from the newer public definition, and CmkArchived, the one exception: no list says how to tell an archived
+  // CMK from a disabled one, and readers under an archived CMK must know.
   GenerateDataKey: [
     ...ONE_KEY,
     'FailedOperation.EncryptionError',

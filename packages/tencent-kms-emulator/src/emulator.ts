@@ -47,12 +47,12 @@ export interface EmulatorOptions {
 export interface TencentKmsEmulator {
   /** `http://127.0.0.1:PORT` */
   readonly url: string
-  /** `127.0.0.1:PORT`, as the SDK's `httpProfile.endpoint` has it; its `protocol` is then `http://`. */
+  /** `127.0.0.1:PORT`, for the SDK's `httpProfile.endpoint`; set its `protocol` to `http://`. */
   readonly endpoint: string
   readonly port: number
   /** @throws EmulatorError OPTIONS_INVALID */
   createKey(options: NewKeyOptions): EmulatorKey
-  /** Of all regions, oldest first. */
+  /** Keys of all regions, oldest first. */
   keys(): readonly EmulatorKey[]
   /**
    * Puts a key into a state, even one that the API would refuse: `Enabled` after `PendingImport` simulates an
@@ -63,7 +63,7 @@ export interface TencentKmsEmulator {
   setKeyState(keyId: string, state: CmkState): void
   /** Gives a symmetric key new material. @throws EmulatorError OPTIONS_INVALID */
   rotateKey(keyId: string): void
-  /** Replaces all credentials and what they allow, at once. @throws EmulatorError OPTIONS_INVALID */
+  /** Replaces all credentials and their permissions immediately. @throws EmulatorError OPTIONS_INVALID */
   setCredentials(credentials: readonly EmulatorCredential[]): void
   readonly faults: {
     /** Returns a function that removes the fault. */
@@ -161,7 +161,7 @@ function ensureKey(keys: Keys, options: NewKeyOptions): void {
   }
 }
 
-/** What a request would get as a refusal is an invalid option here. */
+/** Turns the refusal that a request would get into an error about an option. */
 function configured<T>(change: () => T): T {
   try {
     return change()

@@ -1,4 +1,4 @@
-/** What goes wrong. `error` and `http` keep the action from running; with the others it has run. */
+/** The kinds of faults. With `error` and `http` the action does not run; with the others it has run. */
 export type FaultKind =
   /** Answers late. Combines with another fault. */
   | { readonly kind: 'latency'; readonly ms: number }
@@ -8,7 +8,7 @@ export type FaultKind =
   | { readonly kind: 'http'; readonly status?: number }
   /** HTTP 200 with a body that is not JSON. */
   | { readonly kind: 'malformed' }
-  /** The connection ends in the middle of the body, after a Content-Length of all of it. */
+  /** The connection ends in the middle of the body, although Content-Length announced the whole of it. */
   | { readonly kind: 'truncated' }
   /** HTTP 200 with `{}`, or with no body at all. */
   | { readonly kind: 'empty'; readonly body: '{}' | '' }
@@ -74,7 +74,7 @@ export class Faults {
   }
 }
 
-/** Numbers from 0 to under 1, the same for the same seed (mulberry32). For choosing faults, and for nothing else. */
+/** Numbers from 0 to below 1, the same for the same seed (mulberry32). Only for choosing faults. */
 function randomFrom(seed: number): () => number {
   let state = seed >>> 0
   return () => {

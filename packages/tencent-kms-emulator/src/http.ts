@@ -38,7 +38,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, parts: 
   const { latencyMs, damage } = parts.faults.take(call.action)
   const answer = answerTo({ request, body, call, damage }, parts.service)
   if (damage !== undefined) call.fault = damage.kind
-  // Before the answer goes out: a caller that has it may look at the calls.
+  // Before the answer is sent: a caller that has received it may look at the calls.
   parts.calls.add(call)
   if (latencyMs > 0) {
     await setTimeout(latencyMs, undefined, { signal: AbortSignal.any([gone.signal, parts.closing]) })
@@ -80,7 +80,7 @@ function openCall({ headers }: IncomingMessage, at: number): OpenCall {
   return call
 }
 
-/** `undefined` where it is too large. */
+/** `undefined` if it is too large. */
 async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
   const chunks: Buffer[] = []
   let size = 0

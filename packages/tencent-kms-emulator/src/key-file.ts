@@ -84,7 +84,7 @@ function fresh(): KeyFileContent {
   return { rootKey: randomBytes(32), cmks: [] }
 }
 
-/** `undefined` where there is no file. @throws EmulatorError KEY_FILE_EXPOSED, KEY_FILE_INVALID, KEY_FILE_UNREADABLE */
+/** `undefined` if there is no file. @throws EmulatorError KEY_FILE_EXPOSED, KEY_FILE_INVALID, KEY_FILE_UNREADABLE */
 function readKeyFile(file: string): KeyFileContent | undefined {
   const text = readPrivate(file)
   if (text === undefined) return undefined
@@ -101,7 +101,7 @@ function readPrivate(file: string): string | undefined {
   let descriptor: number | undefined
   try {
     descriptor = openSync(file, 'r')
-    // Of the opened file: by now the path may lead to another.
+    // Checks the open file: the path might name another file by now.
     if (POSIX && (fstatSync(descriptor).mode & OTHERS) !== 0) {
       throw new EmulatorError('KEY_FILE_EXPOSED', `users other than its owner have access to ${file}`)
     }

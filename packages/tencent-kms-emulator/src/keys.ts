@@ -52,7 +52,7 @@ export class Keys {
     this.#file = file
     this.#clock = clock
     for (const cmk of cmks) this.#cmks.set(cmk.keyId, cmk)
-    // A file that cannot be written fails at the start, not at the first change.
+    // A file that cannot be written is an error at the start, not at the first change.
     this.save()
   }
 
@@ -131,7 +131,7 @@ export class Keys {
   }
 
   /**
-   * As a caller can: only where rotation is enabled, and once in 24 hours.
+   * Rotates as a caller may: only if rotation is enabled, and once in 24 hours.
    * @throws Refusal UnsupportedOperation.RotateNotSupported, RequestLimitExceeded.RotateRateLimited
    */
   rotateOnRequest(cmk: Cmk): void {

@@ -21,7 +21,7 @@ export class Quotas {
       this.#second = second
       this.#used.clear()
     }
-    // An action with its own limit shares none.
+    // An action with its own limit does not share one.
     const name = this.#limits[action] === undefined ? family : action
     const limit = this.#limits[name] ?? this.#limits['*'] ?? perSecond
     const counter = `${region} ${name}`

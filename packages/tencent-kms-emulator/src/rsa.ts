@@ -73,9 +73,9 @@ function rsa2048(pem: string): KeyObject {
 }
 
 /**
- * EME-PKCS1-v1_5 decoding (RFC 8017, 7.2.2): 00 02, at least 8 bytes that are not 00, 00, message. Node.js 20 no
- * longer does it for a private key, because an answer like the vendor's lets callers decrypt by asking often;
- * the keys here protect nothing.
+ * EME-PKCS1-v1_5 decoding (RFC 8017, 7.2.2): 00 02, at least 8 bytes that are not 00, 00, message. Node.js 20 no longer
+ * does this for a private key, because an answer like the vendor's lets callers decrypt with many queries. The keys
+ * here protect nothing.
  */
 function withoutPkcs1Padding(block: Buffer): Buffer {
   const end = block.indexOf(0, 2)

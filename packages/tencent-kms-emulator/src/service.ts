@@ -42,7 +42,7 @@ export class Service {
     this.#clock = parts.clock
   }
 
-  /** Notes in `log` what it learns about the request. */
+  /** Records facts about the request in `log`. */
   answer(request: WireRequest, log: OpenCall): Answer {
     try {
       return this.#run(request, log)
@@ -69,7 +69,7 @@ export class Service {
     try {
       return action.run(call, parametersOf(request.body))
     } catch (error) {
-      // A code that the action does not list is a bug of the emulator, and shows as one.
+      // A code that the action does not list is a bug of the emulator, and is shown as one.
       if (error instanceof Refusal && !lists(name, error.code)) {
         throw new Error(`${name} does not list ${error.code}`, { cause: error })
       }
@@ -115,7 +115,7 @@ function required(headers: IncomingHttpHeaders, name: string): string {
   return value
 }
 
-/** The SDKs send no body where an action takes no parameters. */
+/** The SDKs send no body if an action takes no parameters. */
 function parametersOf(body: Buffer): unknown {
   if (body.length === 0) return {}
   let parameters: unknown

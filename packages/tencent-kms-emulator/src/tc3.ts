@@ -32,7 +32,7 @@ export interface Authorization {
   readonly signature: string
 }
 
-/** @throws Refusal AuthFailure.InvalidAuthorization where the header is missing or of another form */
+/** @throws Refusal AuthFailure.InvalidAuthorization if the header is missing or has another form */
 export function parseAuthorization(headers: IncomingHttpHeaders): Authorization {
   const [, secretId, date, service, signed, signature] = AUTHORIZATION.exec(headers.authorization ?? '') ?? []
   if (!secretId || !date || !service || !signed || !signature) {
@@ -62,7 +62,7 @@ export function verifySignature(
     throw failure('content-type and host must be signed')
   }
   if (!servicesOf(host).includes(service)) throw failure('the credential is for another service')
-  // The vendor's SDKs sign the host without its port; a signer that takes the header as it is signs it with.
+  // The vendor's SDKs sign the host without its port; a signer that uses the header unchanged signs it with the port.
   const valid = [host.name, host.withPort].some((signedHost) => {
     const headers = canonicalHeaders(request.headers, signedHeaders, signedHost)
     return (
@@ -91,7 +91,7 @@ export function sign(request: {
   return hmac(key, toSign).toString('hex')
 }
 
-/** `undefined` where a header that is said to be signed is not there. */
+/** `undefined` if a header is missing that should be signed. */
 function canonicalHeaders(
   headers: IncomingHttpHeaders,
   names: readonly string[],
@@ -113,7 +113,7 @@ function hostOf(headers: IncomingHttpHeaders): Host {
 }
 
 /**
- * The SDKs take the part before the first dot of the endpoint as the service: `127` for 127.0.0.1:8080, `localhost:8080`
+ * The SDKs use the part of the endpoint before its first dot as the service: `127` for 127.0.0.1:8080, `localhost:8080`
  * for localhost:8080.
  */
 function servicesOf({ name, withPort }: Host): readonly string[] {

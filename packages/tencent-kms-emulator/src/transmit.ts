@@ -4,10 +4,10 @@ import type { Answer } from './action.js'
 import type { Damage } from './faults.js'
 
 const JSON_TYPE = 'application/json'
-/** A reset discards what the caller has not read yet: give it time to read half of the body. */
+/** A reset discards the bytes that the caller has not read yet, so give it time to read half of the body. */
 const RESET_AFTER_MS = 20
 
-/** Sends `{"Response": answer}` with HTTP 200, as the vendor does for errors too, or the damage that a fault asks for. */
+/** Sends `{"Response": answer}` with HTTP 200, as the vendor does for errors too, or the damaged answer of a fault. */
 export function transmit(response: ServerResponse, answer: Answer, damage: Damage | undefined): void {
   switch (damage?.kind) {
     case undefined:
@@ -57,7 +57,7 @@ function sendPage(response: ServerResponse, status: number): void {
   response.end(`<html><head><title>${String(status)}</title></head><body>${String(status)}</body></html>\n`)
 }
 
-/** Announces the whole body. `then` runs once half of it was sent. */
+/** Announces the whole body, and sends half of it. Then `then` runs. */
 function sendHalf(response: ServerResponse, body: string, then: () => unknown): void {
   const bytes = Buffer.from(body)
   response.writeHead(200, { 'content-type': JSON_TYPE, 'content-length': bytes.length })

@@ -9,7 +9,7 @@ import { ACTIONS } from '../src/actions/index.js'
 import { CANARY, emitted } from '../../../test/support/emissions.js'
 import { codeOf, present, sdkClient } from './support/sdk-client.js'
 
-/** All by the vendor's own SDK. */
+/** All calls use the vendor's own SDK. */
 let kms: TencentKmsEmulator
 let sdk: Client
 let orders: string
@@ -374,7 +374,7 @@ describe('an RSA CMK', () => {
         sdk.AsymmetricRsaDecrypt({ KeyId: orders, Ciphertext: 'AAAA', Algorithm: 'RSAES_OAEP_SHA_256' }),
       ].map(codeOf),
     )
-    // Each by a code that its list has.
+    // Each with a code from its list.
     expect(codes).toEqual([
       'InvalidParameterValue.InvalidKeyUsage',
       'InvalidParameterValue.InvalidKeyId',

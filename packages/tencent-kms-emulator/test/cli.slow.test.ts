@@ -36,7 +36,7 @@ function command(...args: string[]): ChildProcessByStdio<null, Readable, Readabl
 interface Started {
   readonly endpoint: string
   readonly line: string
-  /** By the name before `=`. */
+  /** Keyed by the name before `=`. */
   readonly fields: Readonly<Record<string, string>>
   /** Exit code and all output, after the signal. */
   stop(signal: NodeJS.Signals): Promise<{ code: number | null; stdout: string; stderr: string }>

@@ -39,7 +39,7 @@ describe('an action that is refused', () => {
 })
 
 it('every action has a list, and an unknown action has none', () => {
-  // Those that take no key list nothing of their own.
+  // Actions that take no key list no codes of their own.
   const bare = ['GenerateRandom', 'ListAlgorithms', 'GetRegions', 'GetServiceStatus']
   const own = (action: string): boolean =>
     ['ResourceUnavailable.CmkNotFound', 'InvalidParameterValue.InvalidHsmClusterId'].some((code) =>

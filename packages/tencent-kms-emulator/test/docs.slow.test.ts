@@ -15,7 +15,7 @@ let folder = ''
 
 beforeAll(async () => {
   docs = await readFile(readme, 'utf8')
-  // Inside the project, so that packages are found; a root of its own, so that this run's files are not.
+  // Inside the project, so that packages are found; with its own root, so that its files are not part of this run.
   folder = await mkdtemp(join(root, 'test/.readme-emulator-'))
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))

@@ -26,7 +26,7 @@ interface Seen {
   readonly end: string
 }
 
-/** What arrives at a client that waits for `patience` ms at most. */
+/** The bytes that a client receives if it waits for at most `patience` ms. */
 function observe(patience = 300, action = 'ListKeys', body = '{}'): Promise<Seen> {
   const headers = {
     'content-type': 'application/json',

@@ -1,4 +1,4 @@
-/** The emulator's actions held against the models of the vendor's SDK: parameters, and members of answers. */
+/** Compares the emulator's actions with the models of the vendor's SDK: parameters, and members of answers. */
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { afterAll, beforeAll, expect, it } from 'vitest'

@@ -7,7 +7,7 @@ import { codeOf, sdkClient } from './support/sdk-client.js'
 let kms: TencentKmsEmulator
 afterEach(() => kms.close())
 
-/** Stands still until a test moves it; near enough to now for signatures. */
+/** Stays constant until a test changes it; close enough to the real time for signatures. */
 function standingClock(): { at: number } {
   return { at: Math.floor(Date.now() / 1000) * 1000 }
 }

@@ -36,7 +36,7 @@ const DISABLED = 'CmkDisabled'
 const ARCHIVED = 'CmkArchived'
 const NOT = 'CmkStateNotSupport'
 
-/** By action and then by state as in STATES: what is answered, `ResourceUnavailable.` left out. */
+/** The answer for each action and each state of STATES, without `ResourceUnavailable.`. */
 const TABLE: Readonly<
   Record<string, { call: () => Promise<unknown>; codes: readonly string[]; onRsa?: true }>
 > = {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 
 import { parseAuthorization, sign, verifySignature } from '../src/tc3.js'
 
-// The bodies as in the vendor's descriptions, escapes included.
+// The bodies are those of the vendor's descriptions, including escapes.
 const VECTORS = [
   {
     name: 'of kms',

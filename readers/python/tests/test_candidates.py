@@ -39,7 +39,7 @@ def test_candidates_are_tried_in_the_order_of_the_rule_not_of_the_envelope() -> 
 
 
 @pytest.mark.parametrize("first", [TRANSIENT, UNREADABLE, INVALID, OTHER_DEK, b"", bytes(31), bytes(33)])
-def test_one_that_fails_in_step_9_or_10_gives_way_to_the_next(first: bytes | EnvelopeError) -> None:
+def test_after_a_candidate_fails_in_step_9_or_10_the_next_is_tried(first: bytes | EnvelopeError) -> None:
     assert result("ab", a=first, b=DEK) == ("opens", "ab")
 
 
@@ -48,7 +48,7 @@ def test_at_most_two_may_fail_because_the_envelope_is_to_blame() -> None:
     assert result("abc", a=OTHER_DEK, b=OTHER_DEK, c=DEK) == ("COMMITMENT_MISMATCH", "ab")
 
 
-def test_a_kms_that_is_away_or_denies_is_not_counted() -> None:
+def test_a_kms_that_is_unavailable_or_denies_is_not_counted() -> None:
     assert result("abcde", a=TRANSIENT, b=UNREADABLE, c=INVALID, d=UNREADABLE, e=DEK) == ("opens", "abcde")
 
 
@@ -79,7 +79,7 @@ def test_a_failure_of_step_11_is_final() -> None:
 
 
 @pytest.mark.parametrize("size", [None, "text", bytearray(31), list(DEK)])
-def test_a_result_that_is_no_bytes_is_a_failed_unwrapping(size: object) -> None:
+def test_a_result_that_is_not_bytes_is_a_failed_unwrapping(size: object) -> None:
     assert result("a", a=size)[0] == "UNWRAP_FAILED"
 
 
@@ -106,7 +106,7 @@ def test_a_code_of_a_kms_is_passed_on(code: Code) -> None:
     assert result("a", a=failure(code))[0] == code
 
 
-def test_what_ends_the_process_is_no_failure_of_a_kms() -> None:
+def test_an_exception_that_ends_the_process_is_not_a_failure_of_a_kms() -> None:
     with pytest.raises(KeyboardInterrupt):
         result("a", a=KeyboardInterrupt())
 

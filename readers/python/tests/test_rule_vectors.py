@@ -82,7 +82,7 @@ def test_only_tombstones_have_neither_plaintext_nor_error() -> None:
 
 
 def test_no_vector_opens_under_its_rule_with_every_cmk_disabled(tmp_path: Path) -> None:
-    """So that what opens does so by a CMK of the keyring and nothing else."""
+    """So vectors open only because of a CMK of the keyring."""
     opening = [entry for entry in ENTRIES if entry["plaintext"] is not None]
     for entry in opening:
         cmks = [{**cmk, "enabled": False} for cmk in entry["keyring"]["cmks"]]
@@ -127,7 +127,7 @@ def test_a_wrong_encoding_is_exactly_that_which_it_is_named_after(name: str) -> 
 
 
 @pytest.mark.parametrize("name", WRONG_ENCODINGS.keys() - PADDINGS.keys())
-def test_an_encoding_that_is_nobody_s_is_decrypted_by_nobody(name: str) -> None:
+def test_a_wrong_encoding_is_refused_by_every_implementation(name: str) -> None:
     ciphertext = RSA_2048.power(WRONG_ENCODINGS[name](DEK, RSA_2048.size, SEED))
     for known in (padding(SHA256), *PADDINGS.values()):
         try:
@@ -200,7 +200,7 @@ class TestRunner:
             lambda entry: entry["rule"]["require"].update(context={"a": 1}),
         ],
     )
-    def test_it_refuses_what_is_no_rule_vector(
+    def test_it_refuses_an_entry_that_is_not_a_rule_vector(
         self, tmp_path: Path, change: Callable[[dict[str, Any]], object]
     ) -> None:
         entry = json.loads(json.dumps(self.GOOD))

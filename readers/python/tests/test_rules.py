@@ -156,7 +156,7 @@ def test_zstd_is_unknown_to_this_reader() -> None:
     assert code_of(lambda: opens(seal(Plan(compression=b"\x04")).value())) == "UNKNOWN_COMPRESSION"
 
 
-def test_an_envelope_in_an_envelope_is_delivered_as_it_is() -> None:
+def test_an_envelope_in_an_envelope_is_delivered_unchanged() -> None:
     plan = Plan(plaintext=VALUE, record=Record(headers=()))
     kms = FakeKms({"orders-2025": plan.actual_dek()}, [])
     assert opens(seal(plan).value(), kms=kms, headers=()) == VALUE
@@ -174,7 +174,7 @@ def test_an_envelope_in_an_envelope_is_delivered_as_it_is() -> None:
         {"max_decompressed_bytes": 2**63},
     ],
 )
-def test_a_rule_that_cannot_be_meant_is_a_configuration_error(changes: dict[str, object]) -> None:
+def test_a_rule_that_makes_no_sense_is_a_configuration_error(changes: dict[str, object]) -> None:
     with pytest.raises(ConfigurationError):
         rule(**changes)
 

@@ -172,12 +172,12 @@ class TestRunner:
             {"plaintext": None},
         ],
     )
-    def test_it_refuses_what_is_no_vector(self, tmp_path: Path, changes: dict[str, object]) -> None:
+    def test_it_refuses_an_entry_that_is_not_a_vector(self, tmp_path: Path, changes: dict[str, object]) -> None:
         with pytest.raises(ConfigurationError):
             self.loaded(tmp_path, **changes)
 
     @pytest.mark.parametrize("content", ["", "{}", "[1]", "[{}]"])
-    def test_it_refuses_what_is_no_vector_file(self, tmp_path: Path, content: str) -> None:
+    def test_it_refuses_a_file_that_is_not_a_vector_file(self, tmp_path: Path, content: str) -> None:
         file = tmp_path / "vectors.json"
         file.write_text(content)
         with pytest.raises(ConfigurationError):

@@ -23,7 +23,7 @@ export const asymmetricActions: readonly Action[] = [
       return {
         KeyId: cmk.keyId,
         PublicKey,
-        // As in the vendor's example: base64 of base64, which is no PEM.
+        // As in the vendor's example: base64 of base64, which is not PEM.
         PublicKeyPem: Buffer.from(PublicKey).toString('base64'),
       }
     },

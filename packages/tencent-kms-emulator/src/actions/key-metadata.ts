@@ -1,9 +1,9 @@
 import type { Cmk } from '../cmk.js'
 
-/** Of the one account that the emulator has. */
+/** Identifies the emulator's only account. */
 const ACCOUNT = 100_000_000_001
 
-/** What the answer to CreateKey and KeyMetadata have in common. */
+/** The members that KeyMetadata and the answer to CreateKey have in common. */
 export function summaryOf(cmk: Cmk): Readonly<Record<string, unknown>> {
   return {
     KeyId: cmk.keyId,

@@ -63,7 +63,7 @@ export const listActions: readonly Action[] = [
         .filter((cmk) => origin === 'ALL' || origin === '' || cmk.origin === origin)
         .filter((cmk) => usage === 'ALL' || cmk.usage === usage)
         .filter(({ tags = [] }) =>
-          // Every filter must find a tag of its key, with one of its values where it names some.
+          // Every filter must find a tag with its key and, if the filter names values, one of them.
           filters.every(({ TagKey, TagValue: values = [] }) =>
             tags.some(
               (tag) => tag.TagKey === TagKey && (values.length === 0 || values.includes(tag.TagValue)),

@@ -67,7 +67,7 @@ export const manageActions: readonly Action[] = [
       return {}
     },
   }),
-  // Those that leave a key in the state that it is in already succeed (assumed).
+  // An action that leaves a key in its present state succeeds (assumed).
   moves('EnableKey', ['Enabled', 'Disabled'], 'Enabled'),
   moves('DisableKey', ['Enabled', 'Disabled'], 'Disabled'),
   moves('ArchiveKey', ['Enabled', 'Disabled', 'Archived'], 'Archived'),
@@ -130,7 +130,7 @@ function moves(name: string, from: readonly CmkState[], to: CmkState): Action {
   })
 }
 
-/** All of them or, where one cannot, none. */
+/** Changes all keys, or none if one of them cannot be changed. */
 function movesMany(name: string, from: readonly CmkState[], to: CmkState): Action {
   return action({
     name,
@@ -144,7 +144,7 @@ function movesMany(name: string, from: readonly CmkState[], to: CmkState): Actio
   })
 }
 
-/** @throws Refusal InvalidParameter, InvalidParameterValue.DuplicatedKeyId and what a single key may be refused with */
+/** @throws Refusal InvalidParameter, InvalidParameterValue.DuplicatedKeyId, and the refusals of a single key */
 export function distinct(keyIds: readonly string[], call: ActionCall): Cmk[] {
   if (keyIds.length === 0 || keyIds.length > MAX_KEY_IDS) {
     throw new Refusal('InvalidParameter', 'KeyIds has 1 to 100 members.')

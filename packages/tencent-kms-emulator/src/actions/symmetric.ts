@@ -32,7 +32,7 @@ const MAX_PLAINTEXT = 4096
 /** "Symmetric operations share one quota." */
 const SYMMETRIC: ActionQuota = { perSecond: 300, family: 'symmetric' }
 
-/** How the caller wants plaintext back: encrypted under a public key of theirs. */
+/** Asks for plaintext encrypted under a public key of the caller. */
 const returned = {
   EncryptionPublicKey: v.optional(v.string()),
   EncryptionAlgorithm: v.optional(v.string()),
@@ -50,7 +50,7 @@ export const symmetricActions: readonly Action[] = [
       ...returned,
       /** 1: KMS keeps the data key, which the emulator does not. */
       IsHostedByKms: v.optional(v.literal(0)),
-      // Of a data key that KMS keeps.
+      // For a data key that KMS keeps.
       DataKeyName: v.optional(v.string()),
       Description: v.optional(v.string()),
       Tags: tags,
@@ -137,7 +137,7 @@ export const symmetricActions: readonly Action[] = [
   }),
 ]
 
-/** @param ofUsage what an action answers that does not list InvalidKeyUsage */
+/** @param ofUsage the answer of an action that does not list InvalidKeyUsage */
 function symmetric(call: ActionCall, keyId: string, states: StateCodes, ofUsage?: string): Cmk {
   const cmk = call.cmk(keyId)
   requireUsage(cmk, 'ENCRYPT_DECRYPT', ofUsage)

@@ -4,14 +4,14 @@ import { text } from 'node:stream/consumers'
 
 import { EMULATOR_CREDENTIAL, type TencentKmsEmulator } from '../../src/index.js'
 
-/** A request as no SDK would send it. All but `action` has a right default. */
+/** A request that no SDK would send. Every member except `action` has a correct default. */
 export interface RawRequest {
   readonly action?: string
   readonly body?: string | Buffer
   readonly method?: string
-  /** Sent as they are; `undefined` takes a default one away. */
+  /** Sent unchanged; `undefined` removes a default header. */
   readonly headers?: Readonly<Record<string, string | undefined>>
-  /** What the signature is made of, where it differs from what is sent. */
+  /** The input of the signature, if it differs from the request. */
   readonly signed?: {
     readonly secretId?: string
     readonly secretKey?: string
@@ -62,7 +62,7 @@ export async function send(
   return answered
 }
 
-/** Written after the vendor's description of Signature v3, and not after the emulator. */
+/** Written from the vendor's description of Signature v3, not from the emulator. */
 export function authorization(
   signed: NonNullable<RawRequest['signed']> & { readonly timestamp: number },
   body: string | Buffer,

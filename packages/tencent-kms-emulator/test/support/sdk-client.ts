@@ -3,7 +3,7 @@ import { Client } from 'tencentcloud-sdk-nodejs/tencentcloud/services/kms/v20190
 import { EMULATOR_CREDENTIAL, type EmulatorCredential, type TencentKmsEmulator } from '../../src/index.js'
 import { emitted } from '../../../../test/support/emissions.js'
 
-/** The vendor's own client, on the emulator. */
+/** The vendor's own client, connected to the emulator. */
 export function sdkClient(
   { endpoint }: TencentKmsEmulator,
   { secretId, secretKey, token }: EmulatorCredential = EMULATOR_CREDENTIAL,
@@ -16,7 +16,7 @@ export function sdkClient(
   })
 }
 
-/** The code of the vendor's that a call was refused with, or 'OK'. */
+/** The vendor's code with which a call was refused, or 'OK'. */
 export async function codeOf(call: Promise<unknown>): Promise<string> {
   try {
     await call
@@ -28,7 +28,7 @@ export async function codeOf(call: Promise<unknown>): Promise<string> {
   }
 }
 
-/** `value`, which the vendor's types have as optional in every response. */
+/** `value`, which the vendor's types declare optional in every response. */
 export function present<T>(value: T | undefined): T {
   if (value === undefined) throw new Error('expected a value')
   return value

@@ -1,4 +1,4 @@
-"""What is authenticated beside the body, and beside a DEK (format section 9)."""
+"""The data that is authenticated with the body, and with a DEK (format section 9)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def build_aad(
     key: bytes | None,
     headers: Iterable[RecordHeader],
 ) -> bytes:
-    """Return the AAD of a record; `header` is the content of the field as it stands, `headers` are in record order."""
+    """Return the AAD of a record; `header` is the unchanged content of the field, `headers` are in record order."""
     return b"".join(
         [PREFIX, u32(len(header)), header, _key_part(key_bound, key), _header_parts(bound_headers, headers)]
     )

@@ -11,13 +11,13 @@ Item = TypeVar("Item")
 
 
 def malformed(what: str) -> EnvelopeError:
-    """Return the error for a field that is not as sections 3 to 6 want it; `what` names the field."""
+    """Return the error for a field that breaks sections 3 to 6; `what` names the field."""
     return EnvelopeError("MALFORMED", f"{what} is malformed")
 
 
 class Cursor:
     """
-    A position in `data`, moved by reading, which never passes `end`.
+    A position in `data`. Reading moves it, but never past `end`.
 
     Every method takes the name of the field for the error and raises `MALFORMED`. Bounds are inclusive and are
     checked before anything is copied, so that a hostile length costs nothing.

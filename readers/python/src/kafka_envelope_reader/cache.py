@@ -12,7 +12,7 @@ DekKey = tuple[str, str, bytes, bytes]
 
 class DekCache:
     """
-    The `size` DEKs that were used last, none of them longer than `max_age` seconds after it was put; 0 stores none.
+    The `size` most recently used DEKs, each for at most `max_age` seconds after it was stored; 0 stores none.
 
     `clock` gives seconds and never goes back. Safe for use by several threads.
     """
@@ -32,7 +32,7 @@ class DekCache:
             return self._fresh(key) is not None
 
     def get(self, key: DekKey) -> bytes | None:
-        """Return a DEK and mark it as used, which makes it no younger, or return None."""
+        """Return a DEK and mark it as used, or return None. Its age does not change."""
         with self._lock:
             dek = self._fresh(key)
             if dek is not None:
@@ -40,7 +40,7 @@ class DekCache:
             return dek
 
     def put(self, key: DekKey, dek: bytes) -> None:
-        """Store a DEK; those that are too old give way, then the one that was not used for the longest time."""
+        """Store a DEK. DEKs that are too old are dropped first, then the least recently used one."""
         with self._lock:
             self._deks[key] = self._clock(), dek
             self._deks.move_to_end(key)
@@ -50,7 +50,7 @@ class DekCache:
                 self._deks.popitem(last=False)
 
     def _fresh(self, key: DekKey) -> bytes | None:
-        """Return a DEK that is young enough; drop one that is not."""
+        """Return a DEK that is young enough; drop it if it is not."""
         entry = self._deks.get(key)
         if entry is None:
             return None

@@ -23,7 +23,7 @@ EXIT_BY_KIND: Final[dict[Kind, int]] = {"invalid": 3, "unreadable": 4, "transien
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code; plaintext goes to standard output only if all of it is verified."""
+    """Run the command and return its exit code; plaintext goes to standard output only after all of it was verified."""
     parser = _parser()
     options = parser.parse_args(arguments)
     try:

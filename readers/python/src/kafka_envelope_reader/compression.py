@@ -45,7 +45,7 @@ def _gunzip(data: bytes, max_bytes: int) -> bytes:
 
 
 def _gzip_header_length(data: bytes) -> int:
-    """Return the length of a member's header, after verifying all of it that is to be verified."""
+    """Return the length of a member's header, after verifying the parts that have to be verified."""
     if len(data) < 10 or not data.startswith(b"\x1f\x8b\x08"):
         raise _failed("the data is no gzip member")
     flags = data[3]

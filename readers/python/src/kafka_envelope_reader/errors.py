@@ -58,7 +58,7 @@ KINDS: Final[dict[Code, Kind]] = {
     "KMS_THROTTLED": "transient",
     "KMS_TIMEOUT": "transient",
     "KMS_RATE_LIMITED": "transient",
-    # For the application that chooses an `Opener` by topic and has none:
+    # For an application that selects an `Opener` by topic and has none:
     "TOPIC_NOT_CONFIGURED": "unreadable",
 }
 

@@ -66,7 +66,7 @@ class Keyring:
     """A `Kms` for the providers `local` and `local/rsa-oaep-sha256`."""
 
     def __init__(self, content: bytes) -> None:
-        """Take the content of a keyring file. Raises `ConfigurationError`, whose text has nothing of the content."""
+        """Take the content of a keyring file. Raises `ConfigurationError`, whose text repeats none of the content."""
         if len(content) > MAX_FILE_BYTES:
             raise ConfigurationError("the keyring is larger than 16 MiB")
         try:
@@ -79,7 +79,7 @@ class Keyring:
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Keyring:
-        """Read a keyring file; on POSIX, one that its group or others may use is refused with `ConfigurationError`."""
+        """Read a keyring file. On POSIX, raises `ConfigurationError` if its group or others may use the file."""
         try:
             with Path(path).open("rb") as file:
                 if os.name == "posix" and stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
@@ -108,7 +108,7 @@ class Keyring:
 
 
 def local_wrapping_aad(cmk_id: str, canonical_context: bytes) -> bytes:
-    """Return what a `local` wrapping authenticates beside the DEK (section 10)."""
+    """Return the data that a `local` wrapping authenticates with the DEK (section 10)."""
     name = cmk_id.encode("ascii")
     return b"kafka-envelope/local/v1" + u32(len(name)) + name + canonical_context
 

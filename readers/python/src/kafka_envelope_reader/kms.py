@@ -1,4 +1,4 @@
-"""What unwraps a ciphertext DEK (format section 10; step 9 of section 13)."""
+"""Services that unwrap a ciphertext DEK (format section 10; step 9 of section 13)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _CODES: Final[frozenset[Code]] = frozenset(
         "KMS_RATE_LIMITED",
     }
 )
-"""What a `Kms` may answer. Of the invalid codes, only the one about the ciphertext DEK; others are about a record."""
+"""The codes that a `Kms` may raise. Of the invalid codes, only the one about the ciphertext DEK is among them."""
 
 
 class Kms(Protocol):
@@ -36,14 +36,14 @@ class Kms(Protocol):
 
     - `KMS_UNAVAILABLE`, `KMS_THROTTLED`, `KMS_TIMEOUT`, `KMS_RATE_LIMITED` (transient): the KMS cannot answer now, or
       the object's own limit on calls is reached; a retry may succeed.
-    - `KMS_DENIED`, `CMK_NOT_FOUND`, `CMK_DISABLED`, `CMK_UNUSABLE` (unreadable): access is denied, or the CMK is gone,
-      disabled, or of no use for unwrapping. Another reader may succeed.
-    - `UNWRAP_FAILED` (invalid): the KMS has the CMK, and the ciphertext is not one of it under that context; also if
-      the KMS names another CMK than `cmk_id` as the one that it used.
+    - `KMS_DENIED`, `CMK_NOT_FOUND`, `CMK_DISABLED`, `CMK_UNUSABLE` (unreadable): access is denied, or the CMK is
+      deleted, disabled, or cannot unwrap. Another reader may succeed.
+    - `UNWRAP_FAILED` (invalid): the KMS has the CMK, but the ciphertext was not made with it under that context; also
+      if the KMS says that it used a CMK other than `cmk_id`.
 
-    Any other exception, and any other code, is reported as `KMS_UNAVAILABLE` with the exception as its cause; hence no
-    exception of a `Kms` may have key bytes or anything of the record in its text. What is not 32 bytes counts as
-    `UNWRAP_FAILED`.
+    Any other exception, and any other code, is reported as `KMS_UNAVAILABLE` with the exception as its cause. So the
+    text of an exception must contain neither key bytes nor any part of the record. A result that is not 32 bytes counts
+    as `UNWRAP_FAILED`.
     """
 
     def is_asymmetric(self, provider: str) -> bool:

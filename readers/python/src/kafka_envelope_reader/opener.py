@@ -35,9 +35,9 @@ class Opener:
         """
         Take a rule and, for each provider that it names, a `Kms`; otherwise `ConfigurationError`.
 
-        At most `cache_size` unwrapped DEKs are kept, each for less than `cache_max_age_seconds` after it was
-        unwrapped: so long does a CMK that was disabled still open records. `clock` is for tests: seconds that never
-        go back.
+        At most `cache_size` unwrapped DEKs are kept, each for less than `cache_max_age_seconds` after it was unwrapped.
+        For that time, records still open after their CMK was disabled. `clock` is for tests: seconds that never go
+        back.
         """
         if any(provider not in kms for provider, _ in rule.cmks):
             raise ConfigurationError("the rule names a provider for which there is no KMS")
@@ -97,7 +97,7 @@ class Opener:
         raise _reported(failures)
 
     def _candidates(self, wrappings: Iterable[Wrapping], context: bytes) -> list[DekKey]:
-        """Return the accepted wrappings in the order of the rule, those before the others whose DEK is held."""
+        """Return the accepted wrappings in the order of the rule, but those with a cached DEK first."""
         by_cmk = {(wrapping.provider, wrapping.cmk_id): wrapping for wrapping in wrappings}
         candidates = [
             (provider, cmk_id, context, by_cmk[provider, cmk_id].ciphertext_dek)
@@ -135,7 +135,7 @@ def _check_header(header: Header, rule: Rule) -> None:
 
 
 def _reported(failures: list[EnvelopeError]) -> EnvelopeError:
-    """Return the failure that stands for all: an invalid one, which no intact envelope has, else a transient one."""
+    """Return the failure to report: an invalid one, which no intact envelope causes, else a transient one."""
     for kind in ("invalid", "transient"):
         for failure in failures:
             if failure.kind == kind:

@@ -22,7 +22,7 @@ _BASE64_LINES: Final = re.compile(rb"\s[A-Za-z0-9+/=\s]+")
 
 class RsaPrivateKeys:
     """
-    A `Kms` of RSA private keys that the reader holds itself.
+    A `Kms` with RSA private keys that the reader holds itself.
 
     `keys` maps (provider, cmkId), such as `("tencent-kms/rsa-oaep-sha256", "region/key")`, to an unencrypted PKCS #8
     key in PEM of 2,048 to 8,192 bits. Raises `ConfigurationError` if one is not.
@@ -32,11 +32,11 @@ class RsaPrivateKeys:
         self._keys = {pair: load_private_key(pem) for pair, pem in keys.items()}
 
     def is_asymmetric(self, provider: str) -> bool:
-        """Tell that whoever has a public key can wrap."""
+        """Tell that anyone who has a public key can wrap."""
         return True
 
     def unwrap(self, provider: str, cmk_id: str, ciphertext_dek: bytes, canonical_context: bytes) -> bytes:
-        """Unwrap; the context is not bound by such a wrapping. Raises `CMK_NOT_FOUND` or `UNWRAP_FAILED`."""
+        """Unwrap. Such a wrapping does not bind the context. Raises `CMK_NOT_FOUND` or `UNWRAP_FAILED`."""
         key = self._keys.get((provider, cmk_id))
         if key is None:
             raise EnvelopeError("CMK_NOT_FOUND", "there is no private key for this CMK")
@@ -52,7 +52,7 @@ def decrypt_oaep(key: RSAPrivateKey, ciphertext: bytes) -> bytes:
 
 
 def _only_block(pem: bytes, label: bytes) -> bytes:
-    """Return the one PEM block of that label, which may have white space around it and nothing else (RFC 7468)."""
+    """Return the one PEM block with that label; only white space may surround it (RFC 7468)."""
     block = pem.strip()
     begin, end = (b"-----%b %b-----" % (word, label) for word in (b"BEGIN", b"END"))
     inner = block[len(begin) : -len(end)]

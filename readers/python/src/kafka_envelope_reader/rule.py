@@ -16,12 +16,12 @@ DEFAULT_MAX_DECOMPRESSED_BYTES: Final = 16_777_216
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """
-    What is demanded of the records of one topic. Raises `ConfigurationError` if it cannot be meant.
+    The requirements for the records of one topic. Raises `ConfigurationError` for a rule that makes no sense.
 
     - `topic`: the topic that is read.
     - `cmks`: the accepted (provider, cmkId) pairs, the nearest first; nothing else is ever unwrapped.
     - `accept_public_key_sealing`: whether a pair of an asymmetric provider may be a candidate.
-    - `require_key`, `require_headers`, `require_context`: what has to be bound (step 7).
+    - `require_key`, `require_headers`, `require_context`: data that has to be bound (step 7).
     - `allowed_suites`: suites that are accepted (step 4).
     - `original_topics`, `original_prefixes`: other topics, and beginnings of topics, whose records are accepted here.
     - `max_decompressed_bytes`: cap on the result of decompression; it does not apply to values that are not compressed.
@@ -52,7 +52,7 @@ class Rule:
             raise ConfigurationError("max_decompressed_bytes is out of range")
 
     def accepts_topic(self, sealed: str) -> bool:
-        """Tell whether a record that was sealed for the topic `sealed` may stand in this one (step 6)."""
+        """Tell whether a record that was sealed for the topic `sealed` may be in this one (step 6)."""
         accepted = (self.topic, *self.original_topics)
         return sealed in accepted or sealed.startswith(tuple(self.original_prefixes))
 

@@ -17,7 +17,7 @@ DEK_BYTES: Final = 32
 
 
 def derive_content_key(dek: bytes, session_id: bytes) -> bytes:
-    """Return the 32 bytes with which a session's bodies are sealed."""
+    """Return the 32-byte key that seals the bodies of a session."""
     return _derive(dek, session_id, b"kafka-envelope/v1/content/1")
 
 

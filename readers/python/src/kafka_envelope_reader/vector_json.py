@@ -1,4 +1,4 @@
-"""Members of vectors: texts and bytes (format section 17). What is not of its form is a `TypeError` or `ValueError`."""
+"""Members of vectors (format section 17). A member of another form raises `TypeError` or `ValueError`."""
 
 from __future__ import annotations
 

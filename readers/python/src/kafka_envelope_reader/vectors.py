@@ -81,7 +81,7 @@ class _KnownDek:
 
 
 def load_vectors(path: str | os.PathLike[str]) -> list[Vector | RuleVector]:
-    """Read a vector file; what has a member `keyring` is a rule vector. Raises `ConfigurationError` if it is none."""
+    """Read a vector file; entries with a `keyring` are rule vectors. Raises `ConfigurationError` for other files."""
     try:
         entries = json.loads(Path(path).read_bytes().decode("utf-8"))
     except OSError as error:

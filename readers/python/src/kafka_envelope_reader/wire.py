@@ -14,10 +14,10 @@ from .errors import EnvelopeError
 _Item = TypeVar("_Item")
 
 MARKER: Final = bytes.fromhex("c301")
-"""What every Avro single-object encoding begins with."""
+"""The bytes at the start of every Avro single-object encoding."""
 
 PREFIX: Final = MARKER + bytes.fromhex("0fea18fa6fe363e8")
-"""The ten bytes that every envelope of this version begins with."""
+"""The ten bytes at the start of every envelope of this version."""
 
 MAX_WRAPPINGS: Final = 5
 MAX_CIPHERTEXT_DEK: Final = 1_024
@@ -26,7 +26,7 @@ MAX_BOUND_HEADERS: Final = 32
 MAX_NAME: Final = 256
 MAX_CONTEXT: Final = 1_024
 MAX_CONTEXT_ENTRIES: Final = MAX_CONTEXT // 4
-"""An entry takes four bytes at least; the size of the whole field is bounded by `MAX_CONTEXT` all the same."""
+"""An entry takes at least four bytes; `MAX_CONTEXT` bounds the size of the whole field anyway."""
 
 _PROVIDER: Final = re.compile(r"[a-z0-9/-]{1,64}")
 _CMK_ID: Final = re.compile(r"[!-~]{1,256}")
@@ -45,7 +45,7 @@ class Wrapping:
 
 @dataclass(frozen=True)
 class Envelope:
-    """A well-formed envelope; `header` is as it stands, 1 to 4,096 bytes, not parsed."""
+    """A well-formed envelope; `header` is unchanged, 1 to 4,096 bytes, not parsed."""
 
     wrappings: tuple[Wrapping, ...]
     header: bytes
@@ -69,7 +69,7 @@ class Header:
 
 
 def parse_envelope(value: bytes) -> Envelope:
-    """Parse a record value (steps 1 and 2): `NOT_SEALED`, `UNKNOWN_FORMAT` or `MALFORMED` if it is no envelope."""
+    """Parse a record value (steps 1 and 2): `NOT_SEALED`, `UNKNOWN_FORMAT` or `MALFORMED` if it is not an envelope."""
     if not value.startswith(MARKER):
         raise EnvelopeError("NOT_SEALED", "the value does not start with the two bytes of an envelope")
     if len(value) < len(PREFIX):
@@ -89,7 +89,7 @@ def parse_envelope(value: bytes) -> Envelope:
 
 
 def parse_header(data: bytes) -> Header:
-    """Parse the content of the `header` field (step 3): `MALFORMED` if it is none."""
+    """Parse the content of the `header` field (step 3): `MALFORMED` if it is not a header."""
     cursor = Cursor(data, 0, len(data))
     header = Header(
         suite=cursor.int32("suite"),

@@ -5,7 +5,7 @@ import java.nio.ByteBuffer;
 import java.util.List;
 
 /**
- * The bytes that are authenticated beside the body.
+ * The bytes that are authenticated together with the body.
  *
  * <p>Source: docs/format.md, section 9.
  */

@@ -86,7 +86,7 @@ final class BoundedInput {
         return new String(text, StandardCharsets.US_ASCII);
     }
 
-    /** The {@code 00} behind the one block of an array or map. */
+    /** The {@code 00} after the one block of an array or map. */
     void readEndOfBlocks() {
         if (readByte() != 0) {
             throw ErrorCode.MALFORMED.error("an array or map has a second block");

@@ -12,7 +12,7 @@ final class CanonicalContext {
     private CanonicalContext() {
     }
 
-    /** @param context with its keys ascending and no character that JSON escapes, as {@link EnvelopeHeader} has it */
+    /** @param context with keys in ascending order and no character that JSON escapes, as in {@link EnvelopeHeader} */
     static String of(Map<String, String> context) {
         if (context.isEmpty()) {
             return "";

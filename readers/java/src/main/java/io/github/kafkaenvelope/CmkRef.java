@@ -1,7 +1,7 @@
 package io.github.kafkaenvelope;
 
 /**
- * Which CMK and how to unwrap with it.
+ * A CMK, and the provider that says how to unwrap with it.
  *
  * <p>Source: docs/format.md, section 4.
  *

@@ -13,9 +13,10 @@ import java.util.stream.Stream;
 /**
  * Finds the content key of an envelope: steps 8 to 10 of reading, with the caches.
  *
- * <p>A DEK is found only under (rule, provider, cmkId, canonical context, ciphertext DEK), a content key only under that
- * and (sessionId, suite, commitment). A DEK is stored as soon as it is unwrapped, so that a flood of forged headers costs no
- * calls; a content key after the commitment was verified, and no longer than its DEK. No failure is stored.
+ * <p>A DEK is found only under (rule, provider, cmkId, canonical context, ciphertext DEK), a content key only under
+ * that and (sessionId, suite, commitment). A DEK is stored as soon as it is unwrapped, so that a flood of forged
+ * headers costs no calls. A content key is stored only after the commitment was verified, and no longer than its DEK.
+ * Failures are not stored.
  *
  * <p>Source: docs/format.md, sections 7, 13 and 20.
  */
@@ -28,7 +29,7 @@ final class ContentKeys {
     private final KeyCache<ContentKeyId> contentKeys;
 
     /**
-     * @param capacity of each of both caches
+     * @param capacity of each of the two caches
      * @param maxAge of what is in them, counted from the unwrapping
      * @param nanoTime as {@link System#nanoTime()}
      */
@@ -39,7 +40,7 @@ final class ContentKeys {
         contentKeys = new KeyCache<>(capacity, maxAge, nanoTime);
     }
 
-    /** The name alone can say so, whatever the implementation says. */
+    /** The name alone can make a provider asymmetric, whatever the implementation says. */
     private boolean isAsymmetric(String provider) {
         return ASYMMETRIC_ALGORITHMS.stream().anyMatch(provider::endsWith) || unwrappers.get(provider).asymmetric();
     }
@@ -125,7 +126,10 @@ final class ContentKeys {
         return dek.clone();
     }
 
-    /** Of the failures of a KMS only that about the ciphertext DEK is invalid; one that fits no code is transient. */
+    /**
+     * Of the failures of a KMS, only the one about the ciphertext DEK is invalid; a failure without a matching code is
+     * transient.
+     */
     private static EnvelopeException ofKms(Exception e) {
         if (e instanceof EnvelopeException failure
                 && (failure.kind() != Kind.INVALID || failure.code().equals(ErrorCode.UNWRAP_FAILED.name()))) {

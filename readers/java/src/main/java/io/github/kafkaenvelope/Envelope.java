@@ -10,9 +10,9 @@ import java.util.List;
  *
  * <p>Source: docs/format.md, sections 4, 6 and 13.
  *
- * @param wrappings 1 to 5, no two of one CMK, not authenticated
+ * @param wrappings 1 to 5, each of a different CMK, not authenticated
  * @param iv 12 bytes
- * @param bodyAndTag ciphertext, then the 16 bytes of the tag: the order in which AES-GCM of the JDK takes them
+ * @param bodyAndTag ciphertext, then the 16 bytes of the tag: the order that the JDK's AES-GCM expects
  */
 record Envelope(List<Wrapping> wrappings, EnvelopeHeader header, byte[] iv, byte[] bodyAndTag) {
     private static final byte[] PREFIX = HexFormat.of().parseHex("c3010fea18fa6fe363e8");
@@ -21,7 +21,7 @@ record Envelope(List<Wrapping> wrappings, EnvelopeHeader header, byte[] iv, byte
     private static final int IV = 12;
     private static final int TAG = 16;
 
-    /** The ten bytes with which every envelope of this version begins. */
+    /** The ten bytes at the start of every envelope of this version. */
     static byte[] prefix() {
         return PREFIX.clone();
     }

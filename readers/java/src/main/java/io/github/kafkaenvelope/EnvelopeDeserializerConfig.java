@@ -15,8 +15,9 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.Deserializer;
 
 /**
- * The consumer properties of {@link EnvelopeKeyDeserializer} and {@link EnvelopeValueDeserializer}: one keyring and one rule
- * for all topics of the consumer. Rules that differ by topic, and other KMSs, are for {@link EnvelopeDeserializers}.
+ * The consumer properties of {@link EnvelopeKeyDeserializer} and {@link EnvelopeValueDeserializer}: one keyring and one
+ * rule for all topics of the consumer. For rules that differ by topic, or for other KMS services, use {@link
+ * EnvelopeDeserializers}.
  */
 public final class EnvelopeDeserializerConfig extends AbstractConfig {
     /** Class of the deserializer that gets the key's bytes. Default: {@link ByteArrayDeserializer}. */

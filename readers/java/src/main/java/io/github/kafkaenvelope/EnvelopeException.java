@@ -5,7 +5,8 @@ import java.util.Objects;
 /**
  * The one exception of this library about a record, a key management service or a keyring.
  *
- * <p>Neither message nor cause of an exception made by this library has key bytes, plaintext or record content in it.
+ * <p>Neither the message nor the cause of an exception made by this library contains key bytes, plaintext or record
+ * content.
  *
  * <p>Source: docs/format.md, section 14.
  */
@@ -21,7 +22,7 @@ public final class EnvelopeException extends RuntimeException {
      * @param code stable, {@code [A-Z0-9_]+}
      * @param kind for a failing KMS {@link Kind#TRANSIENT} or {@link Kind#UNREADABLE}
      * @param message without key bytes, plaintext or record content
-     * @param cause may be null; its message is bound by the same rule
+     * @param cause may be null; its message must keep the same rule
      * @throws IllegalArgumentException if the code is an {@link ErrorCode} of another kind
      */
     public EnvelopeException(String code, Kind kind, String message, Throwable cause) {

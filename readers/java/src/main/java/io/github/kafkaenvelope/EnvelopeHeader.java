@@ -12,7 +12,7 @@ import java.util.Map;
  *
  * <p>Source: docs/format.md, section 5.
  *
- * @param encoded the bytes as they stand in the envelope
+ * @param encoded the bytes unchanged from the envelope
  * @param suite any number, registered or not
  * @param compression any number, registered or not
  * @param boundHeaders strictly ascending by bytes

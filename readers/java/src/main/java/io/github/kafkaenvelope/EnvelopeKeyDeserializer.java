@@ -10,7 +10,7 @@ import org.apache.kafka.common.serialization.Deserializer;
  * authenticate and which Kafka does not give to a value deserializer, and leaves the key itself to another deserializer
  * ({@link EnvelopeDeserializerConfig#KEY_DESERIALIZER}), which must not change the headers that envelopes bind.
  *
- * @param <T> what the other deserializer makes of the key
+ * @param <T> the type that the other deserializer returns for the key
  */
 public final class EnvelopeKeyDeserializer<T> implements Deserializer<T> {
     private Deserializer<T> inner;

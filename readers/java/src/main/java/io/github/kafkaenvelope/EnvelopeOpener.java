@@ -47,10 +47,10 @@ public final class EnvelopeOpener {
     /**
      * Opens a value.
      *
-     * @param topic that is read
-     * @param key the record's key as it is in Kafka, may be null, which is not the same as empty
+     * @param topic the topic that is read
+     * @param key the record's key, unchanged; may be null, which is not the same as empty
      * @param headers all headers of the record in its order
-     * @param value the record's value as it is in Kafka, may be null; not changed
+     * @param value the record's value, unchanged; may be null; is not modified
      * @return the plaintext; null only for a null value that the rule does not reject
      * @throws EnvelopeException the first failing check of section 13, or {@code TOPIC_NOT_CONFIGURED}
      */
@@ -103,7 +103,10 @@ public final class EnvelopeOpener {
             return this;
         }
 
-        /** The rule for all topics that have none of their own. Without it, reading such a topic fails with {@code TOPIC_NOT_CONFIGURED}. */
+        /**
+         * The rule for all topics that have no rule of their own. Without it, reading such a topic fails with {@code
+         * TOPIC_NOT_CONFIGURED}.
+         */
         public Builder ruleForOtherTopics(ReadRule rule) {
             otherTopics = Objects.requireNonNull(rule, "rule");
             return this;
@@ -119,8 +122,8 @@ public final class EnvelopeOpener {
         }
 
         /**
-         * How long a key may be kept after it was unwrapped, hence how long a CMK that was disabled still opens records.
-         * Default: 1 hour; zero keeps none.
+         * How long a key may be kept after it was unwrapped. For that time, records still open after their CMK was
+         * disabled. Default: 1 hour; zero keeps none.
          */
         public Builder cachedKeysMaxAge(Duration maxAge) {
             if (maxAge.isNegative() || maxAge.compareTo(Duration.ofNanos(Long.MAX_VALUE)) > 0) {

@@ -12,13 +12,13 @@ import org.apache.kafka.common.serialization.Deserializer;
  * Opens envelopes inside a Kafka consumer and gives the plaintext to another deserializer
  * ({@link EnvelopeDeserializerConfig#VALUE_DESERIALIZER}).
  *
- * <p>It works only together with {@link EnvelopeKeyDeserializer} in the same consumer, from which it has the record key.
- * Without that one it would take every key for null, hence {@link #configure} demands it. A failure is an
- * {@link EnvelopeException}, which a consumer's {@code poll} throws as the cause of a {@code RecordDeserializationException}.
- * A tombstone stays null. A Kafka consumer does not even call a deserializer for it, so a rule that rejects tombstones needs
- * {@link EnvelopeOpener} itself.
+ * <p>It works only together with {@link EnvelopeKeyDeserializer} in the same consumer, which gives it the record key.
+ * Without that deserializer every key would count as null, so {@link #configure} requires it. A failure is an {@link
+ * EnvelopeException}, which a consumer's {@code poll} throws as the cause of a {@code RecordDeserializationException}.
+ * A tombstone stays null. A Kafka consumer does not even call a deserializer for it, so a rule that rejects tombstones
+ * needs {@link EnvelopeOpener} itself.
  *
- * @param <T> what the other deserializer makes of the plaintext
+ * @param <T> the type that the other deserializer returns for the plaintext
  */
 public final class EnvelopeValueDeserializer<T> implements Deserializer<T> {
     private EnvelopeOpener opener;

@@ -25,9 +25,9 @@ public enum ErrorCode {
     AUTHENTICATION_FAILED(Kind.INVALID),
     DECOMPRESSION_FAILED(Kind.INVALID),
     TOO_LARGE(Kind.INVALID),
-    /** The CMK, or the version of it that is asked for, is not in the keyring or key set. */
+    /** The CMK, or the requested version of it, is not in the keyring or key set. */
     CMK_NOT_FOUND(Kind.UNREADABLE),
-    /** The CMK is there and disabled. */
+    /** The CMK exists, but is disabled. */
     CMK_DISABLED(Kind.UNREADABLE),
     /** The CMK has no private key. */
     CMK_UNUSABLE(Kind.UNREADABLE),
@@ -37,11 +37,11 @@ public enum ErrorCode {
     KMS_UNAVAILABLE(Kind.TRANSIENT),
     KMS_THROTTLED(Kind.TRANSIENT),
     KMS_TIMEOUT(Kind.TRANSIENT),
-    /** The reader's own limit on calls of a KMS. */
+    /** The reader's own limit on calls to a KMS. */
     KMS_RATE_LIMITED(Kind.TRANSIENT),
     /** No rule for the topic that is read. */
     TOPIC_NOT_CONFIGURED(Kind.UNREADABLE),
-    /** A keyring file that cannot be read, is readable for others, or is not of the form of section 21. */
+    /** A keyring file that cannot be read, that others can read, or that does not have the form of section 21. */
     KEYRING_INVALID(Kind.UNREADABLE);
 
     private final Kind kind;

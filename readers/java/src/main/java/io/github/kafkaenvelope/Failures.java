@@ -23,7 +23,7 @@ final class Failures {
         return failures.stream().filter(f -> f.kind() == Kind.INVALID).count() == MAX_INVALID;
     }
 
-    /** The first invalid one, since no intact envelope has it; else the first transient one, else the first. */
+    /** The first invalid one, since no intact envelope causes it; else the first transient one, else the first. */
     EnvelopeException decisive() {
         return first(Kind.INVALID).or(() -> first(Kind.TRANSIENT)).orElseGet(() -> failures.get(0));
     }

@@ -6,10 +6,10 @@ import java.util.zip.DataFormatException;
 import java.util.zip.Inflater;
 
 /**
- * Decompression of exactly one gzip member with nothing behind it.
+ * Decompression of exactly one gzip member with nothing after it.
  *
- * <p>The stream classes of the JDK take several members, reserved flags and trailing bytes, which the format forbids;
- * so the member is parsed here, and only DEFLATE and CRC-32 come from the JDK.
+ * <p>The stream classes of the JDK accept several members, reserved flags and trailing bytes, which the format forbids.
+ * So the member is parsed here, and only DEFLATE and CRC-32 come from the JDK.
  *
  * <p>Source: docs/format.md, section 11; RFC 1952.
  */

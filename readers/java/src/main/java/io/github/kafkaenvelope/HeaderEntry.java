@@ -9,7 +9,7 @@ import org.apache.kafka.common.header.Headers;
  * One header of a Kafka record.
  *
  * @param name compared exactly, by UTF-8 bytes
- * @param value as it is in the record, may be null, not copied
+ * @param value unchanged from the record, may be null, not copied
  */
 public record HeaderEntry(String name, byte[] value) {
     /** @throws NullPointerException if {@code name} is null */

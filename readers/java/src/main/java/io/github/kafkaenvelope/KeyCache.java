@@ -6,8 +6,8 @@ import java.util.Map;
 import java.util.function.LongSupplier;
 
 /**
- * A map that is bounded in number and age: of more than {@code capacity} entries the one not used for longest is dropped, and
- * none is found once {@code maxAge} has passed. Use makes an entry no younger. Safe for use by several threads.
+ * A map that is bounded in number and age. Beyond {@code capacity} entries, the least recently used one is dropped, and
+ * no entry is found after {@code maxAge}. Use does not make an entry younger. Safe for use by several threads.
  *
  * <p>Source: docs/format.md, section 20.
  */
@@ -26,12 +26,12 @@ final class KeyCache<K> {
         this.nanoTime = nanoTime;
     }
 
-    /** A key that begins to age now. */
+    /** Stores a key whose age counts from now. */
     Held held(byte[] key) {
         return new Held(key, nanoTime.getAsLong());
     }
 
-    /** Null if it is not there. */
+    /** Null if there is none. */
     synchronized Held get(K id) {
         Held held = entries.get(id);
         if (held != null && isTooOld(held)) {
@@ -53,7 +53,7 @@ final class KeyCache<K> {
         return nanoTime.getAsLong() - held.since >= maxAge;
     }
 
-    /** @param since when that was unwrapped from which the key comes */
+    /** @param since when the DEK that the key comes from was unwrapped */
     record Held(byte[] key, long since) {
         Held derived(byte[] other) {
             return new Held(other, since);

@@ -26,7 +26,7 @@ interface KeyringCmk {
         }
     }
 
-    /** @param privateKey null where there is none */
+    /** @param privateKey null if there is none */
     record Rsa(boolean enabled, RSAPrivateKey privateKey) implements KeyringCmk {
         @Override
         public String provider() {

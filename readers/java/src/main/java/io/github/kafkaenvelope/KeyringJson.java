@@ -22,8 +22,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The JSON of a keyring file. Every fault is {@link ErrorCode#KEYRING_INVALID}; no message has any of the file's text,
- * which is why those of the JSON parser are dropped.
+ * The JSON of a keyring file. Every fault is {@link ErrorCode#KEYRING_INVALID}; no message contains text of the file,
+ * so those of the JSON parser are dropped.
  *
  * <p>Source: docs/format.md, section 21.
  */

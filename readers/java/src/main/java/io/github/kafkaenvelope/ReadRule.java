@@ -7,8 +7,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * What a reader demands of the envelopes of a topic. Immutable. Cached keys belong to one instance: another one with the
- * same content finds none of them.
+ * The requirements of a reader for the envelopes of a topic. Immutable. Cached keys belong to one instance: another
+ * instance with the same content does not find them.
  *
  * <p>Source: docs/format.md, sections 11 to 13 and 20.
  */
@@ -43,7 +43,7 @@ public final class ReadRule {
      * Begins a rule.
      *
      * @param accepted the CMKs whose wrappings are tried, in order of preference, nearest first
-     * @throws IllegalArgumentException if there are none, or one stands there twice
+     * @throws IllegalArgumentException if there are none, or one is a duplicate
      */
     public static Builder accepting(List<CmkRef> accepted) {
         return new Builder(accepted);
@@ -65,7 +65,7 @@ public final class ReadRule {
         return maxDecompressedBytes;
     }
 
-    /** Steps 4 to 7: what the header says, before any key is looked for. */
+    /** Steps 4 to 7: checks of the header, before any key is looked for. */
     void check(String topicRead, EnvelopeHeader header) {
         if (header.suite() != Suite1.NUMBER) {
             throw ErrorCode.UNKNOWN_SUITE.error("the suite is not known");
@@ -97,7 +97,7 @@ public final class ReadRule {
         }
     }
 
-    /** Collects a rule. What is not of its form is an {@link IllegalArgumentException}. */
+    /** Collects a rule. An invalid argument is an {@link IllegalArgumentException}. */
     public static final class Builder {
         private final List<CmkRef> accepted;
         private final List<String> originalTopics = new ArrayList<>();
@@ -145,19 +145,21 @@ public final class ReadRule {
             return this;
         }
 
-        /** Numbers of the allowed suites. Default: 1, the only one that there is. */
+        /** Numbers of the allowed suites. Default: 1, the only suite. */
         public Builder allowSuites(Set<Integer> numbers) {
             allowedSuites = numbers;
             return this;
         }
 
-        /** Maps a topic: envelopes sealed for {@code topic} open as well as those sealed for the topic that is read. */
+        /**
+         * Accepts another topic: envelopes sealed for {@code topic} open, like those sealed for the topic that is read.
+         */
         public Builder originalTopics(String topic) {
             originalTopics.add(Alphabet.TOPIC.require(topic, EnvelopeHeader.MAX_TOPIC, "topic"));
             return this;
         }
 
-        /** Maps all topics that begin with {@code prefix}, which is not empty. */
+        /** Accepts all topics that begin with {@code prefix}, which is not empty. */
         public Builder originalPrefix(String prefix) {
             originalPrefixes.add(Alphabet.TOPIC.require(prefix, EnvelopeHeader.MAX_TOPIC, "topic prefix"));
             return this;

@@ -3,14 +3,14 @@ package io.github.kafkaenvelope;
 import org.apache.kafka.common.header.Headers;
 
 /**
- * Hands the record key from the key deserializer to the value deserializer of the same record.
+ * Passes the record key from the key deserializer to the value deserializer of the same record.
  *
- * <p>Kafka's interface does not give the key to a value deserializer. What a consumer does (kafka-clients 4.x,
- * {@code CompletedFetch.parseRecord} and {@code ShareCompletedFetch.parseRecord}): for each record it makes one new
- * {@link Headers} instance, also for a record without headers, and calls on one thread first the key deserializer, unless the
- * key is null, and then the value deserializer, unless the value is null, both with that instance. The instance therefore
- * tells the record, and a value whose instance was not met with a key has the null key. As a consumer makes its two
- * deserializers from class names, they meet in a field of the thread.
+ * <p>Kafka's interface does not give the key to a value deserializer. A consumer (kafka-clients 4.x,
+ * {@code CompletedFetch.parseRecord} and {@code ShareCompletedFetch.parseRecord}) makes one new {@link Headers}
+ * instance for each record, even if the record has no headers. On one thread it calls first the key deserializer,
+ * unless the key is null, and then the value deserializer, unless the value is null, both with that instance. So the
+ * instance identifies the record, and a value whose instance came with no key has the null key. Because a consumer
+ * makes its two deserializers from class names, they share a field of the thread.
  */
 final class RecordKeys {
     private static final ThreadLocal<Met> LAST = new ThreadLocal<>();

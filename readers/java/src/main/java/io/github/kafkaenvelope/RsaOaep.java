@@ -32,7 +32,7 @@ final class RsaOaep {
         return bits >= MIN_MODULUS_BITS && bits <= MAX_MODULUS_BITS;
     }
 
-    /** Whether the private key undoes what the public one does, whatever else stands in either. */
+    /** Whether the private key decrypts what the public key encrypts, whatever other fields they have. */
     static boolean areAPair(RSAPublicKey publicKey, RSAPrivateKey privateKey) {
         BigInteger modulus = publicKey.getModulus();
         return privateKey.getModulus().equals(modulus) && BigInteger.TWO.modPow(publicKey.getPublicExponent(), modulus)

@@ -5,8 +5,8 @@ import java.util.Map;
 import java.util.stream.Collectors;
 
 /**
- * A provider {@code …/rsa-oaep-sha256} whose private keys are at hand, such as {@code tencent-kms/rsa-oaep-sha256} with
- * keys that were imported there.
+ * A provider {@code …/rsa-oaep-sha256} whose private keys this process holds, such as {@code
+ * tencent-kms/rsa-oaep-sha256} with keys that were imported there.
  *
  * <p>Source: docs/format.md, section 10.
  */
@@ -15,7 +15,7 @@ public final class RsaOaepUnwrapper implements Unwrapper {
 
     /**
      * @param pemByCmkId {@code cmkId} to private key: PKCS #8 in PEM, not encrypted, RSA of 2,048 to 8,192 bits
-     * @throws IllegalArgumentException if a key is not of that form
+     * @throws IllegalArgumentException if a key does not have that form
      */
     public RsaOaepUnwrapper(Map<String, String> pemByCmkId) {
         keys = pemByCmkId.entrySet().stream()

@@ -29,7 +29,7 @@ final class Suite1 {
         return expand("kafka-envelope/v1/content/1");
     }
 
-    /** Whether {@code commitment} is that of the DEK; in constant time. */
+    /** Whether {@code commitment} belongs to the DEK; in constant time. */
     boolean commitsTo(byte[] commitment) {
         return MessageDigest.isEqual(expand("kafka-envelope/v1/commit/1"), commitment);
     }
