@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseByteSize, parseDuration } from '../../src/units.js'
-import { fit, limitReached } from '../../src/policy/rotation.js'
+import { fit, isPast, limitReached, prefetchPoint } from '../../src/policy/rotation.js'
 import { isGlob, matches } from '../../src/policy/topics.js'
 
 describe('quantities', () => {
@@ -121,5 +121,26 @@ describe('rotation', () => {
     expect(limitReached(policy, { messages: 9, bytes: 99 }, 1000)).toBe('age')
     expect(limitReached(policy, { messages: 10, bytes: 99 }, 999)).toBe('messages')
     expect(limitReached(policy, { messages: 9, bytes: 100 }, 999)).toBe('bytes')
+  })
+
+  it('the next DEK is fetched from half to all of the prefetch before the age, or at half to four fifths of a count', () => {
+    expect(prefetchPoint(policy, 200, 0)).toEqual({ ageMs: 800, messages: 5, bytes: 50 })
+    expect(prefetchPoint(policy, 200, 1)).toEqual({ ageMs: 900, messages: 8, bytes: 80 })
+    fc.assert(
+      fc.property(fc.double({ min: 0, max: 1, noNaN: true }), (random) => {
+        const point = prefetchPoint(policy, 200, random)
+        expect(point.ageMs).toBeCloseTo(800 + 100 * random)
+        expect(point.messages).toBeCloseTo(5 + 3 * random)
+        expect(point.bytes).toBeCloseTo(50 + 30 * random)
+      }),
+    )
+  })
+
+  it('prefetch begins at whichever of age, count and bytes comes first', () => {
+    const point = { ageMs: 800, messages: 5, bytes: 50 }
+    expect(isPast(point, { messages: 4, bytes: 49 }, 799)).toBe(false)
+    expect(isPast(point, { messages: 4, bytes: 49 }, 800)).toBe(true)
+    expect(isPast(point, { messages: 5, bytes: 49 }, 799)).toBe(true)
+    expect(isPast(point, { messages: 4, bytes: 50 }, 799)).toBe(true)
   })
 })
