@@ -4,7 +4,8 @@ import { rounded } from './table.js'
 
 /** A figure that must not get worse. */
 interface Floor {
-  /** The case: its name, and the parameters that tell it from others of the name. */
+  /** The case: its part and name, and the parameters that tell it from others. */
+  readonly part: string
   readonly name: string
   readonly parameters: Readonly<Record<string, number>>
   readonly metric: Metric
@@ -24,23 +25,27 @@ const added = { metric: 'cpuAddedInFloorOperations', against: 'plainAtSealedSize
 /** Raise a floor when its path gets faster. The floors of an engine that was not measured yet are its targets. */
 // prettier-ignore
 const FLOORS: readonly Floor[] = [
-  { name: 'seal', parameters: SMALL, ...timesFloor, limits: { node: { floor: 0.85, target: 1.4 }, native: { floor: 6, target: 6 } } },
-  { name: 'open', parameters: SMALL, ...timesFloor, limits: { node: { floor: 0.55, target: 0.95 }, native: { floor: 4, target: 4 } } },
-  { name: 'seal', parameters: LARGE, ...timesFloor, limits: { node: { floor: 0.85, target: 1 }, native: { floor: 1.8, target: 1.8 } } },
-  { name: 'open', parameters: LARGE, ...timesFloor, limits: { node: { floor: 0.8, target: 1 }, native: { floor: 1.4, target: 1.4 } } },
-  { name: 'send', parameters: { ...SMALL, batch: 500 }, ...timesPlain, limits: { node: { floor: 0.6, target: 0.75 }, native: { floor: 0.92, target: 0.92 } } },
-  { name: 'eachBatch', parameters: SMALL, ...timesPlain, limits: { node: { floor: 0.22, target: 0.45 }, native: { floor: 0.78, target: 0.78 } } },
-  { name: 'eachMessage', parameters: SMALL, ...timesPlain, limits: { node: { floor: 0.2, target: 0.48 }, native: { floor: 0.78, target: 0.78 } } },
-  { name: 'send', parameters: { ...SMALL, batch: 500 }, ...added, limits: { node: { floor: 1.6, target: 0.9 }, native: { floor: 0.15, target: 0.15 } } },
-  { name: 'eachBatch', parameters: SMALL, ...added, limits: { node: { floor: 2.3, target: 1.1 }, native: { floor: 0.2, target: 0.2 } } },
-  { name: 'eachMessage', parameters: SMALL, ...added, limits: { node: { floor: 3.9, target: 1.2 }, native: { floor: 0.3, target: 0.3 } } },
+  { part: 'micro', name: 'seal', parameters: SMALL, ...timesFloor, limits: { node: { floor: 0.85, target: 1.4 }, native: { floor: 6, target: 6 } } },
+  { part: 'micro', name: 'open', parameters: SMALL, ...timesFloor, limits: { node: { floor: 0.55, target: 0.95 }, native: { floor: 4, target: 4 } } },
+  { part: 'micro', name: 'seal', parameters: LARGE, ...timesFloor, limits: { node: { floor: 0.85, target: 1 }, native: { floor: 1.8, target: 1.8 } } },
+  { part: 'micro', name: 'open', parameters: LARGE, ...timesFloor, limits: { node: { floor: 0.8, target: 1 }, native: { floor: 1.4, target: 1.4 } } },
+  { part: 'endToEnd', name: 'send', parameters: { ...SMALL, batch: 500 }, ...timesPlain, limits: { node: { floor: 0.6, target: 0.75 }, native: { floor: 0.92, target: 0.92 } } },
+  { part: 'endToEnd', name: 'eachBatch', parameters: SMALL, ...timesPlain, limits: { node: { floor: 0.22, target: 0.45 }, native: { floor: 0.78, target: 0.78 } } },
+  { part: 'endToEnd', name: 'eachMessage', parameters: SMALL, ...timesPlain, limits: { node: { floor: 0.2, target: 0.48 }, native: { floor: 0.78, target: 0.78 } } },
+  { part: 'endToEnd', name: 'send', parameters: { ...SMALL, batch: 500 }, ...added, limits: { node: { floor: 1.6, target: 0.9 }, native: { floor: 0.15, target: 0.15 } } },
+  { part: 'endToEnd', name: 'eachBatch', parameters: SMALL, ...added, limits: { node: { floor: 2.3, target: 1.1 }, native: { floor: 0.2, target: 0.2 } } },
+  { part: 'endToEnd', name: 'eachMessage', parameters: SMALL, ...added, limits: { node: { floor: 3.9, target: 1.2 }, native: { floor: 0.3, target: 0.3 } } },
+  { part: 'sendAlone', name: 'one send without a broker', parameters: SMALL, metric: 'sendMillisecondsP99Added', against: 'plain', better: 'less', limits: { node: { floor: 0.1, target: 0.1 }, native: { floor: 0.05, target: 0.05 } } },
+  { part: 'largeBatch', name: 'sealRecords', parameters: SMALL, metric: 'longestBlockMilliseconds', better: 'less', limits: { node: { floor: 5000, target: 50 }, native: { floor: 50, target: 50 } } },
+  { part: 'largeBatch', name: 'openRecords', parameters: SMALL, metric: 'longestBlockMilliseconds', better: 'less', limits: { node: { floor: 1000, target: 50 }, native: { floor: 50, target: 50 } } },
 ]
 
 /** The figures that are worse than their floor by more than their spread: in three of four rounds. */
 export function judge(cases: readonly Case[]): string[] {
   return FLOORS.flatMap((floor) => {
     const found = cases.find(
-      ({ name, parameters }) =>
+      ({ part, name, parameters }) =>
+        part === floor.part &&
         name === floor.name &&
         Object.entries(floor.parameters).every(([key, value]) => parameters[key] === value),
     )

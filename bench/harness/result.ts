@@ -52,16 +52,19 @@ export type Metric =
   | 'cpuAddedInFloorOperations'
   | 'sendMillisecondsMedian'
   | 'sendMillisecondsP99'
+  | 'sendMillisecondsSlowest'
   /** Of one `send` beyond that of `against`. */
   | 'sendMillisecondsP99Added'
   | 'eventLoopDelayMillisecondsP99'
   | 'longestBlockMilliseconds'
   | 'heartbeats'
-  | 'longestHeartbeatGapMilliseconds'
+  | 'longestTimeWithoutHeartbeatMilliseconds'
   | 'kmsCalls'
-  | 'kmsCallsPerMillionRecords'
+  | 'sendsThatWaitedForADek'
   | 'seconds'
+  /** On the heap and in buffers, after a collection of garbage, beyond what was in use before. */
   | 'bytesInUse'
+  /** Of the process. */
   | 'bytesResident'
 
 /**
@@ -72,18 +75,22 @@ export function figuresOf(turns: Turns, baselines: readonly string[]): Figure[] 
   return [...turns].flatMap(([contender, own]) => {
     const place = baselines.indexOf(contender)
     return [
-      figure(contender, 'recordsPerSecond', spreadOf(own.map((turn) => 1000 / msOf(turn)))),
-      figure(contender, 'cpuMicrosecondsPerRecord', spreadOf(own.map((turn) => 1000 * cpuOf(turn)))),
+      figureOver(
+        contender,
+        'recordsPerSecond',
+        own.map((turn) => 1000 / msOf(turn)),
+      ),
+      figureOver(
+        contender,
+        'cpuMicrosecondsPerRecord',
+        own.map((turn) => 1000 * cpuOf(turn)),
+      ),
       ...(place === -1 ? baselines : baselines.slice(0, place)).flatMap((against) => [
         ratio(turns, { contender, against }, 'speedRatio', msOf),
         ratio(turns, { contender, against }, 'cpuRatio', cpuOf),
       ]),
     ]
   })
-}
-
-export function figure(contender: string, metric: Metric, spread: Spread): Figure {
-  return { contender, metric, ...spread }
 }
 
 function ratio(
@@ -106,11 +113,24 @@ export function without(turns: Turns, name: string): Turns {
   return new Map([...turns].filter(([contender]) => contender !== name))
 }
 
+/** What the contender shows in each round. */
+export function figureOver(contender: string, metric: Metric, numbers: readonly number[]): Figure {
+  return { contender, metric, ...spreadOf(numbers) }
+}
+
 /** How late the event loop was in each turn. */
 export function loopFigures(contender: string, delays: readonly LoopDelay[]): Figure[] {
   return [
-    figure(contender, 'eventLoopDelayMillisecondsP99', spreadOf(delays.map(({ p99 }) => p99))),
-    figure(contender, 'longestBlockMilliseconds', spreadOf(delays.map(({ longest }) => longest))),
+    figureOver(
+      contender,
+      'eventLoopDelayMillisecondsP99',
+      delays.map(({ p99 }) => p99),
+    ),
+    figureOver(
+      contender,
+      'longestBlockMilliseconds',
+      delays.map(({ longest }) => longest),
+    ),
   ]
 }
 

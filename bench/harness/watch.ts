@@ -20,3 +20,20 @@ export function watchLoop(): () => LoopDelay {
     return { p99: late(histogram.percentile(99)), longest: late(histogram.max) }
   }
 }
+
+/** Watches how long the event loop is busy at a stretch, from now on; the function returned says the longest, in milliseconds. */
+export function watchStretches(): () => number {
+  let longest = 0
+  let last = performance.now()
+  const tick = (): void => {
+    const now = performance.now()
+    longest = Math.max(longest, now - last)
+    last = now
+    next = setImmediate(tick)
+  }
+  let next = setImmediate(tick)
+  return () => {
+    clearImmediate(next)
+    return Math.max(longest, performance.now() - last)
+  }
+}

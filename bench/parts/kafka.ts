@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, logLevel, type Admin } from 'kafkajs'
 
 /** The largest batch that any part sends, in plain and sealed. */
-export const MAX_BATCH_BYTES = 64 * 2 ** 20
+export const MAX_BATCH_BYTES = 90 * 2 ** 20
 
 export function benchKafka(): Kafka {
   const brokers = process.env['KAFKA_BROKERS']

@@ -3,7 +3,7 @@ import { figuresOf, roundsOf, type Case } from '../harness/result.js'
 import { compare, repeated, type Rounds, type Turns } from '../harness/rounds.js'
 import { closeAll, onEachEngine } from './engines.js'
 import { floorOpen, floorSeal } from './floor.js'
-import { KIB, MIB, configFor, newKms, randomValues, recordsOf, type Plan } from './setup.js'
+import { KIB, MIB, checkOpened, configFor, newKms, randomValues, recordsOf, type Plan } from './setup.js'
 
 /** Batches of 500, or of as many as make 5 MiB. */
 const BATCH = 500
@@ -43,9 +43,7 @@ export async function* micro({ quick }: Plan): AsyncGenerator<Case> {
         repeated('floor', batch, () => floorSealed.map(floorOpen)),
         ...sealed.map(({ engine, encryption, records: given }) =>
           repeated(engine, batch, async () => {
-            const opened = await openRecords(encryption, given)
-            // A benchmark of failures would be fast.
-            if (opened.some(({ error }) => error !== undefined)) throw new Error('a record did not open')
+            checkOpened(await openRecords(encryption, given))
           }),
         ),
       ],

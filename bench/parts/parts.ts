@@ -1,6 +1,8 @@
 import type { Case } from '../harness/result.js'
 import { consume } from './consume.js'
+import { largeBatch } from './large-batch.js'
 import { micro } from './micro.js'
+import { sendAlone } from './send-alone.js'
 import { send } from './send.js'
 import type { Plan } from './setup.js'
 
@@ -14,6 +16,8 @@ export interface Part {
 /** In the order in which they run, each in a process of its own. */
 export const PARTS: Readonly<Record<string, Part>> = {
   micro: { needsBroker: false, isQuick: true, run: micro },
+  sendAlone: { needsBroker: false, isQuick: true, run: sendAlone },
   send: { needsBroker: true, isQuick: true, run: send },
   consume: { needsBroker: true, isQuick: true, run: consume },
+  largeBatch: { needsBroker: true, isQuick: true, run: largeBatch },
 }

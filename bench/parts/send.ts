@@ -3,7 +3,7 @@ import { encryptProducer } from '../../src/clients/kafkajs/index.js'
 import { sealRecords } from '../../src/record/index.js'
 import {
   cpuAdded,
-  figure,
+  figureOver,
   figuresOf,
   loopFigures,
   roundsOf,
@@ -19,7 +19,7 @@ import {
   type Contender,
   type Rounds,
 } from '../harness/rounds.js'
-import { quantile, spreadOf } from '../harness/spread.js'
+import { quantile } from '../harness/spread.js'
 import { watchLoop, type LoopDelay } from '../harness/watch.js'
 import { ENGINES, closeAll, onEachEngine } from './engines.js'
 import { floorSeal } from './floor.js'
@@ -131,8 +131,16 @@ async function producerOf(
 function latencies({ name, sendTurns }: SendContender): Figure[] {
   const turns = sendTurns.slice(WARM_UP_ROUNDS)
   return [
-    figure(name, 'sendMillisecondsMedian', spreadOf(turns.map(({ median }) => median))),
-    figure(name, 'sendMillisecondsP99', spreadOf(turns.map(({ p99 }) => p99))),
+    figureOver(
+      name,
+      'sendMillisecondsMedian',
+      turns.map(({ median }) => median),
+    ),
+    figureOver(
+      name,
+      'sendMillisecondsP99',
+      turns.map(({ p99 }) => p99),
+    ),
     ...loopFigures(
       name,
       turns.map(({ loop }) => loop),

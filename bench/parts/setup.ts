@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { EncryptionConfig, EncryptRule, Kms } from '../../src/index.js'
+import type { OpenedRecord } from '../../src/record/index.js'
 import { memoryKms } from '../../src/testing/index.js'
 
 /** What a part is asked for. */
@@ -43,4 +44,9 @@ export function recordsOf(
   values: readonly Buffer[],
 ): { topic: string; key: string; value: Buffer }[] {
   return values.map((value, i) => ({ topic, key: `key-${String(i)}`, value }))
+}
+
+/** A benchmark of failures would be fast. */
+export function checkOpened(records: readonly OpenedRecord[]): void {
+  if (records.some(({ error }) => error !== undefined)) throw new Error('a record did not open')
 }

@@ -1,0 +1,70 @@
+import type { Producer } from 'kafkajs'
+import { encryptProducer } from '../../src/clients/kafkajs/index.js'
+import { figureOver, type Case, type Figure } from '../harness/result.js'
+import { WARM_UP_ROUNDS, compare, startTurn, type Contender } from '../harness/rounds.js'
+import { quantile } from '../harness/spread.js'
+import { closeAll, onEachEngine } from './engines.js'
+import { benchKafka } from './kafka.js'
+import { KIB, configFor, newKms, randomValues, type Plan } from './setup.js'
+
+const SENDS_PER_TURN = 2000
+
+/**
+ * What wrapping adds to one `send`. The producer beneath takes messages and drops them: a broker's own delays, of
+ * milliseconds, would hide it.
+ */
+export async function* sendAlone({ quick }: Plan): AsyncGenerator<Case> {
+  const encryptions = await onEachEngine(configFor(newKms()))
+  const dropping: Producer = { ...benchKafka().producer(), send: () => Promise.resolve([]) }
+  const [value] = randomValues(1, KIB)
+  if (value === undefined) throw new Error('there is no value')
+  const plain = sender('plain', dropping, value)
+  const wrapped = encryptions.map(({ engine, encryption }) =>
+    sender(engine, encryptProducer(dropping, encryption), value),
+  )
+  await compare([plain, ...wrapped], { rounds: quick ? 20 : 60 })
+  const figures = [plain, ...wrapped].flatMap((own): Figure[] => {
+    const p99 = own.p99.slice(WARM_UP_ROUNDS)
+    const added = p99.map((ms, round) => ms - (plain.p99[WARM_UP_ROUNDS + round] ?? NaN))
+    return [
+      figureOver(own.name, 'sendMillisecondsMedian', own.median.slice(WARM_UP_ROUNDS)),
+      figureOver(own.name, 'sendMillisecondsP99', p99),
+      { ...figureOver(own.name, 'sendMillisecondsP99Added', added), against: 'plain' },
+    ]
+  })
+  yield {
+    part: 'sendAlone',
+    name: 'one send without a broker',
+    parameters: { valueBytes: KIB },
+    rounds: plain.p99.length - WARM_UP_ROUNDS,
+    figures: figures.filter(({ contender, against }) => contender !== against),
+  }
+  await closeAll(encryptions)
+}
+
+interface Sender extends Contender {
+  readonly median: number[]
+  readonly p99: number[]
+}
+
+function sender(name: string, producer: Producer, value: Buffer): Sender {
+  const [median, p99]: [number[], number[]] = [[], []]
+  const record = { topic: 'bench', messages: [{ key: 'key', value }] }
+  return {
+    name,
+    median,
+    p99,
+    async turn() {
+      const times: number[] = []
+      const end = startTurn()
+      for (let i = 0; i < SENDS_PER_TURN; i++) {
+        const start = performance.now()
+        await producer.send(record)
+        times.push(performance.now() - start)
+      }
+      median.push(quantile(times, 0.5))
+      p99.push(quantile(times, 0.99))
+      return end(SENDS_PER_TURN)
+    },
+  }
+}
