@@ -33,7 +33,7 @@ function byHand<T>() {
 }
 
 describe('a cancelled call', () => {
-  it('a cancelled call fails with the reason of the abort where that is an error of ours, else with KMS_TIMEOUT', () => {
+  it('a cancelled call fails with the reason of the abort if that is an EnvelopeError, else with KMS_TIMEOUT', () => {
     expect(cancelled(AbortSignal.abort(closed))).toBe(closed)
     for (const reason of [undefined, 'over', new Error('secret')]) {
       const error = cancelled(AbortSignal.abort(reason))
@@ -52,7 +52,7 @@ describe('a cancelled call', () => {
 })
 
 describe('a listener of a signal', () => {
-  it('a listener of a signal is called once at the abort, and at once where that is over', () => {
+  it('a listener of a signal is called once at the abort, or immediately if that has happened', () => {
     const calls: string[] = []
     const controller = new AbortController()
     onAbort(controller.signal, () => calls.push('before'))
@@ -65,7 +65,7 @@ describe('a listener of a signal', () => {
 })
 
 describe('a promise raced against a signal', () => {
-  it('a promise raced against a signal settles as the promise does where that comes first', async () => {
+  it('a promise raced against a signal settles as the promise does if that comes first', async () => {
     const { signal } = new AbortController()
     expect(await raceAbort(Promise.resolve(1), signal)).toBe(1)
     expect(await thrownBy(() => raceAbort(Promise.reject(closed), signal))).toBe(closed)
@@ -104,7 +104,7 @@ describe('a promise raced against a signal', () => {
     expect(discarded).toEqual([])
   })
 
-  it('a promise raced against a signal rejects where the signal has aborted already, and the result is discarded', async () => {
+  it('a promise raced against a signal rejects if the signal has already aborted, and the result is discarded', async () => {
     const discarded: number[] = []
     const race = raceAbort(Promise.resolve(1), AbortSignal.abort(), (late) => discarded.push(late))
     expect(await thrownBy(() => race)).toMatchObject({ code: 'KMS_TIMEOUT' })
@@ -131,7 +131,7 @@ describe('a wait', () => {
     expect(clock.timers).toBe(0)
   })
 
-  it('a wait of a pause is as long as it says, or ends as a cancelled call does', async () => {
+  it('a pause lasts as long as it says, or ends like a cancelled call', async () => {
     const clock = new FakeClock()
     const controller = new AbortController()
     const passed = pause(10, controller.signal, clock)
@@ -155,7 +155,7 @@ describe('a call with a deadline', () => {
   })
 
   it.each(['late', 'cancelled'] as const)(
-    'a call with a deadline that is %s fails at once, tells the call why, and discards what comes later',
+    'a call with a deadline that is %s fails immediately, tells the call why, and discards a later result',
     async (how) => {
       const clock = new FakeClock()
       const controller = new AbortController()

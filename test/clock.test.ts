@@ -8,7 +8,7 @@ const HOUR = 3_600_000
 const DAY = 24 * HOUR
 
 describe('the age limit holds', () => {
-  it('the age limit holds through a sleep of the machine, in which only the wall clock goes on', async () => {
+  it('the age limit holds while the machine sleeps, although only the wall clock runs', async () => {
     const { clock, seal, named } = await owner({ encrypt: { rotate: { maxAge: '24h', prefetch: 0 } } })
     const before = await seal()
     clock.sleep(DAY)
@@ -16,7 +16,7 @@ describe('the age limit holds', () => {
     expect(named('dek.retired')).toMatchObject([{ reason: 'age' }])
   })
 
-  it('the age limit holds when the wall clock is set back, or forth: a key may end early, never late', async () => {
+  it('the age limit holds when the wall clock is set back or forward: a key may end early, but never late', async () => {
     const { clock, seal, named } = await owner({ encrypt: { rotate: { maxAge: '24h', prefetch: 0 } } })
     const before = await seal()
     clock.step(-10 * DAY)
@@ -50,7 +50,7 @@ describe('the age limit holds', () => {
     expect(named('dek.destroyed')).toHaveLength(1)
   })
 
-  it('the age limit holds for an idle key within an hour of waking up', async () => {
+  it('the age limit ends an idle key within an hour of waking up', async () => {
     const { clock, seal, named } = await owner({ encrypt: { rotate: { maxAge: '24h', prefetch: 0 } } })
     await seal()
     clock.sleep(DAY)

@@ -42,7 +42,7 @@ const INVALID = [
 ]
 
 describe('every code', () => {
-  it.each(errorCodes())('%s says what is wrong, where, and what to do', (code) => {
+  it.each(errorCodes())('the message of %s says what is wrong, where, and what to do', (code) => {
     const error = new EnvelopeError(code, 'something happened', {
       position: { topic: 't', partition: 3, offset: '42' },
       cause: new Error('why'),
@@ -63,14 +63,14 @@ describe('every code', () => {
   })
 })
 
-it('a remedy that fits better replaces that of the code, also once the error is moved to a record', () => {
+it('a more specific remedy replaces that of the code, and stays when the error gets a position', () => {
   const remedy = 'Set the clock'
   const error = new EnvelopeError('KMS_DENIED', 'the clock is off', { remedy, cause: new Error('why') })
   expect(error.message).toBe('KMS_DENIED: the clock is off. Set the clock.')
   expect(error.at({ topic: 't' }).message).toBe('KMS_DENIED at topic t: the clock is off. Set the clock.')
 })
 
-it('an error moved to a record says where and keeps the rest', () => {
+it('an error that gets the position of a record names it and keeps the rest', () => {
   const cause = new Error('why')
   const answer = { kmsCode: 'InternalError', requestId: 'r-1' }
   const error = new EnvelopeError('MALFORMED', 'something', { cause, ...answer }).at({

@@ -37,7 +37,7 @@ it('a listener that rejects is reported like one that throws, and does not end t
   ])
 })
 
-it('a listener that throws harms nobody, and its error is not quoted', () => {
+it('a listener that throws affects nothing else, and its error is not quoted', () => {
   const warned = vi.spyOn(process, 'emitWarning').mockReturnValue()
   const hub = new EventHub()
   const seen: unknown[] = []

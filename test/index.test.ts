@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 
-it('the entry points load, and export what is public and nothing else', async () => {
+it('the entry points load, and export only the public names', async () => {
   const exported = async (module: Promise<object>): Promise<string[]> => Object.keys(await module).sort()
   expect(await exported(import('../src/index.js'))).toEqual([
     'EnvelopeError',

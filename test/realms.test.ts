@@ -5,7 +5,7 @@ import { nameOfThrown } from '../src/events.js'
 import { systemClock } from '../src/clock.js'
 import { withoutListenerLimit } from '../src/cancellation.js'
 
-it('an error of ours is known in whichever realm it was thrown', () => {
+it('an EnvelopeError is recognised in whichever realm it was thrown', () => {
   const ours = new EnvelopeError('KMS_TIMEOUT', 'no answer')
   const theirs: unknown = runInNewContext(
     'Object.assign(new Error("no answer"), { name: "EnvelopeError", code })',
@@ -19,7 +19,7 @@ it('an error of ours is known in whichever realm it was thrown', () => {
   }
 })
 
-it('an error of another realm is named, and what is not an error is not', () => {
+it('an error of another realm is named, and a value that is not an error is not', () => {
   expect(nameOfThrown(runInNewContext('new RangeError("secret")'))).toBe('RangeError')
   expect(nameOfThrown({ name: 'secret' })).toBe('object')
 })

@@ -7,7 +7,7 @@ describe('the system clock', () => {
   beforeEach(() => vi.useFakeTimers())
   afterEach(() => vi.useRealTimers())
 
-  it('the system clock counts milliseconds, since some start and since the epoch', () => {
+  it('the system clock counts milliseconds, since an arbitrary start and since the epoch', () => {
     const [monotonic, wall] = [systemClock.monotonicMs(), systemClock.wallMs()]
     expect(wall).toBe(Date.now())
     vi.advanceTimersByTime(1500)
@@ -32,7 +32,7 @@ describe('the system clock', () => {
     set.mockRestore()
   })
 
-  it('the system clock keeps the process alive for what a caller waits for', () => {
+  it('the system clock keeps the process alive for a wait of a caller', () => {
     const set = vi.spyOn(globalThis, 'setTimeout')
     const calls: string[] = []
     systemClock.timeout(() => calls.push('kept'), 10)
@@ -50,7 +50,7 @@ describe('the system clock', () => {
   })
 })
 
-it('a timer of the system clock is no part of the request in which it was set', async () => {
+it('a timer of the system clock is not part of the request in which it was set', async () => {
   const request = new AsyncLocalStorage<string>()
   const seen = await new Promise((resolve) => {
     request.run('request', () => {
@@ -62,7 +62,7 @@ it('a timer of the system clock is no part of the request in which it was set', 
   expect(seen).toBeUndefined()
 })
 
-it('an age is told by the clock that shows more of it', () => {
+it('an age is measured by whichever clock shows more', () => {
   const clock = new FakeClock()
   const age = ageMeter(clock)
   expect(age()).toBe(0)
@@ -74,7 +74,7 @@ it('an age is told by the clock that shows more of it', () => {
   expect(age()).toBe(12)
 })
 
-it('an age keeps what the wall clock jumped ahead by a second or more, each time, when it is set back', () => {
+it('an age keeps every forward jump of the wall clock of a second or more, even if the clock is set back', () => {
   for (const [ms, kept] of [
     [1000, 1000],
     [999, 0],

@@ -48,7 +48,7 @@ async function check(...args: string[]): Promise<{ code: unknown; stdout: string
 }
 
 describe('kafka-envelope check', () => {
-  it('kafka-envelope check says of a file that does not exist just that', async () => {
+  it('kafka-envelope check reports only that the file does not exist', async () => {
     await folder.remove()
     expect(await check()).toEqual({ code: 1, stdout: '', stderr: `${file}: file not found\n` })
     const { stdout } = await check('--json')
@@ -58,7 +58,7 @@ describe('kafka-envelope check', () => {
     })
   })
 
-  it('kafka-envelope check says which variable ends with a line break, which its value would hide', async () => {
+  it('kafka-envelope check names a variable that ends with a line break, which its value would hide', async () => {
     const { code, stderr } = await check('--env', 'CMK=secret\n')
     expect(code).toBe(1)
     expect(stderr).toBe(
@@ -85,7 +85,7 @@ describe('kafka-envelope check', () => {
     })
   })
 
-  it('kafka-envelope check says the same as JSON', async () => {
+  it('kafka-envelope check prints the same as JSON', async () => {
     const { code, stdout, stderr } = await check('--json')
     expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
     expect(JSON.parse(stdout)).toEqual({
@@ -136,7 +136,7 @@ describe('kafka-envelope check', () => {
     }
   })
 
-  it('kafka-envelope check explains the same as JSON, for the KMS that it is told of', async () => {
+  it('kafka-envelope check explains the same as JSON, for the given vendor', async () => {
     const { stdout } = await check(
       '--json',
       '--env',
@@ -166,7 +166,7 @@ describe('kafka-envelope check', () => {
     expect(text.stdout).not.toContain('\nTopics\n')
   })
 
-  it('kafka-envelope check fails where a topic has no rule, and says so', async () => {
+  it('kafka-envelope check fails if a topic has no rule, and says so', async () => {
     const { code, stdout, stderr } = await check('--env', 'CMK=1', '--topic', 'pay.eu', 'orders', 'users')
     expect({ code, stderr }).toEqual({ code: 1, stderr: 'no rule matches: orders, users\n' })
     expect(stdout).toContain('orders: no rule matches; writing and reading are errors')
@@ -177,7 +177,7 @@ describe('kafka-envelope check', () => {
     expect((await check()).stdout).toContain('No warnings')
   })
 
-  it('kafka-envelope check refuses options that are none', async () => {
+  it('kafka-envelope check refuses invalid options', async () => {
     for (const args of [
       ['--producers', 'many'],
       ['--readers', '-1'],

@@ -91,7 +91,7 @@ async function fail(start: string, ...args: string[]): Promise<void> {
 }
 
 describe('kafka-envelope', { timeout: 60_000 }, () => {
-  it('kafka-envelope says the version of package.json', async () => {
+  it('kafka-envelope prints the version of package.json', async () => {
     const { version } = JSON.parse(await readFile(resolve(ROOT, 'package.json'), 'utf8')) as {
       version: string
     }
@@ -99,13 +99,13 @@ describe('kafka-envelope', { timeout: 60_000 }, () => {
     expect(await succeed('--version')).toBe(`${version}\n`)
   })
 
-  it('kafka-envelope does as a process what it does here', async () => {
+  it('kafka-envelope behaves the same as a process', async () => {
     for (const args of [['--version'], ['keyrin'], ['keyring', 'create'], ['keyring', 'list', file]]) {
       expect(await spawned(...args), args.join(' ')).toEqual(await run(...args))
     }
   })
 
-  it('kafka-envelope says in one line what there is not, suggestions included', async () => {
+  it('kafka-envelope reports an unknown command in one line, including suggestions', async () => {
     await fail('error: ', 'keyring', 'destroy', file)
     await fail('error: ', 'keyrin')
     await fail('error: ', 'keyring', 'lst', file)
@@ -149,7 +149,7 @@ describe('kafka-envelope keyring', { timeout: 60_000 }, () => {
     expect(columns(await succeed('keyring', 'list', file))[0]?.[2]).toBe('enabled')
   })
 
-  it('kafka-envelope keyring names a CMK alike in every command', async () => {
+  it('kafka-envelope keyring uses the same option for a CMK in every command', async () => {
     for (const command of ['add', 'rotate', 'disable', 'enable', 'export-public', 'import-public']) {
       await fail("error: required option '--cmk <name>' not specified", 'keyring', command, file)
     }
@@ -157,7 +157,7 @@ describe('kafka-envelope keyring', { timeout: 60_000 }, () => {
     expect(await succeed('keyring', 'export-public', file, '--cmk', 'a')).toContain('PUBLIC KEY')
   })
 
-  it('kafka-envelope keyring carries a public key from one keyring to another', async () => {
+  it('kafka-envelope keyring transfers a public key from one keyring to another', async () => {
     await succeed('keyring', 'create', file, '--cmk', 'partner', '--type', 'rsa-oaep-sha256')
     const pem = await succeed('keyring', 'export-public', file, '--cmk', 'partner')
     expect(pem).toMatch(/^-----BEGIN PUBLIC KEY-----\n/)
@@ -173,7 +173,7 @@ describe('kafka-envelope keyring', { timeout: 60_000 }, () => {
     expect(await localKms({ keyring: file }).unwrapDek({ ...call, ciphertextDek })).toEqual(dek)
   })
 
-  it('kafka-envelope keyring ends without a stack where nobody reads what it prints', async () => {
+  it('kafka-envelope keyring ends without a stack trace if its output is closed', async () => {
     const cmks = Array.from({ length: 2_000 }, (_, at) => `${'a'.repeat(200)}${String(at)}`)
     await succeed('keyring', 'create', file, '--cmk', ...cmks)
     const args = ['--import', 'tsx', 'src/cli/main.ts', 'keyring', 'list', file]
@@ -184,7 +184,7 @@ describe('kafka-envelope keyring', { timeout: 60_000 }, () => {
     expect(child.exitCode).toBe(1)
   })
 
-  it('kafka-envelope keyring says in one line what is wrong', async () => {
+  it('kafka-envelope keyring reports a mistake in one line', async () => {
     await fail('KEYRING_NOT_FOUND: ', 'keyring', 'list', file)
     await succeed('keyring', 'create', file, '--cmk', 'orders')
     await fail('KEYRING_EXISTS: ', 'keyring', 'create', file)

@@ -21,7 +21,7 @@ it.each([
   [['--help']],
   [['--no-such-option', 'x']],
   [[]],
-])('`kms-emulator %j` hands all arguments to the command line of the emulator, as they are', async (args) => {
+])('`kms-emulator %j` passes all arguments unchanged to the command line of the emulator', async (args) => {
   const runs: unknown[] = []
   const runCommand = (...given: unknown[]): Promise<void> => {
     runs.push(given)
@@ -32,7 +32,7 @@ it.each([
 })
 
 it.each([[[]], [['--port', '7030']], [['--help']]])(
-  '`kms-emulator %j` says how to install the emulator where it is missing',
+  '`kms-emulator %j` says how to install the emulator if it is missing',
   async (args) => {
     // As Node.js words it.
     const load = failingWith(`Cannot find package '${NAME}' imported from /app/cli/kms-emulator.js`)
@@ -44,12 +44,12 @@ it.each([[[]], [['--port', '7030']], [['--help']]])(
   },
 )
 
-it('`kms-emulator` does not call an emulator missing that is installed without a package that it needs', async () => {
+it('`kms-emulator` does not report an emulator as missing if only a package that it needs is missing', async () => {
   const load = failingWith(`Cannot find package 'valibot' imported from /app/node_modules/${NAME}/dist/x.js`)
   expect(await thrownBy(() => runWith(load))).toMatchObject({ code: 'ERR_MODULE_NOT_FOUND' })
 })
 
-it('`kms-emulator` passes on why the emulator failed', async () => {
+it('`kms-emulator` reports why the emulator failed', async () => {
   const runCommand = (): Promise<void> => Promise.reject(new Error('OPTIONS_INVALID: no such port'))
   const error = await thrownBy(() => runWith(() => Promise.resolve({ runCommand })))
   expect(error).toMatchObject({ message: 'OPTIONS_INVALID: no such port' })

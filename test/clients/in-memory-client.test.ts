@@ -40,7 +40,7 @@ async function client(rule: Partial<TopicRule> = {}, beat: () => Promise<void> =
 const named = (events: readonly SeenEvent[], name: SeenEvent['name']) =>
   events.filter((one) => one.name === name)
 
-it('a client of other shapes is built on clients/shared and record/ alone', async () => {
+it('a client with another interface can be built on clients/shared and record/ alone', async () => {
   const source = await readFile(new URL('in-memory-client.ts', import.meta.url), 'utf8')
   const imported = [...source.matchAll(/from '(.*)'/g)].map(([, path = '']) => path.replace('../../src/', ''))
   expect(imported.filter((path) => !/^(clients\/shared|record)\//.test(path))).toEqual([
@@ -64,7 +64,7 @@ describe('a producer of another client', () => {
     expect(taken).toEqual([`${CANARY} first`, `${CANARY} second`])
   })
 
-  it('splits a send at the limits of a DEK, and at that of a record batch', async () => {
+  it('a producer of another client splits a send at the limits of a DEK, and at that of a record batch', async () => {
     const { topics, producer, events, poll, taken } = await client({
       encrypt: { cmk: 'main', maxBatchBytes: 2000, rotate: { maxMessages: 2, allowFrequentRotation: true } },
     })
@@ -76,7 +76,7 @@ describe('a producer of another client', () => {
     expect(taken).toEqual(bodies)
   })
 
-  it('a producer of another client passes on what a rule leaves plain', async () => {
+  it('a producer of another client sends records of a passthrough rule unchanged', async () => {
     const { topics, producer, poll, taken } = await client()
     await producer.put('plain', [entry('a'), entry(null)])
     expect(topics.of('plain').map(({ body }) => body)).toEqual(['a', null])
@@ -104,7 +104,7 @@ describe('a consumer of another client', () => {
     expect(encryption.health()).toMatchObject({ status: 'ok', waiting: [] })
   })
 
-  it('a consumer of another client delivers nothing of what it waits with once it is stopped', async () => {
+  it('a consumer of another client delivers none of its waiting records once it is stopped', async () => {
     const { kms, encryption, producer, consumer, poll, taken } = await client()
     await producer.put('t', [entry('v')])
     encryption.evict('cmk')

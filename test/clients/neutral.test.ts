@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 
 const src = new URL('../../src', import.meta.url).pathname
 
-it('only a client, and the advice of the command line, mention a Kafka client by name', () => {
+it('only a client, and the advice of the command line, names a Kafka client', () => {
   const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
   const neutral = files.filter((file) => !/^(clients\/(?!shared\/)|cli\/)/.test(file))
   expect(neutral.length).toBeGreaterThan(100)

@@ -62,7 +62,7 @@ it('the page lists every member as the schema describes it', () => {
   expect(words(withMembers(page, configJsonSchema()))).toBe(words(page))
 })
 
-it('who gives the configuration in code loads no YAML parser', async () => {
+it('a program that has its configuration in code loads no YAML parser', async () => {
   const script = "require('./src/index.ts'); console.log(JSON.stringify(Object.keys(require.cache)))"
   const { stdout } = await run(process.execPath, ['--require', 'tsx/cjs', '--eval', script], { cwd: root })
   const loaded = JSON.parse(stdout) as string[]

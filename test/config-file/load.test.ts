@@ -43,7 +43,7 @@ const head = 'version: 1\ncmks: { main: [{ kms: dev, id: x }] }\n'
 const good = `${head}topics:\n  - { match: [a], encrypt: { cmk: main } }\n`
 
 describe('a configuration file', () => {
-  it('a configuration file says what code would say', async () => {
+  it('a configuration file means the same as the configuration in code', async () => {
     const yaml = `# yaml-language-server: $schema=schemas/config.schema.json
 version: 1
 cmks:
@@ -129,7 +129,7 @@ kmsRateLimit: { opening: { perSecond: 0.5 } }
     expect(topics.at(-1)).toHaveProperty('encrypt', { cmk: 'main' })
   })
 
-  it('a configuration file names KMSs that code gives, and code gives KMSs', async () => {
+  it('a configuration file names the KMS objects that code passes, and code must pass a KMS for each name', async () => {
     const file = join(folder, 'kms.yaml')
     await writeFile(file, good)
     await expect(loadConfig(file, { kms: {} })).rejects.toMatchObject({
@@ -148,7 +148,7 @@ kmsRateLimit: { opening: { perSecond: 0.5 } }
     })
   })
 
-  it('a configuration file takes the environment of the process where no other is given', async () => {
+  it('a configuration file uses the environment of the process unless another is given', async () => {
     const file = join(folder, 'env.yaml')
     await writeFile(file, good.replace('id: x', 'id: "${KAFKA_ENVELOPE_TEST_CMK}"'))
     await expect(loadConfig(file, { kms })).rejects.toThrow('KAFKA_ENVELOPE_TEST_CMK')
@@ -290,7 +290,7 @@ topics:
     ])
   })
 
-  it('a mistake in a file is refused as fast as the file is read, whatever it is', async () => {
+  it('a mistake in a file is refused as fast as the file is read', async () => {
     const laughs = Array.from(
       { length: 30 },
       (_, i) => `- &a${String(i + 1)} [*a${String(i)}, *a${String(i)}]`,
@@ -330,7 +330,7 @@ ${deep}x`)
   })
 })
 
-it('whatever is in a file, it is read or refused with places', () => {
+it('any file is either read, or refused with places', () => {
   const scraps = fc.constantFrom(
     ...[
       'a',
@@ -400,7 +400,7 @@ describe('variables of the environment', () => {
   const idOf = async (id: string, env: Environment): Promise<unknown> =>
     (await load(withId(id), env)).cmks['main']?.[0]?.id
 
-  it('variables of the environment stand in texts, quoted or not, and are text whatever they look like', async () => {
+  it('variables of the environment are replaced in texts, quoted or not, and are always text', async () => {
     const hostile = 'a"],evil:[{x:1}]#&*!|>'
     expect(await idOf('"p/${A}-${_b2}"', { A: '1', _b2: '2' })).toBe('p/1-2')
     expect(await idOf("'${A}'", { A: hostile })).toBe(hostile)
@@ -439,7 +439,7 @@ describe('variables of the environment', () => {
     expect(await mistakes(good.replace('encrypt:', '"${E}":'), { E: 'encrypt' })).toHaveLength(2)
   })
 
-  it('variables of the environment are shown as the file has them, in every message', async () => {
+  it('variables of the environment appear in messages by name, never by value', async () => {
     const env = { S: 'hunter2', T: 'hunter2.*', D: 'hunter2.dlq' }
     const text = `version: 1
 cmks: { main: [{ kms: "\${S}", id: "\${S} \${S}" }] }

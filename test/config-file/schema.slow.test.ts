@@ -104,7 +104,7 @@ describe('the JSON Schema and the checker', () => {
     )
   })
 
-  it('the JSON Schema and the checker differ in the cross-checks that only the checker knows, and in nothing else but the ranges of text', () => {
+  it('the JSON Schema and the checker differ in the cross-checks that only the checker knows, and otherwise only in the ranges of text', () => {
     const rule = ['topics', 0]
     // Without headers and context that its producers would have to seal.
     const loose = put(good[0] as Json, [...rule, 'decrypt', 'require'], {})
@@ -167,7 +167,7 @@ describe('the JSON Schema and the checker', () => {
     ).toHaveLength(2)
   })
 
-  it('the JSON Schema and the checker take names of members as they are written: an editor sees a number in the partition `0:` of a YAML file', () => {
+  it('the JSON Schema and the checker accept names of members as written: an editor sees a number in the partition `0:` of a YAML file', () => {
     const names: SchemaNode[] = []
     const walk = (node: unknown): void => {
       if (typeof node !== 'object' || node === null) return
@@ -180,7 +180,7 @@ describe('the JSON Schema and the checker', () => {
     for (const node of names) expect(node).not.toHaveProperty('type')
   })
 
-  it('the JSON Schema and the checker differ in this: the checker counts the bytes of header names, the schema their characters', () => {
+  it('the checker counts the bytes of header names, and the JSON Schema counts their characters', () => {
     const loose = put(good[0] as Json, ['topics', 0, 'decrypt', 'require'], {})
     const file = (name: string): Json => put(loose, ['topics', 0, 'encrypt', 'bindHeaders'], [name])
     expect([accepts(file('é'.repeat(128))), mistakes(file('é'.repeat(128)))]).toEqual([true, []])
@@ -210,7 +210,7 @@ describe('variables of the environment in a file', () => {
     return { file: walk(file), env }
   }
 
-  it('variables of the environment in a file may stand wherever text may: what the checker accepts with them, the schema accepts', () => {
+  it('variables of the environment may be used wherever text may: the schema accepts every file with them that the checker accepts', () => {
     fc.assert(
       fc.property(fc.constantFrom(...good), fc.infiniteStream(fc.boolean()), (file, coins) => {
         const templated = withVariables(file, () => coins.next().value === true)
@@ -219,7 +219,7 @@ describe('variables of the environment in a file', () => {
     )
   })
 
-  it('variables of the environment in a file are the same to both: which text names one, and which is broken', () => {
+  it('the JSON Schema and the checker agree on which texts name variables of the environment, and which are malformed', () => {
     const text = fc.string({
       unit: fc.constantFrom('$', '{', '}', 'A', '1', '_', 'x'),
       minLength: 1,
@@ -236,7 +236,7 @@ describe('variables of the environment in a file', () => {
     )
   })
 
-  it('variables of the environment in a file are no numbers or booleans to either', () => {
+  it('neither the JSON Schema nor the checker accepts a variable of the environment as a number or boolean', () => {
     for (const path of [
       ['encrypt', 'rotate', 'maxMessages'],
       ['encrypt', 'bindKey'],
@@ -263,7 +263,7 @@ describe('schemas/config.schema.json', () => {
     }
   })
 
-  it('every default in it is one that the checker fills in', () => {
+  it('every default in schemas/config.schema.json is one that the checker fills in', () => {
     const defaults = memberPaths(schema).filter(({ node }) => node.default !== undefined)
     expect(defaults.length).toBeGreaterThan(25)
     for (const { path, node } of defaults) {

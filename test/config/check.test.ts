@@ -59,7 +59,7 @@ describe('a configuration without mistakes', () => {
     })
   })
 
-  it('a configuration without mistakes may hand dead letters on, and keep them under a rule of their own among the topics of a glob', () => {
+  it('a configuration without mistakes may pass dead letters on, and keep them under their own rule among the topics of a glob', () => {
     expect(
       mistakes(
         config(
@@ -82,7 +82,7 @@ describe('a configuration without mistakes', () => {
     expect(rule?.encrypt?.bindHeaders).toEqual(['a', 'b', '\uffee', '\u{10000}'])
   })
 
-  it('an exact name may stand beside a glob that matches it', () => {
+  it('an exact name may be used together with a glob that matches it', () => {
     expect(mistakes(config({ ...good, match: ['a.*'] }, { ...good, match: ['a.b'] }))).toEqual([])
   })
 })
@@ -458,11 +458,11 @@ describe('a mistake', () => {
       config({ ...good, name: 'x' }, { ...good, match: ['b'], name: 'x' }),
       'topics[1].name: topics[0] has the same name',
     ],
-  ])('%s is reported with its path and what was expected', (_, given, expected) => {
+  ])('the mistake "%s" is reported with its path and the expected value', (_, given, expected) => {
     expect(mistakes(given)).toContain(expected)
   })
 
-  it('a DEK that serves less than a minute, 1,000 messages or 1 MiB needs consent', () => {
+  it('a limit of a DEK below a minute, 1,000 messages or 1 MiB needs consent', () => {
     const rotate = { maxAge: 3600, maxMessages: 999, maxBytes: '1023KiB' }
     expect(mistakes(config({ match: ['a'], encrypt: { cmk: 'main', rotate } }))).toEqual([
       expect.stringContaining('topics[0].encrypt.rotate.maxAge: 3600 milliseconds is less than a minute'),
@@ -487,7 +487,7 @@ describe('a mistake', () => {
     ).toEqual([])
   })
 
-  it('a mistake does not hide another, and none shows what is inside objects', async () => {
+  it('a mistake does not hide another, and none shows the content of objects', async () => {
     const memory = new MemoryKms()
     const given = {
       kms: { dev: memory, other: { secret: 'hunter2' } },

@@ -3,7 +3,7 @@ import type { EncryptionConfig } from '../../src/index.js'
 import { checkConfig } from '../../src/config/check.js'
 import { MemoryKms } from '../support/memory-kms.js'
 
-it('names that JavaScript gives a meaning of its own are refused, not dropped', () => {
+it('names with a special meaning in JavaScript are refused, not dropped', () => {
   const config: EncryptionConfig = {
     kms: { dev: new MemoryKms() },
     cmks: { main: [{ kms: 'dev', id: 'x' }] },

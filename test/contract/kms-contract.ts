@@ -17,9 +17,9 @@ export interface KmsUnderTest {
   readonly description: CmkDescription
   /** The algorithm has nowhere to authenticate a context in, as with RSA. */
   readonly ignoresContext?: boolean
-  /** What CMKs are stands in the provider's configuration: `describe` asks nobody, and finds no CMK missing. */
+  /** The provider's configuration describes the CMKs: `describe` makes no call, and does not detect a missing CMK. */
   readonly describesFromConfiguration?: boolean
-  /** Wrapping uses a public key that is at hand, so it need not notice what became of the CMK. */
+  /** Wrapping uses a public key that the provider has, so it need not notice that the CMK has changed. */
   readonly wrapsOffline?: boolean
   /** What unwrapping calls a CMK that is disabled or will be deleted; CMK_DISABLED unless the KMS does not tell the state. */
   readonly disabledAs?: ErrorCode
@@ -100,7 +100,7 @@ export function describeKmsContract(
       )
     }
 
-    always('describes the CMK by its name on the wire', async () => {
+    always('describe() gives the name of the provider on the wire', async () => {
       const description = await kms.describe(under.cmkId, signal)
       expect(description).toEqual(under.description)
       expect(description.provider).toMatch(/^[a-z0-9/-]{1,64}$/)
@@ -144,7 +144,7 @@ export function describeKmsContract(
       }
     })
 
-    all('never makes a DEK or a ciphertext DEK twice', async () => {
+    all('the KMS never makes a DEK or a ciphertext DEK twice', async () => {
       const made = await Promise.all(Array.from({ length: 20 }, () => kms.generateDek(call())))
       expect(new Set(made.map(({ dek }) => hex(dek))).size).toBe(20)
       const dek = sampleDek()
@@ -204,7 +204,7 @@ export function describeKmsContract(
       }
     })
 
-    all('a returned DEK is memory of its own, and wiping it changes nothing else', async () => {
+    all('a returned DEK has its own memory, and wiping it changes nothing else', async () => {
       const { dek, ciphertextDek } = await kms.generateDek(call())
       const [first, second] = await Promise.all([unwrap(ciphertextDek), unwrap(ciphertextDek)])
       for (const returned of [dek, first, second]) {
@@ -219,7 +219,7 @@ export function describeKmsContract(
       expect(hex(await unwrap(ciphertextDek))).toBe(before)
     })
 
-    all('a DEK that is lent to be wrapped is neither changed nor kept', async () => {
+    all('a DEK that is passed in to be wrapped is neither changed nor kept', async () => {
       const dek = sampleDek()
       const ciphertextDek = await kms.wrapDek({ ...call(), dek })
       expect(dek).toEqual(sampleDek())
@@ -227,7 +227,7 @@ export function describeKmsContract(
       expect(hex(await unwrap(ciphertextDek))).toBe(hex(sampleDek()))
     })
 
-    all('wraps the bytes of a view and not of the buffer behind it', async () => {
+    all('wrapping uses the bytes of a view, not those of its whole buffer', async () => {
       const wide = new Uint8Array(96)
       wide.set(sampleDek(), 32)
       const ciphertextDek = await kms.wrapDek({ ...call(), dek: wide.subarray(32, 64) })
@@ -237,7 +237,7 @@ export function describeKmsContract(
       expect(Buffer.from(view)).toEqual(Buffer.from(ciphertextDek))
     })
 
-    all('refuses to wrap what is no DEK, and does not call that transient', async () => {
+    all('wrapping bytes that are not a DEK is refused, and not as a transient failure', async () => {
       for (const length of [0, 16, 31, 33, 64]) {
         const error: unknown = await kms
           .wrapDek({ ...call(), dek: new Uint8Array(length) })
@@ -256,7 +256,7 @@ export function describeKmsContract(
       )
     })
 
-    all('a call that nobody waits for is not made', async () => {
+    all('a call that was cancelled before it starts is not made', async () => {
       const { ciphertextDek } = await kms.generateDek(call())
       const aborted = { ...call(), signal: AbortSignal.abort() }
       const calls = [
@@ -270,7 +270,7 @@ export function describeKmsContract(
       for (const make of calls) expect(await codeOf(make())).toBe('KMS_TIMEOUT')
     })
 
-    all('a call that is given up on its way ends, one way or the other', async () => {
+    all('a call that is cancelled in flight ends, with a result or an error', async () => {
       const controller = new AbortController()
       const made = kms.generateDek({ ...call(), signal: controller.signal })
       controller.abort()
@@ -302,7 +302,7 @@ export function describeKmsContract(
       expect(await codeOf(kms.verify({ ...unknown, use: 'unwrap' }))).toBe('CMK_NOT_FOUND')
     })
 
-    all('disabling a CMK shows in the next call, and enabling it again', async () => {
+    all('disabling a CMK takes effect in the next call, and so does enabling it again', async () => {
       const { setEnabled, disabledAs = 'CMK_DISABLED' } = under
       if (setEnabled === undefined) throw new Error('all laws need `setEnabled`')
       const { dek, ciphertextDek } = await kms.generateDek(call())
@@ -321,7 +321,7 @@ export function describeKmsContract(
       expect(hex(await unwrap(ciphertextDek))).toBe(hex(dek))
     })
 
-    ofVersions('what was wrapped before a rotation opens after it, and new DEKs do', async () => {
+    ofVersions('a DEK that was wrapped before a rotation opens after it, and so do new DEKs', async () => {
       const { rotate } = under
       if (rotate === undefined) throw new Error('CMKs that rotate need `rotate`')
       const before = await kms.generateDek(call())
@@ -346,7 +346,7 @@ export function describeKmsContract(
       for (const error of errors) expectNoSecret(error, secrets)
     })
 
-    all('a CMK that was deleted, or will be, opens nothing more', async () => {
+    all('a CMK that is deleted, or scheduled for deletion, opens nothing more', async () => {
       const { removeOther, otherCmkId, disabledAs = 'CMK_DISABLED' } = under
       if (removeOther === undefined) throw new Error('all laws need `removeOther`')
       const { ciphertextDek } = await kms.generateDek(call(CONTEXT, otherCmkId))

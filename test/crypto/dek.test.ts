@@ -19,7 +19,7 @@ const sessionId = Buffer.alloc(16, 0xa5)
 const dek = (): Dek => Dek.take(Uint8Array.from(ikm))
 
 describe('derivation', () => {
-  it('derivation is measured against HKDF that gives the first test case of RFC 5869', () => {
+  it('derivation is compared with an HKDF that passes the first test case of RFC 5869', () => {
     const okm = hkdf(
       Buffer.alloc(22, 0x0b),
       Buffer.from('000102030405060708090a0b0c', 'hex'),
@@ -54,7 +54,7 @@ describe('derivation', () => {
     expect(dek().contentKeyFor(DEFAULT_SUITE, sessionId, key.commitment)).toBeUndefined()
   })
 
-  it('derivation gives each session and each DEK a key of its own', () => {
+  it('derivation gives each session and each DEK its own key', () => {
     const other = Dek.take(new Uint8Array(32))
     const keys = [
       dek().contentKey(DEFAULT_SUITE, sessionId),
@@ -65,7 +65,7 @@ describe('derivation', () => {
     expect(new Set(keys.map(({ commitment }) => commitment.toString('hex'))).size).toBe(3)
   })
 
-  it('derivation gives a key only for the commitment of this DEK', () => {
+  it('derivation gives a key only if the commitment matches the DEK', () => {
     const { commitment } = dek().contentKey(DEFAULT_SUITE, sessionId)
     expect(dek().contentKeyFor(DEFAULT_SUITE, sessionId, commitment)).toBeDefined()
     for (let i = 0; i < 32; i++) {
@@ -77,12 +77,12 @@ describe('derivation', () => {
 })
 
 describe('the MAC of a DEK', () => {
-  it('the MAC of a DEK is HMAC-SHA-256 under a key of its own, which a name and no salt derive', () => {
+  it('the MAC of a DEK is HMAC-SHA-256 under a separate key, which is derived with a name and without a salt', () => {
     const key = hkdf(ikm, Buffer.alloc(0), Buffer.from('name'), 32)
     expect(dek().mac('name', sessionId)).toEqual(createHmac('sha256', key).update(sessionId).digest())
   })
 
-  it('the MAC of a DEK holds for these bytes, this name and this DEK alone, at its full length', () => {
+  it('the MAC of a DEK verifies only for these bytes, this name and this DEK, at its full length', () => {
     const mac = dek().mac('name', sessionId)
     expect(dek().verifyMac('name', sessionId, mac)).toBe(true)
     expect(dek().verifyMac('other', sessionId, mac)).toBe(false)
@@ -94,7 +94,7 @@ describe('the MAC of a DEK', () => {
 })
 
 describe('a DEK', () => {
-  it('a DEK wipes the bytes it came in, also when they are refused', () => {
+  it('a DEK wipes the bytes that it was made from, even if they are refused', () => {
     const bytes = Uint8Array.from(ikm)
     Dek.take(bytes)
     expect(bytes).toEqual(new Uint8Array(32))
@@ -132,7 +132,7 @@ describe('a DEK', () => {
 })
 
 describe('suites', () => {
-  it('released numbers and names are frozen', () => {
+  it('released numbers and names of suites are frozen', () => {
     expect(suiteOf(1)).toEqual({
       number: 1,
       cipher: 'aes-256-gcm',
@@ -148,7 +148,7 @@ describe('suites', () => {
     expect(DEFAULT_SUITE).toBe(suiteOf(1))
   })
 
-  it('reserved and unregistered numbers are not known', () => {
+  it('reserved and unregistered numbers of suites are unknown', () => {
     for (const number of [0, 2, 3, -1, 1.5, NaN, 2 ** 31 - 1, -(2 ** 31)])
       expect(suiteOf(number)).toBeUndefined()
   })

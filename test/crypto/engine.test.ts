@@ -54,14 +54,14 @@ describe('IVs', () => {
     }
   })
 
-  it('IVs of a batch count on from the first, across 32 bits too', () => {
+  it('IVs of a batch count up from the first, also across 32 bits', () => {
     const ivs = seal(2 ** 32 - 2, [CANARY, '', CANARY, CANARY]).map((t) => t.readBigUInt64BE(HEAD + 4))
     expect(ivs).toEqual([0xfffffffen, 0xffffffffn, 0x100000000n, 0x100000001n])
   })
 })
 
 describe('sealing', () => {
-  it('sealing is AES-256-GCM as WebCrypto understands it, and writes nothing outside its fields', async () => {
+  it('sealing is AES-256-GCM as in WebCrypto, and writes nothing outside its fields', async () => {
     const [target] = seal(7, [CANARY]) as [Buffer]
     const opened = await webcrypto.subtle.decrypt(
       { name: 'AES-GCM', iv: target.subarray(HEAD, HEAD + 12), additionalData: Buffer.from('aad') },
@@ -74,7 +74,7 @@ describe('sealing', () => {
     expect(target.length).toBe(BODY_AT + CANARY.length)
   })
 
-  it('a string gives the bytes that its UTF-8 gives, lone surrogates included', () => {
+  it('sealing a string gives the same bytes as sealing its UTF-8, even with lone surrogates', () => {
     for (const text of ['', CANARY, 'é漢🦄', '\ud800', 'a\udc00b', '\ufeffx', '\0']) {
       expect(seal(1, [text])).toEqual(seal(1, [Buffer.from(text)]))
     }
@@ -102,7 +102,7 @@ describe('opening', () => {
     )
   })
 
-  it('opening answers undefined for every change of IV, tag, body or AAD, and still opens the others of a batch', () => {
+  it('opening returns undefined for every change of IV, tag, body or AAD, and still opens the others of a batch', () => {
     const [sealed, other] = seal(0, [CANARY, 'another']) as [Buffer, Buffer]
     for (let at = HEAD; at < sealed.length; at++) {
       if (at === BODY_AT - 1) continue
@@ -119,7 +119,7 @@ describe('opening', () => {
     expect(nodeEngine.openMany([job(Buffer.concat([sealed, Buffer.alloc(1)]))])).toEqual([undefined])
   })
 
-  it('opening never takes a part of a tag for the tag', () => {
+  it('opening never accepts a part of a tag', () => {
     const [sealed] = seal(0, ['']) as [Buffer]
     for (let length = 0; length < 16; length++) {
       const cut = job(sealed.subarray(0, HEAD + 12 + length))
@@ -127,7 +127,7 @@ describe('opening', () => {
     }
   })
 
-  it('opening gives bytes of their own: what happens to the sealed ones later does not show', () => {
+  it('opening returns a copy, so later changes of the sealed bytes do not affect it', () => {
     const [sealed] = seal(0, [CANARY]) as [Buffer]
     const [opened] = nodeEngine.openMany([job(sealed)])
     sealed.fill(0)

@@ -38,7 +38,7 @@ it('the bytes of a content key are wiped once they were imported; the commitment
   expect(commitment).not.toEqual(Buffer.alloc(32))
 })
 
-it('what was deciphered without being authentic is wiped', () => {
+it('bytes that were deciphered but are not authentic are wiped', () => {
   const aad = Buffer.alloc(0)
   const source = Buffer.alloc(28 + CANARY.length)
   const at = { ivAt: 0, tagAt: 12, bodyAt: 28 }

@@ -37,7 +37,7 @@ describe('a folder of ciphertext DEKs', () => {
   })
   const only = (): string => join(folder, readdirSync(folder)[0] ?? '')
 
-  it('a folder of ciphertext DEKs gives back what was saved last, by scope; nothing where nothing was', async () => {
+  it('a folder of ciphertext DEKs returns the DEK that was saved last for the scope, or nothing if none was', async () => {
     const store = fileDekStore({ folder })
     expect(await store.load('a')).toBeUndefined()
     await store.save('a', { ...dek, createdAt: 1 })
@@ -59,7 +59,7 @@ describe('a folder of ciphertext DEKs', () => {
     expect(readdirSync(folder)).toHaveLength(1)
   })
 
-  it('a folder of ciphertext DEKs is refused where others may write to it', async () => {
+  it('a folder of ciphertext DEKs is refused if others may write to it', async () => {
     const store = fileDekStore({ folder })
     await store.save('a', dek)
     chmodSync(only(), 0o666)
@@ -71,11 +71,11 @@ describe('a folder of ciphertext DEKs', () => {
     await expect(store.save('a', dek)).rejects.toThrow('other users have write access')
   })
 
-  it('a folder of ciphertext DEKs is refused where it, or a file in it, belongs to somebody else', async () => {
+  it('a folder of ciphertext DEKs is refused where it, or a file in it, belongs to another user', async () => {
     const store = fileDekStore({ folder })
     await store.save('a', dek)
     const own = process.geteuid?.() ?? 0
-    // Root may give a file away; anybody else may become another.
+    // Root may give a file away; any other user may act as another user.
     const owned = (path: string, uid: number): void => {
       if (own === 0) chownSync(path, uid, uid)
       else vi.spyOn(process, 'geteuid').mockReturnValue(2 * own - uid)
@@ -90,7 +90,7 @@ describe('a folder of ciphertext DEKs', () => {
     vi.restoreAllMocks()
   })
 
-  it('a folder of ciphertext DEKs refuses what is no ciphertext DEK, of another scope, or huge', async () => {
+  it('a folder of ciphertext DEKs refuses files that contain no ciphertext DEK, or one of another scope, or are huge', async () => {
     const store = fileDekStore({ folder })
     await store.save('a', dek)
     for (const text of [
@@ -105,14 +105,14 @@ describe('a folder of ciphertext DEKs', () => {
     }
   })
 
-  it('a folder of ciphertext DEKs needs a folder', async () => {
+  it('a folder of ciphertext DEKs needs the path of a folder', async () => {
     for (const bad of ['', 7, undefined])
       expect(await thrownBy(() => fileDekStore({ folder: bad as string }))).toMatchObject({
         code: 'CONFIG_INVALID',
       })
   })
 
-  it('a folder of ciphertext DEKs holds no key: without the KMS nobody can use it', async () => {
+  it('a folder of ciphertext DEKs holds no key: it cannot be used without the KMS', async () => {
     const rules = [{ match: ['t'], encrypt: { cmk: 'main' } }]
     const kms = new MemoryKms()
     const first = await memoryEncryption(rules, { kms, dekStore: fileDekStore({ folder }) })

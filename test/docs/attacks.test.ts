@@ -193,12 +193,12 @@ async function outcome(
 }
 
 describe('the attacks in SECURITY.md', () => {
-  it('the attacks in SECURITY.md are those that are tried here', () => {
+  it('the attacks in SECURITY.md are the ones that these tests try', () => {
     expect(rows.map(([record]) => record)).toEqual(Object.keys(ATTACKS))
   })
 
   it.each(Object.entries(ATTACKS))(
-    '%s: causes what the table says under each setting',
+    'the attack "%s" causes what the table says under each setting',
     async (name, attack) => {
       const [, code = '', kind, stop, skip, dead, asks] = rows.find(([record]) => record === name) ?? []
       const refuses = name.includes('refuses') ? { tombstones: 'reject' as const } : {}

@@ -17,7 +17,7 @@ const folders = new Set(
     }),
 )
 
-it('CONTRIBUTING names every folder, or for src/ and its mirror in test/ every room', () => {
+it('CONTRIBUTING names every folder, and in src/ and its mirror in test/ every subfolder', () => {
   const named = (folder: string): boolean => page.includes(`\`${folder}\``)
   const isHome = (folder: string): boolean => folder === 'src/'
   const isMirror = (folder: string): boolean => folders.has(folder.replace(/^test\//, 'src/'))

@@ -45,7 +45,7 @@ function anchors(page: string): Set<string> {
   )
 }
 
-it('every link of the packed README and docs leads to a file of the package, and to a heading that is there', () => {
+it('every link of the packed README and docs leads to a file of the package, and to a heading that exists', () => {
   expect([...pages.keys()]).toEqual(expect.arrayContaining(['README.md', 'docs/format.md']))
   const links = [...pages].flatMap(([from, page]) =>
     [...prose(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => ({ from, link })),

@@ -17,11 +17,11 @@ const snippets = (language: string): string[] =>
   )
 
 describe('docs/tencent-kms.md', () => {
-  it('docs/tencent-kms.md has a row for every code of the vendor that has a meaning of its own', () => {
+  it('docs/tencent-kms.md has a row for every code of the vendor that this library distinguishes', () => {
     expect(KNOWN_CODES.filter((code) => !text.includes(`\`${code}\``))).toEqual([])
   })
 
-  it('docs/tencent-kms.md shows policies that CAM can parse, for resources of the form that KMS has', () => {
+  it('docs/tencent-kms.md shows policies that CAM can parse, for resources in the form that KMS uses', () => {
     const policies = snippets('json').map((json) => JSON.parse(json) as Policy)
     expect(policies).toHaveLength(3)
     for (const { version, statement } of policies) {
@@ -66,7 +66,7 @@ describe('docs/tencent-kms.md', () => {
     },
   )
 
-  it('docs/tencent-kms.md counts its examples right', () => {
+  it('docs/tencent-kms.md has correct counts in its examples', () => {
     const rows = [...text.matchAll(/\| ([\d,]+) +\| ([\d,]+) +\| ([\d,]+) +\| \$([\d,.]+) +\|/g)]
     expect(rows).toHaveLength(4)
     for (const [, , seals, opens, dollars] of rows) {

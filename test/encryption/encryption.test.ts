@@ -8,13 +8,13 @@ import { sealRecords } from '../../src/record/index.js'
 const rule = { match: ['t'], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main' } }
 
 describe('verify', () => {
-  it('verify() passes where all that the rules need works, and makes no DEK', async () => {
+  it('verify() passes if everything that the rules need works, and makes no DEK', async () => {
     const { encryption, kms } = await memoryEncryption([rule])
     await encryption.verify()
     expect(kms.calls).toEqual([])
   })
 
-  it('verify() fails with what the KMS fails with: all CMKs to seal, at least one to read', async () => {
+  it('verify() fails with the failure of the KMS: sealing needs all CMKs, reading at least one', async () => {
     const [near, far] = [new MemoryKms({ provider: 'near' }), new MemoryKms({ provider: 'far' })]
     const make = (rule: TopicRule<'both'>) =>
       createEncryption({
@@ -48,7 +48,7 @@ describe('verify', () => {
   })
 })
 
-it('two KMSs that look alike in an envelope cannot stand in one list', async () => {
+it('two KMS services that look alike in an envelope cannot be in one list', async () => {
   const config: EncryptionConfig = {
     kms: { one: new MemoryKms(), two: new MemoryKms() },
     cmks: {
@@ -65,7 +65,7 @@ it('two KMSs that look alike in an envelope cannot stand in one list', async () 
   })
 })
 
-it('two KMSs that look alike in an envelope cannot be read under one rule', async () => {
+it('two KMS services that look alike in an envelope cannot be read under one rule', async () => {
   const config: EncryptionConfig = {
     kms: { one: new MemoryKms(), two: new MemoryKms() },
     cmks: { now: [{ kms: 'one', id: 'x' }], then: [{ kms: 'two', id: 'x' }] },
@@ -83,7 +83,7 @@ it('a KMS that does not know a CMK fails before anything connects', async () => 
   await expect(memoryEncryption([rule], { kms })).rejects.toMatchObject({ code: 'CMK_NOT_FOUND' })
 })
 
-it('health lists every CMK that a rule names, by the rules that seal under it and those that open', async () => {
+it('health() lists every CMK that a rule names, by the rules that seal under it and those that open', async () => {
   const { encryption } = await memoryEncryption(
     [
       { name: 'new', match: ['n'], encrypt: { cmk: 'second' }, decrypt: { cmk: ['second', 'main'] } },
@@ -105,7 +105,7 @@ it('health lists every CMK that a rule names, by the rules that seal under it an
   await encryption.close()
 })
 
-it('health tells the state of each sealing key', async () => {
+it('health() reports the state of the DEKs of each rule', async () => {
   const { encryption, kms } = await memoryEncryption([rule])
   expect(encryption.health()).toEqual({
     status: 'ok',

@@ -49,13 +49,13 @@ describe('a KMS object that several owners use', () => {
     expect(kms.closes).toBe(1)
   })
 
-  it('a KMS object that several owners use may be used again after it was closed where it has nothing to close', async () => {
+  it('a KMS object that several owners use may be used again after it was closed if it has no close()', async () => {
     const { close: _, ...kms } = new MemoryKms().client()
     await (await owner(kms)).close()
     await (await owner(kms)).close()
   })
 
-  it('a KMS object that several owners use stays open where an owner could not start, which may be tried again', async () => {
+  it('a KMS object that several owners use stays open if an owner could not start, so that starting can be tried again', async () => {
     const kms = new CountedKms()
     const describe = kms.describe.bind(kms)
     kms.describe = () => Promise.reject(new EnvelopeError('KMS_UNAVAILABLE', 'no'))

@@ -21,7 +21,7 @@ async function asked(rule: TopicRule<'main'>): Promise<[string, EncryptionContex
   return calls
 }
 
-it('verify() asks under the context that the rule seals with, for opening too', async () => {
+it('verify() uses the context that the rule seals with, for opening too', async () => {
   const context = { tenant: 'acme', env: 'prod' }
   const encrypt = { cmk: 'main', context } as const
   expect(await asked({ match: ['t'], encrypt })).toEqual([['wrap', context]])

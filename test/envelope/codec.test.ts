@@ -63,7 +63,7 @@ function canonical(schema: unknown, namespace = ''): unknown {
 }
 
 describe('released schemas', () => {
-  it('released schemas have the fingerprints that are literals in the code, by an independent CRC', () => {
+  it('released schemas have the fingerprints that are literals in the code, according to an independent CRC', () => {
     expect(crc64Avro('"null"')).toBe('8a8f25cce724dd63')
     for (const [name, fingerprint] of Object.entries(CANONICAL)) {
       expect(crc64Avro(JSON.stringify(canonical(schemaOf(name))))).toBe(fingerprint)
@@ -148,7 +148,7 @@ describe('headers', () => {
   const oracle = avsc.Type.forSchema(schemaOf('header.v1'))
   const writer = avsc.Type.forSchema(withPairs(schemaOf('header.v1')))
 
-  it('a header is the bytes that a stock Avro library writes', () => {
+  it('a header has the bytes that a stock Avro library writes', () => {
     fc.assert(
       fc.property(header, (given) => {
         const context = given.context.map(([key, value]) => ({ key, value }))
@@ -192,7 +192,7 @@ describe('preambles', () => {
 
   const stock = avsc.Type.forSchema(schemaOf('envelope.v1'))
 
-  it('a preamble is how a stock Avro library begins the envelope', () => {
+  it('a preamble has the bytes with which a stock Avro library begins the envelope', () => {
     fc.assert(
       fc.property(wrappings, header, (wrappedDeks, given) => {
         const headerBytes = encodeHeader(given)
@@ -224,7 +224,7 @@ describe('preambles', () => {
     )
   })
 
-  it('random bytes behind the prefix never crash the decoder, and cost no memory that they only claim', () => {
+  it('random bytes after the prefix never crash the decoder, and lengths that they only claim cost no memory', () => {
     const before = process.memoryUsage().arrayBuffers
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {

@@ -15,7 +15,7 @@ const int = avsc.Type.forSchema('int')
 const long = avsc.Type.forSchema('long')
 
 describe('numbers', () => {
-  it('an int is what avsc writes, for all 32 bits', () => {
+  it('an int is encoded as avsc writes it, for all 32 bits', () => {
     const ints = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 })
     fc.assert(
       fc.property(ints, (n) => {
@@ -25,7 +25,7 @@ describe('numbers', () => {
     )
   })
 
-  it('what is accepted as an int or length is what avsc would write', () => {
+  it('an int or length is accepted only as avsc would write it', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1, maxLength: 11 }), (bytes) => {
         for (const [type, decode] of [
@@ -45,7 +45,7 @@ describe('numbers', () => {
     )
   })
 
-  it('no longer form, no 33rd bit, no end', () => {
+  it('an int or length with a longer form, a 33rd bit or no end is malformed', () => {
     for (const bytes of [
       [0x82, 0x00],
       [0x80, 0x80, 0x00],
@@ -67,7 +67,7 @@ describe('numbers', () => {
     expect(() => read(6).bytes(1, 3, 'it')).toThrow(/ends within it/)
   })
 
-  it('what is read or skipped may reach to the end of the input, not beyond', () => {
+  it('reading and skipping may reach the end of the input, but not beyond', () => {
     for (const [rest, end] of [
       [[97, 98], 3],
       [[97, 98, 99], 3],
@@ -88,7 +88,7 @@ describe('numbers', () => {
     for (const byte of [2, 0x80, 0xff]) expect(() => read(byte).boolean('it')).toThrow(malformed)
   })
 
-  it('a text is of the characters of its rule, to its end', () => {
+  it('a text has only the characters of its rule, to its end', () => {
     const text = (content: string): string =>
       new Cursor(Buffer.concat([long.toBuffer(content.length), Buffer.from(content, 'latin1')])).text(
         TOPIC,
@@ -131,7 +131,7 @@ describe('length bombs', () => {
     value: [2, 0, 1, 0, 2, 97, 2, 2, 97],
   }
 
-  it('in every length and count: MALFORMED, and nothing is allocated for them', () => {
+  it('length bombs in every length and count are MALFORMED, and nothing is allocated for them', () => {
     const before = process.memoryUsage()
     for (let round = 0; round < 200; round++) {
       for (const claim of claims) {

@@ -23,7 +23,7 @@ describe('a second format', () => {
   const both = [DEFAULT_FORMAT, second]
   const sealed = Buffer.concat([second.prefix, envelope.subarray(second.prefix.length)])
 
-  it('a second format is a row that readers judge by, beside the first', () => {
+  it('a second format is a row in the table of formats, which readers then accept with the first', () => {
     expect(formatOf(sealed, both)).toBe(second)
     expect(formatOf(envelope, both)).toBe(DEFAULT_FORMAT)
     expect(hasEnvelopePrefix(sealed, both)).toBe(true)
@@ -36,7 +36,7 @@ describe('a second format', () => {
   })
 })
 
-it('a value passes as an envelope only as a whole: a prefix or a preamble in front of plaintext is not enough', () => {
+it('a value passes as an envelope only as a whole: a prefix or a preamble before plaintext is not enough', () => {
   expect(() => {
     checkEnvelope(envelope)
   }).not.toThrow()

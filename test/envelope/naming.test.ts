@@ -100,7 +100,7 @@ it.each([
   ['preambleLength', (bytes: Buffer) => formatOf(bytes).preambleLength(bytes), LENGTHS],
   ['decodePreamble', decodePreamble, PREAMBLES],
   ['bodyStart', (bytes: Buffer) => bodyStart(bytes, 0), BODIES],
-] as const)('%s says which part is malformed, and how', (_, read, cases) => {
+] as const)('the error of %s says which part is malformed, and how', (_, read, cases) => {
   for (const [part, bytes] of cases) {
     const refusal = (): unknown => read(bytes)
     expect(refusal).toThrow(expect.objectContaining({ code: 'MALFORMED' }) as Error)
@@ -108,7 +108,7 @@ it.each([
   }
 })
 
-it('an error about a value that is not an envelope of a known version shows its fingerprint at most', () => {
+it('an error about a value that is not an envelope of a known version shows at most its fingerprint', () => {
   expect(() => decodePreamble(Buffer.from('secret'))).toThrow(/NOT_SEALED: the value is not an envelope\./)
   const other = Buffer.from('c301000102030405060753656372657453656372657453656372657453', 'hex')
   expect(() => decodePreamble(other)).toThrow(/UNKNOWN_FORMAT: .*0001020304050607\./)

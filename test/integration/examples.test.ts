@@ -93,7 +93,7 @@ async function linesOf(args: string[], env: NodeJS.ProcessEnv = {}): Promise<str
 }
 
 it.each(Object.entries(PROGRAMS))(
-  'examples/%s ends by itself and prints what it promises',
+  'examples/%s ends by itself and prints the expected output',
   async (name, { prints }) => {
     const [port = 0] = await freePorts(1)
     const lines = await linesOf([join(examples, name)], { METRICS_PORT: String(port) })
@@ -133,7 +133,7 @@ it('examples/fastify.ts is ready once it reads, answers both probes, and ends by
   expect(await exit).toEqual([0, null])
 }, 90_000)
 
-it('examples/lambda.ts opens the records of an MSK event, and throws where one does not open', async () => {
+it('examples/lambda.ts opens the records of an MSK event, and throws if one does not open', async () => {
   const encryption = await createEncryption({
     kms: { dev: localKms({ keyring: join(folder, 'dev.keyring') }) },
     cmks: { orders: [{ kms: 'dev', id: 'orders' }] },

@@ -17,7 +17,7 @@ afterAll(async () => {
   await removeTopics(['orders'])
 })
 
-it('the file that the README has one paste prints the opened record, in an empty folder after `npm init -y`', async () => {
+it('the first program in the README prints the opened record, in an empty folder after `npm init -y`', async () => {
   const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
   const [, commands = ''] = /^## Install\n+```sh\n(.*?)^```/ms.exec(readme) ?? []
   const [, code = ''] = /^## First program\n.*?^```js\n(.*?)^```/ms.exec(readme) ?? []

@@ -55,7 +55,7 @@ describe('a wrong answer of a KMS', () => {
     ['no DEK of 32 bytes', () => new Uint8Array(16)],
     ['that the ciphertext DEK is of another CMK', failing('CMK_MISMATCH')],
   ])(
-    'a wrong answer of a KMS condemns no record when it was given once (%s), and is not kept',
+    'a wrong answer of a KMS that was given once (%s) condemns no record, and is not kept',
     async (_, answer) => {
       const { replaced, sealed, open, calls } = await reader()
       const value = await sealed()
@@ -66,7 +66,7 @@ describe('a wrong answer of a KMS', () => {
     },
   )
 
-  it('a wrong answer of a KMS condemns records for 30 seconds when it was given twice', async () => {
+  it('a wrong answer of a KMS that was given twice condemns records for 30 seconds', async () => {
     const { clock, encryption, replaced, sealed, open, calls } = await reader()
     const value = await sealed()
     replaced.push(wrong(7), wrong(7))
@@ -85,7 +85,7 @@ describe('a wrong answer of a KMS', () => {
     ['another DEK, then a refusal', [wrong(7), failing('CIPHERTEXT_DEK_INVALID')]],
     ['no DEK, then another one', [() => new Uint8Array(16), wrong(7)]],
   ])(
-    'a wrong answer of a KMS says nothing about the record when a second one contradicts it (%s)',
+    'a wrong answer of a KMS does not condemn the record if a second answer contradicts it (%s)',
     async (_, answers) => {
       const { replaced, sealed, open, calls } = await reader()
       const value = await sealed()
@@ -97,7 +97,7 @@ describe('a wrong answer of a KMS', () => {
   )
 
   it.each(['KMS_TIMEOUT', 'KMS_DENIED'] as const)(
-    'a wrong answer of a KMS condemns no record when asking once more fails (%s)',
+    'a wrong answer of a KMS condemns no record if asking once more fails (%s)',
     async (code) => {
       const { replaced, sealed, open } = await reader()
       const value = await sealed()
@@ -109,7 +109,7 @@ describe('a wrong answer of a KMS', () => {
 })
 
 describe('forged records under a genuine ciphertext DEK', () => {
-  it('forged records under a genuine ciphertext DEK cost two calls, however many they are, and leave the genuine record as it is', async () => {
+  it('forged records under a genuine ciphertext DEK cost two calls, however many they are, and do not affect the genuine record', async () => {
     const { sealed, open, calls } = await reader()
     const value = await sealed()
     for (let n = 0; n < 500; n++) expect(await open(forged(value))).toEqual(['COMMITMENT_MISMATCH'])
@@ -118,7 +118,7 @@ describe('forged records under a genuine ciphertext DEK', () => {
     expect(calls()).toBe(2)
   })
 
-  it('forged records under a genuine ciphertext DEK cost two calls when they all come at once', async () => {
+  it('forged records under a genuine ciphertext DEK cost two calls if they all arrive together', async () => {
     const { kms, sealed, open, calls } = await reader()
     const value = await sealed()
     kms.hold = true
@@ -169,7 +169,7 @@ describe('forged records under a genuine ciphertext DEK', () => {
     expect(calls()).toBe(before)
   })
 
-  it('forged records under a genuine ciphertext DEK leave no key after 30 seconds, after their CMK was forgotten, or after all was closed', async () => {
+  it('forged records under a genuine ciphertext DEK leave no key after 30 seconds, after their CMK was evicted, or after everything was closed', async () => {
     for (const end of ['time', 'evict', 'close'] as const) {
       const { clock, encryption, named, sealed, open } = await reader()
       await open(forged(await sealed()))
@@ -182,7 +182,7 @@ describe('forged records under a genuine ciphertext DEK', () => {
     }
   })
 
-  it('forged records under a genuine ciphertext DEK leave no key when their CMK is forgotten while the KMS is asked again', async () => {
+  it('forged records under a genuine ciphertext DEK leave no key if their CMK is evicted while the KMS is asked again', async () => {
     const { encryption, kms, clock, named, sealed, open } = await reader()
     const value = forged(await sealed())
     kms.hold = true
@@ -202,7 +202,7 @@ describe('forged records under a genuine ciphertext DEK', () => {
 })
 
 describe('a ciphertext DEK that its KMS refuses', () => {
-  it('a ciphertext DEK that its KMS refuses is asked for once in 30 seconds, however many records have it', async () => {
+  it('a ciphertext DEK that its KMS refuses causes one call in 30 seconds, however many records have it', async () => {
     const { clock, sealed, open, calls } = await reader()
     const value = withoutDek(await sealed())
     for (let n = 0; n < 3000; n++) expect(await open(value)).toEqual(['UNWRAP_FAILED'])
@@ -215,7 +215,7 @@ describe('a ciphertext DEK that its KMS refuses', () => {
     expect(calls()).toBe(2)
   })
 
-  it('a ciphertext DEK that its KMS refuses is asked for again at once after its CMK was forgotten', async () => {
+  it('a ciphertext DEK that its KMS refuses causes a call again immediately after its CMK was evicted', async () => {
     const { encryption, sealed, open, calls } = await reader()
     const value = withoutDek(await sealed())
     await open(value)
@@ -247,21 +247,18 @@ describe('a ciphertext DEK that its KMS refuses', () => {
     'KMS_REFUSED',
     'KMS_UNAVAILABLE',
     'KMS_THROTTLED',
-  ] as const)(
-    'a ciphertext DEK that its KMS refuses is not one whose KMS failed with %s: that is never remembered',
-    async (code) => {
-      const { kms, sealed, open, calls } = await reader()
-      const value = await sealed()
-      kms.failure = new EnvelopeError(code, 'no')
-      expect(await open(value)).toEqual([code])
-      expect(await open(value)).toEqual([code])
-      expect(calls()).toBe(2)
-      kms.failure = undefined
-      expect(await open(value)).toEqual([VALUE])
-    },
-  )
+  ] as const)('a ciphertext DEK whose KMS failed with %s is not remembered as refused', async (code) => {
+    const { kms, sealed, open, calls } = await reader()
+    const value = await sealed()
+    kms.failure = new EnvelopeError(code, 'no')
+    expect(await open(value)).toEqual([code])
+    expect(await open(value)).toEqual([code])
+    expect(calls()).toBe(2)
+    kms.failure = undefined
+    expect(await open(value)).toEqual([VALUE])
+  })
 
-  it('a ciphertext DEK that its KMS refuses is not one whose provider blames the record for what no KMS can know: that is transient', async () => {
+  it('a ciphertext DEK whose provider blames the record with a code that no KMS can judge is a transient failure', async () => {
     const { kms, sealed, open } = await reader()
     const value = await sealed()
     kms.failure = new EnvelopeError('AUTHENTICATION_FAILED', 'no')

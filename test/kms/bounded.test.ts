@@ -23,7 +23,7 @@ function guard(kms: Kms, timeoutMs = 1000) {
 }
 
 describe('every call to a KMS', () => {
-  it('every call to a KMS ends within its deadline, even where the provider ignores the signal; what comes late is wiped', async () => {
+  it('every call to a KMS ends within its deadline, even if the provider ignores the signal; a late DEK is wiped', async () => {
     const late: ((dek: Uint8Array) => void)[] = []
     const slow = new MemoryKms()
     slow.unwrapDek = () => new Promise((resolve) => late.push(resolve))
@@ -62,7 +62,7 @@ describe('every call to a KMS', () => {
     ])
   })
 
-  it('every call to a KMS ends when nobody waits any more, and the provider is told', async () => {
+  it('every call to a KMS ends when it is cancelled, and the signal of the provider aborts', async () => {
     const held = new MemoryKms()
     held.hold = true
     const { kms } = guard(held)
@@ -79,7 +79,7 @@ describe('every call to a KMS', () => {
     await expect(kms.describe('cmk', AbortSignal.abort(closed))).rejects.toBe(closed)
   })
 
-  it('every call to a KMS fails with an error of ours: what a provider throws is named, never quoted', async () => {
+  it('every call to a KMS fails with an EnvelopeError: an error of a provider is named, never quoted', async () => {
     const failing = new MemoryKms()
     const { kms, calls } = guard(failing)
     for (const failure of [new TypeError('secret'), 'secret', { secret: 'secret' }]) {

@@ -61,9 +61,9 @@ class Strange extends MemoryKms {
 
 const invalid = { code: 'KMS_RESPONSE_INVALID', kind: 'transient', retriable: true }
 
-describe('an answer that is none', () => {
+describe('an answer that breaks the contract', () => {
   it.each(GENERATED)(
-    'a wrong answer to making a DEK, %s, is transient, and leaves no DEK behind',
+    'an invalid answer to generateDek (%s) is transient, and leaves no DEK',
     async (_, answer) => {
       const kms = new Strange()
       kms.nonsense = { answer }
@@ -74,7 +74,7 @@ describe('an answer that is none', () => {
   )
 
   it.each([...NONSENSE, dek(0), dek(1025)].map((answer) => [answer]))(
-    'a wrong answer to wrapping, %j, is transient',
+    'an invalid answer to wrapDek (%j) is transient',
     async (answer) => {
       const kms = new Strange()
       kms.nonsense = { answer }
@@ -83,7 +83,7 @@ describe('an answer that is none', () => {
   )
 
   it.each([...NONSENSE, dek(0)].map((answer) => [answer]))(
-    'a wrong answer to unwrapping, %j, is transient',
+    'an invalid answer to unwrapDek (%j) is transient',
     async (answer) => {
       const kms = new Strange()
       kms.nonsense = { answer }
@@ -94,7 +94,7 @@ describe('an answer that is none', () => {
   )
 })
 
-it('what was unwrapped, of another length than a DEK, blames the ciphertext DEK, whose maker chose that, and is wiped', async () => {
+it('an unwrapped DEK of another length blames the ciphertext DEK, whose maker chose it, and is wiped', async () => {
   for (const length of [1, 31, 33]) {
     const kms = new Strange()
     const answer = dek(length)
@@ -120,7 +120,7 @@ describe('an owner whose KMS answers with nonsense', () => {
   it.each([
     ['seals', undefined],
     ['seals', {}],
-  ])('%s at the next attempt, after %j', async (_, answer) => {
+  ])('an owner whose KMS answers with nonsense %s at the next attempt, after %j', async (_, answer) => {
     const kms = new Strange()
     const encryption = await owner(kms)
     kms.nonsense = { answer }
@@ -129,7 +129,7 @@ describe('an owner whose KMS answers with nonsense', () => {
     await encryption.close()
   })
 
-  it('an owner whose KMS answers with nonsense opens at the next attempt, and reports the failure where it has none', async () => {
+  it('an owner whose KMS answers with nonsense opens at the next attempt, and reports the failure if there is none', async () => {
     const kms = new Strange()
     const sealing = await owner(kms)
     const sealed = await sealRecords(sealing, [{ topic: 't', value: 'v' }])
@@ -157,7 +157,7 @@ describe('an owner whose KMS answers with nonsense', () => {
 })
 
 describe('a DEK that is wrapped', () => {
-  it('a DEK that is wrapped is lent by copy, which is wiped after the call', async () => {
+  it('a provider gets a copy of the DEK that it wraps, which is wiped after the call', async () => {
     const lent: Uint8Array[] = []
     const keeping = new MemoryKms()
     keeping.wrapDek = ({ dek: copy }) => {
@@ -171,7 +171,7 @@ describe('a DEK that is wrapped', () => {
     expect(given).toEqual(dek())
   })
 
-  it('a DEK that is wrapped is lent anew for each attempt: a provider that wipes it and fails does not make the next one wrap zeros', async () => {
+  it('a provider gets a new copy of the DEK for each attempt: if it wipes the DEK and fails, the next attempt does not wrap zeros', async () => {
     const seen: Uint8Array[] = []
     const wiping = new MemoryKms()
     wiping.wrapDek = ({ dek: copy }) => {
@@ -190,7 +190,7 @@ describe('a DEK that is wrapped', () => {
     expect(seen).toEqual([dek(), dek()])
   })
 
-  it('a DEK that is wrapped is wiped when the call is cancelled, even where the provider goes on', () => {
+  it('the copy of a DEK that is wrapped is wiped when the call is cancelled, even if the provider continues', () => {
     const held = new MemoryKms()
     const lent: Uint8Array[] = []
     held.wrapDek = ({ dek: copy }) => {

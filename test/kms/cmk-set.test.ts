@@ -28,7 +28,7 @@ async function stage(side: 'forSealing' | 'forOpening', ...codes: (ErrorCode | u
     wrappings,
     unwrap: () =>
       set.unwrap(set.matching(wrappings), ({ cmk, ciphertextDek }) => cmk.unwrap(ciphertextDek, {}, signal)),
-    /** Which KMSs were asked, in order, since this was read last. */
+    /** The KMS services that were asked, in order, since the last read. */
     asked(): number[] {
       const asked = kmss.flatMap(({ calls }, i) => calls.map(() => i))
       for (const { calls } of kmss) calls.length = 0
@@ -48,7 +48,7 @@ describe('a new DEK', () => {
     [['KMS_TIMEOUT', 'ENCRYPTION_CLOSED'], 'ENCRYPTION_CLOSED'],
     [['KMS_TIMEOUT', 'KMS_UNAVAILABLE'], 'KMS_TIMEOUT'],
   ] as const)(
-    'a new DEK that the other CMKs fail to wrap (%j) fails with %s: a denial, what is final, the first',
+    'a new DEK that the other CMKs fail to wrap (%j) fails with %s: a denial, else a final failure, else the first',
     async (codes, code) => {
       const { set, asked } = await stage('forSealing', undefined, ...codes)
       expect(await codeOf(() => set.newDek({}, signal))).toBe(code)
@@ -56,7 +56,7 @@ describe('a new DEK', () => {
     },
   )
 
-  it('a new DEK fails with what the first CMK fails with, and the others are not asked', async () => {
+  it('a new DEK fails if the first CMK fails, and the others are not asked', async () => {
     const { set, asked } = await stage('forSealing', 'KMS_UNAVAILABLE', 'CMK_DISABLED')
     expect(await codeOf(() => set.newDek({}, signal))).toBe('KMS_UNAVAILABLE')
     expect(asked()).toEqual([0])
@@ -70,7 +70,7 @@ describe('unwrapping a DEK in order to seal', () => {
     [['KMS_UNAVAILABLE', 'CMK_UNUSABLE'], 'CMK_UNUSABLE'],
     [['CIPHERTEXT_DEK_INVALID', 'CIPHERTEXT_DEK_INVALID', 'KMS_REFUSED'], 'CIPHERTEXT_DEK_INVALID'],
   ] as const)(
-    'where every CMK fails (%j) fails with %s: a CMK that is off, what is transient, the first',
+    'unwrapping a DEK in order to seal, when every CMK fails (%j), fails with %s: a CMK denied to everyone, else a transient failure, else the first',
     async (codes, code) => {
       const { unwrap, asked } = await stage('forSealing', ...codes)
       expect(await codeOf(unwrap)).toBe(code)
@@ -79,7 +79,7 @@ describe('unwrapping a DEK in order to seal', () => {
   )
 
   it.each(['CMK_DISABLED', 'CMK_NOT_FOUND', 'CMK_UNUSABLE'] as const)(
-    'unwrapping a DEK in order to seal ends at a CMK that is off, since sealing needs all of them: %s',
+    'unwrapping a DEK in order to seal ends at a CMK that is denied to everyone, since sealing needs all of them: %s',
     async (code) => {
       const { unwrap, asked } = await stage('forSealing', code, undefined)
       expect(await codeOf(unwrap)).toBe(code)
@@ -87,7 +87,7 @@ describe('unwrapping a DEK in order to seal', () => {
     },
   )
 
-  it('unwrapping a DEK in order to seal keeps the order: a CMK whose KMS failed transiently a moment ago may be off now', async () => {
+  it('unwrapping a DEK in order to seal keeps the order: a CMK whose KMS failed transiently a short time ago may be denied now', async () => {
     const { unwrap, asked, kmss } = await stage('forSealing', 'KMS_TIMEOUT', undefined)
     await unwrap()
     expect(asked()).toEqual([0, 1])
@@ -103,7 +103,7 @@ describe('unwrapping a DEK in order to open a record', () => {
     [['CMK_DISABLED', 'KMS_TIMEOUT'], 'KMS_TIMEOUT'],
     [['CMK_DISABLED', 'KMS_DENIED'], 'CMK_DISABLED'],
   ] as const)(
-    'where every CMK fails (%j) fails with %s: invalid, transient, unreadable',
+    'unwrapping a DEK in order to open a record, when every CMK fails (%j), fails with %s: invalid, else transient, else unreadable',
     async (codes, code) => {
       const { unwrap, asked } = await stage('forOpening', ...codes)
       expect(await codeOf(unwrap)).toBe(code)
@@ -123,7 +123,7 @@ describe('unwrapping a DEK in order to open a record', () => {
     expect(asked()).toEqual([0, 1, 2])
   })
 
-  it('unwrapping a DEK in order to open a record asks a CMK whose KMS failed transiently a moment ago after the others', async () => {
+  it('unwrapping a DEK in order to open a record asks a CMK whose KMS failed transiently a short time ago after the others', async () => {
     const { unwrap, asked, clock } = await stage('forOpening', 'KMS_TIMEOUT', undefined)
     await unwrap()
     expect(asked()).toEqual([0, 1])
@@ -153,7 +153,7 @@ describe.each(['forSealing', 'forOpening'] as const)('unwrapping (%s)', (side) =
     expect(set.matching([...wrappings, other].reverse()).map(({ cmk }) => cmk.provider)).toEqual(['p0', 'p1'])
   })
 
-  it('unwrapping keeps the order where the DEK of a CMK that is away is cached', async () => {
+  it('unwrapping keeps the order if the DEK of a CMK whose KMS is unavailable is cached', async () => {
     const { set, wrappings, unwrap } = await stage(side, 'KMS_TIMEOUT', undefined)
     await unwrap()
     const tried: string[] = []

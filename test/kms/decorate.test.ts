@@ -17,7 +17,7 @@ function noting(name: string, seen: string[], calls: object[] = []): Decorator {
 }
 
 describe('a decorated KMS', () => {
-  it('a decorated KMS passes each call through its decorators from left to right, and closing and limits on', async () => {
+  it('a decorated KMS passes each call through its decorators from left to right, and passes close() and limits() on', async () => {
     const kms = new MemoryKms()
     const limited = Object.assign(kms, { limits: () => ({ concurrency: { group: 'g', max: 1 } }) })
     const seen: string[] = []
@@ -38,7 +38,7 @@ describe('a decorated KMS', () => {
     expect(kms.closed).toBe(true)
   })
 
-  it('a decorated KMS may lack limits and closing', async () => {
+  it('a decorated KMS may lack limits() and close()', async () => {
     const { describe, generateDek, wrapDek, unwrapDek, verify } = new MemoryKms().client()
     const plain: Kms = { describe, generateDek, wrapDek, unwrapDek, verify }
     const decorated = decorate(checked(plain), noting('a', []))
@@ -59,7 +59,7 @@ describe('a decorated KMS', () => {
     expect([...made.dek, ...unwrapped].every((byte) => byte === 0)).toBe(true)
   })
 
-  it('a decorated KMS rejects where a provider throws before it returns a promise', async () => {
+  it('a decorated KMS rejects if a provider throws before it returns a promise', async () => {
     const kms = new MemoryKms()
     kms.verify = () => {
       throw new TypeError('at once')

@@ -17,7 +17,7 @@ async function owned(described: unknown): Promise<unknown> {
   return 'created'
 }
 
-describe('what a provider says of a CMK', () => {
+describe('the description of a CMK by a provider', () => {
   it.each([
     ['is nothing', undefined],
     ['is null', null],
@@ -36,7 +36,7 @@ describe('what a provider says of a CMK', () => {
       { provider: 'corp/rsa-oaep-sha256', publicKeyWraps: false },
     ],
     ['has the name of an SM2 provider, and denies it', { provider: 'corp/sm2', publicKeyWraps: false }],
-  ])('what a provider says of a CMK is a configuration error where it %s', async (_, described) => {
+  ])('the description of a CMK by a provider is a configuration error if it %s', async (_, described) => {
     expect(await thrownBy(() => owned(described))).toMatchObject({
       code: 'CONFIG_INVALID',
       issues: [{ path: 'kms.corp' }],
@@ -49,7 +49,7 @@ describe('what a provider says of a CMK', () => {
     { provider: 'corp/rsa-oaep-sha256', publicKeyWraps: true },
     { provider: 'corp/sm2', publicKeyWraps: true },
     { provider: 'rsa-oaep-sha256', publicKeyWraps: false },
-  ])('what a provider says of a CMK is taken as %j', async (described) => {
+  ])('the description of a CMK by a provider is accepted as %j', async (described) => {
     expect(await owned(described)).toBe('created')
   })
 })

@@ -6,7 +6,7 @@ import { MemoryKms } from '../support/memory-kms.js'
 import { openRecords, sealRecords } from '../../src/record/index.js'
 
 it.each(['one after another', 'at once'])(
-  'a provider that returns one DEK twice, %s, is refused: the first use has wiped it, and zeros are no key',
+  'a provider that returns one DEK twice, %s, is refused: the first use has wiped it, and zeros are not a key',
   async (order) => {
     const kms = new MemoryKms()
     const generate = kms.generateDek.bind(kms)

@@ -87,7 +87,7 @@ function expectWithin(times: readonly number[], perSecond: number): void {
 }
 
 describe('the share of a side', () => {
-  it('the share of a side grants `burst` at once, then `perSecond`, first come, first served', async () => {
+  it('the share of a side allows `burst` calls together, then `perSecond`, first come, first served', async () => {
     const { ask, names, pass } = stage({ shares: { opening: { perSecond: 10, burst: 3 } } })
     for (const name of 'abcdefg') void ask(name)
     await settle()
@@ -102,7 +102,7 @@ describe('the share of a side', () => {
     expect(names()).toBe('abcdefg')
   })
 
-  it('the share of a side saves no more than `burst` in a pause', async () => {
+  it('the share of a side saves no more than `burst` calls in a pause', async () => {
     const { ask, names, clock } = stage({ shares: { opening: { perSecond: 10, burst: 3 } } })
     clock.advance(60_000)
     for (const name of 'abcdef') void ask(name)
@@ -110,7 +110,7 @@ describe('the share of a side', () => {
     expect(names()).toBe('abc')
   })
 
-  it('the share of a side is a share: one side does not wait for the other', async () => {
+  it('the shares of the sides are independent: one side does not wait for the other', async () => {
     const { ask, names } = stage({
       shares: { opening: { perSecond: 1, burst: 1 }, sealing: { perSecond: 1, burst: 1 } },
     })
@@ -120,7 +120,7 @@ describe('the share of a side', () => {
     expect(names()).toBe('as')
   })
 
-  it('the share of a side refuses at once, and takes no turn, where the wait would be too long', async () => {
+  it('the share of a side refuses a call immediately, without taking a turn, if the wait would be too long', async () => {
     const { ask, names, pass } = stage({ shares: { opening: { perSecond: 10, burst: 1 } }, maxWaitMs: 100 })
     void ask('a')
     void ask('b')
@@ -150,7 +150,7 @@ describe('the share of a side', () => {
     })
   })
 
-  it('the share of a side is not used up because the clock jumped back, and fills again from there on', async () => {
+  it('the share of a side is not used up when the clock jumps back, and refills from there on', async () => {
     const { ask, names, clock, pass } = stage({
       shares: { opening: { perSecond: 10, burst: 1 } },
       maxWaitMs: 0,
@@ -169,7 +169,7 @@ describe('the share of a side', () => {
 
 describe('a rate that the provider states', () => {
   it.each([1, 3, 80, 240, 450])(
-    'a rate that the provider states of %d a second holds in any second, and is used in full',
+    'a rate of %d a second that the provider states holds in any second, and is used in full',
     async (perSecond) => {
       const { ask, times, pass } = stage()
       for (let i = 0; i < perSecond * 3; i++) void ask('a', { limits: within(perSecond) })
@@ -179,14 +179,14 @@ describe('a rate that the provider states', () => {
     },
   )
 
-  it('a rate that the provider states below one a second is one in so many seconds', async () => {
+  it('a rate that the provider states below one a second allows one call in the matching number of seconds', async () => {
     const { ask, times, pass } = stage()
     for (let i = 0; i < 3; i++) void ask('a', { limits: within(0.3) })
     await pass(7000)
     expect(times('a')).toEqual([0, 3334, 6668])
   })
 
-  it('a rate that the provider states goes to sealing first, however many calls wait to open', async () => {
+  it('a rate that the provider states is given to sealing first, however many calls wait to open', async () => {
     const { ask, times, pass } = stage()
     for (let i = 0; i < 100; i++) void ask('o', { limits: within(10) })
     void ask('s', { side: 'sealing', limits: within(10) })
@@ -203,7 +203,7 @@ describe('a rate that the provider states', () => {
     expect(names()).toBe('aaab')
   })
 
-  it('a rate that the provider states counts a call as often as it counts at the service, and one that is too large for a second as a full one', async () => {
+  it('a rate that the provider states counts a call as often as the service does, and a call that is too large for a second as a full second', async () => {
     const { ask, times, pass } = stage()
     const limits = { rate: { group: 'g', perSecond: 4, calls: 2 } }
     for (let i = 0; i < 4; i++) void ask('a', { limits })
@@ -215,7 +215,7 @@ describe('a rate that the provider states', () => {
 })
 
 describe('a limit on calls at the same time', () => {
-  it('a limit on calls at the same time lets the next call go when one ends, in the order in which they came', async () => {
+  it('a limit on calls at the same time starts the next call when one ends, in the order in which they came', async () => {
     const { ask, names, end } = stage()
     for (const name of 'abcdef') void ask(name, { side: 'sealing', limits: atATime(2), runs: true })
     await settle()
@@ -231,7 +231,7 @@ describe('a limit on calls at the same time', () => {
     }
   })
 
-  it('a limit on calls at the same time is kept in part for sealing, however many calls open', async () => {
+  it('a limit on calls at the same time keeps a part for sealing, however many calls open', async () => {
     const { ask, names, end } = stage()
     for (const name of 'abcd') void ask(name, { limits: atATime(4), runs: true })
     void ask('s', { side: 'sealing', limits: atATime(4), runs: true })
@@ -245,7 +245,7 @@ describe('a limit on calls at the same time', () => {
     expect(names()).toBe('abcsd')
   })
 
-  it('a limit on calls at the same time of one lets both sides call, one after the other', async () => {
+  it('a limit on calls at the same time of one lets both sides make calls, one after the other', async () => {
     const { ask, names, end } = stage()
     void ask('o', { limits: atATime(1), runs: true })
     void ask('s', { side: 'sealing', limits: atATime(1), runs: true })
@@ -264,7 +264,7 @@ describe('a limit on calls at the same time', () => {
     expect(names()).toBe('an')
   })
 
-  it('a limit on calls at the same time that holds a call back for too long fails it, says by which limit, and leaves no timer', async () => {
+  it('a limit on calls at the same time that holds a call back for too long fails it, names the limit, and leaves no timer', async () => {
     const { ask, clock } = stage({ maxWaitMs: 3000 })
     const limits = { ...within(240, 'symmetric calls to a region'), ...atATime(1, 'calls to a region') }
     void ask('a', { limits, runs: true })
@@ -390,7 +390,7 @@ describe('a rate-limited KMS', () => {
     expect(asked).toEqual(['generate c', 'generate c'])
   })
 
-  it('a rate-limited KMS frees the turn of a cancelled call although its provider goes on, and wipes the DEK that comes then', async () => {
+  it('a rate-limited KMS frees the turn of a cancelled call although its provider continues, and wipes a DEK that arrives after that', async () => {
     const kms = new MemoryKms()
     const limiter = limiterWith({
       shares: { sealing: PLENTY, opening: PLENTY },
@@ -412,7 +412,7 @@ describe('a rate-limited KMS', () => {
     for (const held of [...kms.held]) held.succeed()
     expect((await next).dek).toHaveLength(32)
   })
-  it('a rate-limited KMS is not called where the call is cancelled just as its turn comes, and the next call has the turn', async () => {
+  it('a rate-limited KMS is not called if the call is cancelled just as its turn comes, and the next call gets the turn', async () => {
     const kms = new MemoryKms()
     const limiter = limiterWith({
       shares: { sealing: PLENTY, opening: PLENTY },

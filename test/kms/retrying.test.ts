@@ -35,7 +35,7 @@ afterEach(() => {
 
 describe('a call to a KMS that fails', () => {
   it.each(errorCodes())(
-    'a call to a KMS that fails by %s is tried again only if that is transient, and the failure of the KMS',
+    'a call to a KMS that fails by %s is retried only if the failure is transient and comes from the KMS',
     async (code) => {
       const { kms, calls } = failingWith([failing(code)])
       const made = retrying(kms, 2)
@@ -51,13 +51,13 @@ describe('a call to a KMS that fails', () => {
     },
   )
 
-  it('a call to a KMS that fails with what is no error of ours is not tried again', async () => {
+  it('a call to a KMS that fails with a foreign error is not retried', async () => {
     const { kms, calls } = failingWith([new TypeError('a bug')])
     await expect(retrying(kms, 2).generateDek(call)).rejects.toThrow('a bug')
     expect(calls).toHaveLength(1)
   })
 
-  it('a call to a KMS that fails is tried three times in all, and fails as the last attempt did', async () => {
+  it('a call to a KMS that fails is tried three times in total, and fails with the last error', async () => {
     const failures = ['KMS_TIMEOUT', 'KMS_THROTTLED', 'KMS_UNAVAILABLE'] as const
     const { kms, calls } = failingWith(failures.map(failing))
     const made = retrying(kms, 2)
@@ -73,7 +73,7 @@ describe('a call to a KMS that fails', () => {
     [0.5, 100, 200],
     [0.999, 199, 399],
   ])(
-    'a call to a KMS that fails waits anywhere from nothing to a bound that doubles (%d of it: %d, %d ms)',
+    'a call to a KMS that fails waits a random share of a bound that doubles (share %d: %d, %d ms)',
     async (share, first, second) => {
       vi.spyOn(Math, 'random').mockReturnValue(share)
       const { kms, calls } = failingWith([failing('KMS_TIMEOUT'), failing('KMS_TIMEOUT')])
@@ -85,7 +85,7 @@ describe('a call to a KMS that fails', () => {
     },
   )
 
-  it('a call to a KMS that fails ends at once when nobody waits any more, in the middle of a delay, and makes no further attempt', async () => {
+  it('a call to a KMS that fails ends immediately when it is cancelled in the middle of a delay, and makes no further attempt', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.9)
     const { kms, calls } = failingWith([failing('KMS_TIMEOUT')])
     const controller = new AbortController()
@@ -99,7 +99,7 @@ describe('a call to a KMS that fails', () => {
     expect(calls).toHaveLength(1)
   })
 
-  it('a call to a KMS that fails is not made at all where nobody waits', async () => {
+  it('a call to a KMS that fails is not made at all if it was cancelled before', async () => {
     const { kms, calls } = failingWith([])
     await expect(
       retrying(kms, 2).generateDek({ ...call, signal: AbortSignal.abort() }),
@@ -110,7 +110,7 @@ describe('a call to a KMS that fails', () => {
   })
 })
 
-it('a DEK that comes after the call was given up is wiped', async () => {
+it('a DEK that arrives after the call was cancelled is wiped', async () => {
   const kms = new MemoryKms()
   const deks = [new Uint8Array(32).fill(7), new Uint8Array(32).fill(7)] as const
   const answers: (() => void)[] = []
@@ -136,7 +136,7 @@ it('a DEK that comes after the call was given up is wiped', async () => {
   expect(deks.flatMap((dek) => [...dek])).toEqual(Array.from({ length: 64 }, () => 0))
 })
 
-it('every operation goes through, closing too', async () => {
+it('every operation is passed through a retrying KMS, and so is close()', async () => {
   const kms = new MemoryKms()
   const wrapped = retrying(kms, 2)
   expect(await wrapped.describe('cmk', signal)).toEqual({ provider: 'memory', publicKeyWraps: false })

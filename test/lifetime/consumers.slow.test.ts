@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-it('a consumer that was disconnected can be garbage-collected while its owner lives on, one that runs cannot', async () => {
+it('a consumer that was disconnected can be garbage-collected while its owner lives on; one that runs cannot', async () => {
   const script = join(folder, 'collected.mts')
   await writeFile(
     script,

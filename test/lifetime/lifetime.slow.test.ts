@@ -46,7 +46,7 @@ it.each([true, false])('a script that uses the library ends by itself (close: %s
   expect(Date.now() - started).toBeLessThan(20_000)
 })
 
-it('after close() no timer is left, although callers waited for a budget, a retry, a store and a hanging KMS', async () => {
+it('after close() no timer is left, although callers waited for a rate limit, a retry, a store and a hanging KMS', async () => {
   const script = join(folder, 'waiting.mts')
   await writeFile(
     script,

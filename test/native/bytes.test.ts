@@ -42,7 +42,7 @@ describe.each(batches())('a batch of random records, seed $seed', ({ records, ke
     expect(batch.data.equals(expected().data)).toBe(true)
   })
 
-  it('the batch opens in place where node:crypto sealed it', () => {
+  it('the batch opens in place after node:crypto sealed it', () => {
     const batch = expected()
     const opened = new Uint8Array(records.length)
     expect(open(createKey(key), batch.data, batch.aads, batch.layout, opened)).toBe(0)
@@ -52,7 +52,7 @@ describe.each(batches())('a batch of random records, seed $seed', ({ records, ke
     })
   })
 
-  it('the batch opens into another buffer, and its source stays as it is', () => {
+  it('the batch opens into another buffer, and its source stays unchanged', () => {
     const batch = expected()
     const { layout, targetBytes } = copying(batch)
     const target = Buffer.alloc(targetBytes, 0xee)

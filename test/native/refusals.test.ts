@@ -105,7 +105,7 @@ describe.each(EACH)('$name', ({ name, prepare }) => {
     Object.create(null),
     Buffer.alloc(32),
     new Proxy(createKey(KEY), {}),
-  ])(`${name} refuses what is not a key: %s`, (key) => {
+  ])(`${name} refuses a value that is not a key: %s`, (key) => {
     expectRefusal(prepare, () => ({ key }), 'NATIVE_KEY')
   })
 
@@ -258,7 +258,7 @@ describe.each(OPENING)('$name', ({ name, prepare }) => {
 })
 
 describe('openInto', () => {
-  it('its target shares no memory with its source, its layout and its AADs', () => {
+  it('openInto refuses a target that shares memory with its source, its layout or its AADs', () => {
     const { prepare } = EACH[2] as (typeof EACH)[number]
     const room = new ArrayBuffer(1024)
     const target = new Uint8Array(room, 200, 11)
@@ -276,7 +276,7 @@ describe('openInto', () => {
     expectRefusal(prepare, () => ({ target, opened: new Uint8Array(room, 208, 3) }), 'NATIVE_ARGUMENT')
   })
 
-  it('its targets do not touch, and have room', () => {
+  it('openInto refuses targets that overlap or are too small', () => {
     const { prepare } = EACH[2] as (typeof EACH)[number]
     const at =
       (record: number, value: number) =>

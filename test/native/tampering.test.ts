@@ -32,7 +32,7 @@ describe.each(['IV', 'tag', 'body', 'AAD'])('each bit of a record’s %s', (part
   })
 })
 
-it('a record that was cut short, or got a part of its neighbour, does not open, and the others do', () => {
+it('a record that was cut short, or extended by a part of its neighbour, does not open, and the others do', () => {
   for (const change of [-1, -37]) {
     const batch = sealedByNode(KEY, 0, RECORDS)
     batch.layout[6 * CHANGED + 3] = numbers(batch.layout, CHANGED)[3] + change

@@ -37,7 +37,7 @@ async function open(
 
 describe('records and bytes', () => {
   it.each(['none', 'gzip'] as const)(
-    'sealed and opened count by topic and rule, as the application has them (compression: %s)',
+    'sealed and opened records and bytes count by topic and rule, with the sizes of the application (compression: %s)',
     async (compression) => {
       const made = await instrumented({ encrypt: { compression } })
       const sealed = await made.seal(3, 't', 500)
@@ -56,7 +56,7 @@ describe('records and bytes', () => {
     },
   )
 
-  it('only what was sealed and did open counts as opened, and only what is sealed here as sealed', async () => {
+  it('only sealed records that opened count as opened, and only records sealed here count as sealed', async () => {
     const made = await instrumented({ encrypt: { passSealed: true } })
     const [envelope = null] = await made.seal(1)
     await sealRecords(made.encryption, [
@@ -78,7 +78,7 @@ describe('records and bytes', () => {
 })
 
 describe('keys', () => {
-  it('DEKs count by state: current, next, in a grace, opened', async () => {
+  it('DEKs are counted by state: current, next, in a grace, opened', async () => {
     const made = await instrumented({
       encrypt: { rotate: { maxAge: '100s', prefetch: '10s', grace: '1h' } },
     })
@@ -119,7 +119,7 @@ describe('keys', () => {
     }
   })
 
-  it('the time to the next rotation runs down and starts anew; of several DEKs of a rule the next one counts', async () => {
+  it('the time to the next rotation falls and restarts; of several DEKs of a rule, the first to rotate counts', async () => {
     const made = await instrumented({ encrypt: { rotate: { maxAge: '100s' }, dekScope: 'topic' } })
     const left = (): Promise<number | undefined> =>
       seen.value('kafka_envelope.dek.time_to_rotation', { 'kafka_envelope.rule': 't' })
@@ -136,7 +136,7 @@ describe('keys', () => {
     expect(await left()).toBe(0)
   })
 
-  it('a grace shows: that it began and why, how long it lasts, what was sealed in it', async () => {
+  it('metrics of a grace show its start and reason, its duration, and the records sealed in it', async () => {
     const made = await instrumented({
       encrypt: { rotate: { maxAge: '100s', prefetch: 0, grace: '1h' } },
     })
@@ -200,7 +200,7 @@ describe('keys', () => {
 })
 
 describe('processes', () => {
-  it('processes tell when they started, the same whenever they are asked', async () => {
+  it('processes report when they started, always with the same value', async () => {
     await instrumented()
     const started = await seen.value('kafka_envelope.process.start_time')
     expect(started).toBeCloseTo(Date.now() / 1000 - process.uptime(), -1)
@@ -223,7 +223,7 @@ describe('processes', () => {
   })
 })
 
-it('records that consumers wait with count by topic and code, as long as they wait', async () => {
+it('records that hold up consumers are counted by topic and code while they wait', async () => {
   const { encryption } = await owner()
   const wait = { topic: 't', partition: 0, offset: '7', code: 'KMS_TIMEOUT', waitedMs: 5 } as const
   let waiting: Health['waiting'] = []
@@ -259,8 +259,8 @@ describe('calls to a KMS', () => {
   })
 })
 
-describe('what instrument() returns', () => {
-  it('what instrument() returns ends it: counts are complete, states are back at 0, and nothing more is counted or computed', async () => {
+describe('the function that instrument() returns', () => {
+  it('the function that instrument() returns ends it: counts are complete, states are back at 0, and nothing more is counted or computed', async () => {
     const made = await instrumented()
     await open(made, await made.seal(3))
     expect(await seen.value('kafka_envelope.dek.count')).toBe(2)
@@ -277,7 +277,7 @@ describe('what instrument() returns', () => {
     expect(seen.spans()).toHaveLength(2)
   })
 
-  it('what instrument() returns of several owners ends one; counts and states of all add up', async () => {
+  it('with several owners, the function that instrument() returns ends one of them; counts and states of all add up', async () => {
     const one = await instrumented()
     const endOne = end
     const two = await instrumented()

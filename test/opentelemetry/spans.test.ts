@@ -55,7 +55,7 @@ async function instrumented(kms = new MemoryKms()): Promise<Owner> {
 }
 
 describe('a call to a KMS', () => {
-  it('a call to a KMS is a span within the one that was active, and around those of the provider; it names KMS, CMK, operation', async () => {
+  it('a call to a KMS is a span inside the active one, around those of the provider; it names KMS, CMK and operation', async () => {
     const made = await instrumented(new CallingKms())
     const [envelope = null] = await within('order', () => made.seal(1))
     await within('bill', () => openRecords(made.encryption, [{ topic: 't', value: envelope }]))
@@ -73,7 +73,7 @@ describe('a call to a KMS', () => {
     })
   })
 
-  it('a call to a KMS that fails has the code and nothing that was thrown', async () => {
+  it('the span of a call to a KMS that fails has the code, and nothing else of the error', async () => {
     const made = await instrumented()
     made.kms.failure = new EnvelopeError('KMS_DENIED', 'no')
     await expect(made.seal(1)).rejects.toMatchObject({ code: 'KMS_DENIED' })
@@ -83,7 +83,7 @@ describe('a call to a KMS', () => {
     expect(events).toEqual([])
   })
 
-  it('a call to a KMS that several wait for belongs to the first; the others go on in contexts of their own', async () => {
+  it('the span of a call to a KMS that several callers share belongs to the first; the others continue in their own contexts', async () => {
     const made = await instrumented()
     made.kms.hold = true
     const active: (Span | undefined)[] = []
@@ -101,7 +101,7 @@ describe('a call to a KMS', () => {
     expect(active).toEqual(spans)
   })
 
-  it('a call to a KMS that a timer makes belongs to no span of a caller', async () => {
+  it('a call to a KMS that a timer makes does not belong to the span of a caller', async () => {
     // The real timers: Node carries contexts through them.
     const active = (): Span | undefined => trace.getSpan(context.active())
     const [ours, plain, span] = await within('order', async (order) => [
@@ -123,7 +123,7 @@ describe('a call to a KMS', () => {
 })
 
 describe('a tracer', () => {
-  it('a tracer is never given a DEK, and one that throws, rejects, runs nothing or runs twice harms no call', async () => {
+  it('a tracer never gets a DEK, and one that throws, rejects, runs nothing or runs twice does not affect a call', async () => {
     const warned = vi.spyOn(process, 'emitWarning').mockReturnValue()
     const made = await owner()
     const given: unknown[] = []

@@ -51,7 +51,7 @@ describe('the pause of background calls after failures', () => {
     expect(pauseMs()).toBe(0)
   })
 
-  it('the pause of background calls after failures does not become longer where the clock jumps back', () => {
+  it('the pause of background calls after failures does not become longer if the clock jumps back', () => {
     let now = 10_000
     const { clock, fail, pauseMs } = failing()
     clock.monotonicMs = () => now
@@ -85,14 +85,14 @@ describe('an outage', () => {
     expect(known()).toEqual([undefined, 'KMS_THROTTLED'])
   })
 
-  it('an outage is remembered while the machine sleeps for as long', () => {
+  it('an outage is remembered for a minute even while the machine sleeps', () => {
     const { clock, fail, known } = failing()
     fail(throttled)
     clock.sleep(60_001)
     expect(known()[0]).toBeUndefined()
   })
 
-  it('an outage outlasts calls that a limit of our own kept back, and ends with any other answer', () => {
+  it('an outage continues through calls that our own limit held back, and ends with any other answer', () => {
     const { fail, succeed, known } = failing()
     fail(throttled)
     fail({ kind: 'notAsked', code: 'KMS_RATE_LIMITED' })

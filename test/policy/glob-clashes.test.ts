@@ -56,7 +56,7 @@ describe('globs of different rules', () => {
 })
 
 describe('the rule of a topic', () => {
-  it('the rule of a topic is one that has the topic by name, else one whose glob matches, whatever the rules are', () => {
+  it('the rule of a topic is the one that names the topic, else the one whose glob matches', () => {
     const pattern = fc.string({ unit: fc.constantFrom('a', 'b', '*'), minLength: 1, maxLength: 4 })
     fc.assert(
       fc.property(
@@ -79,7 +79,7 @@ describe('the rule of a topic', () => {
     )
   })
 
-  it('the rule of a topic is found without a look at globs with another prefix or suffix', () => {
+  it('the rule of a topic is found without trying globs that have another prefix or suffix', () => {
     const rules = Array.from({ length: 10_000 }, (_, i) => `tenant-${String(i)}.*.orders`)
     const index = new TopicIndex(rules, (glob) => [glob])
     // A look at a glob takes it apart at its stars.

@@ -48,12 +48,12 @@ describe('quantities', () => {
     Infinity,
     null,
     {},
-  ])('%s is neither', (given) => {
+  ])('%s is neither a duration nor a size', (given) => {
     expect(parseDuration(given)).toBeUndefined()
     expect(parseByteSize(given)).toBeUndefined()
   })
 
-  it('units of the one are not units of the other, nor are those of prototypes', () => {
+  it('units of durations are not units of sizes, and names from object prototypes are not units', () => {
     expect(parseByteSize('1h')).toBeUndefined()
     expect(parseByteSize('1GB')).toBeUndefined()
     expect(parseDuration('1MiB')).toBeUndefined()
@@ -86,7 +86,7 @@ describe('topic patterns', () => {
 describe('rotation', () => {
   const policy = { maxAgeMs: 1000, maxMessages: 10, maxBytes: 100 }
 
-  it('a DEK takes as many records as a careful count admits, and the limit that stopped it is named', () => {
+  it('a DEK seals exactly as many records as its limits allow, and the limit that stopped it is named', () => {
     fc.assert(
       fc.property(
         fc.array(fc.nat(60), { maxLength: 20 }),

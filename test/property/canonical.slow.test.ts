@@ -4,7 +4,7 @@ import { accepted } from './agreement.js'
 import { nearEnvelope } from './near-valid.js'
 
 describe('the decoder accepts exactly the canonical form', () => {
-  it('what a stock Avro library decodes, writes again byte for byte, and is within the bounds; and reads the same', () => {
+  it('the decoder accepts exactly the values that a stock Avro library reads and writes again byte for byte, within the bounds', () => {
     const counts = { accepted: 0, refused: 0 }
     fc.assert(
       fc.property(nearEnvelope, (bytes) => {

@@ -48,7 +48,7 @@ describe('no input costs more than a bounded multiple of its length', () => {
       ),
     )
 
-  it('every family ends as it should, at all sizes', () => {
+  it('every family of inputs has its expected result, at all sizes', () => {
     expect(families.length).toBeGreaterThan(20)
     for (const [name, cases] of families)
       for (const { ends } of cases) expect([name, ...ends]).toEqual([name, (FAMILIES[name] as Family).ends])
@@ -60,7 +60,7 @@ describe('no input costs more than a bounded multiple of its length', () => {
     )
   })
 
-  it('in bytes asked for, by the library and by the decoders of the runtime', () => {
+  it('no input costs more than a bounded multiple of its length in allocated bytes, by the library and the decoders of the runtime', () => {
     const most = ({ bytes, records, compressed, decompressed }: Case): number =>
       ALLOCATED.perByte * bytes +
       (compressed ? ALLOCATED.perCompressed : ALLOCATED.perRecord) * records +
@@ -68,7 +68,7 @@ describe('no input costs more than a bounded multiple of its length', () => {
     expect(over('allocated', most)).toEqual([])
   })
 
-  it('twice the length, what it decompresses to included, costs at most twice as much', () => {
+  it('an input of twice the length, including its decompressed size, costs at most twice as much', () => {
     // V8 counts the same work a little differently from time to time.
     const TOLERANCE = 1.15
     const worse = families.flatMap(([name, cases]) =>
@@ -94,11 +94,11 @@ describe('no input costs more than a bounded multiple of its length', () => {
     expect(over('kmsCalls', ({ records }) => KMS_CALLS_PER_RECORD * records)).toEqual([])
   })
 
-  it('no input costs more than a bounded multiple of its length in what opened values keep alive beyond their own bytes', () => {
+  it('no input costs more than a bounded multiple of its length in memory that opened values keep alive beyond their own bytes', () => {
     expect(over('slack', ({ opened }) => opened)).toEqual([])
   })
 
-  it('no input costs more than a bounded multiple of its length in what is remembered when the values are gone', () => {
+  it('no input costs more than a bounded multiple of its length in memory that stays when the values are gone', () => {
     // Of a batch that leaves nothing behind some noise of the heap is left.
     const most = ({ bytes, records }: Case): number =>
       Math.min(KEPT.perByte * bytes + KEPT.perRecord * records, KEPT.most) + MIB

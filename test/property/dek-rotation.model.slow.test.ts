@@ -93,7 +93,7 @@ class Real {
     const retired = new Map(this.#owner.named('dek.retired').map((event) => [event.sessionId, event]))
     const inGrace = new Set(this.#owner.named('dek.grace').map(({ sessionId }) => sessionId))
     for (const [session, { counters, bytes }] of sessions) {
-      expect(created, 'a session that nobody made').toContain(session)
+      expect(created, 'a session that was never created').toContain(session)
       expect(new Set(counters).size, '(key, IV) twice').toBe(counters.length)
       if (inGrace.has(session)) continue
       expect(counters.length, 'messages').toBeLessThanOrEqual(MAX_MESSAGES)

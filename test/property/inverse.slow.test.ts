@@ -11,7 +11,7 @@ const tombstone = fc.record({ topic: fc.constant('t.a'), key: fc.constant('k'), 
 const text = (value: Buffer | string): string => Buffer.from(value as string).toString('latin1')
 
 describe('opening inverts sealing', () => {
-  it('for all values, keys and headers, under all rules, in batches, in the shapes of writer and reader', async () => {
+  it('opening inverts sealing for all values, keys and headers, under all rules, in batches, in the forms of writer and reader', async () => {
     const batch = fc.array(fc.oneof({ weight: 9, arbitrary: plain }, tombstone), { maxLength: 10 })
     const sizes = new Set<number>()
     await fc.assert(

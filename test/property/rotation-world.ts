@@ -135,7 +135,7 @@ export class RotationWorld {
     if (failure.kind === 'denied') law(this.#alive.size === 0, 'no DEK outlives a denial')
     if (failure.kind === 'other') {
       const isKept = [...this.#alive.values()].some(({ overdue }) => overdue !== undefined)
-      law(!isKept, 'a failure for good ends a DEK past its limit')
+      law(!isKept, 'a final failure ends a DEK past its limit')
     }
   }
 

@@ -146,7 +146,7 @@ const record = { topic: 't.a', key: 'k', headers: { a: ['1', null], other: 'x' }
 const bitRule = ruleOf({ bindHeaders: ['a', 'b'], context: { env: 'prod' }, compression: 'gzip' })
 
 describe('no change of an authenticated byte opens', () => {
-  it('no change opens of header, IV, tag, body, bound key or bound headers, under all rules', async () => {
+  it('no change of header, IV, tag, body, bound key or bound headers opens, under all rules', async () => {
     let tried = 0
     await fc.assert(
       fc.asyncProperty(encryptRule, cmkIds, plain, random, async (encrypt, ids, given, chance) => {
@@ -170,7 +170,7 @@ describe('no change of an authenticated byte opens', () => {
     expect(tried).toBeGreaterThan(1000)
   })
 
-  it('values of two records do not change places, where topic, key or bound headers tell the records apart', async () => {
+  it('values of two records cannot be swapped if topic, key or bound headers of the records differ', async () => {
     const pair = fc
       .tuple(plain, plain, fc.boolean())
       .map(([one, two, alike]) => [one, alike ? { ...one, value: two.value } : two] as const)
@@ -210,7 +210,7 @@ describe('no change of an authenticated byte opens', () => {
     async ({ ids, more }) => {
       const { kms, seal, open } = await owner(bitRule, ids)
       const [sealed] = (await seal([record])) as [Sealed]
-      // From here on the DEK is at hand.
+      // From here on the DEK is cached.
       expect((await open([sealed]))[0]?.value?.toString()).toBe(CANARY)
       const authenticatedFrom = headerAt(sealed.value)
       const codes = new Set<string>()
@@ -254,7 +254,7 @@ describe('no change of an authenticated byte opens', () => {
     },
   )
 
-  it('parts of two envelopes do not mix', async () => {
+  it('parts of two envelopes cannot be combined', async () => {
     const { seal, open } = await owner(bitRule)
     const [one, two] = (await seal([record, { ...record, value: `${CANARY}!` }])) as [Sealed, Sealed]
     const cuts = Array.from({ length: one.value.length }, (_, at) => at)
@@ -270,8 +270,8 @@ describe('no change of an authenticated byte opens', () => {
   })
 })
 
-describe('a change of what is not authenticated', () => {
-  it('a change of what is not authenticated opens to the same plaintext, or fails; never to another', async () => {
+describe('a change of an unauthenticated part', () => {
+  it('a change of an unauthenticated part opens to the same plaintext, or fails; never to another', async () => {
     const outcomes = { same: 0, failed: 0 }
     await fc.assert(
       fc.asyncProperty(encryptRule, cmkIds, plain, random, async (encrypt, ids, given, chance) => {

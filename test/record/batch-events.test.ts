@@ -23,7 +23,7 @@ async function owner(encrypt: Partial<EncryptRule> = {}, decrypt: Partial<Decryp
 
 describe('batch.sealed', () => {
   it.each(['none', 'gzip'] as const)(
-    'batch.sealed counts what was sealed by its bytes before compression by %s, as text or bytes',
+    'batch.sealed counts sealed records, with their bytes before compression by %s, as text or bytes',
     async (compression) => {
       const { seal, told } = await owner({ compression })
       await seal('t', [VALUE, Buffer.from(VALUE), VALUE.repeat(1000), null])
@@ -33,7 +33,7 @@ describe('batch.sealed', () => {
     },
   )
 
-  it('batch.sealed does not tell of what is not to be sealed', async () => {
+  it('batch.sealed does not count records that are not sealed', async () => {
     const { seal, told } = await owner()
     await seal('p', [VALUE])
     await seal('t', [null])
@@ -42,7 +42,7 @@ describe('batch.sealed', () => {
 })
 
 describe('batch.opened', () => {
-  it('batch.opened counts what was opened by the bytes it was opened to, and nothing else', async () => {
+  it('batch.opened counts only opened records, with the bytes of their plaintext', async () => {
     const { encryption, seal, told } = await owner({}, { plaintext: { untilOffsets: { t: { 0: '10' } } } })
     const sealed = await seal('t', [VALUE, VALUE.repeat(2)])
     const forged = Buffer.from(sealed[0]?.value ?? '')

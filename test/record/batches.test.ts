@@ -12,7 +12,7 @@ import { memoryEncryption } from '../support/encryption.js'
 import { cmk, craft, openerOf, wrapping } from './crafted.js'
 
 describe('opening a batch', () => {
-  it('opening a batch waits for nothing where its keys are cached', async () => {
+  it('opening a batch is synchronous if its keys are cached', async () => {
     const opener = openerOf([await cmk(wrapping('near', 'a'), [])])
     const batch = [{ value: craft() }, { value: craft() }]
     const first = opener.begin({ topic: 't' }, batch)
@@ -23,18 +23,18 @@ describe('opening a batch', () => {
     expect(again.results.map(({ value }) => value?.toString())).toEqual([CANARY, CANARY])
   })
 
-  it('opening a batch of nothing gives nothing', async () => {
+  it('opening an empty batch gives an empty list', async () => {
     expect(await openAll(openerOf([]).begin({ topic: 't' }, []))).toEqual([])
     const { encryption } = await memoryEncryption([{ match: ['t'], decrypt: { cmk: 'main' } }])
     expect(await openRecords(encryption, [])).toEqual([])
   })
 
-  it('opening a batch gives null for a tombstone, and says that no envelope stood behind it', async () => {
+  it('opening a batch gives null for a tombstone, and says that there was no envelope', async () => {
     const opened = await openAll(openerOf([]).begin({ topic: 't' }, [{ value: null }]))
     expect(opened).toStrictEqual([{ value: null, envelope: undefined }])
   })
 
-  it('a fingerprint that the rule lists as the application’s own makes no damaged envelope plaintext', async () => {
+  it('a fingerprint that the rule lists as that of the application does not turn a damaged envelope into plaintext', async () => {
     const plaintext = {
       untilOffsets: new Map([['t', new Map([[0, 10n]])]]),
       fingerprints: ['0fea18fa6fe363e8'],
@@ -46,7 +46,7 @@ describe('opening a batch', () => {
   })
 })
 
-it('a batch for a passthrough topic is complete at once, with nothing sealed and no limit of its own', () => {
+it('a batch for a passthrough topic is complete immediately, with nothing sealed and without a size limit', () => {
   const rules = new TopicRules([
     { name: 'r', match: ['t'], passthrough: true, sealing: undefined, reading: undefined },
   ])

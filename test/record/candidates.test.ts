@@ -29,7 +29,7 @@ describe('candidates', () => {
     expect(await tried({ b: failing('KMS_DENIED'), a: dek })).toEqual({ opened: CANARY, asked: 'ba' })
   })
 
-  it('one that does not unwrap, or whose DEK is not the one committed to, gives way to the next', async () => {
+  it('after a candidate that does not unwrap, or whose DEK does not match the commitment, the next is tried', async () => {
     for (const bad of [
       failing('CIPHERTEXT_DEK_INVALID'),
       failing('CMK_NOT_FOUND'),
@@ -38,18 +38,18 @@ describe('candidates', () => {
       expect(await tried({ a: bad, b: dek })).toEqual({ opened: CANARY, asked: 'ab' })
   })
 
-  it('one whose KMS answers with another DEK, or with none, is asked once more before the next', async () => {
+  it('a candidate whose KMS answers with another DEK, or with none, is asked once more before the next', async () => {
     for (const bad of [other, failing('UNWRAP_FAILED'), failing('CMK_MISMATCH')])
       expect(await tried({ a: bad, b: dek })).toEqual({ opened: CANARY, asked: 'aab' })
   })
 
-  it('at most two candidates are to blame: a forged envelope does not buy more KMS calls', async () => {
+  it('candidates fail for at most two invalid wrappings: a forged envelope does not buy more KMS calls', async () => {
     const bad = failing('CIPHERTEXT_DEK_INVALID')
     expect(await tried({ a: bad, b: bad, c: dek })).toEqual({ opened: 'UNWRAP_FAILED', asked: 'ab' })
     expect(await tried({ a: other, b: bad, c: dek })).toEqual({ opened: 'COMMITMENT_MISMATCH', asked: 'aab' })
   })
 
-  it('those whose KMS is away or denies are not to blame: the others are all tried', async () => {
+  it('candidates whose KMS is unavailable or denies do not count as invalid: all others are tried', async () => {
     const [away, denied] = [failing('KMS_UNAVAILABLE'), failing('KMS_DENIED')]
     for (const bad of [away, denied])
       expect(await tried({ a: bad, b: bad, c: bad, d: bad, e: dek })).toEqual({
@@ -73,7 +73,7 @@ describe('candidates', () => {
       'KMS_DENIED',
       'KMS_UNAVAILABLE',
     ]
-    // What the record comes to: by what the first KMS says, downwards, and the second, in this order of columns.
+    // The result of the record: rows are the answer of the first KMS, columns that of the second, in this order.
     const columns: readonly Told[] = ['opens', 'other DEK', 'refuses', 'denies', 'away']
     const table: Readonly<Record<Told, readonly string[]>> = {
       opens: [CANARY, CANARY, CANARY, CANARY, CANARY],
@@ -84,19 +84,19 @@ describe('candidates', () => {
     }
     const rows = Object.entries(table) as [Told, readonly string[]][]
     it.each(rows.flatMap(([a, told]) => told.map((outcome, i) => [a, columns[i] as Told, outcome] as const)))(
-      'where the first %s and the second %s, the record is %s',
+      'if the first CMK %s and the second %s, the record is %s',
       async (a, b, outcome) => {
         expect((await tried({ a: answers[a], b: answers[b] })).opened).toBe(outcome)
       },
     )
   })
 
-  it('whatever a KMS has against a ciphertext DEK, damage or another CMK, the record fails as one: UNWRAP_FAILED', async () => {
+  it('a record whose ciphertext DEK a KMS refuses, for damage or another CMK, fails with the one code UNWRAP_FAILED', async () => {
     for (const code of ['CIPHERTEXT_DEK_INVALID', 'CMK_MISMATCH'] as const)
       expect((await tried({ a: failing(code) })).opened).toBe('UNWRAP_FAILED')
   })
 
-  it('an error keeps what the KMS said: its code and its id for the call', async () => {
+  it('an error keeps the code of the KMS and its request id', async () => {
     const told = { kmsCode: 'InvalidParameterValue.InvalidCiphertext', requestId: 'r-1' }
     for (const code of ['CIPHERTEXT_DEK_INVALID', 'CMK_MISMATCH'] as const)
       for (const said of [told, { kmsCode: told.kmsCode }, { requestId: told.requestId }, {}]) {
@@ -125,7 +125,7 @@ describe('candidates', () => {
     expect(await tried({ a: dek }, value)).toEqual({ opened: 'NO_CANDIDATE', asked: '' })
   })
 
-  it('asymmetric ones only where the rule accepts public-key sealing', async () => {
+  it('asymmetric wrappings are candidates only if the rule accepts public-key sealing', async () => {
     const value = craft({ wrappings: [wrapping('p/rsa', 'a')] })
     const asked: string[] = []
     const cmks = [await cmk({ provider: 'p/rsa', cmkId: 'a' }, asked, dek, true)]

@@ -23,7 +23,7 @@ describe('registered compressions', () => {
     for (const number of [3, -1, 64, 0.5]) expect(compressionOf(number)).toBeUndefined()
   })
 
-  it('none is the bytes themselves, of any size', () => {
+  it('the compression `none` leaves the bytes unchanged, at any size', () => {
     const none = compressionNamed('none')
     const body = Buffer.alloc(2 * MIB)
     expect(none.compress(body)).toBe(body)
@@ -32,7 +32,7 @@ describe('registered compressions', () => {
 })
 
 describe('gzip', () => {
-  it('decompression inverts compression, for text and bytes, the empty value too', () => {
+  it('decompression inverts compression, for text, bytes and the empty value', () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -48,7 +48,7 @@ describe('gzip', () => {
     )
   })
 
-  it('a change of any bit fails, or is one of what the header says beside the data', () => {
+  it('a change of any bit of a gzip member fails, or changes only unused bits', () => {
     const body = gzipSync(CANARY)
     for (let at = 0; at < body.length; at++) {
       for (let bit = 1; bit < 256; bit *= 2) {
@@ -63,7 +63,7 @@ describe('gzip', () => {
     }
   })
 
-  it('gzip is exactly one member: not cut anywhere, and nothing behind it', () => {
+  it('gzip is exactly one member: not cut anywhere, and nothing after it', () => {
     const body = gzipSync(CANARY)
     for (let length = 0; length < body.length; length++)
       expect(opened(body.subarray(0, length))).toBe('DECOMPRESSION_FAILED')
@@ -81,7 +81,7 @@ describe('gzip', () => {
     )
   })
 
-  it('the cap is inclusive, and a size that the data states does not decide', () => {
+  it('the cap of a decompressed size is inclusive, and a size that the data states is ignored', () => {
     for (const size of [1, 1000, MIB]) {
       const body = gzipSync(Buffer.alloc(size, 97))
       expect(opened(body, size)).toBe('a'.repeat(size))
@@ -99,7 +99,7 @@ describe.each([
   { name: 'gzip', compression: gzip, missing: false },
   { name: 'zstd', compression: zstd ?? gzip, missing: zstd === undefined },
 ])('$name', ({ compression, missing }) => {
-  it.skipIf(missing)('a bomb of 256 MiB is refused without having it in memory', () => {
+  it.skipIf(missing)('a bomb of 256 MiB is refused without decompressing it in memory', () => {
     const bomb = asBuffer(compression.compress(Buffer.alloc(256 * MIB)))
     const before = process.memoryUsage.rss()
     const started = performance.now()
@@ -109,7 +109,7 @@ describe.each([
     expect(performance.now() - started).toBeLessThan(5000)
   })
 
-  it.skipIf(missing)('plaintext keeps no buffer alive that is much larger than itself', () => {
+  it.skipIf(missing)('a plaintext does not keep a much larger buffer alive', () => {
     for (const size of [1, 1000, 9000, 17_000, 100_000]) {
       const plaintext = compression.decompress(asBuffer(compression.compress(Buffer.alloc(size, 7))), MIB)
       expect(plaintext).toEqual(Buffer.alloc(size, 7))

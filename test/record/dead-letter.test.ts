@@ -28,7 +28,7 @@ describe('the headers of a dead letter', () => {
     })
   })
 
-  it('the headers of a dead letter take at most 1 KiB in a record batch, and say what did not fit, whatever the record has', () => {
+  it('the headers of a dead letter take at most 1 KiB in a record batch, and list what did not fit, for any record', () => {
     const long = 'ü'.repeat(249)
     const worst = deadLetterHeaders({
       ...reason,
@@ -56,7 +56,7 @@ describe('the headers of a dead letter', () => {
     )
   })
 
-  it('the headers of a dead letter leave out what there is none of', () => {
+  it('the headers of a dead letter leave out values that the record does not have', () => {
     expect(Object.keys(deadLetterHeaders(reason))).toEqual(
       ['error', 'topic', 'partition', 'offset', 'timestamp'].map((name) => `kafka-envelope.${name}`),
     )

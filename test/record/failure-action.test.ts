@@ -11,7 +11,7 @@ describe('the action for a failure', () => {
     ({ decrypt: { onInvalid, onUnreadable } }) as ReadingRule
 
   it.each(errorCodes())(
-    'the action for a failure is what the rule says about the kind of %s, and never to skip a transient failure',
+    'the action for a failure is that of the rule for the kind of %s, and never skips a transient failure',
     (code) => {
       const error = new EnvelopeError(code, 'no')
       const dead = { deadLetter: 'dead' }
@@ -67,7 +67,7 @@ describe('the share of rejected records', () => {
     )
   })
 
-  it('the share of rejected records counts a record once, however often and from wherever its partition is delivered again', () => {
+  it('the share of rejected records counts a record once, however often its partition is delivered again', () => {
     const step = fc.record({
       partition: fc.nat(2),
       // Where the partition goes on: mostly behind what was delivered, sometimes again from before it.

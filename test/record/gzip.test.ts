@@ -23,11 +23,11 @@ function header(flags: number): Buffer {
   return Buffer.concat(parts)
 }
 
-describe('what follows the header of a gzip member', () => {
+describe('the data after the header of a gzip member', () => {
   const allFlags = Array.from({ length: 16 }, (_, i) => i << 1)
 
   it.each([0, 1, ...allFlags])(
-    'what follows the header of a gzip member is the rest, whole or empty, whatever the header holds: flags %i',
+    'the data after the header of a gzip member is found, whatever the header contains: flags %i',
     (flags) => {
       const before = header(flags)
       expect(gzipBody(Buffer.concat([before, REST]))).toEqual(REST)
@@ -36,7 +36,7 @@ describe('what follows the header of a gzip member', () => {
   )
 
   it.each(allFlags)(
-    'what follows the header of a gzip member is nothing where the header is cut: flags %i',
+    'the data after the header of a gzip member is not found if the header is cut: flags %i',
     (flags) => {
       const before = header(flags)
       for (let length = 0; length < before.length; length++)
@@ -44,18 +44,18 @@ describe('what follows the header of a gzip member', () => {
     },
   )
 
-  it('what follows the header of a gzip member is nothing where a field would reach beyond the input', () => {
+  it('the data after the header of a gzip member is not found if a field would reach beyond the input', () => {
     const long = header(FEXTRA)
     long.writeUInt16LE(1000, 10)
     expect(gzipBody(Buffer.concat([long, REST]))).toBeUndefined()
   })
 
-  it('what follows the header of a gzip member is at least the trailer of eight bytes', () => {
+  it('the data after the header of a gzip member has at least the trailer of eight bytes', () => {
     expect(gzipBody(Buffer.concat([header(0), REST.subarray(0, 8)]))).toEqual(REST.subarray(0, 8))
     expect(gzipBody(Buffer.concat([header(0), REST.subarray(0, 7)]))).toBeUndefined()
   })
 
-  it('what follows the header of a gzip member is nothing where magic, method, a reserved flag or the CRC of the header is wrong', () => {
+  it('the data after the header of a gzip member is not found if magic, method, a reserved flag or the CRC of the header is wrong', () => {
     const whole = Buffer.concat([header(FHCRC | FNAME), REST])
     for (const at of [0, 1, 2, 4, 12, 18]) {
       const changed = Buffer.from(whole)

@@ -31,21 +31,18 @@ describe.each(Object.entries(calls))('%s', (name, call) => {
     ['a text', 'encryption', 'a string'],
     ['a configuration', { kms: {} }, 'an object'],
     ['an encryption that was not awaited', Promise.resolve(), 'a Promise: await it'],
-  ])(
-    'an entry of the package refuses %s in place of an encryption with CONFIG_INVALID',
-    async (_, given, got) => {
-      const error = await thrownBy(() => call(given as never))
-      expect(error).toMatchObject({
-        code: 'CONFIG_INVALID',
-        issues: [
-          {
-            path: `${name}(…, encryption)`,
-            message: `expected the object that createEncryption() resolves to, got ${got}`,
-          },
-        ],
-      })
-    },
-  )
+  ])('an entry point refuses %s in place of an encryption with CONFIG_INVALID', async (_, given, got) => {
+    const error = await thrownBy(() => call(given as never))
+    expect(error).toMatchObject({
+      code: 'CONFIG_INVALID',
+      issues: [
+        {
+          path: `${name}(…, encryption)`,
+          message: `expected the object that createEncryption() resolves to, got ${got}`,
+        },
+      ],
+    })
+  })
 })
 
 it('an encryption that another version made is refused with CONFIG_INVALID, which names both versions', async () => {

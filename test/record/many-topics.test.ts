@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { openRecords, sealRecords } from '../../src/record/index.js'
 import { memoryEncryption } from '../support/encryption.js'
 
-it('preambles are remembered for the 1,000 topics that were read last, and no more', async () => {
+it('preambles are remembered for at most the 1,000 topics that were read last', async () => {
   const { encryption } = await memoryEncryption([
     { match: ['t*'], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main' } },
   ])

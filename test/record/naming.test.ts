@@ -16,33 +16,33 @@ async function refusal(given: Craft, rule: Rule = {}, configured = 'a'): Promise
 }
 
 describe('a record that is refused: the error names', () => {
-  it('suite and compression by number', async () => {
+  it('the error of a refused record names suite and compression by number', async () => {
     expect(await refusal({ header: { suite: 2 } })).toContain('suite 2.')
     expect(await refusal({ header: { compression: 3 } })).toContain('compression 3.')
   })
 
-  it('the topic it was sealed for and the one it was read from', async () => {
+  it('the error of a refused record names the topic it was sealed for and the one it was read from', async () => {
     expect(await refusal({ header: { topic: 'elsewhere' } })).toMatch(/elsewhere.* t\b/)
   })
 
-  it('the rule, and what it requires and did not find', async () => {
+  it('the error of a refused record names the rule, and the requirement that is not met', async () => {
     expect(await refusal({ header: { keyBound: false } })).toMatch(/rule r .*record key/)
     expect(await refusal({}, { require: { bindHeaders: ['h1'] } })).toMatch(/rule r .*header "h1"/)
     expect(await refusal({}, { require: { context: { env: 'prod' } } })).toMatch(/rule r .*env=prod/)
   })
 
-  it('the rule, and the wrappings that it does not accept', async () => {
+  it('the error of a refused record names the rule, and the wrappings that it does not accept', async () => {
     const wrappings = [wrapping('near', 'a'), wrapping('far', 'b')]
     expect(await refusal({ wrappings }, {}, 'another')).toMatch(/rule r .*near a, far b/)
   })
 
-  it('the CMK that did not unwrap', async () => {
+  it('the error of a refused record names the CMK that did not unwrap', async () => {
     const refuses = () => new EnvelopeError('CIPHERTEXT_DEK_INVALID', 'no')
     const cmks = [await cmk(wrapping('near', 'a'), [], refuses)]
     expect((await opened({ value: craft() }, cmks)).error?.message).toMatch(/CMK a /)
   })
 
-  it('the rule that refuses tombstones', async () => {
+  it('the error of a refused record names the rule that refuses tombstones', async () => {
     const { error } = await opened({ value: null }, [], { tombstones: 'reject' })
     expect(error?.message).toContain('rule r ')
   })
@@ -52,7 +52,7 @@ describe('a record that is refused: the error names', () => {
     expect(await refusal({ key: 'k' })).toMatch(/: the record differs from what was sealed/)
   })
 
-  it('what is wrong with a gzip member', async () => {
+  it('the error of a refused record says what is wrong with a gzip member', async () => {
     const gzip = gzipSync(CANARY)
     const member = (body: Buffer, maxDecompressedBytes = 1000): Promise<string> =>
       refusal({ header: { compression: 1 }, body }, { maxDecompressedBytes })
@@ -70,7 +70,7 @@ describe('a record that is refused: the error names', () => {
 })
 
 describe('a record that is not sealed: the error names', () => {
-  it('topic and rule, and what the value is', async () => {
+  it('the error of a record that is not sealed names topic and rule, and the kind of value', async () => {
     const { encryption } = await memoryEncryption([
       { match: ['t'], name: 'r', encrypt: { cmk: 'main', tombstones: 'reject' } },
       { match: ['plain'], passthrough: true },
@@ -94,7 +94,7 @@ describe('a record that is not sealed: the error names', () => {
   })
 })
 
-it('a topic without the half of a rule that is needed: the error names both, and what did not happen', () => {
+it('the error for a topic whose rule lacks `encrypt` or `decrypt` names topic and rule, and what did not happen', () => {
   const rule = { name: 'r', match: ['t'], passthrough: false, sealing: undefined, reading: undefined }
   const book = new TopicRules([rule] satisfies ResolvedRule[])
   const refused = (message: RegExp): Error =>
@@ -108,6 +108,6 @@ it('a topic without the half of a rule that is needed: the error names both, and
   expect(() => book.forReading('u')).toThrow(refused(/no rule .*topic u, .*nothing was delivered/))
 })
 
-it('a compression that this runtime lacks is named', () => {
+it('the error for a compression that this runtime lacks names it', () => {
   expect(() => compressionNamed('lzma' as 'zstd')).toThrow(/UNKNOWN_COMPRESSION.*lzma/)
 })

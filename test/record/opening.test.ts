@@ -33,7 +33,7 @@ async function owner(
   return { ...made, seal, open }
 }
 
-it('an opened record says what was authenticated, and keeps members that it does not know', async () => {
+it('an opened record says what was authenticated, and keeps unknown members', async () => {
   const { encryption, seal } = await owner({
     context: { app: 'pay' },
     bindHeaders: ['type'],
@@ -58,7 +58,7 @@ it('an opened record says what was authenticated, and keeps members that it does
 })
 
 describe('what a read rule requires', () => {
-  it('a bound key, bound headers, context entries', async () => {
+  it('a read rule can require a bound key, bound headers and context entries', async () => {
     /** The code with which a rule that requires `require` refuses what a rule with `encrypt` sealed. */
     const refusal = async (encrypt: Partial<EncryptRule>, require: Requirements = {}) => {
       const reader = { match: ['strict'], decrypt: { cmk: 'main', originalTopics: ['t'], require } }
@@ -75,7 +75,7 @@ describe('what a read rule requires', () => {
     expect(await met.open(await met.seal())).toBe(VALUE)
   })
 
-  it('the topic it was sealed for, or one that `originalTopics` names, exactly or by prefix', async () => {
+  it('a read rule accepts records sealed for its topic, or for one that `originalTopics` names, exactly or by prefix', async () => {
     const read = (originalTopics: string[]): DecryptRule => ({ cmk: 'main', originalTopics })
     const { seal, open } = await owner({}, {}, [
       { match: ['none'], decrypt: { cmk: 'main' } },
@@ -90,7 +90,7 @@ describe('what a read rule requires', () => {
     expect(await open({ ...sealed, topic: 'other' })).toBe('WRONG_TOPIC')
   })
 
-  it('a wrapping under a CMK that the rule names; for others no KMS is asked', async () => {
+  it('a read rule accepts only wrappings under CMKs that it names; for others no KMS is asked', async () => {
     const kms = new MemoryKms()
     const { encryption } = await memoryEncryption(
       [
@@ -105,7 +105,7 @@ describe('what a read rule requires', () => {
     expect(kms.calls.map(({ operation }) => operation)).toEqual(['generate'])
   })
 
-  it('public-key wrappings open only where the rule accepts them', async () => {
+  it('public-key wrappings open only if the rule accepts them', async () => {
     const kms = new MemoryKms({ publicKeyWraps: true, provider: 'memory/rsa' })
     const { encryption } = await memoryEncryption(
       [
@@ -148,21 +148,24 @@ describe('several wrappings', () => {
     return { near, far, open, unwraps }
   }
 
-  it('the nearest opens, and the other is not asked', async () => {
+  it('the nearest of several wrappings opens, and the other is not asked', async () => {
     const { near, far, open, unwraps } = await both()
     expect((await open())?.value?.toString()).toBe(VALUE)
     expect([unwraps(near), unwraps(far)]).toEqual([1, 0])
   })
 
-  it.each(['KMS_UNAVAILABLE', 'CMK_DISABLED'] as const)('%s at the nearest: the next opens', async (code) => {
-    const { near, far, open, unwraps } = await both()
-    near.failure = new EnvelopeError(code, 'no')
-    const opened = await open()
-    expect(opened).toMatchObject({ envelope: { provider: 'far', cmkId: 'b' } })
-    expect(unwraps(far)).toBe(1)
-  })
+  it.each(['KMS_UNAVAILABLE', 'CMK_DISABLED'] as const)(
+    'the next of several wrappings opens if the nearest fails with %s',
+    async (code) => {
+      const { near, far, open, unwraps } = await both()
+      near.failure = new EnvelopeError(code, 'no')
+      const opened = await open()
+      expect(opened).toMatchObject({ envelope: { provider: 'far', cmkId: 'b' } })
+      expect(unwraps(far)).toBe(1)
+    },
+  )
 
-  it('none opens: a transient failure is reported if there was one, else the first', async () => {
+  it('if none of several wrappings opens, a transient failure is reported if there was one, else the first', async () => {
     const { near, far, open } = await both()
     near.failure = new EnvelopeError('KMS_DENIED', 'no')
     far.failure = new EnvelopeError('CMK_NOT_FOUND', 'no')
@@ -171,14 +174,14 @@ describe('several wrappings', () => {
     expect((await open())?.error).toMatchObject({ code: 'KMS_THROTTLED' })
   })
 
-  it('a rule that names only one of them uses only that', async () => {
+  it('a rule that names the CMK of one of several wrappings uses only that one', async () => {
     const { near, far, open, unwraps } = await both('far')
     expect((await open())?.value?.toString()).toBe(VALUE)
     expect([unwraps(near), unwraps(far)]).toEqual([0, 1])
   })
 })
 
-describe('tombstones, plaintext, forwarding', () => {
+describe('tombstones, plaintext and sealed values', () => {
   it('tombstones pass as null both ways, unless a rule refuses them', async () => {
     const passing = await owner()
     expect((await passing.seal({ value: null })).value).toBeNull()
@@ -213,7 +216,7 @@ describe('tombstones, plaintext, forwarding', () => {
     expect(await at(Buffer.from('c301', 'hex'), 0, '9')).toBe('MALFORMED')
   })
 
-  it('an envelope is not sealed again; it passes where the rule says so, if it is one', async () => {
+  it('an envelope is not sealed again; it passes if the rule says so and it really is one', async () => {
     const { seal, open } = await owner()
     const sealed = await seal()
     await expect(seal({ value: sealed.value })).rejects.toMatchObject({ code: 'ALREADY_SEALED' })
@@ -224,7 +227,7 @@ describe('tombstones, plaintext, forwarding', () => {
     expect(await open(sealed)).toBe(VALUE)
   })
 
-  it('passthrough topics pass as they are, both ways', async () => {
+  it('records of passthrough topics pass unchanged, both ways', async () => {
     const { encryption, open } = await owner({}, {}, [{ match: ['plain.*'], passthrough: true }])
     const [sent] = await sealRecords(encryption, [{ topic: 'plain.a', value: 'text' }])
     expect(sent?.value?.toString()).toBe('text')

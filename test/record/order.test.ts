@@ -78,11 +78,11 @@ async function result(c: Case): Promise<{ opened: string | null; asked: string[]
 }
 
 describe('the order of checks', () => {
-  it('without a fault, the record opens', async () => {
+  it('a record without a fault opens', async () => {
     expect(await result(GOOD)).toEqual({ opened: CANARY, asked: ['near a'] })
   })
 
-  it('each fault alone gives its code, and no KMS is asked where the bytes and the rule show it', async () => {
+  it('each fault alone gives its code, and no KMS is asked if the bytes and the rule suffice', async () => {
     for (const [i, [name, code, spoil]] of FAULTS.entries()) {
       const { opened, asked } = await result(spoil(GOOD))
       const calls = i < NO_KMS_NEEDED ? 0 : code === 'COMMITMENT_MISMATCH' ? 2 : 1
@@ -106,7 +106,7 @@ describe('the order of checks', () => {
     }
   })
 
-  it('any of key, headers and context may be reported where a record has several that the rule does not accept', async () => {
+  it('any of key, headers and context may be reported if several of them break the rule', async () => {
     const bound = header(GOOD, { boundHeaders: ['a'], context: [['env', 'prod']] })
     const ready = { ...bound, craft: { ...bound.craft, headers: [[]] } }
     const met = { bindHeaders: ['a'], context: { env: 'prod' } }
@@ -128,7 +128,7 @@ describe('the order of checks', () => {
   })
 })
 
-it('opening is done once: a plaintext that is an envelope, or gzip, is delivered as it is', async () => {
+it('opening happens once: a plaintext that is an envelope, or gzip, is delivered unchanged', async () => {
   const cmks = [await cmk(wrapping('near', 'a'), [])]
   const inner = craft()
   expect(await open({ value: craft({ body: inner }) }, cmks)).toBe(inner.toString())

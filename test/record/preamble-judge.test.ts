@@ -15,7 +15,7 @@ async function reader() {
 }
 
 describe('a preamble', () => {
-  it('a preamble that was seen before is not parsed again, also when others came between', async () => {
+  it('a preamble that was seen before is not parsed again, even if others came in between', async () => {
     const { near, preambles } = await reader()
     const [one, other] = [craft(), craft({ header: { context: [['a', '1']] } })]
     const first = preambles.read(one)
@@ -39,8 +39,8 @@ describe('a preamble', () => {
   })
 })
 
-describe('what a rule reads', () => {
-  it('what a rule reads was sealed for a topic that starts like a prefix of `originalTopics`, not one that ends so', async () => {
+describe('the records that a rule reads', () => {
+  it('a rule reads records sealed for a topic that starts with a prefix of `originalTopics`, not for one that ends with it', async () => {
     const originalTopics = { originalTopics: ['orders.*'] }
     const cmks = [await cmk(wrapping('near', 'a'), [])]
     const read = (topic: string) => open({ value: craft({ header: { topic } }) }, cmks, originalTopics)
@@ -48,7 +48,7 @@ describe('what a rule reads', () => {
     for (const topic of ['my.orders.', 'orders', 'x.orders.eu']) expect(await read(topic)).toBe('WRONG_TOPIC')
   })
 
-  it('what a rule reads has the context entry that is required, key and value together', async () => {
+  it('a rule reads only records whose context has the required entry, with key and value', async () => {
     const cmks = [await cmk(wrapping('near', 'a'), [])]
     const require = { context: { env: 'prod' } }
     const read = (...context: [string, string][]) =>

@@ -5,7 +5,7 @@ import { CANARY } from '../support/emissions.js'
 const refused = (what: RegExp): Error =>
   expect.objectContaining({ code: 'INVALID_RECORD', message: expect.stringMatching(what) as string }) as Error
 
-it('bytes are what KafkaJS sends as they stand: text and Buffers', () => {
+it('text and Buffers, which KafkaJS sends unchanged, count as bytes', () => {
   for (const bytes of ['', 'a', Buffer.alloc(0), Buffer.from('a')]) expect(isBytes(bytes)).toBe(true)
   for (const other of [null, undefined, 7, new Uint8Array(1), ['a'], {}]) expect(isBytes(other)).toBe(false)
 })
@@ -26,7 +26,7 @@ it('a value is named by its type, never by its content', () => {
 })
 
 group('a bound key', () => {
-  it('a bound key is its bytes, and null where there is none', () => {
+  it('a bound key is its bytes, and null if there is none', () => {
     const bytes = Buffer.from('k')
     expect(boundKey({ key: bytes })).toBe(bytes)
     for (const key of ['', 'k']) expect(boundKey({ key })).toBe(key)
@@ -39,7 +39,7 @@ group('a bound key', () => {
 })
 
 group('bound headers', () => {
-  it('bound headers are their values in record order, for each name; none where the header is absent', () => {
+  it('bound headers are their values in record order, for each name; an absent header has no values', () => {
     const bytes = Buffer.from('y')
     const headers = { one: 'x', several: ['x', bytes, null], none: [], nothing: null, other: 'z' }
     const names = ['one', 'several', 'none', 'nothing', 'absent', 'toString']

@@ -3,7 +3,7 @@ import { sealRecords } from '../../src/record/index.js'
 import { CANARY, thrownBy } from '../support/emissions.js'
 import { memoryEncryption } from '../support/encryption.js'
 
-it('a record that KafkaJS would not send as it stands is refused, and nothing of its batch is sealed', async () => {
+it('a record that KafkaJS would not send unchanged is refused, and nothing of its batch is sealed', async () => {
   const { encryption, kms } = await memoryEncryption([
     { match: ['t'], encrypt: { cmk: 'main', bindHeaders: ['h'] } },
   ])

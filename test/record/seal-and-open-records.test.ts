@@ -26,7 +26,7 @@ describe('records of several topics', () => {
     )
   })
 
-  it('records of several topics that fail say where they stand, as far as it is known', async () => {
+  it('the errors of records of several topics name their positions, as far as known', async () => {
     const { encryption } = await owner()
     const value = Buffer.from('plain')
     const places = [
@@ -45,7 +45,7 @@ describe('records of several topics', () => {
     )
   })
 
-  it('a failure of one is no other’s: those of the same batch open', async () => {
+  it('a record that fails does not affect the others of its batch', async () => {
     const { encryption } = await owner()
     const sealed: ReadRecord[] = await sealRecords(encryption, [
       { topic: 't', value: text(0) },
@@ -62,7 +62,7 @@ describe('records of several topics', () => {
   })
 })
 
-it('what is not a list of records with topics is refused by its type, whatever the rules', async () => {
+it('a value that is not a list of records with topics is refused by its type, whatever the rules', async () => {
   const { encryption } = await memoryEncryption([
     { match: ['*'], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main' } },
   ])
@@ -85,7 +85,7 @@ it('what is not a list of records with topics is refused by its type, whatever t
   }
 })
 
-it('a list that shrinks while keys are awaited is opened as it was at the call', async () => {
+it('a list that shrinks while keys are awaited is opened as at the call', async () => {
   const { encryption, kms } = await owner()
   const records: ReadRecord[] = await sealRecords(encryption, [
     { topic: 't', value: text(0) },

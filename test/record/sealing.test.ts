@@ -18,7 +18,7 @@ function transfer(bytes: Buffer): void {
 }
 
 describe('the bytes that are sealed are those at the call', () => {
-  it('the bytes that are sealed are those at the call, also where buffers are reused while the key is awaited', async () => {
+  it('the bytes that are sealed are those at the call, even if buffers are reused while the key is awaited', async () => {
     const { encryption, kms } = await memoryEncryption([rule({ bindHeaders: ['h'] })])
     const own = (text: string): Buffer => Buffer.from(Uint8Array.from(Buffer.from(text)).buffer)
     const [value, key, header] = [own(VALUE), own('key'), own('header')]
@@ -41,7 +41,7 @@ describe('the bytes that are sealed are those at the call', () => {
     expect(opened?.value?.toString()).toBe(VALUE)
   })
 
-  it('the bytes that are sealed are those at the call, also where the memory of a value is transferred while the key is awaited', async () => {
+  it('the bytes that are sealed are those at the call, even if the memory of a value is transferred while the key is awaited', async () => {
     const { encryption, kms } = await memoryEncryption([rule()])
     const value = Buffer.from(new ArrayBuffer(3000)).fill(CANARY)
     const before = Buffer.from(value)
@@ -72,7 +72,7 @@ describe('the bytes that are sealed are those at the call', () => {
     expect(kms.calls).toEqual([])
   })
 
-  it('a buffer whose memory was transferred before the call is refused: its bytes are gone', async () => {
+  it('a buffer whose memory was transferred before the call is refused, since its bytes are gone', async () => {
     const { encryption, kms } = await memoryEncryption([rule({ bindHeaders: ['h'] })])
     const gone = Buffer.from(new ArrayBuffer(10))
     transfer(gone)
@@ -92,7 +92,7 @@ describe('the bytes that are sealed are those at the call', () => {
     ).toHaveLength(0)
   })
 
-  it('the bytes that are sealed are those at the call of memory that threads share, and of memory that can be resized, too', async () => {
+  it('the bytes that are sealed are those at the call, also for shared or resizable memory', async () => {
     const { encryption, kms } = await memoryEncryption([
       rule(),
       { ...rule({ compression: 'gzip' }), match: ['z'] },
@@ -119,7 +119,7 @@ describe('the bytes that are sealed are those at the call', () => {
       expect(value?.toString()).toBe('v'.repeat(100))
   })
 
-  it('a forwarded envelope is what was found to be one, whatever the buffer holds later', async () => {
+  it('a forwarded envelope has the bytes that were checked, even if the buffer changes later', async () => {
     const { encryption } = await memoryEncryption([rule({ passSealed: true })])
     const [sealed] = await sealRecords(encryption, [{ topic: 't', value: VALUE }])
     const value = sealed?.value as Buffer
@@ -150,7 +150,7 @@ describe('a value that readers would not decompress', () => {
     await sealRecords(encryption, [{ topic: 't', value: large.subarray(1) }])
   })
 
-  it('a value that readers would not decompress counts by the limit of the rule where the rule reads', async () => {
+  it('a value that readers would not decompress is judged by the limit of the rule if the rule decrypts', async () => {
     const { encryption } = await memoryEncryption([
       rule({ compression: 'gzip' }, { maxDecompressedBytes: '17MiB' }),
     ])
@@ -161,7 +161,7 @@ describe('a value that readers would not decompress', () => {
     expect(opened?.value?.length).toBe(large.length)
   })
 
-  it('a value that readers would not decompress is sealed where values are not compressed', async () => {
+  it('a value that readers would not decompress is sealed if values are not compressed', async () => {
     const { encryption } = await memoryEncryption([rule()])
     const [opened] = await openRecords(
       encryption,
@@ -191,7 +191,7 @@ describe('headers of records', () => {
     ['a list of objects with signed bytes', [{ type: signed }, { type: null }]],
   ]
 
-  it.each(forms)('given as %s are authenticated, and come back in that form', async (_, headers) => {
+  it.each(forms)('headers given as %s are authenticated, and come back in that form', async (_, headers) => {
     const { encryption } = await memoryEncryption([
       rule({ bindHeaders: ['type'] }, { require: { bindHeaders: ['type'] } }),
     ])
@@ -228,7 +228,7 @@ describe('headers of records', () => {
     ['numbers that are not bytes', [{ type: [256] }], 'header "type" is a list'],
     ['a value that is undefined', { type: undefined }, 'header "type" is undefined'],
     ['a list with a hole', [undefined], 'a header in the list is undefined'],
-  ])('given as %s are refused, on sealing and on opening', async (_, headers, what) => {
+  ])('headers given as %s are refused, on sealing and on opening', async (_, headers, what) => {
     const { encryption, kms } = await memoryEncryption([rule()])
     const [sealed] = await sealRecords(encryption, [{ topic: 't', value: VALUE }])
     const calls = kms.calls.length
@@ -265,7 +265,7 @@ describe('the name of a topic', () => {
     expect(kms.calls).toEqual([])
   })
 
-  it('the name of a topic of 249 legal characters is taken', async () => {
+  it('the name of a topic of 249 legal characters is accepted', async () => {
     const { encryption } = await memoryEncryption([{ match: ['*'], encrypt: { cmk: 'main' } }])
     expect(await sealRecords(encryption, [{ topic: 'x._-'.repeat(62) + 'y', value: VALUE }])).toHaveLength(1)
   })
@@ -318,7 +318,7 @@ describe('compressing a large batch', () => {
     value: Buffer.from(`${VALUE} ${String(n)}`),
   }))
 
-  it('compressing a large batch gives the event loop its turn, and seals the bytes at the call', async () => {
+  it('compressing a large batch yields to the event loop, and seals the bytes at the call', async () => {
     const { encryption } = await memoryEncryption([rule({ compression: 'gzip' })])
     await sealRecords(encryption, [{ topic: 't', value: VALUE }])
     const records = batch.map(({ topic, value }) => ({ topic, value: Buffer.from(value) }))
@@ -332,7 +332,7 @@ describe('compressing a large batch', () => {
     expect(opened.map(({ value }) => value?.toString())).toEqual(batch.map(({ value }) => value.toString()))
   })
 
-  it('compressing a large batch says which value no DEK may seal, also in a later step', async () => {
+  it('compressing a large batch reports a value that no DEK may seal, even in a later step', async () => {
     const { encryption, kms } = await memoryEncryption([
       rule({ compression: 'gzip', rotate: { maxBytes: 1000, allowFrequentRotation: true } }),
     ])

@@ -23,7 +23,7 @@ it.each([
   for (let cut = 0; cut < frame.length; cut++) expect(zstdFrameLength(frame.subarray(0, cut))).toBeUndefined()
 })
 
-it('what is no frame, or has a reserved block, has no length', () => {
+it('data that is not a frame, or has a reserved block, has no length', () => {
   expect(zstdFrameLength(bytes('1f8b0800', '00000000'))).toBeUndefined()
   expect(zstdFrameLength(bytes(MAGIC, '20', '01', '0f0000', '61'))).toBeUndefined()
 })

@@ -51,7 +51,7 @@ describe('the length of a zstd frame', () => {
     }
   })
 
-  it('there is none of skippable frames, reserved blocks and other data', () => {
+  it('the length of skippable frames, reserved blocks and other data is undefined', () => {
     const reserved = Buffer.from([0x07, 0, 0])
     for (const bytes of [
       Buffer.from('502a4d180400000061626364', 'hex'),
@@ -63,14 +63,17 @@ describe('the length of a zstd frame', () => {
   })
 })
 
-it.skipIf(hasZstd)('where this Node.js has no zstd: unknown compression, both ways', async () => {
-  expect(compressionOf(2)).toBeUndefined()
-  expect(() => compressionNamed('zstd')).toThrow(/UNKNOWN_COMPRESSION/)
-  const asked: string[] = []
-  const value = craft({ header: { compression: 2 }, body: plain })
-  expect(await open({ value }, [await cmk(wrapping('near', 'a'), asked)])).toBe('UNKNOWN_COMPRESSION')
-  expect(asked).toEqual([])
-})
+it.skipIf(hasZstd)(
+  'zstd is an unknown compression, both ways, if this Node.js does not have it',
+  async () => {
+    expect(compressionOf(2)).toBeUndefined()
+    expect(() => compressionNamed('zstd')).toThrow(/UNKNOWN_COMPRESSION/)
+    const asked: string[] = []
+    const value = craft({ header: { compression: 2 }, body: plain })
+    expect(await open({ value }, [await cmk(wrapping('near', 'a'), asked)])).toBe('UNKNOWN_COMPRESSION')
+    expect(asked).toEqual([])
+  },
+)
 
 describe.runIf(hasZstd)('zstd', () => {
   const opened = async (body: Buffer, maxDecompressedBytes = MIB): Promise<string | null> =>
@@ -79,12 +82,12 @@ describe.runIf(hasZstd)('zstd', () => {
     })
   const packed = (text: string): Buffer => Buffer.from(compressionNamed('zstd').compress(text) as Buffer)
 
-  it('decompression inverts compression, the empty value too', async () => {
+  it('decompression of zstd inverts compression, for the empty value too', async () => {
     for (const text of ['', CANARY, CANARY.repeat(10_000), 'é漢🦄'])
       expect(await opened(packed(text))).toBe(text)
   })
 
-  it('frames with and without size, checksum and dictionary id 0 open', async () => {
+  it('zstd frames with and without size, checksum and dictionary id 0 open', async () => {
     for (const whole of [
       plain,
       frame(0x20, '0d', raw(CANARY)),
@@ -95,7 +98,7 @@ describe.runIf(hasZstd)('zstd', () => {
     expect(await opened(frame(0x00, '68', rle(1000)))).toBe('a'.repeat(1000))
   })
 
-  it('exactly one frame: nothing behind it, nothing missing, its checksum right, no dictionary', async () => {
+  it('a zstd value is exactly one frame: complete, with a correct checksum, no dictionary, and nothing after it', async () => {
     const skippable = Buffer.from('502a4d1800000000', 'hex')
     for (const bad of [
       Buffer.alloc(0),
@@ -115,7 +118,7 @@ describe.runIf(hasZstd)('zstd', () => {
       expect(await opened(plain.subarray(0, length))).toBe('DECOMPRESSION_FAILED')
   })
 
-  it('the cap is inclusive; a bomb is refused, a stated size does not decide', async () => {
+  it('the cap of a decompressed zstd size is inclusive; a bomb is refused, and a stated size is ignored', async () => {
     const thousand = frame(0x00, '50', rle(600, false), rle(400))
     expect(await opened(thousand, 1000)).toBe('a'.repeat(1000))
     expect(await opened(thousand, 999)).toBe('TOO_LARGE')
@@ -125,7 +128,7 @@ describe.runIf(hasZstd)('zstd', () => {
     expect(await opened(frame(0x80, '5000000010', raw(CANARY)))).toBe('DECOMPRESSION_FAILED')
   })
 
-  it('windows of 8 MiB open', async () => {
+  it('zstd frames with windows of 8 MiB open', async () => {
     expect(await opened(frame(0x00, '68', raw(CANARY)))).toBe(CANARY)
   })
 })

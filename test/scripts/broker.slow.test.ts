@@ -78,7 +78,7 @@ describe('the broker of a run', () => {
     expect(asked).toEqual(['docker'])
   })
 
-  it('a way that the machine does not have is passed over in silence', async () => {
+  it('a way to start a broker that the machine does not have is skipped silently', async () => {
     const { said, obtain } = machine(noEngine, java)
     expect(await obtain()).toBe(java)
     expect(said).toEqual([])
@@ -93,7 +93,7 @@ describe('the broker of a run', () => {
       'Kafka ended',
     ],
     ['that does not answer', broker('deaf'), refuses, 'connection refused'],
-  ])('a broker %s is stopped and said, and the next way is taken', async (_, docker, check, why) => {
+  ])('a broker %s is stopped and reported, and the next way is tried', async (_, docker, check, why) => {
     const { said, obtain } = machine(docker, java)
     const found = await obtain({}, ([address]) => (address === 'deaf:1' ? check() : answers()))
     expect(found).toBe(java)
@@ -101,7 +101,7 @@ describe('the broker of a run', () => {
     if (!(docker instanceof Error)) expect(docker.stop).toHaveBeenCalledOnce()
   })
 
-  it('where there is no broker, the error says why and names three remedies', async () => {
+  it('if there is no broker, the error says why and names three remedies', async () => {
     const failure = String(
       await machine(noEngine, noJava)
         .obtain()
@@ -111,7 +111,7 @@ describe('the broker of a run', () => {
     for (const part of parts) expect(failure).toContain(part)
   })
 
-  it('KAFKA_ENVELOPE_BROKER forces a way, whatever KAFKA_BROKERS is', async () => {
+  it('KAFKA_ENVELOPE_BROKER forces a way to get a broker, whatever KAFKA_BROKERS is', async () => {
     const env = { KAFKA_ENVELOPE_BROKER: 'jvm', KAFKA_BROKERS: 'a:1' }
     expect(await machine(container, java).obtain(env)).toBe(java)
   })
@@ -122,7 +122,7 @@ describe('the broker of a run', () => {
     expect(asked).toEqual(['jvm'])
   })
 
-  it('KAFKA_ENVELOPE_BROKER is refused where it names no way', async () => {
+  it('KAFKA_ENVELOPE_BROKER is refused if it names no known way', async () => {
     const obtained = machine(container, java).obtain({ KAFKA_ENVELOPE_BROKER: 'podman' })
     await expect(obtained).rejects.toThrow('KAFKA_ENVELOPE_BROKER is docker or jvm, not "podman"')
   })
@@ -143,7 +143,7 @@ describe('Kafka on Java', () => {
     expect(addresses).toEqual(['127.0.0.1:1', '127.0.0.1:2', '127.0.0.1:1', '127.0.0.1:2'])
   })
 
-  it('its ports are free and different', async () => {
+  it('the ports of the broker are free and different', async () => {
     const ports = await freePorts(3)
     expect(new Set(ports).size).toBe(3)
   })
@@ -194,7 +194,7 @@ describe.skipIf(!possible)('with-broker', () => {
     )
 
   it(
-    'the broker serves the command, which gets signals, and ends with it and its exit code',
+    'the command can use the broker and gets signals; with-broker ends with its exit code, and so does the broker',
     { timeout: 240_000 },
     async () => {
       const script = `
@@ -248,7 +248,7 @@ describe.skipIf(!possible)('with-broker', () => {
   )
 
   it(
-    'nothing is left of a broker when with-broker is killed while it starts',
+    'nothing remains of a broker if with-broker is killed while it starts',
     { timeout: 60_000 },
     async () => {
       const child = withBroker('-e', '')

@@ -58,7 +58,7 @@ const without = (...names: string[]): Record<string, string> =>
   Object.fromEntries(Object.entries(env).filter(([name]) => !names.includes(name)))
 
 it(
-  'the live run says first what it will cost, makes so many calls and no more, and finds all as assumed',
+  'the live run first states its cost, makes exactly that many calls, and confirms all assumptions',
   async () => {
     const { code, output } = await run(env)
     expect(output).toMatch(/^17 calls to Tencent Cloud KMS .*: about \$0\.00031 /)
@@ -79,7 +79,7 @@ it(
 )
 
 it(
-  'with one CMK it makes the calls for that one',
+  'the live run with one CMK makes only the calls for that one',
   async () => {
     const { code, output } = await run(without('TENCENT_KMS_SYMMETRIC_CMK'))
     expect(output).toMatch(/^5 calls .*: about \$0\.00009 /)
@@ -90,7 +90,7 @@ it(
 )
 
 it(
-  'what is not as assumed is told, and fails the run',
+  'the live run reports an assumption that does not hold, and fails',
   async () => {
     kms.faults.inject({
       kind: 'error',
@@ -125,11 +125,14 @@ it.each([
     'TENCENT_KMS_ENDPOINT:',
   ],
   ['being run by hand', () => ({ ...env, CI: 'true' }), 'never runs in CI'],
-])('without %s it calls nothing, says what is missing, and fails', async (_, variables, message) => {
-  const { code, output } = await run(variables())
-  expect(output).toContain(`Nothing was called: `)
-  expect(output).toContain(message)
-  expect(output).toContain('usage: npm run test:tencent-live')
-  expect(code).toBe(2)
-  expect(kms.calls()).toEqual([])
-})
+])(
+  'the live run without %s calls nothing, says what is missing, and fails',
+  async (_, variables, message) => {
+    const { code, output } = await run(variables())
+    expect(output).toContain(`Nothing was called: `)
+    expect(output).toContain(message)
+    expect(output).toContain('usage: npm run test:tencent-live')
+    expect(code).toBe(2)
+    expect(kms.calls()).toEqual([])
+  },
+)

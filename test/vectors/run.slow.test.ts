@@ -32,12 +32,12 @@ describe('npm run vectors', () => {
     rmSync(folder, { recursive: true })
   })
 
-  it('npm run vectors exits 0 where all agree', () => {
+  it('npm run vectors exits 0 if all vectors agree', () => {
     const { status, stdout } = script(file('good.json', [example, refused]), file('more.json', [example]))
     expect([status, stdout]).toEqual([0, '3 vectors, 0 disagreements, 0 files that cannot be read\n'])
   })
 
-  it('npm run vectors has a line for each disagreement, and exits 1', () => {
+  it('npm run vectors prints a line for each disagreement, and exits 1', () => {
     const path = file('bad.json', [
       { ...example, name: 'one', plaintext: '00' },
       { ...example, name: 'two', plaintext: null, error: 'MALFORMED' },
@@ -55,7 +55,7 @@ describe('npm run vectors', () => {
     ])
   })
 
-  it('npm run vectors exits 1 where a file cannot be read, and tries the others', async () => {
+  it('npm run vectors exits 1 if a file cannot be read, and tries the others', async () => {
     const { status, stdout } = script(join(folder, 'absent.json'), file('again.json', [example]))
     expect(status).toBe(1)
     expect(stdout).toContain('1 vectors, 0 disagreements, 1 files that cannot be read')
@@ -64,7 +64,7 @@ describe('npm run vectors', () => {
     expect(script().status).toBe(1)
   })
 
-  it('npm run vectors takes hex in either case', async () => {
+  it('npm run vectors accepts hex in upper and lower case', async () => {
     const upper = { ...example, envelope: example.envelope.toUpperCase(), key: example.key?.toUpperCase() }
     expect(await tryVectors(file('upper.json', [upper]))).toEqual({ readable: true, count: 1, lines: [] })
   })

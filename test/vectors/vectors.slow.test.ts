@@ -43,7 +43,7 @@ describe('vectors made by the Python reader, which shares no code with the libra
     expect(new Set(vectors.map(({ error }) => error))).toEqual(new Set(FROM_BYTES))
   })
 
-  it('rule vectors, in which unwrapping is real, give each of its codes', () => {
+  it('rule vectors, in which unwrapping is real, cover each code of unwrapping', () => {
     expect(new Set(ruleVectors.map(({ error }) => error))).toEqual(
       new Set([
         ...FROM_BYTES,
@@ -59,15 +59,18 @@ describe('vectors made by the Python reader, which shares no code with the libra
   })
 
   // One test for each vector would drown the report; a disagreement is named all the same.
-  it.each([...files, 'rules/v1.json'])('open, or fail with the documented code: %s', async (file) => {
-    const { readable, count, lines } = await tryVectors(pathOf(file))
-    expect(lines).toEqual([])
-    expect(readable).toBe(true)
-    expect(count).toBeGreaterThan(300)
-  })
+  it.each([...files, 'rules/v1.json'])(
+    'vectors made by the Python reader open, or fail with the documented code: %s',
+    async (file) => {
+      const { readable, count, lines } = await tryVectors(pathOf(file))
+      expect(lines).toEqual([])
+      expect(readable).toBe(true)
+      expect(count).toBeGreaterThan(300)
+    },
+  )
 })
 
-it('given the same DEK, session and counter, sealing yields the same bytes', () => {
+it('sealing with the DEK, session and counter of a vector gives the same bytes', () => {
   let compared = 0
   for (const { name, dek, key, headers, envelope, plaintext } of vectors) {
     if (plaintext === null) continue

@@ -43,7 +43,7 @@ describe('a secret id', () => {
     )
   })
 
-  it('a secret id is asked about the CMK that the blob names', async () => {
+  it('a secret id is checked against the CMK that the blob names', async () => {
     const { CiphertextBlob } = await sdkClient(kms).Encrypt({ KeyId: users, Plaintext: 'eA==' })
     const reader = as('reader', { actions: ['Decrypt'], keys: [orders] })
     expect(await codeOf(reader.Decrypt({ CiphertextBlob: present(CiphertextBlob) }))).toBe(
@@ -72,7 +72,7 @@ describe('a secret id', () => {
     }
   })
 
-  it('a secret id needs every CMK for what is not about one', async () => {
+  it('a secret id needs a grant on every CMK for an action that is not about one CMK', async () => {
     const lists = async (...allow: AccessStatement[]): Promise<string> =>
       codeOf(as('lister', ...allow).ListKeys({}))
     expect(await lists({ actions: ['ListKeys'] })).toBe('OK')
@@ -91,7 +91,7 @@ describe('a secret id', () => {
     }
   })
 
-  it('a secret id is unknown as soon as it was taken away', async () => {
+  it('a secret id is unknown as soon as it is removed', async () => {
     const gone = as('gone', { actions: ['*'] })
     expect(await codeOf(gone.ListKeys({}))).toBe('OK')
     kms.setCredentials([EMULATOR_CREDENTIAL])
@@ -99,7 +99,7 @@ describe('a secret id', () => {
   })
 })
 
-it('a temporary credential of the SDK is let in by its token', async () => {
+it('a temporary credential of the SDK is accepted with its token', async () => {
   const temporary = { secretId: 'temporary', secretKey: 'k', token: 'token-1' }
   kms.setCredentials([temporary])
   expect(await codeOf(sdkClient(kms, temporary).ListKeys({}))).toBe('OK')

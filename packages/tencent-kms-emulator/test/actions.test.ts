@@ -95,7 +95,7 @@ describe('a CiphertextBlob', () => {
     }
   })
 
-  it('a CiphertextBlob does not decrypt when any character of it is another', async () => {
+  it('a CiphertextBlob does not decrypt if any of its characters is changed', async () => {
     const blob = present((await sdk.Encrypt({ KeyId: orders, Plaintext })).CiphertextBlob)
     const changed = Array.from(blob, (character, at) => {
       const other = character === 'A' ? 'B' : 'A'
@@ -113,7 +113,7 @@ describe('a CiphertextBlob', () => {
     },
   )
 
-  it('a CiphertextBlob is not made of segments of two blobs', async () => {
+  it('a CiphertextBlob cannot be combined from segments of two blobs', async () => {
     const blob = async (): Promise<string[]> =>
       present((await sdk.Encrypt({ KeyId: orders, Plaintext })).CiphertextBlob).split('-k-')
     const [one, other] = [await blob(), await blob()]
@@ -244,7 +244,7 @@ describe('a public key of the caller', () => {
     ['RSAES_OAEP_SHA_256', 'sha256'],
     ['RSAES_OAEP_SHA_1', 'sha1'],
   ])(
-    'a public key of the caller takes what GenerateDataKey and Decrypt return, by %s',
+    'a public key of the caller encrypts the plaintext that GenerateDataKey and Decrypt return, with %s',
     async (EncryptionAlgorithm, oaepHash) => {
       const back = { EncryptionPublicKey, EncryptionAlgorithm }
       const made = await sdk.GenerateDataKey({ KeyId: orders, NumberOfBytes: 32, ...back })
@@ -259,7 +259,7 @@ describe('a public key of the caller', () => {
     },
   )
 
-  it('a public key of the caller takes it by RSAES_PKCS1_V1_5 too', async () => {
+  it('a public key of the caller encrypts with RSAES_PKCS1_V1_5 too', async () => {
     const back = { EncryptionPublicKey, EncryptionAlgorithm: 'RSAES_PKCS1_V1_5' }
     const { Plaintext: sealed } = await sdk.GenerateDataKey({ KeyId: orders, NumberOfBytes: 32, ...back })
     const padded = privateDecrypt(
@@ -329,7 +329,7 @@ describe('an RSA CMK', () => {
     RSAES_PKCS1_V1_5: { padding: constants.RSA_PKCS1_PADDING },
   }
   it.each(Object.entries(algorithms))(
-    'an RSA CMK decrypts %s, and nothing else by that name',
+    'an RSA CMK decrypts %s, and nothing else under that name',
     async (Algorithm, row) => {
       const Ciphertext = await encrypted(row)
       expect(await sdk.AsymmetricRsaDecrypt({ KeyId: partner, Ciphertext, Algorithm })).toMatchObject({
@@ -363,7 +363,7 @@ describe('an RSA CMK', () => {
     expect(await decrypt({ Algorithm: 'RSA' })).toBe('InvalidParameter')
   })
 
-  it('an RSA CMK does nothing that a symmetric CMK is for, nor the other way round', async () => {
+  it('an RSA CMK refuses the actions of a symmetric CMK, and a symmetric CMK refuses those of an RSA CMK', async () => {
     const codes = await Promise.all(
       [
         sdk.GenerateDataKey({ KeyId: partner, NumberOfBytes: 32 }),
@@ -385,7 +385,7 @@ describe('an RSA CMK', () => {
     ])
   })
 
-  it('an RSA CMK is not of SM2', async () => {
+  it('an RSA CMK does not support SM2', async () => {
     expect(await codeOf(sdk.AsymmetricSm2Decrypt({ KeyId: partner, Ciphertext: 'AAAA' }))).toBe(
       'UnsupportedOperation.UnsupportedKeyUsageInCurrentRegion',
     )
@@ -393,7 +393,7 @@ describe('an RSA CMK', () => {
 })
 
 describe('CreateKey', () => {
-  it('CreateKey makes a CMK that works at once, described as asked', async () => {
+  it('CreateKey makes a CMK that works immediately and has the requested description', async () => {
     const made = await sdk.CreateKey({ Alias: 'made', Description: 'of a test' })
     expect(made).toMatchObject({
       Alias: 'made',
@@ -461,8 +461,8 @@ describe('CreateKey', () => {
   })
 })
 
-describe('what is said about a CMK', () => {
-  it('what is said about a CMK changes by UpdateAlias and UpdateKeyDescription', async () => {
+describe('the description of a CMK', () => {
+  it('the description of a CMK changes with UpdateAlias and UpdateKeyDescription', async () => {
     const { keyId: KeyId } = kms.createKey({ alias: 'before' })
     await sdk.UpdateAlias({ KeyId, Alias: 'after' })
     await sdk.UpdateAlias({ KeyId, Alias: 'after' })
@@ -477,7 +477,7 @@ describe('what is said about a CMK', () => {
     expect(await codeOf(sdk.CreateKey({ Alias: 'before' }))).toBe('OK')
   })
 
-  it('what is said about a CMK is of one region', async () => {
+  it('the description of a CMK is available only in its region', async () => {
     const shanghai = sdkClient(kms, undefined, 'ap-shanghai')
     const { KeyId } = await shanghai.CreateKey({ Alias: 'orders' })
     expect((await shanghai.ListKeys({})).Keys).toEqual([{ KeyId }])
@@ -488,14 +488,14 @@ describe('what is said about a CMK', () => {
     )
   })
 
-  it('what is said about a CMK is about a KeyId that is one, and exists', async () => {
+  it('the description of a CMK needs a valid KeyId that exists', async () => {
     expect(await codeOf(sdk.DescribeKey({ KeyId: 'orders' }))).toBe('InvalidParameterValue.InvalidKeyId')
     expect(await codeOf(sdk.DescribeKey({ KeyId: '23e80852-1e38-11e9-b129-5cb9019b4b01' }))).toBe(
       'ResourceUnavailable.CmkNotFound',
     )
   })
 
-  it('DescribeKeys says for up to a hundred, none of them twice', async () => {
+  it('DescribeKeys describes up to a hundred CMKs, and refuses duplicates', async () => {
     const described = await sdk.DescribeKeys({ KeyIds: [users, orders] })
     expect(described.KeyMetadatas?.map(({ KeyId }) => KeyId)).toEqual([users, orders])
     const describe = (KeyIds: string[]): Promise<string> => codeOf(sdk.DescribeKeys({ KeyIds }))
@@ -518,7 +518,7 @@ describe('lists', () => {
     kms.createKey({ alias: 'rsa', region, usage: 'ASYMMETRIC_DECRYPT_RSA_2048' })
   })
 
-  it('ListKeys has what is enabled, disabled or to be imported, ten at a time', async () => {
+  it('ListKeys lists keys that are enabled, disabled or waiting for import, ten at a time', async () => {
     const { Keys, TotalCount } = await client().ListKeys({})
     expect(TotalCount).toBe(11)
     expect(Keys).toHaveLength(10)
@@ -532,7 +532,7 @@ describe('lists', () => {
     }
   })
 
-  it('ListKeyDetail filters by state, usage, origin and name, newest first unless told', async () => {
+  it('ListKeyDetail filters by state, usage, origin and name, newest first by default', async () => {
     const details = async (filter: object): Promise<(string | undefined)[]> =>
       present((await client().ListKeyDetail(filter)).KeyMetadatas).map(({ Alias }) => Alias)
     expect(await details({ Limit: 2 })).toEqual(['key-11', 'key-10'])
@@ -563,7 +563,7 @@ describe('the service', () => {
     }
   })
 
-  it('the service says what it has', async () => {
+  it('the service lists its regions and algorithms', async () => {
     expect((await sdk.GetRegions()).Regions).toContain('ap-guangzhou')
     expect(await sdk.GetServiceStatus()).toMatchObject({ ServiceEnabled: true, InvalidType: 1 })
     expect(await sdk.ListAlgorithms()).toMatchObject({
@@ -572,7 +572,7 @@ describe('the service', () => {
     })
   })
 
-  it('the service keeps whoever does not ask for it out of actions that it does not have', async () => {
+  it('the service refuses parameters of features that it does not have, unless they are empty', async () => {
     expect(await codeOf(sdk.DescribeWhiteBoxServiceStatus())).toBe('InvalidAction')
     for (const call of [
       () => sdk.GenerateDataKey({ KeyId: orders, NumberOfBytes: 32, HsmClusterId: 'hsm' }),
@@ -607,12 +607,12 @@ it('ListKeys lists keys by their tags: every filter must find one, by key or by 
   expect(await found({ TagKey: 'owner' })).toEqual([])
 })
 
-it('an alias must not begin with KMS-, in capitals or not', async () => {
+it('an alias must not begin with KMS-, in upper or lower case', async () => {
   for (const Alias of ['KMS-orders', 'kms-orders', 'Kms-orders'])
     expect(await codeOf(sdk.CreateKey({ Alias }))).toBe('InvalidParameterValue.InvalidAlias')
 })
 
-it('a context has at most 1,024 characters where it encrypts, and 1,024 bytes where it decrypts', async () => {
+it('a context has at most 1,024 characters when encrypting, and at most 1,024 bytes when decrypting', async () => {
   const EncryptionContext = JSON.stringify({ k: '密'.repeat(400) })
   const { CiphertextBlob } = await sdk.Encrypt({ KeyId: orders, Plaintext, EncryptionContext })
   expect(await codeOf(sdk.Decrypt({ CiphertextBlob: present(CiphertextBlob), EncryptionContext }))).toBe(
@@ -621,7 +621,7 @@ it('a context has at most 1,024 characters where it encrypts, and 1,024 bytes wh
 })
 
 describe('rotation', () => {
-  it('rotation is switched on and off, and told', async () => {
+  it('rotation is switched on and off, and its status is reported', async () => {
     const { keyId: KeyId } = kms.createKey({ alias: 'rotating' })
     const enabled = async (): Promise<boolean | undefined> =>
       (await sdk.GetKeyRotationStatus({ KeyId })).KeyRotationEnabled
@@ -637,7 +637,7 @@ describe('rotation', () => {
   })
 })
 
-it('a CMK lives: disabled, enabled, archived and back, about to be deleted and back', async () => {
+it('a CMK can be disabled and enabled, archived and restored, and scheduled for deletion and kept', async () => {
   const { keyId: KeyId } = kms.createKey({ alias: 'lives' })
   const state = async (): Promise<unknown> => (await sdk.DescribeKey({ KeyId })).KeyMetadata?.KeyState
   await sdk.DisableKey({ KeyId })

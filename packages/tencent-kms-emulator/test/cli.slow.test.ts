@@ -74,7 +74,7 @@ function client({ endpoint, fields }: Started, secretKey = fields['secretKey']):
 }
 
 describe('the emulator on the command line', { timeout: 60_000 }, () => {
-  it('the emulator on the command line prints one line with all that a client needs, and ends on a signal', async () => {
+  it('the emulator on the command line prints one line with everything that a client needs, and ends on a signal', async () => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       const emulator = await start('--key', 'orders', 'partner:rsa-2048')
       expect(emulator.endpoint).toMatch(/^127\.0\.0\.1:\d+$/)

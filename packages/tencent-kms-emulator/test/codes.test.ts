@@ -32,7 +32,7 @@ describe('an action that is refused', () => {
     expect(await codeOf(sdk.DescribeKey({ KeyId: 'x' }))).toBe('ResourceUnavailable.CmkNotFound')
   })
 
-  it('an action that is refused answers no other code: that shows as an error of the emulator', async () => {
+  it('an action that is refused answers no other code: another code appears as an error of the emulator', async () => {
     refuseDescribeKey('ResourceUnavailable.CmkDisabled')
     expect(await codeOf(sdk.DescribeKey({ KeyId: 'x' }))).toBe('InternalError')
   })

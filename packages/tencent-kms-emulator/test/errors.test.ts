@@ -11,7 +11,7 @@ const CODES: readonly EmulatorErrorCode[] = [
   'KEY_FILE_UNWRITABLE',
 ]
 
-it.each(CODES)('%s is in the message with what is wrong and one thing to do', (code) => {
+it.each(CODES)('the message of %s contains the code, what is wrong and one thing to do', (code) => {
   const cause = new Error('cause')
   const error = new EmulatorError(code, 'this is wrong', { cause })
   expect(error).toMatchObject({ name: 'EmulatorError', code, cause })

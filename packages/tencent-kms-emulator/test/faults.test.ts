@@ -72,7 +72,7 @@ function isHalf({ announced = 0, received }: Seen): boolean {
 }
 
 describe('a fault', () => {
-  it('a fault of an error code is answered with HTTP 200', async () => {
+  it('an error code as a fault is answered with HTTP 200', async () => {
     kms.faults.inject({ kind: 'error', code: 'InternalError', message: 'As asked.' })
     const { status, type, received, end } = await observe()
     expect({ status, type, end }).toEqual({ status: 200, type: 'application/json', end: 'end' })
@@ -95,7 +95,7 @@ describe('a fault', () => {
     })
   })
 
-  it('a fault of HTTP is 503 unless said', async () => {
+  it('a fault of HTTP is 503 by default', async () => {
     kms.faults.inject({ kind: 'http' })
     expect(await observe()).toMatchObject({ status: 503 })
   })
@@ -138,14 +138,14 @@ describe('a fault', () => {
     expect(isHalf(seen)).toBe(true)
   })
 
-  it('a fault of altered members replaces some, and takes away those that are undefined', async () => {
+  it('a fault of altered members replaces some members, and removes those that are undefined', async () => {
     kms.faults.inject({ kind: 'altered', members: { TotalCount: 'many', Keys: undefined } })
     const { received } = await observe()
     const { Response } = JSON.parse(received) as { Response: object }
     expect(Response).toEqual({ TotalCount: 'many', RequestId: kms.calls().at(-1)?.requestId })
   })
 
-  it('a fault of latency answers late, and rightly', async () => {
+  it('a fault of latency answers late, but correctly', async () => {
     kms.faults.inject({ kind: 'latency', ms: 150 })
     const started = performance.now()
     expect(await observe(5_000)).toMatchObject({ status: 200, end: 'end' })
@@ -153,7 +153,7 @@ describe('a fault', () => {
     expect(kms.calls().at(-1)?.fault).toBeUndefined()
   })
 
-  it('a fault of latency adds to others', async () => {
+  it('a fault of latency combines with other faults', async () => {
     kms.faults.inject({ kind: 'latency', ms: 100 })
     kms.faults.inject({ kind: 'http' })
     kms.faults.inject({ kind: 'latency', ms: 50 })

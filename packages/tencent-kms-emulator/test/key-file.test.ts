@@ -28,7 +28,7 @@ async function start(options: EmulatorOptions = {}): Promise<TencentKmsEmulator>
 }
 
 describe('a key file', () => {
-  it('a key file keeps all that a CMK is: what was encrypted before decrypts, states and rotation go on', async () => {
+  it('a key file keeps everything about a CMK: earlier ciphertexts decrypt, and states and rotation continue', async () => {
     const first = await start()
     const sdk = sdkClient(first)
     const { KeyId: symmetric } = await sdk.CreateKey({
@@ -59,7 +59,7 @@ describe('a key file', () => {
   })
 
   it.skipIf(process.platform === 'win32')(
-    'a key file is for its owner alone, and nothing stays beside it',
+    'a key file is for its owner alone, and leaves no other file next to it',
     async () => {
       const kms = await start()
       for (const alias of ['a', 'b']) kms.createKey({ alias })
@@ -68,7 +68,7 @@ describe('a key file', () => {
     },
   )
 
-  it('a key file makes keys that are asked for only once', async () => {
+  it('a key file creates the configured keys only once', async () => {
     const keys = [{ alias: 'orders' }, { alias: 'orders', region: 'ap-tokyo' }] as const
     const first = await start({ keys })
     const made = first.keys()
@@ -80,7 +80,7 @@ describe('a key file', () => {
   it.each([
     { alias: 'orders', usage: 'ASYMMETRIC_DECRYPT_RSA_2048' },
     { alias: 'orders', keyId: '23e80852-1e38-11e9-b129-5cb9019b4b01' },
-  ] as const)('a key file refuses to be without the key %o', async (key) => {
+  ] as const)('a key file without the key %o is refused', async (key) => {
     await (await start({ keys: [{ alias: 'orders' }] })).close()
     expect(await thrownBy(() => start({ keys: [key] }))).toMatchObject({ code: 'OPTIONS_INVALID' })
   })
@@ -91,7 +91,7 @@ describe('a key file', () => {
     expect(await thrownBy(() => start())).toMatchObject({ code: 'KEY_FILE_EXPOSED' })
   })
 
-  it('a key file that is something else is refused, and stays as it is', async () => {
+  it('a key file that is something else is refused, and stays unchanged', async () => {
     await (await start({ keys: [{ alias: 'orders' }] })).close()
     const good = await readFile(file, 'utf8')
     const key = /"materials": \[\s*"([^"]+)"/.exec(good)?.[1] ?? ''
@@ -112,7 +112,7 @@ describe('a key file', () => {
     expect(await thrownBy(() => start())).toMatchObject({ code: 'KEY_FILE_UNREADABLE' })
   })
 
-  it('a key file that can no longer be written makes changes fail, and is told to the caller as InternalError', async () => {
+  it('a key file that can no longer be written makes changes fail, and the caller gets InternalError', async () => {
     const kms = await start()
     await folder.remove()
     expect(await codeOf(sdkClient(kms).CreateKey({ Alias: 'orders' }))).toBe('InternalError')

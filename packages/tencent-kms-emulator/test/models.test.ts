@@ -41,7 +41,7 @@ afterAll(() => kms.close())
 const model = (name: string): Model => models.get(name) ?? { required: [], optional: [] }
 
 it.each([...ACTIONS.values()].map((action) => [action.name, action] as const))(
-  '%s takes the parameters that the SDK has, and needs the same',
+  '%s accepts the parameters of the SDK, and requires the same ones',
   (name, { parameters }) => {
     const { required, optional } = model(`${name}Request`)
     const needed = Object.entries(parameters).filter(([, schema]) => schema.type !== 'optional')
@@ -97,7 +97,7 @@ it('every answer has the members that the SDK has, and no others', async () => {
   expect(Object.keys(KeyMetadata ?? {}).sort()).toEqual([...model('KeyMetadata').optional].sort())
 })
 
-it('a CMK rotates on request only where rotation is enabled, and once in a day; an imported one never', async () => {
+it('a CMK rotates on request only if rotation is enabled, and once a day; an imported CMK never does', async () => {
   const { keyId: KeyId } = kms.createKey({ alias: 'rotated' })
   const { keyId: imported } = kms.createKey({ alias: 'imported', origin: 'EXTERNAL' })
   kms.setKeyState(imported, 'Enabled')

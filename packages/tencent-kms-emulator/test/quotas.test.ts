@@ -20,7 +20,7 @@ async function countUntilLimit(call: () => Promise<unknown>): Promise<number> {
   }
 }
 
-it('each action has a quota of its own in each second and region', async () => {
+it('each action has its own quota for each second and region', async () => {
   const clock = standingClock()
   kms = await startTencentKmsEmulator({ quotas: { ListKeys: 3, '*': 2 }, clock: () => clock.at })
   const sdk = sdkClient(kms)
@@ -35,7 +35,7 @@ it('each action has a quota of its own in each second and region', async () => {
   expect(await countUntilLimit(list)).toBe(3)
 })
 
-it('what is not signed rightly takes nothing', async () => {
+it('a request with a wrong signature uses up no quota', async () => {
   const clock = standingClock()
   kms = await startTencentKmsEmulator({ quotas: { '*': 1 }, clock: () => clock.at })
   const stranger = sdkClient(kms, { secretId: 'nobody', secretKey: 'k' })

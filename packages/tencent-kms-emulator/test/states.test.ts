@@ -114,18 +114,21 @@ const TABLE: Readonly<
   },
 }
 
-it.each(Object.entries(TABLE))('%s answers by state', async (_, { call, codes, onRsa }) => {
-  const { keyId } = onRsa ? rsa : key
-  const answers: string[] = []
-  for (const state of STATES) {
-    kms.setKeyState(keyId, state)
-    answers.push((await codeOf(call())).replace('ResourceUnavailable.', ''))
-  }
-  kms.setKeyState(keyId, 'Enabled')
-  expect(Object.fromEntries(STATES.map((state, at) => [state, answers[at]]))).toEqual(
-    Object.fromEntries(STATES.map((state, at) => [state, codes[at]])),
-  )
-})
+it.each(Object.entries(TABLE))(
+  '%s answers according to the state of the CMK',
+  async (_, { call, codes, onRsa }) => {
+    const { keyId } = onRsa ? rsa : key
+    const answers: string[] = []
+    for (const state of STATES) {
+      kms.setKeyState(keyId, state)
+      answers.push((await codeOf(call())).replace('ResourceUnavailable.', ''))
+    }
+    kms.setKeyState(keyId, 'Enabled')
+    expect(Object.fromEntries(STATES.map((state, at) => [state, answers[at]]))).toEqual(
+      Object.fromEntries(STATES.map((state, at) => [state, codes[at]])),
+    )
+  },
+)
 
 describe('by the clock', () => {
   const day = 86_400_000
@@ -146,7 +149,7 @@ describe('by the clock', () => {
     vi.setSystemTime(Date.now() + ms)
   }
 
-  it('a CMK is gone when its days are over, and not a second before', async () => {
+  it('a CMK is deleted when its days are over, and not a second before', async () => {
     const { keyId: KeyId } = timed.createKey({ alias: 'leaving' })
     timed.setKeyState(KeyId, 'Disabled')
     for (const PendingWindowInDays of [6, 31]) {
@@ -177,7 +180,7 @@ describe('by the clock', () => {
     })
   })
 
-  it('a CMK rotates every RotateDays; what was encrypted before still decrypts', async () => {
+  it('a CMK rotates every RotateDays; earlier ciphertexts still decrypt', async () => {
     const { keyId: KeyId } = timed.createKey({ alias: 'turning' })
     await client.EnableKeyRotation({ KeyId, RotateDays: 7 })
     const CiphertextBlob = present((await client.Encrypt({ KeyId, Plaintext: 'eA==' })).CiphertextBlob)

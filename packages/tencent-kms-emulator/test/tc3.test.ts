@@ -52,7 +52,7 @@ describe('the request of the first vector', () => {
     })
   }
 
-  it('the request of the first vector verifies within five minutes either way, no longer', () => {
+  it('the request of the first vector verifies within five minutes before and after its time, but no longer', () => {
     for (const off of [-300, 0, 300]) verify({ nowMs: (timestamp + off) * 1000 })
     for (const off of [-301, 301]) {
       expect(() => {
@@ -69,7 +69,7 @@ describe('the request of the first vector', () => {
     ['the date', { headers: { authorization: headers.authorization.replace('11-14', '11-15') } }],
     ['the service', { headers: { authorization: headers.authorization.replace('/kms/', '/cvm/') } }],
     ['a digit', { headers: { authorization: headers.authorization.replace('eff8', 'eff9') } }],
-  ])('the request of the first vector does not verify where %s differs', (_, change) => {
+  ])('the request of the first vector does not verify if %s differs', (_, change) => {
     expect(() => {
       verify(change)
     }).toThrow(expect.objectContaining({ code: 'AuthFailure.SignatureFailure' }))

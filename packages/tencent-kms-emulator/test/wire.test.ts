@@ -62,13 +62,17 @@ describe('a signed request', () => {
   })
 })
 
-describe('who is not who they say is refused', () => {
+describe('a caller with a wrong signature is refused', () => {
   it.each([
     ['of another secret key', { signed: { secretKey: 'other' } }, 'AuthFailure.SignatureFailure'],
     ['of an unknown id', { signed: { secretId: 'nobody' } }, 'AuthFailure.SecretIdNotFound'],
     ['for another body', { signed: { body: '{"Limit":2}' } }, 'AuthFailure.SignatureFailure'],
     ['from five minutes ago', { signed: { timestamp: now() - 310 } }, 'AuthFailure.SignatureExpire'],
-    ['from in five minutes', { signed: { timestamp: now() + 310 } }, 'AuthFailure.SignatureExpire'],
+    [
+      'from five minutes in the future',
+      { signed: { timestamp: now() + 310 } },
+      'AuthFailure.SignatureExpire',
+    ],
     ['of another date', { signed: { date: '2020-01-01' } }, 'AuthFailure.SignatureFailure'],
     ['of the host alone', { signed: { lines: { host: '127.0.0.1' } } }, 'AuthFailure.SignatureFailure'],
     [
@@ -84,20 +88,24 @@ describe('who is not who they say is refused', () => {
       { headers: { 'x-tc-token': 'the-tokem' }, signed: { secretId: 'temporary', secretKey: 'k' } },
       'AuthFailure.TokenFailure',
     ],
-    ['with a token it has not', { headers: { 'x-tc-token': 'the-token' } }, 'AuthFailure.TokenFailure'],
-  ])('a signature %s', async (_, request, code) => {
+    [
+      'with a token of another credential',
+      { headers: { 'x-tc-token': 'the-token' } },
+      'AuthFailure.TokenFailure',
+    ],
+  ])('a signature %s is refused', async (_, request, code) => {
     const answer = await send(kms, request)
     expect({ status: answer.status, code: answer.code }).toEqual({ status: 200, code })
     expect(kms.calls().at(-1)?.code).toBe(code)
   })
 
-  it('a caller with the right token is let in', async () => {
+  it('a caller with the right token is accepted', async () => {
     const signed = { secretId: 'temporary', secretKey: 'k' }
     expect((await send(kms, { headers: { 'x-tc-token': 'the-token' }, signed })).code).toBe('OK')
   })
 })
 
-describe('a request of another form is refused', () => {
+describe('a request of another form', () => {
   const form = { 'content-type': 'application/x-www-form-urlencoded' }
   it.each([
     ['by GET', { method: 'GET', body: '' }, 'UnsupportedProtocol'],
@@ -121,7 +129,7 @@ describe('a request of another form is refused', () => {
     ['with a fraction', { body: '{"Limit":1.5}' }, 'InvalidParameter'],
     ['without a needed parameter', { action: 'DescribeKey' }, 'MissingParameter'],
     ['of over 10 MiB', { body: Buffer.alloc(10 * 2 ** 20 + 1, 0x20) }, 'RequestSizeLimitExceeded'],
-  ])('%s', async (_, request, code) => {
+  ])('a request of another form is refused: %s', async (_, request, code) => {
     const answer = await send(kms, request)
     expect({ status: answer.status, code: answer.code }).toEqual({ status: 200, code })
   })

@@ -124,7 +124,7 @@ function kmsLines(
     ...(billing && quotaShare !== undefined && dollars
       ? [
           `${figure(quotaShare * 100)}% of the quota on average (default: ${figure(billing.quota)} calls a second per region, all three kinds together)`,
-          `cost in 30 days: $${figure(dollars.cmks + dollars.calls)} = $${figure(dollars.cmks)} for CMKs (${figure(cmks)} × $${String(billing.dollarsPerCmkAndDay)} a day) + $${figure(dollars.calls)} for calls ($${figure(billing.dollarsPerCall * 10_000)} for 10,000, after ${figure(billing.freeCallsPerMonth)} free calls per account, deducted once for all KMSs)`,
+          `cost in 30 days: $${figure(dollars.cmks + dollars.calls)} = $${figure(dollars.cmks)} for CMKs (${figure(cmks)} × $${String(billing.dollarsPerCmkAndDay)} a day) + $${figure(dollars.calls)} for calls ($${figure(billing.dollarsPerCall * 10_000)} for 10,000, after ${figure(billing.freeCallsPerMonth)} free calls per account, deducted once for all KMS services)`,
           "this is the vendor's pay-as-you-go list price, not checked against a bill; a prepaid edition has its own price and quota",
         ]
       : ['no cost and no quota']),

@@ -57,7 +57,7 @@ describe('the DEKs of a day', () => {
   const deks = (encrypt: Partial<EncryptRule>, load: Partial<Load> = {}, topics: string[] = []) =>
     estimate(policyOf([rule(encrypt)]), { ...LOAD, ...load }, topics, {}).rules[0]?.sealing?.deks
 
-  it('the DEKs of a day are those of the limit that comes first, for each producer', () => {
+  it('the DEKs of a day follow from the limit that comes first, for each producer', () => {
     // The example of the README: 100 producers that rotate hourly leave 16,800 DEKs a week.
     expect(deks({ rotate: { maxAge: '1h', ...exact } })).toMatchObject({ perDay: 2400, limit: 'age' })
     expect(deks({ rotate: { maxAge: '7d', ...exact } })?.perDay).toBeCloseTo(100 / 7)
@@ -78,7 +78,7 @@ describe('the DEKs of a day', () => {
     expect(deks({ rotate: { maxAge: '24h', prefetch: '40m' } })?.perDay).toBeCloseTo((100 * 1440) / 1410)
   })
 
-  it('the DEKs of a day are one more for each start, unless a store keeps them: then one is unwrapped', () => {
+  it('the DEKs of a day include one for each start, unless a store keeps them: then one is unwrapped', () => {
     const rotate = { maxAge: '24h', ...exact } as const
     expect(deks({ rotate }, { restartsPerDay: 3 })).toMatchObject({ perDay: 400, reopened: 0 })
     expect(deks({ rotate }, { restartsPerDay: 3, dekStore: true })).toMatchObject({
@@ -87,7 +87,7 @@ describe('the DEKs of a day', () => {
     })
   })
 
-  it('the DEKs of a day are for each topic where the rule says so; the records spread over them', () => {
+  it('the DEKs of a day are counted for each topic if the rule says so, with the records spread over the topics', () => {
     const topics = ['a.1', 'a.2', 'a.3', 'a.4']
     expect(deks({ dekScope: 'topic', rotate: exact }, {}, [...topics, 'other'])).toMatchObject({
       perDay: 400,
@@ -99,7 +99,7 @@ describe('the DEKs of a day', () => {
     expect(deks({ rotate: exact }, {}, topics)).toMatchObject({ perDay: 100, sealers: 100 })
   })
 
-  it('the DEKs of a day are none where the one is provisioned, which each start unwraps', () => {
+  it('the DEKs of a day are none if the DEK is provisioned; each start unwraps it', () => {
     expect(deks({ provisionedDek: { text: 'x' } }, { restartsPerDay: 2 })).toMatchObject({
       perDay: 0,
       sealers: 1,
@@ -128,7 +128,7 @@ describe('the calls to a KMS', () => {
     expect(other['sh']?.callsPerDay).toEqual({ generate: 0, wrap: 2400, unwrap: 24_000 })
   })
 
-  it('unwrap a DEK again whenever the cache of a reader let go of it', () => {
+  it('the calls to a KMS include unwrapping a DEK again whenever the cache of a reader has dropped it', () => {
     const { gz } = kmses([rule({ rotate: exact })])
     // 100 DEKs that live a day, 24 times an hour.
     expect(gz?.callsPerDay).toEqual({ generate: 100, wrap: 0, unwrap: 24_000 })
@@ -137,7 +137,7 @@ describe('the calls to a KMS', () => {
     )
   })
 
-  it('the calls to a KMS cost what the vendor asks, and take their share of its quota', () => {
+  it('the calls to a KMS cost the price of the vendor, and use a share of its quota', () => {
     const { gz } = kmses([rule({ rotate: { maxAge: '1h', ...exact } })])
     expect(gz?.dollars?.cmks).toBeCloseTo(30 * 0.06)
     const few = kmses([rule({ rotate: exact })], { producers: 1, readers: 1 })
@@ -157,7 +157,7 @@ describe('the calls to a KMS', () => {
     expect(stated.map(({ vendor }) => vendor)).toEqual(['local', 'tencent'])
   })
 
-  it('the calls to a KMS have the free calls of an account once, however many KMSs are named', () => {
+  it('the calls to a KMS count the free calls of an account once, however many KMS entries there are', () => {
     const { gz, sh } = kmses([rule({ rotate: exact })], { producers: 10, readers: 1 })
     // 10 DEKs a day, each unwrapped 24 times: 7,500 calls a month. 12,500 free ones are left for the 300 of the other.
     expect([gz?.dollars?.calls, sh?.dollars?.calls]).toEqual([0, 0])
@@ -166,7 +166,7 @@ describe('the calls to a KMS', () => {
     expect(many['sh']?.dollars?.calls).toBeCloseTo((2400 * 30 * 0.18) / 10_000)
   })
 
-  it('the calls to a KMS of all readers that start are those of the DEKs in use, or of all that topics keep', () => {
+  it('the calls to a KMS of all readers that start unwrap the DEKs in use, or all DEKs that topics keep', () => {
     const { gz, sh } = kmses([rule({ rotate: { maxAge: '1h', ...exact } })])
     expect(gz?.restart).toEqual({
       resuming: { calls: 1000, deks: 100, rateLimitSeconds: 0, quotaSeconds: 1000 / 300 },
@@ -176,13 +176,13 @@ describe('the calls to a KMS', () => {
     expect(sh?.restart.rereading.calls).toBe(0)
   })
 
-  it('the calls to a KMS of records that are sealed elsewhere are taken for those of the default rotation', () => {
+  it('the calls to a KMS of records that are sealed elsewhere are estimated with the default rotation', () => {
     const { gz } = kmses([{ match: ['a'], decrypt: { cmk: 'main' } }])
     expect(gz?.callsPerDay).toMatchObject({ generate: 0, unwrap: 24_000 })
     expect(gz?.restart.resuming.deks).toBe(100)
   })
 
-  it('the calls to a KMS are those of public rules only where there is nothing to seal or open', () => {
+  it('the calls to a KMS are none for rules without encryption', () => {
     expect(kmses([{ match: ['a'], passthrough: true }])['gz']?.callsPerDay).toEqual({
       generate: 0,
       wrap: 0,
@@ -191,7 +191,7 @@ describe('the calls to a KMS', () => {
   })
 })
 
-it('a topic falls under the rule that producers and consumers would find', () => {
+it('a topic matches the rule that producers and consumers would find', () => {
   const policy = policyOf([rule(), { match: ['a.b'], passthrough: true }])
   const { topics } = estimate(policy, LOAD, ['a.a', 'a.b', 'b'], {})
   expect(topics.map(({ rule: found }) => found?.name)).toEqual(['a.*', 'a.b', undefined])
@@ -221,7 +221,7 @@ describe('the overhead of a record', () => {
         context: Object.fromEntries(Array.from({ length: 70 }, (_, i) => [`k${String(i)}`, 'v'])),
       },
     ],
-  ])('the overhead of a record is that of records really sealed: %s', async (_, encrypt) => {
+  ])('the overhead of a record equals that of records that are really sealed: %s', async (_, encrypt) => {
     const cmks = {
       one: [{ kms: 'dev', id: 'x' }],
       both: [
@@ -283,7 +283,7 @@ describe('a warning', () => {
     decrypt: { cmk: 'main', ...decrypt },
   })
 
-  it('a warning is not given for what will not hurt', () => {
+  it('a warning is not given for a harmless configuration', () => {
     expect(found([rule()], { readers: 3 })).toEqual([])
     expect(found([rule({ rotate: { maxAge: '24h', grace: '24h' } })], { readers: 3 })).toEqual([])
     expect(found([{ match: ['a'], passthrough: true }])).toEqual([])
@@ -390,7 +390,7 @@ describe('a warning', () => {
   })
 })
 
-it('figures are short', () => {
+it('numbers are printed with few digits', () => {
   expect([0, 0.000_123, 1.26, 9.99, 10, 1234.5, 1e6].map(figure)).toEqual([
     '0',
     '0.00012',
@@ -410,7 +410,7 @@ it('figures are short', () => {
   expect([1, 2 ** 36, 1500].map(byteCount)).toEqual(['1B', '64GiB', '1,500B'])
 })
 
-it('a KMS is taken for that of Tencent where the ids of its CMKs are a region and a key', () => {
+it('a KMS is assumed to be that of Tencent if the ids of its CMKs are a region and a key', () => {
   expect(
     [
       ['ap-guangzhou/1'],

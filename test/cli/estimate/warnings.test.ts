@@ -2,7 +2,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { memoryEncryption } from '../../support/encryption.js'
 import { sealRecords } from '../../../src/record/index.js'
 
-it('many CMKs and rules are no leak of listeners to Node.js', async () => {
+it('many CMKs and rules cause no warning of Node.js about leaked listeners', async () => {
   const warnings: string[] = []
   const listen = ({ name }: Error): void => void warnings.push(name)
   process.on('warning', listen)

@@ -13,7 +13,7 @@ const record = (headers: unknown): KafkaMessage => ({
 })
 const b = (text: string): Buffer => Buffer.from(text)
 
-it('a null header becomes an empty one that is named, since KafkaJS cannot write it', () => {
+it('a null header becomes an empty one, and its name is listed, since KafkaJS cannot write null', () => {
   const { headers } = deadLetter(record({ a: null, b: [b('1'), null], c: b('') }), { ...reason, group: 'g' })
   expect(headers).toEqual({
     a: [b('')],
@@ -55,7 +55,7 @@ it('header names that are not UTF-8, which KafkaJS reads with replacements, are 
   })
 })
 
-it('what KafkaJS makes of header names that every object has is undone', () => {
+it('a header named like a member of every object is written correctly, although KafkaJS reads it wrongly', () => {
   // As its decoder builds them.
   const odd = Object.fromEntries([
     ['constructor', [Object, b('1')]],

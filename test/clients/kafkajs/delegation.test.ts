@@ -102,7 +102,7 @@ it('a producer made by Object.create keeps its members', async () => {
   expect((wrapped as unknown as typeof closures).flush()).toBe('flushed')
 })
 
-it('what is not a client is a configuration error that says what was expected', () => {
+it('a value that is not a client is a configuration error that says what was expected', () => {
   for (const given of [undefined, null, {}, 'producer']) {
     const expected = {
       code: 'CONFIG_INVALID',
@@ -126,7 +126,7 @@ it('methods of a wrapped client can be replaced, as tracers do', () => {
   expect(producer.send).toBe(tracedSend)
 })
 
-describe('health() forgets why a consumer stopped for good', () => {
+describe('health() forgets why a consumer stopped permanently', () => {
   const stopped = async (): Promise<{ client: Inherited; wrapped: Consumer }> => {
     const client = new Inherited()
     const wrapped = decryptConsumer(client as unknown as Consumer, encryption)
@@ -138,13 +138,13 @@ describe('health() forgets why a consumer stopped for good', () => {
     return { client, wrapped }
   }
 
-  it('health() forgets why a consumer stopped for good once it is disconnected', async () => {
+  it('health() forgets why a consumer stopped permanently once it is disconnected', async () => {
     const { wrapped } = await stopped()
     await wrapped.disconnect()
     expect(encryption.health()).toMatchObject({ status: 'ok', stopped: [] })
   })
 
-  it('health() forgets why a consumer stopped for good once the application disconnects the consumer that was wrapped', async () => {
+  it('health() forgets why a consumer stopped permanently once the application disconnects the consumer that was wrapped', async () => {
     const { client } = await stopped()
     await client.disconnect()
     expect(encryption.health()).toMatchObject({ status: 'ok', stopped: [] })

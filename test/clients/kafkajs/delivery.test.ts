@@ -85,9 +85,9 @@ async function oneRecord(
 
 const away = (): EnvelopeError => new EnvelopeError('KMS_UNAVAILABLE', 'away')
 
-describe('records in front of one whose KMS is away', () => {
+describe('records before one whose KMS is unavailable', () => {
   it.each(KINDS)(
-    'records in front of one whose KMS is away are delivered and resolved by %s before it is waited for, and their dead letters are written once',
+    'records before one whose KMS is unavailable are delivered and resolved by %s before it is waited for, and their dead letters are written once',
     async (kind) => {
       const { encryption, near, farOne, far } = await nearAndFar({
         retryFor: '50ms',
@@ -114,7 +114,7 @@ describe('records in front of one whose KMS is away', () => {
     },
   )
 
-  it('records in front of one whose KMS is away are delivered when its KMS has not answered for a second', async () => {
+  it('records before one whose KMS is unavailable are delivered when its KMS has not answered for a second', async () => {
     const { encryption, near, farOne, far } = await nearAndFar({})
     const topic = [...(await near(3)), farOne].map(message)
     far.hold = true
@@ -126,7 +126,7 @@ describe('records in front of one whose KMS is away', () => {
     await encryption.close()
   })
 
-  it('records in front of one whose KMS is away are left out of a batch that does not wait at all, and the error comes behind them', async () => {
+  it('records before one whose KMS is unavailable are delivered from a batch that does not wait at all, and then the error is thrown', async () => {
     const { encryption, near, farOne, far } = await nearAndFar({ retryFor: 0 })
     const topic = [...(await near(3)), farOne].map(message)
     far.failure = away()
@@ -137,7 +137,7 @@ describe('records in front of one whose KMS is away', () => {
   })
 })
 
-it('forged records that need more KMS calls than the budget has within retryFor are passed step by step', async () => {
+it('forged records that need more KMS calls than the rate limit allows within retryFor are passed step by step', async () => {
   const { encryption, kms, sealed } = await oneRecord(
     { onInvalid: 'skip', maxInvalidShare: 1, retryFor: '200ms' },
     { kmsTimeout: '200ms', kmsRateLimit: { opening: { perSecond: 40, burst: 1 } } },
@@ -167,7 +167,7 @@ it('forged records that need more KMS calls than the budget has within retryFor 
 })
 
 describe('dead letters that are not acknowledged', () => {
-  it('dead letters that are not acknowledged hold back no record in front of them, and are written once', async () => {
+  it('dead letters that are not acknowledged hold back no record before them, and are written once', async () => {
     const { encryption, near } = await nearAndFar({ onInvalid: { deadLetter: 'dead' }, retryFor: '50ms' })
     const topic = [...(await near(2)), PLAINTEXT, ...(await near(1)), PLAINTEXT].map(message)
     let missing = true
@@ -224,7 +224,7 @@ describe('a batch that grows when it is opened', () => {
     await encryption.close()
   })
 
-  it('a batch that grows when it is opened is not cut where it takes no more than it did sealed', async () => {
+  it('a batch that grows when it is opened is not split if it takes no more than it did sealed', async () => {
     const { encryption } = await memoryEncryption([
       { match: ['t'], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main' } },
     ])
@@ -266,7 +266,7 @@ describe('a wait for a KMS that does not answer', () => {
   ]
   describe.each(KINDS)('in %s', (kind) => {
     it.each(ends)(
-      'a wait for the KMS ends at once at %s, quietly, with nothing delivered or resolved',
+      'a wait for the KMS ends immediately at %s, without an error, and with nothing delivered or resolved',
       async (_, end) => {
         const { encryption, kms, sealed } = await oneRecord()
         kms.hold = true
@@ -287,7 +287,7 @@ describe('a wait for a KMS that does not answer', () => {
       },
     )
 
-    it('a wait for the KMS goes on at a seek or pause of another partition or topic', async () => {
+    it('a wait for the KMS continues during a seek or pause of another partition or topic', async () => {
       const { encryption, kms, sealed } = await oneRecord()
       kms.hold = true
       const { kafka, consumer, delivered } = await consuming(encryption, kind)
@@ -304,7 +304,7 @@ describe('a wait for a KMS that does not answer', () => {
     })
   })
 
-  it('after a pause that is resumed at once, a record that waits for its KMS is delivered once, and none is passed over', async () => {
+  it('after a pause that is resumed immediately, a record that waits for its KMS is delivered once, and none is skipped', async () => {
     const { encryption, kms, sealed } = await oneRecord()
     kms.hold = true
     const { kafka, consumer, delivered } = await consuming(encryption, 'eachMessage')
@@ -322,7 +322,7 @@ describe('a wait for a KMS that does not answer', () => {
     await encryption.close()
   })
 
-  it('a seek during the wait wins over where the wait was', async () => {
+  it('a seek during the wait takes precedence over the position of the wait', async () => {
     const { encryption, kms, sealed } = await oneRecord()
     kms.hold = true
     const { kafka, consumer, delivered } = await consuming(encryption, 'eachMessage')
@@ -360,7 +360,7 @@ describe('a wait for a KMS that does not answer', () => {
     await encryption.close()
   })
 
-  it('a wait for a KMS that does not answer is listed no longer once the application seeks elsewhere between two attempts', async () => {
+  it('a wait for a KMS that does not answer is no longer listed once the application seeks elsewhere between two attempts', async () => {
     const { encryption, kms, sealed } = await oneRecord({ retryFor: 0 })
     kms.failure = away()
     const { kafka, consumer } = await consuming(encryption, 'eachMessage')
@@ -384,7 +384,7 @@ describe('a wait for a KMS that does not answer', () => {
     await encryption.close()
   })
 
-  it('a wait of 16 partitions for a KMS warns of no leak of listeners', async () => {
+  it('a wait of 16 partitions for a KMS causes no warning about leaked listeners', async () => {
     const warnings: string[] = []
     const onWarning = ({ name }: Error): void => void warnings.push(name)
     process.on('warning', onWarning)
@@ -404,7 +404,7 @@ describe('a wait for a KMS that does not answer', () => {
 
 describe.each(KINDS)('in %s', (kind) => {
   it.each(Array.from({ length: 10 }, (_, ticks) => ticks))(
-    'nothing is handed over after a seek (%i turns of the microtask queue after it was opened)',
+    'no record is delivered after a seek (%i turns of the microtask queue after the batch was opened)',
     async (ticks) => {
       const { encryption, sealed } = await oneRecord()
       const { kafka, consumer, delivered } = await consuming(encryption, kind)
@@ -426,7 +426,7 @@ describe.each(KINDS)('in %s', (kind) => {
 })
 
 describe('a dead letter that is not acknowledged', () => {
-  it('a dead letter that is not acknowledged is reported after a second with its record, its topic and why it is one, and listed in health()', async () => {
+  it('a dead letter that is not acknowledged is reported after a second with its record, its topic and its reason, and listed in health()', async () => {
     const { encryption, events } = await oneRecord({ onInvalid: { deadLetter: 'dead' } })
     let acknowledge = (): void => undefined
     const { kafka, letters } = await consuming(

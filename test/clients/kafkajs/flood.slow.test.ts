@@ -7,7 +7,7 @@ import { memoryEncryption } from '../../support/encryption.js'
 import { sealRecords } from '../../../src/record/index.js'
 import { decryptConsumer } from '../../../src/clients/kafkajs/index.js'
 
-it('forged envelopes do not hold good records back for ever, although they spend the budget: what failed for good is not asked again', async () => {
+it('forged envelopes do not hold back good records forever, although they use up the rate limit: a refused DEK is not asked for again', async () => {
   const { encryption, kms } = await memoryEncryption(
     [
       {

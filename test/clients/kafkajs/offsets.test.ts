@@ -55,7 +55,7 @@ async function running(decrypt: Omit<DecryptRule, 'cmk'>, resolves?: readonly un
 }
 
 it.each([['x'], [''], ['-1'], ['0x1'], ['1.5'], [7]])(
-  'a message with offset %j, where plaintext is allowed up to one, is INVALID_RECORD, and is not delivered',
+  'a message with offset %j, when plaintext is allowed up to an offset, is INVALID_RECORD, and is not delivered',
   async (offset) => {
     const { eachMessage, eachBatch, delivered, encryption } = await running({
       plaintext: { untilOffsets: { t: { 0: '10' } } },
@@ -75,7 +75,7 @@ it.each([['x'], [''], ['-1'], ['0x1'], ['1.5'], [7]])(
   },
 )
 
-it('a batch that stops at a message whose offset is no number fails by an error of ours', async () => {
+it('a batch that stops at a message whose offset is not a number fails with an EnvelopeError', async () => {
   const { eachBatch, encryption } = await running({})
   const message = { key: null, value: Buffer.from(CANARY), headers: {}, timestamp: '0', attributes: 0 }
   const tombstone = { ...message, value: null, offset: '0' }
@@ -85,7 +85,7 @@ it('a batch that stops at a message whose offset is no number fails by an error 
   await encryption.close()
 })
 
-it('a handler resolves what it was given of a batch that stops, by any form of an offset that KafkaJS takes', async () => {
+it('a handler can resolve the delivered part of a batch that stops, with any form of an offset that KafkaJS accepts', async () => {
   const decrypt: Omit<DecryptRule, 'cmk'> = { plaintext: { untilOffsets: { t: { 0: '2' } } } }
   const { eachBatch, delivered, resolved, encryption } = await running(decrypt, ['-1', '0', 1, 1n, '2'])
   const message = { key: null, value: Buffer.from(CANARY), headers: {}, timestamp: '0', attributes: 0 }

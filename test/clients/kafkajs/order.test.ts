@@ -71,7 +71,7 @@ describe('sends that are not awaited', () => {
     expect(waiting).toHaveLength(4)
   })
 
-  it('sends that are not awaited are what they were at the call, whatever the caller does to its objects while a key is awaited', async () => {
+  it('sends that are not awaited contain the records as they were at the call, even if the caller changes its objects while a key is awaited', async () => {
     const { producer, sent, kms } = await owner()
     kms.hold = true
     const first = { key: 'k', value: `${CANARY} 1`, headers: { h: 'x' } }
@@ -89,7 +89,7 @@ describe('sends that are not awaited', () => {
     expect(sent[0]?.messages[0]?.value).toBeInstanceOf(Buffer)
   })
 
-  it('a send that fails leaves those behind it to go on', async () => {
+  it('a send that fails lets the sends after it continue', async () => {
     const { send, handed, kms } = await owner()
     kms.hold = true
     const first = thrownBy(() => send('a', 1))

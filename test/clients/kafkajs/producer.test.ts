@@ -83,8 +83,8 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-describe('what is sent is what was given at the call', () => {
-  it('what is sent is what was given at the call, also where the caller reuses buffers and lists before KafkaJS encodes', async () => {
+describe('a send contains the values of the call', () => {
+  it('a send contains the values of the call, even if the caller reuses buffers and lists before KafkaJS encodes', async () => {
     const { producer, inner, encryption } = await owner({ bindHeaders: ['h'] })
     await producer.send({ topic: 'a', messages: [{ value: 'warm' }] })
     const [value, key, header] = [VALUE, 'key', 'one'].map((text) => Buffer.from(text)) as [
@@ -103,7 +103,7 @@ describe('what is sent is what was given at the call', () => {
     expect(opened?.value?.toString()).toBe(VALUE)
   })
 
-  it('what is sent is what was given at the call, also on a topic that stays plain, where it waits for a key of another', async () => {
+  it('a send contains the values of the call, even on a passthrough topic that waits for the key of another topic', async () => {
     const { producer, inner, kms } = await owner()
     const value = Buffer.from(VALUE)
     kms.hold = true
@@ -121,7 +121,7 @@ describe('what is sent is what was given at the call', () => {
   })
 })
 
-describe('what cannot be sent is refused with its place, before a key is made', () => {
+describe('an invalid record is refused with its place, before a key is made', () => {
   const place = (message: object) => ({ messages: [{ value: VALUE }, message] })
   it.each([
     [
@@ -179,7 +179,7 @@ describe('what cannot be sent is refused with its place, before a key is made', 
       'header "0" is an object. Pass headers as',
     ],
   ])(
-    'what cannot be sent is refused with its place, before a key is made, by `send`: %s',
+    'an invalid record is refused with its place, before a key is made, by `send`: %s',
     async (_, record, message) => {
       const { producer, inner, kms } = await owner({ bindHeaders: ['h'] })
       const error = await thrownBy(() => producer.send(record as never))
@@ -207,7 +207,7 @@ describe('what cannot be sent is refused with its place, before a key is made', 
     ['an entry that is null', [null], ': topicMessages[0].topic is undefined'],
     ['a list that is null', null, ': topicMessages is null. Pass a list of { topic, messages }'],
   ])(
-    'what cannot be sent is refused with its place, before a key is made, by `sendBatch`: %s',
+    'an invalid record is refused with its place, before a key is made, by `sendBatch`: %s',
     async (_, topicMessages, message) => {
       const { producer, inner, kms } = await owner()
       const error = await thrownBy(() => producer.sendBatch({ topicMessages } as never))
@@ -216,13 +216,13 @@ describe('what cannot be sent is refused with its place, before a key is made', 
     },
   )
 
-  it('a name that no broker takes is its own to refuse where the topic stays plain', async () => {
+  it('an invalid topic name is left for the broker to refuse if the topic is passthrough', async () => {
     const { producer, inner } = await owner()
     await producer.send({ topic: 'plain text', messages: [{ value: 'x' }] })
     expect(inner.sent).toMatchObject([{ topic: 'plain text' }])
   })
 
-  it('a record that is too large says where it is', async () => {
+  it('the error about a record that is too large says where it is', async () => {
     const { producer } = await owner({ maxBatchBytes: 1500 })
     const messages = [{ value: VALUE }, { value: 'x'.repeat(2000) }]
     expect(await thrownBy(() => producer.send({ topic: 'a', messages }))).toMatchObject({
@@ -232,7 +232,7 @@ describe('what cannot be sent is refused with its place, before a key is made', 
   })
 })
 
-it('headers that are null or absent are none', async () => {
+it('headers that are null or absent count as no headers', async () => {
   const { producer, inner } = await owner()
   for (const message of [
     { value: VALUE },
@@ -244,7 +244,7 @@ it('headers that are null or absent are none', async () => {
 })
 
 describe('a transaction', () => {
-  it('a transaction that has ended says so, whatever it is given', async () => {
+  it('a transaction that has ended says so, whatever is sent', async () => {
     const { producer, kms } = await owner()
     const transaction = await producer.transaction()
     await transaction.abort()
@@ -257,7 +257,7 @@ describe('a transaction', () => {
     expect(kms.calls).toEqual([])
   })
 
-  it('a transaction commits after the sends that were made before, although they wait for a key', async () => {
+  it('a transaction commits after the sends made before the commit, even if they wait for a key', async () => {
     const { producer, inner, kms } = await owner()
     const transaction = await producer.transaction()
     kms.hold = true
@@ -272,7 +272,7 @@ describe('a transaction', () => {
 })
 
 describe('disconnecting', () => {
-  it('disconnecting waits for every send made before, of the producer and its transactions, while they wait for a key', async () => {
+  it('disconnecting waits for every earlier send of the producer and its transactions, even if they wait for a key', async () => {
     const { producer, inner, kms, send } = await owner()
     const transaction = await producer.transaction()
     kms.hold = true
@@ -305,7 +305,7 @@ describe('disconnecting', () => {
     expect(inner.steps).toEqual(['sent', 'disconnected'])
   })
 
-  it('disconnecting goes on where a send fails', async () => {
+  it('disconnecting continues if a send fails', async () => {
     const { producer, inner, kms, send } = await owner()
     kms.hold = true
     const failing = thrownBy(() => send())
@@ -331,7 +331,7 @@ describe('disconnecting', () => {
     expect(inner.steps).toEqual(['sent', 'disconnected'])
   })
 
-  it('a send made after is refused by KafkaJS, without a key, unless the producer is connected again', async () => {
+  it('a send made after disconnecting is refused by KafkaJS, without a key, unless the producer is connected again', async () => {
     const { producer, inner, kms, send } = await owner()
     kms.hold = true
     const before = send()
@@ -367,7 +367,7 @@ describe('the time that a send waits for its key', () => {
     expect(inner.sent).toHaveLength(3)
   })
 
-  it('the time that a send waits for its key of one topic is not that of another in the same batch', async () => {
+  it('the time that a send waits for its key for one topic is separate from that for another topic in the same batch', async () => {
     const { producer, inner, kms } = await owner({ dekTimeout: '5s' })
     kms.hold = true
     const messages = [{ value: VALUE }]
@@ -384,7 +384,7 @@ describe('the time that a send waits for its key', () => {
     expect(inner.sent.map(({ topic }) => topic)).toEqual(['a', 'b'])
   })
 
-  it('the time that a send waits for its key is over exactly, and no timer is set for less than nothing', async () => {
+  it('the time that a send waits for its key ends exactly, and no timer is set for a negative time', async () => {
     const warned: unknown[] = []
     const listen = (warning: Error): void => void warned.push(warning.name)
     process.on('warning', listen)
@@ -408,7 +408,7 @@ describe('the time that a send waits for its key', () => {
   })
 })
 
-it('a send behind one that is being compressed is handed over after it', async () => {
+it('a send after one that is being compressed is passed to KafkaJS after it', async () => {
   const { producer, inner, send } = await owner({ compression: 'gzip', maxBatchBytes: '100MiB' })
   await send()
   const large = producer.send({

@@ -38,7 +38,7 @@ function run(producer: DeadLetterProducer, messages: readonly Message[]): Promis
   return publish(route, messages, (sending) => sending.then(() => true))
 }
 
-it('letters that a topic takes only in smaller batches are halved until it takes them', async () => {
+it('batches of letters that a topic refuses as too large are halved until it accepts them', async () => {
   const { producer, sent } = noting(({ messages }) => {
     if (messages.length > 2) throw kafkaError('MESSAGE_TOO_LARGE', false)
   })
@@ -46,7 +46,7 @@ it('letters that a topic takes only in smaller batches are halved until it takes
   expect(sent).toEqual(['0 1 2 3 4', '0 1 2', '0 1', '2', '3 4'])
 })
 
-it('one that is too large alone is refused, and those before it are acknowledged', async () => {
+it('a letter that is too large alone is refused, and those before it are acknowledged', async () => {
   const { producer, sent } = noting(({ messages }) => {
     if (messages.some(({ key }) => key === '3')) throw kafkaError('RECORD_LIST_TOO_LARGE', false)
   })
@@ -54,7 +54,7 @@ it('one that is too large alone is refused, and those before it are acknowledged
   expect(sent).toEqual(['0 1 2 3 4 5', '0 1 2', '3 4 5', '3 4', '3', '3 gzip'])
 })
 
-it('one that fits only compressed goes out compressed, and those behind it do not', async () => {
+it('a letter that fits only compressed is sent compressed, and those after it are not', async () => {
   const { producer, sent } = noting(({ messages, compression }) => {
     if (messages.some(({ key }) => key === '0') && compression === undefined) {
       throw kafkaError('MESSAGE_TOO_LARGE', false)
@@ -64,7 +64,7 @@ it('one that fits only compressed goes out compressed, and those behind it do no
   expect(sent).toEqual(['0 1', '0', '0 gzip', '1'])
 })
 
-it('sends stay under 1 MiB, but for a letter that is larger alone, which goes out compressed', async () => {
+it('sends stay under 1 MiB, except for a letter that is larger alone, which is sent compressed', async () => {
   const { producer, sent } = noting(() => undefined)
   await run(producer, [...letters(3, 400_000), ...letters(1, 2_000_000), ...letters(1)])
   expect(sent).toEqual(['0 1', '2', '0 gzip', '0'])
@@ -96,22 +96,26 @@ describe('a connection that is lost', () => {
     ['KafkaJSConnectionClosedError', undefined],
     ['KafkaJSConnectionError', 'EPIPE'],
     ['KafkaJSConnectionError', 'ECONNRESET'],
-  ])('three times over one large letter (%s, %s) makes it a refusal', async (name, code) => {
-    const { producer, sent } = noting(() => {
-      throw lost(name, code)
-    })
-    const route = { outbox: new DeadLetterOutbox(letterSender(producer)), partition: 't/0', topic: 'dead' }
-    const attempt = (): Promise<Unpublished | undefined> =>
-      publish(route, letters(1, 2_000_000), (sending) => sending.then(() => true))
-    for (let i = 0; i < 2; i++) expect((await attempt())?.error).toMatchObject({ code: 'DEAD_LETTER_FAILED' })
-    const third = (await attempt())?.error
-    expect(third).toMatchObject({ code: 'DEAD_LETTER_REFUSED', retriable: false })
-    expect(third?.message).toContain('the connection was lost 3 times during a request of 2000')
-    expect(third?.message).not.toContain(CANARY)
-    expect(sent).toEqual(['0 gzip', '0 gzip', '0 gzip'])
-  })
+  ])(
+    'a connection that is lost three times while one large letter is sent (%s, %s) is a refusal of the letter',
+    async (name, code) => {
+      const { producer, sent } = noting(() => {
+        throw lost(name, code)
+      })
+      const route = { outbox: new DeadLetterOutbox(letterSender(producer)), partition: 't/0', topic: 'dead' }
+      const attempt = (): Promise<Unpublished | undefined> =>
+        publish(route, letters(1, 2_000_000), (sending) => sending.then(() => true))
+      for (let i = 0; i < 2; i++)
+        expect((await attempt())?.error).toMatchObject({ code: 'DEAD_LETTER_FAILED' })
+      const third = (await attempt())?.error
+      expect(third).toMatchObject({ code: 'DEAD_LETTER_REFUSED', retriable: false })
+      expect(third?.message).toContain('the connection was lost 3 times during a request of 2000')
+      expect(third?.message).not.toContain(CANARY)
+      expect(sent).toEqual(['0 gzip', '0 gzip', '0 gzip'])
+    },
+  )
 
-  it('a connection that is lost counts also where each attempt is first refused as too large with compression', async () => {
+  it('a connection that is lost counts even if each attempt is first refused as too large with compression', async () => {
     const { producer } = noting(({ compression }) => {
       throw compression === CompressionTypes.GZIP ? kafkaError('MESSAGE_TOO_LARGE', false) : lost('', 'EPIPE')
     })
@@ -124,7 +128,7 @@ describe('a connection that is lost', () => {
     expect(codes).toEqual(['DEAD_LETTER_FAILED', 'DEAD_LETTER_FAILED', 'DEAD_LETTER_REFUSED'])
   })
 
-  it('over small letters, or refused by the machine, stays transient', async () => {
+  it('a connection that is lost while small letters are sent, or refused by the machine, is a transient failure', async () => {
     for (const [error, size] of [
       [lost('KafkaJSConnectionClosedError'), 10],
       [lost('KafkaJSConnectionError', 'ECONNREFUSED'), 2_000_000],
@@ -149,7 +153,7 @@ describe('a failure', () => {
       Object.assign(kafkaError('', false), { cause: kafkaError('X', true) }),
     ],
     ['of no known kind', new Error(CANARY)],
-  ])('%s is transient, and left to the caller to try again', async (_, error) => {
+  ])('the failure %s is transient, and the caller retries', async (_, error) => {
     const { producer, sent } = noting(() => {
       throw error
     })
@@ -171,7 +175,7 @@ describe('a failure', () => {
       'INVALID_RECORD',
     ],
     ['that is a bug', new TypeError(CANARY), 'TypeError'],
-  ])('%s is refusal, named and not quoted', async (_, error, why) => {
+  ])('the failure %s is a refusal, named and not quoted', async (_, error, why) => {
     const { producer, sent } = noting(() => {
       throw error
     })
@@ -195,7 +199,7 @@ it('a send that takes too long counts as a transient failure', async () => {
   expect(String(failed?.error)).toContain('no answer')
 })
 
-describe('a send that was given up goes on in KafkaJS', () => {
+describe('an abandoned send goes on in KafkaJS', () => {
   const origin = (offset: string): Message => ({
     key: offset,
     value: null,
@@ -221,7 +225,7 @@ describe('a send that was given up goes on in KafkaJS', () => {
     return { ends, sent, attempt, attemptAll }
   }
 
-  it('the same letter is not sent beside a send that was given up: the next attempt waits for it, and takes its outcome', async () => {
+  it('a letter is not sent again while an abandoned send of it still runs: the next attempt waits for that send, and uses its outcome', async () => {
     const { ends, sent, attempt } = hanging()
     for (let i = 0; i < 5; i++) expect((await attempt(origin('7')))?.error.code).toBe('DEAD_LETTER_FAILED')
     const last = attempt(origin('7'), 't/0', true)
@@ -230,7 +234,7 @@ describe('a send that was given up goes on in KafkaJS', () => {
     expect(sent).toEqual(['7'])
   })
 
-  it('a send that was given up counts for the same letters only, not for as many with the same first and last one', async () => {
+  it('an abandoned send counts only for exactly the same letters, not for others with the same first and last letter', async () => {
     const { ends, sent, attemptAll } = hanging()
     await attemptAll(['1', '2', '4'].map(origin))
     const next = attemptAll(['1', '3', '4'].map(origin), 't/0', true)
@@ -241,7 +245,7 @@ describe('a send that was given up goes on in KafkaJS', () => {
     expect(await next).toBeUndefined()
   })
 
-  it('other letters of the partition wait until a send that was given up ends, and those of other partitions do not', async () => {
+  it('other letters of the partition wait until an abandoned send ends, and those of other partitions do not', async () => {
     const { ends, sent, attempt } = hanging()
     await attempt(origin('7'))
     await attempt(origin('8'))

@@ -24,14 +24,14 @@ async function consuming(
 }
 
 describe('an unreadable record', () => {
-  it('an unreadable record stops the consumer by default, also where invalid records are skipped', async () => {
+  it('an unreadable record stops the consumer by default, even if invalid records are skipped', async () => {
     const { batch, good, delivered } = await consuming({ onInvalid: 'skip' })
     const error = await thrownBy(() => batch([message(good, 0), message(foreign(), 1), message(good, 2)]))
     expect(error).toMatchObject({ code: 'UNKNOWN_FORMAT', retriable: false, position: { offset: '1' } })
     expect(delivered).toEqual(['0'])
   })
 
-  it('an unreadable record goes to its topic for dead letters where the rule names one, and the consumer goes on', async () => {
+  it('an unreadable record goes to its dead-letter topic if the rule names one, and the consumer goes on', async () => {
     const { batch, good, delivered, letters, events } = await consuming({
       onInvalid: { deadLetter: 'invalid' },
       onUnreadable: { deadLetter: 'unreadable' },
@@ -141,7 +141,7 @@ describe('a handler', () => {
     expect(events.filter(({ name }) => name === 'batch.opened')).toMatchObject([{ messages: 1 }])
   })
 
-  it('a handler gets the record as it is on the broker, and the error', async () => {
+  it('a handler gets the record as stored on the broker, and the error', async () => {
     const given: [SealedMessage, string][] = []
     const { batch } = await consuming({
       onInvalid: (record, { code }) => {
@@ -156,7 +156,7 @@ describe('a handler', () => {
     ])
   })
 
-  it('a handler may change what it gets: the dead letter has the bytes of the record all the same', async () => {
+  it('a handler may change the record that it gets: the dead letter still has the original bytes', async () => {
     const { batch, published } = await consuming({
       onInvalid: ({ key, value, headers }) => {
         const many = headers['many'] as Buffer[]
@@ -222,7 +222,7 @@ describe('a handler', () => {
     expect(String(error)).toContain('the consumer was created without `deadLetters`')
   })
 
-  it('a handler that takes long costs the consumer no membership: there are heartbeats meanwhile', async () => {
+  it('a handler that takes long does not cost the consumer its membership, because heartbeats continue', async () => {
     vi.useFakeTimers()
     let answer: (answer: RejectionAnswer) => void = () => undefined
     const { batch, heartbeats, good, delivered } = await consuming({
@@ -236,7 +236,7 @@ describe('a handler', () => {
     expect(delivered).toEqual(['1'])
   })
 
-  it('a handler is not asked beyond the share: then the consumer stops, whatever it would answer', async () => {
+  it('a handler is not asked once the share is exceeded: the consumer stops, whatever it would answer', async () => {
     const asked: string[] = []
     const { batch } = await consuming({
       maxInvalidShare: 0.002,
@@ -251,7 +251,7 @@ describe('a handler', () => {
   })
 })
 
-it('TypeScript knows no policy that skips what is unreadable, and no dead letters without a topic', () => {
+it('TypeScript refuses a policy that skips unreadable records, and dead letters without a topic', () => {
   expectTypeOf<'skip'>().toExtend<DecryptRule['onInvalid']>()
   expectTypeOf<'skip'>().not.toExtend<DecryptRule['onUnreadable']>()
   expectTypeOf<{ deadLetter: string }>().toExtend<DecryptRule['onUnreadable']>()

@@ -6,7 +6,7 @@ import { EnvelopeError } from '../../../src/errors.js'
 const place = { topic: 't', partition: 0 }
 const answer = { kmsCode: 'InternalError', requestId: 'r-1' }
 
-it('an error for KafkaJS has no cause, which would decide over it, and keeps the rest', () => {
+it('an error for KafkaJS has no cause, which KafkaJS would act on, and keeps the rest', () => {
   const error = new EnvelopeError('KMS_DENIED', 'something', {
     cause: Object.assign(new Error('retry me'), { retriable: true }),
     position: { topic: 't', offset: '1' },

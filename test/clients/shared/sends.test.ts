@@ -17,7 +17,7 @@ async function sending() {
   return { encryption, kms, inFlight, sends: new Sends(internalsOf(encryption, 'a test'), [inFlight]) }
 }
 
-it('a send has ended, and the sends behind it may go on, once a part of it failed', async () => {
+it('a send ends, and the sends after it may continue, once a part of it has failed', async () => {
   const { encryption, inFlight, sends } = await sending()
   const split = sends.begin([batch('1'.repeat(1500), '2'.repeat(1500))])
   expect(split.isReady).toBe(false)
@@ -38,7 +38,7 @@ it('a send has ended, and the sends behind it may go on, once a part of it faile
   await encryption.close()
 })
 
-it('a send has ended, and the sends behind it may go on, once its wait for a DEK failed', async () => {
+it('a send ends, and the sends after it may continue, once its wait for a DEK has failed', async () => {
   const { encryption, kms, inFlight, sends } = await sending()
   kms.failure = new EnvelopeError('KMS_DENIED', 'no')
   const failing = sends.begin([batch('v')]).ready()

@@ -3,7 +3,7 @@ import { RetryWait } from '../../../src/clients/shared/retry-while-transient.js'
 import { Waits } from '../../../src/clients/shared/waits.js'
 import { FakeClock } from '../../support/fake-clock.js'
 
-it('a clock that steps back takes nothing from the time that a consumer has waited', () => {
+it('a clock that steps back does not reduce the time that a consumer has waited', () => {
   let now = 5000
   const clock = new FakeClock()
   clock.monotonicMs = () => now

@@ -10,11 +10,11 @@ const hex = (...parts: Parameters<typeof buildAad>): string =>
     .subarray(base.length)
     .toString('hex')
 
-it('the AAD begins with the prefix, the length of the header, and the header as it is', () => {
+it('the AAD begins with the prefix, the length of the header, and the unchanged header', () => {
   expect(base.toString('hex')).toBe(`c3010fea18fa6fe363e800000006${Buffer.from('header').toString('hex')}`)
 })
 
-it('the key part of an AAD distinguishes not bound, null, empty and a value', () => {
+it('the key part of an AAD distinguishes a key that is not bound, null, empty or a value', () => {
   expect(hex(base, undefined, [])).toBe('00')
   expect(hex(base, null, [])).toBe('01')
   expect(hex(base, '', [])).toBe('0200000000')

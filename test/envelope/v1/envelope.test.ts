@@ -61,7 +61,7 @@ describe('an envelope', () => {
       expect(view.buffer).toBe(envelope.buffer)
   })
 
-  it('cut anywhere is malformed, before its second byte not sealed; nothing may follow', () => {
+  it('an envelope cut anywhere is malformed, or not sealed if cut before its second byte; no bytes may follow it', () => {
     for (let length = 0; length < envelope.length; length++)
       expect([length, decoded(envelope.subarray(0, length))]).toEqual([
         length,

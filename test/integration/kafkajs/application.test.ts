@@ -20,7 +20,7 @@ it('wrapped clients have the types of KafkaJS, no more and no less', () => {
   expectTypeOf(encryptKafka).toEqualTypeOf<(kafka: Kafka, encryption: Encryption) => Kafka>()
 })
 
-it('an application that uses every member of KafkaJS sees the same with wrapped clients as with plain ones', async () => {
+it('an application that uses every member of KafkaJS behaves the same with wrapped clients as with plain ones', async () => {
   await groupsReady()
   const [open, sealed] = [await fixture('law1.plain'), await fixture('law1.sealed')]
   const plain = await runApplication(open.kafka, open.topic, CANARY)

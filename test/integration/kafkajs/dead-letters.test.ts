@@ -40,7 +40,7 @@ const KINDS = ['eachMessage', 'eachBatch'] as const
 const passing = (): Error => Object.assign(new Error(`quotes ${CANARY}`), { retriable: true })
 
 describe.each(KINDS)('%s: an invalid record', (kind) => {
-  it('an invalid record is among the dead letters as it arrived, with the reason, and the consumer goes on behind it', async () => {
+  it('an invalid record is among the dead letters as it arrived, with the reason, and the consumer goes on after it', async () => {
     const letters = await make()
     const { topic, deadLetterTopic, plain, encryption } = letters
     const [sealed] = await sealRecords(encryption, [{ topic, key: 'k1', value: `${CANARY} 1` }])
@@ -102,7 +102,7 @@ describe.each(KINDS)('%s: an invalid record', (kind) => {
     expect(encryption.health()).toMatchObject({ status: 'ok', stopped: [] })
   })
 
-  it('an invalid record is not left behind before its dead letter is acknowledged, however long that takes', async () => {
+  it('an invalid record is not passed before its dead letter is acknowledged, however long that takes', async () => {
     const letters = await make()
     await writeMixed(letters, 3, [1])
     let release = (): void => undefined
@@ -154,7 +154,7 @@ describe.each(KINDS)('%s: an invalid record', (kind) => {
     expect(crashes).toEqual([])
   })
 
-  it('an invalid record comes again after the wait in place, and is neither skipped nor lost', async () => {
+  it('an invalid record is delivered again after the wait in place, and is neither skipped nor lost', async () => {
     const letters = await make({ retryFor: '20ms' })
     await writeMixed(letters, 3, [1])
     let down = true
@@ -181,7 +181,7 @@ describe.each(KINDS)('%s: an invalid record', (kind) => {
     expect(named(letters, 'consumer.stopped')).toEqual([])
   }, 40_000)
 
-  it('too large for its topic stops the consumer there: those before it are dead letters, nothing is lost', async () => {
+  it('an invalid record that is too large for its topic stops the consumer there: those before it are dead letters, nothing is lost', async () => {
     const deadLetterTopic = await smallTopic(1200)
     const letters = await make({}, deadLetterTopic)
     // Incompressible: what fits compressed is taken.
@@ -225,7 +225,7 @@ describe.each(KINDS)('%s: an invalid record', (kind) => {
     expect(await letters.committed()).toBe('6')
   })
 
-  it('an invalid record is a dead letter twice at most when its consumer dies between acknowledgement and commit', async () => {
+  it('an invalid record is a dead letter at most twice if its consumer dies between acknowledgement and commit', async () => {
     const letters = await make()
     await writeMixed(letters, 4, [1, 2])
     const seen: number[] = []
@@ -269,25 +269,28 @@ describe('eachBatch: dead letters move offsets as skipped records do', () => {
     { bad: [0, 2, 4], byHand: false },
     { bad: [3, 4], byHand: true },
     { bad: [0, 1, 2, 3, 4], byHand: true },
-  ])('$bad of 5, resolved by hand: $byHand', async ({ bad, byHand }) => {
-    const letters = await make()
-    await writeMixed(letters, 5, bad)
-    const seen: number[] = []
-    const consumer = await letters.consumer({}, { deadLetters: letters.plain })
-    await consumer.run({
-      eachBatchAutoResolve: !byHand,
-      eachBatch: async ({ batch, resolveOffset }) => {
-        await noting('eachBatch', seen).eachBatch?.({ batch } as never)
-        if (byHand) for (const { offset } of batch.messages) resolveOffset(offset)
-      },
-    })
-    await until('the end', async () => (await letters.committed()) === '5')
-    expect(seen).toEqual([0, 1, 2, 3, 4].filter((n) => !bad.includes(n)))
-    expect(await lettersOn(letters.deadLetterTopic)).toEqual(bad)
-  })
+  ])(
+    'dead letters move offsets as skipped records do: $bad of 5, resolved by hand: $byHand',
+    async ({ bad, byHand }) => {
+      const letters = await make()
+      await writeMixed(letters, 5, bad)
+      const seen: number[] = []
+      const consumer = await letters.consumer({}, { deadLetters: letters.plain })
+      await consumer.run({
+        eachBatchAutoResolve: !byHand,
+        eachBatch: async ({ batch, resolveOffset }) => {
+          await noting('eachBatch', seen).eachBatch?.({ batch } as never)
+          if (byHand) for (const { offset } of batch.messages) resolveOffset(offset)
+        },
+      })
+      await until('the end', async () => (await letters.committed()) === '5')
+      expect(seen).toEqual([0, 1, 2, 3, 4].filter((n) => !bad.includes(n)))
+      expect(await lettersOn(letters.deadLetterTopic)).toEqual(bad)
+    },
+  )
 })
 
-it('the dead letters of a batch go out in as few sends as a topic takes, in order', async () => {
+it('the dead letters of a batch are sent in as few sends as the topic accepts, in order', async () => {
   const letters = await make({ maxInvalidShare: 1 })
   const { topic, plain } = letters
   const small = Array.from({ length: 1200 }, (_, i) => ({ value: `${CANARY} ${String(i)}` }))
@@ -305,7 +308,7 @@ it('the dead letters of a batch go out in as few sends as a topic takes, in orde
   expect(counts).toEqual([1201, 2, 2, 1])
 })
 
-it('a record that came in a compressed batch, larger than its topic takes plain, is a dead letter too', async () => {
+it('a record from a compressed batch that is larger than its topic accepts uncompressed becomes a dead letter too', async () => {
   const letters = await make({}, await smallTopic(1200))
   const messages = [{ value: `${CANARY} 0 `.padEnd(50_000) }]
   await letters.plain.send({ topic: letters.topic, messages, compression: CompressionTypes.GZIP })
@@ -315,7 +318,7 @@ it('a record that came in a compressed batch, larger than its topic takes plain,
   expect((await standingOn(letters.deadLetterTopic)).map(({ value }) => value?.length)).toEqual([50_000])
 })
 
-describe('what is not invalid is no dead letter', () => {
+describe('a record that is not invalid is not a dead letter', () => {
   it('a record that only this reader cannot open stops the consumer', async () => {
     const letters = await make()
     const future = Buffer.concat([Buffer.from('c3010102030405060708', 'hex'), Buffer.from('x')])
@@ -327,7 +330,7 @@ describe('what is not invalid is no dead letter', () => {
     expect(await standingOn(letters.deadLetterTopic)).toEqual([])
   })
 
-  it('a record that waits for its KMS is delivered when that answers', async () => {
+  it('a record that waits for its KMS is delivered when the KMS answers', async () => {
     const letters = await make()
     await writeMixed(letters, 2, [0])
     letters.encryption.evict('cmk')
@@ -344,8 +347,8 @@ describe('what is not invalid is no dead letter', () => {
   })
 })
 
-describe('a topic that is not there, or a producer that is not connected', () => {
-  it('a topic that is not there, or a producer that is not connected makes the consumer wait, and it goes on once they are', async () => {
+describe('a topic that does not exist, or a producer that is not connected', () => {
+  it('a topic that does not exist, or a producer that is not connected, makes the consumer wait until they are ready', async () => {
     const later = `raw.letters.later.${String(Date.now())}`
     const letters = await make({}, later)
     await writeMixed(letters, 2, [0])
@@ -369,7 +372,7 @@ describe('a topic that is not there, or a producer that is not connected', () =>
     await producer.disconnect()
   }, 40_000)
 
-  it('a topic that is not there, or a producer that is not connected lets the consumer be stopped at once, also while a send hangs', async () => {
+  it('a topic that does not exist, or a producer that is not connected, does not delay stopping the consumer, even while a send hangs', async () => {
     const letters = await make()
     await writeMixed(letters, 1, [0])
     const { producer, sends } = scripted(letters.plain, () => new Promise(() => undefined))
@@ -435,7 +438,7 @@ describe('a consumer without a producer for dead letters', () => {
     await consumer.disconnect()
   })
 
-  it('a consumer without a producer for dead letters is not made with a producer that seals, a copy of one, or what is no producer', async () => {
+  it('a consumer without a producer for dead letters cannot be made with a producer that seals, a copy of one, or a value that is not a producer', async () => {
     const letters = await make()
     const inner = testKafka().consumer({ groupId: 'x' })
     for (const deadLetters of [
@@ -491,7 +494,7 @@ describe('a wrapped client', () => {
     expect(lives).toEqual(['made', 'connected', 'disconnected'])
   })
 
-  it('a wrapped client ends that producer with a consumer that stops for good, and connects it for the next run', async () => {
+  it('a wrapped client ends that producer with a consumer that stops permanently, and connects it for the next run', async () => {
     const letters = await make()
     await writeMixed(letters, 3, [1])
     const lives = livesOfProducers(letters.kafka)
@@ -517,7 +520,7 @@ describe('a wrapped client', () => {
     expect(lives).toEqual(['made', 'connected', 'disconnected', 'connected', 'disconnected'])
   })
 
-  it('a wrapped client makes none where no rule has dead letters', async () => {
+  it('a wrapped client makes no such producer if no rule has dead letters', async () => {
     const { encryption } = await memoryEncryption([{ match: ['a'], decrypt: { cmk: 'main' } }])
     const inner = testKafka()
     let producers = 0
@@ -539,57 +542,60 @@ describe('dead letters that were invalid only by the rule of their reader', () =
       code: 'REQUIREMENT_UNMET',
       strict: { originalTopics: ['raw.*'], require: { bindHeaders: ['tenant'] } },
     },
-  ])('open where the rule is right: $why', async ({ code, strict }) => {
-    const origin = await newTopic('raw.letters.origin')
-    const dead = await newTopic('raw.letters.dead')
-    const copy = await newTopic('raw.letters.copy')
-    const { encryption, events } = await memoryEncryption([
-      { match: [origin], encrypt: { cmk: 'main', bindHeaders: ['type', 'none'] } },
-      {
-        match: [copy],
-        decrypt: { cmk: 'main', onInvalid: { deadLetter: dead }, ...strict },
-      },
-      {
-        match: [dead],
-        decrypt: { cmk: 'main', originalTopics: [origin], require: { bindHeaders: ['type'] } },
-      },
-    ])
-    const kafka = testKafka()
-    const plain = kafka.producer()
-    await plain.connect()
-    const record = {
-      key: Buffer.from([1, 2]),
-      headers: { type: ['a', 'b'], trace: 't' },
-      value: `${CANARY} 7`,
-    }
-    const [sealed] = await sealRecords(encryption, [{ topic: origin, ...record }])
-    await plain.send({ topic: copy, messages: [{ ...record, value: sealed?.value ?? null }] })
-    const consumer = decryptConsumer(kafka.consumer({ groupId: copy, maxWaitTimeInMs: 50 }), encryption, {
-      deadLetters: plain,
-    })
-    await consumer.connect()
-    await consumer.subscribe({ topic: copy, fromBeginning: true })
-    await consumer.run(noting('eachBatch', []))
-    await until('the dead letter', () => events.some(({ name }) => name === 'record.rejected'))
-    const opener = decryptConsumer(kafka.consumer({ groupId: dead, maxWaitTimeInMs: 50 }), encryption)
-    await opener.connect()
-    await opener.subscribe({ topic: dead, fromBeginning: true })
-    const opened: unknown[] = []
-    await opener.run({
-      eachMessage: ({ message }) => {
-        const { 'kafka-envelope.error': error, type } = headersOf(message)
-        opened.push({ value: message.value?.toString(), key: message.key, type, error })
-        return Promise.resolve()
-      },
-    })
-    await until('the record', () => opened.length > 0)
-    expect(opened).toEqual([{ value: record.value, key: record.key, type: ['a', 'b'], error: [code] }])
-    await Promise.all([consumer.disconnect(), opener.disconnect(), plain.disconnect()])
-    await encryption.close()
-  })
+  ])(
+    'dead letters that were invalid only by the rule of their reader open with the right rule: $why',
+    async ({ code, strict }) => {
+      const origin = await newTopic('raw.letters.origin')
+      const dead = await newTopic('raw.letters.dead')
+      const copy = await newTopic('raw.letters.copy')
+      const { encryption, events } = await memoryEncryption([
+        { match: [origin], encrypt: { cmk: 'main', bindHeaders: ['type', 'none'] } },
+        {
+          match: [copy],
+          decrypt: { cmk: 'main', onInvalid: { deadLetter: dead }, ...strict },
+        },
+        {
+          match: [dead],
+          decrypt: { cmk: 'main', originalTopics: [origin], require: { bindHeaders: ['type'] } },
+        },
+      ])
+      const kafka = testKafka()
+      const plain = kafka.producer()
+      await plain.connect()
+      const record = {
+        key: Buffer.from([1, 2]),
+        headers: { type: ['a', 'b'], trace: 't' },
+        value: `${CANARY} 7`,
+      }
+      const [sealed] = await sealRecords(encryption, [{ topic: origin, ...record }])
+      await plain.send({ topic: copy, messages: [{ ...record, value: sealed?.value ?? null }] })
+      const consumer = decryptConsumer(kafka.consumer({ groupId: copy, maxWaitTimeInMs: 50 }), encryption, {
+        deadLetters: plain,
+      })
+      await consumer.connect()
+      await consumer.subscribe({ topic: copy, fromBeginning: true })
+      await consumer.run(noting('eachBatch', []))
+      await until('the dead letter', () => events.some(({ name }) => name === 'record.rejected'))
+      const opener = decryptConsumer(kafka.consumer({ groupId: dead, maxWaitTimeInMs: 50 }), encryption)
+      await opener.connect()
+      await opener.subscribe({ topic: dead, fromBeginning: true })
+      const opened: unknown[] = []
+      await opener.run({
+        eachMessage: ({ message }) => {
+          const { 'kafka-envelope.error': error, type } = headersOf(message)
+          opened.push({ value: message.value?.toString(), key: message.key, type, error })
+          return Promise.resolve()
+        },
+      })
+      await until('the record', () => opened.length > 0)
+      expect(opened).toEqual([{ value: record.value, key: record.key, type: ['a', 'b'], error: [code] }])
+      await Promise.all([consumer.disconnect(), opener.disconnect(), plain.disconnect()])
+      await encryption.close()
+    },
+  )
 })
 
-it('a dead letter that is invalid again tells of the last time, and is the same bytes', async () => {
+it('a dead letter that is invalid again describes the last failure, and has the same bytes', async () => {
   const parked = await newTopic('raw.letters.parked')
   const dead = await newTopic('raw.letters.dead')
   const topic = await newTopic('raw.letters.first')

@@ -123,7 +123,7 @@ it('wrapped clients and payloads have every member that the inner ones have', as
   await made.end()
 })
 
-it('a bound header named like a member of every object is bound and opened as any other', async () => {
+it('a bound header named like a member of every object is bound and opened like any other', async () => {
   const made = await fixture('law1.names', { encrypt: { bindHeaders: ['__proto__', 'constructor'] } })
   const headers = Object.fromEntries<string | string[]>([
     ['constructor', 'c'],

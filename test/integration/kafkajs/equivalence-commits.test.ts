@@ -47,7 +47,7 @@ async function send(side: Side, list: Message[]): Promise<void> {
   await producer.send({ topic: side.topics[0], messages: list })
 }
 
-it('eachBatch that throws before it resolved anything: the prefix comes again', async () => {
+it('an eachBatch that throws before it resolved anything: the prefix is delivered again', async () => {
   const { seen } = await same(async (side) => {
     await send(side, messages(10))
     return runBatches(side, 14, ({ batch }, see, round) => {
@@ -60,7 +60,7 @@ it('eachBatch that throws before it resolved anything: the prefix comes again', 
   expect(seen).toEqual([...'0123', ...'0123456789'])
 })
 
-it('autoCommit off in eachBatch: only offsets that the handler names are committed', async () => {
+it('with autoCommit off in eachBatch, only offsets that the handler names are committed', async () => {
   const { committed } = await same(async (side) => {
     await send(side, messages(10))
     const each: EachBatch = async ({ batch: { topic, messages }, commitOffsetsIfNecessary }, see) => {
@@ -91,7 +91,7 @@ it('a batch that ends in a control record is resolved past it, auto-resolve off'
   expect(committed).toContain('0 0 4')
 })
 
-it('several partitions at once: the same order and offsets in each', async () => {
+it('several partitions at the same time have the same order and offsets as with plain KafkaJS', async () => {
   await same(async (side) => {
     await send(
       side,
@@ -113,7 +113,7 @@ it('several partitions at once: the same order and offsets in each', async () =>
   }, 3)
 })
 
-it('headers and keys of every shape arrive as they were', async () => {
+it('headers and keys of every form arrive unchanged', async () => {
   const shapes: Message[] = [
     {
       value: CANARY,
@@ -144,7 +144,7 @@ it('headers and keys of every shape arrive as they were', async () => {
   expect(seen).toHaveLength(5)
 })
 
-it('seek and pause from outside, before and while it runs: delivery goes on there', async () => {
+it('after seek and pause from outside, before and during a run, delivery continues there', async () => {
   const { seen } = await same(async (side) => {
     await send(side, messages(6))
     const topic = side.topics[0]

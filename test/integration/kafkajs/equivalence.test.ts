@@ -41,7 +41,7 @@ function expectEqual<T>({ plain, wrapped }: { plain: T; wrapped: T }): void {
   expect(wrapped).toEqual(plain)
 }
 
-it('send and eachMessage: same deliveries and committed offsets as plain KafkaJS', async () => {
+it('send and eachMessage have the same deliveries and committed offsets as plain KafkaJS', async () => {
   const result = await onBoth(async (side) => {
     await produce(side, 40)
     return { seen: await readAll(side, [side.topics[0]], 40), committed: await side.committed() }
@@ -50,7 +50,7 @@ it('send and eachMessage: same deliveries and committed offsets as plain KafkaJS
   expectEqual(result)
 })
 
-it('sendBatch over several topics and one topic twice: same deliveries', async () => {
+it('sendBatch over several topics, and with one topic twice, has the same deliveries as plain KafkaJS', async () => {
   expectEqual(
     await onBoth(async (side) => {
       const producer = await side.producer()
@@ -75,7 +75,7 @@ it('sendBatch over several topics and one topic twice: same deliveries', async (
   )
 })
 
-it('transactions: commit shows, abort hides, sendOffsets commits', async () => {
+it('transactions work as with plain KafkaJS: commit shows, abort hides, sendOffsets commits', async () => {
   await groupsReady()
   const result = await onBoth(async (side) => {
     const producer = await side.producer({
@@ -143,7 +143,7 @@ function batchScript(
   }
 }
 
-it('eachBatch with auto-resolve: whole batches, and an early return resolves all the same', async () => {
+it('eachBatch with auto-resolve gets whole batches, and an early return resolves them', async () => {
   expectEqual(
     await onBoth(
       batchScript({ enough: 6 }, ({ batch }, see) => {
@@ -154,7 +154,7 @@ it('eachBatch with auto-resolve: whole batches, and an early return resolves all
   )
 })
 
-it('eachBatch without auto-resolve: what is not resolved comes again', async () => {
+it('eachBatch without auto-resolve gets unresolved records again', async () => {
   expectEqual(
     await onBoth(
       batchScript(
@@ -173,7 +173,7 @@ it('eachBatch without auto-resolve: what is not resolved comes again', async () 
   )
 })
 
-it('eachBatch that throws in the middle: goes on exactly behind what was resolved', async () => {
+it('an eachBatch that throws in the middle continues exactly after the resolved records', async () => {
   const result = await onBoth(
     batchScript({ enough: 32 }, ({ batch, resolveOffset }, see, round) => {
       for (const [i, { offset }] of batch.messages.entries()) {
@@ -188,7 +188,7 @@ it('eachBatch that throws in the middle: goes on exactly behind what was resolve
   expectEqual(result)
 })
 
-it('seek inside eachBatch makes it stale, and delivery goes on there', async () => {
+it('a seek inside eachBatch makes the batch stale, and delivery continues there', async () => {
   expectEqual(
     await onBoth(async (side) => {
       await produce(side, 20)
@@ -216,7 +216,7 @@ it('seek inside eachBatch makes it stale, and delivery goes on there', async () 
   )
 })
 
-it('autoCommit off: only what commitOffsets says is committed', async () => {
+it('with autoCommit off, only the offsets given to commitOffsets are committed', async () => {
   expectEqual(
     await onBoth(async (side) => {
       await produce(side, 10)
@@ -237,7 +237,7 @@ it('autoCommit off: only what commitOffsets says is committed', async () => {
   )
 })
 
-it('eachMessage that fails now and then, and pause and resume: same deliveries', async () => {
+it('an eachMessage that sometimes fails, and pause and resume, have the same deliveries as plain KafkaJS', async () => {
   expectEqual(
     await onBoth(async (side) => {
       await produce(side, 12)
@@ -275,7 +275,7 @@ it('eachMessage that fails now and then, and pause and resume: same deliveries',
   )
 })
 
-it('two consumers with a rebalance in the middle: every record comes, at the same offset', async () => {
+it('two consumers with a rebalance in the middle get every record, at the same offset', async () => {
   const result = await onBoth(async (side) => {
     const producer = await side.producer()
     const topic = side.topics[0]

@@ -65,7 +65,7 @@ describe('nothing is sent', () => {
     expect(await made.highWatermark()).toBe('0')
   })
 
-  it('where a record is not what KafkaJS declares, and the error quotes none of it', async () => {
+  it('nothing is sent if a record does not have the type that KafkaJS declares, and the error quotes none of it', async () => {
     const made = await make('closed.input')
     const wrong: unknown[] = [
       undefined,
@@ -96,7 +96,7 @@ describe('nothing is sent', () => {
     expect(await made.highWatermark()).toBe('0')
   })
 
-  it('after close()', async () => {
+  it('nothing is sent after close()', async () => {
     const made = await make('closed.close')
     await made.encryption.close()
     expect(
@@ -110,7 +110,7 @@ describe('nothing is sent', () => {
 
 describe('an invalid record under `stop`', () => {
   it.each(['eachMessage', 'eachBatch'] as const)(
-    'an invalid record under `stop` ends %s exactly before it, for good, and says so',
+    'an invalid record under `stop` ends %s exactly before it, permanently, and says so',
     async (kind) => {
       const made = await make('raw.stop')
       await writeMixed(made, 5, [3])
@@ -164,7 +164,7 @@ describe('an invalid record under `stop`', () => {
     },
   )
 
-  it('the first of a batch: the handler is not called, nothing is committed', async () => {
+  it('an invalid record under `stop` that is the first of a batch: the handler is not called, and nothing is committed', async () => {
     const made = await make('raw.first')
     await writeMixed(made, 2, [0])
     let calls = 0
@@ -188,40 +188,43 @@ describe('an invalid record under `skip`', () => {
     { bad: [0, 2, 4], kind: 'eachBatch' },
     { bad: [3, 4], kind: 'eachBatch, resolved by hand' },
     { bad: [0, 1, 2, 3, 4], kind: 'eachBatch, resolved by hand' },
-  ])('$bad of 5 in $kind: all others are delivered, and the offset moves past all', async ({ bad, kind }) => {
-    const made = await make('raw.skip', { onInvalid: 'skip' })
-    await writeMixed(made, 5, bad)
-    const seen: number[] = []
-    const consumer = await made.consumer()
-    const byHand = kind.endsWith('hand')
-    await consumer.run(
-      kind === 'eachMessage'
-        ? {
-            eachMessage: ({ message }) => {
-              seen.push(numberOf(message.value))
-              return Promise.resolve()
+  ])(
+    'invalid records under `skip`, $bad of 5 in $kind: all others are delivered, and the offset moves past all',
+    async ({ bad, kind }) => {
+      const made = await make('raw.skip', { onInvalid: 'skip' })
+      await writeMixed(made, 5, bad)
+      const seen: number[] = []
+      const consumer = await made.consumer()
+      const byHand = kind.endsWith('hand')
+      await consumer.run(
+        kind === 'eachMessage'
+          ? {
+              eachMessage: ({ message }) => {
+                seen.push(numberOf(message.value))
+                return Promise.resolve()
+              },
+            }
+          : {
+              eachBatchAutoResolve: !byHand,
+              eachBatch: ({ batch, resolveOffset }) => {
+                for (const { value, offset } of batch.messages) {
+                  seen.push(numberOf(value))
+                  if (byHand) resolveOffset(offset)
+                }
+                return Promise.resolve()
+              },
             },
-          }
-        : {
-            eachBatchAutoResolve: !byHand,
-            eachBatch: ({ batch, resolveOffset }) => {
-              for (const { value, offset } of batch.messages) {
-                seen.push(numberOf(value))
-                if (byHand) resolveOffset(offset)
-              }
-              return Promise.resolve()
-            },
-          },
-    )
-    await until('the end', async () => (await made.committed()) === '5')
-    expect(seen).toEqual([0, 1, 2, 3, 4].filter((n) => !bad.includes(n)))
-    expect(new Set(named(made, 'record.rejected').map((event) => 'offset' in event && event.offset))).toEqual(
-      new Set(bad.map(String)),
-    )
-    expect(named(made, 'consumer.stopped')).toEqual([])
-  })
+      )
+      await until('the end', async () => (await made.committed()) === '5')
+      expect(seen).toEqual([0, 1, 2, 3, 4].filter((n) => !bad.includes(n)))
+      expect(
+        new Set(named(made, 'record.rejected').map((event) => 'offset' in event && event.offset)),
+      ).toEqual(new Set(bad.map(String)))
+      expect(named(made, 'consumer.stopped')).toEqual([])
+    },
+  )
 
-  it('an invalid record under `skip` stops all the same once too large a share was invalid', async () => {
+  it('invalid records under `skip` stop the consumer once their share is too large', async () => {
     const made = await make('raw.share', { onInvalid: 'skip', maxInvalidShare: 0.003 })
     await writeMixed(made, 8, [1, 3, 5, 6])
     const consumer = await made.consumer()
@@ -233,7 +236,7 @@ describe('an invalid record under `skip`', () => {
 })
 
 describe('a KMS that fails on the reading side', () => {
-  it('for now: the consumer waits in place, keeps its membership, and delivers all as if nothing had been', async () => {
+  it('a KMS that fails transiently on the reading side: the consumer waits in place, keeps its membership, and then delivers everything', async () => {
     const made = await make('outage')
     await made.producer.send({ topic: made.topic, messages: values(0, 5) })
     // A reader of its own, so that the KMS must be asked.
@@ -262,7 +265,7 @@ describe('a KMS that fails on the reading side', () => {
     expect(named(made, 'record.rejected')).toEqual([])
   }, 40_000)
 
-  it('a KMS that fails on the reading side beyond the wait in place: KafkaJS restarts the consumer at the same offset, and nothing is skipped', async () => {
+  it('a KMS that fails on the reading side for longer than the wait in place: KafkaJS restarts the consumer at the same offset, and nothing is skipped', async () => {
     const made = await make('outage.long', { retryFor: '50ms' })
     await made.producer.send({ topic: made.topic, messages: values(0, 3) })
     made.encryption.evict('cmk')
@@ -285,7 +288,7 @@ describe('a KMS that fails on the reading side', () => {
     expect(named(made, 'consumer.stopped')).toEqual([])
   }, 40_000)
 
-  it('for good: stops at the record, and goes on there once it may read', async () => {
+  it('a KMS that denies on the reading side: the consumer stops at the record, and continues there once it may read', async () => {
     const made = await make('denied', { onInvalid: 'skip' })
     await made.producer.send({ topic: made.topic, messages: values(0, 3) })
     made.encryption.evict('cmk')
@@ -311,7 +314,7 @@ describe('a KMS that fails on the reading side', () => {
     expect(seen).toEqual([0, 1, 2])
   })
 
-  it('a consumer told to stop while it waits stops at once', async () => {
+  it('a consumer that is told to stop while it waits stops immediately', async () => {
     const made = await make('outage.stop')
     await made.producer.send({ topic: made.topic, messages: values(0, 1) })
     made.encryption.evict('cmk')
@@ -326,7 +329,7 @@ describe('a KMS that fails on the reading side', () => {
   })
 })
 
-it('a topic that may not be read is refused when it is subscribed to, or when a pattern brings it', async () => {
+it('a topic that may not be read is refused when it is subscribed to, or when it matches a subscribed pattern', async () => {
   const made = await make('subscribe')
   const consumer = await made.consumer()
   expect(await thrownBy(() => consumer.subscribe({ topics: ['unheard-of'] }))).toMatchObject({
@@ -358,7 +361,7 @@ it('a topic that may not be read is refused when it is subscribed to, or when a 
   await byPattern.disconnect()
 })
 
-it('a handler that crashes for good is fatal too, and its error is only named', async () => {
+it('a handler that keeps crashing also stops the consumer permanently, and its error is only named', async () => {
   const made = await make('handler')
   await made.producer.send({ topic: made.topic, messages: values(0, 1) })
   const consumer = await made.consumer()

@@ -92,7 +92,7 @@ describe.each(KINDS)('a consumer that was stopped during an outage (%s)', (kind)
     )
   })
 
-  it('a consumer that was stopped during an outage ends at once, although the KMS does not answer', async () => {
+  it('a consumer that was stopped during an outage ends immediately, although the KMS does not answer', async () => {
     const made = await make('hanging', 1)
     made.kms.hold = true
     const { consumer, seen } = await reading(made, kind, { retry: { retries: 0 } })
@@ -103,7 +103,7 @@ describe.each(KINDS)('a consumer that was stopped during an outage (%s)', (kind)
     expect([seen, made.kms.held.length, await members(made)]).toEqual([[], 1, 0])
   })
 
-  it('a consumer that was stopped during an outage does not come back where KafkaJS has no retry left: the sixth attempt', async () => {
+  it('a consumer that was stopped during an outage does not restart if KafkaJS has no retry left: the sixth attempt', async () => {
     const made = await make('sixth', 1, { retryFor: '400ms' })
     made.kms.failure = away
     let attempts = 0
@@ -120,7 +120,7 @@ describe.each(KINDS)('a consumer that was stopped during an outage (%s)', (kind)
     expect([await members(made), made.encryption.health().status]).toEqual([0, 'ok'])
   })
 
-  it('a consumer that was stopped during an outage does not come back from a wait for a topic for dead letters', async () => {
+  it('a consumer that was stopped during an outage does not restart after a wait for a dead-letter topic', async () => {
     const made = await fixture('interrupted.letters', {
       decrypt: { onInvalid: { deadLetter: 'interrupted.no-such-topic' } },
     })
@@ -140,7 +140,7 @@ describe.each(KINDS)('a consumer that was stopped during an outage (%s)', (kind)
   })
 })
 
-it('a consumer whose handler fails while it is stopped does not come back', async () => {
+it('a consumer whose handler fails while it is stopped does not restart', async () => {
   const made = await make('handler', 1)
   const consumer = await made.consumer({ retry: { retries: 0, initialRetryTime: 100 } })
   const joins: unknown[] = []
@@ -162,7 +162,7 @@ it('a consumer whose handler fails while it is stopped does not come back', asyn
 })
 
 describe.each(KINDS)('during a wait for a KMS (%s)', (kind) => {
-  it('a seek ends the wait, and what is delivered starts there', async () => {
+  it('a seek ends the wait for a KMS, and delivery starts there', async () => {
     const made = await make('seek', 8)
     made.kms.hold = true
     const { consumer, seen, happened } = await reading(made, kind)
@@ -175,7 +175,7 @@ describe.each(KINDS)('during a wait for a KMS (%s)', (kind) => {
     expect(happened).toEqual(['consumer.group_join'])
   })
 
-  it('a pause ends the wait; nothing comes until it is resumed, and then everything, once', async () => {
+  it('a pause ends the wait for a KMS; nothing is delivered until it is resumed, and then everything once', async () => {
     const made = await make('pause', 3)
     made.kms.failure = away
     const { consumer, seen, happened } = await reading(made, kind)
@@ -192,7 +192,7 @@ describe.each(KINDS)('during a wait for a KMS (%s)', (kind) => {
   })
 })
 
-it('in eachBatch, records in front of one whose KMS call hangs are delivered and committed meanwhile', async () => {
+it('in eachBatch, records before one whose KMS call hangs are delivered and committed meanwhile', async () => {
   const made = await make('prefix', 4)
   made.kms.hold = true
   const { seen, happened } = await reading(made, 'eachBatch')

@@ -85,7 +85,7 @@ it.each([
   { when: 'before', letters: [0, 1, 2] },
   { when: 'after', letters: [0, 0, 1, 2] },
 ])(
-  'a process that is killed just $when its dead letter is acknowledged: none is lost, at most that one comes twice',
+  'a process that is killed just $when its dead letter is acknowledged loses no dead letter, and repeats at most that one',
   async ({ when, letters }) => {
     const dead = await newTopic('raw.killed.dead')
     const topic = await newTopic('raw.killed')

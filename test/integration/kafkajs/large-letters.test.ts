@@ -82,7 +82,7 @@ it('a null header with a name of 600,000 bytes adds no more than a bounded note 
   })
 }, 60_000)
 
-it('a header name that is not UTF-8, which KafkaJS reads as twice as much, still fits', async () => {
+it('a header name that is not UTF-8, which KafkaJS reads as twice as many bytes, still fits', async () => {
   // Each byte stands for a character while the record is written.
   const name = randomBytes(900_000).toString('latin1')
   const { byteLength } = Buffer

@@ -8,7 +8,7 @@ import { encryptProducer } from '../../../src/clients/kafkajs/index.js'
 
 const fixtures: Fixture[] = []
 
-/** A topic with `count` records under as many DEKs, none of which this process has at hand. */
+/** A topic with `count` records under as many DEKs. This process has cached none of them. */
 async function make(name: string, count: number, decrypt: Partial<DecryptRule> = {}): Promise<Fixture> {
   const made = await fixture(name, {
     encrypt: { rotate: { maxMessages: 1, allowFrequentRotation: true } },
@@ -51,7 +51,7 @@ async function readBatches(
 const all = (count: number): string[] =>
   Array.from({ length: count }, (_, i) => `${String(i)} ${CANARY} ${String(i)}`)
 
-it('a KMS that does not answer for longer than the session lasts: membership is kept, and the batch comes once', async () => {
+it('a KMS that does not answer for longer than the session lasts: membership is kept, and the batch is delivered once', async () => {
   const made = await make('hanging', 3)
   made.kms.hold = true
   const seen: string[] = []
@@ -72,7 +72,7 @@ it('a KMS that does not answer for longer than the session lasts: membership is 
   expect(upsets).toEqual([])
 }, 40_000)
 
-it('a rebalance during an outage: the group goes on without an eviction, and every record comes', async () => {
+it('a rebalance during an outage: the group continues without an eviction, and every record is delivered', async () => {
   const made = await make('rebalance', 3)
   made.kms.failure = down
   const seen: string[] = []
@@ -93,7 +93,7 @@ it('a rebalance during an outage: the group goes on without an eviction, and eve
   await until('the commit', async () => (await made.committed()) === '3')
 }, 40_000)
 
-it('a KMS denies in the middle of a batch: delivers up to there, stops, and goes on exactly there when run again', async () => {
+it('a KMS that denies in the middle of a batch: the consumer delivers up to there, stops, and continues exactly there when run again', async () => {
   const made = await make('denied.middle', 4)
   made.kms.hold = true
   const seen: string[] = []
@@ -126,7 +126,7 @@ it('a KMS denies in the middle of a batch: delivers up to there, stops, and goes
   expect(made.encryption.health().status).toBe('ok')
 })
 
-it('a consumer that was run twice still stops at once while it waits', async () => {
+it('a consumer that was run twice still stops immediately while it waits', async () => {
   const made = await make('twice', 1)
   made.kms.failure = down
   const consumer = await readBatches(made, [])
@@ -141,7 +141,7 @@ it('a consumer that was run twice still stops at once while it waits', async () 
   expect(named(made, 'consumer.waiting')).toHaveLength(waits)
 })
 
-it('a send that loses its KMS at a limit in the middle: nothing of it is sent, also in a transaction', async () => {
+it('a send that loses its KMS at a limit in its middle is not sent at all, even in a transaction', async () => {
   const made = await make('half', 0)
   made.kms.hold = true
   const messages = [{ value: `${CANARY} a` }, { value: `${CANARY} b` }]

@@ -56,7 +56,7 @@ async function read(encryption: Encryption | undefined, topic: string, group: st
   return seen
 }
 
-it('two owners write and two read in groups of their own: everyone gets everything, no session is shared', async () => {
+it('two owners write and two read in separate groups: each reader gets everything, and no session is shared', async () => {
   const topic = await newTopic('owners')
   const kms = new MemoryKms()
   const owners = [await owner(kms, [topic]), await owner(kms, [topic])] as const
@@ -105,7 +105,7 @@ it('after close() a consumer stops with ENCRYPTION_CLOSED and delivers nothing; 
   await producer.disconnect()
 })
 
-it('a copy of a topic opens where the rule names the original', async () => {
+it('a copy of a topic opens if the rule names the original', async () => {
   const [original, copy] = [await newTopic('owners.original'), await newTopic('raw.owners.copy')]
   const kms = new MemoryKms()
   await send(await owner(kms, [original]), original, ['1', '2'])

@@ -103,7 +103,7 @@ describe('a message goes to the same partition as before it was encrypted', () =
     },
   )
 
-  it('a send fails, rather than choose another partition, where something on the way copied the messages', async () => {
+  it('a send fails, rather than choose another partition, if other code copied the messages', async () => {
     const topic = await newTopic('partitions', PARTITIONS)
     const byValue = PARTITIONERS['a partitioner that hashes the value'] as ICustomPartitioner
     const inner = kafka.producer({ createPartitioner: encryptionPartitioner(byValue, encryption) })
@@ -121,7 +121,7 @@ describe('a message goes to the same partition as before it was encrypted', () =
     ['hashes the value', PARTITIONERS['a partitioner that hashes the value']],
     ['reads a field of the value', PARTITIONERS['a partitioner that reads a field of the value']],
   ])(
-    'a send fails, rather than choose another partition, where a partitioner that %s was not given to the encryption',
+    'a send fails, rather than choose another partition, if a partitioner that %s was not given to the encryption',
     async (_, create) => {
       const topic = await newTopic('partitions', PARTITIONS)
       const producer = encryptProducer(
@@ -134,7 +134,7 @@ describe('a message goes to the same partition as before it was encrypted', () =
     },
   )
 
-  it('a message goes to the same partition as before it was encrypted, also where something on the way reads values, adds up their sizes, or replaces them', async () => {
+  it('a message goes to the same partition as before it was encrypted, even if other code reads values, adds up their sizes, or replaces them', async () => {
     const inner = kafka.producer()
     let bytes = 0
     const reading: Producer = {

@@ -12,7 +12,7 @@ afterEach(async () => {
   for (const end of ended.splice(0).reverse()) await end()
 })
 
-it('a new topic that a subscribed pattern matches and no rule does stops the group, at the restart after it was created', async () => {
+it('a new topic that matches a subscribed pattern but no rule stops the group, at the restart after it was created', async () => {
   const prefix = `pattern.${randomUUID()}`
   const known = await newTopic(`${prefix}.known`, 1)
   const { encryption } = await memoryEncryption([

@@ -66,7 +66,7 @@ const matrix = BAD.flatMap((bad) =>
 )
 
 it.each(matrix)(
-  'stop: $bad invalid, resolving $resolves, auto-resolve $autoResolve: nothing from the first bad one on is delivered or committed',
+  'under `stop`, with $bad invalid, resolving $resolves, auto-resolve $autoResolve: nothing from the first bad record on is delivered or committed',
   async ({ bad, resolves, autoResolve }) => {
     const made = await mixed(bad)
     const [first = 0] = bad
@@ -87,7 +87,7 @@ it.each(matrix)(
 )
 
 it.each(matrix)(
-  'skip: $bad invalid, resolving $resolves, auto-resolve $autoResolve: the others come, and the offset moves as far as with plain KafkaJS',
+  'under `skip`, with $bad invalid, resolving $resolves, auto-resolve $autoResolve: the others are delivered, and the offset moves as far as with plain KafkaJS',
   async ({ bad, resolves, autoResolve }) => {
     const made = await mixed(bad, { onInvalid: 'skip' })
     const seen: number[] = []
@@ -112,7 +112,7 @@ it.each(matrix)(
   },
 )
 
-it('a handler that throws after it resolved a prefix, a bad record behind it: the prefix does not come again', async () => {
+it('a handler that throws after it resolved a prefix, before a bad record: the prefix is not delivered again', async () => {
   const made = await mixed([3])
   const seen: number[] = []
   let thrown = false

@@ -117,7 +117,7 @@ it('a record moved here from another topic is refused', async () => {
 })
 
 it.each(['eachMessage', 'eachBatch'])(
-  'an unreadable record is never skipped in %s: the offset stays there, and a restart goes on exactly there',
+  'an unreadable record is never skipped in %s: the offset stays there, and a restart continues exactly there',
   async (kind) => {
     const made = await make({ onInvalid: 'skip' })
     const record = await sealed(made, 'good')

@@ -74,7 +74,7 @@ it('the caller’s messages, headers and arrays are never mutated, and sealing t
   expect(opened).toEqual(Array.from({ length: 3 }, () => [`${CANARY} 1`, `${CANARY} 2`, 'null']).flat())
 })
 
-it('un-awaited sends are handed over in order while the first waits for its key', async () => {
+it('sends that are not awaited are passed to KafkaJS in order while the first waits for its key', async () => {
   const made = await make('order')
   const { producer: inner, keys } = spied(made.kafka.producer())
   const producer = encryptProducer(inner, made.encryption)
@@ -98,7 +98,7 @@ it('un-awaited sends are handed over in order while the first waits for its key'
   expect((await readBack(made, 20)).opened.sort()).toEqual(keys.map((key) => `${CANARY} ${key}`).sort())
 })
 
-it('rotation under load loses and reorders nothing', async () => {
+it('rotation under load neither loses nor reorders records', async () => {
   const made = await make('rotation', { rotate: { maxMessages: 37, allowFrequentRotation: true } })
   const writers = 5
   const each = 120
@@ -133,7 +133,7 @@ it('rotation under load loses and reorders nothing', async () => {
   }
 })
 
-it('a send that only sealing made too big goes out as several, in order, before the one behind it', async () => {
+it('a send that only sealing made too large is sent in several parts, in order, before the next send', async () => {
   const made = await make('split')
   const { producer: inner, keys } = spied(made.kafka.producer())
   const producer = encryptProducer(inner, made.encryption)
@@ -158,7 +158,7 @@ it('a send that only sealing made too big goes out as several, in order, before 
   expect(mine).toEqual(messages.map(({ key }) => key))
 })
 
-it('the same fits in a transaction, whole or not at all', async () => {
+it('a send that is split in a transaction is committed as a whole or not at all', async () => {
   const made = await make('split.transaction', { maxBatchBytes: '100KiB' })
   const producer = encryptProducer(
     made.kafka.producer({ transactionalId: made.topic, idempotent: true, maxInFlightRequests: 1 }),

@@ -91,7 +91,7 @@ describe('docs/operations.md', () => {
     expect(named.filter((name) => !metrics.has(name) && !labels.has(name))).toEqual([])
   })
 
-  it('docs/operations.md asks Prometheus only what there is, in queries that promtool runs', async () => {
+  it('docs/operations.md has only queries that promtool runs, for metrics that exist', async () => {
     const plain = (text: string): string => text.replaceAll(/\s+/g, ' ').trim()
     const queries = [...operations.matchAll(/^```promql\n(.*?)^```/gms)].map(([, query = '']) => plain(query))
     const tested = plain(await readFile(join(root, 'test/alerts/questions.yml'), 'utf8'))
@@ -102,7 +102,7 @@ describe('docs/operations.md', () => {
     }
   })
 
-  it('links only to what is there', async () => {
+  it('docs/operations.md links only to files and headings that exist', async () => {
     const links = [...operations.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)]
     expect(links.length).toBeGreaterThan(20)
     for (const [, file = '', anchor] of links) {
@@ -122,7 +122,7 @@ function anchors(markdown: string): string[] {
   )
 }
 
-it('attributes are those of the semantic conventions or ours, and tell nothing of single records', () => {
+it('attributes are those of the semantic conventions or ours, and do not describe single records', () => {
   const known = new Set<unknown>(Object.values(conventions))
   const points = measured.flatMap(({ attributes }) => attributes)
   const spans = seen.spans().map(({ attributes }) => attributes)
@@ -175,7 +175,7 @@ describe('docs/alerts.yml', () => {
     rules = all.filter((rule) => 'alert' in rule)
   })
 
-  it('docs/alerts.yml asks in PromQL for metrics and labels that there are, and shows no others', () => {
+  it('docs/alerts.yml uses only metrics and labels that exist, in PromQL and in texts', () => {
     expect(rules.length).toBeGreaterThan(10)
     const recorded = new Map([['ALERTS', new Set(['alertname', 'alertstate'])]])
     for (const { record, expr } of recordings) {
@@ -199,7 +199,7 @@ describe('docs/alerts.yml', () => {
     for (const { record } of recordings) expect(rules.map(({ expr }) => expr).join('\n')).toContain(record)
   })
 
-  it('docs/alerts.yml has for each alert a row and a section in operations.md, which says what it means and what to do', () => {
+  it('each alert of docs/alerts.yml has a row and a section in operations.md, which says what it means and what to do', () => {
     const rows = table('alert').map(([name = '', , severity]) => [/\[(\w+)\]/.exec(name)?.[1], severity])
     expect(rows).toEqual(expect.arrayContaining(rules.map(({ alert, labels }) => [alert, labels.severity])))
     expect(rows).toHaveLength(rules.length)
@@ -237,7 +237,7 @@ describe('docs/grafana-dashboard.json', () => {
     dashboard = JSON.parse(await doc('grafana-dashboard.json')) as Dashboard
   })
 
-  it('docs/grafana-dashboard.json asks for metrics and labels that there are, and shows every instrument', () => {
+  it('docs/grafana-dashboard.json uses only metrics and labels that exist, and shows every instrument', () => {
     const shown = dashboard.panels.flatMap(({ targets = [] }) =>
       targets.flatMap(({ expr }) => expectAnswerable(expr.replaceAll('$__rate_interval', '5m'))),
     )
@@ -251,7 +251,7 @@ describe('docs/grafana-dashboard.json', () => {
     }
   })
 
-  it('docs/grafana-dashboard.json has variables for all that it refers to, a source of its choice, and panels that do not overlap', () => {
+  it('docs/grafana-dashboard.json defines the variables that it uses, lets users select the source, and has no overlapping panels', () => {
     const text = JSON.stringify(dashboard.panels)
     const variables = dashboard.templating.list.map(({ name }) => name)
     const used = [...text.matchAll(/\$\{?([a-z]\w*)/g)].map(([, name]) => name)

@@ -196,7 +196,7 @@ it.each(['eachMessage', 'eachBatch'] as const)(
   },
 )
 
-it('calls to the KMS are in the trace: of sealing within the span of the application, of opening within that of the consumer', async () => {
+it('calls to the KMS are in the trace: for sealing within the span of the application, for opening within that of the consumer', async () => {
   const [way] = WRAPPED as [Way]
   const made = await run(way, 'eachMessage')
   const [generate, ...more] = made.named('generate memory')
@@ -208,7 +208,7 @@ it('calls to the KMS are in the trace: of sealing within the span of the applica
   expect(new Set(made.spans.map((span) => span.spanContext().traceId)).size).toBe(1)
 })
 
-it('messages of the caller are not changed, which the tracer does to those of plain clients', async () => {
+it('messages of the caller are not changed, although the tracer changes those of plain clients', async () => {
   const plain = await run(PLAIN, 'eachMessage')
   expect(plain.messages[0]?.headers).toHaveProperty('traceparent')
   for (const way of WRAPPED) {

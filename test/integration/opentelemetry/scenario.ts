@@ -31,7 +31,7 @@ function recording(inner: MeterProvider): { meterProvider: MeterProvider; create
 
 /**
  * Everything that there is an instrument for, on a real broker: sends that are split and that wait in vain, a grace, a
- * store that fails, records that are skipped, a consumer that waits for the KMS, and one that stops for good.
+ * store that fails, records that are skipped, a consumer that waits for the KMS, and one that stops permanently.
  */
 export async function everything(seen: Telemetry): Promise<{ created: string[]; topics: string[] }> {
   const [orders, payments] = [await newTopic('all.orders'), await newTopic('all.payments')]

@@ -57,7 +57,7 @@ const config = {
 }
 `
 
-it('metrics: what they show is served to Prometheus; a view leaves topics out and keeps the sums', async () => {
+it('metrics are served to Prometheus; a view leaves topics out and keeps the sums', async () => {
   const [port = 0] = await freePorts(1)
   const use = `
     const { sealRecords } = await import('${root}src/record/index.ts')
@@ -153,7 +153,7 @@ it('the recipe for a record that does not open goes past it: the next one is del
   expect(stdout).toBe('a\nb\nNOT_SEALED 2\nc\nok\n3\n')
 })
 
-it('run alone starts a consumer that stopped for good again; a record that was kept opens by a rule with originalTopics', async () => {
+it('run() alone restarts a consumer that stopped permanently; a record that was kept opens by a rule with originalTopics', async () => {
   const [topic, kept] = [await newTopic('kept'), await newTopic('raw.kept')]
   const stdout = await execute(`${config(topic)}
     config.topics.push({ match: ['${kept}'], decrypt: { cmk: 'orders', originalTopics: ['${topic}'] } })
@@ -177,7 +177,7 @@ it('run alone starts a consumer that stopped for good again; a record that was k
     await plain.disconnect()
     await encryption.close()`)
   expect(stdout.replaceAll(/\{.*?\}/gs, (text) => text.replaceAll(/\s+/g, ' '))).toBe(
-    `a consumer stopped for good { groupId: 'group.${topic}', code: 'CMK_DISABLED', topic: '${topic}', partition: 0, offset: '0' }\n` +
+    `a consumer stopped permanently { groupId: 'group.${topic}', code: 'CMK_DISABLED', topic: '${topic}', partition: 0, offset: '0' }\n` +
       'a\nb\nc\nd\nkept 2\nc\n',
   )
 })

@@ -87,7 +87,7 @@ export async function standingOn(topic: string): Promise<KafkaMessage[]> {
       return Promise.resolve()
     },
   })
-  await until(`what stands on ${topic}`, () => found.length >= count)
+  await until(`the records of ${topic}`, () => found.length >= count)
   await consumer.disconnect()
   return found
 }

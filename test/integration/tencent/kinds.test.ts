@@ -133,7 +133,7 @@ async function committed(): Promise<string | undefined> {
 }
 
 describe.each(KINDS)('$name', (kind) => {
-  it('who may only seal produces, and another process that may only open consumes', async () => {
+  it('a process that may only seal produces, and another process that may only open consumes', async () => {
     await stage(kind)
     await send(0, 3)
     // A new DEK, and a new version of the CMK where it has such.
@@ -180,13 +180,13 @@ describe.each(KINDS)('$name', (kind) => {
     expect(other.delivered.map(({ value }) => value)).toEqual(values(0, 3))
   })
 
-  it('the CMK disabled in the middle stops the reader at that record; enabled, it goes on exactly there', async () => {
+  it('disabling the CMK in the middle stops the reader at that record; after enabling it, the reader continues exactly there', async () => {
     await stage(kind)
     await send(0, 3)
     const there = reader()
     await until('delivery', () => there.delivered.length >= 3)
 
-    // Sealed under a DEK that the reader does not have, before anybody disables the CMK.
+    // Sealed under a DEK that the reader does not have, before the CMK is disabled.
     await encryption.rotate()
     const sealed = await sealRecords(
       encryption,

@@ -83,7 +83,7 @@ async function delivery(there: Reader, count: number): Promise<void> {
 }
 
 it.each(['near', 'far'] as const)(
-  'with the %s region refusing connections, readers start and read; sealing goes on with the DEK at hand, and no new one is made',
+  'with the %s region refusing connections, readers start and read; sealing continues with the current DEK, and no new one is made',
   async (which) => {
     await send(0)
     const sealed = parts((await standingOn(topic))[0]?.value ?? null)
@@ -100,7 +100,7 @@ it.each(['near', 'far'] as const)(
   },
 )
 
-it('a nearest region that hangs costs the first DEK its attempts, and the next ones nothing: it is asked last for a while', async () => {
+it('a nearest region that hangs delays only the first DEK: after that it is asked last for a while', async () => {
   await send(0)
   near.faults.inject({ kind: 'stall', when: 'before-headers', action: 'Decrypt', times: Infinity })
   const started = performance.now()
@@ -124,7 +124,7 @@ it('a nearest region that hangs costs the first DEK its attempts, and the next o
   expect(callsBy(far, reading)).toEqual({ Decrypt: 4 })
 })
 
-it('a region that hangs stops new DEKs within kmsTimeout, and nothing is sent; when it answers, sending goes on', async () => {
+it('a region that hangs stops new DEKs within kmsTimeout, and nothing is sent; when it answers, sending continues', async () => {
   await send(0)
   far.faults.inject({ kind: 'stall', when: 'in-body', times: Infinity })
   const started = performance.now()

@@ -30,7 +30,7 @@ async function opened() {
 }
 
 describe('content keys of an opened DEK', () => {
-  it('content keys of an opened DEK are derived once for each session, and only where the commitment is this DEK’s', async () => {
+  it('content keys of an opened DEK are derived once for each session, and only if the commitment matches the DEK', async () => {
     const { made, key } = await opened()
     expect(key(1)).toBeDefined()
     expect(key(1)).toBe(key(1))
@@ -48,7 +48,7 @@ describe('content keys of an opened DEK', () => {
     expect(key(1)).toBe(kept)
   })
 
-  it('content keys of an opened DEK are remembered for 1,000 sessions; the oldest gives way, and is derived again', async () => {
+  it('content keys of an opened DEK are remembered for 1,000 sessions; the oldest is dropped, and is derived again', async () => {
     const { key } = await opened()
     const keys = Array.from({ length: 1000 }, (_, n) => key(n))
     expect([key(0), key(999)]).toEqual([keys[0], keys[999]])
@@ -87,7 +87,7 @@ describe('an opened DEK', () => {
     expect(() => content?.keyObject()).toThrow(destroyedKey)
   })
 
-  it('an opened DEK is the same as another exactly where both were made of the same bytes', async () => {
+  it('an opened DEK is the same as another if and only if both have the same bytes', async () => {
     const [{ made }, { made: same }] = [await opened(), await opened()]
     const cmk = made.cmk
     const other = new OpenedDek(

@@ -39,7 +39,7 @@ async function opening(limits: Partial<{ maxDeks: number; ttlMs: number }> = {})
 }
 
 describe('the key of a session', () => {
-  it('the key of a session is available once it was loaded, without a wait', async () => {
+  it('the key of a session is available without a wait once it was loaded', async () => {
     const { keys, request } = await opening()
     const wanted = await request()
     expect(keys.find(wanted)).toBeUndefined()
@@ -57,7 +57,7 @@ describe('the key of a session', () => {
     expect(keys.find(forged)).toBeUndefined()
   })
 
-  it('the key of a session stays usable at once where its DEK turns out to be too old for the next session', async () => {
+  it('the key of a session stays usable although its DEK turns out to be too old for the next session', async () => {
     const { keys, clock, request } = await opening()
     const wanted = await request()
     ;(await keys.load(wanted)).release()
@@ -79,7 +79,7 @@ describe('the key of a session', () => {
     })
   })
 
-  it('the key of a session is not looked for any further after a failure that is a bug', async () => {
+  it('the search for the key of a session ends after a failure that is a bug', async () => {
     const { kms, keys, request, cmk } = await opening()
     const wanted = await request()
     const broken = new MemoryKms()
@@ -94,7 +94,7 @@ describe('the key of a session', () => {
     expect(kms.calls.map(({ operation }) => operation)).toEqual(['generate'])
   })
 
-  it('the key of a session stays usable for each of several that waited for one unwrap, when a small cache lets go of it', async () => {
+  it('the key of a session stays usable for each of several callers that waited for one unwrap, even if a small cache drops it', async () => {
     const { keys, request } = await opening({ maxDeks: 1 })
     const wanted = await request()
     const leased = await Promise.all([keys.load(wanted), keys.load(wanted), keys.load(wanted)])
@@ -111,7 +111,7 @@ describe('the key of a session', () => {
 
 describe('a DEK that arrives after its CMK was evicted, or everything was closed', () => {
   it.each(['evict', 'close'] as const)(
-    'a DEK that arrives after its CMK was evicted, or everything was closed serves nobody, and is destroyed (%s)',
+    'a DEK that arrives after its CMK was evicted, or everything was closed, is not used, and is destroyed (%s)',
     async (how) => {
       const { kms, keys, request } = await opening()
       const wanted = await request()
@@ -135,7 +135,7 @@ describe('a DEK that arrives after its CMK was evicted, or everything was closed
 })
 
 describe('the time to live of an idle DEK', () => {
-  it('the time to live of an idle DEK ends exactly, also where it is no multiple of the longest timer', async () => {
+  it('the time to live of an idle DEK ends exactly, even if it is not a multiple of the longest timer', async () => {
     const { keys, clock, request } = await opening({ ttlMs: 1.5 * HOUR })
     ;(await keys.load(await request())).release()
     clock.advance(1.5 * HOUR - 1)
@@ -144,7 +144,7 @@ describe('the time to live of an idle DEK', () => {
     expect(keys.size).toBe(0)
   })
 
-  it('the time to live of an idle DEK ends at once after the machine slept through it, where it is asked for', async () => {
+  it('the time to live of an idle DEK ends at the next access after the machine slept through it', async () => {
     const { keys, clock, request } = await opening({ ttlMs: HOUR })
     const taken = takenDeks()
     const wanted = await request()

@@ -24,7 +24,7 @@ describe('a listener of `dek.destroyed` may call back', () => {
     }
   }
 
-  it('forget: each DEK is destroyed once, and records open as before', async () => {
+  it('evict() in a listener: each DEK is destroyed once, and records open as before', async () => {
     const { encryption, seal, open, destroyed, kms, clock } = await reader()
     const values = await seal(20)
     encryption.on('dek.destroyed', () => {
@@ -38,7 +38,7 @@ describe('a listener of `dek.destroyed` may call back', () => {
     expect(clock.timers).toBe(0)
   })
 
-  it('forget: a DEK that just turned out to be genuine still opens the record', async () => {
+  it('evict() in a listener: a DEK that just turned out to be genuine still opens the record', async () => {
     const { encryption, seal, open } = await reader({ maxDeks: 1 })
     const [other, value] = (await seal(2)) as Buffer[]
     expect(await open([forged(value as Buffer)])).toEqual(['COMMITMENT_MISMATCH'])
@@ -51,7 +51,7 @@ describe('a listener of `dek.destroyed` may call back', () => {
     expect(encryption.health().openedDeks).toBe(0)
   })
 
-  it('forget: a key that a batch has found already opens its record', async () => {
+  it('evict() in a listener: a key that a batch has already found opens its record', async () => {
     const { encryption, seal, open, clock } = await reader()
     const [first, second] = (await seal(2)) as [Buffer, Buffer]
     expect(await open([second])).toEqual(['opened'])
@@ -64,7 +64,7 @@ describe('a listener of `dek.destroyed` may call back', () => {
     expect((await open([first, second]))[0]).toBe('opened')
   })
 
-  it('close: nothing is opened any more', async () => {
+  it('close() in a listener: no more records open', async () => {
     const { encryption, seal, open, destroyed, kms, clock } = await reader()
     const values = await seal(6)
     encryption.on('dek.destroyed', () => void encryption.close())

@@ -23,7 +23,7 @@ async function description(): Promise<KeyDescription> {
 const nameOf = (given: KeyDescription): string | undefined => openingRequest(given).candidates[0]?.name
 
 describe('the cache key of an opened DEK', () => {
-  it('the cache key of an opened DEK is the same for what is the same, whatever the order of the context', async () => {
+  it('the cache key of an opened DEK is the same for the same wrapping, whatever the order of the context', async () => {
     const context = { app: 'shop', env: 'prod' }
     expect(nameOf({ ...(await description()), context })).toBe(nameOf(await description()))
   })
@@ -56,12 +56,12 @@ describe('the cache key of an opened DEK', () => {
       'ciphertext DEK',
       (given) => ({ ...given, wrappings: [{ ...wrapping(given), ciphertextDek: Buffer.from('other') }] }),
     ],
-  ])('the cache key of an opened DEK is another one for another %s', async (_, change) => {
+  ])('the cache key of an opened DEK differs for a different %s', async (_, change) => {
     const given = await description()
     expect(nameOf(await change(given))).not.toBe(nameOf(given))
   })
 
-  it('the cache key of an opened DEK does not confuse names that run into each other', async () => {
+  it('the cache key of an opened DEK does not confuse names that give the same text when joined', async () => {
     const given = await description()
     const named = async (kmsName: string, id: string): Promise<string | undefined> =>
       nameOf({ ...given, wrappings: [{ ...wrapping(given), cmk: await cmk(kmsName, id, 'memory') }] })
@@ -70,7 +70,7 @@ describe('the cache key of an opened DEK', () => {
 })
 
 describe('the cache key of a content key', () => {
-  it('the cache key of a content key is another one for another session, suite or commitment', async () => {
+  it('the cache key of a content key differs for a different session, suite or commitment', async () => {
     const given = await description()
     const sessions = [
       given.session,

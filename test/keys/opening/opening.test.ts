@@ -58,7 +58,7 @@ async function reader(deks: number, cache: DekCacheConfig = {}): Promise<Reader>
 const values = (count: number): string[] => Array.from({ length: count }, (_, i) => `${CANARY} ${String(i)}`)
 
 describe('the cache', () => {
-  it('the cache unwraps each DEK once, a batch’s distinct ones together, and concurrent misses share a call', async () => {
+  it('the cache unwraps each DEK once, and those of a batch together; concurrent misses share a call', async () => {
     const { kms, sealed, open, unwraps } = await reader(5)
     kms.hold = true
     const batches = [open(sealed), open(sealed), open(sealed.slice(2))]
@@ -72,7 +72,7 @@ describe('the cache', () => {
     expect(unwraps()).toBe(5)
   })
 
-  it('smaller than the DEKs of a batch: the batch opens all the same, and the cache stays in its bound', async () => {
+  it('a cache that is smaller than the DEKs of a batch stays within its bound, and the batch opens all the same', async () => {
     const { encryption, clock, sealed, open, events } = await reader(5, { maxDeks: 1 })
     expect(await open([...sealed, ...sealed])).toEqual([...values(5), ...values(5)])
     expect(encryption.health().openedDeks).toBe(1)
@@ -81,7 +81,7 @@ describe('the cache', () => {
     expect(await open(sealed)).toEqual(values(5))
   })
 
-  it('a failure is not remembered, and says nothing about other records of the batch', async () => {
+  it('a failure is not remembered, and does not affect other records of the batch', async () => {
     const { kms, sealed, open } = await reader(3)
     kms.hold = true
     const opening = open(sealed)
@@ -96,7 +96,7 @@ describe('the cache', () => {
 
 describe('the time to live', () => {
   it.each(['advance', 'sleep', 'step'] as const)(
-    'the time to live ends an opened DEK whatever the clock does (%s)',
+    'the time to live ends an opened DEK, whatever the clock does (%s)',
     async (how) => {
       const { kms, clock, sealed, open, unwraps } = await reader(1, { ttl: '1h' })
       await open(sealed)
@@ -119,7 +119,7 @@ describe('the time to live', () => {
     expect(unwraps()).toBe(2)
   })
 
-  it('the time to live ends idle keys by itself, days later too, and leaves no timer', async () => {
+  it('the time to live ends idle keys without any access, even after days, and leaves no timer', async () => {
     const { encryption, clock, sealed, open } = await reader(2, { ttl: '7d' })
     await open(sealed)
     clock.advance(6 * 86_400_000)
@@ -131,8 +131,8 @@ describe('the time to live', () => {
   })
 })
 
-describe('forget and close', () => {
-  it('forget drops what came from a CMK; the KMS is asked anew', async () => {
+describe('evict() and close()', () => {
+  it('evict() drops everything that came from a CMK, and the KMS is asked again', async () => {
     const { encryption, sealed, open, unwraps } = await reader(2)
     await open(sealed)
     encryption.evict('another')
@@ -144,7 +144,7 @@ describe('forget and close', () => {
     expect(unwraps()).toBe(4)
   })
 
-  it('forget while a DEK is being unwrapped: the answer is dropped, and the record may be tried again', async () => {
+  it('evict() while a DEK is being unwrapped drops the answer, and the record may be tried again', async () => {
     const { encryption, kms, sealed, open, unwraps } = await reader(1)
     kms.hold = true
     const opening = open(sealed)
@@ -159,7 +159,7 @@ describe('forget and close', () => {
     expect(unwraps()).toBe(2)
   })
 
-  it('forget while a DEK is being unwrapped: who asks after it shares one new call, and no other CMK’s ends', async () => {
+  it('evict() while a DEK is being unwrapped: later callers share one new call, and calls for other CMKs continue', async () => {
     const { encryption, kms, sealed, open, unwraps } = await reader(1)
     kms.hold = true
     const dropped = open(sealed)
@@ -180,7 +180,7 @@ describe('forget and close', () => {
   })
 
   it.each(['evict', 'close'] as const)(
-    '%s at any moment while an unwrap ends: nothing that came of it stays',
+    '%s at any moment while an unwrap ends leaves nothing of its result',
     async (how) => {
       for (let moment = 0; moment < 30; moment++) {
         const { encryption, kms, clock, sealed, events } = await reader(1)
@@ -200,7 +200,7 @@ describe('forget and close', () => {
     },
   )
 
-  it('close while the nearest of two CMKs is asked: the other is not asked any more', async () => {
+  it('close() while the nearest of two CMKs is asked: the other one is no longer asked', async () => {
     const kms = new MemoryKms()
     const topics = [{ match: ['t'], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main' } }]
     const cmks = {
@@ -221,7 +221,7 @@ describe('forget and close', () => {
     expect(encryption.health().openedDeks).toBe(0)
   })
 
-  it('close ends waits, wipes all, and nothing opens after it', async () => {
+  it('close() ends waits and wipes everything, and nothing opens after it', async () => {
     const { encryption, kms, clock, sealed, events } = await reader(2)
     await openRecords(encryption, sealed.slice(0, 1))
     kms.hold = true
@@ -278,7 +278,7 @@ describe('the age of a sealing DEK', () => {
     },
   )
 
-  it('the age of a sealing DEK ends an idle one by a timer, also beyond the 24.8 days of Node’s timers, and leaves none behind', async () => {
+  it('the age of a sealing DEK ends an idle one by a timer, even beyond the 24.8 days of a Node.js timer, and leaves no timer', async () => {
     const { clock, encryption, seal, events } = await sealing('60d')
     await seal()
     clock.advance(59 * 86_400_000)

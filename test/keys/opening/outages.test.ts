@@ -13,7 +13,7 @@ import { MemoryKms } from '../../support/memory-kms.js'
 const signal = new AbortController().signal
 const failure = (code: ErrorCode): EnvelopeError => new EnvelopeError(code, 'no')
 
-/** Opening keys on several KMSs, the nearest first, in each of which the CMK has the same id. */
+/** Opening keys on several KMS services, the nearest first. The CMK has the same id in each. */
 async function regions(count = 2) {
   const kmss = Array.from({ length: count }, () => new MemoryKms())
   const clock = new FakeClock()
@@ -68,8 +68,8 @@ async function regions(count = 2) {
   }
 }
 
-describe('a CMK whose KMS failed for now', () => {
-  it('a CMK whose KMS failed for now is asked last for 30 s, then twice as long each time it fails again, up to 300 s; success ends that', async () => {
+describe('a CMK whose KMS failed transiently', () => {
+  it('a CMK whose KMS failed transiently is asked last for 30 s, then twice as long each time it fails again, up to 300 s; success ends that', async () => {
     const { kmss, clock, order } = await regions()
     const [near] = kmss
     near.failure = failure('KMS_UNAVAILABLE')
@@ -88,7 +88,7 @@ describe('a CMK whose KMS failed for now', () => {
     expect(await order()).toEqual([0, 1])
   })
 
-  it('a CMK whose KMS failed for now is asked all the same where the others fail, which prolongs nothing', async () => {
+  it('a CMK whose KMS failed transiently is still asked if the others fail, and that does not prolong its time', async () => {
     const { kmss, clock, order } = await regions()
     const [near, far] = kmss
     near.failure = far.failure = failure('KMS_THROTTLED')
@@ -121,7 +121,7 @@ describe('a CMK whose KMS failed for now', () => {
     expect(await order()).toEqual([0])
   })
 
-  it('a CMK whose KMS failed for now is told from one with the same id at another KMS, and from another at its own', async () => {
+  it('a CMK whose KMS failed transiently is not confused with one of the same id at another KMS, or with another one at its KMS', async () => {
     const { kmss, order } = await regions()
     const [near, far] = kmss
     far.failure = failure('KMS_TIMEOUT')
@@ -147,7 +147,7 @@ describe('a CMK whose KMS failed for now', () => {
     expect(asked).toEqual(['a', 'b', 'a'])
   })
 
-  it('a CMK whose KMS failed for now gives its DEKs that are at hand without anybody being asked', async () => {
+  it('a CMK whose KMS failed transiently still provides its cached DEKs, without a call', async () => {
     const { kmss, order, load, request } = await regions()
     const [near, far] = kmss
     const wanted = await request()
@@ -160,7 +160,7 @@ describe('a CMK whose KMS failed for now', () => {
   })
 
   it.each(['KMS_DENIED', 'CMK_DISABLED', 'CIPHERTEXT_DEK_INVALID', 'KMS_RATE_LIMITED'] as const)(
-    'a CMK whose KMS failed for now is not one that failed with %s: that says nothing of an outage',
+    'a CMK that failed with %s keeps its place, because that does not show an outage',
     async (code) => {
       const { kmss, order } = await regions()
       kmss[0].failure = failure(code)
@@ -169,7 +169,7 @@ describe('a CMK whose KMS failed for now', () => {
     },
   )
 
-  it('a CMK whose KMS failed for now is not one that was forgotten while it was asked', async () => {
+  it('a CMK that was evicted while it was asked keeps its place', async () => {
     const { kmss, keys, order, load, request } = await regions()
     const [near] = kmss
     const wanted = await request()
@@ -183,7 +183,7 @@ describe('a CMK whose KMS failed for now', () => {
     expect(await order()).toEqual([0])
   })
 
-  it('a CMK that was asked after the others, because its KMS failed, counts like them', async () => {
+  it('a CMK that was asked last, because its KMS failed, counts like the others', async () => {
     const { kmss, order, load, request } = await regions()
     const [near, far] = kmss
     near.failure = failure('KMS_TIMEOUT')
@@ -192,7 +192,7 @@ describe('a CMK whose KMS failed for now', () => {
     expect(await load(await request())).toBe('UNWRAP_FAILED')
   })
 
-  it('a CMK whose KMS failed for now is asked exactly once, also where its time ends while the order is made', async () => {
+  it('a CMK whose KMS failed transiently is asked exactly once, even if its time ends while the order is determined', async () => {
     const { kmss, clock, keys, request, order } = await regions()
     kmss[0].failure = failure('KMS_TIMEOUT')
     expect(await order()).toEqual([0, 1])
@@ -209,7 +209,7 @@ describe('a CMK whose KMS failed for now', () => {
     ;(await keys.load(wanted)).release()
   })
 
-  it('a CMK whose KMS failed for now that was closed is no verdict on the record', async () => {
+  it('a CMK whose KMS failed transiently and was then closed does not condemn the record', async () => {
     const { kmss, request, load } = await regions()
     kmss[0].failure = failure('CIPHERTEXT_DEK_INVALID')
     kmss[1].failure = failure('ENCRYPTION_CLOSED')
@@ -226,31 +226,31 @@ describe('the failure of a record', () => {
       [0, 1, 2],
     ],
     [
-      'is transient where no KMS has refused it, and one is away',
+      'is transient if no KMS has refused the ciphertext DEK, and one is unavailable',
       ['KMS_DENIED', 'KMS_TIMEOUT'],
       'KMS_TIMEOUT',
       [0, 1],
     ],
     ['is the first of its kind', ['KMS_DENIED', 'CMK_DISABLED'], 'KMS_DENIED', [0, 1]],
     [
-      'needs no more than two KMSs that refuse the ciphertext DEK',
+      'is decided once two KMS services refuse the ciphertext DEK',
       Array<ErrorCode>(4).fill('CIPHERTEXT_DEK_INVALID'),
       'UNWRAP_FAILED',
       [0, 1],
     ],
     [
-      'is looked for under every CMK while none is to blame',
+      'is decided only after every CMK was tried, while no failure blames the ciphertext DEK',
       ['KMS_TIMEOUT', 'KMS_TIMEOUT', 'KMS_DENIED', 'CMK_DISABLED', 'CIPHERTEXT_DEK_INVALID'],
       'UNWRAP_FAILED',
       [0, 1, 2, 3, 4],
     ],
     [
-      'is that of the ciphertext DEK where a KMS twice says it belongs to another CMK',
+      'is that of the ciphertext DEK if a KMS says twice that it belongs to another CMK',
       ['CMK_MISMATCH', 'CMK_MISMATCH'],
       'UNWRAP_FAILED',
       [0, 0, 1, 1],
     ],
-  ])('%s', async (_, codes, code, asked) => {
+  ])('the failure of a record %s', async (_, codes, code, asked) => {
     const { kmss, order, load, request } = await regions(codes.length)
     for (const [i, one] of codes.entries()) (kmss[i] as MemoryKms).failure = failure(one)
     const wanted = await request()

@@ -43,7 +43,7 @@ async function sealing(rotate: Partial<CheckedEncryptRule['rotate']> = {}, grace
 }
 
 describe('ready', () => {
-  it('ready asks nobody where a DEK is there', async () => {
+  it('ready() makes no call if a DEK is there', async () => {
     const { kms, key, ready } = await sealing()
     await ready()
     await ready()
@@ -51,7 +51,7 @@ describe('ready', () => {
     expect(key.state()).toMatchObject({ state: 'ready' })
   })
 
-  it('ready waits on where the DEK on its way is dropped: for the next, which is asked for at once', async () => {
+  it('ready() keeps waiting if the DEK in flight is dropped: the next one is requested immediately', async () => {
     const { kms, key, ready } = await sealing()
     kms.hold = true
     const done: string[] = []
@@ -69,7 +69,7 @@ describe('ready', () => {
     expect(kms.calls).toHaveLength(2)
   })
 
-  it('a DEK that was dropped and arrives behind its successor changes nothing, and is destroyed', async () => {
+  it('a DEK that was dropped and arrives after its successor changes nothing, and is destroyed', async () => {
     const { kms, key, ready } = await sealing()
     const taken = takenDeks()
     kms.hold = true
@@ -90,7 +90,7 @@ describe('ready', () => {
     expect(taken.map(({ destroyed }) => destroyed)).toEqual([true, true])
   })
 
-  it('the end of calls that were dropped does not hide the call that followed them', async () => {
+  it('the end of calls that were dropped does not hide the call after them', async () => {
     const { kms, key, ready } = await sealing({ maxMessages: 1 })
     const drops = 5
     kms.hold = true
@@ -119,7 +119,7 @@ describe('ready', () => {
 })
 
 describe('rotation', () => {
-  it('rotation fetches no DEK where none was in use', async () => {
+  it('rotate() fetches no DEK if none was in use', async () => {
     const { kms, key, ready } = await sealing()
     await key.rotate()
     await ready()
@@ -129,7 +129,7 @@ describe('rotation', () => {
     expect(key.state()).toEqual({ rule: 'r', state: 'empty' })
   })
 
-  it('while a DEK is on its way ends with the next', async () => {
+  it('rotate() while a DEK is in flight ends with the next one', async () => {
     const { kms, key, ready } = await sealing()
     kms.hold = true
     const waiting = ready()
@@ -145,7 +145,7 @@ describe('rotation', () => {
   })
 })
 
-it('no grace goes beyond what a content key may ever seal, nor is there a second one', async () => {
+it('a grace never exceeds the caps of a content key, and there is no second grace', async () => {
   const { kms, clock, key, retired, ready } = await sealing({ maxAgeMs: 1000 }, 24 * HOUR)
   await ready()
   key.reserve([1], 0)?.release()
@@ -161,7 +161,7 @@ it('no grace goes beyond what a content key may ever seal, nor is there a second
 })
 
 describe('a grant', () => {
-  it('a grant is of one record at least: a record that no longer fits ends the DEK', async () => {
+  it('a grant has at least one record: a record that no longer fits ends the DEK', async () => {
     const { key, ready, retired } = await sealing({ maxBytes: 1000 })
     await ready()
     const grant = key.reserve([600], 0)
@@ -172,7 +172,7 @@ describe('a grant', () => {
     grant?.release()
   })
 
-  it('a grant is of what fits, and what is used up ends at once', async () => {
+  it('a grant has the records that fit, and a DEK that is used up ends immediately', async () => {
     const { key, ready, retired } = await sealing({ maxBytes: 1000, maxMessages: 10 })
     await ready()
     expect(key.reserve([9999, 400, 600, 1], 1)?.count).toBe(2)
@@ -185,7 +185,7 @@ describe('a grant', () => {
 })
 
 describe('the age of an idle DEK', () => {
-  it('the age of an idle DEK ends it exactly, also where it is no multiple of the longest timer', async () => {
+  it('the age of an idle DEK ends it exactly, even if it is not a multiple of the longest timer', async () => {
     const { key, clock, ready, retired } = await sealing({ maxAgeMs: 1.5 * HOUR })
     await ready()
     clock.advance(1.5 * HOUR - 1)
@@ -204,7 +204,7 @@ describe('the age of an idle DEK', () => {
   })
 })
 
-it('the reason of an end says what ended it', async () => {
+it('the reason of an end names its cause', async () => {
   const { key, ready, retired } = await sealing()
   await ready()
   await key.rotate()
@@ -216,7 +216,7 @@ it('the reason of an end says what ended it', async () => {
   expect(retired).toEqual(['manual', 'evicted', 'closed'])
 })
 
-it('sends that wait are woken in the order in which they came, also where the call that they waited for was dropped', async () => {
+it('sends that wait are woken in the order in which they came, even if the call that they waited for was dropped', async () => {
   const { kms, key, ready } = await sealing()
   kms.hold = true
   const order: string[] = []
@@ -230,7 +230,7 @@ it('sends that wait are woken in the order in which they came, also where the ca
   expect(order).toEqual(['first', 'second'])
 })
 
-it('sends that wait get the next DEK where the call that was dropped never ends', async () => {
+it('sends that wait get the next DEK even if the call that was dropped never ends', async () => {
   const { kms, key, ready } = await sealing()
   kms.hold = true
   const waiting = ready()
@@ -242,7 +242,7 @@ it('sends that wait get the next DEK where the call that was dropped never ends'
   expect(key.state().state).toBe('ready')
 })
 
-it('a DEK that is kept past its limit ends in time where the KMS does not answer and no send comes', async () => {
+it('a DEK that is kept past its limit ends in time, even if the KMS does not answer and no send comes', async () => {
   const { kms, clock, key, retired, ready } = await sealing({ maxMessages: 1 }, HOUR / 2)
   await ready()
   kms.hold = true
@@ -254,7 +254,7 @@ it('a DEK that is kept past its limit ends in time where the KMS does not answer
   expect(retired).toEqual(['messages'])
 })
 
-it('the age of the next DEK counts a sleep, also where the wall clock is set back after it', async () => {
+it('the age of the next DEK counts a sleep, even if the wall clock is set back after it', async () => {
   const { clock, key, retired, ready } = await sealing({ maxAgeMs: 2 * HOUR }, 0, HOUR)
   clock.jitter = () => 0
   await ready()

@@ -32,45 +32,48 @@ async function origins({ seal, named }: Owner): Promise<string[]> {
   return named('dek.created').map(({ origin }) => origin)
 }
 
-describe('what was ended before it was first used begins anew, and nothing else does', () => {
+describe('only a scope whose DEKs were ended before its first use ignores older DEKs in the store', () => {
   it.each<[string, (encryption: Encryption) => unknown, string[]]>([
     ['nothing', () => undefined, ['stored', 'stored']],
     ['rotate()', (encryption) => encryption.rotate(), ['made', 'made']],
     ['rotate of the first rule', (encryption) => encryption.rotate('t'), ['made', 'stored']],
     ['rotate of the second rule', (encryption) => encryption.rotate('u'), ['stored', 'made']],
     [
-      'forget of a CMK',
+      'evict of a CMK',
       (encryption) => {
         encryption.evict('a')
       },
       ['made', 'stored'],
     ],
     [
-      'forget of the second CMK of a rule',
+      'evict of the second CMK of a rule',
       (encryption) => {
         encryption.evict('b')
       },
       ['made', 'stored'],
     ],
     [
-      'forget of a CMK of no rule, called like one',
+      'evict of an unused CMK that has the name of a rule',
       (encryption) => {
         encryption.evict('t')
       },
       ['stored', 'stored'],
     ],
-  ])('%s', async (_, end, expected) => {
-    const { process } = stage()
-    await origins(await process())
-    await settle()
-    const next = await process()
-    await end(next.encryption)
-    expect(await origins(next)).toEqual(expected)
-  })
+  ])(
+    'a scope ignores older DEKs in the store only if they were ended before its first use: %s',
+    async (_, end, expected) => {
+      const { process } = stage()
+      await origins(await process())
+      await settle()
+      const next = await process()
+      await end(next.encryption)
+      expect(await origins(next)).toEqual(expected)
+    },
+  )
 })
 
 describe('a process that is denied the first DEK that it finds in a store', () => {
-  it('a process that is denied the first DEK that it finds in a store does not use it later either, and leaves it to the others, whom the denial does not concern', async () => {
+  it('a process that is denied the first DEK that it finds in a store never uses it, and leaves it to processes that may', async () => {
     const { kms, deks, process } = stage()
     await origins(await process())
     await settle()

@@ -50,7 +50,7 @@ const ciphertextOf = (value: Buffer | null): string =>
   parts(value).wrappedDeks[0]?.ciphertextDek.toString('hex') ?? ''
 
 describe('a DEK store', () => {
-  it('a DEK store lets 20 restarts a day use one DEK, each in a session of its own', async () => {
+  it('a DEK store lets 20 restarts a day use one DEK, each in its own session', async () => {
     const all = stage()
     const sealed: (Buffer | null)[] = []
     for (let n = 0; n < 20; n++) {
@@ -73,7 +73,7 @@ describe('a DEK store', () => {
     expect(opened.filter(({ error }) => error)).toEqual([])
   })
 
-  it('a DEK store counts the age of a DEK from where it was made, not from a restart', async () => {
+  it('a DEK store counts the age of a DEK from when it was made, not from a restart', async () => {
     const all = stage()
     const first = await process(all)
     const [before] = await first.seal()
@@ -92,7 +92,7 @@ describe('a DEK store', () => {
     expect(second.named('dek.retired')).toMatchObject([{ reason: 'age', ageMs: 24 * 3_600_000 }])
   })
 
-  it('a DEK store that a DEK is about to end: a new one is made instead', async () => {
+  it('a DEK store whose DEK is about to end is not used: a new DEK is made', async () => {
     const all = stage()
     await (await process(all)).seal()
     all.clock.advance(23 * 3_600_000)
@@ -102,7 +102,7 @@ describe('a DEK store', () => {
     expect(made(all)).toBe(2)
   })
 
-  it('a DEK store shares a DEK among processes, which may take over what another one renewed', async () => {
+  it('a DEK store shares a DEK among processes, and each may use a DEK that another one renewed', async () => {
     const all = stage()
     const [a, b] = [await process(all), await process(all)]
     const sealed = [...(await a.seal()), ...(await b.seal())]
@@ -115,7 +115,7 @@ describe('a DEK store', () => {
   })
 
   it.each(['rotate', 'evict', 'denied'] as const)(
-    'a DEK store never gives back a DEK that was ended: %s',
+    'a DEK store never returns a DEK that was ended: %s',
     async (end) => {
       const all = stage()
       const { seal, encryption } = await process(all)
@@ -162,11 +162,11 @@ describe('a DEK store', () => {
     ['no object', 'x'],
     ['no wrappings', { createdAt: 1, context: {}, wrappings: [] }],
     [
-      'a ciphertext that is no base64',
+      'a ciphertext that is not base64',
       { createdAt: 1, context: {}, wrappings: [{ provider: 'memory', cmkId: 'cmk', ciphertextDek: '?' }] },
     ],
     ['no age', { context: {}, wrappings: [{ provider: 'memory', cmkId: 'cmk', ciphertextDek: 'AAAA' }] }],
-  ])('what is damaged is not used, and is an event: %s', async (_, damaged) => {
+  ])('a damaged entry is not used, and causes an event: %s', async (_, damaged) => {
     const all = stage()
     await (await process(all)).seal()
     for (const scope of all.store.deks.keys()) all.store.deks.set(scope, damaged as StoredDek)
@@ -177,7 +177,7 @@ describe('a DEK store', () => {
   })
 
   it.each<[string, (stored: StoredDek) => StoredDek]>([
-    ['dated anew', (dek) => ({ ...dek, createdAt: dek.createdAt + 1000 })],
+    ['with another date', (dek) => ({ ...dek, createdAt: dek.createdAt + 1000 })],
     [
       'with the wrapping of another DEK',
       (dek) => ({
@@ -188,21 +188,24 @@ describe('a DEK store', () => {
       }),
     ],
     ['with another MAC', (dek) => ({ ...dek, mac: Buffer.alloc(32).toString('base64') })],
-  ])('a DEK that somebody changed without having it is not used, and is an event: %s', async (_, change) => {
-    const all = stage()
-    const config = {
-      dekStore: all.store,
-      cmks: { main: ['a', 'b'].map((id) => ({ kms: 'memory', id })) },
-    }
-    await (await owner({ kms: all.kms, clock: all.clock, config })).seal()
-    for (const [scope, dek] of all.store.deks) all.store.deks.set(scope, change(dek))
-    const next = await owner({ kms: all.kms, clock: all.clock, config })
-    await next.seal()
-    expect(next.named('dek.created')).toMatchObject([{ origin: 'made' }])
-    expect(next.named('dek.storeFailed')).toMatchObject([{ operation: 'unwrap', reason: 'UNWRAP_FAILED' }])
-  })
+  ])(
+    'a stored DEK that was changed without knowing the DEK is not used, and causes an event: %s',
+    async (_, change) => {
+      const all = stage()
+      const config = {
+        dekStore: all.store,
+        cmks: { main: ['a', 'b'].map((id) => ({ kms: 'memory', id })) },
+      }
+      await (await owner({ kms: all.kms, clock: all.clock, config })).seal()
+      for (const [scope, dek] of all.store.deks) all.store.deks.set(scope, change(dek))
+      const next = await owner({ kms: all.kms, clock: all.clock, config })
+      await next.seal()
+      expect(next.named('dek.created')).toMatchObject([{ origin: 'made' }])
+      expect(next.named('dek.storeFailed')).toMatchObject([{ operation: 'unwrap', reason: 'UNWRAP_FAILED' }])
+    },
+  )
 
-  it('a DEK store is not used by rules with a CMK whose public key wraps: whoever has it could plant a DEK', async () => {
+  it('a DEK store is not used by rules with a CMK whose public key wraps, since anyone could plant a DEK', async () => {
     const store = new MemoryStore()
     const { seal } = await owner({
       kms: new MemoryKms({ publicKeyWraps: true }),
@@ -213,7 +216,7 @@ describe('a DEK store', () => {
   })
 
   it.each(['rotate', 'evict'] as const)(
-    '%s before the first send holds too: the DEK is made anew',
+    '%s before the first send takes effect too: a new DEK is made',
     async (end) => {
       const all = stage()
       const [before] = await (await process(all)).seal()
@@ -225,7 +228,7 @@ describe('a DEK store', () => {
     },
   )
 
-  it('a removal is not overtaken by a save that was slow', async () => {
+  it('a slow save does not undo a later removal', async () => {
     const all = stage()
     const { seal, encryption } = await process(all)
     const slow: (() => void)[] = []
@@ -243,7 +246,7 @@ describe('a DEK store', () => {
     expect(all.store.deks.size).toBe(0)
   })
 
-  it('a DEK that was forgotten while it was on its way is not saved', async () => {
+  it('a DEK that was evicted in flight is not saved', async () => {
     const all = stage()
     const { seal, encryption } = await process(all)
     all.kms.hold = true
@@ -259,7 +262,7 @@ describe('a DEK store', () => {
     await sending
   })
 
-  it('a process that is denied without having had a DEK leaves the store to the others', async () => {
+  it('a process that is denied before it has a DEK does not remove the stored one', async () => {
     const all = stage()
     await (await process(all)).seal()
     await settle()
@@ -270,7 +273,7 @@ describe('a DEK store', () => {
     expect(all.store.deks.size).toBe(1)
   })
 
-  it('a DEK that this process may not unwrap is made anew, and is an event', async () => {
+  it('a stored DEK that this process may not unwrap is replaced by a new one, and causes an event', async () => {
     const all = stage()
     await (await process(all)).seal()
     const stored = [...all.store.deks.values()][0]
@@ -286,7 +289,7 @@ describe('a DEK store', () => {
     expect(next.named('dek.created')).toMatchObject([{ origin: 'made' }])
   })
 
-  it('a DEK store that gives something else than a DEK is told so, and a DEK is made', async () => {
+  it('a DEK store that returns something other than a DEK causes an event, and a DEK is made', async () => {
     const all = stage()
     all.store.deks.set('t', { createdAt: 'yesterday' } as unknown as StoredDek)
     const scopes: string[] = []
@@ -302,7 +305,7 @@ describe('a DEK store', () => {
     expect(made(all)).toBe(1)
   })
 
-  it('a DEK store that there is none of fails at nothing', async () => {
+  it('without a DEK store, nothing fails', async () => {
     const { seal, encryption, named } = await owner()
     await seal()
     await encryption.rotate()
@@ -312,7 +315,7 @@ describe('a DEK store', () => {
     expect(named('dek.storeFailed')).toEqual([])
   })
 
-  it('a DEK store that fails stops nobody', async () => {
+  it('a DEK store that fails does not stop sealing', async () => {
     const all = stage()
     all.store.failure = new TypeError('secret detail')
     const { seal, named } = await process(all)
@@ -324,7 +327,7 @@ describe('a DEK store', () => {
     ])
   })
 
-  it('a DEK store that does not answer is left behind after five seconds', async () => {
+  it('a DEK store that does not answer is ignored after five seconds', async () => {
     const all = stage()
     all.store.stalls = true
     const { seal, named } = await process(all)
@@ -354,7 +357,7 @@ describe('a provisioned DEK', () => {
   ): Promise<Owner> =>
     owner({ kms: all.kms, clock: all.clock, encrypt: { provisionedDek: { text }, ...encrypt } })
 
-  it('a provisioned DEK seals without a call that makes one, each process in a session of its own', async () => {
+  it('a provisioned DEK seals without a call that makes a DEK, each process in its own session', async () => {
     const all = stage()
     const text = await provision(all)
     const calls = made(all)
@@ -392,7 +395,7 @@ describe('a provisioned DEK', () => {
     },
   )
 
-  it('a provisioned DEK goes on with another one when its file was replaced', async () => {
+  it('a provisioned DEK is followed by another one if its file was replaced', async () => {
     const all = stage()
     const folder = mkdtempSync(join(tmpdir(), 'kafka-envelope-provisioned-'))
     try {
@@ -408,7 +411,7 @@ describe('a provisioned DEK', () => {
     }
   })
 
-  it('a provisioned DEK is verified by unwrapping: its producer needs no right to wrap', async () => {
+  it('a provisioned DEK is verified by unwrapping: its producer needs no permission to wrap', async () => {
     const all = stage()
     const { encryption, kms } = await producer(all, await provision(all))
     const asked: string[] = []
@@ -420,7 +423,7 @@ describe('a provisioned DEK', () => {
     expect(asked).toEqual(['unwrap', 'unwrap'])
   })
 
-  it('rotate() and evict() open a new session under it', async () => {
+  it('rotate() and evict() start a new session under a provisioned DEK', async () => {
     const all = stage()
     const { seal, encryption } = await producer(all, await provision(all))
     const sealed = await seal()
@@ -432,7 +435,7 @@ describe('a provisioned DEK', () => {
     expect(new Set(sealed.map(ciphertextOf)).size).toBe(1)
   })
 
-  it('a provisioned DEK that cannot be used is known at the start', async () => {
+  it('a provisioned DEK that cannot be used fails at start', async () => {
     const all = stage()
     const text = await provision(all)
     const other = text.replace('"cmkId":"cmk"', '"cmkId":"cmk2"')
@@ -453,7 +456,7 @@ describe('a provisioned DEK', () => {
     expect(all.kms.closed).toBe(false)
   })
 
-  it('a provisioned DEK is made for a rule that encrypts, and for no other', async () => {
+  it('a provisioned DEK can be created only for a rule that encrypts', async () => {
     const { encryption } = await owner()
     expect(await thrownBy(() => encryption.createProvisionedDek('x'))).toMatchObject({
       code: 'CONFIG_INVALID',

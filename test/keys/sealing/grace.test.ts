@@ -20,7 +20,7 @@ async function inUse(options: OwnerOptions = {}): Promise<Owner> {
 }
 
 describe('grace', () => {
-  it('a DEK goes on past its age while the KMS is away, metered and visible; then the next takes over', async () => {
+  it('a DEK goes on past its age while the KMS is unavailable, metered and visible; then the next takes over', async () => {
     const { kms, clock, seal, named, encryption, events } = await inUse()
     expect(encryption.health()).toMatchObject({ status: 'ok', sealingKeys: [{ state: 'ready' }] })
     kms.failure = away
@@ -67,7 +67,7 @@ describe('grace', () => {
     ['messages', { maxMessages: 1000 }, 0],
     ['bytes', { maxBytes: '1MiB' }, 2000],
   ] as const)(
-    'grace past the %s too, and the batch that crosses the limit is sealed whole',
+    'grace extends past the %s too, and the batch that crosses the limit is sealed whole',
     async (limit, rotate, bytes) => {
       const { kms, seal, named } = await inUse({ encrypt: { rotate: { ...rotate, prefetch: 0 } } })
       kms.failure = away
@@ -76,7 +76,7 @@ describe('grace', () => {
     },
   )
 
-  it('grace ends when it is over, to the millisecond, also for an idle key', async () => {
+  it('grace ends to the millisecond, even for an idle key', async () => {
     const { kms, clock, seal, named } = await inUse()
     kms.failure = away
     clock.advance(100_000)
@@ -99,7 +99,7 @@ describe('grace', () => {
     // The KMS refuses, for another reason: that is not an outage.
     ['KMS_REFUSED', 'grace'],
     ['KEYRING_EXPOSED', 'grace'],
-  ] as const)('grace ends at the next attempt by %s, which its end calls %s', async (code, reason) => {
+  ] as const)('grace ends if the next attempt fails with %s, and the reason is %s', async (code, reason) => {
     const { kms, clock, seal, named } = await inUse()
     clock.jitter = () => 1
     kms.failure = away
@@ -130,7 +130,7 @@ describe('grace', () => {
     expect(named('dek.grace')).toMatchObject([{ limit: 'age', code }])
   })
 
-  it('grace outlasts a budget of our own that is spent, and ends in time all the same', async () => {
+  it('grace continues while our own rate limit is used up, and ends in time all the same', async () => {
     const { kms, clock, seal, named, encryption } = await inUse()
     kms.failure = away
     clock.advance(100_000)
@@ -152,7 +152,7 @@ describe('grace', () => {
     expect(await thrownBy(() => seal())).toMatchObject({ code: 'KMS_RATE_LIMITED' })
   })
 
-  describe('where a budget of our own is spent at the limit, which is no answer', () => {
+  describe('if our own rate limit is used up when the DEK reaches its limit', () => {
     const spent = new EnvelopeError('KMS_RATE_LIMITED', 'ours')
     async function atLimit(): Promise<Owner> {
       const made = await inUse()
@@ -163,7 +163,7 @@ describe('grace', () => {
       return made
     }
 
-    it('nothing is sealed, and a call that succeeds brings the next DEK', async () => {
+    it('nothing is sealed while our own rate limit is used up, and a call that succeeds brings the next DEK', async () => {
       const { kms, seal, named } = await atLimit()
       kms.failure = undefined
       expect(perSession(await seal(2))).toEqual([2])
@@ -171,7 +171,7 @@ describe('grace', () => {
       expect(named('dek.grace')).toEqual([])
     })
 
-    it('an outage that shows later grants what is left of the time since the limit', async () => {
+    it('an outage that is detected later gives the rest of the grace, counted from the limit', async () => {
       const { kms, clock, seal, encryption, named } = await atLimit()
       clock.advance(600_000)
       await settle()
@@ -186,14 +186,14 @@ describe('grace', () => {
       expect(named('dek.retired')).toMatchObject([{ reason: 'grace', grace: { messages: 2, ms: 3_600_000 } }])
     })
 
-    it('a failure for good ends the DEK', async () => {
+    it('a final failure ends the DEK', async () => {
       const { kms, seal, named } = await atLimit()
       kms.failure = new EnvelopeError('KMS_REFUSED', 'no')
       expect(await thrownBy(() => seal())).toMatchObject({ code: 'KMS_REFUSED' })
       expect(named('dek.retired')).toMatchObject([{ reason: 'age', messages: 10 }])
     })
 
-    it('the DEK is kept no longer than the grace, which it never got', async () => {
+    it('the DEK is kept no longer than a grace would last', async () => {
       const { clock, named } = await atLimit()
       clock.advance(3_599_999)
       expect(named('dek.retired')).toEqual([])
@@ -205,7 +205,7 @@ describe('grace', () => {
     })
   })
 
-  it('grace starts at once by an outage that prefetch met, although a budget of our own was spent since', async () => {
+  it('grace starts immediately after an outage that prefetch detected, although our own rate limit was used up since', async () => {
     const { kms, clock, seal, named } = await inUse({
       encrypt: { rotate: { maxAge: '100s', prefetch: '50s' } },
     })
@@ -225,7 +225,7 @@ describe('grace', () => {
     expect(named('dek.grace')).toMatchObject([{ limit: 'age', code: 'KMS_UNAVAILABLE' }])
   })
 
-  it('grace is not granted for an outage that is over: an old failure of prefetch tells nothing of now', async () => {
+  it('grace is not granted for an outage that is over: an old failure of prefetch does not count', async () => {
     const { kms, clock, seal, named } = await inUse({
       encrypt: { rotate: { maxAge: '24h', maxMessages: 1000, prefetch: 0 } },
     })
@@ -243,7 +243,7 @@ describe('grace', () => {
   })
 
   it.each(['KMS_UNAVAILABLE', 'KMS_REFUSED'] as const)(
-    'a denial by one of several CMKs counts, although another one fails by %s',
+    'a denial by one of several CMKs counts, although another one fails with %s',
     async (code) => {
       const kms = new MemoryKms()
       const cmks = ['a', 'b', 'c'].map((id) => ({ kms: 'memory', id }))
@@ -275,7 +275,7 @@ describe('grace', () => {
     },
   )
 
-  it('grace is not granted without being configured, nor to a key that does not exist', async () => {
+  it('grace is not granted unless configured, or without a DEK', async () => {
     const without = await inUse({ encrypt: { rotate: { grace: 0 } } })
     without.kms.failure = away
     without.clock.advance(100_000)
@@ -286,7 +286,7 @@ describe('grace', () => {
     expect(named('dek.grace')).toEqual([])
   })
 
-  it('grace is not spent on a key that nobody used: it ends with its age', async () => {
+  it('grace is not given to an unused DEK, which ends at its age', async () => {
     const { kms, clock, named, encryption } = await inUse()
     await encryption.rotate()
     kms.failure = away
@@ -296,7 +296,7 @@ describe('grace', () => {
     expect(named('dek.grace')).toEqual([])
   })
 
-  it('grace starts without a wait where prefetch has told of the outage', async () => {
+  it('grace starts without a wait if prefetch has detected the outage', async () => {
     const { kms, clock, seal, named } = await inUse({
       encrypt: { rotate: { maxAge: '100s', prefetch: '50s' } },
     })
@@ -310,7 +310,7 @@ describe('grace', () => {
     expect(named('dek.grace')).toMatchObject([{ limit: 'age', code: 'KMS_UNAVAILABLE' }])
   })
 
-  it('rotate, forget and close end it', async () => {
+  it('rotate(), evict() and close() end a grace', async () => {
     for (const end of ['rotate', 'evict', 'close'] as const) {
       const { kms, clock, seal, named, encryption } = await inUse()
       kms.failure = away
@@ -330,7 +330,7 @@ describe('grace', () => {
   })
 })
 
-it('a grace meters what is sealed in it, and its time to the millisecond', async () => {
+it('a grace counts the records and bytes sealed in it, and its time to the millisecond', async () => {
   const { kms, clock, seal, encryption, named } = await inUse()
   kms.failure = away
   clock.advance(100_000)
@@ -344,7 +344,7 @@ it('a grace meters what is sealed in it, and its time to the millisecond', async
   ])
 })
 
-it('a grace is announced once, however often the KMS is asked in it', async () => {
+it('a grace is announced once, however often the KMS is asked during it', async () => {
   const { kms, clock, seal, named } = await inUse()
   kms.failure = away
   clock.advance(100_000)

@@ -103,7 +103,7 @@ async function stage(
 }
 
 describe('a stored DEK', () => {
-  it('a stored DEK whose MAC does not hold is replaced by a new one, although another wrapping of it unwraps', async () => {
+  it('a stored DEK whose MAC does not verify is replaced by a new one, although another wrapping of it unwraps', async () => {
     const { store, another, source, origin, failures, kmss, scope } = await stage()
     const honest = await another()
     const far = scope.cmks.list[1] as Cmk
@@ -124,7 +124,7 @@ describe('a stored DEK', () => {
     expect(kmss[1]?.calls.filter(({ operation }) => operation === 'unwrap')).toEqual([])
   })
 
-  it('a stored DEK is used up to the millisecond before prefetch would replace it', async () => {
+  it('a stored DEK is used until the millisecond before prefetch would replace it', async () => {
     const { another, source, origin } = await stage()
     await another(23 * HOUR - 1)
     expect(await origin(source())).toBe('stored')
@@ -132,7 +132,7 @@ describe('a stored DEK', () => {
     expect(await origin(source())).toBe('made')
   })
 
-  it('a stored DEK is used once here: after it only one that was made later is', async () => {
+  it('a stored DEK is used once in a process: after it, only a DEK that was made later is used', async () => {
     const { clock, another, source, origin } = await stage()
     const deks = source()
     await another(5)
@@ -145,7 +145,7 @@ describe('a stored DEK', () => {
     expect(await origin(deks)).toBe('stored')
   })
 
-  it('a stored DEK is used by nobody here that was made up to a revocation, however the clock was set; the one after it is', async () => {
+  it('a stored DEK made up to a revocation is not used, however the clock was set; one made after it is', async () => {
     const { clock, store, another, source, origin } = await stage()
     const deks = source()
     store.slow = false
@@ -164,7 +164,7 @@ describe('a stored DEK', () => {
     expect(await origin(other)).toBe('stored')
   })
 
-  it('a stored DEK that only fails to unwrap for now is tried again, one that is refused is not', async () => {
+  it('a stored DEK that fails transiently to unwrap is tried again; one that is refused is not', async () => {
     for (const [code, then] of [
       ['KMS_TIMEOUT', 'stored'],
       ['KMS_DENIED', 'made'],
@@ -184,7 +184,7 @@ describe('a stored DEK', () => {
     }
   })
 
-  it('a stored DEK that arrives when nobody waits any more is destroyed, and may be asked for again', async () => {
+  it('a stored DEK that arrives after the call was cancelled is destroyed, and may be loaded again', async () => {
     const { kmss, store, another, source, origin, failures } = await stage()
     await another()
     store.slow = false
@@ -204,7 +204,7 @@ describe('a stored DEK', () => {
     expect(await origin(deks)).toBe('stored')
   })
 
-  it('a stored DEK is not saved where it was made for nobody, and is destroyed', async () => {
+  it('a DEK that was made for a cancelled call is not saved, and is destroyed', async () => {
     const { kmss, store, source } = await stage()
     store.slow = false
     const near = kmss[0] as MemoryKms
@@ -223,7 +223,7 @@ describe('a stored DEK', () => {
 })
 
 describe('a DEK store', () => {
-  it('a DEK store knows a DEK by its rule, and by its topic where each has its own', async () => {
+  it('a DEK store finds a DEK by its rule, and by its topic if each topic has its own', async () => {
     for (const [topic, name] of [
       [undefined, '["r"]'],
       ['t', '["r","t"]'],
@@ -237,7 +237,7 @@ describe('a DEK store', () => {
     }
   })
 
-  it('a DEK store is asked for nothing where the public key of one of the CMKs wraps', async () => {
+  it('a DEK store is not used if the public key of one of the CMKs wraps', async () => {
     for (const publicKeyWraps of [
       [true, false],
       [false, true],
@@ -268,7 +268,7 @@ describe('a DEK store', () => {
     expect(failures).toEqual([{ rule: 'r', operation: 'load', reason: 'TimeoutError' }])
   })
 
-  it('a DEK store is not waited for by a caller that gives up, which is no failure of the store', async () => {
+  it('a caller that cancels does not wait for the DEK store, and that is not a failure of the store', async () => {
     const { kmss, clock, source, failures, store } = await stage()
     const abort = new AbortController()
     const next = source().next(abort.signal)
@@ -281,7 +281,7 @@ describe('a DEK store', () => {
     expect(clock.timers).toBe(0)
   })
 
-  it('a DEK store is told only the last of the changes that were made while it was busy, in order, also after a failure', async () => {
+  it('a DEK store gets only the last of the changes made while it was busy, in order, even after a failure', async () => {
     const { store, source, failures } = await stage({ topic: 't' })
     const deks = source()
     deks.revoke()
@@ -308,7 +308,7 @@ describe('a DEK store', () => {
     ])
   })
 
-  it('a DEK store is not asked for a DEK before what this process wished is written: the wait counts as one for the load', async () => {
+  it('a DEK store is not asked for a DEK before the pending write of this process has ended: the wait counts as part of the load', async () => {
     const { store, clock, source, another, failures } = await stage()
     const deks = source()
     store.slow = true
@@ -335,7 +335,7 @@ describe('a DEK store', () => {
     expect(failures).toEqual([{ rule: 'r', operation: 'load', reason: 'TimeoutError' }])
   })
 
-  it('a DEK store that stalls in saving holds back a removal for as long: the save could come after it, and undo it', async () => {
+  it('a DEK store that stalls in a save delays a removal for as long, because the save could undo it', async () => {
     const { store, clock, source, origin } = await stage()
     store.slow = true
     const deks = source()
@@ -367,7 +367,7 @@ describe('close', () => {
     expect(store.names).toEqual(['load', 'save'])
     return { ...made, store }
   }
-  it('close() keeps the process alive until the store has what it should keep, and no longer', async () => {
+  it('close() keeps the process alive until the store has written everything, and no longer', async () => {
     const { encryption, clock, store } = await saving()
     const timeout = vi.spyOn(clock, 'timeout')
     const before = clock.timers
@@ -380,7 +380,7 @@ describe('close', () => {
     expect(store.stored).toBeDefined()
   })
 
-  it('close() waits five seconds at most for a store that does not answer', async () => {
+  it('close() waits at most five seconds for a store that does not answer', async () => {
     const { encryption, clock } = await saving()
     const done: string[] = []
     const closing = encryption.close().then(() => done.push('closed'))
@@ -391,7 +391,7 @@ describe('close', () => {
     await closing
   })
 
-  it('close() waits for nothing where nothing is to be kept', async () => {
+  it('close() does not wait if there is nothing to write', async () => {
     const { encryption, clock, store } = await saving()
     await store.go()
     const timeout = vi.spyOn(clock, 'timeout')

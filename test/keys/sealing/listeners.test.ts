@@ -3,9 +3,9 @@ import { thrownBy } from '../../support/emissions.js'
 import { perSession } from '../../support/sealed.js'
 import { owner, settle } from '../owner.js'
 
-describe('who listens may call back', () => {
+describe('a listener may call back', () => {
   it.each(['close', 'evict'] as const)(
-    '%s from `dek.retired`: nothing is sealed under the DEK that was next',
+    '%s in a listener of `dek.retired`: nothing is sealed under the DEK that was next',
     async (end) => {
       const { encryption, seal, clock, named } = await owner({
         encrypt: { rotate: { maxAge: '100s', prefetch: '50s' } },
@@ -34,7 +34,7 @@ describe('who listens may call back', () => {
     },
   )
 
-  it('close from `dek.retired` at a limit: nothing is fetched any more', async () => {
+  it('close() in a listener of `dek.retired` at a limit: no more DEKs are fetched', async () => {
     const { encryption, seal, kms } = await owner({
       encrypt: { rotate: { maxMessages: 1000, prefetch: '1h' } },
     })
@@ -44,7 +44,7 @@ describe('who listens may call back', () => {
     expect(kms.calls).toHaveLength(1)
   })
 
-  it('a send that waited is told of once, however many DEKs it waited for', async () => {
+  it('a send that waited causes one event, however many DEKs it waited for', async () => {
     const { seal, named } = await owner({
       encrypt: { rotate: { maxMessages: 1, allowFrequentRotation: true } },
     })
@@ -52,7 +52,7 @@ describe('who listens may call back', () => {
     expect(named('dek.waited')).toMatchObject([{ outcome: 'ok' }])
   })
 
-  it('health tells of the last failure, until a DEK comes', async () => {
+  it('health() reports the last failure until a DEK arrives', async () => {
     const { encryption, seal, kms } = await owner()
     kms.hold = true
     const failing = thrownBy(() => seal())

@@ -12,24 +12,27 @@ describe('with a KMS that takes 300 ms', () => {
     ['age', { maxAge: '60s', prefetch: '10s' }, 11],
     ['records', { maxMessages: 1000, prefetch: '10s' }, 6],
     ['bytes', { maxBytes: '1MiB', prefetch: '10s' }, 6],
-  ])('no send waits for a DEK that ends by %s, but for the first', async (limit, rotate, atLeast) => {
-    const { kms, clock, seal, named } = await owner({ encrypt: { rotate } })
-    const { step } = answersAfter(kms, clock, KMS_MS)
-    const first = seal(10, 't', 1000)
-    for (let ms = 0; ms < KMS_MS; ms += 100) await step(100)
-    await first
-    for (let sent = 0; sent < 6500; sent++) {
-      const sending = seal(1, 't', 1000)
-      await step(100)
-      await sending
-    }
-    expect(named('dek.waited')).toMatchObject([{ outcome: 'ok' }])
-    expect(named('dek.retired').length).toBeGreaterThanOrEqual(atLeast)
-    const reason = limit === 'records' ? 'messages' : limit
-    for (const event of named('dek.retired')) expect(event).toMatchObject({ reason })
-    // One DEK ahead at most: prefetch does not multiply them.
-    expect(named('dek.created').length).toBeLessThanOrEqual(named('dek.retired').length + 2)
-  })
+  ])(
+    'with a KMS that takes 300 ms and DEKs that end by %s, only the first send waits',
+    async (limit, rotate, atLeast) => {
+      const { kms, clock, seal, named } = await owner({ encrypt: { rotate } })
+      const { step } = answersAfter(kms, clock, KMS_MS)
+      const first = seal(10, 't', 1000)
+      for (let ms = 0; ms < KMS_MS; ms += 100) await step(100)
+      await first
+      for (let sent = 0; sent < 6500; sent++) {
+        const sending = seal(1, 't', 1000)
+        await step(100)
+        await sending
+      }
+      expect(named('dek.waited')).toMatchObject([{ outcome: 'ok' }])
+      expect(named('dek.retired').length).toBeGreaterThanOrEqual(atLeast)
+      const reason = limit === 'records' ? 'messages' : limit
+      for (const event of named('dek.retired')) expect(event).toMatchObject({ reason })
+      // One DEK ahead at most: prefetch does not multiply them.
+      expect(named('dek.created').length).toBeLessThanOrEqual(named('dek.retired').length + 2)
+    },
+  )
 
   it('maxMessages: 1 keeps up with sends that are further apart than a call', async () => {
     const { kms, clock, seal, named } = await owner({
@@ -94,7 +97,7 @@ describe('prefetch', () => {
     expect(new Set(startsMs).size).toBeGreaterThan(15)
   })
 
-  it('prefetch leaves a key alone that was not used: it ends with its age, and no other is fetched', async () => {
+  it('prefetch ignores an unused DEK: it ends at its age, and no other is fetched', async () => {
     const { kms, clock, seal, named, encryption } = await owner({ encrypt: { rotate: { maxAge: '100s' } } })
     await seal()
     clock.advance(99_000)
@@ -115,7 +118,7 @@ describe('prefetch', () => {
     expect(clock.timers).toBe(0)
   })
 
-  it('0 turns it off: the next DEK is fetched when a send needs it', async () => {
+  it('prefetch of 0 is off: the next DEK is fetched when a send needs it', async () => {
     const { kms, clock, seal } = await owner({
       encrypt: { rotate: { maxAge: '100s', maxMessages: 1000, prefetch: 0 } },
     })
@@ -131,7 +134,7 @@ describe('prefetch', () => {
     expect(kms.calls).toHaveLength(3)
   })
 
-  it('prefetch fetches nothing where a DEK got too old in the sleep of its machine: nobody may need one', async () => {
+  it('prefetch fetches nothing if a DEK became too old while the machine slept: no send may need one', async () => {
     const { kms, clock, seal, named } = await owner({
       encrypt: { rotate: { maxAge: '100s', prefetch: '50s' } },
     })
@@ -145,7 +148,7 @@ describe('prefetch', () => {
     expect(kms.calls).toHaveLength(2)
   })
 
-  it('prefetch that fails is tried again with pauses while the DEK lasts, and troubles no send', async () => {
+  it('prefetch that fails is retried with pauses while the DEK lasts, and does not affect sends', async () => {
     const { kms, clock, seal, named } = await owner({
       encrypt: { rotate: { maxAge: '1000s', prefetch: '400s' } },
     })
@@ -171,7 +174,7 @@ describe('prefetch', () => {
     expect(named('dek.retired')).toMatchObject([{ reason: 'age' }])
   })
 
-  it('prefetch that is denied ends the DEK at hand: what may not be renewed may not be used', async () => {
+  it('prefetch that is denied ends the current DEK: a DEK that may not be renewed may not be used', async () => {
     for (const code of ['KMS_DENIED', 'CMK_DISABLED', 'CMK_NOT_FOUND', 'CMK_UNUSABLE'] as const) {
       const { kms, clock, seal, named } = await owner({
         encrypt: { rotate: { maxAge: '1000s', prefetch: '200s' } },

@@ -34,7 +34,7 @@ async function stage() {
   }
 }
 
-it('a provisioned DEK that has reached a limit is never used again, whichever was used meanwhile', async () => {
+it('a provisioned DEK that has reached a limit is never used again, even if another one was used meanwhile', async () => {
   const { provision, producer, replace } = await stage()
   const [first, second] = [await provision(), await provision()]
   const { seal, encryption } = await producer(first)
@@ -61,7 +61,7 @@ it('a provisioned DEK that has reached a limit is never used again, whichever wa
   expect(perSession(await seal(2))).toEqual([2])
 })
 
-it('a provisioned DEK is used up to its age, to the millisecond, wherever that time was spent', async () => {
+it('a provisioned DEK is used up to its age, to the millisecond, in whichever process that time passed', async () => {
   const { clock, provision, producer } = await stage()
   const text = await provision()
   clock.advance(86_399_999)
@@ -73,7 +73,7 @@ it('a provisioned DEK is used up to its age, to the millisecond, wherever that t
   expect(await thrownBy(() => producer(text))).toMatchObject(tooOld)
 })
 
-it('a provisioned DEK of the future, or one that somebody changed, is refused at the start', async () => {
+it('a provisioned DEK with a date in the future, or one that was changed, is refused at start', async () => {
   const { clock, provision, producer } = await stage()
   const text = await provision()
   clock.step(-300_001)
@@ -89,7 +89,7 @@ it('a provisioned DEK of the future, or one that somebody changed, is refused at
   expect(await thrownBy(() => producer(dated))).toMatchObject({ code: 'UNWRAP_FAILED' })
 })
 
-it('a provisioned DEK is unwrapped at the start, or for each topic when it is first sent to', async () => {
+it('a provisioned DEK is unwrapped at start, or for each topic at its first send', async () => {
   const { kms, provision, producer } = await stage()
   const text = await provision()
   const unwraps = (): number => kms.calls.filter(({ operation }) => operation === 'unwrap').length
@@ -102,7 +102,7 @@ it('a provisioned DEK is unwrapped at the start, or for each topic when it is fi
   expect(unwraps()).toBe(3)
 })
 
-it('nothing is fetched to follow on a provisioned DEK: its limit is the limit', async () => {
+it('no successor of a provisioned DEK is fetched', async () => {
   const { kms, clock, provision, producer } = await stage()
   const text = await provision()
   const { seal, named } = await producer(text)
@@ -116,7 +116,7 @@ it('nothing is fetched to follow on a provisioned DEK: its limit is the limit', 
   expect(kms.calls).toHaveLength(asked)
 })
 
-it('a session under a provisioned DEK is told as such', async () => {
+it('events report a session under a provisioned DEK as such', async () => {
   const { provision, producer } = await stage()
   const { seal, encryption, named } = await producer(await provision())
   encryption.evict('cmk')

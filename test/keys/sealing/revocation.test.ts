@@ -27,7 +27,7 @@ describe('a running reader, after its CMK was disabled', () => {
   })
 
   it.each(['the time to live', 'evict'] as const)(
-    'a running reader, after its CMK was disabled reads nothing more after %s, and goes on when it is enabled again',
+    'a running reader, after its CMK was disabled reads no new records after %s, and continues when the CMK is enabled again',
     async (by) => {
       const keyring = join(folder, 'keyring')
       await createKeyring(keyring, [{ id: 'cmk', type: 'aes-256' }])
@@ -57,7 +57,7 @@ describe('a running reader, after its CMK was disabled', () => {
 })
 
 describe('two regions', () => {
-  it('the nearest is asked first; while it is away the other serves, and its time-out is paid once', async () => {
+  it('the nearest of two regions is asked first; while it is unavailable the other serves, and its time-out is paid once', async () => {
     const [near, far] = [new MemoryKms(), new MemoryKms()]
     const clock = new FakeClock()
     const encryption = await compose(

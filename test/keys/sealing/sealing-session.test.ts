@@ -12,7 +12,7 @@ function session(suite: Suite = DEFAULT_SUITE) {
   return { made, dek, destroyed }
 }
 
-it('a session has a random id of its own, and keeps of its DEK only what it derived', () => {
+it('a session has its own random id, and keeps only the derived key of its DEK', () => {
   const [one, other] = [session(), session()]
   expect(one.made.id).toHaveLength(16)
   expect(one.made.id).not.toEqual(other.made.id)
@@ -22,7 +22,7 @@ it('a session has a random id of its own, and keeps of its DEK only what it deri
   expect(one.made.suite).toBe(DEFAULT_SUITE.number)
 })
 
-it('a session seals by the suite that it is given', () => {
+it('a session seals with the suite that it is given', () => {
   const { made } = session({ ...DEFAULT_SUITE, number: 7, cipher: 'aes-128-gcm', keyBytes: 16 })
   expect(made.suite).toBe(7)
   const { key } = made.reserve(1)
@@ -40,7 +40,7 @@ it('counter values are granted once, in order', () => {
   ])
 })
 
-it('the key outlives the retirement of its session by the grants in flight, and goes once', () => {
+it('the key of a retired session lives until its grants are released, and is destroyed once', () => {
   const { made, destroyed } = session()
   const grants = [made.reserve(1), made.reserve(1)]
   made.retire()
@@ -52,7 +52,7 @@ it('the key outlives the retirement of its session by the grants in flight, and 
   expect(() => grants[1]?.key.keyObject()).toThrow(destroyedKey)
 })
 
-it('a session with no grant in flight keeps its key until it is retired', () => {
+it('a session without grants in flight keeps its key until it is retired', () => {
   const { made, destroyed } = session()
   const grant = made.reserve(1)
   grant.release()

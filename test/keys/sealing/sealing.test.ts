@@ -47,7 +47,7 @@ describe('sharing', () => {
 
 describe('limits', () => {
   it.each([1, 7, 10])(
-    'maxMessages: %i holds exactly, and a batch that crosses it is split there',
+    'the limit maxMessages: %i holds exactly, and a batch that crosses it is split there',
     async (limit) => {
       const { seal, events } = await owner({ maxMessages: limit, allowFrequentRotation: true })
       const sealed = await seal(25)
@@ -59,7 +59,7 @@ describe('limits', () => {
     },
   )
 
-  it('maxBytes holds exactly: a DEK never seals more, and no less than it may', async () => {
+  it('the limit maxBytes holds exactly: a DEK never seals more, and never ends early', async () => {
     const { seal, events } = await owner({ maxBytes: 1000, allowFrequentRotation: true })
     expect(perSession(await seal(10, 't', 300))).toEqual([3, 3, 3, 1])
     expect(events.filter(({ name }) => name === 'dek.retired')).toMatchObject(
@@ -98,7 +98,7 @@ describe('limits', () => {
     expect(counts).toHaveLength(6)
   })
 
-  it('dekScope: topic gives each topic its own DEK, else the rule’s topics share one', async () => {
+  it('`dekScope: topic` gives each topic its own DEK; otherwise the topics of the rule share one', async () => {
     const shared = await owner()
     expect(parts((await shared.seal(1, 't'))[0] ?? null).session).toBe(
       parts((await shared.seal(1, 'u'))[0] ?? null).session,
@@ -125,7 +125,7 @@ describe('limits', () => {
 })
 
 describe('every waiter ends', () => {
-  it('every waiter ends at its deadline, with a code that says so; the answer that comes late still serves the next', async () => {
+  it('every waiter ends at its deadline, with a code that says so; a late answer still serves the next waiter', async () => {
     const { seal, kms } = await owner({}, { dekTimeout: '30ms' })
     kms.hold = true
     expect(await thrownBy(() => seal(1))).toMatchObject({
@@ -164,7 +164,7 @@ describe('every waiter ends', () => {
   })
 })
 
-it('an owner that was closed has no keys to come either: a rule that was never used makes none', async () => {
+it('an owner that was closed makes no keys for rules that were never used', async () => {
   const { encryption, seal, kms } = await owner()
   await encryption.close()
   expect(await thrownBy(() => seal(1))).toMatchObject({ code: 'ENCRYPTION_CLOSED' })
@@ -187,8 +187,8 @@ it('a wait that ended leaves no timer', async () => {
   })
 })
 
-describe('rotate and forget', () => {
-  it('rotate and forget end the DEKs of the rule or CMK that is named, and no others', async () => {
+describe('rotate() and evict()', () => {
+  it('rotate() and evict() end only the DEKs of the given rule or CMK', async () => {
     const kms = new MemoryKms()
     const { encryption } = await memoryEncryption(
       ['t', 'u'].map((topic) => ({ match: [topic], encrypt: { cmk: topic } })),
@@ -210,7 +210,7 @@ describe('rotate and forget', () => {
     expect([fourth[0] === third[0], fourth[1] === third[1]]).toEqual([false, false])
   })
 
-  it('rotate and forget end the current DEK at once and fetch the next only where one was in use', async () => {
+  it('rotate() and evict() end the current DEK immediately, and fetch the next only if one was in use', async () => {
     const { encryption, seal, kms, events } = await owner()
     await encryption.rotate()
     expect(kms.calls).toHaveLength(0)
@@ -231,7 +231,7 @@ describe('rotate and forget', () => {
   })
 
   it.each(['rotate', 'evict'] as const)(
-    '%s while a DEK is on its way: it is dropped, and who waited gets a newer one',
+    '%s while a DEK is in flight: it is dropped, and waiting sends get a newer one',
     async (action) => {
       const { encryption, seal, kms, events } = await owner()
       kms.hold = true
@@ -252,7 +252,7 @@ describe('rotate and forget', () => {
     },
   )
 
-  it('several wrappings: sealing needs all of them, and both are in the envelope', async () => {
+  it('sealing under several CMKs needs all of them, and the envelope has all wrappings', async () => {
     const kms = new MemoryKms()
     const second = new MemoryKms({ provider: 'memory/other' })
     const { encryption, events } = await memoryEncryption(

@@ -17,7 +17,7 @@ import { takenDeks } from '../spy-deks.js'
 
 const signal = new AbortController().signal
 
-/** A rule with two CMKs at two KMSs, and a DEK as a store keeps it. */
+/** A rule with two CMKs in two KMS services, and a DEK as a store keeps it. */
 async function stage() {
   const clock = new FakeClock()
   const [near, far] = [new MemoryKms({ provider: 'near' }), new MemoryKms({ provider: 'far' })]
@@ -64,7 +64,7 @@ describe('the MAC of a stored DEK', () => {
     })
   })
 
-  it('the MAC of a stored DEK holds for what was stored, whatever order its context came back in', async () => {
+  it('the MAC of a stored DEK verifies, whatever the order of its context', async () => {
     const { scope, stored, made } = await stage()
     const context = Object.fromEntries(Object.entries(stored.context).reverse())
     const { dek, wrappings } = await unwrapStored({ ...stored, context }, scope, signal)
@@ -90,7 +90,7 @@ describe('the MAC of a stored DEK', () => {
     ['half of its MAC', (dek) => ({ ...dek, mac: dek.mac.slice(0, 20) })],
     ['no MAC', (dek) => ({ ...dek, mac: '' })],
   ])(
-    'the MAC of a stored DEK does not hold with %s: no other wrapping is tried, and the DEK is destroyed',
+    'the MAC of a stored DEK does not verify with %s: no other wrapping is tried, and the DEK is destroyed',
     async (_, change) => {
       const { far, scope, stored } = await stage()
       const asked = far.calls.length
@@ -104,7 +104,7 @@ describe('the MAC of a stored DEK', () => {
     },
   )
 
-  it('the MAC of a stored DEK that does not hold is final: a second wrapping by somebody else, with a MAC of theirs, is not used', async () => {
+  it('the MAC of a stored DEK that does not verify is final: a second wrapping that an attacker added, with a matching MAC, is not used', async () => {
     const { scope, stored } = await stage()
     const theirs = await Cmk.newDek([scope.cmks.list[1] as Cmk], scope.encrypt.context, signal)
     const wrappings = [
@@ -125,7 +125,7 @@ describe('the MAC of a stored DEK', () => {
 })
 
 describe('unwrapping a stored DEK', () => {
-  it('unwrapping a stored DEK asks the nearest CMK, and the next only where that fails', async () => {
+  it('unwrapping a stored DEK asks the nearest CMK, and the next only if that fails', async () => {
     const { near, far, scope, stored } = await stage()
     const unwraps = (): string[] =>
       [near, far].flatMap(({ provider, calls }) =>
@@ -140,7 +140,7 @@ describe('unwrapping a stored DEK', () => {
   })
 
   it.each(['CMK_DISABLED', 'CMK_NOT_FOUND', 'CMK_UNUSABLE'] as const)(
-    'unwrapping a stored DEK ends where a CMK of the rule is off, since sealing needs all of them: %s',
+    'unwrapping a stored DEK ends if a CMK of the rule is denied to everyone, since sealing needs all of them: %s',
     async (code) => {
       const { near, far, scope, stored } = await stage()
       const asked = far.calls.length
@@ -156,7 +156,7 @@ describe('unwrapping a stored DEK', () => {
     ['KMS_DENIED', 'KMS_TIMEOUT', 'KMS_TIMEOUT'],
     ['KMS_UNAVAILABLE', 'KMS_TIMEOUT', 'KMS_UNAVAILABLE'],
   ] as const)(
-    'unwrapping a stored DEK that all refuse fails with what may pass, or else with the first: %s, %s',
+    'unwrapping a stored DEK that all CMKs refuse fails with a transient failure, or else with the first: %s, %s',
     async (a, b, code) => {
       const { near, far, scope, stored } = await stage()
       near.failure = new EnvelopeError(a, 'no')
@@ -165,7 +165,7 @@ describe('unwrapping a stored DEK', () => {
     },
   )
 
-  it('unwrapping a stored DEK that nobody waits for asks no other CMK', async () => {
+  it('unwrapping a stored DEK asks no other CMK after it was cancelled', async () => {
     const { near, far, scope, stored } = await stage()
     const asked = far.calls.length
     const abort = new AbortController()
@@ -185,7 +185,7 @@ describe('the age of a stored DEK', () => {
     return { clock, ageMs: storedAge({ createdAt: clock.wallMs() + createdAtOffset } as StoredDek, clock) }
   }
 
-  it('the age of a stored DEK counts from where it was made, and goes on', () => {
+  it('the age of a stored DEK counts from when it was made, and continues', () => {
     const { clock, ageMs } = age(-1000)
     expect(ageMs?.()).toBe(1000)
     clock.advance(500)
@@ -194,7 +194,7 @@ describe('the age of a stored DEK', () => {
     expect(ageMs?.()).toBe(1500)
   })
 
-  it('the age of a stored DEK is 0 where a clock that is up to five minutes ahead dated it, and none where it is more', () => {
+  it('the age of a stored DEK is 0 if it was dated by a clock up to five minutes ahead, and undefined if further ahead', () => {
     const { clock, ageMs } = age(300_000)
     expect(ageMs?.()).toBe(0)
     clock.advance(7)
@@ -203,8 +203,8 @@ describe('the age of a stored DEK', () => {
   })
 })
 
-describe('a stored DEK is of the rule', () => {
-  it('a stored DEK is of the rule that has its CMKs, in their order, and its context', async () => {
+describe('a stored DEK belongs to a rule', () => {
+  it('a stored DEK belongs to the rule that has its CMKs, in their order, and its context', async () => {
     const { scope, stored } = await stage()
     expect(matchesScope(stored, scope)).toBe(true)
     expect(matchesScope({ ...stored, context: { env: 'prod', app: 'shop' } }, scope)).toBe(true)
@@ -220,7 +220,7 @@ describe('a stored DEK is of the rule', () => {
     ['more context', (dek) => ({ ...dek, context: { ...dek.context, x: '' } })],
     ['another value in the context', (dek) => ({ ...dek, context: { app: 'shop', env: 'test' } })],
     ['another name in the context', (dek) => ({ ...dek, context: { app: 'shop', stage: 'prod' } })],
-  ])('a stored DEK is not of a rule with %s', async (_, change) => {
+  ])('a stored DEK does not belong to a rule with %s', async (_, change) => {
     const { scope, stored } = await stage()
     expect(matchesScope(change(stored), scope)).toBe(false)
   })

@@ -17,14 +17,14 @@ class CountingClock extends FakeClock {
   }
 }
 
-describe('timers of a sealing key are a handful in an hour', () => {
+describe('timers of a DEK rotation are a handful in an hour', () => {
   it.each<
     [string, { readonly rotate?: RotationConfig }, { readonly provisioned: boolean; readonly sealed: number }]
   >([
-    ['of a provisioned DEK', {}, { provisioned: true, sealed: 1 }],
-    ['of a provisioned DEK, unused', {}, { provisioned: true, sealed: 0 }],
+    ['a provisioned DEK', {}, { provisioned: true, sealed: 1 }],
+    ['a provisioned DEK, unused', {}, { provisioned: true, sealed: 0 }],
     [
-      'of a provisioned DEK, nearly used up',
+      'a provisioned DEK, nearly used up',
       { rotate: { maxMessages: 1000 } },
       { provisioned: true, sealed: 990 },
     ],
@@ -35,7 +35,7 @@ describe('timers of a sealing key are a handful in an hour', () => {
       { rotate: { maxMessages: 1000, prefetch: 0 } },
       { provisioned: false, sealed: 990 },
     ],
-  ])('%s', async (_, encrypt, { provisioned, sealed }) => {
+  ])('timers of a DEK rotation are a handful in an hour: %s', async (_, encrypt, { provisioned, sealed }) => {
     const [kms, clock] = [new MemoryKms(), new CountingClock()]
     const rotate = { maxAge: '24h', ...encrypt.rotate } as const
     const text = await (await owner({ kms, clock })).encryption.createProvisionedDek('t')
@@ -55,7 +55,7 @@ describe('timers of a sealing key are a handful in an hour', () => {
     await encryption.close()
   })
 
-  it('timers of a sealing key are a handful in an hour also while a DEK past its age waits for the KMS to answer', async () => {
+  it('timers of a DEK rotation are a handful in an hour, even while a DEK past its age waits for the KMS to answer', async () => {
     const clock = new CountingClock()
     const { seal, kms, encryption } = await owner({
       clock,
@@ -71,7 +71,7 @@ describe('timers of a sealing key are a handful in an hour', () => {
     await encryption.close()
   })
 
-  it('timers of a sealing key are as many as there are attempts while the KMS is away', async () => {
+  it('timers of a DEK rotation are as many as the attempts while the KMS is unavailable', async () => {
     const clock = new CountingClock()
     // A budget is spent in real time.
     const plenty = { perSecond: 10_000, burst: 10_000 }

@@ -53,7 +53,7 @@ describe('a keyring with several writers', { timeout: 60_000 }, () => {
     expect(await readdir(dirname(file))).toEqual(['shared.keyring'])
   })
 
-  it('a keyring with several writers loses no rotation of one process, which are refused while another is at it', async () => {
+  it('a keyring with several writers loses no rotation of one process, and refuses a rotation while another one is under way', async () => {
     const ended = await Promise.allSettled(Array.from({ length: 12 }, () => rotateCmk(file, 'orders')))
     const done = ended.filter(({ status }) => status === 'fulfilled').length
     expect(done).toBeGreaterThan(0)

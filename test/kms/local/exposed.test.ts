@@ -20,13 +20,13 @@ describe('a keyring file', () => {
     [0, 0o450, true],
     [0, 0o444, true],
     [0, 0o441, true],
-  ])('a keyring file of user %i with mode %o: is it exposed? %s', (uid, mode, exposed) => {
+  ])('the exposure of a keyring file of user %i with mode %o is %s', (uid, mode, exposed) => {
     // The type of the file is in the mode, too.
     expect(isExposed({ uid, mode: 0o100_000 | mode })).toBe(exposed)
   })
 
   it.runIf(process.platform !== 'win32')(
-    'with mode 0440 is read if it belongs to root, and refused with a remedy if not',
+    'a keyring file with mode 0440 is read if it belongs to root, and otherwise refused with a remedy',
     async () => {
       const folder = await temporaryFolder()
       const file = folder.at('dev.keyring')

@@ -57,7 +57,7 @@ describe('createKeyring', () => {
     expect(await readdir(dirname(file))).toEqual(['dev.keyring'])
   })
 
-  it('createKeyring never replaces what has that name', async () => {
+  it('createKeyring never replaces an existing file', async () => {
     await createKeyring(file, [{ id: 'orders', type: 'aes-256' }])
     const before = await readFile(file)
     await expect(createKeyring(file)).rejects.toThrow(coded('KEYRING_EXISTS'))
@@ -69,12 +69,12 @@ describe('createKeyring', () => {
     expect((await readdir(dirname(file))).sort()).toEqual(['dev.keyring', 'folder', 'link'])
   })
 
-  it('createKeyring of several calls at once only one makes the file', async () => {
+  it('createKeyring makes the file once if several calls run together', async () => {
     const ended = await Promise.allSettled(Array.from({ length: 8 }, () => createKeyring(file)))
     expect(ended.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
   })
 
-  it('createKeyring makes nothing where a CMK is impossible', async () => {
+  it('createKeyring creates no file if a CMK is invalid', async () => {
     const good = { id: 'good', type: 'aes-256' } as const
     for (const bad of [{ ...good }, { ...good, id: 'a b' }, { ...good, id: 'bits', modulusLength: 2048 }]) {
       await expect(createKeyring(file, [good, bad])).rejects.toThrow(coded('CONFIG_INVALID'))
@@ -82,7 +82,7 @@ describe('createKeyring', () => {
     expect(await readdir(dirname(file))).toEqual([])
   })
 
-  it('createKeyring says so where the folder is missing', async () => {
+  it('createKeyring reports a missing folder', async () => {
     await expect(createKeyring(folder.at('no/such'))).rejects.toThrow(coded('KEYRING_NOT_FOUND'))
   })
 })
@@ -110,7 +110,7 @@ describe('reading a keyring', () => {
     await expect(listCmks(folder.at('link'))).rejects.toThrow(coded('KEYRING_EXPOSED'))
   })
 
-  it('a missing one is KEYRING_NOT_FOUND, a folder KEYRING_INVALID', async () => {
+  it('reading a keyring that is missing is KEYRING_NOT_FOUND, and a folder is KEYRING_INVALID', async () => {
     await expect(listCmks(file)).rejects.toThrow(coded('KEYRING_NOT_FOUND'))
     await expect(rotateCmk(file, 'a')).rejects.toThrow(coded('KEYRING_NOT_FOUND'))
     await expect(localKms({ keyring: file }).describe('a', signal)).rejects.toThrow(
@@ -120,7 +120,7 @@ describe('reading a keyring', () => {
     await expect(listCmks(folder.at('folder'))).rejects.toThrow(coded('KEYRING_INVALID'))
   })
 
-  it('a huge one is refused before it is read', async () => {
+  it('a huge keyring is refused before it is read', async () => {
     await writeFile(file, '', { mode: 0o600 })
     await truncate(file, 16 * 1024 * 1024 + 1)
     await expect(listCmks(file)).rejects.toThrow(coded('KEYRING_INVALID'))
@@ -154,7 +154,7 @@ describe('reading a keyring', () => {
     ['has a long key', withVersions({ ...version, key: Buffer.concat([key, key]).toString('base64') })],
     ['has a key in hex', withVersions({ ...version, key: key.toString('hex') })],
     ['has no time', withVersions({ ...version, createdAt: version.key })],
-  ])('one that %s is KEYRING_INVALID, and no key is shown', async (_, contents) => {
+  ])('a keyring that %s is KEYRING_INVALID, and no key is shown', async (_, contents) => {
     const text = typeof contents === 'string' ? contents : JSON.stringify(contents)
     await writeFile(file, text, { mode: 0o600 })
     const kms = localKms({ keyring: file })
@@ -171,14 +171,14 @@ describe('reading a keyring', () => {
     expect(await readFile(file, 'utf8')).toBe(text)
   })
 
-  it('one written by hand after the specification of the file is read', async () => {
+  it('a keyring written by hand from the specification is read', async () => {
     await writeFile(file, JSON.stringify(keyring), { mode: 0o600 })
     await expect(localKms({ keyring: file }).verify({ ...call('orders'), use: 'unwrap' })).resolves.toBe(
       undefined,
     )
   })
 
-  it('RSA keys that are damaged, short or do not match are KEYRING_INVALID', async () => {
+  it('a keyring with RSA keys that are damaged, short or do not match is KEYRING_INVALID', async () => {
     const pem = (bits: number) =>
       generateKeyPairSync('rsa', {
         modulusLength: bits,
@@ -215,7 +215,7 @@ describe('reading a keyring', () => {
 describe('changing a keyring', () => {
   beforeEach(() => createKeyring(file, [{ id: 'orders', type: 'aes-256' }]))
 
-  it('rotating makes a version that wraps, and the older ones still unwrap', async () => {
+  it('rotating a CMK makes a version that wraps, and the older ones still unwrap', async () => {
     const kms = localKms({ keyring: file })
     const made = [await kms.generateDek(call('orders'))]
     for (let round = 0; round < 3; round++) {
@@ -246,7 +246,7 @@ describe('changing a keyring', () => {
     expect((await readdir(dirname(file))).sort()).toEqual(['dev.keyring', 'dev.keyring.lock'])
   })
 
-  it('changing a keyring leaves the file as it was, and no lock, where it fails', async () => {
+  it('changing a keyring leaves the file unchanged, and no lock, if it fails', async () => {
     const before = await readFile(file)
     await expect(rotateCmk(file, 'unknown')).rejects.toThrow(coded('CMK_NOT_FOUND'))
     await expect(setCmkEnabled(file, 'unknown', true)).rejects.toThrow(coded('CMK_NOT_FOUND'))
@@ -271,7 +271,7 @@ describe('changing a keyring', () => {
     expect(await modeOf(file)).toBe(0o600)
   })
 
-  it('an id that means something to JavaScript is an id like others', async () => {
+  it('an id with a special meaning in JavaScript is an ordinary id', async () => {
     const ids = ['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty']
     const kms = localKms({ keyring: file })
     for (const id of ids) {
@@ -290,7 +290,7 @@ describe('changing a keyring', () => {
     expect((await listCmks(file)).map(({ id }) => id)).toEqual(['orders', ...ids])
   })
 
-  it.each(['', ' ', 'a b', 'a\n', 'ä', 'a\0', 'a'.repeat(257)])('%j is no id', async (id) => {
+  it.each(['', ' ', 'a b', 'a\n', 'ä', 'a\0', 'a'.repeat(257)])('%j is not a valid id', async (id) => {
     const refused = coded('CONFIG_INVALID')
     await expect(addCmk(file, id, { type: 'aes-256' })).rejects.toThrow(refused)
     await expect(importPublicKey(file, id, '')).rejects.toThrow(refused)
@@ -300,7 +300,7 @@ describe('changing a keyring', () => {
     expect(error).toMatchObject({ code: 'CMK_NOT_FOUND' })
   })
 
-  it('listing shows what a CMK is, and no secret', async () => {
+  it('listing shows the type and state of a CMK, and no secret', async () => {
     await addCmk(file, 'partner', rsa2048)
     await setCmkEnabled(file, 'partner', false)
     const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as string
@@ -322,7 +322,7 @@ describe('changing a keyring', () => {
 describe('RSA CMKs', () => {
   beforeEach(() => createKeyring(file, [{ id: 'partner', ...rsa2048 }]))
 
-  it('RSA CMKs have 3,072 bits unless said, and never fewer than 2,048 or more than 8,192', async () => {
+  it('RSA CMKs have 3,072 bits by default, and never fewer than 2,048 or more than 8,192', async () => {
     await addCmk(file, 'default', { type: 'rsa-oaep-sha256' })
     const { ciphertextDek } = await localKms({ keyring: file }).generateDek(call('default'))
     expect(ciphertextDek).toHaveLength(384)
@@ -336,7 +336,7 @@ describe('RSA CMKs', () => {
     await expect(rotateCmk(file, 'partner')).rejects.toThrow(coded('CMK_UNUSABLE'))
   })
 
-  it('RSA CMKs wrap with the public key where the keyring holds nothing else', async () => {
+  it('RSA CMKs wrap even if the keyring holds only the public key', async () => {
     const producer = folder.at('producer.keyring')
     await createKeyring(producer)
     const pem = await exportPublicKey(file, 'partner')
@@ -356,7 +356,7 @@ describe('RSA CMKs', () => {
     await expect(kms.verify({ ...call('partner'), use: 'unwrap' })).rejects.toThrow(refused)
   })
 
-  it('RSA CMKs are imported as a public RSA key of enough bits and nothing else', async () => {
+  it('RSA CMKs are imported only from a public RSA key with enough bits', async () => {
     const rsa = (modulusLength: number, publicExponent = 65537) =>
       generateKeyPairSync('rsa', { modulusLength, publicExponent })
     const spki = (pair: { publicKey: ReturnType<typeof rsa>['publicKey'] }) =>
@@ -383,7 +383,7 @@ describe('RSA CMKs', () => {
     expect(await exportPublicKey(file, 'more')).toBe(spki(good))
   })
 
-  it('alone have a public key', async () => {
+  it('only RSA CMKs have a public key', async () => {
     await addCmk(file, 'orders', { type: 'aes-256' })
     await expect(exportPublicKey(file, 'orders')).rejects.toThrow(coded('CMK_UNUSABLE'))
     await expect(exportPublicKey(file, 'unknown')).rejects.toThrow(coded('CMK_NOT_FOUND'))

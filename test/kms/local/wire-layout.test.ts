@@ -56,7 +56,7 @@ describe('provider local', () => {
   it.each([
     ['a context', context, aad],
     ['an empty context as zero bytes', {}, aadOfEmptyContext],
-  ])('what it wraps opens by the specification, with %s', async (_, context, aad) => {
+  ])('a wrapping of this provider opens by the specification, with %s', async (_, context, aad) => {
     await rotateCmk(file, cmkId)
     const wrapped = Buffer.from(await localKms({ keyring: file }).wrapDek({ cmkId, context, signal, dek }))
     expect(wrapped).toHaveLength(64)
@@ -71,7 +71,7 @@ describe('provider local', () => {
   it.each([
     ['a context', context, aad],
     ['an empty context as zero bytes', {}, aadOfEmptyContext],
-  ])('provider local opens what the specification wraps, with %s', async (_, context, aad) => {
+  ])('provider local opens a wrapping made by the specification, with %s', async (_, context, aad) => {
     const key = Buffer.from((await cmkInFile()).versions[0]?.key ?? '', 'base64')
     const iv = randomBytes(12)
     const cipher = createCipheriv('aes-256-gcm', key, iv)
@@ -82,7 +82,7 @@ describe('provider local', () => {
     expect(Buffer.from(opened).equals(dek)).toBe(true)
   })
 
-  it('version 0 is invalid', async () => {
+  it('version 0 of a CMK is invalid', async () => {
     const kms = localKms({ keyring: file })
     const ciphertextDek = Buffer.from(await kms.wrapDek({ cmkId, context, signal, dek }))
     ciphertextDek.writeUInt32BE(0)
@@ -90,7 +90,7 @@ describe('provider local', () => {
   })
 
   it.each([2, 0x01000000, 0xffffffff])(
-    'version %i that this keyring does not have may be in another: unreadable, so never skipped',
+    'version %i of a CMK that this keyring does not have is unreadable, so never skipped: another keyring may have it',
     async (version) => {
       const kms = localKms({ keyring: file })
       const ciphertextDek = Buffer.from(await kms.wrapDek({ cmkId, context, signal, dek }))
@@ -117,7 +117,7 @@ describe('provider local/rsa-oaep-sha256', () => {
 
   beforeEach(() => createKeyring(file, [{ id: cmkId, type: 'rsa-oaep-sha256', modulusLength: 2048 }]))
 
-  it('what it wraps opens by RFC 8017, 7.1.2', async () => {
+  it('a wrapping of provider local/rsa-oaep-sha256 opens by RFC 8017, 7.1.2', async () => {
     const kms = localKms({ keyring: file })
     const wrapped = await kms.wrapDek({ cmkId, context: { a: 'b' }, signal, dek })
     expect(wrapped).toHaveLength(bytes)
@@ -129,7 +129,7 @@ describe('provider local/rsa-oaep-sha256', () => {
   const wrapRaw = async (encoded: Uint8Array): Promise<Buffer> =>
     publicEncrypt({ key: await exportPublicKey(file, cmkId), padding: constants.RSA_NO_PADDING }, encoded)
 
-  it('provider local/rsa-oaep-sha256 opens what RFC 8017, 7.1.1 wraps', async () => {
+  it('provider local/rsa-oaep-sha256 opens a wrapping made by RFC 8017, 7.1.1', async () => {
     const ciphertextDek = await wrapRaw(oaepEncode(dek, 'sha256', 'sha256'))
     const kms = localKms({ keyring: file })
     const opened = await kms.unwrapDek({ cmkId, context: {}, signal, ciphertextDek })

@@ -53,7 +53,7 @@ describe.each<[string, FaultKind]>([
   ['headers that do not come', { kind: 'stall', when: 'before-headers' }],
   ['a body that does not end', { kind: 'stall', when: 'in-body' }],
 ])('a KMS that is closed during %s', (_, fault) => {
-  it('a KMS that is closed ends every call that was sent at once, and leaves nothing open', async () => {
+  it('a KMS that is closed ends every call immediately, and leaves nothing open', async () => {
     const kms = provider()
     emulator.faults.inject({ ...fault, times: Infinity })
     const call = { context: {}, signal }
@@ -77,7 +77,7 @@ describe.each<[string, FaultKind]>([
   })
 })
 
-it('a call that is given up before the KMS is closed says so', async () => {
+it('a call that is cancelled before the KMS is closed says so', async () => {
   const kms = provider()
   emulator.faults.inject({ kind: 'stall', when: 'before-headers' })
   const caller = new AbortController()
@@ -91,7 +91,7 @@ it('a call that is given up before the KMS is closed says so', async () => {
   await kms.close?.()
 })
 
-it('credentials that do not come hold nobody who waits, and no timer', async () => {
+it('credentials that do not arrive hold neither a caller nor a timer', async () => {
   const kms = tencentKms({
     endpoint: emulator.url,
     credentials: { getCredential: () => new Promise(() => undefined) },
@@ -108,7 +108,7 @@ it('credentials that do not come hold nobody who waits, and no timer', async () 
   await nothingLeft()
 })
 
-it('a client of the application that ignores the signal holds nobody who waits', async () => {
+it('a client of the application that ignores the signal holds no caller', async () => {
   const client = () => ({ request: () => new Promise(() => undefined) })
   const kms = tencentKms({ client, requestTimeout: 60_000 })
   const waiting = kms.generateDek({ cmkId: symmetric, context: {}, signal })

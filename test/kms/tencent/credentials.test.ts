@@ -53,7 +53,7 @@ afterEach(() => {
 })
 
 describe('credentials that are fetched', () => {
-  it('credentials that are fetched are fetched once for all who wait, and kept five minutes where they tell no end', async () => {
+  it('credentials are fetched once for all callers that wait, and kept for five minutes if they have no expiry', async () => {
     const from = provider((time) => ({ ...SECRET, token: `t${String(time)}` }))
     const held = source(from)
     const all = await Promise.all(Array.from({ length: 20 }, () => held.get(signal)))
@@ -62,14 +62,14 @@ describe('credentials that are fetched', () => {
     expect((await held.get(signal)).token).toBe('t1')
     expect(from.asked).toHaveLength(1)
     await vi.advanceTimersByTimeAsync(1000)
-    // Renewed in the background: nobody waits for it.
+    // Renewed in the background, so no caller waits for it.
     expect((await held.get(signal)).token).toBe('t1')
     await vi.advanceTimersByTimeAsync(0)
     expect((await held.get(signal)).token).toBe('t2')
     expect(from.asked).toHaveLength(2)
   })
 
-  it('credentials that are fetched are renewed five minutes before the end that they tell, and never used after it', async () => {
+  it('credentials are renewed five minutes before they expire, and never used after that', async () => {
     const hour = 3_600_000
     const from = provider((time) => ({
       ...SECRET,
@@ -89,7 +89,7 @@ describe('credentials that are fetched', () => {
     expect((await held.get(signal)).token).toBe('t3')
   })
 
-  it('credentials that are fetched of short life are renewed half-way, and never fetched more than once a second', async () => {
+  it('credentials with a short life are renewed half-way, and never fetched more than once a second', async () => {
     const from = provider(() => ({ ...SECRET, expiresAt: new Date(Date.now() + 100) }))
     const held = source(from)
     for (let i = 0; i < 50; i++) {
@@ -102,7 +102,7 @@ describe('credentials that are fetched', () => {
     expect(from.asked.length).toBeLessThanOrEqual(6)
   })
 
-  it('credentials that are fetched that have expired already, or are none, are refused', async () => {
+  it('credentials that have already expired, or are invalid, are refused', async () => {
     const told: Told[] = [
       { ...SECRET, expiresAt: new Date(Date.now() - 1) },
       { ...SECRET, expiresAt: new Date(NaN) },
@@ -116,7 +116,7 @@ describe('credentials that are fetched', () => {
       expect(await codeOf(source(provider(() => each)).get(signal))).toBe('KMS_CREDENTIALS_UNAVAILABLE')
   })
 
-  it('a fetch that fails does not poison what comes after: a second later the next one counts', async () => {
+  it('a fetch of credentials that fails does not affect later ones: a second later the next fetch counts', async () => {
     const from = provider((time) => (time === 1 ? new Error('metadata is down') : SECRET))
     const held = source(from)
     expect(await codeOf(held.get(signal))).toBe('KMS_CREDENTIALS_UNAVAILABLE')
@@ -128,7 +128,7 @@ describe('credentials that are fetched', () => {
     expect(from.asked).toHaveLength(2)
   })
 
-  it('a fetch that fails takes nothing away that is still valid', async () => {
+  it('a fetch that fails does not discard credentials that are still valid', async () => {
     const from = provider((time) => (time === 1 ? SECRET : new Error('metadata is down')))
     const held = source(from)
     await held.get(signal)
@@ -139,7 +139,7 @@ describe('credentials that are fetched', () => {
     expect(from.asked.length).toBeGreaterThan(5)
   })
 
-  it('after failures are fetched less and less, down to every eight seconds; meanwhile calls fail at once', async () => {
+  it('after failures, credentials are fetched less often, down to every eight seconds; meanwhile calls fail immediately', async () => {
     const from = provider(() => new Error('metadata is down'))
     const held = source(from)
     const started = performance.now()
@@ -153,7 +153,7 @@ describe('credentials that are fetched', () => {
     expect(await codeOf(held.get(signal))).toBe('KMS_CREDENTIALS_UNAVAILABLE')
   })
 
-  it('credentials that are fetched that do not come in time fail, and the next fetch is a new one', async () => {
+  it('credentials that do not arrive in time fail, and the next fetch is a new one', async () => {
     const from = provider((time) => (time === 1 ? new Promise<Told>(() => undefined) : SECRET))
     const held = source(from)
     const first = codeOf(held.get(signal))
@@ -164,7 +164,7 @@ describe('credentials that are fetched', () => {
     expect(await second).toEqual(SECRET)
   })
 
-  it('whoever gives up waiting leaves the fetch to the others', async () => {
+  it('a caller that cancels leaves the fetch of credentials to the others', async () => {
     let answer = (_: Told): void => undefined
     const held = source(provider(() => new Promise<Told>((resolve) => (answer = resolve))))
     const controller = new AbortController()
@@ -177,7 +177,7 @@ describe('credentials that are fetched', () => {
     expect(await second).toEqual(SECRET)
   })
 
-  it('credentials that are fetched that are stale are fetched anew, once for all who found out', async () => {
+  it('stale credentials are fetched again, once for all callers that noticed', async () => {
     const from = provider((time) => ({ ...SECRET, token: `t${String(time)}` }))
     const held = source(from)
     const stale = await held.get(signal)
@@ -192,7 +192,7 @@ describe('credentials that are fetched', () => {
 })
 
 describe("the SDK's own providers", () => {
-  it("the SDK's own providers are made anew after each failure, since they keep a rejected promise for ever", async () => {
+  it("the SDK's own providers are created again after each failure, since they keep a rejected promise forever", async () => {
     let broken = true
     let instances = 0
     class Poisoned {
@@ -216,7 +216,7 @@ describe("the SDK's own providers", () => {
     expect(instances).toBe(2)
   })
 
-  it("the SDK's own providers that ask themselves again and again, as with tokens about to expire, are stopped", async () => {
+  it("the SDK's own providers are stopped if they call themselves again and again, as with tokens about to expire", async () => {
     let asked = 0
     class Looping {
       async getCredential(): Promise<Told> {
@@ -271,7 +271,7 @@ describe("the SDK's own providers", () => {
   })
 })
 
-it('closing ends what waits for its time', async () => {
+it('closing ends waits for credentials', async () => {
   const held = source(provider(() => new Error('down')))
   await codeOf(held.get(signal))
   const next = codeOf(held.get(signal))
@@ -281,8 +281,8 @@ it('closing ends what waits for its time', async () => {
   expect(vi.getTimerCount()).toBe(0)
 })
 
-describe('a call that is answered by stale credentials', () => {
-  it('a call that is answered by stale credentials is made once more, with those fetched anew', async () => {
+describe('a call that failed because of stale credentials', () => {
+  it('a call that failed because of stale credentials is repeated once, with newly fetched ones', async () => {
     vi.useRealTimers()
     const cmks = symmetricCmks()
     const service = await startService((asked) =>
@@ -302,7 +302,7 @@ describe('a call that is answered by stale credentials', () => {
     }
   })
 
-  it('a call that is answered by stale credentials of a client of the application is made once more by that client', async () => {
+  it('a call that failed because of stale credentials in a client of the application is repeated once by that client', async () => {
     vi.useRealTimers()
     let asked = 0
     const client = {

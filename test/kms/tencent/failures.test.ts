@@ -120,7 +120,7 @@ const CODES: readonly (readonly [kmsCode: string, code: ErrorCode, actions?: rea
 
 describe('the code of the vendor', () => {
   it.each(CODES.map(([kmsCode, code, actions = ALL]) => ({ kmsCode, code, actions })))(
-    '$kmsCode becomes $code',
+    'the code $kmsCode of the vendor becomes $code',
     async ({ kmsCode, code, actions }) => {
       under.service.answer = () => failed(kmsCode)
       for (const action of actions) {
@@ -134,7 +134,7 @@ describe('the code of the vendor', () => {
     },
   )
 
-  it('the code of the vendor is asked about once, except where credentials are stale: then once more', async () => {
+  it('a call that fails with a code of the vendor is made once, except for stale credentials: then it is repeated once', async () => {
     for (const [kmsCode, times] of [
       ['InternalError', 1],
       ['AuthFailure.UnauthorizedOperation', 1],
@@ -213,7 +213,7 @@ const WIRE: readonly (readonly [what: string, reply: Reply, ...codes: ErrorCode[
 
 describe('instead of an answer', () => {
   it.each(WIRE.map(([what, reply, ...codes]) => ({ what, reply, codes })))(
-    '$what is an error with its code, within the deadline',
+    'a call that gets no answer from the service ($what) fails with its code, within the deadline',
     async ({ reply, codes }) => {
       under.service.answer = () => reply
       for (const operation of ['GenerateDataKey', 'Decrypt'] as const) {
@@ -238,7 +238,7 @@ describe('instead of an answer', () => {
     expect(error.message).toContain('ECONNREFUSED')
   })
 
-  it('instead of an answer to a client over fetch, which calls every failure on the way a TypeError, is KMS_UNAVAILABLE; a slip of the client is not', async () => {
+  it('a network failure of a client that uses fetch, which reports it as a TypeError, is KMS_UNAVAILABLE; a bug of the client is not', async () => {
     const asking = (url: () => string): Kms =>
       under.keep(
         tencentKms({
@@ -277,17 +277,17 @@ describe('instead of an answer', () => {
     })
   })
 
-  it('a host that is none is KMS_UNAVAILABLE', async () => {
+  it('a host that does not exist is KMS_UNAVAILABLE', async () => {
     const error = await outcome('Decrypt', { endpoint: 'https://kms.invalid', requestTimeout: 5000 })
     expect(error.code).toBe('KMS_UNAVAILABLE')
   })
 
-  it('what does not speak TLS is KMS_UNAVAILABLE', async () => {
+  it('a server that does not speak TLS is KMS_UNAVAILABLE', async () => {
     const error = await outcome('Decrypt', { endpoint: under.service.url.replace('http:', 'https:') })
     expect(error.code).toBe('KMS_UNAVAILABLE')
   })
 
-  it('bodies that are not read hold no connection: calls go on after any number of failures', async () => {
+  it('bodies that are not read hold no connection: calls still work after any number of failures', async () => {
     const large = raw(500, 'x'.repeat(1_000_000))
     const kms = under.kms()
     // More than there are connections.
@@ -299,7 +299,7 @@ describe('instead of an answer', () => {
     expect((await kms.generateDek(call)).dek).toHaveLength(32)
   })
 
-  it('a call that is given up ends at once, and its connection too', async () => {
+  it('a call that is cancelled ends immediately, and so does its connection', async () => {
     const gone = new Promise<void>((resolve) => {
       under.service.answer = () => (_, request) => {
         request.socket.once('close', resolve)

@@ -130,7 +130,7 @@ describe.each(FAULTS.map(([what, fault, ...codes]) => ({ what, fault, codes })))
   ({ fault, codes }) => {
     const [first] = codes
     // All actions at once, each by a client of its own: most of the time here is waiting for the deadline.
-    it(`a fault of the service is ${codes.join(' or ')} for any action, within the deadline of the call, and the next call goes through`, async () => {
+    it(`a fault of the service is ${codes.join(' or ')} for any action, within the deadline of the call, and the next call succeeds`, async () => {
       const calls = await Promise.all(
         Object.entries(ACTIONS).map(async ([action, made]) => ({ action, call: await made(provider()) })),
       )
@@ -156,7 +156,7 @@ describe.each(FAULTS.map(([what, fault, ...codes]) => ({ what, fault, codes })))
       for (const { action, call } of calls) expect((await outcome(call())).code, action).toBe('none')
     })
 
-    it('a fault of the service ends sealing and opening by its error within kmsTimeout, after as many attempts as it is worth', async () => {
+    it('a fault of the service ends sealing and opening with its error within kmsTimeout, after the attempts that it allows', async () => {
       const attempts = first === 'none' ? 1 : ATTEMPTS
       const sealed = await sealRecords(await owner(), [{ topic: 'orders', value: 'v' }])
       const [sealing, opening] = [await owner(), await owner()]

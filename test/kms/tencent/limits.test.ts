@@ -30,20 +30,20 @@ describe('the limits that Tencent Cloud KMS states', () => {
     expect(rateOf('verify', NEAR)).toEqual({ ...rateOf('unwrap', NEAR), calls: 2 })
   })
 
-  it('the limits that Tencent Cloud KMS states count unwrapping under an RSA CMK by itself, and no wrapping, which its public key does here', () => {
+  it('the limits that Tencent Cloud KMS states count unwrapping under an RSA CMK separately, and not wrapping, which its public key does here', () => {
     expect(rateOf('unwrap', RSA)?.perSecond).toBe(160)
     expect(rateOf('unwrap', RSA)?.group).not.toBe(rateOf('unwrap', NEAR)?.group)
     expect([rateOf('generate', RSA), rateOf('wrap', RSA)]).toEqual([undefined, undefined])
   })
 
-  it('the limits that Tencent Cloud KMS states are those of the region: another one does not share them', () => {
+  it('the limits that Tencent Cloud KMS states are separate for each region', () => {
     expect(rateOf('unwrap', FAR)?.group).not.toBe(rateOf('unwrap', NEAR)?.group)
     const groupOf = (cmkId: string): string | undefined => limits('unwrap', cmkId).concurrency?.group
     expect(groupOf(FAR)).not.toBe(groupOf(NEAR))
     expect(groupOf(RSA)).toBe(groupOf(NEAR))
   })
 
-  it('the limits that Tencent Cloud KMS states are none for an id that is not one, which no call is made for', () => {
+  it('the limits that Tencent Cloud KMS states are none for an invalid id, for which no call is made', () => {
     expect(limits('unwrap', 'not an id')).toEqual({})
   })
 
@@ -53,13 +53,13 @@ describe('the limits that Tencent Cloud KMS states', () => {
     [{ symmetric: 321 }, 17],
     [{ rsa: 3000 }, 150],
   ])(
-    'with a quota of %j allow %d calls at the same time: enough to use it while a call takes 50 ms',
+    'a quota of %j allows %d calls at the same time: enough to use it up if a call takes 50 ms',
     (quota, max) => {
       expect(kmsWith(quota).limits('wrap', NEAR).concurrency?.max).toBe(max)
     },
   )
 
-  it('name the setting that raises them where a call waited too long', async () => {
+  it('the error of a call that waited too long for the limits names the setting that raises them', async () => {
     const share = { perSecond: 1000, burst: 1000 }
     const limiter = new RateLimiter({
       shares: { sealing: share, opening: share },

@@ -51,7 +51,7 @@ describe('options', () => {
     { credentials: SECRET, endpoint: 'http://[::1]:8080' },
     { credentials: SECRET, endpoint: '127.0.0.1:8080' },
     { credentials: SECRET, requestTimeout: '1ms', quota: { symmetric: 0.01 } },
-  ])('%j are fine', (options) => {
+  ])('the options %j are accepted', (options) => {
     expect(mistakes(options)).toEqual([])
   })
 
@@ -106,7 +106,7 @@ describe('options', () => {
       ['requestTimeout', 'quota.sm2', 'maxConcurrency'],
     ],
     [{ credentials: SECRET, requestTimeout: NaN, quota: '1' }, ['requestTimeout', 'quota']],
-  ])('%j are refused at once, each mistake with its path', (options, paths) => {
+  ])('the options %j are refused immediately, each mistake with its path', (options, paths) => {
     expect(mistakes(options)).toEqual(paths)
   })
 })

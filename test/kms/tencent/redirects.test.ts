@@ -152,7 +152,7 @@ describe('a redirect is not followed to another host, since the request has a DE
   })
 })
 
-it('proxies in the environment take no request elsewhere', async () => {
+it('proxies in the environment are ignored', async () => {
   const proxy = await startProxy()
   for (const name of ['http_proxy', 'https_proxy', 'all_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY']) {
     vi.stubEnv(name, proxy.url)
@@ -172,7 +172,7 @@ it('an endpoint may be an IPv6 address', async () => {
 })
 
 describe('a proxy', () => {
-  it('a proxy gets user and password, and carries TLS that it cannot read; a connection serves several calls', async () => {
+  it('a proxy gets user and password, and forwards TLS that it cannot read; a connection serves several calls', async () => {
     trustAnyCertificate()
     const proxy = await startProxy()
     const endpoint = await listening(createTlsServer(tls, answer))
@@ -186,7 +186,7 @@ describe('a proxy', () => {
     expect(proxy.asked).toEqual([{ to: endpoint, by }])
   })
 
-  it('a proxy may itself be spoken to over TLS', async () => {
+  it('a proxy may itself use TLS', async () => {
     trustAnyCertificate()
     const inner = await startProxy()
     const outer = createTlsServer(tls)
@@ -204,7 +204,7 @@ describe('a proxy', () => {
     expect(await wrap(kmsOf({ endpoint: `https://${endpoint}`, proxy }))).toHaveLength(9)
   })
 
-  it('a proxy does not keep the certificate of the endpoint from being checked', async () => {
+  it('the certificate of the endpoint is checked through a proxy too', async () => {
     const proxy = await startProxy()
     const endpoint = await listening(createTlsServer(tls, answer))
     const error = await thrownBy(() => wrap(kmsOf({ endpoint: `https://${endpoint}`, proxy: proxy.url })))
@@ -216,28 +216,31 @@ describe('a proxy', () => {
     [407, 'Add the user name and password for the proxy to the URL in `proxy`'],
     [403, 'check that the proxy is running and lets this process connect to the KMS'],
     [502, 'check that the proxy is running and lets this process connect to the KMS'],
-  ])('a proxy that answers by %i for ever is waited for, and seen', async (status, remedy) => {
-    const proxy = await startProxy(status)
-    const kms = kmsOf({ endpoint: 'https://127.0.0.1:1', proxy: proxy.url })
-    const encryption = await createEncryption({
-      kms: { tencent: kms },
-      cmks: { main: [{ kms: 'tencent', id: CMK }] },
-      topics: [{ match: ['t'], encrypt: { cmk: 'main' } }],
-    })
-    const codes: (string | undefined)[] = []
-    encryption.on('kms.call', ({ code }) => codes.push(code))
-    const error = await thrownBy(() => sealRecords(encryption, [{ topic: 't', value: 'v' }]))
-    expect(error).toMatchObject({ code: 'KMS_UNAVAILABLE', kind: 'transient' })
-    expect(String(error)).toContain(`the proxy answered with HTTP status ${String(status)}`)
-    expect(String(error)).toContain(remedy)
-    expect(proxy.asked).toHaveLength(3)
-    expect(codes).toEqual(['KMS_UNAVAILABLE'])
-    expect(encryption.health()).toMatchObject({
-      status: 'degraded',
-      sealingKeys: [{ failure: 'KMS_UNAVAILABLE' }],
-    })
-    await encryption.close()
-  })
+  ])(
+    'a proxy that always answers with %i is a transient failure that names the status',
+    async (status, remedy) => {
+      const proxy = await startProxy(status)
+      const kms = kmsOf({ endpoint: 'https://127.0.0.1:1', proxy: proxy.url })
+      const encryption = await createEncryption({
+        kms: { tencent: kms },
+        cmks: { main: [{ kms: 'tencent', id: CMK }] },
+        topics: [{ match: ['t'], encrypt: { cmk: 'main' } }],
+      })
+      const codes: (string | undefined)[] = []
+      encryption.on('kms.call', ({ code }) => codes.push(code))
+      const error = await thrownBy(() => sealRecords(encryption, [{ topic: 't', value: 'v' }]))
+      expect(error).toMatchObject({ code: 'KMS_UNAVAILABLE', kind: 'transient' })
+      expect(String(error)).toContain(`the proxy answered with HTTP status ${String(status)}`)
+      expect(String(error)).toContain(remedy)
+      expect(proxy.asked).toHaveLength(3)
+      expect(codes).toEqual(['KMS_UNAVAILABLE'])
+      expect(encryption.health()).toMatchObject({
+        status: 'degraded',
+        sealingKeys: [{ failure: 'KMS_UNAVAILABLE' }],
+      })
+      await encryption.close()
+    },
+  )
 
   it('a proxy that never answers holds neither a call nor a connection', async () => {
     const gone: Promise<void>[] = []

@@ -52,7 +52,7 @@ const opened = async (sealed: Awaited<ReturnType<typeof sealRecords>>) =>
 const actions = (service: Service): string[] => service.asked.splice(0).map(({ action }) => action)
 
 describe('several CMKs in regions', () => {
-  it('sealing wraps under each: the first makes the DEK, the others wrap it', async () => {
+  it('sealing under CMKs in several regions wraps under each: the first makes the DEK, the others wrap it', async () => {
     const sealed = await sealRecords(await owner(), [{ topic: 'orders', value: CANARY }])
     expect([actions(near), actions(far)]).toEqual([['GenerateDataKey'], ['Encrypt']])
     expect(await opened(sealed)).toEqual([CANARY])
@@ -60,7 +60,7 @@ describe('several CMKs in regions', () => {
   })
 
   it.each(['near', 'far'] as const)(
-    'the outage of the %s one stops no reader, nor its start',
+    'the outage of the %s region stops neither readers nor their start',
     async (down) => {
       const sealed = await sealRecords(await owner(), [{ topic: 'orders', value: CANARY }])
       ;(down === 'near' ? near : far).answer = () => raw(503, 'down')
@@ -68,7 +68,7 @@ describe('several CMKs in regions', () => {
     },
   )
 
-  it('the outage of both is transient, and of one stops sealing: records must open in either', async () => {
+  it('the outage of both regions is transient, and the outage of one stops sealing: records must open in either', async () => {
     const first = await owner()
     const sealed = await sealRecords(first, [{ topic: 'orders', value: CANARY }])
     far.answer = () => raw(503, 'down')

@@ -12,7 +12,7 @@ beforeEach(() => {
   kms = under.kms()
 })
 
-describe('what the service answers', () => {
+describe('the answer of the service', () => {
   const generate = (change: Record<string, unknown>) => {
     under.service.answer = () =>
       ok({
@@ -24,7 +24,7 @@ describe('what the service answers', () => {
     return kms.generateDek(call)
   }
 
-  it('what the service answers must be for the CMK that was asked: else it is wrong, or, where only the ciphertext names one, CMK_MISMATCH', async () => {
+  it('the answer of the service must name the CMK of the call; otherwise it is invalid or, if only the ciphertext selects the CMK, CMK_MISMATCH', async () => {
     for (const action of ['generate', 'wrap', 'unwrap'] as const) {
       under.service.answer = () =>
         ok({ KeyId: 'other', Plaintext: Buffer.from(DEK).toString('base64'), CiphertextBlob: 'a' })
@@ -39,7 +39,7 @@ describe('what the service answers', () => {
     }
   })
 
-  it('what the service answers may name its CMK in capitals or in small letters', async () => {
+  it('the answer of the service may name its CMK in upper or lower case', async () => {
     const Plaintext = Buffer.from(DEK).toString('base64')
     for (const KeyId of [KEY_ID.toUpperCase(), KEY_ID.toLowerCase()]) {
       for (const cmkId of [CMK, `ap-guangzhou/${KEY_ID.toUpperCase()}`]) {
@@ -69,14 +69,14 @@ describe('what the service answers', () => {
     [{ CiphertextBlob: 'ä' }],
     [{ CiphertextBlob: 'x'.repeat(1025) }],
     [{ CiphertextBlob: { length: 3 } }],
-  ])('with %j is KMS_RESPONSE_INVALID, with the request id', async (change) => {
+  ])('an answer of the service with %j is KMS_RESPONSE_INVALID, with the request id', async (change) => {
     await expect(generate(change)).rejects.toMatchObject({
       code: 'KMS_RESPONSE_INVALID',
       requestId: '0f1e2d3c-0000-4000-8000-123456789abc',
     })
   })
 
-  it('what the service answers to unwrapping, of another length than a DEK, blames the ciphertext DEK: whoever made it chose that', async () => {
+  it('the answer of the service to unwrapping blames the ciphertext DEK if it has another length than a DEK, since the maker chose that', async () => {
     for (const length of [1, 16, 31, 33, 64]) {
       under.service.answer = () => ok({ KeyId: KEY_ID, Plaintext: Buffer.alloc(length).toString('base64') })
       await expect(kms.unwrapDek({ ...call, ciphertextDek: Buffer.from('a') })).rejects.toMatchObject({
@@ -91,7 +91,7 @@ describe('what the service answers', () => {
     }
   })
 
-  it('over its bound in length is refused before its form is looked at, which would overflow the stack', async () => {
+  it('an answer above its bound in length is refused before its form is checked, which would overflow the stack', async () => {
     const long = 'A'.repeat(16_000_000)
     under.service.answer = () => ok({ KeyId: KEY_ID, Plaintext: long, CiphertextBlob: 'a', PublicKey: long })
     const requestTimeout = 30_000
@@ -105,7 +105,7 @@ describe('what the service answers', () => {
       await expect(made()).rejects.toMatchObject({ code: 'KMS_RESPONSE_INVALID' })
   })
 
-  it('what the service answers to unwrapping may be as long as what Encrypt takes, and no longer', async () => {
+  it('the answer of the service to unwrapping may be as long as a plaintext of Encrypt, and no longer', async () => {
     for (const [bytes, code] of [
       [4096, 'UNWRAP_FAILED'],
       [4099, 'KMS_RESPONSE_INVALID'],
@@ -117,7 +117,7 @@ describe('what the service answers', () => {
     }
   })
 
-  it('what the service answers becomes a DEK in memory of its own', async () => {
+  it('the answer of the service becomes a DEK in its own memory', async () => {
     const { dek } = await generate({})
     expect(dek).toEqual(DEK)
     expect(dek.buffer.byteLength).toBe(32)

@@ -31,7 +31,7 @@ describe('either package of the SDK', () => {
       'the common client of the light one',
       (region) => new common.CommonClient('kms', '2019-01-18', config(region)),
     ],
-  ])('either package of the SDK serves, with a client that the application makes: %s', async (_, client) => {
+  ])('either package of the SDK works with a client that the application makes: %s', async (_, client) => {
     const regions: string[] = []
     const kms = tencentKms({
       client: (region) => {
@@ -55,7 +55,7 @@ describe('either package of the SDK', () => {
     ],
     ['returns nothing', () => undefined],
     ['returns something else', () => ({ request: 'no' })],
-  ])('a factory of clients that %s is no outage: waiting would not help', async (_, make) => {
+  ])('a factory of clients that %s is not an outage: waiting would not help', async (_, make) => {
     const kms = tencentKms({ client: make as () => TencentClient })
     const failure = await kms.generateDek(call).catch((error: unknown) => error)
     expect(failure).toMatchObject({ code: 'KMS_REFUSED', retriable: false })
@@ -63,7 +63,7 @@ describe('either package of the SDK', () => {
     await kms.close?.()
   })
 
-  it('either package of the SDK serves alone: the other one need not be installed', async () => {
+  it('either package of the SDK works alone: the other one need not be installed', async () => {
     const missing = () =>
       Promise.reject(Object.assign(new Error('not found'), { code: 'ERR_MODULE_NOT_FOUND' }))
     const light = () => import('tencentcloud-sdk-nodejs-common')
@@ -79,7 +79,7 @@ describe('either package of the SDK', () => {
   })
 })
 
-it('a proxy gets every call, with no agent of ours beside it', async () => {
+it('with a proxy, every call goes through it', async () => {
   const asked: string[] = []
   const proxy = createServer()
   proxy.on('connect', (request, socket) => {

@@ -33,7 +33,7 @@ const sockets = (): number =>
   process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
 
 it(
-  'after 1,000 calls that failed or were given up, a process that closes its KMS has nothing open, and ends',
+  'after 1,000 calls that failed or were cancelled, a process that closes its KMS has nothing open, and ends',
   async () => {
     const before = sockets()
     const emulator = await startTencentKmsEmulator({

@@ -239,9 +239,9 @@ async function done(action: Action, reply: Reply, times: number, kmsRetries?: nu
   return (await openRecords(fresh, sealed))[0]?.error
 }
 
-describe('what did not come from the KMS, or does not answer the question,', () => {
+describe('an answer that did not come from the KMS, or does not answer the call', () => {
   it.each(each(TRANSIENT))(
-    '$what to $action, is transient, and asked again',
+    'an answer from elsewhere, or to another question ($what to $action), is transient, and the call is retried',
     async ({ action, reply, code }) => {
       expect(await done(action, reply, Infinity, 0)).toMatchObject({
         code,
@@ -256,7 +256,7 @@ describe('what did not come from the KMS, or does not answer the question,', () 
   )
 
   it.each(each(TRANSIENT).filter(({ action }) => action === 'GenerateDataKey' || action === 'Encrypt'))(
-    '$what to $action, lets a grace go on',
+    'an answer from elsewhere, or to another question ($what to $action), lets a grace continue',
     async ({ action, reply, code }) => {
       const sealing = await owner(action, { kmsRetries: 0, grace: '1h' })
       const graces: string[] = []
@@ -274,16 +274,19 @@ describe('what did not come from the KMS, or does not answer the question,', () 
 })
 
 describe('a refusal by the KMS itself', () => {
-  it.each(each(FINAL))('$what to $action, is final, and asked once', async ({ action, reply, code }) => {
-    const found = (await done(action, reply, Infinity)) as { code: string; kind: string }
-    // Of a record, the ciphertext DEK is to blame.
-    expect(found.code).toBe(code === 'CIPHERTEXT_DEK_INVALID' ? 'UNWRAP_FAILED' : code)
-    expect(found.kind).not.toBe('transient')
-    expect(asked(action)).toBe(1)
-  })
+  it.each(each(FINAL))(
+    'a refusal by the KMS itself ($what to $action) is final, and the call is made once',
+    async ({ action, reply, code }) => {
+      const found = (await done(action, reply, Infinity)) as { code: string; kind: string }
+      // Of a record, the ciphertext DEK is to blame.
+      expect(found.code).toBe(code === 'CIPHERTEXT_DEK_INVALID' ? 'UNWRAP_FAILED' : code)
+      expect(found.kind).not.toBe('transient')
+      expect(asked(action)).toBe(1)
+    },
+  )
 
   it.each(each(FINAL).filter(({ action }) => action === 'GenerateDataKey' || action === 'Encrypt'))(
-    '$what to $action, ends a grace',
+    'a refusal by the KMS itself ($what to $action) ends a grace',
     async ({ action, reply, code }) => {
       const sealing = await owner(action, { kmsRetries: 0, grace: '1h' })
       await seal(sealing)
@@ -295,7 +298,7 @@ describe('a refusal by the KMS itself', () => {
 
 describe('an answer that no genuine ciphertext DEK can have', () => {
   it.each(each(ODD))(
-    '$what to $action, blames the record where it comes twice, and is forgotten where it comes once',
+    'an impossible answer ($what to $action) blames the record if it comes twice, and is forgotten if it comes once',
     async ({ action, reply, code }) => {
       expect(await done(action, reply, Infinity)).toMatchObject({ code, kind: 'invalid' })
       expect(asked(action)).toBe(2)

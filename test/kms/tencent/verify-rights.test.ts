@@ -50,7 +50,7 @@ async function verify({ region, keyId }: EmulatorKey, { secretId, secretKey } = 
   return emulator.calls().map(({ code = 'done' }) => code)
 }
 
-it('an identity that may decrypt alone is verified by being told that bytes open nothing', async () => {
+it('an identity that may only decrypt is verified by the answer that bytes do not open', async () => {
   expect(await verify(symmetric)).toEqual([
     'UnauthorizedOperation',
     'InvalidParameterValue.InvalidCiphertext',
@@ -58,7 +58,7 @@ it('an identity that may decrypt alone is verified by being told that bytes open
   expect(await verify(rsa)).toEqual(['FailedOperation.DecryptError'])
 })
 
-it('an identity that may nothing is not verified', async () => {
+it('an identity without permissions is not verified', async () => {
   for (const key of [symmetric, rsa])
     await expect(verify(key, nothing)).rejects.toMatchObject({ code: 'KMS_DENIED' })
 })
@@ -70,7 +70,7 @@ it('an RSA CMK that cannot be used is not verified', async () => {
   }
 })
 
-it('a service that opens what was never wrapped is not verified', async () => {
+it('a service that opens bytes that were never wrapped is not verified', async () => {
   for (const [key, action] of [
     [symmetric, 'Decrypt'],
     [rsa, 'AsymmetricRsaDecrypt'],
@@ -100,7 +100,7 @@ it.each([
   ['UnauthorizedOperation', 'KMS_DENIED'],
   ['IpNotInWhitelist', 'KMS_DENIED'],
   ['InternalError', 'KMS_UNAVAILABLE'],
-])('any other answer proves nothing: %s fails as %s', async (kmsCode, code) => {
+])('any other answer of the service does not verify: %s fails as %s', async (kmsCode, code) => {
   for (const [key, action] of [
     [symmetric, 'Decrypt'],
     [rsa, 'AsymmetricRsaDecrypt'],

@@ -13,7 +13,7 @@ beforeEach(() => {
 })
 
 describe('verifying', () => {
-  it('verifying that wrapping works, wraps', async () => {
+  it('verifying that wrapping works wraps a DEK', async () => {
     await kms.verify({ ...call, use: 'wrap' })
     await under.kms({ cmks: { [CMK]: { type: 'symmetric', dek: 'encrypt' } } }).verify({
       ...call,
@@ -27,12 +27,12 @@ describe('verifying', () => {
     expect(under.actions()).toEqual(['GenerateDataKey', 'Encrypt', 'GetPublicKey', 'GetPublicKey'])
   })
 
-  it('verifying that unwrapping works, makes a round trip', async () => {
+  it('verifying that unwrapping works makes a round trip', async () => {
     await kms.verify({ ...call, use: 'unwrap' })
     expect(under.actions()).toEqual(['GenerateDataKey', 'Decrypt'])
   })
 
-  it('verifying of who may only decrypt, or under an archived CMK, finds out whether that is allowed', async () => {
+  it('verifying for an identity that may only decrypt, or under an archived CMK, checks whether decrypting is allowed', async () => {
     for (const code of ['UnauthorizedOperation', 'ResourceUnavailable.CmkArchived']) {
       const decrypts = symmetricCmks()
       under.service.answer = (asked) => (asked.action === 'Decrypt' ? decrypts(asked) : failed(code))
@@ -43,7 +43,7 @@ describe('verifying', () => {
     await expect(kms.verify({ ...call, use: 'unwrap' })).rejects.toMatchObject({ code: 'KMS_DENIED' })
   })
 
-  it('verifying fails where the CMK does not, or is of another type than stated', async () => {
+  it('verifying fails if the CMK does not work, or has another type than stated', async () => {
     for (const [kmsCode, code] of [
       ['ResourceUnavailable.CmkDisabled', 'CMK_DISABLED'],
       ['ResourceUnavailable.CmkNotFound', 'CMK_NOT_FOUND'],
@@ -67,7 +67,7 @@ describe('verifying', () => {
         )
   })
 
-  it('verifying fails where what comes back is not what went in', async () => {
+  it('verifying fails if the unwrapped DEK differs from the wrapped one', async () => {
     const cmks = symmetricCmks()
     under.service.answer = (asked) =>
       asked.action === 'Decrypt'
@@ -78,7 +78,7 @@ describe('verifying', () => {
     })
   })
 
-  it('verifying of an RSA CMK unwrapping, needs no other right; with a pinned key it shows that the key is its own', async () => {
+  it('verifying that an RSA CMK unwraps needs no other permission; with a pinned key it proves that the key belongs to the CMK', async () => {
     under.service.answer = (asked) =>
       asked.action === 'GetPublicKey' ? failed('UnauthorizedOperation') : rsaCmk(asked)
     await under.kms({ cmks: { [CMK]: { type: 'rsa-2048' } } }).verify({ ...call, use: 'unwrap' })

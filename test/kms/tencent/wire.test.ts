@@ -28,7 +28,7 @@ beforeEach(() => {
 })
 
 describe('a symmetric CMK', () => {
-  it('a symmetric CMK has its DEK generated, 32 bytes of it, and unwrapped from the blob as it came', async () => {
+  it('a symmetric CMK generates a DEK of 32 bytes, and unwraps it from the unchanged blob', async () => {
     const { dek, ciphertextDek } = await kms.generateDek(call)
     expect(await kms.unwrapDek({ ...call, ciphertextDek })).toEqual(dek)
     const [generate, decrypt] = under.service.asked
@@ -47,7 +47,7 @@ describe('a symmetric CMK', () => {
     expect(Buffer.from(ciphertextDek).toString()).toMatch(/-k-.+-k-/)
   })
 
-  it('a symmetric CMK is named to its own region, in version 2019-01-18, by a signature of the configured id', async () => {
+  it('calls for a symmetric CMK go to its region, in version 2019-01-18, signed with the configured id', async () => {
     await kms.generateDek(call)
     expect(under.service.asked[0]?.headers).toMatchObject({
       'x-tc-region': 'ap-guangzhou',
@@ -58,7 +58,7 @@ describe('a symmetric CMK', () => {
     )
   })
 
-  it('a symmetric CMK gets no context where it is empty', async () => {
+  it('calls for a symmetric CMK carry no context if it is empty', async () => {
     const { ciphertextDek } = await kms.generateDek({ ...call, context: {} })
     await kms.unwrapDek({ ...call, context: {}, ciphertextDek })
     await kms.wrapDek({ ...call, context: {}, dek: DEK })
@@ -74,7 +74,7 @@ describe('a symmetric CMK', () => {
     expect(await kms.unwrapDek({ ...call, ciphertextDek })).toEqual(DEK)
   })
 
-  it('a symmetric CMK that shall get its DEKs from this process is only asked to wrap them', async () => {
+  it('a symmetric CMK whose DEKs come from this process is only asked to wrap them', async () => {
     kms = under.kms({ cmks: { [CMK]: { type: 'symmetric', dek: 'encrypt' } } })
     const { dek, ciphertextDek } = await kms.generateDek(call)
     expect(await kms.unwrapDek({ ...call, ciphertextDek })).toEqual(dek)
@@ -84,7 +84,7 @@ describe('a symmetric CMK', () => {
     expect(await kms.describe(CMK, signal)).toEqual({ provider: 'tencent-kms', publicKeyWraps: false })
   })
 
-  it('a symmetric CMK gets no blob that cannot be one, and no context that is longer than it takes', async () => {
+  it('a symmetric CMK is not called with an impossible blob, or a context that is too long', async () => {
     const long = Object.fromEntries(
       Array.from({ length: 9 }, (_, i) => [`key-${String(i)}`, 'v'.repeat(110)]),
     )
@@ -167,7 +167,7 @@ describe('an RSA-2048 CMK', () => {
     expect(under.actions()).toEqual(['GetPublicKey', 'GetPublicKey'])
   })
 
-  it('whoever gives up waiting for the public key leaves it to the others', async () => {
+  it('a caller that cancels its wait for the public key leaves the request to the others', async () => {
     const controller = new AbortController()
     const first = kms.generateDek({ ...call, signal: controller.signal })
     const second = kms.generateDek(call)
@@ -218,7 +218,7 @@ describe('an RSA-2048 CMK', () => {
     ['of another form (PKCS #1)', pkcs1],
     ['in base64 twice', Buffer.from(PUBLIC_KEY)],
     ['in PEM form', Buffer.from(PEM)],
-  ])('with a public key %s wraps nothing, and says whose it is', async (_, der) => {
+  ])('an RSA-2048 CMK with a public key %s wraps nothing, and the error names the CMK', async (_, der) => {
     under.service.answer = () => ok({ KeyId: KEY_ID, PublicKey: der.toString('base64'), PublicKeyPem: PEM })
     await expect(kms.generateDek(call)).rejects.toMatchObject({
       code: 'KMS_RESPONSE_INVALID',
@@ -227,7 +227,7 @@ describe('an RSA-2048 CMK', () => {
   })
 
   it.each([[undefined], [''], [7], [PEM], [`${PUBLIC_KEY} `], [PUBLIC_KEY.slice(0, -2)], ['A'.repeat(4100)]])(
-    'with %j as its public key is KMS_RESPONSE_INVALID, whatever the PEM beside it says',
+    'an RSA-2048 CMK with %j as its public key is KMS_RESPONSE_INVALID, whatever the PEM member says',
     async (PublicKey) => {
       under.service.answer = () => ok({ KeyId: KEY_ID, PublicKey, PublicKeyPem: PEM })
       await expect(kms.generateDek(call)).rejects.toMatchObject({
@@ -247,7 +247,7 @@ describe('an RSA-2048 CMK', () => {
   })
 })
 
-it('an id that is none never leads anywhere', async () => {
+it('an invalid id never causes a connection', async () => {
   const ids = [
     'orders',
     'ap-guangzhou',

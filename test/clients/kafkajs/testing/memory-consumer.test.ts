@@ -80,7 +80,7 @@ describe('a handler under test', () => {
     expect(envelopeOf(seen[0]?.message as KafkaMessage)?.boundHeaders).toEqual(['type'])
   })
 
-  it('a handler under test gets whole batches opened, and says how far it came', async () => {
+  it('a handler under test gets whole batches opened, and returns the offset that it reached', async () => {
     const batches: string[][] = []
     const eachBatch: EachBatchHandler = ({ batch }) => {
       batches.push(batch.messages.map(({ value }) => String(value)))
@@ -109,7 +109,7 @@ describe('a handler under test', () => {
   })
 
   it.each(['eachMessage', 'eachBatch'] as const)(
-    'a handler under test does not get a message that was changed or is plaintext, by the rule of the topic: %s',
+    'a handler under test does not get a message that was changed or is plaintext, as the rule of the topic says: %s',
     async (member) => {
       const seen: unknown[] = []
       const { deliver } = await running(
@@ -165,7 +165,7 @@ describe('a handler under test', () => {
     expect(seen).toEqual(values)
   })
 
-  it('a handler under test has to be run before anything is delivered', async () => {
+  it('a handler under test has to run before a message can be delivered', async () => {
     const inner = memoryConsumer()
     const consumer = decryptConsumer(inner, encryption)
     const messages = await sealed()
