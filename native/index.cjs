@@ -2,6 +2,7 @@
 'use strict'
 const { createCipheriv } = require('node:crypto')
 const { existsSync } = require('node:fs')
+const { constants } = require('node:os')
 const { join } = require('node:path')
 
 /** @typedef {import('./index.cjs')} Binding */
@@ -40,8 +41,11 @@ function load() {
     file = join(__dirname, 'prebuilds', platform, 'kafka-envelope.node')
     if (!existsSync(file)) throw failure('NATIVE_NO_BINARY', `no binary for ${platform}`)
   }
+  const addon = { exports: {} }
   try {
-    return require(file)
+    // Now, not at the first call: where this Node.js has no OpenSSL, it ends the import and not the process.
+    process.dlopen(addon, file, constants.dlopen.RTLD_NOW)
+    return /** @type {Binding} */ (addon.exports)
   } catch (cause) {
     throw failure('NATIVE_LOAD_FAILED', 'the binary does not load', cause)
   }

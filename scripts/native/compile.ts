@@ -1,14 +1,17 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, renameSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const SOURCES = join(root, 'native/src')
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const SOURCES = join(ROOT, 'native/src')
 const HEADERS = fileURLToPath(new URL('include', import.meta.resolve('node-api-headers')))
 
 /** What `npm run build:native` makes, and the loader prefers. */
-export const BINARY = join(root, 'native/build/kafka-envelope.node')
+export const BINARY = join(ROOT, 'native/build/kafka-envelope.node')
+
+/** What `npm run build:native:all` makes, and the package contains. */
+export const PREBUILDS = join(ROOT, 'native/prebuilds')
 
 /** Warnings are errors, the stack is guarded, and the binary exports nothing but what Node.js looks for. */
 const FLAGS = [
@@ -19,7 +22,7 @@ const FLAGS = [
 ]
 
 /** The C files of the addon. */
-export function sources(): string[] {
+function sources(): string[] {
   return readdirSync(SOURCES)
     .filter((name) => name.endsWith('.c'))
     .sort()
@@ -28,16 +31,38 @@ export function sources(): string[] {
 
 /** For linkers of ELF: all symbols are looked up at once, so that a Node.js without OpenSSL fails to load it. */
 export const ELF = ['-Wl,-z,now', '-Wl,-z,relro', '-Wl,-z,noexecstack']
-/** macOS: Node.js has the symbols; a bundle is not linked against it. */
-export const MACH_O = ['-undefined', 'dynamic_lookup']
+/** macOS: Node.js has the symbols, but is not linked against. */
+const MACH_O = ['-undefined', 'dynamic_lookup']
 
-/** Compiles the addon. Another process never sees half a file. */
-export function compile(compiler: readonly string[], extra: readonly string[], output: string): void {
-  const [program = 'cc', ...args] = compiler
-  const unfinished = `${output}.${String(process.pid)}`
+/**
+ * Compiles the addon. `linking` may name files in `folder`. Another process never sees half a file, and nothing in the
+ * file depends on where it was made.
+ */
+export function compile(
+  compiler: readonly string[],
+  linking: readonly string[],
+  output: string,
+  folder = ROOT,
+): void {
+  const [program = '', ...args] = compiler
   mkdirSync(dirname(output), { recursive: true })
-  execFileSync(program, [...args, ...FLAGS, ...sources(), ...extra, '-o', unfinished], { stdio: 'inherit' })
-  renameSync(unfinished, output)
+  const unfinished = mkdtempSync(join(dirname(output), '.unfinished-'))
+  try {
+    const file = join(unfinished, basename(output))
+    const all = [...args, ...FLAGS, ...sources(), ...linking, '-o', file]
+    execFileSync(program, all, { cwd: folder, stdio: 'inherit' })
+    renameSync(file, output)
+  } finally {
+    rmSync(unfinished, { recursive: true })
+  }
+}
+
+/** Whether a binary is newer than all that it is made from. */
+export function isCurrent(binary: string): boolean {
+  const inputs = [SOURCES, fileURLToPath(new URL('.', import.meta.url))].flatMap((folder) =>
+    readdirSync(folder).map((name) => statSync(join(folder, name)).mtimeMs),
+  )
+  return (statSync(binary, { throwIfNoEntry: false })?.mtimeMs ?? 0) > Math.max(...inputs)
 }
 
 /** The C compiler of this machine, which `CC` may name. */
@@ -52,16 +77,15 @@ export function compiler(): string | undefined {
 }
 
 /** Compiles for this machine. False where it has no C compiler. */
-export function compileHere(): boolean {
+export function compileHere(binary: string = BINARY, flags: readonly string[] = []): boolean {
   const cc = compiler()
   if (cc === undefined) return false
-  compile([cc], process.platform === 'darwin' ? MACH_O : ELF, BINARY)
+  const linking = process.platform === 'darwin' ? MACH_O : ELF
+  compile([cc], [...flags, ...linking], resolve(binary))
   return true
 }
 
 /** Compiles for this machine unless that was done since the last change. False where it has no C compiler. */
 export function compileHereOnce(): boolean {
-  const inputs = [...readdirSync(SOURCES).map((name) => join(SOURCES, name)), fileURLToPath(import.meta.url)]
-  const newest = Math.max(...inputs.map((file) => statSync(file).mtimeMs))
-  return (statSync(BINARY, { throwIfNoEntry: false })?.mtimeMs ?? 0) > newest || compileHere()
+  return isCurrent(BINARY) || compileHere()
 }

@@ -1,0 +1,173 @@
+// @ts-check
+'use strict'
+/*
+ * Calls a build of the native engine with random batches, as right and as wrong as can be, for some seconds, and compares
+ * with node:crypto. For builds with sanitizers, for valgrind, and for platforms on which the test runner does not run:
+ *
+ *   node scripts/native/exercise.cjs FOLDER SECONDS [SEED]
+ */
+const assert = require('node:assert')
+const { createCipheriv } = require('node:crypto')
+const { resolve } = require('node:path')
+
+const [folder = 'native', seconds = '5', seedText = '1'] = process.argv.slice(2)
+/** @type {typeof import('../../native/index.cjs')} */
+const native = require(resolve(folder, 'index.cjs'))
+
+// mulberry32: the same numbers in each run
+let state = Number(seedText)
+function next() {
+  state = (state + 0x6d2b79f5) | 0
+  let t = Math.imul(state ^ (state >>> 15), 1 | state)
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+  return (t ^ (t >>> 14)) >>> 0
+}
+/** @param {number} limit */
+const below = (limit) => next() % limit
+/** Random bytes in memory of their own, so that a sanitizer sees its end. @param {number} length */
+function bytes(length) {
+  const all = Buffer.from(new ArrayBuffer(length))
+  for (let i = 0; i < length; i++) all[i] = next()
+  return all
+}
+
+/** A batch with gaps between parts, and IV, tag and body in any order. */
+function randomBatch() {
+  const layout = []
+  let [end, aadEnd] = [below(20), below(5)]
+  for (let records = below(12); records > 0; records--) {
+    const length = [0, below(40), below(2000), below(40) === 0 ? below(200_000) : below(300)][below(4)] ?? 0
+    const parts = [12, 16, length].map((size, part) => ({ size, part, order: next(), at: 0 }))
+    for (const part of parts.sort((a, b) => a.order - b.order)) {
+      part.at = end + below(3)
+      end = part.at + part.size
+    }
+    const [iv, tag, body] = parts.sort((a, b) => a.part - b.part).map(({ at }) => at)
+    const aadAt = below(aadEnd + 1)
+    aadEnd = Math.max(aadEnd, aadAt + below(100))
+    layout.push(iv ?? 0, tag ?? 0, body ?? 0, (body ?? 0) + length, aadAt, aadEnd)
+  }
+  return { data: bytes(end + below(3)), aads: bytes(aadEnd), layout: Uint32Array.from(layout) }
+}
+
+/** @typedef {ReturnType<typeof randomBatch>} Batch */
+
+/** @param {Batch} batch */
+function places({ layout }) {
+  const all = []
+  for (let i = 0; i < layout.length; i += 6) {
+    const [iv = 0, tag = 0, body = 0, bodyEnd = 0, aad = 0, aadEnd = 0] = layout.subarray(i, i + 6)
+    all.push({ iv, tag, body, bodyEnd, aad, aadEnd })
+  }
+  return all
+}
+
+/** The layout of openInto, and how long its target is. @param {Batch} batch */
+function copying(batch) {
+  let target = below(3)
+  const numbers = places(batch).flatMap(({ iv, tag, body, bodyEnd, aad, aadEnd }) => {
+    const at = target
+    target += bodyEnd - body + below(2)
+    return [iv, tag, body, bodyEnd, aad, aadEnd, at]
+  })
+  return { layout: Uint32Array.from(numbers), target: bytes(target) }
+}
+
+/** @param {Uint8Array} key @param {number} counter @param {Batch} batch */
+function sealedByNode(key, counter, batch) {
+  const data = Buffer.from(batch.data)
+  places(batch).forEach(({ iv, tag, body, bodyEnd, aad, aadEnd }, i) => {
+    data.fill(0, iv, iv + 4).writeBigUInt64BE(BigInt(counter + i), iv + 4)
+    const cipher = createCipheriv('aes-256-gcm', key, data.subarray(iv, iv + 12))
+    cipher.setAAD(batch.aads.subarray(aad, aadEnd))
+    cipher.update(batch.data.subarray(body, bodyEnd)).copy(data, body)
+    cipher.final()
+    cipher.getAuthTag().copy(data, tag)
+  })
+  return data
+}
+
+/** Seals, damages some records, opens both ways. */
+function rightCalls() {
+  const keyBytes = bytes(32)
+  const key = native.createKey(keyBytes)
+  const batch = randomBatch()
+  const plain = Buffer.from(batch.data)
+  const counter = below(2) === 0 ? below(1000) : Number.MAX_SAFE_INTEGER - 20
+  const expected = sealedByNode(keyBytes, counter, batch)
+  native.seal(key, counter, batch.data, batch.aads, batch.layout)
+  assert.ok(batch.data.equals(expected), 'the engine and node:crypto seal to different bytes')
+
+  const records = places(batch)
+  const damaged = records.map(({ tag }) => {
+    if (below(3) > 0) return false
+    batch.data[tag + below(16)] ^= 1 << below(8)
+    return true
+  })
+  const source = Buffer.from(batch.data)
+  const { layout, target } = copying(batch)
+  const opened = [bytes(records.length), bytes(records.length)]
+  const failures = damaged.filter(Boolean).length
+  const both = [
+    native.openInto(key, source, target, batch.aads, layout, opened[0] ?? bytes(0)),
+    native.open(key, batch.data, batch.aads, batch.layout, opened[1] ?? bytes(0)),
+  ]
+  assert.deepEqual(both, [failures, failures])
+  records.forEach(({ body, bodyEnd }, i) => {
+    const at = layout[7 * i + 6] ?? 0
+    const wanted = damaged[i] ? Buffer.alloc(bodyEnd - body) : plain.subarray(body, bodyEnd)
+    assert.ok(batch.data.subarray(body, bodyEnd).equals(wanted), 'opened in place')
+    assert.ok(target.subarray(at, at + wanted.length).equals(wanted), 'opened into another buffer')
+    assert.deepEqual([opened[0]?.[i], opened[1]?.[i]], damaged[i] ? [0, 0] : [1, 1])
+  })
+  if (below(2) === 0) native.destroyKey(key)
+}
+
+const NUMBERS = [0, 1, 11, 12, 15, 16, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 16, 2 ** 32 - 12, 2 ** 32 - 1]
+
+/** A good layout with some numbers changed, between guards that must stay. @returns {boolean} whether it was refused */
+function wrongCall() {
+  const key = native.createKey(bytes(32))
+  const batch = randomBatch()
+  const { layout, target } = copying(batch)
+  const into = below(2) === 0
+  const numbers = into ? layout : batch.layout
+  for (let changes = 1 + below(4); changes > 0 && numbers.length > 0; changes--) {
+    const at = below(numbers.length)
+    numbers[at] = below(2) === 0 ? (NUMBERS[below(NUMBERS.length)] ?? 0) : (numbers[at] ?? 0) + below(64) - 32
+  }
+  const whole = bytes(batch.data.length + 64)
+  const before = Buffer.from(whole)
+  const data = whole.subarray(32, whole.length - 32)
+  const opened = bytes(numbers.length / (into ? 7 : 6))
+  let refused = false
+  try {
+    if (into) native.openInto(key, data, target, batch.aads, layout, opened)
+    else if (below(2) === 0) native.seal(key, below(100), data, batch.aads, batch.layout)
+    else native.open(key, data, batch.aads, batch.layout, opened)
+  } catch (error) {
+    assert.equal(/** @type {{ code: unknown }} */ (error).code, 'NATIVE_LAYOUT')
+    assert.ok(whole.equals(before), 'a call that was refused wrote something')
+    refused = true
+  }
+  for (const [from, to] of [
+    [0, 32],
+    [whole.length - 32, whole.length],
+  ]) {
+    assert.ok(whole.subarray(from, to).equals(before.subarray(from, to)), 'it wrote outside its buffer')
+  }
+  return refused
+}
+
+const end = performance.now() + 1000 * Number(seconds)
+let [right, refused, accepted] = [0, 0, 0]
+while (performance.now() < end) {
+  rightCalls()
+  right++
+  for (let i = 0; i < 4; i++) wrongCall() ? refused++ : accepted++
+}
+assert.ok(right > 0 && refused > 0)
+console.log(
+  `native engine, Node.js ${process.version} on ${process.platform}-${process.arch}: ${String(right)} batches with the bytes of` +
+    ` node:crypto; ${String(refused)} wrong layouts refused, ${String(accepted)} changed ones accepted; seed ${seedText}`,
+)
