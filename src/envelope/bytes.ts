@@ -1,13 +1,16 @@
 /** Bytes, or text to be encoded as UTF-8, as Kafka clients take them. */
 export type Bytes = Buffer | string
 
-const TYPED_ARRAY = Object.getPrototypeOf(Uint8Array.prototype) as object
+const { get: byteLengthOf } = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype),
+  'byteLength',
+) as { readonly get: (this: Uint8Array) => number }
 
 /** How many bytes there are: of a buffer, those of its memory now, whatever a `length` of its own says. */
 export function byteLength(bytes: Bytes): number {
   return typeof bytes === 'string'
     ? Buffer.byteLength(bytes)
-    : (Reflect.get(TYPED_ARRAY, 'byteLength', bytes) as number)
+    : byteLengthOf.call(bytes)
 }
 
 /** A private copy of the bytes: callers reuse, transfer and resize their buffers. */

@@ -33,15 +33,6 @@ export interface Preamble {
 /** Values of one record header in record order. */
 export type HeaderValues = readonly (Bytes | null)[]
 
-/** An envelope whose IV, tag and body are not written yet. */
-export interface Frame {
-  readonly target: Buffer
-  readonly ivAt: number
-  readonly tagAt: number
-  /** The body takes the rest of `target`. */
-  readonly bodyAt: number
-}
-
 /** What determines the length of a header. */
 export interface HeaderShape {
   readonly boundHeaders: readonly string[]
@@ -85,8 +76,13 @@ export interface Format {
   /** The canonical bytes of a header whose members are within bounds and in order. */
   encodeHeader(header: Header): Buffer
   encodePreamble(wrappedDeks: readonly WrappedDek[], headerBytes: Buffer): Buffer
-  /** An envelope to seal into. */
-  frame(preamble: Buffer, bodyBytes: number): Frame
+  /** The length of an envelope. */
+  envelopeBytes(preamble: Buffer, bodyBytes: number): number
+  /**
+   * Writes an envelope at `at`, apart from its IV, tag and body, and returns where the body starts. The IV follows the
+   * preamble, and the tag follows the IV.
+   */
+  writeFrame(target: Buffer, at: number, preamble: Buffer, bodyBytes: number): number
 
   /**
    * How long the preamble is: a quick walk over its lengths, which lets a reader that has parsed the same bytes before
@@ -107,12 +103,19 @@ export interface Format {
 
   /** The part of the AAD that is the same for all records of a session and topic. */
   aadBase(headerBytes: Buffer): Buffer
+  /** The length of what `writeAad` writes. */
+  aadBytes(base: Buffer, key: Bytes | null | undefined, headers: readonly HeaderValues[]): number
   /**
-   * The bytes authenticated beside a body.
+   * Writes the bytes authenticated beside a body at `at`, and returns where they end.
    *
-   * @param key undefined where the key is not bound, null where it is bound and absent
+   * @param key undefined if the key is not bound, null if it is bound and absent
    * @param headers the values of each bound header, in the order of their names
-   * @throws EnvelopeError INVALID_RECORD where a key or header changes meanwhile
    */
-  aad(base: Buffer, key: Bytes | null | undefined, headers: readonly HeaderValues[]): Buffer
+  writeAad(
+    target: Buffer,
+    at: number,
+    base: Buffer,
+    key: Bytes | null | undefined,
+    headers: readonly HeaderValues[],
+  ): number
 }

@@ -46,7 +46,8 @@ export class Decider {
   ): (Decision<R> | Undecided<R>)[] {
     const count = this.#guardOf(rule).forPartition(source)
     const decisions: (Decision<R> | Undecided<R>)[] = []
-    for (const [i, { error, value, envelope }] of (results as readonly AnyResult[]).entries()) {
+    for (let i = 0; i < results.length; i++) {
+      const { error, value, envelope } = results[i] as AnyResult
       const record = records[i] as R
       const tooMany = count(record.offset, error !== undefined)
       if (error === undefined) {

@@ -1,8 +1,11 @@
-import { EnvelopeError, isEnvelopeError } from '../errors.js'
-import { checkIsRecord, describe, isBytes, ownCopy, type Bytes } from './record.js'
-import { checkTopic } from './topic.js'
+import { EnvelopeError } from '../errors.js'
+import { describe, isBytes, isRecord, located, notARecord, ownCopy, type Bytes } from './record.js'
+import { isNamed, unnamedTopic } from './topic.js'
 
-/** The result of `take` for each record, which is checked to be one. Errors say which it was. */
+/**
+ * The result of `take` for each record, which is checked to be one.
+ * @throws EnvelopeError INVALID_RECORD that says which record it was
+ */
 export function each<R extends { readonly topic: string }, T>(
   records: readonly R[],
   take: (record: R) => T,
@@ -11,39 +14,46 @@ export function each<R extends { readonly topic: string }, T>(
     throw new EnvelopeError('INVALID_RECORD', `records is ${describe(records)}`, {
       remedy: 'Pass a list of records, each with a topic and a value',
     })
-  return Array.from(records, (record: R, i) => {
-    checkIsRecord(record, pathOf(i))
+  const taken: T[] = []
+  for (let i = 0; i < records.length; i++) {
+    const record = records[i] as R
+    if (!isRecord(record)) throw notARecord(record, pathOf(i))
     const { topic } = record
-    checkTopic(topic, `${pathOf(i)}.topic`)
+    if (!isNamed(topic)) throw unnamedTopic(topic, `${pathOf(i)}.topic`)
     try {
-      return take(record)
+      taken.push(take(record))
     } catch (error) {
-      throw isEnvelopeError(error) ? error.at({ topic, path: pathOf(i) }) : error
+      throw located(error, topic, pathOf(i))
     }
-  })
+  }
+  return taken
 }
 
 export function pathOf(index: number): string {
   return `records[${String(index)}]`
 }
 
-/** A record's own key, in memory of our own where it is a Buffer. */
+/** A record's own key, in memory of our own if it is a Buffer. */
 export function ownKey({ key }: { readonly key?: Bytes | null | undefined }): {
   key?: Bytes | null | undefined
 } {
   return isBytes(key) ? { key: ownCopy(key) } : key === undefined ? {} : { key }
 }
 
-/** The indexes of records by a name, in order of first use. */
-export function groups<R>(records: readonly R[], nameOf: (record: R) => string): [string, number[]][] {
-  const byName = new Map<string, number[]>()
-  for (const [i, record] of records.entries()) {
-    const name = nameOf(record)
-    const indexes = byName.get(name)
-    if (indexes) indexes.push(i)
+/** Those of the indexes that have the same name, together, in order of first use. */
+export function groups<R, Name>(
+  records: readonly R[],
+  indexes: Iterable<number>,
+  nameOf: (record: R) => Name,
+): Map<Name, number[]> {
+  const byName = new Map<Name, number[]>()
+  for (const i of indexes) {
+    const name = nameOf(at(records, i))
+    const group = byName.get(name)
+    if (group) group.push(i)
     else byName.set(name, [i])
   }
-  return [...byName]
+  return byName
 }
 
 /** A member of a list that is known to be there. */

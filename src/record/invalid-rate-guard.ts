@@ -16,6 +16,8 @@ export class InvalidRateGuard {
   readonly #counted = new Map<string, string>()
   #at = 0
   #rejected = 0
+  /** What counts the records of the last partition: most records come from the same one. */
+  #last: (Required<Source> & { readonly count: CountRecord }) | undefined
 
   constructor(maxShare: number) {
     this.#limit = maxShare * WINDOW
@@ -23,14 +25,17 @@ export class InvalidRateGuard {
 
   /** What counts the records of one partition. */
   forPartition({ topic, partition }: Required<Source>): CountRecord {
+    if (this.#last?.topic === topic && this.#last.partition === partition) return this.#last.count
     const key = `${topic}/${String(partition)}`
-    return (offset, rejected) => {
+    const count: CountRecord = (offset, rejected) => {
       if (isAfter(offset, this.#counted.get(key))) {
         this.#counted.set(key, offset)
         this.#count(rejected)
       }
       return this.#rejected > this.#limit
     }
+    this.#last = { topic, partition, count }
+    return count
   }
 
   #count(rejected: boolean): void {

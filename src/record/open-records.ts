@@ -29,34 +29,31 @@ export async function openRecords(
   const { rules, opener, events } = internalsOf(encryption, 'openRecords')
   const own = each(records, openable)
   const results: OpenedRecord[] = []
-  for (const [, indexes] of groups(own, ({ topic, partition }) => JSON.stringify([topic, partition]))) {
-    const batch = indexes.map((i) => at(own, i))
-    const { topic, partition } = at(batch, 0)
+  for (const [topic, ofTopic] of groups(own, own.keys(), (record) => record.topic)) {
     const rule = rules.forReading(topic)
     if (rule === 'passthrough') {
-      for (const i of indexes) results[i] = { value: at(own, i).value, envelope: undefined }
+      for (const i of ofTopic) results[i] = { value: at(own, i).value, envelope: undefined }
       continue
     }
-    const source = { topic, ...(partition === undefined ? {} : { partition }) }
-    const opened = await openAll(opener.begin(rule, source, batch))
-    reportOpened(events, rule, topic, opened)
-    for (const [n, i] of indexes.entries()) results[i] = at(opened, n)
+    for (const [partition, indexes] of groups(own, ofTopic, (record) => record.partition)) {
+      const source = { topic, ...(partition === undefined ? {} : { partition }) }
+      const batch = indexes.map((i) => at(own, i))
+      const opening = opener.begin(rule, source, batch)
+      const opened = opening.isDone ? opening.results : await openAll(opening)
+      reportOpened(events, rule, topic, opened)
+      for (let n = 0; n < indexes.length; n++) results[at(indexes, n)] = at(opened, n)
+    }
   }
   return results
 }
 
-function openable(
-  record: ReadRecord,
-): SealedRecord & { readonly topic: string; readonly partition?: number } {
+/** A record in memory of our own, apart from its value. */
+type Openable = SealedRecord & { readonly topic: string; readonly partition: number | undefined }
+
+function openable(record: ReadRecord): Openable {
   const { topic, partition, value, offset, headers } = record
   if (value !== null && !(isBytes(value) && typeof value !== 'string'))
     throw new EnvelopeError('INVALID_RECORD', `the value is ${describe(value)}`)
-  return {
-    topic,
-    value,
-    headers: readHeaders(headers),
-    ...ownKey(record),
-    ...(partition === undefined ? {} : { partition }),
-    ...(offset === undefined ? {} : { offset: offsetText(offset) }),
-  }
+  const own: Openable = { topic, partition, value, key: ownKey(record).key, headers: readHeaders(headers) }
+  return offset === undefined ? own : { ...own, offset: offsetText(offset) }
 }

@@ -1,6 +1,8 @@
-import type { Engine, OpenJob } from '../crypto/engine.js'
+import type { Engine } from '../crypto/engine.js'
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
 import type { LeasedKey, OpeningKey, OpeningKeys } from '../keys/opening/opening-keys.js'
+import { Aads } from './aads.js'
+import type { Compression } from './compression.js'
 import type { Envelope, Examiner } from './examiner.js'
 import type { AcceptedPreamble } from './preamble-judge.js'
 import {
@@ -29,10 +31,8 @@ interface Load {
 
 /** A record that was authenticated and is not decompressed yet. */
 interface Authenticated {
-  readonly index: number
-  /** Undefined where authentication failed. */
-  body: Buffer | undefined
-  readonly preamble: AcceptedPreamble
+  readonly body: Buffer
+  readonly compression: Compression
   readonly envelope: EnvelopeInfo
 }
 
@@ -48,7 +48,7 @@ export class Opening {
   readonly #records: readonly SealedRecord[]
   readonly #target: OpeningTarget
   readonly #examined: (Envelope | OpenedRecord)[] = []
-  /** The records behind `results` whose bodies are authenticated. */
+  /** Follows `results`, from the first record that is not decompressed yet. */
   #authenticated: (Authenticated | OpenedRecord)[] = []
   readonly #loads = new Map<AcceptedPreamble, Load>()
   /** The preamble of the first record whose key is missing. */
@@ -111,11 +111,9 @@ export class Opening {
     const enoughBytes = this.#openedBytes + STEP.openedBytes
     while (this.results.length < this.#records.length) {
       if (this.results.length >= end || this.#openedBytes >= enoughBytes) return false
-      if (this.#authenticated.length === 0 && !this.#authenticate()) return false
-      const next = this.#authenticated.shift() as Authenticated | OpenedRecord
-      const result = 'index' in next ? this.#decompressed(next) : next
-      this.#openedBytes += result.value?.length ?? 0
-      this.results.push(result)
+      const next = this.#authenticated.shift()
+      if (next !== undefined) this.#finish('body' in next ? this.#decompressed(next) : next)
+      else if (!this.#authenticate()) return false
     }
     return true
   }
@@ -166,53 +164,86 @@ export class Opening {
     ))
   }
 
-  /** Authenticates the next records whose keys are there, together. False where the first of them has no key. */
+  /** Authenticates the next records whose keys are cached. False if the first of them has no key. */
   #authenticate(): boolean {
     if (this.#waitsFor !== undefined) return false
-    const jobs: OpenJob[] = []
-    const keyed: Authenticated[] = []
-    const found = new Map<AcceptedPreamble, OpeningKey | EnvelopeError | undefined>()
-    let bytes = 0
-    let index = this.results.length
-    for (; index < this.#records.length && this.#authenticated.length < STEP.records; index++) {
+    const from = this.#count
+    const end = Math.min(from + STEP.records, this.#records.length)
+    // Each key is looked up once. Most steps have one.
+    let found: Map<AcceptedPreamble, OpeningKey | EnvelopeError | undefined> | undefined
+    let current: AcceptedPreamble | undefined
+    let key: OpeningKey | EnvelopeError | undefined
+    for (let bytes = 0; this.#count < end && bytes < STEP.bytes;) {
+      const index = this.#count
       const examined = this.#examine(index)
       if (!('preamble' in examined)) {
         const { error } = examined
-        this.#authenticated.push(error === undefined ? examined : { error: this.#located(error, index) })
+        this.#add(error === undefined ? examined : { error: this.#located(error, index) })
         continue
       }
-      const { preamble, value } = examined
-      if (bytes >= STEP.bytes) break
-      if (!found.has(preamble)) found.set(preamble, this.#keyOf(preamble))
-      const key = found.get(preamble)
+      const { preamble } = examined
+      if (preamble !== current) {
+        if (current !== undefined) found = (found ?? new Map()).set(current, key)
+        key = found?.has(preamble) === true ? found.get(preamble) : this.#keyOf(preamble)
+        current = preamble
+      }
       if (key === undefined) {
         this.#waitsFor = preamble
         break
       }
-      if ('code' in key) {
-        this.#authenticated.push({ error: this.#located(key, index) })
-        continue
-      }
-      bytes += value.length
-      jobs.push(this.#job(examined, key, this.#records[index] as SealedRecord))
-      const envelope = preamble.infos.get(key.cmk) as EnvelopeInfo
-      const waiting = { index, body: undefined, preamble, envelope }
-      keyed.push(waiting)
-      this.#authenticated.push(waiting)
+      if ('code' in key) this.#add({ error: this.#located(key, index) })
+      else bytes += this.#authenticateRun(preamble, key, end, STEP.bytes - bytes)
     }
-    const bodies = this.#target.engine.openMany(jobs)
-    for (const [i, one] of keyed.entries()) one.body = bodies[i]
-    return this.#authenticated.length > 0
+    return this.#count > from
   }
 
-  #job({ preamble, value: source, bodyAt }: Envelope, { key }: OpeningKey, record: SealedRecord): OpenJob {
-    const { format, length: ivAt } = preamble
-    const aad = format.aad(
-      preamble.aad,
-      preamble.keyBound ? boundKey(record) : undefined,
-      boundHeaderValues(record, preamble.boundHeaders),
-    )
-    return { key, aad, source, ivAt, tagAt: ivAt + format.sizes.iv, bodyAt }
+  /** Authenticates the next records that have the same preamble, together. Returns their bytes. */
+  #authenticateRun(
+    preamble: AcceptedPreamble,
+    { key, cmk }: OpeningKey,
+    end: number,
+    maxBytes: number,
+  ): number {
+    const { format, length: ivAt, aad, keyBound, boundHeaders } = preamble
+    const tagAt = ivAt + format.sizes.iv
+    const aads = new Aads()
+    const sources: Buffer[] = []
+    const places: number[] = []
+    const from = this.#count
+    let bytes = 0
+    for (let index = from; index < end && bytes < maxBytes; index++) {
+      const examined = this.#examine(index)
+      if (!('preamble' in examined) || examined.preamble !== preamble) break
+      const record = this.#records[index] as SealedRecord
+      aads.add(
+        format,
+        aad,
+        keyBound ? boundKey(record) : undefined,
+        boundHeaders.length > 0 ? boundHeaderValues(record, boundHeaders) : undefined,
+      )
+      sources.push(examined.value)
+      places.push(ivAt, tagAt, examined.bodyAt, aads.start, aads.end)
+      bytes += examined.value.length
+    }
+    const bodies = this.#target.engine.openMany(key, { sources, aads: aads.bytes, places })
+    const envelope = preamble.infos.get(cmk) as EnvelopeInfo
+    for (const body of bodies) this.#add(this.#opened(body, preamble, envelope))
+    return bytes
+  }
+
+  /** How many records are authenticated, or have their outcome. */
+  get #count(): number {
+    return this.results.length + this.#authenticated.length
+  }
+
+  #add(next: Authenticated | OpenedRecord): void {
+    if (this.#authenticated.length > 0 || 'body' in next) this.#authenticated.push(next)
+    else this.#finish(next)
+  }
+
+  #finish(result: OpenedRecord): void {
+    this.#openedBytes += result.value?.length ?? 0
+    this.results.push(result)
   }
 
   /** Good for use at once, not across an `await`. Undefined where a KMS has to be asked. */
@@ -252,19 +283,24 @@ export class Opening {
     }
   }
 
-  #decompressed({ index, body, preamble, envelope }: Authenticated): OpenedRecord {
+  #opened(
+    body: Buffer | undefined,
+    { compression }: AcceptedPreamble,
+    envelope: EnvelopeInfo,
+  ): Authenticated | OpenedRecord {
     if (body === undefined) {
       const error = new EnvelopeError('AUTHENTICATION_FAILED', 'the record differs from what was sealed')
-      return { error: this.#located(error, index) }
+      return { error: this.#located(error, this.#count) }
     }
+    return compression.name === 'none' ? { value: body, envelope } : { body, compression, envelope }
+  }
+
+  #decompressed({ body, compression, envelope }: Authenticated): OpenedRecord {
     try {
-      return {
-        value: preamble.compression.decompress(body, this.#target.examiner.maxDecompressedBytes),
-        envelope,
-      }
+      return { value: compression.decompress(body, this.#target.examiner.maxDecompressedBytes), envelope }
     } catch (error) {
       if (!isEnvelopeError(error)) throw error
-      return { error: this.#located(error, index) }
+      return { error: this.#located(error, this.results.length) }
     }
   }
 

@@ -129,14 +129,19 @@ export function offsetNumber(offset: unknown): bigint {
  * @throws EnvelopeError INVALID_RECORD
  */
 export function offsetText(offset: unknown): string {
+  // As clients give it. A BigInt takes far longer.
+  if (typeof offset === 'string' && /^(?:0|[1-9]\d{0,18})$/.test(offset)) return offset
   const isExact = typeof offset === 'bigint' || Number.isSafeInteger(offset)
   return offsetNumber(isExact ? String(offset) : offset).toString()
 }
 
-/** @throws EnvelopeError INVALID_RECORD where what should be a record is not an object */
-export function checkIsRecord(record: unknown, path: string): asserts record is object {
-  if (typeof record === 'object' && record !== null) return
-  throw new EnvelopeError('INVALID_RECORD', `${path} is ${describe(record)}`, {
+export function isRecord(record: unknown): record is object {
+  return typeof record === 'object' && record !== null
+}
+
+/** INVALID_RECORD: `given` stands in place of a record. */
+export function notARecord(given: unknown, path: string): EnvelopeError {
+  return new EnvelopeError('INVALID_RECORD', `${path} is ${describe(given)}`, {
     remedy: 'Pass a list of records, each an object with a value',
   })
 }

@@ -24,7 +24,7 @@ export async function sealRecords<R extends TopicRecord>(
 ): Promise<SealedCopy<R>[]> {
   const { sealer } = internalsOf(encryption, 'sealRecords')
   const own = each(records, sealable)
-  const topics = groups(own, ({ copy }) => copy.topic)
+  const topics = [...groups(own, own.keys(), ({ copy }) => copy.topic)]
   const sealing = sealer.begin(
     topics.map(([topic, indexes]) => ({
       topic,
@@ -36,20 +36,18 @@ export async function sealRecords<R extends TopicRecord>(
     sealing.hold()
     await sealing.complete()
   }
-  const sealed = own.map(({ copy }) => ({ ...copy, value: null as Buffer | null }))
-  for (const [b, [, indexes]] of topics.entries())
-    for (const [n, i] of indexes.entries())
-      at(sealed, i).value = asBuffer(at(at(sealing.batches, b).values, n))
+  const sealed = own.map(({ copy }) => copy as SealedCopy<R>)
+  for (const [b, [, indexes]] of topics.entries()) {
+    const { values } = at(sealing.batches, b)
+    for (let n = 0; n < indexes.length; n++) at(sealed, at(indexes, n)).value = asBuffer(at(values, n))
+  }
   return sealed
 }
 
 /** The plaintext to seal, and the copy that gets the sealed value, with exactly the key and headers that are authenticated. */
 function sealable<R extends TopicRecord>(record: R): { copy: R; plain: PlainRecord } {
-  const copy = {
-    ...record,
-    ...ownKey(record),
-    ...('headers' in record ? { headers: copyOfHeaders(record.headers) } : {}),
-  }
+  const keyed = { ...record, ...ownKey(record) }
+  const copy = 'headers' in record ? { ...keyed, headers: copyOfHeaders(record.headers) } : keyed
   return { copy, plain: { value: copy.value, key: copy.key, headers: readHeaders(copy.headers) } }
 }
 

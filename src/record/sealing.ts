@@ -1,4 +1,5 @@
-import type { Engine, SealJob } from '../crypto/engine.js'
+import type { ContentKey } from '../crypto/content-key.js'
+import type { Engine } from '../crypto/engine.js'
 import { byteLength, ownCopy, type Bytes } from '../envelope/bytes.js'
 import type { HeaderValues } from '../envelope/format.js'
 import { checkEnvelope, hasEnvelopePrefix } from '../envelope/formats.js'
@@ -7,11 +8,12 @@ import type { EventHub } from '../events.js'
 import type { DekRotation } from '../keys/sealing/dek-rotation.js'
 import type { Grant } from '../keys/sealing/sealing-session.js'
 import { stopwatch, type Clock } from '../clock.js'
+import { Aads } from './aads.js'
 import type { OutgoingBatch, PlainBatch } from './batch.js'
 import { compressionNamed } from './compression.js'
 import { PassedBatch } from './passed-batch.js'
 import { boundHeaderValues, boundKey, checkedValue, located, type PlainRecord } from './record.js'
-import { templateOf } from './template.js'
+import { templateOf, type Template } from './template.js'
 import type { WritingRule } from './topic-rules.js'
 
 /** The batches of one send. */
@@ -59,28 +61,25 @@ export interface SealingTarget extends WritingRule {
   readonly events: EventHub
 }
 
-/** A record that waits for its DEK. */
-interface Pending {
-  /** Where its value goes. */
-  readonly index: number
-  readonly body: Bytes
-  readonly key: Bytes | null | undefined
-  readonly headers: readonly HeaderValues[]
-}
-
 /** The most that is compressed before the event loop gets its turn. */
 const STEP = { records: 250, bytes: 2 ** 20 } as const
-const NO_HEADERS: readonly HeaderValues[] = []
+/** Envelopes share memory up to this size, so that one that is kept does not keep a whole batch. */
+const SHARED_BYTES = 2 ** 16
 
 /** A batch of a topic whose rule encrypts. */
 class SealedBatch implements OutgoingBatch {
+  /** The records to seal, by their index; the lists below are in the same order. */
   readonly sealed: number[] = []
   readonly #topic: string
   readonly #pathOf: PlainBatch['pathOf']
   readonly #target: SealingTarget
   readonly #values: (Bytes | null)[] = []
-  readonly #pending: Pending[] = []
-  /** Bytes of the bodies that are ready to be sealed. */
+  readonly #bodies: Bytes[] = []
+  /** Empty if the rule binds no key. */
+  readonly #keys: (Bytes | null)[] = []
+  /** Empty if the rule binds no headers. */
+  readonly #headers: (readonly HeaderValues[])[] = []
+  /** Bytes of the bodies that are compressed, if the rule compresses. */
   readonly #sizes: number[] = []
   #done = 0
   /** Bytes of values before sealing and compression; counted only if there is a listener. */
@@ -138,13 +137,10 @@ class SealedBatch implements OutgoingBatch {
         `a value of ${String(plainSize)} bytes exceeds the ${String(maxDecompressedBytes)} bytes that readers decompress`,
       )
     if (events.has('batch.sealed')) this.#bytes += plainSize
+    if (encrypt.bindKey) this.#keys.push(boundKey(record))
+    if (encrypt.bindHeaders.length > 0) this.#headers.push(boundHeaderValues(record, encrypt.bindHeaders))
     this.sealed.push(index)
-    this.#pending.push({
-      index,
-      body: value,
-      key: encrypt.bindKey ? boundKey(record) : undefined,
-      headers: encrypt.bindHeaders.length === 0 ? NO_HEADERS : boundHeaderValues(record, encrypt.bindHeaders),
-    })
+    this.#bodies.push(value)
   }
 
   /** Compresses the next values; true once all are. */
@@ -154,24 +150,24 @@ class SealedBatch implements OutgoingBatch {
     let bytes = 0
     for (let n = 0; n < STEP.records && bytes < STEP.bytes; n++) {
       const at = this.#sizes.length
-      const pending = this.#pending[at]
-      if (pending === undefined) return true
-      const body = compress(pending.body)
+      const plaintext = this.#bodies[at]
+      if (plaintext === undefined) return true
+      const body = compress(plaintext)
       const size = byteLength(body)
       try {
         checkFitsDek(sealing, size)
       } catch (error) {
-        throw located(error, this.#topic, this.#pathOf(pending.index))
+        throw located(error, this.#topic, this.#pathOf(this.sealed[at] as number))
       }
-      bytes += byteLength(pending.body)
-      this.#pending[at] = { ...pending, body }
+      bytes += byteLength(plaintext)
+      this.#bodies[at] = body
       this.#sizes.push(size)
     }
-    return this.#sizes.length === this.#pending.length
+    return this.#isCompressed
   }
 
   get isDone(): boolean {
-    return this.#done === this.#pending.length
+    return this.#done === this.#bodies.length
   }
 
   /**
@@ -181,7 +177,7 @@ class SealedBatch implements OutgoingBatch {
   proceed(): boolean {
     if (this.isDone) return true
     if (!this.#isCompressed && !this.#compress()) return false
-    while (this.#done < this.#pending.length) {
+    while (this.#done < this.#bodies.length) {
       const grant = this.#target.rotation.reserve(this.#sizes, this.#done)
       if (grant === undefined) return false
       try {
@@ -196,10 +192,7 @@ class SealedBatch implements OutgoingBatch {
   }
 
   hold(): void {
-    for (let i = this.#done; i < this.#pending.length; i++) {
-      const pending = this.#pending[i] as Pending
-      this.#pending[i] = { ...pending, body: ownCopy(pending.body) }
-    }
+    for (let i = this.#done; i < this.#bodies.length; i++) this.#bodies[i] = ownCopy(this.#bodies[i] as Bytes)
   }
 
   async complete(): Promise<void> {
@@ -214,7 +207,7 @@ class SealedBatch implements OutgoingBatch {
   }
 
   get #isCompressed(): boolean {
-    return this.#sizes.length === this.#pending.length
+    return this.#sizes.length === this.#bodies.length
   }
 
   async #ready(waitMs: number): Promise<void> {
@@ -239,23 +232,50 @@ class SealedBatch implements OutgoingBatch {
     events.emit('batch.sealed', {
       rule: sealing.name,
       topic: this.#topic,
-      messages: this.#pending.length,
+      messages: this.#bodies.length,
       bytes: this.#bytes,
     })
   }
 
-  #seal(grant: Grant): void {
-    const { sealing, engine } = this.#target
-    const { format, preamble, aad } = templateOf(grant.session, sealing, this.#topic)
-    const jobs: SealJob[] = []
-    const end = this.#done + grant.count
-    for (let at = this.#done; at < end; at++) {
-      const { body: plaintext, key, headers } = this.#pending[at] as Pending
-      const { target, ivAt, tagAt, bodyAt } = format.frame(preamble, this.#sizes[at] as number)
-      jobs.push({ plaintext, aad: format.aad(aad, key, headers), target, ivAt, tagAt, bodyAt })
+  #seal({ session, key, firstCounter, count }: Grant): void {
+    const first = this.#done
+    const end = first + count
+    while (this.#done < end)
+      this.#sealSome(
+        templateOf(session, this.#target.sealing, this.#topic),
+        key,
+        firstCounter + this.#done - first,
+        end,
+      )
+  }
+
+  /** Seals the next envelopes into memory that they share, at least one. */
+  #sealSome({ format, preamble, aad }: Template, key: ContentKey, firstCounter: number, end: number): void {
+    const from = this.#done
+    let to = from
+    let bytes = 0
+    for (; to < end; to++) {
+      const envelope = format.envelopeBytes(preamble, this.#sizes[to] as number)
+      if (to > from && bytes + envelope > SHARED_BYTES) break
+      bytes += envelope
     }
-    engine.sealMany(grant.key, grant.firstCounter, jobs)
-    for (const { target } of jobs) this.#values[(this.#pending[this.#done++] as Pending).index] = target
+    const target = Buffer.allocUnsafe(bytes)
+    const aads = new Aads()
+    const places: number[] = []
+    const envelopes: Buffer[] = []
+    let at = 0
+    for (let i = from; i < to; i++) {
+      aads.add(format, aad, this.#keys[i], this.#headers[i])
+      const ivAt = at + preamble.length
+      const bodyAt = format.writeFrame(target, at, preamble, this.#sizes[i] as number)
+      const bodyEnd = bodyAt + (this.#sizes[i] as number)
+      places.push(ivAt, ivAt + format.sizes.iv, bodyAt, bodyEnd, aads.start, aads.end)
+      envelopes.push(target.subarray(at, bodyEnd))
+      at = bodyEnd
+    }
+    const plaintexts = this.#bodies.slice(from, to)
+    this.#target.engine.sealMany(key, firstCounter, { plaintexts, target, aads: aads.bytes, places })
+    for (const envelope of envelopes) this.#values[this.sealed[this.#done++] as number] = envelope
   }
 }
 

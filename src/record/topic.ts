@@ -7,10 +7,14 @@ export function isTopicName(topic: string): boolean {
   return TOPIC.pattern.test(topic) && topic !== '.' && topic !== '..'
 }
 
-/** @throws EnvelopeError INVALID_RECORD where there is no name at all */
-export function checkTopic(topic: unknown, path: string): asserts topic is string {
-  if (typeof topic === 'string' && topic !== '') return
-  throw topicError(`${path} is ${topic === '' ? 'empty' : describe(topic)}`)
+/** Whether there is a name at all. */
+export function isNamed(topic: unknown): topic is string {
+  return typeof topic === 'string' && topic !== ''
+}
+
+/** INVALID_RECORD: `given` stands in place of a topic name. */
+export function unnamedTopic(given: unknown, path: string): EnvelopeError {
+  return topicError(`${path} is ${given === '' ? 'empty' : describe(given)}`)
 }
 
 export function invalidTopic(topic: string): EnvelopeError {

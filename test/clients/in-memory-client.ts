@@ -57,11 +57,10 @@ export function inMemoryConsumer(topics: Topics, encryption: Encryption, heartbe
     }))
     const rule = rules.forReading(topic)
     const claim = claims.begin(topic, 0)
-    const part =
-      rule === 'passthrough'
-        ? { delivered: records, decided: records.length, error: undefined }
-        : await delivery.open(claim, rule, records, heartbeat)
-    claim.end()
+    const run = rule === 'passthrough' ? undefined : delivery.begin(claim, rule, records)
+    const plain = { delivered: records, decided: records.length, error: undefined }
+    const part = run === undefined ? plain : (run.part ?? (await delivery.complete(run, heartbeat)))
+    claims.end(claim)
     for (const { value } of part?.delivered ?? []) take(value?.toString())
     next += part?.decided ?? 0
     if (part?.error !== undefined) throw part.error

@@ -3,33 +3,38 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ContentKey } from '../../src/crypto/content-key.js'
 import { Dek } from '../../src/crypto/dek.js'
-import { nodeEngine, type OpenJob } from '../../src/crypto/engine.js'
+import { nodeEngine } from '../../src/crypto/engine.js'
 import { DEFAULT_SUITE, type Suite } from '../../src/crypto/suites.js'
 import { CANARY } from '../support/emissions.js'
+import { openAlike, sealOne } from '../support/engine.js'
 
 const key = Dek.take(new Uint8Array(32).fill(3)).contentKey(DEFAULT_SUITE, Buffer.alloc(16, 1))
 const HEAD = 5
 const BODY_AT = HEAD + 12 + 16 + 1
 
-function seal(firstCounter: number, plaintexts: readonly (Buffer | string)[], aad = Buffer.from('aad')) {
-  const targets = plaintexts.map((text) => Buffer.alloc(BODY_AT + Buffer.byteLength(text), 0xee))
-  nodeEngine.sealMany(
-    key,
-    firstCounter,
-    plaintexts.map((plaintext, i) => ({
-      plaintext,
-      aad,
-      target: targets[i] as Buffer,
-      ivAt: HEAD,
-      tagAt: HEAD + 12,
-      bodyAt: BODY_AT,
-    })),
+const AAD = Buffer.from('aad')
+const PLACES = { aad: AAD, ivAt: HEAD, tagAt: HEAD + 12, bodyAt: BODY_AT }
+
+/** Seals bodies side by side in one buffer, and returns the part of each. */
+function seal(firstCounter: number, plaintexts: readonly (Buffer | string)[]): Buffer[] {
+  const lengths = plaintexts.map((text) => BODY_AT + Buffer.byteLength(text))
+  const target = Buffer.alloc(
+    lengths.reduce((sum, length) => sum + length, 0),
+    0xee,
   )
-  return targets
+  const sealed: Buffer[] = []
+  const places: number[] = []
+  let at = 0
+  for (const length of lengths) {
+    places.push(at + HEAD, at + HEAD + 12, at + BODY_AT, at + length, 0, AAD.length)
+    sealed.push(target.subarray(at, (at += length)))
+  }
+  nodeEngine.sealMany(key, firstCounter, { plaintexts, target, aads: AAD, places })
+  return sealed
 }
 
-function job(source: Buffer, more: Partial<OpenJob> = {}): OpenJob {
-  return { key, aad: Buffer.from('aad'), source, ivAt: HEAD, tagAt: HEAD + 12, bodyAt: BODY_AT, ...more }
+function open(sources: readonly Buffer[], more: Partial<typeof PLACES> = {}): (Buffer | undefined)[] {
+  return openAlike(nodeEngine, key, sources, { ...PLACES, ...more })
 }
 
 async function imported(contentKey: ContentKey): Promise<webcrypto.CryptoKey> {
@@ -95,7 +100,7 @@ describe('opening', () => {
         fc.nat(2 ** 31),
         (bodies, n) => {
           const plaintexts = bodies.map((bytes) => Buffer.from(bytes))
-          expect(nodeEngine.openMany(seal(n, plaintexts).map((source) => job(source)))).toEqual(plaintexts)
+          expect(open(seal(n, plaintexts))).toEqual(plaintexts)
         },
       ),
       { numRuns: 200 },
@@ -109,27 +114,27 @@ describe('opening', () => {
       for (let bit = 1; bit < 256; bit *= 2) {
         const changed = Buffer.from(sealed)
         changed.writeUInt8(changed.readUInt8(at) ^ bit, at)
-        const [first, bad, last] = nodeEngine.openMany([job(sealed), job(changed), job(other)])
+        const [first, bad, last] = open([sealed, changed, other])
         expect([first?.toString(), bad, last?.toString()]).toEqual([CANARY, undefined, 'another'])
       }
     }
     for (const aad of [Buffer.alloc(0), Buffer.from('aae'), Buffer.from('aad\0')])
-      expect(nodeEngine.openMany([job(sealed, { aad })])).toEqual([undefined])
-    expect(nodeEngine.openMany([job(sealed.subarray(0, -1))])).toEqual([undefined])
-    expect(nodeEngine.openMany([job(Buffer.concat([sealed, Buffer.alloc(1)]))])).toEqual([undefined])
+      expect(open([sealed], { aad })).toEqual([undefined])
+    expect(open([sealed.subarray(0, -1)])).toEqual([undefined])
+    expect(open([Buffer.concat([sealed, Buffer.alloc(1)])])).toEqual([undefined])
   })
 
   it('opening never accepts a part of a tag', () => {
     const [sealed] = seal(0, ['']) as [Buffer]
     for (let length = 0; length < 16; length++) {
-      const cut = job(sealed.subarray(0, HEAD + 12 + length))
-      expect(() => nodeEngine.openMany([cut])).toThrow(/authentication tag/)
+      const cut = sealed.subarray(0, HEAD + 12 + length)
+      expect(() => open([cut])).toThrow(/authentication tag/)
     }
   })
 
   it('opening returns a copy, so later changes of the sealed bytes do not affect it', () => {
     const [sealed] = seal(0, [CANARY]) as [Buffer]
-    const [opened] = nodeEngine.openMany([job(sealed)])
+    const [opened] = open([sealed])
     sealed.fill(0)
     expect(opened?.toString()).toBe(CANARY)
   })
@@ -137,9 +142,9 @@ describe('opening', () => {
   it('opening and sealing refuse a destroyed key', () => {
     const gone = Dek.take(new Uint8Array(32)).contentKey(DEFAULT_SUITE, Buffer.alloc(16))
     gone.destroy()
-    expect(() => nodeEngine.openMany([job(Buffer.alloc(60), { key: gone })])).toThrow(/KEY_DESTROYED/)
+    expect(() => openAlike(nodeEngine, gone, [Buffer.alloc(60)], PLACES)).toThrow(/KEY_DESTROYED/)
     expect(() => {
-      nodeEngine.sealMany(gone, 0, [])
+      nodeEngine.sealMany(gone, 0, { plaintexts: [], target: AAD, aads: AAD, places: [] })
     }).toThrow(/KEY_DESTROYED/)
   })
 })
@@ -150,13 +155,13 @@ it('the engine takes cipher and lengths of key, IV and tag from the suite of the
   const [tagAt, bodyAt] = [16, 29]
   const aad = Buffer.from('aad')
   const target = Buffer.alloc(bodyAt + CANARY.length)
-  nodeEngine.sealMany(short, 2 ** 32 + 5, [{ plaintext: CANARY, aad, target, ivAt: 0, tagAt, bodyAt }])
+  sealOne(nodeEngine, short, 2 ** 32 + 5, { plaintext: CANARY, aad, target, ivAt: 0, tagAt, bodyAt })
   expect(target.toString('hex', 0, 16)).toBe('00000000000000000000000100000005')
   const decipher = createDecipheriv('aes-128-gcm', short.keyObject(), target.subarray(0, 16), {
     authTagLength: 13,
   })
   decipher.setAAD(aad).setAuthTag(target.subarray(tagAt, bodyAt))
   expect(decipher.update(target.subarray(bodyAt), undefined, 'utf8') + decipher.final('utf8')).toBe(CANARY)
-  const [opened] = nodeEngine.openMany([{ key: short, aad, source: target, ivAt: 0, tagAt, bodyAt }])
+  const [opened] = openAlike(nodeEngine, short, [target], { aad, ivAt: 0, tagAt, bodyAt })
   expect(opened?.toString()).toBe(CANARY)
 })

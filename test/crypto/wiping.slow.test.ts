@@ -3,6 +3,7 @@ import { Dek } from '../../src/crypto/dek.js'
 import { nodeEngine } from '../../src/crypto/engine.js'
 import { DEFAULT_SUITE } from '../../src/crypto/suites.js'
 import { CANARY } from '../support/emissions.js'
+import { openAlike, sealOne } from '../support/engine.js'
 
 /** Buffers that `node:crypto` handed out, which only `crypto/` sees. */
 const handed = vi.hoisted(() => ({ derived: [] as ArrayBuffer[], deciphered: [] as Buffer[] }))
@@ -42,8 +43,8 @@ it('bytes that were deciphered but are not authentic are wiped', () => {
   const aad = Buffer.alloc(0)
   const source = Buffer.alloc(28 + CANARY.length)
   const at = { ivAt: 0, tagAt: 12, bodyAt: 28 }
-  nodeEngine.sealMany(key, 0, [{ plaintext: CANARY, aad, target: source, ...at }])
+  sealOne(nodeEngine, key, 0, { plaintext: CANARY, aad, target: source, ...at })
   source.writeUInt8(source.readUInt8(12) ^ 1, 12)
-  expect(nodeEngine.openMany([{ key, aad, source, ...at }])).toEqual([undefined])
+  expect(openAlike(nodeEngine, key, [source], { aad, ...at })).toEqual([undefined])
   expect(handed.deciphered).toEqual([Buffer.alloc(CANARY.length)])
 })

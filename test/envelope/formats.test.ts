@@ -16,7 +16,8 @@ const header = DEFAULT_FORMAT.encodeHeader({
 })
 const wrappedDeks = [{ provider: 'local', cmkId: 'orders', ciphertextDek: Buffer.alloc(64, 3) }]
 const preamble = DEFAULT_FORMAT.encodePreamble(wrappedDeks, header)
-const { target: envelope } = DEFAULT_FORMAT.frame(preamble, 5)
+const envelope = Buffer.alloc(DEFAULT_FORMAT.envelopeBytes(preamble, 5))
+DEFAULT_FORMAT.writeFrame(envelope, 0, preamble, 5)
 
 describe('a second format', () => {
   const second: Format = { ...DEFAULT_FORMAT, version: 2, prefix: Buffer.from('c3010102030405060708', 'hex') }

@@ -1,5 +1,6 @@
 import { Dek } from '../../src/crypto/dek.js'
 import { nodeEngine } from '../../src/crypto/engine.js'
+import { aadOf, sealOne } from '../support/engine.js'
 import { DEFAULT_SUITE } from '../../src/crypto/suites.js'
 import type { Header, HeaderValues, WrappedDek } from '../../src/envelope/format.js'
 import { DEFAULT_FORMAT } from '../../src/envelope/formats.js'
@@ -59,14 +60,9 @@ export function craft({ header: given, wrappings, body, key, headers = [] }: Cra
   const target = Buffer.alloc(bodyAt + plaintext.length)
   preamble.copy(target)
   writeLengthAt(target, lengthAt, plaintext.length)
-  const aad = DEFAULT_FORMAT.aad(
-    DEFAULT_FORMAT.aadBase(headerBytes),
-    header.keyBound ? (key ?? null) : undefined,
-    headers,
-  )
-  nodeEngine.sealMany(contentKey, 0, [
-    { plaintext, aad, target, ivAt: preamble.length, tagAt: preamble.length + 12, bodyAt },
-  ])
+  const aad = aadOf(DEFAULT_FORMAT.aadBase(headerBytes), header.keyBound ? (key ?? null) : undefined, headers)
+  const places = { ivAt: preamble.length, tagAt: preamble.length + 12, bodyAt }
+  sealOne(nodeEngine, contentKey, 0, { plaintext, aad, target, ...places })
   return target
 }
 

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import type { DekVector } from '../../scripts/vectors/dek-vectors.js'
 import { parseVectors, tryVectors } from '../../scripts/vectors/try-vectors.js'
 import { nodeEngine } from '../../src/crypto/engine.js'
+import { aadOf, sealOne } from '../support/engine.js'
 import { Dek } from '../../src/crypto/dek.js'
 import { DEFAULT_SUITE } from '../../src/crypto/suites.js'
 import { decodePreamble, DEFAULT_FORMAT } from '../../src/envelope/formats.js'
@@ -95,14 +96,13 @@ it('sealing with the DEK, session and counter of a vector gives the same bytes',
         .map(([, value]) => (value === null ? null : Buffer.from(value, 'hex'))),
     )
     const boundKey = header.keyBound ? (key === null ? null : Buffer.from(key, 'hex')) : undefined
-    const aad = DEFAULT_FORMAT.aad(
+    const aad = aadOf(
       DEFAULT_FORMAT.aadBase(DEFAULT_FORMAT.encodeHeader({ ...header, commitment: contentKey.commitment })),
       boundKey,
       values,
     )
-    nodeEngine.sealMany(contentKey, Number(counter), [
-      { plaintext: body, aad, target, ivAt: preamble.length, tagAt: preamble.length + 12, bodyAt },
-    ])
+    const places = { ivAt: preamble.length, tagAt: preamble.length + 12, bodyAt }
+    sealOne(nodeEngine, contentKey, Number(counter), { plaintext: body, aad, target, ...places })
     expect(DEFAULT_FORMAT.bodyStart(target, preamble.length)).toBe(bodyAt)
     expect(target.equals(expected), name).toBe(true)
     compared++

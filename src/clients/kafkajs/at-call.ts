@@ -1,8 +1,16 @@
 import type { Message } from 'kafkajs'
-import { EnvelopeError, isEnvelopeError } from '../../errors.js'
+import { EnvelopeError } from '../../errors.js'
 import { plainHeaders } from '../../record/headers.js'
-import { checkIsRecord, describe, isBytes, ownCopy, type RecordHeaders } from '../../record/record.js'
-import { checkTopic } from '../../record/topic.js'
+import {
+  describe,
+  isBytes,
+  isRecord,
+  located,
+  notARecord,
+  ownCopy,
+  type RecordHeaders,
+} from '../../record/record.js'
+import { isNamed, unnamedTopic } from '../../record/topic.js'
 
 /** The messages of one topic as they were at the call: what the caller changes afterwards is not part of them. */
 export interface MessagesAtCall {
@@ -23,7 +31,7 @@ interface Entry {
  * @throws EnvelopeError INVALID_RECORD. KafkaJS puts a message without a value into its error text, plaintext and all
  */
 export function messagesOfSend({ topic, messages }: Entry, keepValues: boolean): MessagesAtCall {
-  checkTopic(topic, 'topic')
+  if (!isNamed(topic)) throw unnamedTopic(topic, 'topic')
   return {
     topic,
     records: messagesAtCall(topic, messages, 'messages', keepValues),
@@ -44,7 +52,7 @@ export function messagesOfBatch(entries: unknown, keepValues: boolean): Messages
   for (const [i, entry] of (entries as readonly (Entry | null | undefined)[]).entries()) {
     const at = `topicMessages[${String(i)}]`
     const { topic, messages } = entry ?? {}
-    checkTopic(topic, `${at}.topic`)
+    if (!isNamed(topic)) throw unnamedTopic(topic, `${at}.topic`)
     const own = messagesAtCall(topic, messages, `${at}.messages`, keepValues)
     const into = merged.get(topic) ?? { records: [], paths: [] }
     merged.set(topic, into)
@@ -66,14 +74,17 @@ function messagesAtCall(topic: string, messages: unknown, path: string, keepValu
       position: { topic },
       remedy: 'Pass a list of messages, each with a value',
     })
-  return Array.from(messages, (message: unknown, i) => {
-    checkIsRecord(message, `${path}[${String(i)}]`)
+  const own: Message[] = []
+  for (let i = 0; i < messages.length; i++) {
+    const message: unknown = messages[i]
+    if (!isRecord(message)) throw notARecord(message, `${path}[${String(i)}]`)
     try {
-      return messageAtCall(message, keepValues)
+      own.push(messageAtCall(message, keepValues))
     } catch (error) {
-      throw isEnvelopeError(error) ? error.at({ topic, path: `${path}[${String(i)}]` }) : error
+      throw located(error, topic, `${path}[${String(i)}]`)
     }
-  })
+  }
+  return own
 }
 
 function messageAtCall(given: object, keepValues: boolean): Message {

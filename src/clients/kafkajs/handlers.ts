@@ -10,7 +10,7 @@ import { isEnvelopeError } from '../../errors.js'
 import { offsetNumber } from '../../record/record.js'
 import type { ReadingRule } from '../../record/topic-rules.js'
 import type { Claim, Claims } from '../shared/claims.js'
-import type { Delivery } from '../shared/delivery.js'
+import type { Delivery, Run } from '../shared/delivery.js'
 import type { Part } from '../shared/part.js'
 import { batchWith } from './batch.js'
 import { messageOf } from './messages.js'
@@ -37,10 +37,11 @@ export function openingEachMessage(handler: EachMessageHandler, handling: Handli
     const claim = claims.begin(topic, partition)
     let part: Part<KafkaMessage> | undefined
     try {
-      part = rule && (await open(claim, rule, [message], heartbeat, handling))
+      const run = rule && begin(claim, rule, [message], handling)
+      part = run?.part ?? (run && (await complete(run, heartbeat, handling)))
     } finally {
       // Nothing is awaited from here to the handler, so that no seek or stop gets between.
-      claim.end()
+      claims.end(claim)
     }
     if (part === undefined || claim.interrupted) {
       if (!claim.hasSeeked) seek({ topic, partition, offset: message.offset })
@@ -92,10 +93,11 @@ export function openingEachBatch(
     const claim = claims.begin(topic, partition)
     let part: Part<KafkaMessage> | undefined
     try {
-      part = rule && (await open(claim, rule, batch.messages, heartbeat, handling))
+      const run = rule && begin(claim, rule, batch.messages, handling)
+      part = run?.part ?? (run && (await complete(run, heartbeat, handling)))
     } finally {
       // As above: nothing is awaited from here to the handler.
-      claim.end()
+      claims.end(claim)
     }
     // KafkaJS resolves nothing by itself here (see `run`), so returning leaves the batch to be fetched again.
     if (part === undefined || claim.interrupted || isStale()) {
@@ -133,18 +135,30 @@ function ruleOf(place: Place, { rules, ruleOf: find }: Handling): ReadingRule | 
   }
 }
 
-/** Opens what is claimed. @throws as `Delivery.open` does, for KafkaJS to act on */
-async function open(
+/** @throws as `Delivery.begin` does, for KafkaJS to act on */
+function begin(
   claim: Claim,
   rule: ReadingRule,
   messages: readonly KafkaMessage[],
+  { delivery }: Handling,
+): Run<KafkaMessage> {
+  try {
+    return delivery.begin(claim, rule, messages)
+  } catch (error) {
+    throw forKafkaJs(error, claim)
+  }
+}
+
+/** @throws as `Delivery.complete` does, for KafkaJS to act on */
+async function complete(
+  run: Run<KafkaMessage>,
   heartbeat: () => Promise<void>,
   { delivery }: Handling,
 ): Promise<Part<KafkaMessage> | undefined> {
   try {
-    return await delivery.open(claim, rule, messages, heartbeat)
+    return await delivery.complete(run, heartbeat)
   } catch (error) {
-    throw forKafkaJs(error, claim)
+    throw forKafkaJs(error, run.claim)
   }
 }
 

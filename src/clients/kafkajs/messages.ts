@@ -10,8 +10,11 @@ export type MessageEnvelope = EnvelopeInfo | ReplacedValue
 
 /** What the application gets. A copy: runtime messages carry more members than their type has. */
 export function messageOf({ record, value, envelope }: DeliveredRecord<KafkaMessage>): KafkaMessage {
-  const message: KafkaMessage & { [ENVELOPE]?: MessageEnvelope } = { ...record, value }
-  if (envelope !== undefined) message[ENVELOPE] = envelope
+  if (envelope === undefined) return { ...record, value }
+  // The symbol comes first: V8 takes ten times as long to add it to a copy.
+  const message = { [ENVELOPE]: envelope, ...record }
+  message.value = value
+  message[ENVELOPE] = envelope
   return message
 }
 

@@ -2,15 +2,13 @@
 export class Claim {
   readonly topic: string
   readonly partition: number
-  readonly #end: (claim: Claim) => void
   #abort: AbortController | undefined
   #interrupted = false
   #hasSeeked = false
 
-  constructor(topic: string, partition: number, end: (claim: Claim) => void) {
+  constructor(topic: string, partition: number) {
     this.topic = topic
     this.partition = partition
-    this.#end = end
   }
 
   /** Whether the application stopped the consumer, or seeked or paused the partition. */
@@ -35,10 +33,6 @@ export class Claim {
     if (by === 'seek') this.#hasSeeked = true
     this.#abort?.abort()
   }
-
-  end(): void {
-    this.#end(this)
-  }
 }
 
 /** What a consumer is opening, so that the application can interrupt it. */
@@ -52,10 +46,14 @@ export class Claims {
   }
 
   begin(topic: string, partition: number): Claim {
-    const claim = new Claim(topic, partition, (ended) => this.#open.delete(ended))
+    const claim = new Claim(topic, partition)
     if (this.#stopped) claim.interrupt('stop')
     this.#open.add(claim)
     return claim
+  }
+
+  end(claim: Claim): void {
+    this.#open.delete(claim)
   }
 
   start(): void {

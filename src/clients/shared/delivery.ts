@@ -8,10 +8,12 @@ import {
   isSettled,
   settle,
   type Decision,
+  type Delivered,
   type Undecided,
 } from '../../record/decide.js'
 import { withHeadersAsWritten } from '../../record/headers.js'
 import type { Internals } from '../../record/internals.js'
+import type { Opening } from '../../record/opening.js'
 import type { PlainRecord, Source } from '../../record/record.js'
 import { answerOf, sealedMessage } from '../../record/rejection-handler.js'
 import { reportDecisions } from '../../record/report.js'
@@ -36,6 +38,18 @@ export interface DeliveryClient<R extends ConsumedRecord, L extends PlainRecord>
   deadLetter(record: R, rejection: Rejection): L
 }
 
+/** The records of a claim on their way to the application. */
+export interface Run<R> {
+  readonly claim: Claim
+  readonly rule: ReadingRule
+  readonly records: readonly R[]
+  readonly opening: Opening
+  /** Undefined while records wait for keys. */
+  readonly decisions: readonly (Decision<R> | Undecided<R>)[] | undefined
+  /** To be delivered at once: all records, opened. */
+  readonly part: Part<R> | undefined
+}
+
 /** Opens records for one run of a consumer and carries out what the policy says about those that do not open. */
 export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
   readonly #internals: Pick<Internals, 'rules' | 'opener' | 'events' | 'clock'>
@@ -56,29 +70,47 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
   }
 
   /**
-   * The first records, as far as they are decided. Their dead letters are acknowledged when this resolves. Undefined
-   * where the application interrupted it: then nothing may be delivered or resolved.
+   * Opens the records of a claim as far as cached keys go, synchronously. If the run has no `part` then, go on with
+   * `complete`.
    *
-   * @param rule the rule of the topic. What a rule passes as it is does not come here
-   * @throws EnvelopeError with the position of the record, or of the partition; what `heartbeat` rejects with
+   * @param rule the rule of the topic. Records of passthrough rules do not come here
+   * @throws EnvelopeError with the position of the record, or of the partition
    */
-  async open(
-    claim: Claim,
-    rule: ReadingRule,
-    records: readonly R[],
-    heartbeat: () => Promise<void>,
-  ): Promise<Part<R> | undefined> {
-    const { topic, partition } = claim
-    const source = { topic, partition }
-    const waitFor = (what: () => WaitFor): RetryWait => this.#waitFor(claim, rule, heartbeat, what)
+  begin(claim: Claim, rule: ReadingRule, records: readonly R[]): Run<R> {
+    const source = sourceOf(claim)
     try {
       const opening = this.#internals.opener.begin(rule, source, withHeadersAsWritten(records))
+      const decisions = opening.isDone
+        ? this.#decider.decide(rule, source, records, opening.results)
+        : undefined
+      const part =
+        decisions?.every(isOpened) === true && !claim.interrupted
+          ? this.#part(source, rule, records, { decisions })
+          : undefined
+      return { claim, rule, records, opening, decisions, part }
+    } catch (error) {
+      throw withPosition(error, source)
+    }
+  }
+
+  /**
+   * Waits for keys, and carries out what the rule says about records that do not open. The part is the first records, as
+   * far as they are decided; their dead letters are acknowledged. Undefined if the application interrupted it: then
+   * nothing may be delivered or resolved.
+   *
+   * @throws EnvelopeError as `begin` does; what `heartbeat` rejects with
+   */
+  async complete(run: Run<R>, heartbeat: () => Promise<void>): Promise<Part<R> | undefined> {
+    const { claim, rule, records, opening } = run
+    const source = sourceOf(claim)
+    const waitFor = (what: () => WaitFor): RetryWait => this.#waitFor(claim, rule, heartbeat, what)
+    try {
       const failure = opening.isDone ? undefined : await openPatiently(opening, records, waitFor)
-      const decisions = this.#decider.decide(rule, source, records, opening.results)
-      const carriedOut = decisions.every((one) => one.action === 'deliver')
+      const decisions = run.decisions ?? this.#decider.decide(rule, source, records, opening.results)
+      const carriedOut = decisions.every(isOpened)
         ? { decisions, error: failure }
         : await this.#carryOut(claim, rule, decisions, failure, heartbeat, waitFor)
-      // Also where nothing waited at that moment, such as during a heartbeat.
+      // Also if nothing waited at that moment, such as during a heartbeat.
       if (claim.interrupted) throw new Interrupted()
       return this.#part(source, rule, records, carriedOut)
     } catch (error) {
@@ -86,7 +118,7 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
         this.#waits.movedTo(source, undefined)
         return undefined
       }
-      throw isEnvelopeError(error) && error.position === undefined ? error.at(source) : error
+      throw withPosition(error, source)
     }
   }
 
@@ -175,6 +207,18 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     }
     return new RetryWait(options, this.#internals.clock)
   }
+}
+
+function sourceOf({ topic, partition }: Claim): Required<Source> {
+  return { topic, partition }
+}
+
+function withPosition(error: unknown, source: Source): unknown {
+  return isEnvelopeError(error) && error.position === undefined ? error.at(source) : error
+}
+
+function isOpened<R>(one: Decision<R> | Undecided<R>): one is Delivered<R> {
+  return one.action === 'deliver'
 }
 
 /** What the application gets: what was opened, and what a handler replaced. */

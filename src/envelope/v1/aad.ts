@@ -1,4 +1,3 @@
-import { EnvelopeError } from '../../errors.js'
 import { byteLength, type Bytes } from '../bytes.js'
 import type { HeaderValues } from '../format.js'
 import { PREFIX } from './prefix.js'
@@ -21,41 +20,48 @@ export function aadBase(headerBytes: Buffer): Buffer {
   return base
 }
 
-/**
- * The bytes authenticated beside a body.
- *
- * @param key undefined where the key is not bound, null where it is bound and absent
- * @param headers the values of each bound header, in the order of their names
- */
-export function buildAad(
+/** The length of what `writeAad` writes. */
+export function aadBytes(
   base: Buffer,
   key: Bytes | null | undefined,
   headers: readonly HeaderValues[],
-): Buffer {
+): number {
   let length = base.length + 1 + (key == null ? 0 : 4 + byteLength(key))
   for (const values of headers) {
     length += 4
     for (const value of values) length += 4 + (value === null ? 0 : byteLength(value))
   }
-  const aad = Buffer.allocUnsafe(length)
-  base.copy(aad)
-  let at = base.length
+  return length
+}
+
+/**
+ * Writes the bytes authenticated beside a body at `start`, and returns where they end.
+ *
+ * @param key undefined if the key is not bound, null if it is bound and absent
+ * @param headers the values of each bound header, in the order of their names
+ */
+export function writeAad(
+  target: Buffer,
+  start: number,
+  base: Buffer,
+  key: Bytes | null | undefined,
+  headers: readonly HeaderValues[],
+): number {
+  target.set(base, start)
+  let at = start + base.length
   if (key == null) {
-    aad[at++] = key === undefined ? 0 : 1
+    target[at++] = key === undefined ? 0 : 1
   } else {
-    aad[at++] = 2
-    at = writeBytes(aad, at, key)
+    target[at++] = 2
+    at = writeBytes(target, at, key)
   }
   for (const values of headers) {
-    at = aad.writeUInt32BE(values.length, at)
+    at = target.writeUInt32BE(values.length, at)
     for (const value of values) {
-      at = value === null ? aad.writeUInt32BE(0xffffffff, at) : writeBytes(aad, at, value)
+      at = value === null ? target.writeUInt32BE(0xffffffff, at) : writeBytes(target, at, value)
     }
   }
-  // Memory that was not written must never be used: another thread may resize what it shares with us.
-  if (at !== aad.length)
-    throw new EnvelopeError('INVALID_RECORD', 'a key or header changed while it was being read')
-  return aad
+  return at
 }
 
 function writeBytes(target: Buffer, at: number, bytes: Bytes): number {

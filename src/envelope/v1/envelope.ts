@@ -8,7 +8,7 @@ import {
   TAG_BYTES,
 } from '../bounds.js'
 import { Cursor, malformed } from '../cursor.js'
-import type { Frame, Preamble, WrappedDek } from '../format.js'
+import type { Preamble, WrappedDek } from '../format.js'
 import { blocks, lengthBytes, lengthPrefixed, text, writeLengthAt } from '../write.js'
 import { decodeHeader } from './header.js'
 import { PREFIX } from './prefix.js'
@@ -55,16 +55,14 @@ export function preambleLength(value: Buffer): number {
   return cursor.at
 }
 
-/** An envelope of the right length, with its preamble and the length of its body. */
-export function frame(preamble: Buffer, bodyBytes: number): Frame {
-  const ivAt = preamble.length
-  const tagAt = ivAt + IV_BYTES
-  const lengthAt = tagAt + TAG_BYTES
-  const bodyAt = lengthAt + lengthBytes(bodyBytes)
-  const target = Buffer.allocUnsafe(bodyAt + bodyBytes)
-  preamble.copy(target)
-  writeLengthAt(target, lengthAt, bodyBytes)
-  return { target, ivAt, tagAt, bodyAt }
+export function envelopeBytes(preamble: Buffer, bodyBytes: number): number {
+  return preamble.length + IV_BYTES + TAG_BYTES + lengthBytes(bodyBytes) + bodyBytes
+}
+
+/** Writes the preamble and the length of the body; returns where the body starts. */
+export function writeFrame(target: Buffer, at: number, preamble: Buffer, bodyBytes: number): number {
+  target.set(preamble, at)
+  return writeLengthAt(target, at + preamble.length + IV_BYTES + TAG_BYTES, bodyBytes)
 }
 
 /** @throws EnvelopeError MALFORMED */

@@ -1,7 +1,14 @@
 import { IV_BYTES, TAG_BYTES } from '../bounds.js'
 import type { Format } from '../format.js'
-import { aadBase, buildAad } from './aad.js'
-import { bodyStart, decodePreamble, encodePreamble, frame, preambleLength } from './envelope.js'
+import { aadBase, aadBytes, writeAad } from './aad.js'
+import {
+  bodyStart,
+  decodePreamble,
+  encodePreamble,
+  envelopeBytes,
+  preambleLength,
+  writeFrame,
+} from './envelope.js'
 import { encodeHeader } from './header.js'
 import { PREFIX } from './prefix.js'
 import { contextBytes, headerBytes, overheadBytes } from './size.js'
@@ -19,10 +26,12 @@ export const v1: Format = {
   },
   encodeHeader,
   encodePreamble,
-  frame,
+  envelopeBytes,
+  writeFrame,
   preambleLength,
   decodePreamble,
   bodyStart,
   aadBase,
-  aad: buildAad,
+  aadBytes,
+  writeAad,
 }

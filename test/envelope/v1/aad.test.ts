@@ -2,11 +2,12 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { byteLength, type Bytes } from '../../../src/envelope/bytes.js'
 import type { HeaderValues } from '../../../src/envelope/format.js'
-import { aadBase, buildAad } from '../../../src/envelope/v1/aad.js'
+import { aadBase } from '../../../src/envelope/v1/aad.js'
+import { aadOf } from '../../support/engine.js'
 
 const base = aadBase(Buffer.from('header'))
-const hex = (...parts: Parameters<typeof buildAad>): string =>
-  buildAad(...parts)
+const hex = (...parts: Parameters<typeof aadOf>): string =>
+  aadOf(...parts)
     .subarray(base.length)
     .toString('hex')
 
@@ -49,7 +50,7 @@ describe('laws', () => {
     fc.assert(
       fc.property(key, headers, key, headers, (key1, headers1, key2, headers2) => {
         fc.pre(headers1.length === headers2.length)
-        const same = buildAad(base, key1, headers1).equals(buildAad(base, key2, headers2))
+        const same = aadOf(base, key1, headers1).equals(aadOf(base, key2, headers2))
         expect(same).toBe(all(key1, headers1) === all(key2, headers2))
       }),
       { numRuns: 10_000 },
@@ -61,10 +62,10 @@ describe('laws', () => {
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         const utf8 = Buffer.from(text)
         expect(byteLength(text)).toBe(utf8.length)
-        expect(buildAad(base, text, [[text, null]]).equals(buildAad(base, utf8, [[utf8, null]]))).toBe(true)
+        expect(aadOf(base, text, [[text, null]]).equals(aadOf(base, utf8, [[utf8, null]]))).toBe(true)
       }),
     )
     for (const text of ['\ud800', 'x\udfff'])
-      expect(buildAad(base, text, [])).toEqual(buildAad(base, Buffer.from(text), []))
+      expect(aadOf(base, text, [])).toEqual(aadOf(base, Buffer.from(text), []))
   })
 })

@@ -41,10 +41,16 @@ it('an envelope is as much longer than its body as its size was computed to be',
         })),
         headerBytes,
       )
-      const { target, ivAt, tagAt, bodyAt } = v1.frame(preamble, bodyBytes)
-      expect(target.length - bodyBytes).toBe(v1.sizes.overhead({ ...header, wrappings, bodyBytes }))
-      expect([ivAt, tagAt - ivAt, target.length - bodyAt]).toEqual([preamble.length, 12, bodyBytes])
-      expect(v1.bodyStart(target, ivAt)).toBe(bodyAt)
+      const length = v1.envelopeBytes(preamble, bodyBytes)
+      expect(length - bodyBytes).toBe(v1.sizes.overhead({ ...header, wrappings, bodyBytes }))
+      const target = Buffer.alloc(3 + length, 0xee)
+      const bodyAt = v1.writeFrame(target, 3, preamble, bodyBytes)
+      expect(target.length - bodyAt).toBe(bodyBytes)
+      const unwritten = Buffer.concat([target.subarray(0, 3), target.subarray(bodyAt)])
+      expect(unwritten.equals(Buffer.alloc(3 + bodyBytes, 0xee))).toBe(true)
+      const envelope = target.subarray(3)
+      expect(v1.preambleLength(envelope)).toBe(preamble.length)
+      expect(v1.bodyStart(envelope, preamble.length)).toBe(bodyAt - 3)
     }),
     { numRuns: 500 },
   )

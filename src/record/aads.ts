@@ -1,0 +1,58 @@
+import type { Bytes } from '../envelope/bytes.js'
+import type { Format, HeaderValues } from '../envelope/format.js'
+import { EnvelopeError } from '../errors.js'
+
+const NOTHING = Buffer.alloc(0)
+const NO_HEADERS: readonly HeaderValues[] = []
+
+/** The bytes authenticated beside the bodies of a batch, one record after another in one buffer. */
+export class Aads {
+  #bytes: Buffer = NOTHING
+  #start = 0
+  #end = 0
+  /** The base of the last record, if nothing of the record itself was bound. */
+  #unbound: Buffer | undefined
+
+  get bytes(): Buffer {
+    return this.#bytes
+  }
+
+  /** Where those of the record added last start. */
+  get start(): number {
+    return this.#start
+  }
+
+  get end(): number {
+    return this.#end
+  }
+
+  /**
+   * Adds those of the next record. Records that bind neither key nor headers share them.
+   * @throws EnvelopeError INVALID_RECORD if a key or header changes meanwhile
+   */
+  add(
+    format: Format,
+    base: Buffer,
+    key: Bytes | null | undefined,
+    headers: readonly HeaderValues[] = NO_HEADERS,
+  ): void {
+    const isUnbound = key === undefined && headers.length === 0
+    if (isUnbound && this.#unbound === base) return
+    this.#unbound = isUnbound ? base : undefined
+    const length = format.aadBytes(base, key, headers)
+    this.#start = this.#end
+    this.#end += length
+    if (this.#end > this.#bytes.length) this.#grow()
+    const end = format.writeAad(this.#bytes, this.#start, base, key, headers)
+    // Memory that was not written must never be used: another thread may resize what it shares with us.
+    if (end !== this.#end)
+      throw new EnvelopeError('INVALID_RECORD', 'a key or header changed while it was being read')
+  }
+
+  #grow(): void {
+    // One record, as `eachMessage` has, takes no more than it needs.
+    const grown = Buffer.allocUnsafe(this.#start === 0 ? this.#end : this.#end * 2)
+    this.#bytes.copy(grown, 0, 0, this.#start)
+    this.#bytes = grown
+  }
+}
