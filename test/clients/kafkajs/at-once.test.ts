@@ -1,0 +1,79 @@
+import type { Consumer, ConsumerRunConfig, EachBatchPayload, EachMessagePayload, KafkaMessage } from 'kafkajs'
+import { expect, it } from 'vitest'
+import { decryptConsumer, envelopeOf } from '../../../src/clients/kafkajs/index.js'
+import { sealRecords } from '../../../src/record/index.js'
+import { CANARY } from '../../support/emissions.js'
+import { memoryEncryption } from '../../support/encryption.js'
+import { message } from './consuming.js'
+
+/** A wrapped consumer whose DEK is cached, with a sealed message. */
+async function ready() {
+  const decrypt = { cmk: 'main' }
+  const { encryption } = await memoryEncryption([{ match: ['t'], encrypt: { cmk: 'main' }, decrypt }])
+  const configs: ConsumerRunConfig[] = []
+  const seeks: unknown[] = []
+  const inner = {
+    events: { CRASH: 'consumer.crash', STOP: 'consumer.stop', GROUP_JOIN: 'consumer.group_join' },
+    on: () => () => undefined,
+    run: (given: ConsumerRunConfig) => Promise.resolve(void configs.push(given)),
+    seek: (to: unknown) => seeks.push(to),
+  }
+  const consumer = decryptConsumer(inner as unknown as Consumer, encryption)
+  const delivered: KafkaMessage[] = []
+  await consumer.run({ eachMessage: (payload) => Promise.resolve(void delivered.push(payload.message)) })
+  await consumer.run({ eachBatch: ({ batch }) => Promise.resolve(void delivered.push(...batch.messages)) })
+  const [sealed] = await sealRecords(encryption, [{ topic: 't', value: CANARY }])
+  const given = message(sealed?.value ?? null, 7)
+  const common = { heartbeat: () => Promise.resolve(), isStale: () => false, resolveOffset: () => undefined }
+  const eachMessage = () =>
+    configs[0]?.eachMessage?.({
+      ...common,
+      topic: 't',
+      partition: 0,
+      message: given,
+    } as unknown as EachMessagePayload)
+  const batch = { topic: 't', partition: 0, messages: [given], lastOffset: () => '7' }
+  const eachBatch = () => configs[1]?.eachBatch?.({ ...common, batch } as unknown as EachBatchPayload)
+  // The first message waits for its DEK.
+  await eachMessage()
+  delivered.length = 0
+  return { encryption, consumer, given, delivered, seeks, eachMessage, eachBatch }
+}
+
+it.each(['eachMessage', 'eachBatch'] as const)(
+  'the handler of %s runs within the call if the DEKs are cached',
+  async (name) => {
+    const { encryption, delivered, ...calls } = await ready()
+    const call = calls[name]()
+    expect(delivered.map(({ value }) => value?.toString())).toEqual([CANARY])
+    await call
+    await encryption.close()
+  },
+)
+
+it('a message that the handler gets is a copy with the opened value, and says how it was sealed', async () => {
+  const { encryption, given, delivered, eachMessage } = await ready()
+  Object.assign(given, { isControlRecord: false })
+  await eachMessage()
+  const [message] = delivered as [KafkaMessage]
+  expect(message).not.toBe(given)
+  expect({ ...message }).toEqual({ ...given, ...message, value: Buffer.from(CANARY) })
+  expect(envelopeOf(message)).toMatchObject({ topic: 't', keyBound: true })
+  expect(envelopeOf(given)).toBeUndefined()
+  await encryption.close()
+})
+
+it('a listener that seeks while a message is reported as opened keeps it from the handler', async () => {
+  const { encryption, consumer, delivered, seeks, eachMessage, eachBatch } = await ready()
+  encryption.on('batch.opened', () => {
+    consumer.seek({ topic: 't', partition: 0, offset: '3' })
+  })
+  await eachMessage()
+  await eachBatch()
+  expect(delivered).toEqual([])
+  expect(seeks).toEqual([
+    { topic: 't', partition: 0, offset: '3' },
+    { topic: 't', partition: 0, offset: '3' },
+  ])
+  await encryption.close()
+})
