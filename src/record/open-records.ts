@@ -54,6 +54,12 @@ function openable(record: ReadRecord): Openable {
   const { topic, partition, value, offset, headers } = record
   if (value !== null && !(isBytes(value) && typeof value !== 'string'))
     throw new EnvelopeError('INVALID_RECORD', `the value is ${describe(value)}`)
-  const own: Openable = { topic, partition, value, key: ownKey(record).key, headers: readHeaders(headers) }
-  return offset === undefined ? own : { ...own, offset: offsetText(offset) }
+  return {
+    topic,
+    partition,
+    value,
+    key: ownKey(record).key,
+    headers: readHeaders(headers),
+    offset: offset === undefined ? undefined : offsetText(offset),
+  }
 }

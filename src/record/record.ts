@@ -24,7 +24,7 @@ export interface PlainRecord extends RecordParts {
 export interface SealedRecord extends RecordParts {
   readonly value: Buffer | null
   /** Kafka offset, decimal; only a rule that still allows plaintext needs it. */
-  readonly offset?: string
+  readonly offset?: string | undefined
 }
 
 /** Where a batch comes from. */
