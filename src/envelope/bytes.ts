@@ -8,9 +8,7 @@ const { get: byteLengthOf } = Object.getOwnPropertyDescriptor(
 
 /** How many bytes there are: of a buffer, those of its memory now, whatever a `length` of its own says. */
 export function byteLength(bytes: Bytes): number {
-  return typeof bytes === 'string'
-    ? Buffer.byteLength(bytes)
-    : byteLengthOf.call(bytes)
+  return typeof bytes === 'string' ? Buffer.byteLength(bytes) : byteLengthOf.call(bytes)
 }
 
 /** A private copy of the bytes: callers reuse, transfer and resize their buffers. */
