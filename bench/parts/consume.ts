@@ -85,7 +85,7 @@ async function consumeCases(valueBytes: number, rounds: Rounds): Promise<Case[]>
 }
 
 /** Sends the messages again and again, until the topic has `records`. */
-async function fill(
+export async function fill(
   kafka: Kafka,
   topic: string,
   messages: readonly Message[],
@@ -121,7 +121,8 @@ function reader(reading: Reading): Contender & { readonly delays: readonly LoopD
   }
 }
 
-async function read({
+/** Reads a topic to its end. */
+export async function read({
   kafka,
   topic,
   records,

@@ -1,5 +1,7 @@
 import type { Case } from '../harness/result.js'
 import { consume } from './consume.js'
+import { growth } from './growth.js'
+import { keys } from './keys.js'
 import { largeBatch } from './large-batch.js'
 import { micro } from './micro.js'
 import { sendAlone } from './send-alone.js'
@@ -20,4 +22,6 @@ export const PARTS: Readonly<Record<string, Part>> = {
   send: { needsBroker: true, isQuick: true, run: send },
   consume: { needsBroker: true, isQuick: true, run: consume },
   largeBatch: { needsBroker: true, isQuick: true, run: largeBatch },
+  keys: { needsBroker: true, isQuick: false, run: keys },
+  growth: { needsBroker: false, isQuick: false, run: growth },
 }

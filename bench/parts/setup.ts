@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import type { EncryptionConfig, EncryptRule, Kms } from '../../src/index.js'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { EncryptionConfig, Kms, RenewedEncryptRule } from '../../src/index.js'
 import type { OpenedRecord } from '../../src/record/index.js'
 import { memoryKms } from '../../src/testing/index.js'
 
@@ -17,20 +18,35 @@ export function newKms(): Kms {
   return memoryKms({ cmks: ['bench'] })
 }
 
-/** Every topic is sealed and opened under one CMK; `encrypt` changes the rule. */
-export function configFor(kms: Kms, encrypt: Partial<Omit<EncryptRule, 'cmk'>> = {}): EncryptionConfig {
+/** A KMS that answers after `ms`. */
+export function slow(kms: Kms, ms: number): Kms {
+  return {
+    ...kms,
+    generateDek: (call) => sleep(ms).then(() => kms.generateDek(call)),
+    unwrapDek: (call) => sleep(ms).then(() => kms.unwrapDek(call)),
+  }
+}
+
+/** Every topic is sealed and opened under one CMK; `encrypt` changes the rule, `others` the rest. */
+export function configFor(
+  kms: Kms,
+  encrypt: Partial<Omit<RenewedEncryptRule, 'cmk'>> = {},
+  others: Partial<EncryptionConfig> = {},
+): EncryptionConfig {
   return {
     kms: { bench: kms },
     cmks: { bench: [{ kms: 'bench', id: 'bench' }] },
-    topics: [
-      {
-        name: 'all',
-        match: ['*'],
-        encrypt: { cmk: 'bench', ...encrypt } as EncryptRule,
-        decrypt: { cmk: 'bench' },
-      },
-    ],
+    topics: [{ name: 'all', match: ['*'], encrypt: { cmk: 'bench', ...encrypt }, decrypt: { cmk: 'bench' } }],
+    ...others,
   }
+}
+
+/** For parts in which it is not the quota of a service that is measured. */
+export const NO_QUOTA: Partial<EncryptionConfig> = {
+  kmsRateLimit: {
+    sealing: { perSecond: 10_000, burst: 100_000 },
+    opening: { perSecond: 10_000, burst: 100_000 },
+  },
 }
 
 /** Different values of one size, which do not compress. */
