@@ -32,8 +32,8 @@ export interface EnvelopeErrorOptions {
   readonly remedy?: string
   readonly position?: RecordPosition
   readonly issues?: readonly ConfigIssue[]
-  readonly kmsCode?: string
-  readonly requestId?: string
+  readonly kmsCode?: string | undefined
+  readonly requestId?: string | undefined
 }
 
 /**

@@ -18,6 +18,7 @@ export class FakeClock implements Clock {
 
   schedule(callback: () => void, ms: number): () => void {
     if (ms > 2 ** 31 - 1) throw new RangeError('Node would fire this timer at once')
+    if (!(ms >= 0)) throw new RangeError('Node would warn of this timer')
     const timer = { at: this.#monotonic + ms, callback }
     this.#timers.add(timer)
     return () => {

@@ -23,8 +23,8 @@ interface Refusal extends KmsWords {
 /** The one error of a record whose ciphertext DEK the KMS refuses, whatever the reason. */
 export function unwrapFailed(cmk: Cmk, { kmsCode, requestId }: KmsWords): EnvelopeError {
   return new EnvelopeError('UNWRAP_FAILED', `CMK ${cmk.id} did not unwrap the ciphertext DEK`, {
-    ...(kmsCode === undefined ? {} : { kmsCode }),
-    ...(requestId === undefined ? {} : { requestId }),
+    kmsCode,
+    requestId,
   })
 }
 
@@ -42,10 +42,8 @@ export class Refusals {
 
   get(name: string): EnvelopeError | undefined {
     const refused = this.#refused.get(name)
-    if (refused === undefined) return undefined
-    if (refused.ageMs() < REMEMBERED_MS) return unwrapFailed(refused.cmk, refused)
-    this.#refused.delete(name)
-    return undefined
+    if (refused === undefined || refused.ageMs() >= REMEMBERED_MS) return undefined
+    return unwrapFailed(refused.cmk, refused)
   }
 
   add(name: string, cmk: Cmk, { kmsCode, requestId }: KmsWords): void {

@@ -142,7 +142,7 @@ export function failureOf(thrown: unknown, call: FailedCall): EnvelopeError {
   const id = requestId === undefined ? '' : ` (request ${requestId})`
   return new EnvelopeError(code, `${described(call)} failed with ${kmsCode}${id}`, {
     kmsCode,
-    ...(requestId === undefined ? {} : { requestId }),
+    requestId,
     ...(remedy === undefined ? {} : { remedy }),
   })
 }

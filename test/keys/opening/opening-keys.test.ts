@@ -1,42 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { DEFAULT_SUITE } from '../../../src/crypto/suites.js'
-import { EventHub } from '../../../src/events.js'
-import { OpeningKeys } from '../../../src/keys/opening/opening-keys.js'
-import type { Candidate, OpeningRequest } from '../../../src/keys/opening/opening-request.js'
-import { CmkSet } from '../../../src/kms/cmk-set.js'
 import { cmkOf } from '../../support/cmks.js'
-import { FakeClock } from '../../support/fake-clock.js'
 import { MemoryKms } from '../../support/memory-kms.js'
 import { takenDeks } from '../spy-deks.js'
+import { forgedRequest, opening } from './opening-on-memory.js'
 
 const HOUR = 3_600_000
-const signal = new AbortController().signal
 const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5))
-
-/** Opening keys on a KMS that nothing guards: it answers whenever it likes, aborted or not. */
-async function opening(limits: Partial<{ maxDeks: number; ttlMs: number }> = {}) {
-  const kms = new MemoryKms()
-  const clock = new FakeClock()
-  const keys = new OpeningKeys({ maxDeks: 10, ttlMs: HOUR, ...limits }, clock, new EventHub())
-  const cmk = await cmkOf('memory', kms, 'cmk')
-  const cmks = CmkSet.forOpening([cmk])
-  /** What names a new session under a new DEK. */
-  const request = async (): Promise<OpeningRequest & { readonly candidates: readonly [Candidate] }> => {
-    const { dek, wrappings } = await cmks.newDek({}, signal)
-    const sessionId = Buffer.alloc(16, 1)
-    const { commitment } = dek.contentKey(DEFAULT_SUITE, sessionId)
-    const ciphertextDek = wrappings[0]?.ciphertextDek ?? Buffer.alloc(0)
-    const name = ciphertextDek.toString('hex')
-    return {
-      cmks,
-      candidates: [{ cmk, ciphertextDek, name }],
-      context: {},
-      session: { suite: DEFAULT_SUITE, sessionId, commitment },
-      sessionName: name,
-    }
-  }
-  return { kms, clock, keys, cmk, request }
-}
 
 describe('the key of a session', () => {
   it('the key of a session is available without a wait once it was loaded', async () => {
@@ -49,12 +18,7 @@ describe('the key of a session', () => {
     const [candidate] = wanted.candidates
     const absent = { ...candidate, name: 'absent' }
     expect(keys.find({ ...wanted, candidates: [absent, candidate] })?.key).toBe(key)
-    const forged = {
-      ...wanted,
-      session: { ...wanted.session, commitment: Buffer.alloc(32) },
-      sessionName: 'x',
-    }
-    expect(keys.find(forged)).toBeUndefined()
+    expect(keys.find(forgedRequest(wanted))).toBeUndefined()
   })
 
   it('the key of a session stays usable although its DEK turns out to be too old for the next session', async () => {
