@@ -42,7 +42,7 @@ export function readHeaders(given: unknown): RecordHeaders | undefined {
 export function plainHeaders(given: unknown): RecordHeaders {
   if (!isPlain(given)) throw wrong(`headers is ${describe(given)}`)
   const entries: [string, unknown][] = Object.entries(given)
-  if (entries.length === 0) return NO_HEADERS
+  if (entries.length === 0) return {}
   const own = entries.map(([name, value]: [string, unknown]): [string, HeaderValue] => [
     name,
     Array.isArray(value)
@@ -52,8 +52,6 @@ export function plainHeaders(given: unknown): RecordHeaders {
   // Not by assignment: a header may be named `__proto__`.
   return Object.fromEntries(own)
 }
-
-const NO_HEADERS: RecordHeaders = Object.freeze({})
 
 const PLAIN: Readonly<Record<string, unknown>> = {}
 

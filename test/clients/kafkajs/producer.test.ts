@@ -232,6 +232,20 @@ describe('an invalid record is refused with its place, before a key is made', ()
   })
 })
 
+it('what is between the wrapper and KafkaJS, a tracer say, can add headers to each message', async () => {
+  const { encryption, inner, producer } = await owner()
+  const messages = [
+    { value: VALUE, headers: {} },
+    { value: VALUE, headers: {} },
+  ]
+  await producer.send({ topic: 'a', messages })
+  const sent = inner.sent.flatMap(({ messages }) => messages)
+  for (const [i, message] of sent.entries()) Object.assign(message.headers ?? {}, { traceparent: String(i) })
+  expect(sent.map(({ headers }) => headers)).toEqual([{ traceparent: '0' }, { traceparent: '1' }])
+  expect(messages.map(({ headers }) => headers)).toEqual([{}, {}])
+  await encryption.close()
+})
+
 it('headers that are null or absent count as no headers', async () => {
   const { producer, inner } = await owner()
   for (const message of [
