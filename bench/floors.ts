@@ -1,4 +1,4 @@
-import type { Case, Figure, Metric } from './harness/result.js'
+import { findCase, type Case, type Figure, type Metric } from './harness/result.js'
 import { ENGINES } from './parts/engines.js'
 import { rounded } from './table.js'
 
@@ -43,12 +43,7 @@ const FLOORS: readonly Floor[] = [
 /** The figures that are worse than their floor by more than their spread: in three of four rounds. */
 export function judge(cases: readonly Case[]): string[] {
   return FLOORS.flatMap((floor) => {
-    const found = cases.find(
-      ({ part, name, parameters }) =>
-        part === floor.part &&
-        name === floor.name &&
-        Object.entries(floor.parameters).every(([key, value]) => parameters[key] === value),
-    )
+    const found = findCase(cases, floor)
     return found === undefined ? [] : ENGINES.flatMap((engine) => judgeOne(floor, engine, found))
   })
 }

@@ -34,6 +34,19 @@ export interface Case {
   readonly figures: readonly Figure[]
 }
 
+/** The case of this name whose parameters include these. */
+export function findCase(
+  cases: readonly Case[],
+  wanted: Pick<Case, 'part' | 'name' | 'parameters'>,
+): Case | undefined {
+  return cases.find(
+    ({ part, name, parameters }) =>
+      part === wanted.part &&
+      name === wanted.name &&
+      Object.entries(wanted.parameters).every(([key, value]) => parameters[key] === value),
+  )
+}
+
 export interface Figure extends Spread {
   readonly contender: string
   readonly metric: Metric

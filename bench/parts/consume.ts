@@ -29,7 +29,7 @@ const HANDLERS = ['eachMessage', 'eachBatch'] as const
 /** Reading a topic from its beginning: wrapped, plain, and plain with values as large as sealed ones. */
 export async function* consume({ quick }: Plan): AsyncGenerator<Case> {
   for (const valueBytes of quick ? [KIB] : [100, KIB, 10 * KIB])
-    yield* await consumeCases(valueBytes, quick ? { rounds: 15, maxMs: 15_000 } : { rounds: 30 })
+    yield* await consumeCases(valueBytes, quick ? { rounds: 15, maxMs: 12_000 } : { rounds: 20 })
 }
 
 async function consumeCases(valueBytes: number, rounds: Rounds): Promise<Case[]> {

@@ -12,7 +12,7 @@ const MAX_BATCH_BYTES = 5 * MIB
 /** Sealing and opening without Kafka, against the floor. */
 export async function* micro({ quick }: Plan): AsyncGenerator<Case> {
   const sizes = quick ? [KIB, 100 * KIB] : [100, KIB, 10 * KIB, 100 * KIB, MIB]
-  const rounds: Rounds = { turns: 6, ...(quick ? { rounds: 20, maxMs: 7000 } : { rounds: 40 }) }
+  const rounds: Rounds = { turns: 6, ...(quick ? { rounds: 20, maxMs: 5000 } : { rounds: 30 }) }
   const encryptions = await onEachEngine(configFor(newKms()))
   for (const valueBytes of sizes) {
     const batch = Math.min(BATCH, Math.floor(MAX_BATCH_BYTES / valueBytes))

@@ -1,0 +1,29 @@
+import { readFile, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import prettier from 'prettier'
+import type { Result } from '../harness/result.js'
+import { growthChart } from './growth-chart.js'
+import { ratiosChart } from './ratios-chart.js'
+import { withTables } from './tables.js'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const RESULTS = 'bench/results'
+
+/** What shows results, by its file: the newest of `bench/results/`. */
+export async function pages(): Promise<Map<string, string>> {
+  const newest = (await readdir(join(ROOT, RESULTS)))
+    .filter((name) => name.endsWith('.json'))
+    .sort()
+    .at(-1)
+  if (newest === undefined) throw new Error(`there are no results in ${RESULTS}`)
+  const result = JSON.parse(await readFile(join(ROOT, RESULTS, newest), 'utf8')) as Result
+  const page = 'docs/performance.md'
+  const withResults = withTables(await readFile(join(ROOT, page), 'utf8'), result)
+  const options = await prettier.resolveConfig(join(ROOT, page))
+  return new Map([
+    [page, await prettier.format(withResults, { ...options, filepath: page })],
+    ['docs/images/performance.svg', ratiosChart(result)],
+    ['docs/images/growth.svg', growthChart(result)],
+  ])
+}
