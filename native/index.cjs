@@ -86,5 +86,6 @@ exports.interfaceVersion = 1
 exports.createKey = binding.createKey
 exports.destroyKey = binding.destroyKey
 exports.seal = binding.seal
+exports.sealInto = binding.sealInto
 exports.open = binding.open
 exports.openInto = binding.openInto

@@ -74,6 +74,23 @@ export declare function seal(
 ): void
 
 /**
+ * Seals records into another buffer; `source` stays as it is, and `target` never has plaintext. It saves copying large
+ * bodies to where {@link seal} wants them.
+ *
+ * @param layout seven numbers per record: `ivAt`, `tagAt` (offsets in `target`), `bodyAt`, `bodyEnd` (in `source`),
+ *   `aadAt`, `aadEnd` (in `aads`), `targetAt`, where in `target` the ciphertext goes. In the target the rules of
+ *   {@link seal} hold; bodies in the source may be anywhere.
+ */
+export declare function sealInto(
+  key: NativeKey,
+  firstCounter: number,
+  source: Uint8Array,
+  target: Uint8Array,
+  aads: Uint8Array,
+  layout: Uint32Array,
+): void
+
+/**
  * Opens records in place, with a layout as for {@link seal}.
  *
  * @param opened one byte per record: 1; or 0 where authentication fails, and then the body is zeros
@@ -90,8 +107,8 @@ export declare function open(
 /**
  * Opens records into another buffer; `source` stays as it is. Where authentication fails, the target has zeros.
  *
- * @param layout seven numbers per record: those of {@link seal}, with offsets in `source`, and `targetAt`, where in
- *   `target` the plaintext goes. Targets follow each other and do not touch; sources may be anywhere.
+ * @param layout seven numbers per record: `ivAt`, `tagAt`, `bodyAt`, `bodyEnd` (offsets in `source`), `aadAt`,
+ *   `aadEnd` (in `aads`), `targetAt`, where in `target` the plaintext goes. Targets follow each other and do not touch; sources may be anywhere.
  * @param opened as for {@link open}
  * @returns how many failed
  */

@@ -175,51 +175,89 @@ static napi_value destroy_key(napi_env env, napi_callback_info info)
 
 /* ---- batches ---- */
 
-static napi_value seal(napi_env env, napi_callback_info info)
-{
-  napi_value values[5];
-  struct gcm_key *key;
-  struct bytes data, aads, layout;
+/* The memory of a batch. In place, source and target are one. */
+struct memory {
+  struct bytes source, target, aads, layout;
+  size_t numbers; /* of the layout per record */
   size_t records;
+};
+
+static struct batch batch_of(const struct memory *memory)
+{
+  return (struct batch){.source = memory->source.start,
+                        .target = memory->target.start,
+                        .aads = memory->aads.start,
+                        .layout = (const uint32_t *)(const void *)memory->layout.start,
+                        .numbers = memory->numbers,
+                        .records = memory->records};
+}
+
+static struct lengths lengths_of(const struct memory *memory)
+{
+  return (struct lengths){memory->source.length, memory->aads.length, memory->target.length};
+}
+
+/* Adds the two arguments that all functions have in common. */
+static bool read_aads_and_layout(napi_env env, const napi_value *values, struct memory *memory)
+{
+  return read_bytes(env, values[0], &memory->aads) &&
+         read_layout(env, values[1], memory->numbers, &memory->layout, &memory->records) &&
+         read_apart(env, memory->target, (struct bytes[]){memory->aads, memory->layout}, 2);
+}
+
+static napi_value seal(napi_env env, const napi_value *key_and_counter, struct memory *memory,
+                       const napi_value *aads_and_layout)
+{
+  struct gcm_key *key;
   uint64_t first_counter;
-  if (!read_arguments(env, info, 5, values) || !read_key(env, values[0], &key) ||
-      !read_bytes(env, values[2], &data) || !read_bytes(env, values[3], &aads) ||
-      !read_layout(env, values[4], IN_PLACE_NUMBERS, &layout, &records) ||
-      !read_counter(env, values[1], records, &first_counter) ||
-      !read_apart(env, data, (struct bytes[]){aads, layout}, 2))
+  if (!read_key(env, key_and_counter[0], &key) || !read_aads_and_layout(env, aads_and_layout, memory) ||
+      !read_counter(env, key_and_counter[1], memory->records, &first_counter))
     return NULL;
-  const struct lengths lengths = {data.length, aads.length, data.length};
-  const struct batch batch = {data.start, data.start, aads.start, (const uint32_t *)(const void *)layout.start,
-                              IN_PLACE_NUMBERS, records};
-  if (!fits_in_place(batch.layout, records, &lengths))
+  const struct batch batch = batch_of(memory);
+  const struct lengths lengths = lengths_of(memory);
+  if (!fits_sealing(batch.layout, batch.numbers, batch.records, &lengths))
     refuse_layout(env);
   else if (!gcm_seal(key, first_counter, &batch))
     napi_throw_error(env, "NATIVE_OPENSSL", "OpenSSL failed while sealing; the bodies of the batch were wiped");
   return NULL;
 }
 
-/* Opens in place, where target is source, or copying. Returns to JavaScript how many records failed. */
-static napi_value open_batch(napi_env env, napi_value key_value, struct bytes source, struct bytes target,
-                             const napi_value *aads_layout_opened, bool copying)
+static napi_value seal_in_place(napi_env env, napi_callback_info info)
 {
-  const size_t numbers = copying ? COPYING_NUMBERS : IN_PLACE_NUMBERS;
-  struct gcm_key *key;
-  struct bytes aads, layout, opened;
-  size_t records;
-  if (!read_key(env, key_value, &key) || !read_bytes(env, aads_layout_opened[0], &aads) ||
-      !read_layout(env, aads_layout_opened[1], numbers, &layout, &records) ||
-      !read_bytes(env, aads_layout_opened[2], &opened) ||
-      !read_apart(env, target, (struct bytes[]){aads, layout, opened}, 3) ||
-      !read_apart(env, opened, (struct bytes[]){source, aads, layout}, 3))
+  napi_value values[5];
+  struct memory memory = {.numbers = IN_PLACE_NUMBERS};
+  if (!read_arguments(env, info, 5, values) || !read_bytes(env, values[2], &memory.source)) return NULL;
+  memory.target = memory.source;
+  return seal(env, values, &memory, values + 3);
+}
+
+static napi_value seal_into(napi_env env, napi_callback_info info)
+{
+  napi_value values[6];
+  struct memory memory = {.numbers = COPYING_NUMBERS};
+  if (!read_arguments(env, info, 6, values) || !read_bytes(env, values[2], &memory.source) ||
+      !read_bytes(env, values[3], &memory.target) || !read_apart(env, memory.target, &memory.source, 1))
     return NULL;
-  if (opened.length != records) {
+  return seal(env, values, &memory, values + 4);
+}
+
+/* Returns to JavaScript how many records failed. */
+static napi_value open(napi_env env, napi_value key_value, struct memory *memory, const napi_value *aads_layout_opened)
+{
+  struct gcm_key *key;
+  struct bytes opened;
+  if (!read_key(env, key_value, &key) || !read_aads_and_layout(env, aads_layout_opened, memory) ||
+      !read_bytes(env, aads_layout_opened[2], &opened) ||
+      !read_apart(env, opened, (struct bytes[]){memory->source, memory->target, memory->aads, memory->layout}, 4))
+    return NULL;
+  if (opened.length != memory->records) {
     refuse_argument(env, "`opened` has one byte per record");
     return NULL;
   }
-  const struct lengths lengths = {source.length, aads.length, target.length};
-  const struct batch batch = {source.start, target.start, aads.start, (const uint32_t *)(const void *)layout.start,
-                              numbers, records};
-  if (!(copying ? fits_copying : fits_in_place)(batch.layout, records, &lengths)) {
+  const struct batch batch = batch_of(memory);
+  const struct lengths lengths = lengths_of(memory);
+  if (!(batch.numbers == COPYING_NUMBERS ? fits_copying(batch.layout, batch.records, &lengths)
+                                         : fits_sealing(batch.layout, batch.numbers, batch.records, &lengths))) {
     refuse_layout(env);
     return NULL;
   }
@@ -235,19 +273,20 @@ static napi_value open_batch(napi_env env, napi_value key_value, struct bytes so
 static napi_value open_in_place(napi_env env, napi_callback_info info)
 {
   napi_value values[5];
-  struct bytes data;
-  if (!read_arguments(env, info, 5, values) || !read_bytes(env, values[1], &data)) return NULL;
-  return open_batch(env, values[0], data, data, values + 2, false);
+  struct memory memory = {.numbers = IN_PLACE_NUMBERS};
+  if (!read_arguments(env, info, 5, values) || !read_bytes(env, values[1], &memory.source)) return NULL;
+  memory.target = memory.source;
+  return open(env, values[0], &memory, values + 2);
 }
 
 static napi_value open_into(napi_env env, napi_callback_info info)
 {
   napi_value values[6];
-  struct bytes source, target;
-  if (!read_arguments(env, info, 6, values) || !read_bytes(env, values[1], &source) ||
-      !read_bytes(env, values[2], &target) || !read_apart(env, target, &source, 1))
+  struct memory memory = {.numbers = COPYING_NUMBERS};
+  if (!read_arguments(env, info, 6, values) || !read_bytes(env, values[1], &memory.source) ||
+      !read_bytes(env, values[2], &memory.target) || !read_apart(env, memory.target, &memory.source, 1))
     return NULL;
-  return open_batch(env, values[0], source, target, values + 3, true);
+  return open(env, values[0], &memory, values + 3);
 }
 
 NAPI_MODULE_INIT()
@@ -255,7 +294,8 @@ NAPI_MODULE_INIT()
   const napi_property_descriptor functions[] = {
       {"createKey", NULL, create_key, NULL, NULL, NULL, napi_enumerable, NULL},
       {"destroyKey", NULL, destroy_key, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"seal", NULL, seal, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"seal", NULL, seal_in_place, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"sealInto", NULL, seal_into, NULL, NULL, NULL, napi_enumerable, NULL},
       {"open", NULL, open_in_place, NULL, NULL, NULL, napi_enumerable, NULL},
       {"openInto", NULL, open_into, NULL, NULL, NULL, napi_enumerable, NULL},
   };

@@ -56,14 +56,15 @@ static bool seal_record(EVP_CIPHER_CTX *context, uint64_t counter, const struct 
 {
   const struct record record = record_at(batch->layout, batch->numbers, index);
   uint8_t *const iv = batch->target + record.iv_at;
-  uint8_t *const body = batch->target + record.body_at;
+  uint8_t *const body = batch->target + record.target_at;
   const int body_length = (int)(record.body_end - record.body_at);
   const int aad_length = (int)(record.aad_end - record.aad_at);
   int written = 0, rest = 0;
   write_iv(iv, counter);
   return EVP_EncryptInit_ex(context, NULL, NULL, NULL, iv) == 1 &&
          EVP_EncryptUpdate(context, NULL, &rest, batch->aads + record.aad_at, aad_length) == 1 &&
-         EVP_EncryptUpdate(context, body, &written, body, body_length) == 1 && written == body_length &&
+         EVP_EncryptUpdate(context, body, &written, batch->source + record.body_at, body_length) == 1 &&
+         written == body_length &&
          EVP_EncryptFinal_ex(context, body + written, &rest) == 1 && rest == 0 &&
          EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, TAG_BYTES, batch->target + record.tag_at) == 1;
 }

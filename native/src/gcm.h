@@ -29,8 +29,9 @@ struct gcm_key *gcm_key_new(const uint8_t bytes[KEY_BYTES]);
 void gcm_key_free(struct gcm_key *key);
 
 /*
- * Seals in place. The IV of record i is first_counter + i: 4 zero bytes, then 64 bits, big-endian (8.2.1, deterministic
- * construction). On a failure it wipes all bodies and returns false: a body is plaintext until it is sealed.
+ * Seals. The IV of record i is first_counter + i: 4 zero bytes, then 64 bits, big-endian (8.2.1, deterministic
+ * construction). On a failure it wipes all bodies in the target and returns false: in place, a
+ * body is plaintext until it is sealed.
  */
 bool gcm_seal(struct gcm_key *key, uint64_t first_counter, const struct batch *batch);
 

@@ -29,27 +29,30 @@ static bool is_range(uint32_t start, uint32_t end, size_t length)
   return start <= end && end <= length && end - start <= INT_MAX;
 }
 
-static bool parts_fit(const struct record *record, const struct lengths *lengths)
+static bool is_read_inside(const struct record *record, const struct lengths *lengths)
 {
-  return is_range(record->body_at, record->body_end, lengths->data) &&
-         is_range(record->aad_at, record->aad_end, lengths->aads) &&
-         range_of(record->iv_at, IV_BYTES).end <= lengths->data &&
-         range_of(record->tag_at, TAG_BYTES).end <= lengths->data;
+  return is_range(record->body_at, record->body_end, lengths->source) &&
+         is_range(record->aad_at, record->aad_end, lengths->aads);
 }
 
-bool fits_in_place(const uint32_t *layout, size_t records, const struct lengths *lengths)
+static struct range target_of(const struct record *record)
+{
+  return range_of(record->target_at, record->body_end - record->body_at);
+}
+
+bool fits_sealing(const uint32_t *layout, size_t numbers, size_t records, const struct lengths *lengths)
 {
   uint64_t end_of_previous = 0;
   for (size_t i = 0; i < records; i++) {
-    const struct record record = record_at(layout, IN_PLACE_NUMBERS, i);
-    if (!parts_fit(&record, lengths)) return false;
-    const struct range parts[] = {range_of(record.iv_at, IV_BYTES), range_of(record.tag_at, TAG_BYTES),
-                                  range_of(record.body_at, record.body_end - record.body_at)};
-    if (touch(parts[0], parts[1]) || touch(parts[0], parts[2]) || touch(parts[1], parts[2])) return false;
+    const struct record record = record_at(layout, numbers, i);
+    if (!is_read_inside(&record, lengths)) return false;
+    const struct range written[] = {range_of(record.iv_at, IV_BYTES), range_of(record.tag_at, TAG_BYTES),
+                                    target_of(&record)};
+    if (touch(written[0], written[1]) || touch(written[0], written[2]) || touch(written[1], written[2])) return false;
     uint64_t end = 0;
     for (size_t part = 0; part < 3; part++) {
-      if (parts[part].start < end_of_previous) return false;
-      if (parts[part].end > end) end = parts[part].end;
+      if (written[part].start < end_of_previous || written[part].end > lengths->target) return false;
+      if (written[part].end > end) end = written[part].end;
     }
     end_of_previous = end;
   }
@@ -61,9 +64,11 @@ bool fits_copying(const uint32_t *layout, size_t records, const struct lengths *
   uint64_t end_of_previous = 0;
   for (size_t i = 0; i < records; i++) {
     const struct record record = record_at(layout, COPYING_NUMBERS, i);
-    if (!parts_fit(&record, lengths)) return false;
-    const struct range target = range_of(record.target_at, record.body_end - record.body_at);
-    if (target.start < end_of_previous || target.end > lengths->target) return false;
+    const struct range target = target_of(&record);
+    if (!is_read_inside(&record, lengths) || range_of(record.iv_at, IV_BYTES).end > lengths->source ||
+        range_of(record.tag_at, TAG_BYTES).end > lengths->source || target.start < end_of_previous ||
+        target.end > lengths->target)
+      return false;
     end_of_previous = target.end;
   }
   return true;

@@ -15,27 +15,32 @@
 #define IN_PLACE_NUMBERS 6
 #define COPYING_NUMBERS 7
 
-/* Offsets of one record. An end is the offset behind the last byte. */
+/*
+ * Offsets of one record; an end is the offset behind the last byte. The body is read from the source and written to the
+ * target. IV and tag are where the sealed record is: sealing writes them to the target, opening reads them from the source.
+ */
 struct record {
-  uint32_t iv_at, tag_at, body_at, body_end; /* in the data */
-  uint32_t aad_at, aad_end;                  /* in the additional authenticated data of the batch */
-  uint32_t target_at;                        /* where the body goes; in place: body_at */
+  uint32_t iv_at, tag_at;
+  uint32_t body_at, body_end; /* in the source */
+  uint32_t aad_at, aad_end;   /* in the additional authenticated data of the batch */
+  uint32_t target_at;         /* in the target; in place, where source and target are one: body_at */
 };
 
-/* What a layout must fit. Opening in place has the same lengths of source and target. */
+/* What a layout must fit. In place, source and target have the same length. */
 struct lengths {
-  size_t data, aads, target;
+  size_t source, aads, target;
 };
 
 struct record record_at(const uint32_t *layout, size_t numbers, size_t index);
 
 /*
- * True where IV, tag and body of every record lie inside the data and do not touch, AADs lie inside theirs, and each
- * record begins where the one before it has ended, or later. So no write of a batch reaches another one's bytes.
+ * For sealing, and for opening in place: true where all parts of every record are inside, IV, tag and body do not touch in
+ * the target, and there each record begins where the one before it has ended, or later. So no write of a batch reaches
+ * the bytes of another record.
  */
-bool fits_in_place(const uint32_t *layout, size_t records, const struct lengths *lengths);
+bool fits_sealing(const uint32_t *layout, size_t numbers, size_t records, const struct lengths *lengths);
 
-/* The same for bodies that are copied: only the targets must follow each other, since nothing else is written. */
+/* For opening into another buffer: only bodies are written, so that only they must follow each other. */
 bool fits_copying(const uint32_t *layout, size_t records, const struct lengths *lengths);
 
 #endif

@@ -73,6 +73,22 @@ function copying(batch) {
   return { layout: Uint32Array.from(numbers), target: bytes(target) }
 }
 
+/** The bodies in another buffer, in any order, with the layout of sealInto. @param {Batch} batch */
+function scattered(batch) {
+  const all = places(batch).map((place, i) => ({ ...place, i, order: next(), at: 0 }))
+  let end = below(3)
+  for (const one of [...all].sort((a, b) => a.order - b.order)) {
+    one.at = end
+    end += one.bodyEnd - one.body + below(2)
+  }
+  const source = bytes(end)
+  const numbers = all.flatMap(({ iv, tag, body, bodyEnd, aad, aadEnd, at }) => {
+    batch.data.copy(source, at, body, bodyEnd)
+    return [iv, tag, at, at + bodyEnd - body, aad, aadEnd, body]
+  })
+  return { source, layout: Uint32Array.from(numbers) }
+}
+
 /** @param {Uint8Array} key @param {number} counter @param {Batch} batch */
 function sealedByNode(key, counter, batch) {
   const data = Buffer.from(batch.data)
@@ -95,7 +111,12 @@ function rightCalls() {
   const plain = Buffer.from(batch.data)
   const counter = below(2) === 0 ? below(1000) : Number.MAX_SAFE_INTEGER - 20
   const expected = sealedByNode(keyBytes, counter, batch)
-  native.seal(key, counter, batch.data, batch.aads, batch.layout)
+  if (below(2) === 0) native.seal(key, counter, batch.data, batch.aads, batch.layout)
+  else {
+    const { source, layout } = scattered(batch)
+    places(batch).forEach(({ body, bodyEnd }) => batch.data.fill(0, body, bodyEnd))
+    native.sealInto(key, counter, source, batch.data, batch.aads, layout)
+  }
   assert.ok(batch.data.equals(expected), 'the engine and node:crypto seal to different bytes')
 
   const records = places(batch)
@@ -130,8 +151,9 @@ function wrongCall() {
   const key = native.createKey(bytes(32))
   const batch = randomBatch()
   const { layout, target } = copying(batch)
-  const into = below(2) === 0
-  const numbers = into ? layout : batch.layout
+  const from = scattered(batch)
+  const call = below(4)
+  const numbers = call === 0 ? layout : call === 1 ? from.layout : batch.layout
   for (let changes = 1 + below(4); changes > 0 && numbers.length > 0; changes--) {
     const at = below(numbers.length)
     numbers[at] = below(2) === 0 ? (NUMBERS[below(NUMBERS.length)] ?? 0) : (numbers[at] ?? 0) + below(64) - 32
@@ -139,11 +161,12 @@ function wrongCall() {
   const whole = bytes(batch.data.length + 64)
   const before = Buffer.from(whole)
   const data = whole.subarray(32, whole.length - 32)
-  const opened = bytes(numbers.length / (into ? 7 : 6))
+  const opened = bytes(numbers.length / (call < 2 ? 7 : 6))
   let refused = false
   try {
-    if (into) native.openInto(key, data, target, batch.aads, layout, opened)
-    else if (below(2) === 0) native.seal(key, below(100), data, batch.aads, batch.layout)
+    if (call === 0) native.openInto(key, data, target, batch.aads, layout, opened)
+    else if (call === 1) native.sealInto(key, below(100), from.source, data, batch.aads, from.layout)
+    else if (call === 2) native.seal(key, below(100), data, batch.aads, batch.layout)
     else native.open(key, data, batch.aads, batch.layout, opened)
   } catch (error) {
     assert.equal(/** @type {{ code: unknown }} */ (error).code, 'NATIVE_LAYOUT')

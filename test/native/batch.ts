@@ -4,7 +4,7 @@ import { compileHereOnce } from '../../scripts/native/compile.js'
 // Where no C compiler is, vitest.config.ts leaves these tests out, and says so.
 if (!compileHereOnce()) throw new Error('this machine has no C compiler')
 const native = await import('../../native/index.cjs')
-export const { createKey, destroyKey, open, openInto, seal } = native
+export const { createKey, destroyKey, open, openInto, seal, sealInto } = native
 
 export interface Plain {
   readonly body: Buffer
@@ -100,6 +100,17 @@ export function copying({ layout }: Packed): { layout: Uint32Array; targetBytes:
     targetAt += record[3] - record[2]
   }
   return { layout: Uint32Array.from(all), targetBytes: targetAt }
+}
+
+/** The layout of sealInto, for a batch whose bodies are one behind the other in a source. */
+export function sealing(batch: Packed, records: readonly Plain[]): { layout: Uint32Array; source: Buffer } {
+  let at = 0
+  const all = records.flatMap(({ body }, i) => {
+    const [ivAt, tagAt, bodyAt, , aadAt, aadEnd] = numbers(batch.layout, i)
+    at += body.length
+    return [ivAt, tagAt, at - body.length, at, aadAt, aadEnd, bodyAt]
+  })
+  return { layout: Uint32Array.from(all), source: concat(records.map(({ body }) => body)) }
 }
 
 /** Random bytes that are the same in each run (mulberry32). */

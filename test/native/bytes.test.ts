@@ -9,6 +9,8 @@ import {
   pack,
   seal,
   sealedByNode,
+  sealing,
+  sealInto,
   seeded,
   type Plain,
 } from './batch.js'
@@ -40,6 +42,15 @@ describe.each(batches())('a batch of random records, seed $seed', ({ records, ke
     const batch = pack(records)
     seal(createKey(key), firstCounter, batch.data, batch.aads, batch.layout)
     expect(batch.data.equals(expected().data)).toBe(true)
+  })
+
+  it('the batch seals into another buffer to the same bytes, and its source stays as it is', () => {
+    const batch = pack(records)
+    records.forEach((_, i) => body(batch, i).fill(0xee))
+    const { layout, source } = sealing(batch, records)
+    sealInto(createKey(key), firstCounter, source, batch.data, batch.aads, layout)
+    expect(batch.data.equals(expected().data)).toBe(true)
+    expect(source.equals(Buffer.concat(records.map((record) => record.body)))).toBe(true)
   })
 
   it('the batch opens in place after node:crypto sealed it', () => {
@@ -79,6 +90,7 @@ it('a batch of no records seals and opens', () => {
   const key = createKey(Buffer.alloc(32))
   const nothing = new Uint8Array(0)
   seal(key, Number.MAX_SAFE_INTEGER, nothing, nothing, new Uint32Array(0))
+  sealInto(key, Number.MAX_SAFE_INTEGER, nothing, nothing, nothing, new Uint32Array(0))
   expect(open(key, nothing, nothing, new Uint32Array(0), nothing)).toBe(0)
   expect(openInto(key, nothing, nothing, nothing, new Uint32Array(0), nothing)).toBe(0)
 })

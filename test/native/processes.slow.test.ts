@@ -127,7 +127,7 @@ describe('loading', () => {
   it('the package gives the same functions to import and to require', async () => {
     const { stdout } = await run(`
       import(${JSON.stringify(ENTRY)}).then((module) => {
-        const names = ['interfaceVersion', 'createKey', 'destroyKey', 'seal', 'open', 'openInto']
+        const names = ['interfaceVersion', 'createKey', 'destroyKey', 'seal', 'sealInto', 'open', 'openInto']
         console.log(names.every((name) => module[name] === native[name] && native[name] !== undefined))
       })`)
     expect(stdout).toBe('true\n')

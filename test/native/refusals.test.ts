@@ -9,6 +9,8 @@ import {
   pack,
   seal,
   sealedByNode,
+  sealing,
+  sealInto,
   type Packed,
 } from './batch.js'
 
@@ -31,12 +33,27 @@ function codeOf(run: () => unknown): string {
   return 'nothing thrown'
 }
 
-/** The three functions that take a batch, each with good arguments by name, of which a test replaces some. */
+/** The functions that take a batch, each with good arguments by name, of which a test replaces some. */
 const FUNCTIONS = {
   seal(change: (batch: Packed) => Record<string, unknown>) {
     const batch = pack(RECORDS)
     const a: Record<string, unknown> = { key: createKey(KEY), firstCounter: 0, ...batch, ...change(batch) }
     return { batch, run: () => untyped(seal)(a['key'], a['firstCounter'], a['data'], a['aads'], a['layout']) }
+  },
+  sealInto(change: (batch: Packed) => Record<string, unknown>) {
+    const batch = pack(RECORDS)
+    const a: Record<string, unknown> = {
+      key: createKey(KEY),
+      firstCounter: 0,
+      ...batch,
+      ...sealing(batch, RECORDS),
+      ...change({ ...batch, ...sealing(batch, RECORDS) }),
+    }
+    return {
+      batch,
+      run: () =>
+        untyped(sealInto)(a['key'], a['firstCounter'], a['source'], a['data'], a['aads'], a['layout']),
+    }
   },
   open(change: (batch: Packed) => Record<string, unknown>) {
     const batch = sealedByNode(KEY, 0, RECORDS)
@@ -65,8 +82,8 @@ const FUNCTIONS = {
   },
 }
 const EACH = Object.entries(FUNCTIONS).map(([name, prepare]) => ({ name, prepare }))
-const OPENING = EACH.slice(1)
-const IN_PLACE = EACH.slice(0, 2)
+const OPENING = EACH.filter(({ name }) => name.startsWith('open'))
+const IN_PLACE = EACH.filter(({ name }) => !name.endsWith('Into'))
 
 function expectRefusal(
   prepare: (typeof EACH)[number]['prepare'],
@@ -136,8 +153,9 @@ describe.each(EACH)('$name', ({ name, prepare }) => {
     expectRefusal(prepare, () => ({ data: others[kind] }), 'NATIVE_ARGUMENT')
     expectRefusal(prepare, () => ({ aads: others[kind] }), 'NATIVE_ARGUMENT')
     expectRefusal(prepare, () => ({ layout: others[kind] }), 'NATIVE_ARGUMENT')
-    if (name !== 'seal') expectRefusal(prepare, () => ({ opened: others[kind] }), 'NATIVE_ARGUMENT')
+    if (name.startsWith('open')) expectRefusal(prepare, () => ({ opened: others[kind] }), 'NATIVE_ARGUMENT')
     if (name === 'openInto') expectRefusal(prepare, () => ({ target: others[kind] }), 'NATIVE_ARGUMENT')
+    if (name === 'sealInto') expectRefusal(prepare, () => ({ source: others[kind] }), 'NATIVE_ARGUMENT')
   })
 
   it(`${name} refuses a layout in shared memory`, () => {
@@ -175,7 +193,7 @@ describe.each(EACH)('$name', ({ name, prepare }) => {
   })
 
   // The offsets of one record, each moved out of its buffer, also so far that a sum of 32 bits would wrap around.
-  const places = name === 'openInto' ? 7 : 6
+  const places = name.endsWith('Into') ? 7 : 6
   it.each(Array.from({ length: places }, (_, i) => i))(
     `${name} refuses offset %i outside its buffer`,
     (place) => {
@@ -201,7 +219,7 @@ describe.each(EACH)('$name', ({ name, prepare }) => {
   })
 
   it(`${name} refuses a wrong number of arguments`, () => {
-    const run = untyped({ seal, open, openInto }[name as 'seal'])
+    const run = untyped({ seal, sealInto, open, openInto }[name as 'seal'])
     expect(codeOf(() => run())).toBe('NATIVE_ARGUMENT')
     expect(codeOf(() => run(createKey(KEY)))).toBe('NATIVE_ARGUMENT')
   })
@@ -259,7 +277,7 @@ describe.each(OPENING)('$name', ({ name, prepare }) => {
 
 describe('openInto', () => {
   it('openInto refuses a target that shares memory with its source, its layout or its AADs', () => {
-    const { prepare } = EACH[2] as (typeof EACH)[number]
+    const prepare = FUNCTIONS.openInto
     const room = new ArrayBuffer(1024)
     const target = new Uint8Array(room, 200, 11)
     expectRefusal(prepare, () => ({ target, data: new Uint8Array(room, 0, 201) }), 'NATIVE_ARGUMENT')
@@ -277,7 +295,7 @@ describe('openInto', () => {
   })
 
   it('openInto refuses targets that overlap or are too small', () => {
-    const { prepare } = EACH[2] as (typeof EACH)[number]
+    const prepare = FUNCTIONS.openInto
     const at =
       (record: number, value: number) =>
       ({ layout }: Packed) => {
@@ -288,6 +306,50 @@ describe('openInto', () => {
     expectRefusal(prepare, at(1, 2), 'NATIVE_LAYOUT')
     expectRefusal(prepare, at(2, 7), 'NATIVE_LAYOUT')
     expectRefusal(prepare, () => ({ target: new Uint8Array(10) }), 'NATIVE_LAYOUT')
+  })
+})
+
+describe('sealInto', () => {
+  it('its target shares no memory with its source', () => {
+    const room = new ArrayBuffer(1024)
+    const data = new Uint8Array(room, 200, 200)
+    expectRefusal(
+      FUNCTIONS.sealInto,
+      () => ({ data, source: new Uint8Array(room, 0, 201) }),
+      'NATIVE_ARGUMENT',
+    )
+    expectRefusal(
+      FUNCTIONS.sealInto,
+      () => ({ data, source: new Uint8Array(room, 399, 11) }),
+      'NATIVE_ARGUMENT',
+    )
+  })
+
+  it('its source has all of each body', () => {
+    expectRefusal(FUNCTIONS.sealInto, () => ({ source: Buffer.alloc(10) }), 'NATIVE_LAYOUT')
+  })
+
+  // Place of the offset, and the offset in the record that it is moved to, less something.
+  it.each([
+    { what: 'an IV in the tag', place: 0, to: 1, less: 11 },
+    { what: 'a tag in the ciphertext', place: 1, to: 6, less: 15 },
+    { what: 'a ciphertext in the IV', place: 6, to: 0, less: -11 },
+  ])('$what is refused', ({ place, to, less }) => {
+    const moved = ({ layout }: Packed): Record<string, unknown> => {
+      const wrong = Uint32Array.from(layout)
+      wrong[7 + place] = (wrong[7 + to] ?? 0) - less
+      return { layout: wrong }
+    }
+    expectRefusal(FUNCTIONS.sealInto, moved, 'NATIVE_LAYOUT')
+  })
+
+  it('a record in the place of the one before it is refused', () => {
+    const moved = ({ layout }: Packed): Record<string, unknown> => {
+      const wrong = Uint32Array.from(layout)
+      for (const place of [0, 1, 6]) wrong[7 + place] = wrong[place] ?? 0
+      return { layout: wrong }
+    }
+    expectRefusal(FUNCTIONS.sealInto, moved, 'NATIVE_LAYOUT')
   })
 })
 
@@ -314,6 +376,7 @@ describe('firstCounter', () => {
     'a counter of %s is refused for three records',
     (firstCounter) => {
       expectRefusal(FUNCTIONS.seal, () => ({ firstCounter }), 'NATIVE_COUNTER')
+      expectRefusal(FUNCTIONS.sealInto, () => ({ firstCounter }), 'NATIVE_COUNTER')
     },
   )
 
