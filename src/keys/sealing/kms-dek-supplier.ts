@@ -91,7 +91,7 @@ export class KmsDekSupplier implements DekSupplier {
       // A process that may not unwrap this DEK makes its own, and does not ask for this one again.
       const transient = isEnvelopeError(error) && error.kind === 'transient'
       if (!transient) this.#ignoreStoredUntil = Math.max(this.#ignoreStoredUntil, stored.createdAt)
-      this.#failed('unwrap', isEnvelopeError(error) ? error.code : 'Error')
+      this.#failed('unwrap', isEnvelopeError(error) ? error.code : nameOfThrown(error))
       return undefined
     }
   }

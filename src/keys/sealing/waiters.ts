@@ -40,10 +40,10 @@ export class Waiters {
   }
 
   wake(): void {
-    for (const waiter of [...this.#waiting]) waiter.wake()
+    for (const waiter of this.#waiting) waiter.wake()
   }
 
   fail(error: Error): void {
-    for (const waiter of [...this.#waiting]) waiter.fail(error)
+    for (const waiter of this.#waiting) waiter.fail(error)
   }
 }

@@ -195,6 +195,13 @@ describe('the age of an idle DEK', () => {
     expect(clock.timers).toBe(0)
   })
 
+  it('the age of an idle DEK leaves no negative time, also after a sleep that no timer has noticed', async () => {
+    const { key, clock, ready } = await sealing({ maxAgeMs: HOUR })
+    await ready()
+    clock.sleep(2 * HOUR)
+    expect(key.state()).toMatchObject({ ageMs: 2 * HOUR, rotatesInMs: 0 })
+  })
+
   it('the age of an idle DEK ends it within an hour after the machine slept through it', async () => {
     const { clock, ready, retired } = await sealing({ maxAgeMs: 7 * 24 * HOUR })
     await ready()

@@ -443,6 +443,7 @@ describe('a provisioned DEK', () => {
       expect(await thrownBy(() => producer(all, bad))).toMatchObject({ code: 'CONFIG_INVALID' })
     expect(await thrownBy(() => producer(all, text, { context: { a: 'b' } }))).toMatchObject({
       code: 'CONFIG_INVALID',
+      message: expect.stringContaining('was created for other CMKs or another context') as string,
     })
     expect(
       await thrownBy(() => producer(all, '', { provisionedDek: { file: '/nowhere/dek.json' } })),

@@ -164,6 +164,26 @@ describe('a stored DEK', () => {
     expect(await origin(other)).toBe('stored')
   })
 
+  it('a stored DEK that was used before the clock was set back is not used again after a revocation', async () => {
+    const { clock, store, another, source, origin } = await stage()
+    const deks = source()
+    const used = await another()
+    expect(await origin(deks)).toBe('stored')
+    clock.step(-5000)
+    deks.revoke()
+    expect(await origin(deks)).toBe('made')
+    store.stored = used
+    expect(await origin(deks)).toBe('made')
+  })
+
+  it('a stored DEK whose KMS fails with a bug is replaced by a new one, and the event has the name of the error', async () => {
+    const { kmss, another, source, origin, failures } = await stage()
+    await another()
+    for (const kms of kmss) kms.unwrapDek = () => Promise.reject(new TypeError('a secret'))
+    expect(await origin(source())).toBe('made')
+    expect(failures).toEqual([{ rule: 'r', operation: 'unwrap', reason: 'TypeError' }])
+  })
+
   it('a stored DEK that fails transiently to unwrap is tried again; one that is refused is not', async () => {
     for (const [code, then] of [
       ['KMS_TIMEOUT', 'stored'],

@@ -165,6 +165,15 @@ describe('unwrapping a stored DEK', () => {
     },
   )
 
+  it('unwrapping a stored DEK asks no CMK that has no wrapping of it', async () => {
+    const { near, far, scope, stored } = await stage()
+    const asked = far.calls.length
+    near.failure = new EnvelopeError('KMS_TIMEOUT', 'no')
+    const short = { ...stored, wrappings: stored.wrappings.slice(0, 1) }
+    expect(await thrownBy(() => unwrapStored(short, scope, signal))).toMatchObject({ code: 'KMS_TIMEOUT' })
+    expect(far.calls).toHaveLength(asked)
+  })
+
   it('unwrapping a stored DEK asks no other CMK after it was cancelled', async () => {
     const { near, far, scope, stored } = await stage()
     const asked = far.calls.length
@@ -220,6 +229,10 @@ describe('a stored DEK belongs to a rule', () => {
     ['more context', (dek) => ({ ...dek, context: { ...dek.context, x: '' } })],
     ['another value in the context', (dek) => ({ ...dek, context: { app: 'shop', env: 'test' } })],
     ['another name in the context', (dek) => ({ ...dek, context: { app: 'shop', stage: 'prod' } })],
+    [
+      'a part of the context that is inherited',
+      (dek) => ({ ...dek, context: { __proto__: { env: 'prod' }, app: 'shop', stage: 'prod' } as never }),
+    ],
   ])('a stored DEK does not belong to a rule with %s', async (_, change) => {
     const { scope, stored } = await stage()
     expect(matchesScope(change(stored), scope)).toBe(false)
