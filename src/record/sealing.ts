@@ -1,3 +1,4 @@
+import { markAsUntransferable } from 'node:worker_threads'
 import type { ContentKey } from '../crypto/content-key.js'
 import type { Engine } from '../crypto/engine.js'
 import { byteLength, ownCopy, type Bytes } from '../envelope/bytes.js'
@@ -260,6 +261,8 @@ class SealedBatch implements OutgoingBatch {
       bytes += envelope
     }
     const target = Buffer.allocUnsafe(bytes)
+    // A worker that is handed one envelope must not get the memory of the others.
+    if (to - from > 1) markAsUntransferable(target.buffer)
     const aads = new Aads()
     const places: number[] = []
     const envelopes: Buffer[] = []

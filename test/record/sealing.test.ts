@@ -55,6 +55,21 @@ describe('the bytes that are sealed are those at the call', () => {
     expect(opened?.value).toEqual(before)
   })
 
+  it('a sealed value that is handed to a worker does not take the others of its batch along', async () => {
+    const { encryption } = await memoryEncryption([rule()])
+    const records = [100, 9000].map((length) => ({ topic: 't', value: CANARY.repeat(length / 10) }))
+    const [small, large] = await sealRecords(encryption, records)
+    try {
+      transfer(small?.value as Buffer)
+    } catch (error) {
+      // Node.js 20 copies instead.
+      expect(error).toMatchObject({ name: 'DataCloneError' })
+    }
+    const [opened] = await openRecords(encryption, [{ topic: 't', value: large?.value ?? null }])
+    expect(opened?.value?.toString()).toBe(records[1]?.value)
+    await encryption.close()
+  })
+
   it.each(['length', 'byteLength'])('a buffer whose %s was overridden is refused', async (member) => {
     const { encryption, kms } = await memoryEncryption([rule({ bindHeaders: ['h'], compression: 'gzip' })])
     for (const claimed of [1, 3000]) {
