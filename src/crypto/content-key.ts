@@ -3,13 +3,15 @@ import { EnvelopeError } from '../errors.js'
 import type { Suite } from './suites.js'
 
 /**
- * A key that seals or opens bodies: derived from a DEK for one session. Nothing outside `crypto/` sees
- * its bytes. Node offers no way to wipe a `KeyObject`; destroying drops the only reference, and OpenSSL
- * cleanses the memory once it is collected.
+ * A key that seals or opens bodies: derived from a DEK for one session. Nothing outside `crypto/` sees its bytes. Node
+ * cannot wipe a `KeyObject`: destroying drops the only reference, and OpenSSL wipes the memory once it is collected.
  */
 export class ContentKey {
   readonly suite: Suite
-  /** Derived beside the key; tells which DEK an envelope belongs to. As long as the format says, whatever the suite. */
+  /**
+   * Derived together with the key; identifies the DEK of an envelope. Its length is that of the format, whatever the
+   * suite.
+   */
   readonly commitment: Buffer
   #key: KeyObject | undefined
 

@@ -16,7 +16,7 @@ export class Dek {
     this.#key = key
   }
 
-  /** Takes over 32 bytes and wipes the buffer they came in. The length must have been checked. */
+  /** Takes over 32 bytes, and wipes the buffer that held them. The caller has checked the length. */
   static take(bytes: Uint8Array): Dek {
     try {
       if (bytes.length !== DEK_BYTES) throw new RangeError(`a DEK has ${String(DEK_BYTES)} bytes`)
@@ -46,7 +46,8 @@ export class Dek {
   }
 
   /**
-   * HMAC-SHA-256 of `bytes` under a key derived for nothing else (HKDF-SHA-256, RFC 5869, no salt, `info` as its name).
+   * HMAC-SHA-256 of `bytes` under a key that is derived only for this purpose (HKDF-SHA-256, RFC 5869, no salt, `info`
+   * as its name).
    * @throws EnvelopeError KEY_DESTROYED
    */
   mac(info: string, bytes: Uint8Array): Buffer {

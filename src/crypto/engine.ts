@@ -7,7 +7,7 @@ export interface SealBatch {
   readonly plaintexts: readonly (Buffer | string)[]
   /** Receives the IV, tag and body of each record. */
   readonly target: Buffer
-  /** The bytes authenticated beside the bodies. Records may share them. */
+  /** The bytes that are authenticated with the bodies. Records may share them. */
   readonly aads: Buffer
   /** Six offsets for each record: `ivAt`, `tagAt`, `bodyAt`, `bodyEnd` in `target`; `aadAt`, `aadEnd` in `aads`. */
   readonly places: readonly number[]
@@ -30,7 +30,7 @@ export interface Engine {
    * Seals each body. IVs are the counter values from `firstCounter` on: zeros, then 64 bits big-endian (deterministic
    * construction, NIST SP 800-38D, 8.2.1). The caller owns the counter and has reserved one value for each plaintext.
    *
-   * @throws EnvelopeError INVALID_RECORD if a body does not fill its place: unwritten memory must not leave
+   * @throws EnvelopeError INVALID_RECORD if a body does not fill its place: unwritten memory must not be sent
    */
   sealMany(key: ContentKey, firstCounter: number, batch: SealBatch): void
   /** The plaintext of each record, in memory that nothing else uses, or undefined if authentication fails. */
@@ -91,7 +91,7 @@ export const nodeEngine: Engine = {
   },
 }
 
-/** A view, which Node makes slowly: none if it is the whole. */
+/** A view, but the buffer itself if the view would be all of it: Node creates views slowly. */
 function part(bytes: Buffer, start: number, end: number): Buffer {
   return start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end)
 }

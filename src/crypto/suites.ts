@@ -7,7 +7,7 @@ export interface Suite {
   /** The name in OpenSSL. */
   readonly cipher: CipherGCMTypes
   readonly keyBytes: number
-  /** As long as the format's IV and tag: the envelope has room for nothing else. */
+  /** The lengths of the format's IV and tag: an envelope has no room for others. */
   readonly ivBytes: number
   readonly tagBytes: number
   /** HKDF (RFC 5869) with the session id as salt. */

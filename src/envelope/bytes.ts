@@ -1,4 +1,4 @@
-/** Bytes, or text to be encoded as UTF-8, as Kafka clients take them. */
+/** Bytes, or text that is encoded as UTF-8, as in Kafka clients. */
 export type Bytes = Buffer | string
 
 const { get: byteLengthOf } = Object.getOwnPropertyDescriptor(
@@ -6,12 +6,12 @@ const { get: byteLengthOf } = Object.getOwnPropertyDescriptor(
   'byteLength',
 ) as { readonly get: (this: Uint8Array) => number }
 
-/** How many bytes there are: of a buffer, those of its memory now, whatever a `length` of its own says. */
+/** The number of bytes. For a buffer, its memory counts, not an own member `length`. */
 export function byteLength(bytes: Bytes): number {
   return typeof bytes === 'string' ? Buffer.byteLength(bytes) : byteLengthOf.call(bytes)
 }
 
-/** A private copy of the bytes: callers reuse, transfer and resize their buffers. */
+/** A private copy of the bytes, because callers reuse, transfer and resize their buffers. */
 export function ownCopy(bytes: Bytes): Bytes {
   if (typeof bytes === 'string') return bytes
   const copy = Buffer.allocUnsafe(byteLength(bytes))
@@ -19,7 +19,7 @@ export function ownCopy(bytes: Bytes): Bytes {
   return copy
 }
 
-/** Whether the memory of a buffer was handed over, to a worker say: nothing is left of its bytes. */
+/** Whether the memory of a buffer was transferred, for example to a worker, so that its bytes are gone. */
 export function isTransferred(bytes: Uint8Array): boolean {
   if (bytes.buffer.byteLength > 0) return false
   try {

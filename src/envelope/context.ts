@@ -1,7 +1,7 @@
 /**
- * The canonical text of an encryption context: a JSON object, keys in byte order, no white space. An empty context is the
- * empty string: it goes to a KMS as no parameter at all. Nothing that a context admits is escaped; two other contexts
- * still never have the same text.
+ * The canonical text of an encryption context: a JSON object, keys in byte order, no white space. An empty context is
+ * the empty string: a call to a KMS then has no such parameter. The characters that a context allows need no escapes.
+ * Even with other characters, two different contexts never have the same text.
  */
 export function canonicalContext(context: Readonly<Record<string, string>>): string {
   const entries = contextEntries(context)

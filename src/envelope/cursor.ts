@@ -6,8 +6,8 @@ export function malformed(what: string): EnvelopeError {
 }
 
 /**
- * Reads canonical Avro binary from a buffer, strictly forward. Every length is checked against its
- * bound before it is compared with the input, and nothing is allocated for a length that is only claimed.
+ * Reads canonical Avro binary from a buffer, strictly forward. Every length is checked against its bound before it is
+ * compared with the input, and nothing is allocated for a length that the input only claims.
  *
  * Avro `int` and `long` are zig-zag varints, least significant group first (Avro 1.12, "Primitive
  * Types"). Only the shortest form is canonical.
@@ -30,7 +30,7 @@ export class Cursor {
     let value = 0
     for (let shift = 0; ; shift += 7) {
       const byte = this.byte()
-      // Of the fifth byte, which ends it at the latest.
+      // The fifth byte is the last possible one.
       if (shift === 28 && byte > 0x0f) throw malformed('an int has more than 32 bits')
       value |= (byte & 0x7f) << shift
       if (byte < 0x80) {
@@ -40,7 +40,7 @@ export class Cursor {
     }
   }
 
-  /** A length or count, an Avro `long`, of `min` to `max`. */
+  /** A length or count from `min` to `max`, as an Avro `long`. */
   length(min: number, max: number, what: string): number {
     let value = 0
     let unit = 1
@@ -60,7 +60,7 @@ export class Cursor {
     throw malformed(`the length of ${what} is out of bounds`)
   }
 
-  /** What closes the one block of an array or map. */
+  /** The end of the one block of an array or map. */
   endOfBlocks(what: string): void {
     if (this.byte() !== 0) throw malformed(`${what} has more than one block`)
   }
@@ -71,7 +71,7 @@ export class Cursor {
     return byte === 1
   }
 
-  /** `length` bytes as they stand, as a view. */
+  /** `length` bytes, as a view. */
   fixed(length: number, what: string): Buffer {
     const end = this.#at + length
     if (end > this.#bytes.length) throw malformed(`the input ends within ${what}`)

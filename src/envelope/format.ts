@@ -7,7 +7,7 @@ export interface WrappedDek {
   readonly ciphertextDek: Buffer
 }
 
-/** What an envelope says about itself, authenticated. */
+/** The authenticated header of an envelope. */
 export interface Header {
   readonly suite: number
   readonly compression: number
@@ -21,7 +21,9 @@ export interface Header {
   readonly commitment: Buffer
 }
 
-/** All of an envelope before its IV, parsed, and the bytes it was parsed from. The same for a session and topic. */
+/**
+ * Everything in an envelope before its IV, parsed, and the bytes it was parsed from. Constant for a session and topic.
+ */
 export interface Preamble {
   readonly bytes: Buffer
   readonly wrappedDeks: readonly WrappedDek[]
@@ -33,14 +35,14 @@ export interface Preamble {
 /** Values of one record header in record order. */
 export type HeaderValues = readonly (Bytes | null)[]
 
-/** What determines the length of a header. */
+/** The values that determine the length of a header. */
 export interface HeaderShape {
   readonly boundHeaders: readonly string[]
   readonly topic: string
   readonly context: Readonly<Record<string, string>>
 }
 
-/** What determines the length of an envelope. */
+/** The values that determine the length of an envelope. */
 export interface EnvelopeShape extends HeaderShape {
   readonly wrappings: readonly {
     readonly provider: string
@@ -55,7 +57,7 @@ export interface EnvelopeShape extends HeaderShape {
 export interface FormatSizes {
   readonly iv: number
   readonly tag: number
-  /** What an envelope adds to its body. */
+  /** The bytes that an envelope adds to its body. */
   overhead(envelope: EnvelopeShape): number
   header(header: HeaderShape): number
   /** The part of the header that a context takes. */
@@ -67,7 +69,7 @@ export interface FormatSizes {
  * sizes. A new version is a row in `formats.ts`.
  */
 export interface Format {
-  /** As in the name of its schema, `schemas/envelope.v1.avsc`. */
+  /** Its number in the name of its schema, `schemas/envelope.v1.avsc`. */
   readonly version: number
   /** Every envelope starts with it: the marker of Avro's single-object encoding, then the fingerprint of the schema. */
   readonly prefix: Buffer
@@ -85,8 +87,8 @@ export interface Format {
   writeFrame(target: Buffer, at: number, preamble: Buffer, bodyBytes: number): number
 
   /**
-   * How long the preamble is: a quick walk over its lengths, which lets a reader that has parsed the same bytes before
-   * skip parsing. The value starts with the prefix.
+   * The length of the preamble, found by a quick walk over its lengths. A reader that has parsed the same bytes before
+   * can so skip parsing. The value starts with the prefix.
    * @throws EnvelopeError MALFORMED
    */
   preambleLength(value: Buffer): number
@@ -103,10 +105,10 @@ export interface Format {
 
   /** The part of the AAD that is the same for all records of a session and topic. */
   aadBase(headerBytes: Buffer): Buffer
-  /** The length of what `writeAad` writes. */
+  /** The number of bytes that `writeAad` writes. */
   aadBytes(base: Buffer, key: Bytes | null | undefined, headers: readonly HeaderValues[]): number
   /**
-   * Writes the bytes authenticated beside a body at `at`, and returns where they end.
+   * Writes the bytes that are authenticated with a body at `at`, and returns where they end.
    *
    * @param key undefined if the key is not bound, null if it is bound and absent
    * @param headers the values of each bound header, in the order of their names

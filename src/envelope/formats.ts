@@ -8,14 +8,14 @@ const FORMATS: readonly Format[] = [v1]
 /** The format that is written. */
 export const DEFAULT_FORMAT: Format = v1
 
-/** What every prefix starts with: Avro single-object encoding. */
+/** The start of every prefix: the marker of Avro's single-object encoding. */
 const MARKER = [0xc3, 0x01] as const
 const FINGERPRINT_BYTES = 8
 const PREFIX_BYTES: number = MARKER.length + FINGERPRINT_BYTES
 
 /**
  * The format of an envelope.
- * @throws EnvelopeError NOT_SEALED, UNKNOWN_FORMAT, or MALFORMED where the prefix is cut off
+ * @throws EnvelopeError NOT_SEALED, UNKNOWN_FORMAT, or MALFORMED if the prefix is cut short
  */
 export function formatOf(value: Buffer, formats: readonly Format[] = FORMATS): Format {
   if (!hasMarker(value)) throw new EnvelopeError('NOT_SEALED', 'the value is not an envelope')
@@ -46,7 +46,7 @@ export function decodePreamble(value: Buffer): Preamble {
 }
 
 /**
- * Checks that a value is a whole envelope, as far as its structure goes: a prefix in front of plaintext does not make one.
+ * Checks that a value has the structure of a whole envelope: a prefix before plaintext is not enough.
  * @throws EnvelopeError NOT_SEALED, UNKNOWN_FORMAT or MALFORMED
  */
 export function checkEnvelope(value: Buffer): void {

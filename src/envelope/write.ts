@@ -1,6 +1,6 @@
 /*
- * Writes canonical Avro binary, as `Cursor` reads it. By hand: Avro libraries compile code for a schema, which
- * hardened runtimes refuse, and few fields need none.
+ * Writes canonical Avro binary, as `Cursor` reads it. Written by hand: Avro libraries compile code for a schema, which
+ * hardened runtimes refuse, and these few fields do not need a library.
  */
 
 /** How many bytes `writeLengthAt` takes. */
@@ -26,7 +26,7 @@ export function boolean(value: boolean): Buffer {
   return Buffer.from([value ? 1 : 0])
 }
 
-/** @throws RangeError where the bytes are not as many as the format says: nothing could read them. */
+/** @throws RangeError if the number of bytes is not that of the format: no reader could read them */
 export function fixed(bytes: Buffer, size: number): Buffer {
   if (bytes.length !== size)
     throw new RangeError(`expected ${String(size)} bytes, got ${String(bytes.length)}`)
@@ -42,7 +42,7 @@ export function text(value: string): Buffer {
   return lengthPrefixed(Buffer.from(value))
 }
 
-/** An array, or a map whose items are key and value in one: one block, or none where it is empty. */
+/** An array, or a map whose items are key and value in one: one block, or none if it is empty. */
 export function blocks(items: readonly Buffer[]): Buffer {
   return items.length === 0 ? length(0) : Buffer.concat([length(items.length), ...items, length(0)])
 }

@@ -5,7 +5,7 @@ import { EnvelopeError } from '../errors.js'
 const NOTHING = Buffer.alloc(0)
 const NO_HEADERS: readonly HeaderValues[] = []
 
-/** The bytes authenticated beside the bodies of a batch, one record after another in one buffer. */
+/** The bytes that are authenticated with the bodies of a batch, one record after another in one buffer. */
 export class Aads {
   #bytes: Buffer = NOTHING
   #start = 0
@@ -17,7 +17,7 @@ export class Aads {
     return this.#bytes
   }
 
-  /** Where those of the record added last start. */
+  /** Where those of the last added record start. */
   get start(): number {
     return this.#start
   }
@@ -44,13 +44,13 @@ export class Aads {
     this.#end += length
     if (this.#end > this.#bytes.length) this.#grow()
     const end = format.writeAad(this.#bytes, this.#start, base, key, headers)
-    // Memory that was not written must never be used: another thread may resize what it shares with us.
+    // Unwritten memory must never be used: another thread may resize memory that it shares with us.
     if (end !== this.#end)
       throw new EnvelopeError('INVALID_RECORD', 'a key or header changed while it was being read')
   }
 
   #grow(): void {
-    // One record, as `eachMessage` has, takes no more than it needs.
+    // A single record, as in `eachMessage`, takes no more than it needs.
     const grown = Buffer.allocUnsafe(this.#start === 0 ? this.#end : this.#end * 2)
     this.#bytes.copy(grown, 0, 0, this.#start)
     this.#bytes = grown

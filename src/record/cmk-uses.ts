@@ -8,7 +8,7 @@ export interface CmkUse {
   readonly cmkId: string
   /** The rules that seal under it. */
   readonly sealing: readonly string[]
-  /** The rules that open what was sealed under it. */
+  /** The rules that open records sealed under it. */
   readonly opening: readonly string[]
 }
 

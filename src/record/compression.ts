@@ -11,13 +11,13 @@ export interface Compression {
   readonly name: 'none' | 'gzip' | 'zstd'
   readonly compress: (plaintext: Bytes) => Bytes
   /**
-   * @throws EnvelopeError DECOMPRESSION_FAILED where the bytes are not exactly one member or frame;
-   * TOO_LARGE where the result is over `maxBytes`
+   * @throws EnvelopeError DECOMPRESSION_FAILED if the bytes are not exactly one member or frame; TOO_LARGE if the
+   * result is over `maxBytes`
    */
   readonly decompress: (body: Buffer, maxBytes: number) => Buffer
 }
 
-/** What zstd needs of `node:zlib`, which has it from Node.js 22.15 on. */
+/** The functions of `node:zlib` that zstd needs, which Node.js has from 22.15 on. */
 interface ZstdZlib {
   zstdCompressSync(data: Bytes): Buffer
   zstdDecompressSync(data: Buffer, options: { maxOutputLength: number }): Buffer
@@ -49,12 +49,12 @@ const rows: readonly Compression[] = [
     : []),
 ]
 
-/** The compression with this number, or undefined where it is not registered or this runtime lacks it. */
+/** The compression with this number, or undefined if it is not registered or this runtime lacks it. */
 export function compressionOf(number: number): Compression | undefined {
   return rows.find((row) => row.number === number)
 }
 
-/** A compression that the configuration's check admitted. */
+/** A compression that the check of the configuration has accepted. */
 export function compressionNamed(name: Compression['name']): Compression {
   const row = rows.find((row) => row.name === name)
   if (row === undefined)
@@ -62,11 +62,11 @@ export function compressionNamed(name: Compression['name']): Compression {
   return row
 }
 
-/** Exactly one gzip member (RFC 1952) and nothing behind it, its CRC and size verified. */
+/** Exactly one gzip member (RFC 1952) with nothing after it, its CRC and size verified. */
 function gunzipOne(body: Buffer, maxBytes: number): Buffer {
   const deflated = gzipBody(body)
   if (deflated === undefined) throw failed('it does not start with the header of a gzip member')
-  // Node's gunzip would take a second member, and bytes behind the last, for granted.
+  // Node's gunzip would accept a second member, and bytes after the last.
   const { buffer: plaintext, engine } = zlib.inflateRawSync(deflated, {
     maxOutputLength: outputLimit(maxBytes),
     info: true,
@@ -82,7 +82,7 @@ function gunzipOne(body: Buffer, maxBytes: number): Buffer {
   return plaintext
 }
 
-/** Node.js takes no limit of 0. */
+/** Node.js does not accept a limit of 0. */
 function outputLimit(maxBytes: number): number {
   return Math.max(maxBytes, 1)
 }

@@ -1,19 +1,19 @@
 import type { ErrorCode } from '../errors.js'
 
-/** Why a record became a dead letter, and where it stood. */
+/** Why a record became a dead letter, and where it was. */
 export interface DeadLetterReason {
   readonly code: ErrorCode
   readonly topic: string
   readonly partition: number
   /** Kafka offset, decimal. */
   readonly offset: string
-  /** Of the record, in ms since 1970, decimal. Records of message format 0 have none. */
+  /** The timestamp of the record, in ms since 1970, decimal. Records of message format 0 have none. */
   readonly timestamp?: string | undefined
   /** The consumer group that rejected it. */
   readonly group: string | undefined
-  /** Headers that had a null value, where the client that writes the letter can only write an empty one. */
+  /** Names of headers with a null value, if the client that writes the letter can only write an empty one. */
   readonly nullHeaders?: readonly string[]
-  /** How many names of headers were not UTF-8, where the client that read the record replaced those bytes. */
+  /** How many names of headers were not UTF-8, if the client that read the record replaced those bytes. */
   readonly replacedNames?: number
 }
 
@@ -22,7 +22,8 @@ const MAX_NULL_HEADERS_BYTES = 240
 
 /**
  * The headers that a dead letter has besides the record's own: text, each once, together at most 1 KiB in a record
- * batch, whatever the record has. All names start with `kafka-envelope.` and are frozen once released. They are not authenticated.
+ * batch, for any record. All names start with `kafka-envelope.` and are frozen once released. They are not
+ * authenticated.
  */
 export function deadLetterHeaders(reason: DeadLetterReason): Record<string, string> {
   const { code, topic, partition, offset, timestamp, group, nullHeaders = [], replacedNames = 0 } = reason
@@ -40,12 +41,12 @@ export function deadLetterHeaders(reason: DeadLetterReason): Record<string, stri
   }
 }
 
-/** The names that fit, in order, and how many do not. */
+/** The names that fit, in order, and the number of those that do not. */
 function fitting(all: readonly string[]): { names: string[]; omitted: number } {
   const names: string[] = []
   let bytes = 2
   for (const name of all) {
-    // A name is at least as long as JSON as it is in UTF-8; a long one is not worth encoding.
+    // A name in JSON is at least as long as in UTF-8, so a long one need not be encoded.
     if (name.length > MAX_NULL_HEADERS_BYTES) continue
     const size = Buffer.byteLength(JSON.stringify(name)) + 1
     if (bytes + size > MAX_NULL_HEADERS_BYTES) continue
@@ -55,7 +56,7 @@ function fitting(all: readonly string[]): { names: string[]; omitted: number } {
   return { names, omitted: all.length - names.length }
 }
 
-/** At most so many bytes of UTF-8; what is cut ends with `…`. */
+/** Cuts a name to at most `MAX_GROUP_BYTES` of UTF-8; a name that was cut ends with `…`. */
 function cut(group: string): string {
   if (Buffer.byteLength(group) <= MAX_GROUP_BYTES) return group
   let kept = ''

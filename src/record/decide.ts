@@ -5,7 +5,7 @@ import { actionFor } from './failure-action.js'
 import { InvalidRateGuard } from './invalid-rate-guard.js'
 import type { ReadingRule } from './topic-rules.js'
 
-/** What a client does with a record. */
+/** The decision about a record, which a client carries out. */
 export type Decision<R> = Delivered<R> | Rejected<R>
 /** A decision that is up to a handler. */
 export type Undecided<R> = Rejected<R, RejectionHandler>
@@ -20,12 +20,12 @@ export interface Delivered<R> {
 
 /** A record that did not open. */
 export interface Rejected<R, Action = RejectionAnswer> {
-  /** `stop`: nothing behind it may be delivered before it is. */
+  /** `stop`: nothing after it may be delivered before it is. */
   readonly action: Action
   readonly record: R
-  /** Why. */
+  /** Why it did not open. */
   readonly error: EnvelopeError
-  /** For `stop`: what stops the consumer, where that is not `error`. */
+  /** For `stop`: the error that stops the consumer, if that is not `error`. */
   readonly fatal?: EnvelopeError
 }
 
@@ -34,9 +34,9 @@ export class Decider {
   readonly #guards = new Map<ReadingRule, InvalidRateGuard>()
 
   /**
-   * What the rule says about records that have their outcomes, in order. Ends with the first that stops the consumer;
-   * what is behind it is not decided. What is up to a handler is left to `settle`. A record that fails transiently has no
-   * outcome yet, so it has no place here.
+   * Applies the rule to records that have their outcomes, in order. Ends with the first that stops the consumer;
+   * records after it are not decided. Decisions of a handler are left to `settle`. A record that fails transiently has
+   * no outcome yet, so it has no place here.
    */
   decide<R extends { readonly offset: string }>(
     rule: ReadingRule,
@@ -85,9 +85,10 @@ export function isDelivered<R>(one: Decision<R>): one is Delivered<R> | Rejected
 }
 
 /**
- * Decides, in order, what is up to a handler. Ends with the first that stops the consumer, as `decide` does.
+ * Asks the handler for its decisions, in order. Ends with the first that stops the consumer, as `decide` does.
  *
- * @param ask rejects with REJECTION_HANDLER_FAILED, which stops the consumer at the record, or with what ends it all
+ * @param ask rejects with REJECTION_HANDLER_FAILED, which stops the consumer at the record, or with an error that ends
+ * everything
  */
 export async function settle<R>(
   undecided: readonly (Decision<R> | Undecided<R>)[],
@@ -102,7 +103,7 @@ export async function settle<R>(
   return decisions
 }
 
-/** Whether none is up to a handler. */
+/** Whether no decision is left to a handler. */
 export function isSettled<R>(all: readonly (Decision<R> | Undecided<R>)[]): all is readonly Decision<R>[] {
   return !all.some(isUndecided)
 }

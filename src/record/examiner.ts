@@ -4,7 +4,7 @@ import { PreambleJudge, type AcceptedPreamble } from './preamble-judge.js'
 import { describe, offsetNumber, type OpenedRecord, type SealedRecord } from './record.js'
 import type { ReadingRule } from './topic-rules.js'
 
-/** An envelope that passed every check that needs no key. */
+/** An envelope that has passed every check that needs no key. */
 export interface Envelope {
   readonly value: Buffer
   readonly preamble: AcceptedPreamble
@@ -23,13 +23,13 @@ export class Examiner {
     this.#preambles = new PreambleJudge(rule, topic)
   }
 
-  /** What a value may take once it is decompressed. */
+  /** The largest size of a decompressed value. */
   get maxDecompressedBytes(): number {
     return this.#rule.decrypt.maxDecompressedBytes
   }
 
   /**
-   * All checks that need no key, in their order: the envelope, or the outcome of a record that needs no key.
+   * Makes all checks that need no key, in order. Returns the envelope, or the outcome of a record that needs no key.
    * @throws EnvelopeError INVALID_RECORD
    */
   examine(record: SealedRecord, partition: number | undefined): Envelope | OpenedRecord {
@@ -42,7 +42,7 @@ export class Examiner {
     if (!Buffer.isBuffer(value)) throw new EnvelopeError('INVALID_RECORD', `a value is ${describe(value)}`)
     try {
       const { format, bytes, preamble } = this.#preambles.read(value)
-      // The structure of the whole comes before what the header says.
+      // The structure of the whole is checked before the content of the header.
       const bodyAt = format.bodyStart(value, bytes.length)
       return preamble instanceof EnvelopeError ? { error: preamble } : { value, preamble, bodyAt }
     } catch (error) {

@@ -2,10 +2,13 @@ import type { DeadLetterPolicy, RejectionHandler } from '../config/rejection.js'
 import type { EnvelopeError } from '../errors.js'
 import type { ReadingRule } from './topic-rules.js'
 
-/** What a client does about a record that did not open. A handler is asked. */
+/** The action for a record that did not open. A handler is asked. */
 export type FailureAction = 'stop' | 'skip' | DeadLetterPolicy | RejectionHandler
 
-/** What the rule says about a failure. A failure that is transient, or not about the record itself, always stops. */
+/**
+ * The action that the rule has for a failure. A failure that is transient, or not about the record itself, always
+ * stops.
+ */
 export function actionFor({ kind }: EnvelopeError, { decrypt }: ReadingRule): FailureAction {
   switch (kind) {
     case 'invalid':

@@ -4,7 +4,7 @@ import { isNamed, unnamedTopic } from './topic.js'
 
 /**
  * The result of `take` for each record, which is checked to be one.
- * @throws EnvelopeError INVALID_RECORD that says which record it was
+ * @throws EnvelopeError INVALID_RECORD, which says which record it was
  */
 export function each<R extends { readonly topic: string }, T>(
   records: readonly R[],
@@ -33,14 +33,14 @@ export function pathOf(index: number): string {
   return `records[${String(index)}]`
 }
 
-/** A record's own key, in memory of our own if it is a Buffer. */
+/** The key of a record; a copy if it is a Buffer. */
 export function ownKey({ key }: { readonly key?: Bytes | null | undefined }): {
   key?: Bytes | null | undefined
 } {
   return isBytes(key) ? { key: ownCopy(key) } : key === undefined ? {} : { key }
 }
 
-/** Those of the indexes that have the same name, together, in order of first use. */
+/** Groups the indexes that have the same name, in order of first use. */
 export function groups<R, Name>(
   records: readonly R[],
   indexes: Iterable<number>,
@@ -56,7 +56,7 @@ export function groups<R, Name>(
   return byName
 }
 
-/** A member of a list that is known to be there. */
+/** An item that the list is known to have. */
 export function at<T>(list: readonly T[], index: number): T {
   return list[index] as T
 }

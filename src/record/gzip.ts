@@ -8,8 +8,8 @@ const FCOMMENT = 0x10
 const RESERVED = 0xe0
 
 /**
- * What follows the header of a gzip member: deflated data and trailer. Undefined where there is no
- * header, a reserved flag is set, or the header's own CRC does not match.
+ * The bytes after the header of a gzip member: deflated data and trailer. Undefined if there is no header, a reserved
+ * flag is set, or the header's own CRC does not match.
  */
 export function gzipBody(bytes: Buffer): Buffer | undefined {
   if (bytes.length < 18 || bytes.readUInt16BE(0) !== 0x1f8b || bytes[2] !== 8) return undefined

@@ -4,8 +4,8 @@ import { EnvelopeError } from '../errors.js'
 import { describe, isBytes, type HeaderValue, type RecordHeaders, type SealedRecord } from './record.js'
 
 /**
- * Headers in a form that clients hand out. Each is read for what it is; any other is INVALID_RECORD, because a header
- * that goes unnoticed is neither authenticated nor sent.
+ * Headers in one of the forms that clients use. Any other form is INVALID_RECORD, because a header that goes unnoticed
+ * would be neither authenticated nor sent.
  */
 export type GivenHeaders =
   /** A plain object, with one value or a list of values for a name. */
@@ -19,7 +19,7 @@ export type GivenHeaders =
   | readonly Readonly<Record<string, Bytes | readonly number[] | null>>[]
 
 /**
- * Headers of any documented form by name, in memory of our own.
+ * Headers of any documented form by name, as copies.
  * @throws EnvelopeError INVALID_RECORD
  */
 export function readHeaders(given: unknown): RecordHeaders | undefined {
@@ -36,7 +36,7 @@ export function readHeaders(given: unknown): RecordHeaders | undefined {
 }
 
 /**
- * Headers in a plain object, in memory of our own.
+ * Headers in a plain object, as copies.
  * @throws EnvelopeError INVALID_RECORD
  */
 export function plainHeaders(given: unknown): RecordHeaders {
@@ -61,15 +61,15 @@ function isMemberOfAll(name: string): boolean {
 }
 
 /**
- * The values of one header in record order. A client that collects headers in a plain object turns a header named like
- * a member of every object into that member and the values. Such a header must not stop a consumer.
+ * The values of one header in record order. If a header has the name of a member that every object has, a client that
+ * collects headers in a plain object gives that member and then the values. Such a header must not stop a consumer.
  */
 export function headerValues(given: unknown, name: string): readonly unknown[] {
   const values: readonly unknown[] = Array.isArray(given) ? given : [given]
   return isMemberOfAll(name) && values[0] === PLAIN[name] ? values.slice(1) : values
 }
 
-/** Records with the headers that were written, where a client misread some of them as `headerValues` says. */
+/** Restores the headers that were written, if a client misread some of them as `headerValues` says. */
 export function withHeadersAsWritten<R extends SealedRecord>(
   records: readonly R[],
 ): readonly (R | SealedRecord)[] {
@@ -88,7 +88,7 @@ function writtenHeaders({ headers = {} }: SealedRecord): RecordHeaders {
   ) as RecordHeaders
 }
 
-/** A copy in the same form, so that what is handed out is what was sealed. */
+/** A copy in the same form, so that the returned headers are those that were authenticated. */
 export function copyOfHeaders(given: unknown): unknown {
   if (isBytes(given)) return ownCopy(given)
   if (Array.isArray(given)) return given.map(copyOfHeaders)
@@ -97,7 +97,7 @@ export function copyOfHeaders(given: unknown): unknown {
   return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, copyOfHeaders(value)]))
 }
 
-/** Whether it is a plain object, of whichever realm: what a class keeps elsewhere would be lost without a word. */
+/** Whether it is a plain object, of any realm. Data that a class keeps elsewhere would be lost silently. */
 function isPlain(value: unknown): value is object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
   const prototype: unknown = Object.getPrototypeOf(value)
@@ -109,7 +109,7 @@ function listed(name: unknown, value: unknown): [string, unknown][] {
   return (Array.isArray(value) ? value : [value]).map((one: unknown) => [name, one])
 }
 
-/** The bytes of a value that is given as numbers; Lambda's are signed. */
+/** The bytes of a value that is given as numbers. Those of Lambda are signed. */
 function bytesOf(value: unknown): unknown {
   const isList = Array.isArray(value) && value.every((n) => Number.isInteger(n) && n >= -128 && n <= 255)
   return isList ? Buffer.from(value as number[]) : value

@@ -7,32 +7,32 @@ import { describe } from './record.js'
 import type { Sealer } from './sealer.js'
 import type { TopicRules } from './topic-rules.js'
 
-/** What is inside an object that `createEncryption` made: for Kafka clients and `kafka-envelope/record` only. */
+/** The internals of an object that `createEncryption` made, for Kafka clients and `kafka-envelope/record` only. */
 export interface Internals {
   readonly rules: TopicRules
   readonly sealer: Sealer
   readonly opener: Opener
   readonly clock: Clock
   readonly events: EventHub
-  /** The consumers that run or have stopped for good. A client removes one when it is disconnected. */
+  /** The consumers that run or have stopped permanently. A client removes one when it is disconnected. */
   readonly consumers: Set<ActiveConsumer>
 }
 
-/** What `health()` asks a consumer, of whichever client. */
+/** The part of a consumer, of any client, that `health()` reads. */
 export interface ActiveConsumer {
-  /** Why it stopped for good, until it is run again or disconnected. */
+  /** Why it stopped permanently, until it is run again or disconnected. */
   readonly stopped: () => ConsumerStopped | undefined
-  /** The records that it waits with. */
+  /** The records that hold it up. */
   readonly waiting: () => readonly Waiting[]
 }
 
-/** Why a consumer stopped for good. */
+/** Why a consumer stopped permanently. */
 export type ConsumerStopped = EncryptionEvents['consumer.stopped']
 
 /** Registered globally: an application may load the package twice, as ESM and as CommonJS. */
 const INTERNALS = Symbol.for('kafka-envelope.internals')
 
-/** Of one copy of the package. Another release may expect something else inside. */
+/** Belongs to one copy of the package. Another release may expect different internals. */
 interface Versioned {
   readonly version: string
   readonly internals: Internals
@@ -47,7 +47,7 @@ export function withInternals<T extends object>(encryption: T, internals: Intern
 /**
  * The internals of an encryption.
  * @param call names the caller in the error, for example `sealRecords`
- * @throws EnvelopeError CONFIG_INVALID where this version's `createEncryption` did not make it
+ * @throws EnvelopeError CONFIG_INVALID if the `createEncryption` of this version did not make it
  */
 export function internalsOf(encryption: object, call: string): Internals {
   const found = (encryption as { readonly [INTERNALS]?: Versioned } | null | undefined)?.[INTERNALS]

@@ -2,7 +2,9 @@ import type { Source } from './record.js'
 
 const WINDOW = 1000
 
-/** Counts a record of one partition, if it was not counted before; true while more than the share were rejected. */
+/**
+ * Counts a record of one partition, unless it was counted before. Returns true while more than the share were rejected.
+ */
 export type CountRecord = (offset: string, rejected: boolean) => boolean
 
 /**
@@ -16,14 +18,14 @@ export class InvalidRateGuard {
   readonly #counted = new Map<string, string>()
   #at = 0
   #rejected = 0
-  /** What counts the records of the last partition: most records come from the same one. */
+  /** The counter of the last partition, because most records come from the same one. */
   #last: (Required<Source> & { readonly count: CountRecord }) | undefined
 
   constructor(maxShare: number) {
     this.#limit = maxShare * WINDOW
   }
 
-  /** What counts the records of one partition. */
+  /** The counter of one partition. */
   forPartition({ topic, partition }: Required<Source>): CountRecord {
     if (this.#last?.topic === topic && this.#last.partition === partition) return this.#last.count
     const key = `${topic}/${String(partition)}`
@@ -46,7 +48,7 @@ export class InvalidRateGuard {
   }
 }
 
-/** Of decimal numbers without leading zeros. */
+/** Compares decimal numbers without leading zeros. */
 function isAfter(offset: string, counted = ''): boolean {
   return offset.length === counted.length ? offset > counted : offset.length > counted.length
 }

@@ -7,7 +7,7 @@ import { openAll } from './opening.js'
 import { describe, isBytes, offsetText, type SealedRecord, type OpenedRecord } from './record.js'
 import { reportOpened } from './report.js'
 
-/** A record of any client, as it was read. */
+/** A record of any client, as read. */
 export interface ReadRecord extends Omit<SealedRecord, 'headers' | 'offset'> {
   readonly topic: string
   readonly partition?: number
@@ -47,7 +47,7 @@ export async function openRecords(
   return results
 }
 
-/** A record in memory of our own, apart from its value. */
+/** A copy of a record, except for its value. */
 type Openable = SealedRecord & { readonly topic: string; readonly partition: number | undefined }
 
 function openable(record: ReadRecord): Openable {

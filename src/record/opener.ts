@@ -6,7 +6,7 @@ import { Opening } from './opening.js'
 import type { SealedRecord, Source } from './record.js'
 import type { ReadingRule } from './topic-rules.js'
 
-/** Topics whose preambles are remembered: a pattern may match any number of them. */
+/** Number of topics whose preambles are remembered: a pattern may match any number of topics. */
 const MAX_TOPICS = 1000
 
 /** Opens batches of records of one topic and partition. */
@@ -21,7 +21,8 @@ export class Opener {
   }
 
   /**
-   * Opens a run of records as far as cached keys go. Failures of single records are outcomes, with the position of the record.
+   * Opens a run of records as far as keys are cached. Failures of single records are outcomes, with the position of the
+   * record.
    * @param rule the rule of the topic
    * @throws EnvelopeError INVALID_RECORD, ENCRYPTION_CLOSED
    */

@@ -14,7 +14,7 @@ import {
   type Source,
 } from './record.js'
 
-/** What an opening works with. */
+/** The parts that an opening uses. */
 interface OpeningTarget {
   readonly source: Source
   readonly examiner: Examiner
@@ -22,28 +22,28 @@ interface OpeningTarget {
   readonly engine: Engine
 }
 
-/** The key of one preamble: on its way, given, or refused. */
+/** The key of one preamble: in flight, given, or refused. */
 interface Load {
-  /** Resolves in any case. */
+  /** Always resolves. */
   readonly settled: Promise<void>
   outcome: LeasedKey | EnvelopeError | undefined
 }
 
-/** A record that was authenticated and is not decompressed yet. */
+/** A record that is authenticated but not decompressed yet. */
 interface Authenticated {
   readonly body: Buffer
   readonly compression: Compression
   readonly envelope: EnvelopeInfo
 }
 
-/** The most that one call of `proceed` does before the event loop gets its turn. */
+/** The most work of one call of `proceed` before it yields to the event loop. */
 const STEP = { records: 2000, bytes: 2 ** 20, openedBytes: 2 ** 22 } as const
-/** For how many records ahead keys are asked for together. */
+/** For how many records ahead keys are requested together. */
 const KEYS_AHEAD = 500
 
-/** A run of records on its way: opened in order, as far as their keys are there. */
+/** A run of records that is being opened, in order, as far as their keys are available. */
 export class Opening {
-  /** The outcomes so far: of the first records of the run. */
+  /** The outcomes so far, for the first records of the run. */
   readonly results: OpenedRecord[] = []
   readonly #records: readonly SealedRecord[]
   readonly #target: OpeningTarget
@@ -63,7 +63,7 @@ export class Opening {
     this.#target = target
   }
 
-  /** Opens as far as cached keys go. @throws EnvelopeError as `proceed` does */
+  /** Opens as far as keys are cached. @throws EnvelopeError as `proceed` does */
   static begin(records: readonly SealedRecord[], target: OpeningTarget): Opening {
     const opening = new Opening(records, target)
     opening.proceed()
@@ -80,7 +80,7 @@ export class Opening {
     return this.#openedBytes
   }
 
-  /** How many keys were given, or refused for good, so far. An attempt that adds to them made progress. */
+  /** How many keys were given, or finally refused, so far. An attempt that adds to them has made progress. */
   get settledKeys(): number {
     return this.#settledKeys
   }
@@ -90,7 +90,7 @@ export class Opening {
     return this.#missingPreamble !== undefined
   }
 
-  /** The transient failure that holds up the next record; undefined where there is none so far. */
+  /** The transient failure that holds up the next record; undefined if there is none. */
   get failure(): EnvelopeError | undefined {
     const outcome = this.#missingPreamble && this.#loads.get(this.#missingPreamble)?.outcome
     return isTransient(outcome) ? this.#located(outcome, this.results.length) : undefined
@@ -101,7 +101,8 @@ export class Opening {
   }
 
   /**
-   * Opens the next records, synchronously. True once each has its outcome; false: call `ready`, then again.
+   * Opens the next records, synchronously. Returns true once each has its outcome; if false, call `ready`, then
+   * `proceed` again.
    * @throws EnvelopeError INVALID_RECORD, ENCRYPTION_CLOSED
    */
   proceed(): boolean {
@@ -120,8 +121,8 @@ export class Opening {
 
   /**
    * Resolves when `proceed` can go on: once the key of the next record was given or refused, or after a turn of the
-   * event loop. Asks for the keys of the records behind it at the same time, and again for those that failed
-   * transiently; what was refused for good is not asked for again.
+   * event loop. At the same time requests the keys of the records after it, and requests keys that failed transiently
+   * again. A key that was finally refused is not requested again.
    */
   async ready(): Promise<void> {
     const preamble = this.#missingPreamble
@@ -134,13 +135,13 @@ export class Opening {
     for (let i = this.results.length; i < end; i++) {
       const examined = this.#examine(i)
       if (!('preamble' in examined) || this.#loads.has(examined.preamble)) continue
-      // Counts as a look-up. A key that is there is loaded all the same, to hold it through the wait.
+      // Counts as a look-up. A cached key is loaded all the same, to hold it through the wait.
       if (examined.preamble !== preamble) this.#target.keys.find(examined.preamble.request)
       this.#load(examined.preamble)
     }
     const load = this.#loads.get(preamble) as Load
     await load.settled
-    // A wait may be long: nothing is held through it.
+    // A wait may be long, so no key is held through it.
     if (isTransient(load.outcome)) this.#release()
   }
 
@@ -150,7 +151,7 @@ export class Opening {
     if (failure !== undefined) this.results.push({ error: failure })
   }
 
-  /** Releases all keys, also those on their way. To be called in any case where `begin` left records without an outcome. */
+  /** Releases all keys, including those in flight. Always call it if `begin` left records without an outcome. */
   close(): void {
     this.#closed = true
     this.#authenticated = []
@@ -164,7 +165,7 @@ export class Opening {
     ))
   }
 
-  /** Authenticates the next records whose keys are cached. False if the first of them has no key. */
+  /** Authenticates the next records whose keys are cached. Returns false if the first of them has no key. */
   #authenticate(): boolean {
     if (this.#waitsFor !== undefined) return false
     const from = this.#count
@@ -231,7 +232,7 @@ export class Opening {
     return bytes
   }
 
-  /** How many records are authenticated, or have their outcome. */
+  /** How many records are authenticated, or have an outcome. */
   get #count(): number {
     return this.results.length + this.#authenticated.length
   }
@@ -246,7 +247,7 @@ export class Opening {
     this.results.push(result)
   }
 
-  /** Good for use at once, not across an `await`. Undefined where a KMS has to be asked. */
+  /** Use it immediately, not across an `await`. Undefined if a KMS has to be asked. */
   #keyOf(preamble: AcceptedPreamble): OpeningKey | EnvelopeError | undefined {
     const load = this.#loads.get(preamble)
     if (load === undefined) return this.#target.keys.find(preamble.request)
@@ -263,7 +264,7 @@ export class Opening {
           else load.outcome = key
         },
         (error: unknown) => {
-          // Not about a record: a bug, or an owner that was closed meanwhile.
+          // Not the failure of a record: a bug, or an owner that was closed meanwhile.
           if (!isEnvelopeError(error) || error.code === 'ENCRYPTION_CLOSED') this.#fatal ??= { error }
           else {
             load.outcome = error
@@ -315,7 +316,7 @@ export class Opening {
   }
 }
 
-/** Opens all of a run. Transient failures are outcomes too. */
+/** Opens a whole run. Transient failures are outcomes too. */
 export async function openAll(opening: Opening): Promise<readonly OpenedRecord[]> {
   try {
     while (!opening.isDone) {

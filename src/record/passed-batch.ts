@@ -1,14 +1,17 @@
 import type { OutgoingBatch, PlainBatch } from './batch.js'
 import { checkedValue, located, ownCopy, type Bytes, type PlainRecord } from './record.js'
 
-/** A batch of a topic that a rule leaves plain. */
+/** A batch of a passthrough topic. */
 export class PassedBatch implements OutgoingBatch {
   readonly sealed: readonly number[] = []
   readonly maxBatchBytes: undefined
   readonly isDone = true
   readonly #values: (Bytes | null)[]
 
-  /** @throws EnvelopeError INVALID_RECORD: a client might put a record without a value into its error, plaintext and all */
+  /**
+   * @throws EnvelopeError INVALID_RECORD, because a client might quote a record without a value in its error, plaintext
+   * included
+   */
   constructor({ topic, records, pathOf }: PlainBatch) {
     this.#values = records.map((record: PlainRecord, index) => {
       try {

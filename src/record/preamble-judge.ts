@@ -10,7 +10,10 @@ import { compressionOf, type Compression } from './compression.js'
 import type { EnvelopeInfo } from './record.js'
 import type { ReadingRule } from './topic-rules.js'
 
-/** A preamble that passed every check before unwrapping: all that opening needs, the same for each record that has it. */
+/**
+ * A preamble that passed every check before unwrapping, with everything that opening needs. Records with the same
+ * preamble share it.
+ */
 export interface AcceptedPreamble {
   readonly format: Format
   readonly length: number
@@ -19,16 +22,16 @@ export interface AcceptedPreamble {
   readonly boundHeaders: readonly string[]
   readonly compression: Compression
   readonly request: OpeningRequest
-  /** What was authenticated, by the CMK that opened it: one for each that the request names. */
+  /** The authenticated data, one entry for each CMK of the request that may open it. */
   readonly infos: ReadonlyMap<Cmk, EnvelopeInfo>
 }
 
-/** Preambles remembered per topic. A session's preamble repeats in each of its records. */
+/** Number of preambles remembered for each topic. A session's preamble repeats in each of its records. */
 const MAX_PREAMBLES = 1000
 
 /**
- * Judges the preambles of envelopes on one topic by its rule: structure, then everything that the header
- * says, in the order of checks. Bytes that were seen before are not parsed again.
+ * Checks the preambles of envelopes on one topic against its rule: first the structure, then the header, in the order
+ * of checks. Bytes that were seen before are not parsed again.
  */
 export class PreambleJudge {
   readonly #rule: ReadingRule
@@ -42,7 +45,7 @@ export class PreambleJudge {
   }
 
   /**
-   * The preamble of an envelope, or why it is refused, and its length.
+   * The preamble of an envelope, or why it is refused; and the length of the preamble.
    * @throws EnvelopeError NOT_SEALED, UNKNOWN_FORMAT, MALFORMED
    */
   read(value: Buffer): CachedPreamble {
@@ -52,7 +55,7 @@ export class PreambleJudge {
     const name = value.toString('latin1', 0, format.preambleLength(value))
     let known = this.#known.get(name)
     if (known === undefined) {
-      // Of a copy: what is remembered must not change, nor keep the whole fetch alive.
+      // Parsed from a copy: a remembered preamble must not change, nor keep the whole fetch alive.
       const bytes = Buffer.from(name, 'latin1')
       format.bodyStart(value, bytes.length)
       known = { format, bytes, preamble: this.#judge(format, format.decodePreamble(bytes)) }
@@ -114,7 +117,7 @@ export class PreambleJudge {
   }
 }
 
-/** A preamble that was read: accepted, or why not. */
+/** A parsed preamble: accepted, or why not. */
 interface CachedPreamble {
   readonly format: Format
   readonly bytes: Buffer

@@ -9,7 +9,7 @@ export { hasEnvelopePrefix } from '../envelope/formats.js'
 export type RecordHeaders = Readonly<Record<string, HeaderValue | undefined>>
 export type HeaderValue = Bytes | null | readonly (Bytes | null)[]
 
-/** What sealing and opening look at in a record; other members pass as they are. */
+/** The members of a record that sealing and opening use; other members pass unchanged. */
 export interface RecordParts {
   readonly key?: Bytes | null | undefined
   readonly headers?: RecordHeaders | undefined
@@ -20,24 +20,24 @@ export interface PlainRecord extends RecordParts {
   readonly value: Bytes | null
 }
 
-/** A record as it was read. */
+/** A record as read. */
 export interface SealedRecord extends RecordParts {
   readonly value: Buffer | null
   /** Kafka offset, decimal; only a rule that still allows plaintext needs it. */
   readonly offset?: string | undefined
 }
 
-/** Where a batch comes from. */
+/** The source of a batch. */
 export interface Source {
   readonly topic: string
   readonly partition?: number
 }
 
-/** What was authenticated with a value that opened. */
+/** The data that was authenticated with a value that opened. */
 export interface EnvelopeInfo {
-  /** Only where a handler replaced the value (`ReplacedValue`). */
+  /** Present only if a handler replaced the value (`ReplacedValue`). */
   readonly replaced?: undefined
-  /** The name on the wire of how the DEK was wrapped. */
+  /** The provider name on the wire, which says how the DEK was wrapped. */
   readonly provider: string
   /** The CMK that opened it. */
   readonly cmkId: string
@@ -63,12 +63,15 @@ export type ReplacedValue = {
   readonly replaced: ErrorCode
 } & Readonly<Partial<Record<Exclude<keyof EnvelopeInfo, 'replaced'>, undefined>>>
 
-/** Whether `value` is bytes that a client sends as they are. Of another type it might write something else: a `toString`, say. */
+/**
+ * Whether `value` has a type whose bytes a client sends unchanged. For other types it might send something else, such
+ * as the result of `toString`.
+ */
 export function isBytes(value: unknown): value is Bytes {
   return typeof value === 'string' || (Buffer.isBuffer(value) && types.isUint8Array(value) && isSound(value))
 }
 
-/** Whether its bytes are there and as many as it says: what runs natively over others ends the process. */
+/** Whether its bytes exist, and are as many as it says. Native code that reads beyond them would end the process. */
 function isSound(bytes: Buffer): boolean {
   const length = byteLength(bytes)
   return bytes.length === length && bytes.byteLength === length && !isTransferred(bytes)
@@ -80,19 +83,19 @@ export function checkedValue({ value }: PlainRecord): Bytes | null {
   throw new EnvelopeError('INVALID_RECORD', `the value is ${describe(value)}`)
 }
 
-/** The same error with where its record is in what was passed to the call. */
+/** The same error, with the place of its record in the arguments of the call. */
 export function located(error: unknown, topic: string, path: string): unknown {
   return isEnvelopeError(error) ? error.at({ topic, path }) : error
 }
 
-/** The key as it is bound: null where there is none. */
+/** The key as it is bound; null if there is none. */
 export function boundKey({ key }: RecordParts): Bytes | null {
   if (key === undefined || key === null) return null
   if (isBytes(key)) return key
   throw new EnvelopeError('INVALID_RECORD', `a key is ${describe(key)}`)
 }
 
-/** The values of each bound header in record order; a header that is absent has none. */
+/** The values of each bound header in record order; an absent header has none. */
 export function boundHeaderValues(
   { headers }: RecordParts,
   names: readonly string[],
@@ -112,8 +115,8 @@ export function boundHeaderValues(
 }
 
 /**
- * An offset as a number. `BigInt` alone reads '' as 0 and '-1' as below every bound.
- * @throws EnvelopeError INVALID_RECORD where it is not the decimal digits of one
+ * An offset as a number. `BigInt` alone would read '' as 0, and '-1' as below every bound.
+ * @throws EnvelopeError INVALID_RECORD if it is not a decimal number
  */
 export function offsetNumber(offset: unknown): bigint {
   if (typeof offset === 'string' && /^\d{1,19}$/.test(offset)) return BigInt(offset)
@@ -125,11 +128,11 @@ export function offsetNumber(offset: unknown): bigint {
 }
 
 /**
- * An offset as decimal text, of the forms that clients give: text, a bigint, or a number that is exact.
+ * An offset as decimal text, from the forms that clients use: text, a bigint, or a safe integer.
  * @throws EnvelopeError INVALID_RECORD
  */
 export function offsetText(offset: unknown): string {
-  // As clients give it. A BigInt takes far longer.
+  // The form that clients use. A BigInt takes far longer.
   if (typeof offset === 'string' && /^(?:0|[1-9]\d{0,18})$/.test(offset)) return offset
   const isExact = typeof offset === 'bigint' || Number.isSafeInteger(offset)
   return offsetNumber(isExact ? String(offset) : offset).toString()
@@ -139,14 +142,14 @@ export function isRecord(record: unknown): record is object {
   return typeof record === 'object' && record !== null
 }
 
-/** INVALID_RECORD: `given` stands in place of a record. */
+/** INVALID_RECORD for a value that is not a record. */
 export function notARecord(given: unknown, path: string): EnvelopeError {
   return new EnvelopeError('INVALID_RECORD', `${path} is ${describe(given)}`, {
     remedy: 'Pass a list of records, each an object with a value',
   })
 }
 
-/** Names a type, never a content. */
+/** Names the type, never the content. */
 export function describe(value: unknown): string {
   if (value === undefined) return 'undefined'
   if (value === null) return 'null'

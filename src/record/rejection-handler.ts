@@ -9,9 +9,9 @@ import type {
 } from '../config/rejection.js'
 import { describe, type SealedRecord, type Source } from './record.js'
 
-/** What an answer of a handler is held against. */
+/** The facts that an answer of a handler is checked against. */
 export interface AnswerTerms {
-  /** Whether anything takes dead letters. */
+  /** Whether there is a producer for dead letters. */
   readonly takesDeadLetters: boolean
   /** Whether dead letters of a topic would come back to the rule that rejected them. */
   readonly comesBack: (topic: string) => boolean
@@ -20,7 +20,7 @@ export interface AnswerTerms {
 /**
  * Asks a handler about one record.
  *
- * @throws EnvelopeError REJECTION_HANDLER_FAILED where the handler throws, or its answer cannot be carried out
+ * @throws EnvelopeError REJECTION_HANDLER_FAILED if the handler throws, or its answer cannot be carried out
  */
 export async function answerOf(
   handler: RejectionHandler,
@@ -32,7 +32,7 @@ export async function answerOf(
   try {
     answer = await handler(record, error as AnyEnvelopeError)
   } catch (thrown) {
-    // Named only: the text of an error may quote what the handler was given.
+    // Only names the error: its text may quote the record.
     const name = (thrown as { readonly name?: unknown } | null | undefined)?.name
     throw failed(error, `threw ${typeof name === 'string' ? name : describe(thrown)}`)
   }
@@ -77,7 +77,7 @@ function failed({ code, position }: EnvelopeError, what: string): EnvelopeError 
   )
 }
 
-/** What a handler gets of a record that did not open. Copies: what it does to them must not change a dead letter. */
+/** The record that did not open, for the handler. These are copies: a handler must not change the dead letter. */
 export function sealedMessage(
   source: Required<Source>,
   {

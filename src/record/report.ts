@@ -3,7 +3,7 @@ import type { Decision, Rejected } from './decide.js'
 import type { Source, OpenedRecord } from './record.js'
 import type { ReadingRule } from './topic-rules.js'
 
-/** Reports what was opened to listeners. Call it once for each record, however often it is opened. */
+/** Reports opened records to listeners. Call it once for each record, however often it is opened. */
 export function reportOpened(
   events: EventHub,
   { name: rule }: ReadingRule,
@@ -21,7 +21,7 @@ export function reportOpened(
   if (messages > 0) events.emit('batch.opened', { rule, topic, messages, bytes })
 }
 
-/** Reports decisions that were carried out: what was opened, and each record that was rejected. */
+/** Reports decisions that were carried out: the opened records, and each rejected record. */
 export function reportDecisions(
   events: EventHub,
   rule: ReadingRule,

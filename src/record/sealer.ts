@@ -7,7 +7,7 @@ import type { PlainBatch } from './batch.js'
 import { Sealing, type SealingTarget } from './sealing.js'
 import type { TopicRules } from './topic-rules.js'
 
-/** Topics whose rule and DEKs are remembered. */
+/** Number of topics whose rule and DEKs are remembered. */
 const MAX_TOPICS = 1000
 
 /** Seals batches of records. */
@@ -27,13 +27,13 @@ export class Sealer {
     this.#events = events
   }
 
-  /** How long a send may wait for a DEK, under whichever rule. */
+  /** The longest time that a send may wait for a DEK, over all rules. */
   get longestDekTimeoutMs(): number {
     return this.#rules.longestDekTimeoutMs
   }
 
   /**
-   * Checks the batches of one send; then seals them as far as cached DEKs go.
+   * Checks the batches of one send; then seals them as far as DEKs are available.
    * @throws EnvelopeError TOPIC_NOT_CONFIGURED, INVALID_RECORD, ALREADY_SEALED, TOMBSTONE_REJECTED, TOO_LARGE,
    * DEK_LIMIT_TOO_SMALL, ENCRYPTION_CLOSED
    */

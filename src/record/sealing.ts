@@ -25,7 +25,7 @@ export class Sealing {
     this.batches = batches
   }
 
-  /** Checks all batches; then seals them as far as cached DEKs go. @throws EnvelopeError as `Sealer.begin` does */
+  /** Checks all batches; then seals them as far as DEKs are available. @throws EnvelopeError as `Sealer.begin` does */
   static begin(batches: readonly PlainBatch[], targets: readonly (SealingTarget | 'passthrough')[]): Sealing {
     const outgoing = batches.map((batch, i) => {
       const target = targets[i] as SealingTarget | 'passthrough'
@@ -54,7 +54,7 @@ export class Sealing {
   }
 }
 
-/** What batches of a topic are sealed with. */
+/** The parts that sealing the batches of a topic uses. */
 export interface SealingTarget extends WritingRule {
   readonly rotation: DekRotation
   readonly engine: Engine
@@ -62,7 +62,7 @@ export interface SealingTarget extends WritingRule {
   readonly events: EventHub
 }
 
-/** The most that is compressed before the event loop gets its turn. */
+/** The most that is compressed before the event loop gets a turn. */
 const STEP = { records: 250, bytes: 2 ** 20 } as const
 /** Envelopes share memory up to this size, so that one that is kept does not keep a whole batch. */
 const SHARED_BYTES = 2 ** 16
@@ -122,7 +122,8 @@ class SealedBatch implements OutgoingBatch {
     if (typeof value !== 'string' && hasEnvelopePrefix(value)) {
       if (!encrypt.passSealed)
         throw new EnvelopeError('ALREADY_SEALED', 'the value starts with the prefix of an envelope')
-      // What was found to be an envelope must be what is sent, whatever becomes of the caller's buffer.
+      // The bytes that were checked to be an envelope must be the bytes that are sent, even if the caller changes its
+      // buffer.
       const forwarded = ownCopy(value) as Buffer
       checkEnvelope(forwarded)
       this.#values[index] = forwarded
@@ -144,7 +145,7 @@ class SealedBatch implements OutgoingBatch {
     this.#bodies.push(value)
   }
 
-  /** Compresses the next values; true once all are. */
+  /** Compresses the next values. Returns true once all are compressed. */
   #compress(): boolean {
     const { sealing } = this.#target
     const { compress } = compressionNamed(sealing.encrypt.compression)
@@ -172,7 +173,7 @@ class SealedBatch implements OutgoingBatch {
   }
 
   /**
-   * Compresses a step, and seals as far as cached DEKs go, synchronously. True once all is sealed.
+   * Compresses a step, and seals as far as DEKs are available, synchronously. Returns true once everything is sealed.
    * @throws EnvelopeError DEK_LIMIT_TOO_SMALL, ENCRYPTION_CLOSED, INVALID_RECORD
    */
   proceed(): boolean {
@@ -282,7 +283,7 @@ class SealedBatch implements OutgoingBatch {
   }
 }
 
-/** @throws EnvelopeError DEK_LIMIT_TOO_SMALL where a record of `bytes` exceeds what a fresh DEK may seal */
+/** @throws EnvelopeError DEK_LIMIT_TOO_SMALL if even a new DEK may not seal a record of `bytes` */
 function checkFitsDek({ name, encrypt }: WritingRule['sealing'], bytes: number): void {
   const { maxBytes } = encrypt.rotate
   if (bytes <= maxBytes) return

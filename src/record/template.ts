@@ -5,7 +5,7 @@ import type { SealingRule } from '../keys/sealing/dek-rotations.js'
 import type { SealingSession } from '../keys/sealing/sealing-session.js'
 import { compressionNamed } from './compression.js'
 
-/** What is the same in all envelopes of a session and topic. */
+/** The constant part of all envelopes of a session and topic. */
 export interface Template {
   readonly format: Format
   readonly preamble: Buffer
@@ -33,7 +33,8 @@ export function templateOf(session: SealingSession, rule: SealingRule, topic: st
     })
     const preamble = format.encodePreamble(session.wrappings, header)
     template = { format, preamble, aad: format.aadBase(header) }
-    // What we could not read ourselves must not leave: an over-long topic, a KMS that names itself badly.
+    // An envelope that we could not read ourselves must not be sent: with an over-long topic, or an invalid provider
+    // name.
     format.decodePreamble(preamble)
     ofSession.set(topic, template)
   }

@@ -16,10 +16,10 @@ export interface ResolvedRule {
   readonly reading: ReadingRule | undefined
 }
 
-/** What a batch is sealed by. */
+/** The encrypt half of a rule. */
 export interface WritingRule {
   readonly sealing: SealingRule
-  /** The largest value that readers decompress: those of the same rule, or by default. */
+  /** The largest value that readers decompress, under the same rule or by default. */
   readonly maxDecompressedBytes: number
 }
 
@@ -33,11 +33,11 @@ export interface ReadingRule {
 
 /** The rules by topic. */
 export class TopicRules {
-  /** Whether some rule names a topic for dead letters. */
+  /** Whether any rule names a dead-letter topic. */
   readonly hasDeadLetters: boolean
-  /** How long a send may wait for a DEK, under whichever rule. */
+  /** The longest time that a send may wait for a DEK, over all rules. */
   readonly longestDekTimeoutMs: number
-  /** Whether some rule does, or has a handler, which may. */
+  /** Whether any rule names a dead-letter topic, or has a handler, which may choose one. */
   readonly mayHaveDeadLetters: boolean
   readonly #index: TopicIndex<ResolvedRule>
 

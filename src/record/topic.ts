@@ -2,17 +2,17 @@ import { TOPIC } from '../envelope/bounds.js'
 import { EnvelopeError, shownTopic } from '../errors.js'
 import { describe } from './record.js'
 
-/** Whether a broker takes it for the name of a topic. */
+/** Whether a broker accepts it as the name of a topic. */
 export function isTopicName(topic: string): boolean {
   return TOPIC.pattern.test(topic) && topic !== '.' && topic !== '..'
 }
 
-/** Whether there is a name at all. */
+/** Whether it is a name at all. */
 export function isNamed(topic: unknown): topic is string {
   return typeof topic === 'string' && topic !== ''
 }
 
-/** INVALID_RECORD: `given` stands in place of a topic name. */
+/** INVALID_RECORD for a value that is not a topic name. */
 export function unnamedTopic(given: unknown, path: string): EnvelopeError {
   return topicError(`${path} is ${given === '' ? 'empty' : describe(given)}`)
 }

@@ -5,9 +5,9 @@ const RESERVED_BLOCK = 3
 const SHORTEST = 9
 
 /**
- * How long the zstd frame at the start is (RFC 8878, 3.1.1), or undefined where there is no whole frame.
- * The decoder verifies the content. This only shows that no bytes follow the first frame: the decoder would take them
- * for a second one.
+ * The length of the zstd frame at the start (RFC 8878, 3.1.1), or undefined if there is no whole frame. The decoder
+ * verifies the content. This function only shows that no bytes follow the first frame, which the decoder would accept
+ * as a second one.
  */
 export function zstdFrameLength(bytes: Buffer): number | undefined {
   if (bytes.length < SHORTEST || bytes.readUInt32LE(0) !== MAGIC) return undefined

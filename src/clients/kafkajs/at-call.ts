@@ -12,23 +12,24 @@ import {
 } from '../../record/record.js'
 import { isNamed, unnamedTopic } from '../../record/topic.js'
 
-/** The messages of one topic as they were at the call: what the caller changes afterwards is not part of them. */
+/** The messages of one topic as they were at the call: later changes by the caller do not affect them. */
 export interface MessagesAtCall {
   readonly topic: string
   readonly records: readonly Message[]
-  /** Where a message is in what was passed to the call. */
+  /** Where a message is in the arguments of the call. */
   pathOf(index: number): string
 }
 
-/** One entry of what the caller passed. */
+/** One entry of the caller's arguments. */
 interface Entry {
   readonly topic?: unknown
   readonly messages?: unknown
 }
 
 /**
- * What `send` was given.
- * @throws EnvelopeError INVALID_RECORD. KafkaJS puts a message without a value into its error text, plaintext and all
+ * The messages given to `send`.
+ * @throws EnvelopeError INVALID_RECORD. KafkaJS would quote a message without a value in its error text, plaintext
+ * included
  */
 export function messagesOfSend({ topic, messages }: Entry, keepValues: boolean): MessagesAtCall {
   if (!isNamed(topic)) throw unnamedTopic(topic, 'topic')
@@ -40,7 +41,7 @@ export function messagesOfSend({ topic, messages }: Entry, keepValues: boolean):
 }
 
 /**
- * What `sendBatch` was given, by topic, as KafkaJS merges it too.
+ * The messages given to `sendBatch`, merged by topic as KafkaJS does.
  * @throws EnvelopeError INVALID_RECORD
  */
 export function messagesOfBatch(entries: unknown, keepValues: boolean): MessagesAtCall[] {
@@ -97,7 +98,7 @@ function messageAtCall(given: object, keepValues: boolean): Message {
   return message
 }
 
-/** KafkaJS throws a plain TypeError over a null header. */
+/** KafkaJS throws a plain TypeError for a null header. */
 function sendableHeaders(headers: RecordHeaders): NonNullable<Message['headers']> {
   for (const [name, value] of Object.entries(headers)) {
     if (value === null || (Array.isArray(value) && value.includes(null)))

@@ -1,8 +1,8 @@
 import type { Batch, KafkaMessage } from 'kafkajs'
 
 /**
- * The same batch with other messages, and with the members and methods of KafkaJS's own. With `endsBefore`, the batch
- * ends there: a caller that asks for its last offset must not resolve the records after it.
+ * The same batch with other messages, and with the members and methods of the batch of KafkaJS. With `endsBefore`, the
+ * batch ends there: a caller that asks for its last offset must not resolve the records after it.
  */
 export function batchWith(batch: Batch, messages: KafkaMessage[], endsBefore?: string): Batch {
   const view = Object.assign(Object.create(Object.getPrototypeOf(batch) as object) as Batch, batch, {

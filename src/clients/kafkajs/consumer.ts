@@ -33,7 +33,7 @@ import {
   type DeadLetterProducer,
 } from './dead-letter-producer.js'
 
-/** Both forms of it. */
+/** `subscribe` accepts both forms. */
 type Subscription = Parameters<Consumer['subscribe']>[0]
 
 export interface DecryptOptions {
@@ -45,7 +45,7 @@ export interface DecryptOptions {
   readonly deadLetters?: Producer
 }
 
-/** What a wrapped consumer shares with its encryption, and what takes its dead letters. */
+/** The parts of the encryption that a wrapped consumer uses, and the producer of its dead letters. */
 export type ConsumerHost = Pick<Internals, 'rules' | 'opener' | 'events' | 'consumers' | 'clock'> & {
   readonly deadLetters: DeadLetterProducer | undefined
 }
@@ -68,7 +68,7 @@ export function decryptConsumer(
   return decryptingConsumer(consumer, { ...internals, deadLetters: letters })
 }
 
-/** A consumer that opens what it delivers; all else is the inner consumer's. */
+/** A consumer that opens the records that it delivers; everything else is passed to the inner consumer. */
 export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consumer {
   let crash: ConsumerStopped | undefined
   let groupId: string | undefined
@@ -80,7 +80,7 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
     crash = undefined
     active.delete(self)
   }
-  // Also where the application disconnects the inner consumer. A crash is reported after this event.
+  // Also handles an application that disconnects the inner consumer. A crash is reported after this event.
   inner.on(inner.events.DISCONNECT, release)
 
   inner.on(inner.events.GROUP_JOIN, ({ payload }: ConsumerGroupJoinEvent) => {
@@ -90,7 +90,7 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
   })
   inner.on(inner.events.CRASH, ({ payload }: ConsumerCrashEvent) => {
     if (claims.stopped) {
-      // KafkaJS sets its timer for the restart after this event, although it was stopped. Stopping ends the timer.
+      // KafkaJS sets its restart timer after this event, even if it was stopped. Stopping it again ends the timer.
       if (payload.restart) queueMicrotask(() => void inner.stop().catch(() => undefined))
       return
     }
@@ -101,7 +101,7 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
     waits.clear()
     crash = describeStop(payload.error, payload.groupId)
     events.emit('consumer.stopped', crash)
-    // As KafkaJS disconnects the consumer itself; a next run connects again.
+    // KafkaJS disconnects its consumer too; the next run connects again.
     deadLetters?.disconnect().catch(() => undefined)
   })
 
@@ -112,7 +112,7 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
     },
     async subscribe(subscription: Subscription): Promise<void> {
       for (const topic of subscribedTopics(subscription)) {
-        // Which topics a pattern matches shows only at delivery.
+        // The topics that a pattern matches are known only at delivery.
         if (typeof topic === 'string') ruleOf(topic)
         else checkDeadLettersOfPattern(rules.hasDeadLetters, deadLetters)
       }
@@ -143,7 +143,7 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
         ...config,
         ...(eachMessage ? { eachMessage: openingEachMessage(eachMessage, handling) } : {}),
         ...(eachBatch ? { eachBatch: openingEachBatch(eachBatch, handling, eachBatchAutoResolve) } : {}),
-        // Carried out by the handler: KafkaJS would resolve the whole of a batch that was cut.
+        // The handler does this itself, because KafkaJS would resolve all of a batch that was cut.
         eachBatchAutoResolve: false,
       })
     },
@@ -163,7 +163,7 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
       try {
         await stopped(inner.disconnect())
       } finally {
-        // The application that disconnects a consumer has seen why it stopped.
+        // An application that disconnects a consumer knows why it stopped.
         release()
         await deadLetters?.disconnect()
       }

@@ -4,7 +4,7 @@ import { deadLetterTopics } from '../../config/rejection.js'
 import type { ReadingRule } from '../../record/topic-rules.js'
 import { isSealing } from './producer.js'
 
-/** What takes the dead letters of a consumer. It lives as long as the consumer is connected. */
+/** Sends the dead letters of a consumer. It lives as long as the consumer is connected. */
 export interface DeadLetterProducer {
   connect(): Promise<void>
   disconnect(): Promise<void>
@@ -32,7 +32,7 @@ export function deadLetterProducerOf(producer: Producer): DeadLetterProducer {
   }
 }
 
-/** A producer of its own, connected and disconnected with the consumer. */
+/** A producer that belongs to the consumer, and is connected and disconnected with it. */
 export class OwnedDeadLetterProducer implements DeadLetterProducer {
   readonly #producer: Producer
   #connected: Promise<void> | undefined
@@ -57,25 +57,25 @@ export class OwnedDeadLetterProducer implements DeadLetterProducer {
     await disconnecting
   }
 
-  /** KafkaJS writes to an ended socket where it connects while it still disconnects. */
+  /** Waits for a disconnect in progress: KafkaJS would write to a closed socket if it connected meanwhile. */
   async #connect(): Promise<void> {
     await this.#disconnected
     await this.#producer.connect()
   }
 
   async send(record: ProducerRecord): Promise<RecordMetadata[]> {
-    // Also for a consumer that is run without `connect()`, which KafkaJS allows.
+    // Also needed for a consumer that runs without `connect()`, which KafkaJS allows.
     await this.connect()
     try {
       return await this.#producer.send(record)
     } finally {
-      // A send that outlives its consumer reconnects when it is tried again.
+      // A send that outlives its consumer reconnects when it is retried.
       if (this.#connected === undefined) await this.#producer.disconnect()
     }
   }
 }
 
-/** @throws EnvelopeError CONFIG_INVALID where a rule has dead letters and nothing takes them */
+/** @throws EnvelopeError CONFIG_INVALID if a rule has dead letters and there is no producer for them */
 export function checkDeadLetters(rule: ReadingRule, deadLetters: DeadLetterProducer | undefined): void {
   if (deadLetters !== undefined) return
   const [topic] = deadLetterTopics(rule.decrypt)
@@ -85,7 +85,7 @@ export function checkDeadLetters(rule: ReadingRule, deadLetters: DeadLetterProdu
   )
 }
 
-/** @throws EnvelopeError CONFIG_INVALID where some rule has dead letters and nothing takes them */
+/** @throws EnvelopeError CONFIG_INVALID if any rule has dead letters and there is no producer for them */
 export function checkDeadLettersOfPattern(
   hasDeadLetters: boolean,
   deadLetters: DeadLetterProducer | undefined,

@@ -5,13 +5,13 @@ import type { Bytes } from '../../record/record.js'
 import type { Rejection } from '../shared/delivery.js'
 
 const EMPTY = Buffer.alloc(0)
-/** What KafkaJS reads where the name of a header is not UTF-8. */
+/** The character that KafkaJS reads for bytes of a header name that are not UTF-8. */
 const REPLACEMENT = '\ufffd'
 
 /**
- * A record as KafkaJS read it, and why it is a dead letter. Value, key and headers are the record's; headers of an
- * earlier dead letter are replaced, so that each describes the last time only. The timestamp is that of
- * writing: the writer of the record chose its own, which could make the letter expire at once or be refused.
+ * Makes a dead letter from a record as KafkaJS read it. Value, key and headers are those of the record. Headers of an
+ * earlier dead letter are replaced, so that they describe only the last failure. The timestamp is the time of writing:
+ * the writer of the record chose that of the record, and could make the letter expire immediately or be refused.
  */
 export function deadLetter(
   { key, value, headers, timestamp }: Pick<KafkaMessage, 'key' | 'value' | 'headers' | 'timestamp'>,
@@ -22,7 +22,7 @@ export function deadLetter(
   let replacedNames = 0
   for (const [name, given] of Object.entries(headers ?? {})) {
     const values = headerValues(given, name)
-    // KafkaJS cannot write a null header: it throws over it.
+    // KafkaJS throws for a null header.
     if (values.includes(null)) nullHeaders.push(name)
     if (name.includes(REPLACEMENT)) replacedNames++
     kept.push([name, values.map((one) => one ?? EMPTY) as Bytes[]])

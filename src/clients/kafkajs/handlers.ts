@@ -16,9 +16,11 @@ import { batchWith } from './batch.js'
 import { messageOf } from './messages.js'
 import { withoutCause } from './without-cause.js'
 
-/** What opening handlers need of their consumer. */
+/** The parts of a consumer that its opening handlers use. */
 export interface Handling {
-  /** The rule of a topic; undefined where it stays plain. @throws EnvelopeError TOPIC_NOT_CONFIGURED, CONFIG_INVALID */
+  /**
+   * The rule of a topic; undefined for a passthrough topic. @throws EnvelopeError TOPIC_NOT_CONFIGURED, CONFIG_INVALID
+   */
   ruleOf(topic: string): ReadingRule | undefined
   /** The rules found so far, by topic. */
   readonly rules: Map<string, ReadingRule | undefined>
@@ -27,7 +29,7 @@ export interface Handling {
   readonly seek: Consumer['seek']
 }
 
-/** Delivers each message opened. Not by way of `eachBatch`: tracers would lose their span per message. */
+/** Delivers each message opened. Does not use `eachBatch`, because tracers would lose their span for each message. */
 export function openingEachMessage(handler: EachMessageHandler, handling: Handling): EachMessageHandler {
   const { claims, seek } = handling
   return async (payload) => {
@@ -40,7 +42,7 @@ export function openingEachMessage(handler: EachMessageHandler, handling: Handli
       const run = rule && begin(claim, rule, [message], handling)
       part = run?.part ?? (run && (await complete(run, heartbeat, handling)))
     } finally {
-      // Nothing is awaited from here to the handler, so that no seek or stop gets between.
+      // Nothing is awaited from here to the handler, so that no seek or stop can come in between.
       claims.end(claim)
     }
     if (part === undefined || claim.interrupted) {
@@ -60,19 +62,19 @@ export function openingEachMessage(handler: EachMessageHandler, handling: Handli
 }
 
 /**
- * Leaves a message to be fetched again, without an error: KafkaJS would count it, and restart a consumer that has no
- * retry left, even one that was stopped. It resolves the offset that the message has after the handler, so the message
- * gets the one before. The seek before it keeps KafkaJS from going on with the batch, whatever else happened to the
- * partition. Where KafkaJS was stopped while it joined, it forgets its run, which goes on: there the seek throws, and
- * that ends the run.
+ * Leaves a message to be fetched again, without an error: KafkaJS would count an error, and restart a consumer that has
+ * no retry left, even one that was stopped. KafkaJS resolves the offset that the message has after the handler, so the
+ * message gets the offset before its own. The seek before that stops KafkaJS from continuing with the batch, whatever
+ * else happened to the partition. If KafkaJS was stopped while it joined, it forgets its run, which continues: then the
+ * seek throws, and that ends the run.
  */
 function leave(message: KafkaMessage): void {
   message.offset = (offsetNumber(message.offset) - 1n).toString()
 }
 
 /**
- * Delivers each batch opened: what the policy skips or sends to the dead letters left out, and ending before a
- * record that is not decided. KafkaJS fetches what is behind the end again.
+ * Delivers each batch opened, without the records that the policy skips or sends to the dead letters. The batch ends
+ * before a record that is not decided yet; KafkaJS fetches the rest again.
  */
 export function openingEachBatch(
   handler: EachBatchHandler,
@@ -86,7 +88,7 @@ export function openingEachBatch(
     const rule = ruleOf(batch, handling)
     if (rule === undefined && !claims.stopped) {
       await handler(payload)
-      // As KafkaJS does; see `run`.
+      // As in KafkaJS; see `run`.
       if (autoResolve) payload.resolveOffset(batch.lastOffset())
       return
     }
@@ -110,7 +112,7 @@ export function openingEachBatch(
     if (end !== undefined) {
       const messages = part.delivered.map(messageOf)
       if (messages.length > 0) await handler(limitedTo(messages, part.decided, end, payload, claims))
-      // Where no message is left, the handler cannot move the offset past them.
+      // If no message is left, the handler cannot move the offset past them.
       if (autoResolve || messages.length === 0) payload.resolveOffset(end)
     }
     if (part.error !== undefined && !isStale()) throw forKafkaJs(part.error, claim)
@@ -122,7 +124,10 @@ interface Place {
   readonly partition: number
 }
 
-/** The rule of a topic; undefined where it stays plain. @throws EnvelopeError with the partition, for KafkaJS to act on */
+/**
+ * The rule of a topic; undefined for a passthrough topic. @throws EnvelopeError with the partition, for KafkaJS to act
+ * on
+ */
 function ruleOf(place: Place, { rules, ruleOf: find }: Handling): ReadingRule | undefined {
   const { topic } = place
   if (rules.has(topic)) return rules.get(topic)
@@ -166,13 +171,13 @@ function forKafkaJs(error: unknown, { topic, partition }: Place): unknown {
   return isEnvelopeError(error) ? withoutCause(error, { topic, partition }) : error
 }
 
-/** The offset up to which a part of a batch decides it; undefined where it decides nothing. */
+/** The offset up to which a part decides a batch; undefined if it decides nothing. */
 function endOf(
   { batch: { messages } }: EachBatchPayload,
   { decided }: Part<KafkaMessage>,
 ): string | undefined {
   const next = messages[decided]
-  // What is between two messages, such as a control record, belongs to the part before it.
+  // Offsets between two messages, such as those of control records, belong to the part before them.
   if (next !== undefined && decided > 0) return (offsetNumber(next.offset) - 1n).toString()
   return messages[decided - 1]?.offset
 }
@@ -192,7 +197,7 @@ function limitedTo(
     batch: isCut ? batchWith(batch, messages, batch.messages[decided]?.offset) : batchWith(batch, messages),
     pause: pausing(batch, payload.pause, claims),
     resolveOffset: (offset) => {
-      // In whatever form KafkaJS takes. Records left out at the end are resolved with the last one delivered, and no
+      // In any form that KafkaJS accepts. Records left out at the end are resolved with the last one delivered, and no
       // record that was not delivered is resolved.
       const resolved = BigInt(offset)
       const isAtEnd = resolved === lastDelivered || (isCut && resolved > BigInt(end))
@@ -201,7 +206,7 @@ function limitedTo(
   }
 }
 
-/** As the handler's `pause`, but it also interrupts what waits. */
+/** Like the handler's `pause`, but also interrupts waiting records. */
 function pausing({ topic, partition }: Place, pause: () => () => void, claims: Claims): () => () => void {
   return () => {
     const resume = pause()

@@ -2,12 +2,12 @@ import type { CompressionTypes, Message, ProducerRecord } from 'kafkajs'
 import type { LetterSender, SendFailure } from '../shared/dead-letter-outbox.js'
 import type { DeadLetterProducer } from './dead-letter-producer.js'
 
-/** The one codec that KafkaJS has built in. */
+/** The only codec that is built into KafkaJS. */
 const GZIP = 1 as unknown as CompressionTypes.GZIP
-/** What KafkaJS too takes for a bug rather than for a transient fault. */
+/** Errors that KafkaJS too considers a bug rather than a transient fault. */
 const BUGS = new Set(['TypeError', 'RangeError', 'SyntaxError', 'ReferenceError'])
 
-/** Sends dead letters by a producer of KafkaJS. */
+/** Sends dead letters with a KafkaJS producer. */
 export function letterSender(producer: DeadLetterProducer): LetterSender<Message> {
   return {
     send({ topic, letters, gzip }) {
@@ -29,7 +29,7 @@ function failureOf(error: unknown): SendFailure {
   }
 }
 
-/** As KafkaJS does: the error that it gives up with says that it gave up, its cause why. */
+/** Follows KafkaJS: its last error says that it gave up, and the cause of that error says why. */
 function deepestCause(
   error: unknown,
 ): Partial<Readonly<Record<'name' | 'type' | 'code' | 'retriable', unknown>>> {

@@ -8,7 +8,9 @@ const ENVELOPE: unique symbol = Symbol.for('kafka-envelope.envelope') as never
 /** Tell them apart by `replaced`. */
 export type MessageEnvelope = EnvelopeInfo | ReplacedValue
 
-/** What the application gets. A copy: runtime messages carry more members than their type has. */
+/**
+ * The message for the application. It is a copy, because messages have more members at run time than their type has.
+ */
 export function messageOf({ record, value, envelope }: DeliveredRecord<KafkaMessage>): KafkaMessage {
   if (envelope === undefined) return { ...record, value }
   // The symbol comes first: V8 takes ten times as long to add it to a copy.

@@ -6,20 +6,20 @@ import { hasEnvelopePrefix } from '../../record/record.js'
 import type { TopicPart } from '../shared/sends.js'
 
 /**
- * What messages were before they were sealed, for partitioners: KafkaJS chooses a partition after us, and the same
- * message must go to the same partition as before it was encrypted.
+ * The messages before sealing, for partitioners. KafkaJS chooses a partition after sealing, and a message must go to
+ * the same partition as before it was encrypted.
  */
 export class PlainMessages {
-  /** By what KafkaJS was handed; forgotten with it. */
+  /** Keyed by the message that KafkaJS was given, and forgotten with it. */
   readonly #plain = new WeakMap<Message, Message>()
   #areWanted = false
 
-  /** Whether there is a partitioner that looks at them. */
+  /** Whether there is a partitioner that uses them. */
   get areWanted(): boolean {
     return this.#areWanted
   }
 
-  /** Readies a part for KafkaJS: a partitioner finds the messages as they were, or is refused. */
+  /** Prepares a part for KafkaJS: a partitioner either sees the messages before sealing, or is refused. */
   handOver(part: readonly TopicPart<Message>[]): { topic: string; messages: Message[] }[] {
     return part.map(({ topic, messages, plain }) => {
       if (this.#areWanted)
@@ -28,7 +28,7 @@ export class PlainMessages {
     })
   }
 
-  /** The same partitioner, looking at messages as they were. */
+  /** The same partitioner, but with the messages before sealing. */
   partitioner(create: ICustomPartitioner): ICustomPartitioner {
     this.#areWanted = true
     return () => {
@@ -40,7 +40,7 @@ export class PlainMessages {
   #of(message: Message, topic: string): Message {
     const plain = this.#plain.get(message)
     if (plain !== undefined) return plain
-    // Ciphertext would scatter what belongs together, without a word.
+    // With ciphertext, records that belong together would silently go to different partitions.
     if (isSealed(message))
       throw withoutPlaintext(
         topic,
@@ -53,7 +53,7 @@ export class PlainMessages {
 /** Registered globally: it is kept with the internals, which several copies of the package may share. */
 const PLAIN_MESSAGES = Symbol.for('kafka-envelope.kafkajs.plain-messages')
 
-/** What all producers and partitioners of one encryption share. */
+/** The state that all producers and partitioners of one encryption share. */
 export function plainMessagesOf(
   internals: Internals & { [PLAIN_MESSAGES]?: PlainMessages | undefined },
 ): PlainMessages {
@@ -74,8 +74,9 @@ export function encryptionPartitioner(
 }
 
 /**
- * Has a send fail where a partitioner that was not wrapped reads the ciphertext of its first sealed message. KafkaJS does
- * not tell which partitioner a producer has; it calls it for each message inside one `reduce` over the list.
+ * Makes a send fail if a partitioner that was not wrapped reads the ciphertext of its first sealed message. KafkaJS
+ * does not reveal which partitioner a producer has, but it calls the partitioner for each message inside one `reduce`
+ * over the list.
  */
 function refuseBlindPartitioner(messages: Message[], topic: string): Message[] {
   const first = messages.find(isSealed)
@@ -94,7 +95,8 @@ function refuseBlindPartitioner(messages: Message[], topic: string): Message[] {
     },
   })
   const reduce = (step: (result: unknown, message: Message) => unknown, initial: unknown): unknown => {
-    // KafkaJS collects messages by partition in an object. Others who reduce the list, to a size say, do not.
+    // KafkaJS collects messages by partition in an object. Other code that reduces the list, for example to a size,
+    // does not.
     choosesPartitions = typeof initial === 'object'
     try {
       return messages.slice().reduce(step, initial)

@@ -17,7 +17,7 @@ type TopicMessages = Pick<ProducerRecord, 'topic' | 'messages'>
  */
 const SEALING: unique symbol = Symbol.for('kafka-envelope.sealing') as never
 
-/** Beyond the wait for a DEK, `disconnect` gives sends what KafkaJS gives one request. */
+/** Besides the wait for a DEK, `disconnect` gives sends as long as KafkaJS gives one request. */
 const REQUEST_MS = 30_000
 
 /** Whether a producer seals what it sends. */
@@ -47,7 +47,7 @@ export function encryptProducer(inner: Producer, encryption: Encryption): Produc
     await inner.disconnect()
   }
   const sealing = (sender: Sender, counted: readonly InFlight[]): Sender => {
-    // A send while the producer disconnects: KafkaJS refuses it unless the producer is connected again.
+    // A send during `disconnect`: KafkaJS refuses it unless the producer is connected again.
     const gate = (): Promise<unknown> | undefined =>
       disconnecting?.catch(() => undefined).then(() => askKafkaJs(sender))
     return sealedSender(sender, new Sends(internals, counted), gate, plainMessages)
@@ -77,12 +77,12 @@ export function encryptProducer(inner: Producer, encryption: Encryption): Produc
   return delegate(inner, own)
 }
 
-/** Sends nothing, so that KafkaJS says itself that it takes no messages now, if it does not. */
+/** Sends an empty batch, so that KafkaJS itself reports if it does not accept messages now. */
 function askKafkaJs(sender: Sender): Promise<RecordMetadata[]> {
   return sender.sendBatch({ topicMessages: [] })
 }
 
-/** @param gate what a send has to wait for before all else; undefined where nothing */
+/** @param gate a promise that a send waits for first; undefined for none */
 function sealedSender(
   inner: Sender,
   sends: Sends<Message>,
@@ -101,8 +101,8 @@ function sealedSender(
     return answers.length === 1 ? (answers[0] as RecordMetadata[]) : answers.flat()
   }
   return {
-    // `async`: KafkaJS rejects, it never throws at the caller.
-    // What the caller changes after the call is not part of it: a key may be awaited in between.
+    // `async`: KafkaJS rejects, it never throws at the caller. Copied here, because the caller may change its objects
+    // while a key is awaited.
     send: async (record: ProducerRecord) => {
       const atCall = { ...record }
       return sealAndSend([messagesOfSend(atCall, plainMessages.areWanted)], ([part]) =>

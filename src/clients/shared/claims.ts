@@ -16,12 +16,12 @@ export class Claim {
     return this.#interrupted
   }
 
-  /** Whether the application said where the partition goes on. */
+  /** Whether the application set the position of the partition. */
   get hasSeeked(): boolean {
     return this.#hasSeeked
   }
 
-  /** Aborted when it is interrupted. Made when it is asked for: most messages wait for nothing. */
+  /** Aborted when it is interrupted. Created on first use, because most messages do not wait. */
   get signal(): AbortSignal {
     this.#abort ??= new AbortController()
     if (this.#interrupted) this.#abort.abort()
@@ -35,7 +35,7 @@ export class Claim {
   }
 }
 
-/** What a consumer is opening, so that the application can interrupt it. */
+/** The messages that a consumer is opening, so that the application can interrupt it. */
 export class Claims {
   readonly #open = new Set<Claim>()
   #stopped = false
@@ -70,7 +70,7 @@ export class Claims {
       if (claim.topic === topic && claim.partition === partition) claim.interrupt('seek')
   }
 
-  /** Without `partitions`, all of a topic. */
+  /** Without `partitions`, interrupts the whole topic. */
   pause(paused: readonly { readonly topic: string; readonly partitions?: readonly number[] }[]): void {
     for (const claim of this.#open) {
       const isPaused = ({ topic, partitions }: (typeof paused)[number]): boolean =>

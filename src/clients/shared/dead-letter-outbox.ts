@@ -2,22 +2,22 @@ import { EnvelopeError } from '../../errors.js'
 import type { PlainRecord } from '../../record/record.js'
 import { BATCH_OVERHEAD, recordBytes } from './split-to-fit.js'
 
-/** What a client must be able to do so that its consumers have dead letters. */
+/** The operations that a client needs so that its consumers can have dead letters. */
 export interface LetterSender<L> {
-  /** Sends letters in one request. Resolves once all replicas in sync acknowledged them. */
+  /** Sends letters in one request. Resolves once all in-sync replicas have acknowledged them. */
   send(letters: Letters<L>): Promise<unknown>
-  /** What `send` rejected with. */
+  /** Classifies the error of `send`. */
   failureOf(error: unknown): SendFailure
 }
 
-/** Letters that go out in one request, compressed or not. */
+/** Letters that are sent in one request, compressed or not. */
 export interface Letters<L> {
   readonly topic: string
   readonly letters: readonly L[]
   readonly gzip: boolean
 }
 
-/** Why a send failed, as far as it matters here. */
+/** Why a send failed. */
 export interface SendFailure {
   /** Names the failure. Never the text of an error, which may quote a record. */
   readonly why: string
@@ -25,39 +25,39 @@ export interface SendFailure {
   readonly isTransient: boolean
   /** Whether the broker found a record or the record batch too large. */
   readonly isTooLarge: boolean
-  /** Whether the broker closed the connection, as it does over a request above its `socket.request.max.bytes`. */
+  /** Whether the broker closed the connection, as it does for a request above its `socket.request.max.bytes`. */
   readonly lostConnection: boolean
 }
 
-/** What became of a send that failed. */
+/** The result of a send that failed. */
 export interface Failure {
   /** DEAD_LETTER_FAILED (transient) or DEAD_LETTER_REFUSED */
   readonly error: EnvelopeError
   readonly tooLarge: boolean
 }
 
-/** Waits for a send; false where it takes too long. */
+/** Waits for a send; returns false if it takes too long. */
 export type AwaitSend = (sending: Promise<unknown>) => Promise<boolean>
 
-/** Of the default `max.message.bytes`. A request above it is large. */
+/** The default of `max.message.bytes`. A request above it is large. */
 export const MAX_SEND_BYTES: number = 2 ** 20
 
-/** How often a connection may be lost over the same large request before the request is the reason. */
+/** How often a connection may be lost during the same large request before the request is to blame. */
 const MAX_LOST = 3
 
-/** The letters of one partition that were sent last, and are not acknowledged yet. */
+/** The last letters of one partition that were sent and are not acknowledged yet. */
 interface Entry {
   readonly name: string
   gzip: boolean
-  /** How often the connection was lost over them. */
+  /** How often the connection was lost while they were sent. */
   lost: number
   sending: Promise<Failure | undefined> | undefined
 }
 
 /**
- * Sends the letters of a consumer: at most one request under way for each partition that it reads. A client goes on with a
- * request that took too long, or that a rebalance interrupted. When the same letters are to be sent again, that request is
- * waited for instead; other letters wait until it ends.
+ * Sends the letters of a consumer: at most one request in flight for each partition that it reads. A client continues a
+ * request that took too long, or that a rebalance interrupted. If the same letters have to be sent again, this class
+ * waits for that request instead; other letters wait until it ends.
  */
 export class DeadLetterOutbox<L extends PlainRecord> {
   readonly #sender: LetterSender<L>
@@ -68,9 +68,9 @@ export class DeadLetterOutbox<L extends PlainRecord> {
   }
 
   /**
-   * Undefined once all replicas in sync acknowledged the letters.
+   * Returns undefined once all in-sync replicas have acknowledged the letters.
    * @param partition any name for the partition that the letters come from
-   * @throws what `awaitSend` rejects with
+   * @throws the errors of `awaitSend`
    */
   async send(partition: string, letters: Letters<L>, awaitSend: AwaitSend): Promise<Failure | undefined> {
     const { topic, gzip } = letters
@@ -84,7 +84,7 @@ export class DeadLetterOutbox<L extends PlainRecord> {
       this.#entries.set(partition, (entry = { name, gzip, lost: 0, sending: undefined }))
     entry.gzip = gzip
     const sending = (entry.sending ??= this.#start(letters, entry))
-    // An idempotent producer tries for ever.
+    // An idempotent producer retries forever.
     if (!(await awaitSend(sending))) return late(topic)
     const failure = await sending
     entry.sending = undefined
@@ -110,7 +110,7 @@ export class DeadLetterOutbox<L extends PlainRecord> {
   }
 }
 
-/** At most what letters take in a record batch, which has all that go to one partition. */
+/** An upper bound for the bytes of letters in a record batch, which holds all letters for one partition. */
 export function batchBytes(letters: readonly PlainRecord[]): number {
   return letters.reduce((bytes, letter) => bytes + recordBytes(letter), BATCH_OVERHEAD)
 }
@@ -119,7 +119,7 @@ export function refused(topic: string, why: string): EnvelopeError {
   return new EnvelopeError('DEAD_LETTER_REFUSED', `topic ${topic} refused a dead letter: ${why}`)
 }
 
-/** Letters are known by why each is one, and where its record stood. */
+/** Letters are the same if their reasons and the positions of their records are. */
 function nameOf({ topic, letters }: Letters<PlainRecord>): string {
   const reasons = letters.map(({ headers }) =>
     ['error', 'offset'].map((header) => String(headers?.[`kafka-envelope.${header}`])),

@@ -1,7 +1,7 @@
 /**
- * An object with members of its own; all others are the inner object's, inherited ones too. Its methods run on the inner
- * object, which may have private fields. All are the new object's own, so that a copy by spread keeps them, and may be
- * replaced, as tracers do.
+ * An object with its own members; all others are those of the inner object, including inherited ones. Its methods run
+ * on the inner object, which may have private fields. All are the new object's own, so that a copy by spread keeps
+ * them, and may be replaced, as tracers do.
  */
 export function delegate<T extends object>(inner: T, own: Partial<T>): T {
   const outer = Object.create(Object.getPrototypeOf(inner) as object | null) as T

@@ -26,19 +26,19 @@ import { publishDecided } from './publish-decided.js'
 import { Interrupted, RetryWait } from './retry-while-transient.js'
 import type { Waits } from './waits.js'
 
-/** What a client knows of why a record is a dead letter; the rest shows in the record. */
+/** The part of a dead letter's reason that does not follow from the record. */
 export type Rejection = Omit<DeadLetterReason, 'timestamp' | 'nullHeaders' | 'replacedNames'>
 
-/** What a client does for the delivery of a consumer. `R` is a record as it was read, `L` one as it is sent. */
+/** The operations of a client for the delivery of a consumer. `R` is a record as read, `L` a record to send. */
 export interface DeliveryClient<R extends ConsumedRecord, L extends PlainRecord> {
-  /** Undefined where the consumer was made without dead letters. */
+  /** Undefined if the consumer was created without dead letters. */
   readonly letters: LetterSender<L> | undefined
   /** The consumer group, as far as it is known. */
   groupId(): string | undefined
   deadLetter(record: R, rejection: Rejection): L
 }
 
-/** The records of a claim on their way to the application. */
+/** The records of a claim, from opening to delivery. */
 export interface Run<R> {
   readonly claim: Claim
   readonly rule: ReadingRule
@@ -46,11 +46,11 @@ export interface Run<R> {
   readonly opening: Opening
   /** Undefined while records wait for keys. */
   readonly decisions: readonly (Decision<R> | Undecided<R>)[] | undefined
-  /** To be delivered at once: all records, opened. */
+  /** All records, opened, to be delivered immediately. */
   readonly part: Part<R> | undefined
 }
 
-/** Opens records for one run of a consumer and carries out what the policy says about those that do not open. */
+/** Opens records for one run of a consumer, and applies the policy to those that do not open. */
 export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
   readonly #internals: Pick<Internals, 'rules' | 'opener' | 'events' | 'clock'>
   readonly #client: DeliveryClient<R, L>
@@ -70,10 +70,10 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
   }
 
   /**
-   * Opens the records of a claim as far as cached keys go, synchronously. If the run has no `part` then, go on with
+   * Opens the records of a claim synchronously, as far as keys are cached. If the run has no `part` after that, call
    * `complete`.
    *
-   * @param rule the rule of the topic. Records of passthrough rules do not come here
+   * @param rule the rule of the topic. Do not pass records of passthrough rules
    * @throws EnvelopeError with the position of the record, or of the partition
    */
   begin(claim: Claim, rule: ReadingRule, records: readonly R[]): Run<R> {
@@ -94,11 +94,11 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
   }
 
   /**
-   * Waits for keys, and carries out what the rule says about records that do not open. The part is the first records, as
-   * far as they are decided; their dead letters are acknowledged. Undefined if the application interrupted it: then
-   * nothing may be delivered or resolved.
+   * Waits for keys, and applies the rule to records that do not open. Returns the first records, as far as they are
+   * decided; their dead letters are acknowledged. Returns undefined if the application interrupted it: then nothing may
+   * be delivered or resolved.
    *
-   * @throws EnvelopeError as `begin` does; what `heartbeat` rejects with
+   * @throws EnvelopeError as `begin` does; the error of `heartbeat`
    */
   async complete(run: Run<R>, heartbeat: () => Promise<void>): Promise<Part<R> | undefined> {
     const { claim, rule, records, opening } = run
@@ -110,7 +110,7 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
       const carriedOut = decisions.every(isOpened)
         ? { decisions, error: failure }
         : await this.#carryOut(claim, rule, decisions, failure, heartbeat, waitFor)
-      // Also if nothing waited at that moment, such as during a heartbeat.
+      // Also applies if nothing waited at that moment, such as during a heartbeat.
       if (claim.interrupted) throw new Interrupted()
       return this.#part(source, rule, records, carriedOut)
     } catch (error) {
@@ -122,7 +122,7 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     }
   }
 
-  /** Does what is decided about records that did not open: asks handlers, publishes dead letters. */
+  /** Carries out the decisions about records that did not open: asks handlers, publishes dead letters. */
   async #carryOut(
     claim: Claim,
     rule: ReadingRule,
@@ -221,7 +221,7 @@ function isOpened<R>(one: Decision<R> | Undecided<R>): one is Delivered<R> {
   return one.action === 'deliver'
 }
 
-/** What the application gets: what was opened, and what a handler replaced. */
+/** The records for the application: those that opened, and those that a handler replaced. */
 function deliveredOf<R>(decisions: readonly Decision<R>[]): DeliveredRecord<R>[] {
   const delivered: DeliveredRecord<R>[] = []
   for (const one of decisions) {

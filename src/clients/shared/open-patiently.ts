@@ -3,15 +3,15 @@ import type { Opening } from '../../record/opening.js'
 import type { ConsumedRecord, WaitFor } from './part.js'
 import type { RetryWait } from './retry-while-transient.js'
 
-/** Opened values of a batch may take as much as its sealed ones, and at least this, before it is cut. */
+/** A batch is cut once its opened values take more memory than this, and more than its sealed values. */
 const MIN_OPENED_BYTES = 2 ** 25
-/** How long records that are open already wait for those behind them. */
+/** How long opened records wait for those after them. */
 const HOLD_BACK_MS = 1000
 
 /**
- * Opens the rest of a run as far as it should go, and waits in place for keys. Closes the opening.
+ * Opens the rest of a run, up to the limit of a batch, and waits in place for keys. Closes the opening.
  * @returns the transient failure that outlasted the wait
- * @throws EnvelopeError as `Opening.proceed` does; what `RetryWait.attempt` rejects with
+ * @throws EnvelopeError as `Opening.proceed` does; the errors of `RetryWait.attempt`
  */
 export async function openPatiently(
   opening: Opening,

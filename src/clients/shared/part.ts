@@ -9,31 +9,31 @@ export type ConsumedRecord = SealedRecord & {
   readonly timestamp?: string | undefined
 }
 
-/** A record for the application, with its opened value, or the one that a handler gave instead. */
+/** A record for the application, with its opened value, or with the value that a handler returned. */
 export interface DeliveredRecord<R> {
   readonly record: R
   readonly value: Buffer | null
   readonly envelope: EnvelopeInfo | ReplacedValue | undefined
 }
 
-/** As many of the first records of a run as are decided. What is behind them comes with the next fetch. */
+/** The first records of a run, as far as they are decided. The next fetch brings the others. */
 export interface Part<R> {
-  /** What the application gets, in order; what the policy skips or sends to the dead letters is left out. */
+  /** The records for the application, in order, without those that the policy skips or sends to the dead letters. */
   readonly delivered: readonly DeliveredRecord<R>[]
   /** How many records of the run it decides. */
   readonly decided: number
   /**
-   * To be thrown once the part is delivered and resolved: why the next record stops the consumer, or the transient
-   * failure that outlasted `retryFor`.
+   * Throw it once the part is delivered and resolved: the reason why the next record stops the consumer, or the
+   * transient failure that outlasted `retryFor`.
    */
   readonly error: EnvelopeError | undefined
 }
 
-/** Decisions that are carried out, and what `Part` has as `error`. */
+/** Decisions that were carried out, and the `error` of the `Part`. */
 export interface CarriedOut<R> {
   readonly decisions: readonly Decision<R>[]
   readonly error?: EnvelopeError | undefined
 }
 
-/** What a wait is for: a KMS, or a topic to take a dead letter. */
+/** The reason of a wait: a KMS, or a topic that has to accept a dead letter. */
 export type WaitFor = Pick<Waiting, 'offset' | 'deadLetter'>

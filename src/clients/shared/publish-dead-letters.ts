@@ -10,32 +10,36 @@ import {
 } from './dead-letter-outbox.js'
 import { BATCH_OVERHEAD, recordBytes } from './split-to-fit.js'
 
-/** The first letter that the topic did not take, and why. */
+/** The first letter that the topic did not accept, and why. */
 export interface Unpublished {
   readonly index: number
   /** DEAD_LETTER_FAILED (transient) or DEAD_LETTER_REFUSED */
   readonly error: EnvelopeError
 }
 
-/** Where letters come from, and where they go. */
+/** The source and the target of letters. */
 export interface Route<L extends PlainRecord> {
   readonly outbox: DeadLetterOutbox<L>
   /** Any name for the partition that they come from. */
   readonly partition: string
-  /** The topic for dead letters. */
+  /** The dead-letter topic. */
   readonly topic: string
 }
 
-/** What a letter may take in a record batch before compression: a client needs several times this much memory to send it. */
+/**
+ * The largest size of a letter in a record batch before compression. A client needs several times this much memory to
+ * send it.
+ */
 const MAX_LETTER_BYTES = 2 ** 27
-/** What may go out without compression: well below the default `socket.request.max.bytes` of brokers, 100 MiB. */
+/** The largest request without compression: well below the default `socket.request.max.bytes` of brokers, 100 MiB. */
 const MAX_PLAIN_BYTES = 2 ** 26
 
 /**
- * Publishes letters in order, once, and resolves when all replicas in sync acknowledged them, or at the first that
- * fails; those before it are acknowledged then. Letters that were sent and not acknowledged may be on the topic too.
+ * Publishes letters in order, once. Resolves when all in-sync replicas have acknowledged them, or at the first letter
+ * that fails; those before it are then acknowledged. Letters that were sent but not acknowledged may be on the topic
+ * too.
  *
- * @throws what `awaitSend` rejects with
+ * @throws the errors of `awaitSend`
  */
 export async function publish<L extends PlainRecord>(
   route: Route<L>,
@@ -57,7 +61,9 @@ export async function publish<L extends PlainRecord>(
   return undefined
 }
 
-/** The limit of a topic is on batches as compressed: what came in a compressed one may fit only so. */
+/**
+ * The limit of a topic applies to compressed batches: a record from a compressed batch may fit only when compressed.
+ */
 async function sendRun<L extends PlainRecord>(
   { outbox, partition, topic }: Route<L>,
   letters: readonly L[],
@@ -72,12 +78,12 @@ async function sendRun<L extends PlainRecord>(
   const send = (gzip: boolean): Promise<Failure | undefined> =>
     outbox.send(partition, { topic, letters, gzip }, awaitSend)
   const failure = await send(large)
-  // What does not compress is smaller without.
+  // Data that does not compress is smaller without compression.
   const hasOtherWay = letters.length === 1 && bytes <= MAX_PLAIN_BYTES
   return failure?.tooLarge === true && hasOtherWay ? send(!large) : failure
 }
 
-/** A client makes one record batch of all that goes to one partition, and all may. */
+/** A client puts all letters for one partition into one record batch, and all letters may go to one partition. */
 function runsOf<L extends PlainRecord>(letters: readonly L[]): L[][] {
   const runs: L[][] = []
   let used = Infinity

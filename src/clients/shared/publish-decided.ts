@@ -7,11 +7,11 @@ import type { CarriedOut, ConsumedRecord, WaitFor } from './part.js'
 import { publish } from './publish-dead-letters.js'
 import type { RetryWait } from './retry-while-transient.js'
 
-/** What publishing the dead letters of one partition works with. */
+/** The context for publishing the dead letters of one partition. */
 export interface Publishing<R, L extends PlainRecord> {
   readonly source: Required<Source>
   readonly outbox: DeadLetterOutbox<L>
-  /** How long a letter may be on its way. */
+  /** How long the send of a letter may take. */
   readonly sendForMs: number
   readonly waitFor: (what: () => WaitFor) => RetryWait
   readonly letterOf: (record: R, code: ErrorCode) => L
@@ -19,15 +19,18 @@ export interface Publishing<R, L extends PlainRecord> {
 
 type DeadLetter<R> = Rejected<R, DeadLetterPolicy>
 
-/** How long a dead letter may be on its way at least: a client gives one request about this long. */
+/** The least time for sending a dead letter. A client gives one request about this long. */
 const MIN_SEND_MS = 30_000
-/** How long a dead letter on its way may take once the consumer stops: it would be written again. */
+/**
+ * How long a send in flight may still take once the consumer stops. Without its acknowledgement, the letter would be
+ * written again.
+ */
 const LETTER_GRACE_MS = 1000
 
 /**
- * Publishes the dead letters among decisions, in order. A letter that is refused, or not acknowledged, ends the decisions
+ * Publishes the dead letters among decisions, in order. If a letter is refused, or not acknowledged, the decisions end
  * before it.
- * @throws what `RetryWait.attempt` rejects with
+ * @throws the errors of `RetryWait.attempt`
  */
 export async function publishDecided<R extends ConsumedRecord, L extends PlainRecord>(
   { decisions, error: failure }: CarriedOut<R>,
@@ -61,7 +64,10 @@ export async function publishDecided<R extends ConsumedRecord, L extends PlainRe
   return { decisions, error: failure }
 }
 
-/** The letters from one on that go to the same topic: in order, so that what is written is known by a number. */
+/**
+ * The consecutive letters, from one on, that go to the same topic. They are sent in order, so that a count says how
+ * many are written.
+ */
 function sameTopic<R>(dead: readonly DeadLetter<R>[], from: number): [topic: string, DeadLetter<R>[]] {
   const topic = (dead[from] as DeadLetter<R>).action.deadLetter
   const end = dead.findIndex(({ action }, i) => i > from && action.deadLetter !== topic)

@@ -3,7 +3,7 @@ import { waitFor } from '../../cancellation.js'
 import { stopwatch, type Clock } from '../../clock.js'
 import type { EnvelopeError } from '../../errors.js'
 
-/** What waiting needs of the client that waits. */
+/** The operations of a client that waiting needs. */
 export interface RetryOptions {
   /** Keeps the group membership; rejects when the group rebalances. Called often: the client limits its rate. */
   readonly heartbeat: () => Promise<void>
@@ -11,7 +11,9 @@ export interface RetryOptions {
   readonly interrupted: AbortSignal
   /** How long to wait in place, in ms. */
   readonly maxWaitMs: number
-  /** Called after each failed attempt; and while an attempt takes long, after a second and then every ten. */
+  /**
+   * Called after each failed attempt. During a long attempt, also called after one second and then every ten seconds.
+   */
   readonly report: (lastFailure: EnvelopeError | undefined, waitedMs: number) => void
 }
 
@@ -43,29 +45,29 @@ export class RetryWait {
     return this.waitedMs >= this.#options.maxWaitMs
   }
 
-  /** Since it was made. */
+  /** Time since it was created. */
   get waitedMs(): number {
     return this.#waitedMs()
   }
 
-  /** An attempt failed. Follow with `pause`, unless the time to wait is over. */
+  /** Records a failed attempt. Call `pause` next, unless the time to wait is over. */
   failed(failure: EnvelopeError): void {
     this.#failure = failure
     this.#report()
   }
 
-  /** The attempts make progress: pauses are short again. */
+  /** Records progress: pauses are short again. */
   progressed(): void {
     this.#pauses.reset()
   }
 
   /**
-   * Waits for an attempt, or not longer than `forMs`; true where it ended.
+   * Waits for an attempt for at most `forMs`. Returns true if it ended.
    * @param graceMs how long it may still take once it is interrupted
-   * @throws Interrupted; what the attempt or `heartbeat` rejects with
+   * @throws Interrupted; the error of the attempt or of `heartbeat`
    */
   async attempt(work: Promise<unknown>, forMs = Infinity, graceMs = 0): Promise<boolean> {
-    // Where a heartbeat fails first, nothing else handles its rejection.
+    // If a heartbeat fails first, nothing else handles the rejection of the attempt.
     work.catch(() => undefined)
     const { heartbeat, interrupted } = this.#options
     const end = this.waitedMs + forMs
@@ -89,7 +91,7 @@ export class RetryWait {
     await this.attempt(new Promise(() => undefined), Math.min(this.#pauses.next(), leftMs))
   }
 
-  /** Whether a promise settles within a time, and before the signal aborts. @throws what it rejects with */
+  /** Whether a promise settles within a time, and before the signal aborts. @throws the error of the promise */
   async #settles(work: Promise<unknown>, ms: number, signal?: AbortSignal): Promise<boolean> {
     return typeof (await waitFor(work, { clock: this.#clock, ms, signal })) !== 'string'
   }

@@ -1,11 +1,11 @@
 /**
- * Keeps un-awaited sends in order: first in, first out per topic, although one may wait for a key while
- * the key of the next is ready.
+ * Keeps un-awaited sends in order: first in, first out for each topic, even if one send waits for a key while the key
+ * of the next is ready.
  */
 export class SendOrder {
   readonly #tails = new Map<string, Promise<void>>()
 
-  /** What must be handed over before a send to these topics may be; undefined where nothing waits. */
+  /** Resolves once the earlier sends to these topics have been passed to the client; undefined if there are none. */
   waitFor(topics: readonly string[]): Promise<unknown> | undefined {
     const tails = topics.flatMap((topic) => this.#tails.get(topic) ?? [])
     return tails.length === 0 ? undefined : Promise.all(tails)

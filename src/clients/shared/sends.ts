@@ -7,7 +7,7 @@ import type { Sealing } from '../../record/sealing.js'
 import { SendOrder } from './send-order.js'
 import { splitToFit, type SendableRecord } from './split-to-fit.js'
 
-/** Records of one topic, as a client sends them. */
+/** Records of one topic, as given to the client. */
 export interface SendableBatch<M extends SendableRecord> extends PlainBatch {
   readonly records: readonly M[]
 }
@@ -25,7 +25,7 @@ export interface TopicPart<M extends SendableRecord> {
 export class InFlight {
   readonly #sends = new Set<Promise<void>>()
 
-  /** Counts a send until the function returned is called. */
+  /** Counts a send until the returned function is called. */
   begin(): () => void {
     let resolve = (): void => undefined
     const ended = new Promise<void>((resolved) => {
@@ -38,18 +38,18 @@ export class InFlight {
     }
   }
 
-  /** Resolves once the sends accepted so far have ended, whether they succeeded or not. */
+  /** Resolves once all sends accepted so far have ended, successfully or not. */
   async ended(): Promise<void> {
     await Promise.all(this.#sends)
   }
 
-  /** The same, or once the time is over. */
+  /** The same, but resolves at the latest when the time is over. */
   async endedWithin(maxMs: number, clock: Clock): Promise<void> {
     if (this.#sends.size > 0) await waitFor(this.ended(), { ms: maxMs, clock })
   }
 }
 
-/** The sends of one producer, or of one transaction. They stay in order, topic by topic. */
+/** The sends of one producer, or of one transaction. They stay in order within each topic. */
 export class Sends<M extends SendableRecord> {
   readonly #internals: Pick<Internals, 'sealer' | 'events'>
   readonly #order = new SendOrder()
@@ -61,7 +61,7 @@ export class Sends<M extends SendableRecord> {
   }
 
   /**
-   * Checks the batches of a send, and seals them as far as cached DEKs go. Then, without an `await` in between:
+   * Checks the batches of a send, and seals them as far as DEKs are available. Then, without an `await` in between:
    *
    *     if (!send.isReady) await send.ready()
    *     for (const part of send.parts()) answers.push(await client.send(part))
@@ -85,11 +85,11 @@ interface SendTarget<M extends SendableRecord> {
   readonly ends: readonly (() => void)[]
 }
 
-/** One send on its way. It has ended once all its parts are taken, or one of them failed. */
+/** One send in progress. It ends once all its parts were taken, or one of them failed. */
 export class Send<M extends SendableRecord> {
   readonly #target: SendTarget<M>
   readonly #topics: readonly string[]
-  /** The earlier sends that must be handed over first. */
+  /** The earlier sends that the client must get first. */
   readonly #before: Promise<unknown> | undefined
   #leave: (() => void) | undefined
 
@@ -99,7 +99,7 @@ export class Send<M extends SendableRecord> {
     this.#before = target.order.waitFor(this.#topics)
   }
 
-  /** Whether its parts can be taken at once. */
+  /** Whether its parts can be taken immediately. */
   get isReady(): boolean {
     return this.#before === undefined && this.#target.sealing.isDone
   }
@@ -108,7 +108,7 @@ export class Send<M extends SendableRecord> {
    * Seals the remaining records, then waits for earlier sends to the same topics. Records that are not sealed yet are
    * copied within the call, before the first wait.
    * @param before another promise to wait for
-   * @throws EnvelopeError as `Sealing.complete` does; what `before` rejects with
+   * @throws EnvelopeError as `Sealing.complete` does; the error of `before`
    */
   async ready(before?: Promise<unknown>): Promise<void> {
     const { sealing } = this.#target
@@ -124,8 +124,8 @@ export class Send<M extends SendableRecord> {
   }
 
   /**
-   * What to send: one part, unless sealing made it too big. Hand over each part synchronously, and wait for its answer before
-   * you take the next one. Once the last part is handed over, the client keeps the order.
+   * The parts to send: one, unless sealing made it too large. Pass each part to the client synchronously, and wait for
+   * its answer before you take the next one. After the last part, the client keeps the order.
    * @throws EnvelopeError as `splitToFit` does
    */
   *parts(): Generator<TopicPart<M>[], void, undefined> {
@@ -137,7 +137,7 @@ export class Send<M extends SendableRecord> {
         this.#target.events.emit('send.split', { topics: [...this.#topics], parts: parts.length + 1 })
       }
       yield* parts
-      // Sends that wait for this one go on in a later microtask, after the client has taken this part.
+      // Sends that wait for this one continue in a later microtask, after the client has taken this part.
       this.#leave?.()
       yield last
     } finally {

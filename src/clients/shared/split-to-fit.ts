@@ -2,7 +2,10 @@ import { EnvelopeError } from '../../errors.js'
 import { byteLength, isBytes, type PlainRecord } from '../../record/record.js'
 import type { OutgoingBatch, PlainBatch } from '../../record/batch.js'
 
-/** Of a record batch (Kafka protocol, "Record Batch"): 61 bytes, and at most this much for each record beside its content. */
+/**
+ * The overhead of a record batch (Kafka protocol, "Record Batch"): 61 bytes, and at most this much for each record in
+ * addition to its content.
+ */
 export const BATCH_OVERHEAD = 61
 const RECORD_OVERHEAD = 36
 const HEADER_OVERHEAD = 10
@@ -12,10 +15,10 @@ export type SendableRecord = PlainRecord & { readonly partition?: number }
 
 /**
  * Cuts the records of one topic into runs that fit a record batch after sealing. A client may put all records of a send
- * for one partition into one batch, and choose partitions only after us: so unless every record names its partition, a
- * run counts as if all went to one.
+ * for one partition into one batch, and may choose partitions only after sealing. So unless every record names its
+ * partition, a run counts as if all its records went to one.
  *
- * @throws EnvelopeError RECORD_TOO_LARGE where a sealed record cannot fit alone
+ * @throws EnvelopeError RECORD_TOO_LARGE if a sealed record does not fit even alone
  */
 export function splitToFit<M extends SendableRecord>(
   plain: PlainBatch,
@@ -44,7 +47,7 @@ export function splitToFit<M extends SendableRecord>(
   return runs
 }
 
-/** At most what a record takes in a batch. */
+/** An upper bound for the bytes of a record in a batch. */
 export function recordBytes({ key, value, headers }: PlainRecord): number {
   let bytes = RECORD_OVERHEAD + contentBytes(key) + contentBytes(value)
   for (const [name, values] of Object.entries(headers ?? {})) {

@@ -4,7 +4,7 @@ import { stopwatch, type Clock } from '../../clock.js'
 type Entry = Omit<Waiting, 'waitedMs'> & { readonly since: number }
 
 /**
- * What a consumer waits for, partition by partition. An entry lasts from the start of a wait until its
+ * The records that a consumer waits with, one for each partition. An entry lasts from the start of a wait until its
  * record is decided, over any number of attempts.
  */
 export class Waits {
@@ -15,7 +15,7 @@ export class Waits {
     this.#now = stopwatch(clock)
   }
 
-  /** A record waits, in this attempt for `waitedMs` already. Returns the wait over all attempts. */
+  /** Records that a record has waited for `waitedMs` in this attempt. Returns its wait over all attempts. */
   update({ waitedMs, ...wait }: Waiting): Waiting {
     const name = nameOf(wait)
     const known = this.#entries.get(name)
@@ -25,14 +25,17 @@ export class Waits {
     return { ...wait, waitedMs: now - since }
   }
 
-  /** A partition goes on at an offset; undefined where that is not known. Ends its wait, unless it is for that one. */
+  /**
+   * Records that a partition continues at an offset; undefined if that is not known. Ends its wait, unless it waits
+   * with that offset.
+   */
   movedTo(at: { readonly topic: string; readonly partition: number }, offset: string | undefined): void {
     if (this.#entries.size === 0) return
     const name = nameOf(at)
     if (offset === undefined || this.#entries.get(name)?.offset !== offset) this.#entries.delete(name)
   }
 
-  /** Keeps what waits on these partitions, and forgets the rest. */
+  /** Keeps the waits of these partitions, and forgets the others. */
   keepOnly(assigned: Readonly<Record<string, readonly number[]>>): void {
     for (const { topic, partition } of this.#entries.values())
       if (assigned[topic]?.includes(partition) !== true) this.movedTo({ topic, partition }, undefined)

@@ -20,7 +20,7 @@ export function aadBase(headerBytes: Buffer): Buffer {
   return base
 }
 
-/** The length of what `writeAad` writes. */
+/** The number of bytes that `writeAad` writes. */
 export function aadBytes(
   base: Buffer,
   key: Bytes | null | undefined,
@@ -35,7 +35,7 @@ export function aadBytes(
 }
 
 /**
- * Writes the bytes authenticated beside a body at `start`, and returns where they end.
+ * Writes the bytes that are authenticated with a body at `start`, and returns where they end.
  *
  * @param key undefined if the key is not bound, null if it is bound and absent
  * @param headers the values of each bound header, in the order of their names

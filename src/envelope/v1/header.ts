@@ -38,7 +38,7 @@ export function encodeHeader(header: Header): Buffer {
   ])
 }
 
-/** @throws EnvelopeError MALFORMED where the bytes are not the canonical form of a header within bounds. */
+/** @throws EnvelopeError MALFORMED if the bytes are not the canonical form of a header within bounds */
 export function decodeHeader(bytes: Buffer): Header {
   const cursor = new Cursor(bytes)
   const header: Header = {
@@ -77,7 +77,7 @@ function decodeContext(cursor: Cursor): [string, string][] {
   let previous = ''
   for (let i = 0; i < count; i++) {
     const key = cursor.text(CONTEXT_TEXT, 'a key of the context')
-    // Plain comparison is byte order here: the pattern admits ASCII only.
+    // Plain comparison is byte order here, because the pattern allows only ASCII.
     if (key <= previous) throw malformed('the keys of the context are not strictly ascending')
     entries.push([key, cursor.text(CONTEXT_TEXT, 'a value of the context')])
     if (cursor.at - start >= MAX_CONTEXT_BYTES) throw malformed('the context is too long')

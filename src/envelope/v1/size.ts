@@ -3,7 +3,7 @@ import type { EnvelopeShape, HeaderShape } from '../format.js'
 import { lengthBytes } from '../write.js'
 import { PREFIX } from './prefix.js'
 
-/** What an envelope adds to its body: the preamble, IV and tag, and the length of the body. */
+/** The bytes that an envelope adds to its body: the preamble, IV and tag, and the length of the body. */
 export function overheadBytes({ wrappings, bodyBytes, ...header }: EnvelopeShape): number {
   const wrapped = wrappings.map(
     ({ provider, cmkId, ciphertextDekBytes }) =>
@@ -37,7 +37,7 @@ export function headerBytes({ boundHeaders, topic, context }: HeaderShape): numb
   )
 }
 
-/** An Avro array or map in one block: count, items, a zero; only the zero where it is empty. */
+/** An Avro array or map in one block: count, items, a zero; only the zero if it is empty. */
 function blockBytes(items: readonly number[]): number {
   const end = 1
   return items.length === 0 ? end : lengthBytes(items.length) + items.reduce((sum, item) => sum + item) + end
