@@ -191,7 +191,6 @@ export class DekRotation {
       )
       event = { type: 'fetched', call, origin, ageMs, random: this.#clock.jitter() }
     } catch (error) {
-      if (this.#state.call !== call) return
       event = { type: 'failed', call, failure: fetchFailure(error), error, random: this.#clock.jitter() }
     } finally {
       this.#calls.delete(call)

@@ -39,7 +39,7 @@ async function sealing(rotate: Partial<CheckedEncryptRule['rotate']> = {}, grace
   const retired: EncryptionEvents['dek.retired']['reason'][] = []
   events.on('dek.retired', ({ reason }) => retired.push(reason))
   const ready = (): Promise<void> => key.ready(5000)
-  return { kms, clock, key, retired, ready }
+  return { kms, clock, key, events, retired, ready }
 }
 
 describe('ready', () => {
@@ -116,6 +116,37 @@ describe('ready', () => {
     for (const held of [...kms.held]) held.succeed()
     await Promise.all([next, shared])
   })
+})
+
+it('ready asks again where a listener ended the call that it began', async () => {
+  const { kms, clock, key, events, retired, ready } = await sealing({ maxAgeMs: HOUR })
+  await ready()
+  events.on('dek.retired', ({ reason }) => {
+    if (reason === 'age') key.evict('cmk')
+  })
+  kms.hold = true
+  // No timer notices it: `ready` does.
+  clock.sleep(HOUR)
+  const waiting = ready()
+  await kms.waitForHeld()
+  for (const held of [...kms.held]) held.succeed()
+  await waiting
+  expect(retired).toEqual(['age'])
+  expect(key.state().state).toBe('ready')
+})
+
+it('a grant comes from the next DEK at once where the first turns out to be too old', async () => {
+  const { clock, key, retired, ready } = await sealing({ maxAgeMs: 2 * HOUR }, 0, HOUR)
+  clock.jitter = () => 0
+  await ready()
+  const first = key.reserve([1], 0)
+  clock.advance(HOUR)
+  await settle()
+  clock.sleep(HOUR)
+  const second = key.reserve([1], 0)
+  expect(second?.count).toBe(1)
+  expect(second?.session).not.toBe(first?.session)
+  expect(retired).toEqual(['age'])
 })
 
 describe('rotation', () => {
