@@ -108,13 +108,13 @@ export class Opening {
   proceed(): boolean {
     if (this.#fatal !== undefined) throw this.#fatal.error as Error
     this.#waitsFor = undefined
-    const end = this.results.length + STEP.records
+    const end = Math.min(this.results.length + STEP.records, this.#records.length)
     const enoughBytes = this.#openedBytes + STEP.openedBytes
     while (this.results.length < this.#records.length) {
       if (this.results.length >= end || this.#openedBytes >= enoughBytes) return false
       const next = this.#authenticated.shift()
       if (next !== undefined) this.#finish('body' in next ? this.#decompressed(next) : next)
-      else if (!this.#authenticate()) return false
+      else if (!this.#authenticate(end)) return false
     }
     return true
   }
@@ -165,11 +165,10 @@ export class Opening {
     ))
   }
 
-  /** Authenticates the next records whose keys are cached. Returns false if the first of them has no key. */
-  #authenticate(): boolean {
+  /** Authenticates the next records before `end` whose keys are cached. Returns false if the first of them has no key. */
+  #authenticate(end: number): boolean {
     if (this.#waitsFor !== undefined) return false
     const from = this.#count
-    const end = Math.min(from + STEP.records, this.#records.length)
     // Each key is looked up once. Most steps have one.
     let found: Map<AcceptedPreamble, OpeningKey | EnvelopeError | undefined> | undefined
     let current: AcceptedPreamble | undefined

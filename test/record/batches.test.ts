@@ -5,6 +5,7 @@ import { systemClock } from '../../src/clock.js'
 import { DekRotations } from '../../src/keys/sealing/dek-rotations.js'
 import { openRecords } from '../../src/record/index.js'
 import { openAll } from '../../src/record/opening.js'
+import type { SealedRecord } from '../../src/record/record.js'
 import { TopicRules } from '../../src/record/topic-rules.js'
 import { Sealer } from '../../src/record/sealer.js'
 import { CANARY } from '../support/emissions.js'
@@ -21,6 +22,19 @@ describe('opening a batch', () => {
     const again = opener.begin({ topic: 't' }, batch)
     expect(again.isDone).toBe(true)
     expect(again.results.map(({ value }) => value?.toString())).toEqual([CANARY, CANARY])
+  })
+
+  it('opening a large batch yields to the event loop after every 2,000 records', async () => {
+    const opener = openerOf([await cmk(wrapping('near', 'a'), [])])
+    const value = craft({ body: Buffer.from(CANARY.repeat(50)) })
+    await openAll(opener.begin({ topic: 't' }, [{ value }]))
+    const opening = opener.begin({ topic: 't' }, Array<SealedRecord>(5000).fill({ value }))
+    const steps = [opening.results.length]
+    for (let isDone = false; !isDone; steps.push(opening.results.length)) {
+      await opening.ready()
+      isDone = opening.proceed()
+    }
+    expect(steps).toEqual([2000, 4000, 5000])
   })
 
   it('opening an empty batch gives an empty list', async () => {
