@@ -43,7 +43,9 @@ export type NativeErrorCode =
 /**
  * Makes a key for AES-256-GCM: one cipher context per direction.
  *
- * @param bytes 32 bytes. They are copied; the caller wipes its own.
+ * @param bytes 32 bytes, as a view of an `ArrayBuffer` that the caller made or got (`hkdfSync`). They are copied; the
+ *   caller wipes its own. V8 keeps arrays of up to 64 bytes in its own heap, `Buffer.alloc(32)` too, and moves them out
+ *   when native code takes them: the first copy would stay, out of the caller's reach.
  */
 export declare function createKey(bytes: Uint8Array): NativeKey
 
