@@ -17,7 +17,7 @@ beforeAll(async () => {
   keys = [...new Set((await read('.keys')).split('\n').filter((line) => /^[0-9a-f]{64}$/.test(line)))]
 })
 
-/** The forms in which bytes get into text by accident. */
+/** The forms in which bytes may appear in text by accident. */
 function forms(bytes: Buffer): string[] {
   const decimal = [...bytes]
   return [
@@ -36,7 +36,7 @@ function* pieces(runs: readonly string[], length: number): Generator<string> {
   for (const run of runs) for (let at = 0; at + length <= run.length; at++) yield run.slice(at, at + length)
 }
 
-/** The keys that stand in a text, in whatever form. It is read a few times, not once for each of many keys. */
+/** The keys that a text contains, in any form. The text is read a few times, not once for each of many keys. */
 function keysIn(text: string): string[] {
   const runs = (pattern: RegExp): string[] => [...text.matchAll(pattern)].map(([run]) => run)
   const hex = [
@@ -72,7 +72,7 @@ function leaks(text: string): string[] {
   return [...ofCanary, ...keysIn(text).map((key) => `a key (${key.slice(0, 4)}…)`)]
 }
 
-// Every key in six forms, in all that was emitted: some 20 MB.
+// Every key in six forms, in everything that was emitted: about 20 MB.
 it('no event, log line, error message or stack contains key bytes or plaintext', () => {
   for (const kind of ['event', 'log', 'error']) expect(emitted).toMatch(new RegExp(`^${kind} `, 'm'))
   expect(emitted.length).toBeGreaterThan(100_000)

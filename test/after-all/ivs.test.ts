@@ -49,7 +49,7 @@ async function leftBehind(onValue: (value: Buffer) => void): Promise<void> {
           await heartbeat()
           const name = `${batch.topic} ${String(batch.partition)}`
           const end = ends.get(name)
-          // Transactions end in control records, so the last offset may lie behind the last message.
+          // Transactions end in control records, so the last offset may be after the last message.
           if (end !== undefined && BigInt(batch.lastOffset()) >= end - 2n) ends.delete(name)
           if (ends.size === 0) resolve()
         },
@@ -71,7 +71,7 @@ it('no (content key, IV) pair repeats over every envelope that the suite left on
     const { sessionId, commitment } = headers.fromBuffer(header) as Header
     const pair = Buffer.concat([sessionId, commitment, iv]).toString('hex')
     const sealed = createHash('sha256').update(header).update(tag).update(body).digest('hex')
-    // The same bytes twice are one sealing that was sent twice, as a retry does.
+    // The same bytes twice are one sealing that was sent twice, as by a retry.
     if (seen.has(pair) && seen.get(pair) !== sealed) repeats++
     seen.set(pair, sealed)
     count++

@@ -82,7 +82,7 @@ async function succeed(...args: string[]): Promise<string> {
   return stdout
 }
 
-/** That the command prints one line with `start` in front, and nothing else. */
+/** Expects that the command prints one line that begins with `start`, and nothing else. */
 async function fail(start: string, ...args: string[]): Promise<void> {
   const { code, stdout, stderr } = await run(...args)
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' })

@@ -9,7 +9,7 @@ import { internalsOf } from '../../src/record/internals.js'
 import type { Bytes, PlainRecord } from '../../src/record/record.js'
 import type { Entry, Topics } from './in-memory-broker.js'
 
-/* A sketch of what a second client takes. All that it needs is in `clients/shared/` and `record/`. */
+/* A sketch of a second client. Everything that it needs is in `clients/shared/` and `record/`. */
 
 const recordOf = ({ id, body, meta }: Entry) => ({ key: id, value: body, headers: Object.fromEntries(meta) })
 const entryOf = ({ key, value, headers = {} }: PlainRecord): Entry => ({
@@ -47,7 +47,7 @@ export function inMemoryConsumer(topics: Topics, encryption: Encryption, heartbe
   const delivery = new Delivery({ rules, ...internals }, client, waits)
   consumers.add({ stopped: () => undefined, waiting: () => waits.list() })
   let next = 0
-  /** Hands over what is behind the last entry taken. Rejects with what stops the consumer. */
+  /** Delivers the entries after the last one taken. Rejects with the error that stops the consumer. */
   const poll = async (topic: string, take: (body: string | undefined) => void): Promise<void> => {
     const entries = topics.of(topic).slice(next)
     const records = entries.map(recordOf).map((record, i) => ({

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 
-/** What a configuration file may say, good and bad, for tests that compare judges of it. */
+/** Good and bad configuration files, for tests that compare the schema with the checker. */
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json }
 export type Path = readonly (string | number)[]
@@ -104,7 +104,7 @@ export function at(value: Json, path: Path): Json | undefined {
   )
 }
 
-/** The same with another value at a path; undefined takes the member or item away. */
+/** The same with another value at a path; undefined removes the member or item. */
 export function put(value: Json, [key, ...rest]: Path, replacement: Json | undefined): Json {
   if (key === undefined) return replacement ?? null
   if (typeof value !== 'object' || value === null) return value
@@ -236,7 +236,7 @@ const headers: Json[] = [
   Array.from({ length: 33 }, (_, i) => String(i)),
 ]
 
-/** An object with one member, whatever its name means to JavaScript. */
+/** An object with one member, even if its name has a special meaning in JavaScript. */
 function own(name: string, value: Json): Json {
   return Object.fromEntries([[name, value]])
 }

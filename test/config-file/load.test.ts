@@ -24,7 +24,7 @@ async function load(text: string | Buffer, env: Environment = {}): Promise<Encry
   return loadConfig(file, { kms, env })
 }
 
-/** The mistakes of a file, one a line. */
+/** The mistakes of a file, one per line. */
 async function mistakes(text: string | Buffer, env: Environment = {}): Promise<string[]> {
   const error = await load(text, env).then(
     () => undefined,
@@ -384,7 +384,7 @@ it('any file is either read, or refused with places', () => {
         expect(line).toBeGreaterThan(0)
         expect(column).toBeGreaterThan(0)
       }
-      // What was read is JSON, and what it is does not depend on JavaScript.
+      // The result is JSON, and does not depend on names that are special in JavaScript.
       if (value !== undefined && reader.issues.length === 0 && reader.templates.size === 0) {
         expect(JSON.parse(JSON.stringify(value))).toEqual(
           JSON.parse(JSON.stringify(document?.toJS({ maxAliasCount: -1 }))),

@@ -14,8 +14,8 @@ import { crossChecks, type CrossCheckName } from '../../src/config/cross-checks.
 import { at, good, mutated, put, variations, type Json } from './corpus.js'
 
 /*
- * Two judges of what a file says: the checker (Valibot and cross-checks), and any validator of JSON Schema, here ajv, with
- * `schemas/config.schema.json`. Both get the file as parsed; what the YAML parser refuses comes to neither.
+ * Two judges of what a file says: the checker (Valibot and cross-checks), and any validator of JSON Schema, here ajv,
+ * with `schemas/config.schema.json`. Both get the parsed file; a file that the YAML parser refuses reaches neither.
  */
 
 const schema = configJsonSchema()
@@ -23,7 +23,7 @@ const ajv = new Ajv2020({ allErrors: true, allowUnionTypes: true, strictTypes: f
 ajv.addKeyword('patternErrorMessage')
 const accepts = ajv.compile(schema)
 
-/** What the schema cannot tell: it knows neither other places of the file nor the runtime. */
+/** Checks that the schema cannot make: it knows neither other parts of the file nor the runtime. */
 const ONLY_THE_CHECKER: readonly CrossCheckName[] = [
   'every KMS that a CMK names exists',
   'every CMK that a rule names exists',

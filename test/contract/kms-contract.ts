@@ -15,21 +15,24 @@ export interface KmsUnderTest {
   /** An id of the right form that the KMS does not have. */
   readonly unknownCmkId: string
   readonly description: CmkDescription
-  /** The algorithm has nowhere to authenticate a context in, as with RSA. */
+  /** The algorithm cannot authenticate a context, as with RSA. */
   readonly ignoresContext?: boolean
   /** The provider's configuration describes the CMKs: `describe` makes no call, and does not detect a missing CMK. */
   readonly describesFromConfiguration?: boolean
   /** Wrapping uses a public key that the provider has, so it need not notice that the CMK has changed. */
   readonly wrapsOffline?: boolean
-  /** What unwrapping calls a CMK that is disabled or will be deleted; CMK_DISABLED unless the KMS does not tell the state. */
+  /**
+   * The code of unwrapping under a CMK that is disabled or scheduled for deletion: CMK_DISABLED, unless the KMS does
+   * not report the state.
+   */
   readonly disabledAs?: ErrorCode
   /** Disables or enables `cmkId` at the KMS. Needed for all laws. */
   readonly setEnabled?: (enabled: boolean) => Promise<void>
-  /** Gives `cmkId` a new version at the KMS. Needed where CMKs rotate. */
+  /** Gives `cmkId` a new version at the KMS. Needed if CMKs rotate. */
   readonly rotate?: () => Promise<void>
   /** Deletes `otherCmkId` at the KMS, or schedules that; the last thing that happens to it. Needed for all laws. */
   readonly removeOther?: () => Promise<void>
-  /** Key bytes beside DEKs that no error may show: CMKs, credentials. */
+  /** Key bytes other than DEKs that no error may show: CMKs, credentials. */
   readonly secrets?: () => Promise<readonly Uint8Array[]>
   readonly teardown?: () => Promise<void>
 }

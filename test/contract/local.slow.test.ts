@@ -25,7 +25,7 @@ async function setup(type: CmkType): Promise<Omit<KmsUnderTest, 'description'>> 
   }
 }
 
-/** There is no command for it: it is an administrator with an editor. */
+/** There is no command for this: it acts as an administrator with an editor. */
 async function removeCmk(file: string, id: string): Promise<void> {
   const keyring = JSON.parse(await readFile(file, 'utf8')) as { cmks: { id: string }[] }
   const cmks = keyring.cmks.filter((cmk) => cmk.id !== id)

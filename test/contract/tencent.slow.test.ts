@@ -78,7 +78,7 @@ const RSA = {
   description: { provider: 'tencent-kms/rsa-oaep-sha256', publicKeyWraps: true },
   ignoresContext: true,
   wrapsOffline: true,
-  // Of asymmetric CMKs the vendor documents CmkStateNotSupport alone, whatever the state.
+  // For asymmetric CMKs the vendor documents only CmkStateNotSupport, whatever the state.
   disabledAs: 'CMK_UNUSABLE',
 } as const
 

@@ -5,7 +5,7 @@ import { DEFAULT_SUITE } from '../../src/crypto/suites.js'
 import { CANARY } from '../support/emissions.js'
 import { openAlike, sealOne } from '../support/engine.js'
 
-/** Buffers that `node:crypto` handed out, which only `crypto/` sees. */
+/** Buffers that `node:crypto` returned, which only `crypto/` sees. */
 const handed = vi.hoisted(() => ({ derived: [] as ArrayBuffer[], deciphered: [] as Buffer[] }))
 
 vi.mock('node:crypto', async (original) => {

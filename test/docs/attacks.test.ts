@@ -18,9 +18,7 @@ import { consume, message } from '../clients/kafkajs/consuming.js'
 import { CANARY } from '../support/emissions.js'
 import { sealRecords } from '../../src/record/index.js'
 
-/*
- * The table of attacks in SECURITY.md, row by row: each record under each setting, with a genuine one behind it.
- */
+/* The table of attacks in SECURITY.md, row by row: each record under each setting, followed by a genuine one. */
 
 const SETTINGS = {
   stop: { onInvalid: 'stop', onUnreadable: 'stop' },
@@ -157,7 +155,7 @@ async function large(): Promise<Buffer> {
   return sealed?.value as Buffer
 }
 
-/** What came of an attack, and the code. */
+/** The result of an attack, and the code. */
 async function outcome(
   attack: Attack,
   setting: Omit<DecryptRule, 'cmk'>,

@@ -29,7 +29,7 @@ it('CONTRIBUTING names no folder and no file that does not exist', () => {
   const built = ['dist/', 'reports/api/']
   const paths = [...page.matchAll(/`([\w.-]+\/[\w./-]*)`/g)].map(([, path = '']) => path)
   expect(paths.length).toBeGreaterThan(30)
-  // Some stand for a folder in the folder that the line is about.
+  // Some name a subfolder of the folder that the line is about.
   const exists = (path: string): boolean =>
     built.includes(path) || tracked.some((file) => file.startsWith(path) || file.includes(`/${path}`))
   expect(paths.filter((path) => !exists(path))).toEqual([])

@@ -15,7 +15,7 @@ beforeAll(async () => {
   const [tarball] = JSON.parse(stdout) as [{ files: { path: string }[] }]
   packed = new Set(tarball.files.map(({ path }) => path))
   for (const path of packed) {
-    // What is built has comments, not pages.
+    // Built files have comments, not pages.
     if (path.endsWith('.md') && !path.startsWith('dist/')) {
       pages.set(path, await readFile(join(root, path), 'utf8'))
     }

@@ -51,7 +51,7 @@ describe('docs/tencent-kms.md', () => {
         const runs = code
           .replace("'kafka-envelope'", `'${root}src/index.ts'`)
           .replace("'kafka-envelope/kms/tencent'", `'${root}src/kms/tencent/index.ts'`)
-          // There is no KMS here to prove anything of.
+          // There is no KMS here, so nothing can be proved about it.
           .replace('await encryption.verify()', '')
         await writeFile(script, `${runs}\nif (typeof encryption !== 'undefined') await encryption.close()\n`)
         const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })

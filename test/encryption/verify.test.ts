@@ -3,7 +3,7 @@ import { createEncryption, type TopicRule } from '../../src/index.js'
 import type { EncryptionContext, KmsCall } from '../../src/kms/kms.js'
 import { MemoryKms } from '../support/memory-kms.js'
 
-/** What `verify()` asks the KMS of an owner with this rule: uses and contexts. */
+/** The calls that `verify()` makes to the KMS under this rule: uses and contexts. */
 async function asked(rule: TopicRule<'main'>): Promise<[string, EncryptionContext][]> {
   const calls: [string, EncryptionContext][] = []
   const kms = new MemoryKms()

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { canonicalContext } from '../../src/envelope/context.js'
 
 const text = fc.stringMatching(/^[A-Za-z0-9._:/@=+-]{1,128}$/)
-// Keys that JavaScript puts in front, in numeric order, and names that objects inherit.
+// Keys that JavaScript orders first, by their numbers, and names that objects inherit.
 const awkward = fc.constantFrom('9', '10', '1a', '-1', '__proto__', 'constructor', 'toString')
 const context = fc.dictionary(fc.oneof(text, awkward), text, { maxKeys: 12 })
 

@@ -8,7 +8,7 @@ import { PREFIX } from '../../src/envelope/v1/prefix.js'
 type Part = string | Buffer | number
 
 const long = avsc.Type.forSchema('long')
-/** Avro: a number as a long, text as a string, bytes as they stand. */
+/** Avro: a number as a long, text as a string, bytes unchanged. */
 const avro = (...parts: Part[]): Buffer =>
   Buffer.concat(
     parts.map((part) =>

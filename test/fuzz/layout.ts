@@ -14,18 +14,18 @@
 /** Bits of the first byte. */
 export const FLAGS = { crafted: 1, changed: 2, strict: 4, keyNull: 8, gzip: 16, badCommitment: 32 } as const
 
-/** What an input describes. */
+/** The record that an input describes. */
 export interface Layout {
   readonly flags: number
-  /** The field as it stands on the wire, whatever its form. */
+  /** The field as on the wire, in any form. */
   readonly wrappedDeks: Buffer
-  /** The header up to its session id, whatever its form. */
+  /** The header up to its session id, in any form. */
   readonly headerStart: Buffer
   readonly iv: Buffer
   readonly key: Buffer
   readonly headers: readonly (readonly [name: string, value: Buffer | null])[]
   readonly change: { readonly at: number; readonly xor: number }
-  /** What is sealed, as it stands, or after compression with gzip. */
+  /** The data to seal, unchanged or after compression with gzip. */
   readonly data: Buffer
 }
 

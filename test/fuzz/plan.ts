@@ -15,10 +15,10 @@ export const TARGETS: readonly Target[] = [
   { name: 'compression', runs: { short: 200_000, long: 1_500_000 }, maxLength: 4096, sync: false },
 ]
 
-/** Where all that a run makes goes; not under version control. */
+/** The folder for all files of a run; not under version control. */
 export const FOLDER = '.cache/fuzz'
 export const DEFAULT_SEED = 20_251_125
-/** What makes a run a finding: an input that takes longer, or a process that takes more memory. */
+/** An input that takes longer than this, or a process that takes more memory, is a finding. */
 export const MAX_INPUT_MS = 5000
 export const MAX_RSS_MIB = 1024
 /** Folders whose coverage guides the fuzzer: what is attacked. */

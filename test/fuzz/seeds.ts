@@ -31,7 +31,7 @@ function envelopes(vectors: readonly DekVector[]): Buffer[] {
   return vectors.map(({ envelope }) => Buffer.from(envelope, 'hex'))
 }
 
-/** Envelopes as they stand, and what opens taken apart, so that the target seals it again under its own DEK. */
+/** Envelopes unchanged, and those that open also in parts, so that the target seals them again under its own DEK. */
 function layouts(vectors: readonly DekVector[]): Buffer[] {
   const { crafted, changed, strict, gzip, keyNull } = FLAGS
   return [
@@ -48,7 +48,7 @@ function layouts(vectors: readonly DekVector[]): Buffer[] {
         layout(0, { topic: 't' }),
         layout(changed, { topic: 't' }),
         layout(changed | gzip, { topic: 't', compression: 1 }),
-        // What the strict rule requires: of the vector's own nothing, then all but one, then all.
+        // The requirements of the strict rule: none of those of the vector, then all but one, then all.
         layout(strict, { topic: 's' }),
         layout(strict, { topic: 's', boundHeaders: ['h'], keyBound: true }),
         layout(strict | changed, { topic: 's', boundHeaders: ['h'], keyBound: true, context: PROD }),

@@ -46,7 +46,7 @@ const TOPICS = [...Object.values(PROGRAMS).flatMap(({ topics }) => topics), 'fas
 let folder = ''
 
 beforeAll(async () => {
-  // The examples use the package as it is built.
+  // The examples use the built package.
   await run('npm', ['run', 'prepack'], { cwd: root })
   const isInstalled = existsSync(join(examples, 'node_modules'))
   if (!isInstalled) await run('npm', ['ci', '--no-progress'], { cwd: examples })
@@ -74,7 +74,7 @@ async function removeLeftTopics(): Promise<void> {
 function start(args: string[], env: NodeJS.ProcessEnv = {}) {
   return spawn(process.execPath, ['--import', 'tsx', ...args], {
     cwd: folder,
-    // One that does not end by itself fails its test, and is not left behind.
+    // A program that does not end by itself fails its test, and is killed.
     timeout: 60_000,
     killSignal: 'SIGKILL',
     env: { ...process.env, KAFKAJS_NO_PARTITIONER_WARNING: '1', NO_COLOR: '1', ...env },

@@ -14,7 +14,7 @@ const call = { cmkId: 'cmk', context: {}, signal: new AbortController().signal }
 const dek = (length = 32): Uint8Array => new Uint8Array(length).fill(7)
 const zeros = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0)
 
-/** What a provider in JavaScript may return instead of an answer. */
+/** Values that a provider in JavaScript may return instead of a valid answer. */
 const NONSENSE: readonly unknown[] = [undefined, null, '', 'x'.repeat(32), 7, {}, [], { length: 32 }]
 
 const GENERATED: readonly (readonly [string, unknown])[] = [

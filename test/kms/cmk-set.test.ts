@@ -10,7 +10,7 @@ import { MemoryKms } from '../support/memory-kms.js'
 const { signal } = new AbortController()
 const failure = (code: ErrorCode): EnvelopeError => new EnvelopeError(code, 'no')
 
-/** A set of CMKs that fail with these codes, or work where there is none; and a DEK that was wrapped before. */
+/** A set of CMKs that fail with these codes, or work if there is no code; and a DEK that was wrapped before. */
 async function stage(side: 'forSealing' | 'forOpening', ...codes: (ErrorCode | undefined)[]) {
   const clock = new FakeClock()
   const kmss = codes.map((_, i) => new MemoryKms({ provider: `p${String(i)}` }))

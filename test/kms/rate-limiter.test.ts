@@ -28,7 +28,7 @@ interface Asked {
   readonly side?: Side
   readonly limits?: KmsCallLimits
   readonly signal?: AbortSignal
-  /** Whether the call goes on until `end` is called; otherwise it ends at once. */
+  /** Whether the call continues until `end` is called; otherwise it ends immediately. */
   readonly runs?: boolean
 }
 
@@ -78,7 +78,7 @@ function stage({
 const within = (perSecond: number, group = 'symmetric'): KmsCallLimits => ({ rate: { group, perSecond } })
 const atATime = (max: number, group = 'near'): KmsCallLimits => ({ concurrency: { group, max } })
 
-/** Whether any window of a second holds at most so many calls. */
+/** Whether every window of a second has at most the given number of calls. */
 function expectWithin(times: readonly number[], perSecond: number): void {
   for (const [i, time] of times.entries()) {
     const later = times[i + perSecond]

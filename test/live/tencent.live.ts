@@ -18,7 +18,7 @@ subscribe('http.client.request.start', () => {
   made++
 })
 
-/** What was found out, for whoever keeps the documentation true. */
+/** The findings, for the maintainers of the documentation. */
 const facts: string[] = []
 afterAll(() => {
   process.stdout.write(
@@ -71,7 +71,7 @@ function named(id: string): CmkName {
   return name
 }
 
-/** Notes what the service did, and fails where something else was assumed. */
+/** Records the behaviour of the service, and fails if something else was assumed. */
 function note(what: string, found: unknown, assumed: unknown): void {
   const same = found === assumed
   facts.push(`${what}: ${String(found)}${same ? ', as assumed' : `, WHERE ${String(assumed)} WAS ASSUMED`}`)
@@ -101,7 +101,7 @@ if (symmetric !== undefined) {
       const answer = await ask(cmk, 'GenerateDataKey', params)
       blob = text(answer['CiphertextBlob'])
       expect(answer['code']).toBeUndefined()
-      // What the provider relies on.
+      // The behaviour that the provider relies on.
       expect(blob).toMatch(/^[!-~]{1,1024}$/)
       const parts = blob.split('-k-')
       const lengths = parts.map((part) => String(part.length)).join(' + ')

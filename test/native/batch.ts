@@ -71,7 +71,7 @@ function packed(records: readonly Plain[], values: readonly Buffer[]): Packed {
   }
 }
 
-/** Record `index` of a batch, opened by `node:crypto`; throws where it does not authenticate. */
+/** Record `index` of a batch, opened by `node:crypto`; throws if it does not authenticate. */
 export function openedByNode(key: Uint8Array, { data, aads, layout }: Packed, index: number): Buffer {
   const [ivAt, tagAt, bodyAt, bodyEnd, aadAt, aadEnd] = numbers(layout, index)
   const decipher = createDecipheriv('aes-256-gcm', key, data.subarray(ivAt, ivAt + IV_BYTES))
@@ -90,7 +90,7 @@ export function numbers(layout: Uint32Array, index: number): Six {
   return [...layout.subarray(6 * index, 6 * index + 6)] as unknown as Six
 }
 
-/** The layout of openInto, with the bodies one behind the other. */
+/** The layout of openInto, with the bodies one after another. */
 export function copying({ layout }: Packed): { layout: Uint32Array; targetBytes: number } {
   const all: number[] = []
   let targetAt = 0
@@ -102,7 +102,7 @@ export function copying({ layout }: Packed): { layout: Uint32Array; targetBytes:
   return { layout: Uint32Array.from(all), targetBytes: targetAt }
 }
 
-/** The layout of sealInto, for a batch whose bodies are one behind the other in a source. */
+/** The layout of sealInto, for a batch whose bodies are one after another in a source. */
 export function sealing(batch: Packed, records: readonly Plain[]): { layout: Uint32Array; source: Buffer } {
   let at = 0
   const all = records.flatMap(({ body }, i) => {

@@ -33,7 +33,7 @@ function codeOf(run: () => unknown): string {
   return 'nothing thrown'
 }
 
-/** The functions that take a batch, each with good arguments by name, of which a test replaces some. */
+/** The functions that take a batch, each with good arguments by name. A test replaces some of these. */
 const FUNCTIONS = {
   seal(change: (batch: Packed) => Record<string, unknown>) {
     const batch = pack(RECORDS)

@@ -72,7 +72,7 @@ const member = (flags: number, between: Buffer): Buffer =>
   Buffer.concat([Buffer.of(0x1f, 0x8b, 8, flags, 0, 0, 0, 0, 0, 255), between, gzipSync('x').subarray(10)])
 const NAMES = times(32, (i) => String(i).padStart(2, '0'))
 
-/** What a family's inputs come to. */
+/** The result of a family's inputs. */
 export type Ends =
   | 'opens'
   | 'MALFORMED'

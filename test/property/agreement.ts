@@ -6,7 +6,7 @@ import { ENVELOPE, HEADER_PAIRS, oracle, PREFIX } from './oracle.js'
 
 /**
  * The decoder accepts a value if and only if the oracle does, and reads the same; whether it does.
- * @throws AssertionError where they disagree
+ * @throws AssertionError if they disagree
  */
 export function accepted(data: Buffer): boolean {
   const decoded = decode(data)
@@ -18,7 +18,7 @@ export function accepted(data: Buffer): boolean {
   return true
 }
 
-/** What the decoder read, written by a stock Avro library. */
+/** The content that the decoder read, written by a stock Avro library. */
 function encoded(data: Buffer, { preamble, bodyAt }: Decoded): Buffer {
   const ivAt = preamble.bytes.length
   const context = preamble.header.context.map(([key, value]) => ({ key, value }))

@@ -19,7 +19,7 @@ const KEPT = { perByte: 4, perRecord: 4 * KIB, most: 48 * MIB }
 
 interface Case extends Measurement {
   readonly compressed: boolean
-  /** What the batch decompresses to, as far as a reader goes. */
+  /** The decompressed size of the batch, as far as a reader decompresses it. */
   readonly decompressed: number
 }
 
@@ -99,7 +99,7 @@ describe('no input costs more than a bounded multiple of its length', () => {
   })
 
   it('no input costs more than a bounded multiple of its length in memory that stays when the values are gone', () => {
-    // Of a batch that leaves nothing behind some noise of the heap is left.
+    // A batch that leaves nothing still leaves some noise of the heap.
     const most = ({ bytes, records }: Case): number =>
       Math.min(KEPT.perByte * bytes + KEPT.perRecord * records, KEPT.most) + MIB
     expect(over('kept', most)).toEqual([])

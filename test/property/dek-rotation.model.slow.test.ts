@@ -11,12 +11,12 @@ const MAX_MESSAGES = 7
 const MAX_BYTES = 2000
 const GRACE_MS = 60_000
 
-/** What the test knows: which sends are under way, and whether the owner is closed. */
+/** The state that the test knows: which sends are in flight, and whether the owner is closed. */
 interface Model {
   closed: boolean
 }
 
-/** What is tested: an owner behind a KafkaJS producer that records what it is handed. */
+/** The system under test: an owner behind a KafkaJS producer that records its messages. */
 class Real {
   readonly #owner: Owner
   readonly #producer: Producer
@@ -71,7 +71,7 @@ class Real {
     this.#waiting.add(watched)
   }
 
-  /** The KMS answers one of its calls, in whatever order: the one that somebody waits for, or one that was given up. */
+  /** The KMS answers one of its calls, in any order: one that a caller waits for, or one that was cancelled. */
   answer(fail: ErrorCode | undefined, which = 0): void {
     const { held } = this.#owner.kms
     const call = held[which % Math.max(held.length, 1)]
@@ -116,7 +116,7 @@ class Real {
     for (const code of this.#codes) expect(allowed).toContain(code)
   }
 
-  /** The clock stands still but for commands that move it, so whatever was sealed since the last check was sealed now. */
+  /** Only commands move the clock, so everything sealed since the last check was sealed now. */
   #checkAges(inGrace: ReadonlySet<string>): void {
     const now = [
       ...this.#owner.named('dek.retired'),

@@ -22,7 +22,7 @@ describe('opening inverts sealing', () => {
         const read = sealed.map(({ value }, i) => asRead(records[i] as Plain, value))
         const expected = records.map(({ value }) => value && text(value))
         for (const [i, { value, ...rest }] of sealed.entries()) {
-          // All but the value stays as it was, and nothing of the value is readable.
+          // Everything except the value is unchanged, and no part of the value is readable.
           const { value: _, ...given } = records[i] as Plain
           expect(rest).toStrictEqual({ ...given })
           expect(value?.includes(CANARY) ?? false).toBe(false)

@@ -41,7 +41,7 @@ const kms: Kms = {
 
 async function measure(batch: readonly ReadRecord[]): Promise<Measurement> {
   const encryption = await createEncryption({
-    // What a call costs is counted, not whether it may be made.
+    // Counts the calls, and does not limit them.
     kmsRateLimit: { opening: { perSecond: 10_000, burst: 100_000 } },
     kms: { cost: kms },
     cmks: { all: [...'abcde'].map((id) => ({ kms: 'cost' as const, id })) },
@@ -90,7 +90,7 @@ function bytesOf({ value, key, headers }: ReadRecord): number {
   )
 }
 
-// What is compiled or set up on first use is not the cost of an input.
+// Code that is compiled or set up on first use is not a cost of the input.
 for (const { batch } of Object.values(FAMILIES)) await measure(batch(1))
 const families: Record<string, Measurement[]> = {}
 for (const [name, { batch }] of Object.entries(FAMILIES)) {

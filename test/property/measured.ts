@@ -1,6 +1,6 @@
 import { Session } from 'node:inspector/promises'
 
-/** What was done, in figures that do not hang on the machine. */
+/** The work that was done, in figures that do not depend on the machine. */
 export interface Cost {
   /** Blocks of the library's code that were executed, as V8 counts them for coverage. */
   readonly steps: number
@@ -31,7 +31,7 @@ Buffer.from = ((...args: unknown[]) => {
 /** Where the library is, and what it keeps its caches in. */
 const COUNTED = /\/src\/(?!index)|\/lru-cache\//
 
-/** Runs it and counts. Not for use beside another coverage: reading the counters resets them. */
+/** Runs it and counts. Do not use it together with other coverage: reading the counters resets them. */
 export async function measured<T>(run: () => Promise<T>): Promise<{ cost: Cost; result: T }> {
   await session.post('Profiler.takePreciseCoverage')
   allocated = 0

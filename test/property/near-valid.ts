@@ -3,11 +3,11 @@ import { COMMITMENT_BYTES, IV_BYTES, SESSION_ID_BYTES, TAG_BYTES } from '../../s
 import { LONG, PREFIX } from './oracle.js'
 
 /*
- * Bytes that are an envelope, or nearly: fields at and around their bounds, written as Avro by a writer that
- * slips where it is told to.
+ * Bytes that are an envelope, or nearly: fields at and around their bounds, written as Avro by a writer that makes
+ * mistakes where it is told to.
  */
 
-/** What one write deviates by; 0 is the canonical form. What a number means hangs on what is written. */
+/** The deviation of one write; 0 is the canonical form. The meaning of a number depends on the value written. */
 type Slip = number
 const SLIPS = 7
 
@@ -201,7 +201,7 @@ const nearHeader = fc
 
 const structured = fc
   .record({
-    // One that is refused would hide whatever stands around it.
+    // A refused value would hide everything around it.
     header: fc.oneof(
       nearHeader,
       fields.map((header) => writeHeader(header, new NearWriter(new Map()))),

@@ -58,7 +58,7 @@ export const HEADER_PAIRS = typeOf(withPairs(schemaOf('header.v1')))
 export const LONG = avsc.Type.forSchema('long')
 export const PREFIX = Buffer.from('c3010fea18fa6fe363e8', 'hex')
 
-/** The envelope that `value` is, and its header; undefined where it is none. */
+/** The envelope in `value`, and its header; undefined if it is not one. */
 export function oracle(value: Buffer): { envelope: OracleEnvelope; header: OracleHeader } | undefined {
   if (!value.subarray(0, PREFIX.length).equals(PREFIX)) return undefined
   const envelope = canonical(ENVELOPE, value.subarray(PREFIX.length)) as OracleEnvelope | undefined
@@ -67,7 +67,7 @@ export function oracle(value: Buffer): { envelope: OracleEnvelope; header: Oracl
   return header && { envelope, header }
 }
 
-/** The header that `bytes` are; undefined where they are none. */
+/** The header in `bytes`; undefined if it is not one. */
 export function headerOracle(bytes: Buffer): OracleHeader | undefined {
   const header = canonical(HEADER_PAIRS, bytes) as OracleHeader | undefined
   if (header === undefined || !isHeaderWithinBounds(header)) return undefined
@@ -90,8 +90,8 @@ function canonical(type: avsc.Type, bytes: Buffer): unknown {
 }
 
 /**
- * Where a value of the type ends, by Avro's rules alone, or NaN where it does not end. `avsc` must not be
- * asked first: it allocates what a hostile count asks for, and follows negative lengths back.
+ * Where a value of the type ends, by Avro's rules alone, or NaN if it does not end. `avsc` must not be asked first: it
+ * allocates what a hostile count asks for, and follows negative lengths back.
  */
 function endOf(type: avsc.Type, bytes: Buffer, at: number): number {
   switch (type.typeName) {
@@ -102,7 +102,7 @@ function endOf(type: avsc.Type, bytes: Buffer, at: number): number {
     case 'fixed':
       return within(bytes, at + partsOf(type).size)
     case 'boolean':
-      // avsc takes any byte for true.
+      // avsc accepts any byte as true.
       return within(bytes, at + 1)
     case 'int':
       return longAt(bytes, at).end
@@ -113,7 +113,7 @@ function endOf(type: avsc.Type, bytes: Buffer, at: number): number {
   }
 }
 
-/** What a type is made of; each kind of type has some. */
+/** The parts of a type; each kind of type has some of these. */
 interface Parts {
   readonly size: number
   readonly fields: readonly { readonly type: avsc.Type }[]

@@ -3,8 +3,8 @@ import * as zlib from 'node:zlib'
 import { oracle, PREFIX, type OracleEnvelope, type OracleHeader } from './oracle.js'
 
 /*
- * Sealing and opening a second time, from format.md and for one DEK: slow, on the stock Avro library, and without
- * a line of the library's. What it answers is what the opener must answer.
+ * Sealing and opening a second time, from format.md and for one DEK: slow, on the stock Avro library, and without a
+ * line of the library. The opener must give the same answer.
  */
 
 /** A record around a value: its key, and its headers in record order. */
@@ -13,7 +13,7 @@ export interface ReferenceRecord {
   readonly headers: readonly (readonly [name: string, value: Buffer | null])[]
 }
 
-/** What a reader is configured with. */
+/** The configuration of a reader. */
 export interface ReferenceRule {
   readonly topic: string
   readonly keyBound: boolean
@@ -24,7 +24,7 @@ export interface ReferenceRule {
   readonly maxDecompressedBytes: number
 }
 
-/** A plaintext, or the codes of which any one is right. */
+/** A plaintext, or codes any one of which is correct. */
 export type ReferenceResult = Buffer | readonly string[]
 
 /** The content key and commitment of a session under a DEK. */
@@ -86,8 +86,8 @@ export function referenceUnseal(
 }
 
 /**
- * Section 13, given what each ciphertext DEK unwraps to (undefined where it does not unwrap). For rules of two
- * CMKs at most: it does not count failed attempts.
+ * Section 13, given the DEK of each ciphertext DEK (undefined if it does not unwrap). For rules of two CMKs at most: it
+ * does not count failed attempts.
  */
 export function referenceOpen(
   value: Buffer,
@@ -150,14 +150,14 @@ export function referenceDecompress(compression: number, data: Buffer, maxBytes:
   const whole = inflate(compression, data, MUCH)
   if (whole === 'too large') return ['TOO_LARGE', 'DECOMPRESSION_FAILED']
   if (whole === undefined || !isOne(compression, data))
-    // Where a fault lies behind the cap, either code is right.
+    // If a fault is after the cap, either code is correct.
     return whole !== undefined && whole.length <= maxBytes
       ? ['DECOMPRESSION_FAILED']
       : ['DECOMPRESSION_FAILED', 'TOO_LARGE']
   return whole.length > maxBytes ? ['TOO_LARGE'] : whole
 }
 
-/** What the decoders make of it, which take several members, and zeros behind the last. */
+/** The result of the decoders, which accept several members, and zeros after the last. */
 function inflate(compression: number, data: Buffer, maxBytes: number): Buffer | 'too large' | undefined {
   const decode: Decode | undefined =
     compression === 1 ? (zlib.gunzipSync as unknown as Decode) : zstd?.zstdDecompressSync
@@ -170,7 +170,7 @@ function inflate(compression: number, data: Buffer, maxBytes: number): Buffer | 
   }
 }
 
-/** Whether decodable data is one member or frame: no part of it is one where another, or a skippable frame, follows. */
+/** Whether decodable data is one member or frame: no part of it is one if another, or a skippable frame, follows. */
 function isOne(compression: number, data: Buffer): boolean {
   const starts =
     compression === 1 ? ['1f8b'] : ['28b52ffd', ...'0123456789abcdef'.split('').map((n) => `5${n}2a4d18`)]

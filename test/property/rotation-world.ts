@@ -31,7 +31,7 @@ export type StepFunction = (
   now: Instant,
 ) => Step
 
-/** What the world knows of a DEK from events and effects alone. */
+/** The world's knowledge of a DEK, from events and effects alone. */
 interface KnownDek {
   readonly arrived: Instant
   readonly arrivedAgeMs: number
@@ -81,7 +81,7 @@ export class RotationWorld {
     if (this.#state.at === 'grace') this.send(sizes)
   }
 
-  /** Seals as a sender does: takes grants while it gets any, then waits. */
+  /** Seals like a sender: takes grants as long as it gets any, then waits. */
   send(sizes: readonly number[]): void {
     for (let from = 0; from < sizes.length;) {
       const granted = this.#reserve(sizes, from)
@@ -107,7 +107,7 @@ export class RotationWorld {
     this.#waiters = Math.max(0, this.#waiters - 1)
   }
 
-  /** A call is answered, in whatever order, also one that was abandoned. */
+  /** Answers a call, in any order, even one that was abandoned. */
   succeed(which: number, random: number, ageMs: number): void {
     const [answered] = this.calls.splice(which % Math.max(1, this.calls.length), 1)
     if (answered === undefined) return
@@ -190,7 +190,7 @@ export class RotationWorld {
     this.#count(this.#alive.get(id)?.inGrace === true ? 'granted in grace' : 'granted')
   }
 
-  /** What an answer to an abandoned call does: nothing. */
+  /** Checks that an answer to an abandoned call does nothing. */
   #applyAnswer(event: RotationEvent, isAbandoned: boolean): void {
     const before = this.#state
     const effects = this.#effectsOf(event)
@@ -379,7 +379,7 @@ export class RotationWorld {
   }
 }
 
-/** What a KMS may fail with, by what it means. */
+/** The failures of a KMS, by their meaning. */
 export const FAILURES: readonly FetchFailure[] = (
   [
     ['outage', 'KMS_UNAVAILABLE'],

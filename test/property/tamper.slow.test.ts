@@ -11,7 +11,7 @@ import { asRead, cmkIds, encryptRule, plain, ruleOf, type Plain } from './record
 type Sealed = ReadRecord & { readonly value: Buffer; readonly headers: Record<string, HeaderValues> }
 type HeaderValues = Buffer | null | readonly (Buffer | null)[]
 
-/** A place and some bytes, of which each change takes what it needs. */
+/** A place and some bytes; each change uses as much of them as it needs. */
 interface Random {
   readonly at: number
   readonly xor: number
@@ -76,7 +76,7 @@ function listed(given: HeaderValues | undefined): readonly (Buffer | null)[] {
   return given === null || Buffer.isBuffer(given) ? [given] : given
 }
 
-/** Every way in which what is authenticated of a record can be changed, as another record each. */
+/** Every way to change an authenticated part of a record, each as another record. */
 function tampered(sealed: Sealed, { encrypt }: EncryptedTopicRule, chance: Random): Sealed[] {
   const from = headerAt(sealed.value)
   const ofValue = EDITS.map((edit) => edit(sealed.value, from, chance)).filter(
@@ -108,7 +108,7 @@ function tampered(sealed: Sealed, { encrypt }: EncryptedTopicRule, chance: Rando
   ]
 }
 
-/** The last value of a header as the first of the next one: the values alone stay the same, in the same order. */
+/** Moves the last value of a header to the front of the next one: the sequence of values stays the same. */
 function valueMoved(sealed: Sealed, from: string, to: string): Sealed[] {
   const values = listed(valuesOf(sealed, from))
   const [last] = values.slice(-1)
@@ -232,7 +232,7 @@ describe('no change of an authenticated byte opens', () => {
           const { code, kind } = opened.error
           codes.add(code)
           expect(kind).toMatch(/^(invalid|unreadable)$/)
-          // What the bytes alone show costs no call.
+          // A fault that the bytes alone show costs no call.
           if (!['UNWRAP_FAILED', 'COMMITMENT_MISMATCH'].includes(code))
             expect([at, code, kms.calls.length]).toEqual([at, code, calls])
         }

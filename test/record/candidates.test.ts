@@ -10,7 +10,7 @@ const dek = (): Uint8Array => Uint8Array.from(DEK)
 const other = (): Uint8Array => new Uint8Array(32).fill(9)
 const failing = (code: ErrorCode) => (): Error => new EnvelopeError(code, 'no')
 
-/** Opens an envelope with five wrappings by the CMKs given, in that order. */
+/** Opens an envelope with five wrappings under the given CMKs, in that order. */
 async function tried(
   answers: Partial<Record<Id, () => Uint8Array | Error>>,
   value = craft({ wrappings: IDS.map((id) => wrapping('p', id)) }),

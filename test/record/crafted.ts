@@ -21,7 +21,7 @@ import { CANARY, emitted } from '../support/emissions.js'
 
 export const DEK = Buffer.alloc(32, 0x42)
 
-/** What to make an envelope of; the rest is what a writer would write. */
+/** The parts of an envelope to change; the rest is as a writer would write it. */
 export interface Craft {
   readonly header?: Partial<Header>
   readonly wrappings?: readonly WrappedDek[]
@@ -37,7 +37,7 @@ export const wrapping = (provider: string, cmkId: string): WrappedDek => ({
   ciphertextDek: Buffer.from(`${provider} ${cmkId}`),
 })
 
-/** An envelope that its writer sealed with whatever header it is told. */
+/** An envelope that was sealed with the given header. */
 export function craft({ header: given, wrappings, body, key, headers = [] }: Craft = {}): Buffer {
   const sessionId = Buffer.alloc(16, 1)
   const contentKey = Dek.take(Uint8Array.from(DEK)).contentKey(DEFAULT_SUITE, sessionId)
@@ -88,7 +88,7 @@ export async function cmk(
   return cmkOf(provider, kms, cmkId)
 }
 
-/** A rule that requires nothing but what it is told. */
+/** A rule that requires only what is given. */
 export type Rule = Partial<Omit<CheckedDecryptRule, 'require'>> & {
   require?: Partial<CheckedDecryptRule['require']>
 }
@@ -115,7 +115,7 @@ export async function opened(
   return result
 }
 
-/** What opens records of topic `t`. */
+/** An opener for records of topic `t`. */
 export function openerOf(
   cmks: readonly Cmk[],
   rule: Rule = {},

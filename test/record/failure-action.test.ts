@@ -70,7 +70,7 @@ describe('the share of rejected records', () => {
   it('the share of rejected records counts a record once, however often its partition is delivered again', () => {
     const step = fc.record({
       partition: fc.nat(2),
-      // Where the partition goes on: mostly behind what was delivered, sometimes again from before it.
+      // Where the partition continues: mostly after the delivered records, sometimes before them.
       back: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.nat(1500)),
       records: fc.nat(40),
     })
@@ -101,7 +101,7 @@ describe('the share of rejected records', () => {
     const share = new InvalidRateGuard(1)
     const counts: CountRecord[] = [0, 1].map((partition) => share.forPartition({ topic: 't', partition }))
     for (const count of counts) expect(count('9'.repeat(18), true)).toBe(false)
-    // Behind an offset of another length, and behind the same.
+    // After an offset of another length, and after the same offset.
     for (const count of counts) expect(count('10', true)).toBe(false)
   })
 })

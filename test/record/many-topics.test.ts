@@ -19,7 +19,7 @@ it('preambles are remembered for at most the 1,000 topics that were read last', 
       Array.from({ length: count }, (_, i) => ({ topic: `t${String(i)}`, value: Buffer.of(1) })),
     )
   await garbage(999)
-  // What was authenticated is one object for all records of a preamble that is remembered.
+  // All records of a remembered preamble share one object with the authenticated data.
   expect(await preamble()).toBe(first)
   await garbage(1000)
   const later = await preamble()

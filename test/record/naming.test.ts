@@ -8,7 +8,7 @@ import { CANARY, thrownBy } from '../support/emissions.js'
 import { memoryEncryption } from '../support/encryption.js'
 import { cmk, craft, opened, wrapping, type Craft, type Rule } from './crafted.js'
 
-/** The message that a record made so is refused with, read by a rule named `r` from topic `t`. */
+/** The error message for a record made this way, read from topic `t` under a rule named `r`. */
 async function refusal(given: Craft, rule: Rule = {}, configured = 'a'): Promise<string> {
   const cmks = [await cmk({ provider: 'near', cmkId: configured }, [])]
   const { error } = await opened({ value: craft(given) }, cmks, rule)

@@ -11,7 +11,7 @@ const rule = (encrypt: object = {}, decrypt: object = {}) => ({
   decrypt: { cmk: 'main', ...decrypt },
 })
 
-/** Leaves a buffer without memory, as handing it to a worker does. */
+/** Takes the memory of a buffer away, as a transfer to a worker does. */
 function transfer(bytes: Buffer): void {
   const memory = bytes.buffer as ArrayBuffer
   structuredClone(memory, { transfer: [memory] })

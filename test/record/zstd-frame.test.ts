@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { zstdFrameLength } from '../../src/record/zstd.js'
 
 const MAGIC = '28b52ffd'
-/** Frames written out from RFC 8878, 3.1.1, with what stands behind them. */
+/** Frames written from RFC 8878, 3.1.1, with the bytes after them. */
 const bytes = (...hex: string[]): Buffer => Buffer.from(hex.join(''), 'hex')
 
 it.each([

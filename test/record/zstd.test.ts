@@ -18,7 +18,7 @@ function block(type: 'raw' | 'rle', content: Buffer, size: number, last: boolean
 const raw = (text: string, last = true): Buffer => block('raw', Buffer.from(text), text.length, last)
 const rle = (size: number, last = true): Buffer => block('rle', Buffer.from('a'), size, last)
 
-/** A frame: descriptor and what belongs to it, then blocks. A window of 1 MiB where one is stated. */
+/** A frame: descriptor and its fields, then blocks. A window of 1 MiB if one is stated. */
 function frame(descriptor: number, fields: string, ...rest: Buffer[]): Buffer {
   return Buffer.concat([
     Buffer.from('28b52ffd', 'hex'),

@@ -22,7 +22,7 @@ function broker(origin: string, ended?: Promise<string>): Broker {
 const container = broker('container')
 const java = broker('java')
 
-/** A machine where each way to a broker has this outcome; what is said to the user stays here. */
+/** A machine where each way to get a broker has this outcome; messages to the user are kept here. */
 function machine(docker: Broker | Error, jvm: Broker | Error) {
   const asked: string[] = []
   const said: string[] = []
@@ -215,7 +215,7 @@ describe.skipIf(!possible)('with-broker', () => {
   )
 
   it('the broker ends when with-broker is killed', { timeout: 60_000 }, async () => {
-    // The command outlives a killed parent for a moment, and then ends by itself.
+    // The command outlives a killed parent for a moment, then ends by itself.
     const child = withBroker('-e', 'console.log("up"); setTimeout(() => {}, 5000)')
     await once(child.stdout as NodeJS.ReadableStream, 'data')
     expect(brokerFolders()).toHaveLength(1)

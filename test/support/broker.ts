@@ -33,7 +33,7 @@ export async function newTopic(name: string, numPartitions = 1): Promise<string>
   const admin = testKafka().admin()
   await admin.connect()
   try {
-    // KafkaJS's own wait for leaders fails where the broker does not know the topic yet.
+    // KafkaJS's own wait for leaders fails if the broker does not know the topic yet.
     await admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: false })
     await led(admin, topic, numPartitions)
   } finally {
@@ -42,7 +42,7 @@ export async function newTopic(name: string, numPartitions = 1): Promise<string>
   return topic
 }
 
-/** Deletes topics, and waits until they are gone: a test that comes next may make them again. */
+/** Deletes topics, and waits until they are gone, because the next test may create them again. */
 export async function removeTopics(topics: string[]): Promise<void> {
   const admin = testKafka().admin()
   await admin.connect()

@@ -5,7 +5,7 @@ import type { TestProject } from 'vitest/node'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** A folder in which the suite records all that the library emits. */
+    /** A folder in which the suite records everything that the library emits. */
     emissions: string
   }
 }

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { inject } from 'vitest'
 
-/** Stands in every plaintext that tests use; the aftermath looks for it in all that was emitted. */
+/** Part of every plaintext in tests; the after-all tests look for it in everything that was emitted. */
 export const CANARY = 'canary-5e1f9d'
 
-/** What stands in the record already; of many events that are the same one tells all. */
+/** Lines that are already recorded: of many equal events, one is enough. */
 const recorded = new Set<string>()
 
 /** Records something that the library emitted: an event, a log line, an error with its stack and causes. */
@@ -18,7 +18,7 @@ export function emitted(kind: 'event' | 'log' | 'error', what: unknown): void {
   appendFileSync(join(inject('emissions'), `${String(process.pid)}.log`), entry)
 }
 
-/** Records a DEK as test KMSs hand it out, so that the aftermath can look for it too. */
+/** Records a DEK that a test KMS returns, so that the after-all tests can look for it too. */
 export function handedOut(dek: Uint8Array): void {
   appendFileSync(
     join(inject('emissions'), `${String(process.pid)}.keys`),
@@ -26,7 +26,7 @@ export function handedOut(dek: Uint8Array): void {
   )
 }
 
-/** What `run` rejects or throws with, recorded. */
+/** Returns and records the error that `run` rejects with or throws. */
 export async function thrownBy(run: () => unknown): Promise<unknown> {
   try {
     await run()

@@ -50,7 +50,7 @@ export class FakeClock implements Clock {
     this.#monotonic = end
   }
 
-  /** The machine sleeps: only the wall clock goes on. */
+  /** The machine sleeps: only the wall clock runs. */
   sleep(ms: number): void {
     this.#wall += ms
   }

@@ -6,8 +6,8 @@ import { ModuleKind, ScriptTarget, transpileModule } from 'typescript'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /**
- * Puts the library into the `node_modules` of a folder as `npm install kafka-envelope kafkajs` would, built from the sources
- * as they are now. What the package really has, `npm run test:package` tries.
+ * Puts the library into the `node_modules` of a folder as `npm install kafka-envelope kafkajs` would, built from the
+ * sources as they are now. `npm run test:package` tries the real package.
  */
 export async function install(folder: string): Promise<void> {
   const modules = join(folder, 'node_modules')

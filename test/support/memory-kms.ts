@@ -15,8 +15,8 @@ export interface HeldCall {
 }
 
 /**
- * A KMS double of which the test controls the completion order. It answers at once unless `hold` is set.
- * A ciphertext DEK is a random name for an entry in memory.
+ * A KMS double whose calls complete in the order that the test chooses. It answers immediately unless `hold` is set. A
+ * ciphertext DEK is a random name for an entry in memory.
  */
 export class MemoryKms implements Kms {
   hold = false
@@ -66,7 +66,7 @@ export class MemoryKms implements Kms {
     await Promise.resolve()
   }
 
-  /** A client of its own to this service: where one owner closes it, others go on. */
+  /** A separate client of this service: if one owner closes it, others continue. */
   client(): Kms {
     return {
       describe: () => this.describe(),

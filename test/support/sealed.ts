@@ -9,7 +9,7 @@ function schema(name: string): avsc.Type {
 const envelopes = schema('envelope.v1')
 const headers = schema('header.v1')
 
-/** What a stock Avro library sees in an envelope. */
+/** The content of an envelope, as a stock Avro library reads it. */
 export interface SealedParts {
   readonly wrappedDeks: readonly { provider: string; cmkId: string; ciphertextDek: Buffer }[]
   readonly header: Buffer

@@ -19,14 +19,14 @@ export interface Measured {
   readonly attributes: readonly Labels[]
 }
 
-/** The real SDK, in memory. What it exports is recorded for the aftermath. */
+/** The real SDK, in memory. Its exports are recorded for the after-all tests. */
 export interface Telemetry {
   readonly meterProvider: MeterProvider
   readonly tracerProvider: NodeTracerProvider
-  /** The sum of all points with these attributes, of a histogram its count; undefined where there is none. */
+  /** The sum of all points with these attributes, or the count of a histogram; undefined if there is none. */
   value(name: string, labels?: Labels): Promise<number | undefined>
   measured(): Promise<Measured[]>
-  /** What Prometheus would be told. */
+  /** The text that Prometheus would get. */
   exposition(): Promise<string>
   /** Spans that ended, in that order. */
   spans(): readonly ReadableSpan[]

@@ -79,7 +79,7 @@ const RUN_OPTIONS: Required<Omit<ConsumerRunConfig, 'eachBatch' | 'eachMessage'>
   partitionsConsumedConcurrently: 2,
 }
 
-/** What the application did and saw. */
+/** The actions and observations of the application. */
 export interface Protocol {
   readonly producerEvents: Set<keyof ProducerEvents>
   readonly consumerEvents: Set<keyof ConsumerEvents>
@@ -103,7 +103,7 @@ function listen(producer: Producer, consumer: Consumer, protocol: Protocol): () 
   }
 }
 
-/** Sends by all four ways, and once in vain. */
+/** Sends in all four ways, and once without success. */
 async function produce(
   producer: Producer,
   topic: string,

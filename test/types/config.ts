@@ -1,6 +1,6 @@
 /*
- * What TypeScript refuses in a configuration, and what it must accept. The type check of the repository compiles this
- * file; `test/package/typescript` compiles the same mistakes against the packed types.
+ * Configurations that TypeScript must refuse, and those that it must accept. The type check of the repository compiles
+ * this file; `test/package/typescript` compiles the same mistakes against the packed types.
  */
 import {
   createEncryption,

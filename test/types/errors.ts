@@ -1,4 +1,4 @@
-/* What TypeScript knows about an error once its code is known. */
+/* The types of an error's members once its code is known. */
 import { isEnvelopeError, type ConfigIssue, type FailureKind } from '../../src/index.js'
 
 const kinds = <Kind extends FailureKind | undefined>(kind: Kind): Kind => kind

@@ -22,7 +22,7 @@ it('the README says how many test vectors there are', () => {
   expect(readme).toContain(`on ${count} test vectors`)
 })
 
-/** What opening bytes under a DEK can come to. */
+/** The possible results of opening bytes under a DEK. */
 const FROM_BYTES = [
   null,
   'NOT_SEALED',

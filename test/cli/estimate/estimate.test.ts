@@ -50,7 +50,7 @@ const rule = (encrypt: Partial<EncryptRule> = {}): EncryptedTopicRule => ({
   encrypt: { cmk: 'main', ...encrypt },
   decrypt: { cmk: 'main' },
 })
-/** So that the age of DEKs is all that counts. */
+/** So that only the age of DEKs counts. */
 const exact = { prefetch: 0 }
 
 describe('the DEKs of a day', () => {

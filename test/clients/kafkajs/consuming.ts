@@ -18,7 +18,7 @@ export const message = (value: Buffer | null, offset: number): KafkaMessage => (
   attributes: 0,
 })
 
-/** A wrapped consumer, and what came of the batches that it was handed. */
+/** A wrapped consumer, and the results of the batches that it was given. */
 export async function consume(
   encryption: Encryption,
   handle: () => Promise<void> = () => Promise.resolve(),

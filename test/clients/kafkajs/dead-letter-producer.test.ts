@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { OwnedDeadLetterProducer } from '../../../src/clients/kafkajs/dead-letter-producer.js'
 import { thrownBy } from '../../support/emissions.js'
 
-/** A client whose producers note what they are told. */
+/** A client whose producers record the calls that they get. */
 function client(behaviour: { connect?: () => Promise<void>; send?: () => Promise<RecordMetadata[]> } = {}) {
   const calls: string[] = []
   const note = (call: string) => () => {

@@ -14,7 +14,7 @@ const KINDS = ['eachMessage', 'eachBatch'] as const
 const PLAINTEXT = Buffer.from('not sealed')
 const later = (ms = 10): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** A wrapped consumer on a stand-in, which notes what it delivers. */
+/** A wrapped consumer on a stand-in, which records its deliveries. */
 async function consuming(encryption: Encryption, kind: (typeof KINDS)[number], deadLetters = box()) {
   const kafka = new StandIn()
   const consumer = decryptConsumer(kafka.consumer, encryption, { deadLetters: deadLetters.producer })
@@ -159,7 +159,7 @@ it('forged records that need more KMS calls than the rate limit allows within re
     positions.push(kafka.position)
   }
   expect(delivered).toEqual(['40'])
-  // It took several fetches, each of which went further than the one before.
+  // It took several fetches, and each one got further than the one before.
   expect(positions.length).toBeGreaterThan(1)
   expect(positions).toEqual([...positions].sort((a, b) => a - b))
   expect(kms.calls.filter(({ operation }) => operation === 'unwrap').length).toBeLessThan(60)

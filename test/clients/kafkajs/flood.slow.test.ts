@@ -29,7 +29,7 @@ it('forged envelopes do not hold back good records forever, although they use up
       ),
       value.subarray(bytes.length),
     ])
-  // Twice as many as there are turns within the time of one attempt, the good one behind them, its DEK unknown yet.
+  // Twice as many as there are turns within the time of one attempt, then the good one, whose DEK is not known yet.
   const values = [...Array.from({ length: 60 }, forge), value]
   const messages = values.map((one, i): KafkaMessage => ({
     key: null,

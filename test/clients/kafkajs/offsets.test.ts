@@ -5,7 +5,7 @@ import { CANARY, thrownBy } from '../../support/emissions.js'
 import { memoryEncryption } from '../../support/encryption.js'
 import { decryptConsumer } from '../../../src/clients/kafkajs/index.js'
 
-/** Runs a wrapped consumer, and hands it what a test says that KafkaJS read. */
+/** Runs a wrapped consumer, and gives it the messages that the test lets KafkaJS read. */
 async function running(decrypt: Omit<DecryptRule, 'cmk'>, resolves?: readonly unknown[]) {
   const { encryption } = await memoryEncryption([{ match: ['t'], decrypt: { cmk: 'main', ...decrypt } }])
   const configs: ConsumerRunConfig[] = []

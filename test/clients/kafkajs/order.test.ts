@@ -7,7 +7,7 @@ import { encryptProducer } from '../../../src/clients/kafkajs/index.js'
 
 const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 10))
 
-/** A producer that connects to nothing and notes what it is handed; a send ends when the test says so. */
+/** A producer that connects to nothing and records the messages that it gets; a send ends when the test says so. */
 function deaf(): { inner: Producer; handed: string[]; finish: (() => void)[]; sent: ProducerRecord[] } {
   const sent: ProducerRecord[] = []
   const handed: string[] = []
@@ -61,7 +61,7 @@ describe('sends that are not awaited', () => {
     expect(handed).toEqual(['b 1'])
     void send('c')
     await kms.waitForHeld(2)
-    // The key of `c` comes first: it overtakes, being of another topic.
+    // The key of `c` arrives first: its send overtakes, because it is for another topic.
     kms.held[1]?.succeed()
     await settle()
     expect(handed).toEqual(['b 1', 'c 1'])

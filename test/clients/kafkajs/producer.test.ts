@@ -16,7 +16,7 @@ import { encryptProducer } from '../../../src/clients/kafkajs/index.js'
 const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 10))
 const VALUE = `${CANARY} value`
 
-/** A producer that connects to nothing and takes messages until it is disconnected. */
+/** A producer that connects to nothing and accepts messages until it is disconnected. */
 class Inner {
   readonly sent: ProducerRecord[] = []
   connected = true
@@ -411,7 +411,7 @@ describe('the time that a send waits for its key', () => {
       producer.send({ topic: 'a', messages: Array.from({ length: 5 }, () => ({ value: VALUE })) }),
     )
     await kms.waitForHeld()
-    // The key comes in the very moment in which the time is over.
+    // The key arrives at the very moment when the time is over.
     const end = performance.now() + 60
     while (performance.now() < end);
     kms.held[0]?.succeed()

@@ -206,7 +206,7 @@ describe('an abandoned send goes on in KafkaJS', () => {
     headers: { 'kafka-envelope.error': 'MALFORMED', 'kafka-envelope.offset': offset },
   })
 
-  /** A box whose sends a test ends by hand. */
+  /** An outbox whose sends end when the test says so. */
   function hanging() {
     const ends: { resolve: () => void; reject: (error: Error) => void }[] = []
     const { producer, sent } = noting(

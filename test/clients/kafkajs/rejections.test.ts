@@ -10,7 +10,7 @@ import { sealRecords } from '../../../src/record/index.js'
 const PLAINTEXT = Buffer.from('not sealed')
 const foreign = (): Buffer => Buffer.concat([Buffer.of(0xc3, 1), randomBytes(8)])
 
-/** A wrapped consumer under a rule, a record that it opens, and what came of the batches that it was handed. */
+/** A wrapped consumer under a rule, a record that it opens, and the results of the batches that it was given. */
 async function consuming(
   decrypt: Omit<DecryptRule, 'cmk'>,
   handle?: () => Promise<void>,

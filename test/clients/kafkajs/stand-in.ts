@@ -5,14 +5,14 @@ export function message(value: Buffer | null, offset: number): KafkaMessage {
 }
 
 /**
- * A stand-in for a KafkaJS consumer of partition 0 of topic `t`. `fetch` hands over what is there from the position on,
+ * A stand-in for a KafkaJS consumer of partition 0 of topic `t`. `fetch` delivers the messages from the position on,
  * and moves the position as KafkaJS does (`processEachMessage` and `processEachBatch` of its runner).
  */
 export class StandIn {
   /** Where the next fetch begins. */
   position = 0
   heartbeats = 0
-  /** What happens during each heartbeat. */
+  /** Called during each heartbeat. */
   onHeartbeat: () => unknown = () => undefined
   /** To be passed to `decryptConsumer`. */
   readonly consumer: Consumer
@@ -57,11 +57,11 @@ export class StandIn {
     for (const listener of this.#listeners.get(name) ?? []) listener({ payload })
   }
 
-  /** One fetch of a topic that has these messages. Rejects with what the handler rejects with. */
+  /** One fetch of a topic that has these messages. Rejects with the error of the handler. */
   async fetch(topic: readonly KafkaMessage[], partition = 0): Promise<void> {
     if (this.#seek !== undefined) this.position = Number(this.#seek)
     this.#seek = undefined
-    // KafkaJS decodes each fetch anew.
+    // KafkaJS decodes the messages again at each fetch.
     const messages = topic.filter(({ offset }) => Number(offset) >= this.position).map((one) => ({ ...one }))
     if (this.#paused || messages.length === 0) return
     if (this.#config.eachBatch) await this.#batch(messages, partition)

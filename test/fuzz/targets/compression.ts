@@ -53,7 +53,7 @@ function check(row: Compression, data: Buffer, maxBytes: number): ReferenceResul
   return plaintext
 }
 
-/** What finds the ends of header and frame stays within the data, and hangs on nothing behind them. */
+/** The functions that find the ends of header and frame stay within the data, and do not depend on bytes after them. */
 function checkFrame(data: Buffer): void {
   const body = gzipBody(data)
   ok(body === undefined || body.length <= data.length)

@@ -37,7 +37,7 @@ const STRICT: ReferenceRule = {
   context: { env: 'prod' },
 }
 
-/** What a ciphertext DEK unwraps to hangs on its first byte. */
+/** The first byte of a ciphertext DEK decides what it unwraps to. */
 function unwrap(ciphertextDek: Uint8Array): Buffer | undefined {
   return ciphertextDek[0] === 0x67 ? DEK : ciphertextDek[0] === 0x6f ? OTHER_DEK : undefined
 }
@@ -75,8 +75,8 @@ interface Sealed {
 }
 
 /**
- * The input is a value, or describes one that the target seals (`layout.ts`). The opener answers what the
- * reference does; and where a value opens, it does not after a change of an authenticated byte.
+ * The input is a value, or describes one that the target seals (`layout.ts`). The opener answers what the reference
+ * does; and a value that opens does not open after a change of an authenticated byte.
  */
 export async function fuzz(input: Buffer): Promise<void> {
   const layout = readLayout(input)
@@ -132,7 +132,7 @@ function craft(layout: Layout): Sealed & { headerAt: number; bound: Bound } {
   const commitment = Buffer.from(COMMITMENT)
   if (flags & FLAGS.badCommitment) commitment.writeUInt8(commitment.readUInt8(0) ^ 1)
   const header = Buffer.concat([layout.headerStart, SESSION_ID, commitment])
-  // Where the header is malformed nobody gets as far as the tag.
+  // If the header is malformed, no reader gets as far as the tag.
   const bound: Bound = headerOracle(header) ?? { keyBound: false, boundHeaders: [] }
   const record = { key, headers }
   const plain = flags & FLAGS.gzip ? gzipSync(data) : data

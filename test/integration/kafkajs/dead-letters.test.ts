@@ -201,7 +201,7 @@ describe.each(KINDS)('%s: an invalid record', (kind) => {
     expect(named(letters, 'record.rejected').at(-1)).toMatchObject({ action: 'stop', offset: '6' })
     expect(await letters.committed()).toBe('6')
     expect(new Set(await lettersOn(deadLetterTopic))).toEqual(new Set([1, 2, 3, 5]))
-    // Once the topic takes it, the consumer goes on exactly there.
+    // Once the topic accepts it, the consumer continues exactly there.
     await setMaxMessageBytes(deadLetterTopic, 5000)
     await consumer.connect()
     await consumer.subscribe({ topic: letters.topic })
@@ -457,7 +457,7 @@ describe('a consumer without a producer for dead letters', () => {
   })
 })
 
-/** What becomes of the producers that a client makes from now on. */
+/** Records the calls of the producers that a client makes from now on. */
 function livesOfProducers(kafka: Kafka): string[] {
   const lives: string[] = []
   const makeProducer = kafka.producer.bind(kafka)

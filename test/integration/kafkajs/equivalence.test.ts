@@ -21,7 +21,7 @@ async function produce(side: Side, count: number): Promise<void> {
   await producer.send({ topic: side.topics[0], messages: shapes(count) })
 }
 
-/** Reads with `eachMessage` until `count` came. */
+/** Reads with `eachMessage` until `count` messages have arrived. */
 async function readAll(side: Side, topics: readonly string[], count: number): Promise<Delivered[]> {
   const consumer = await side.consumer()
   const seen: Delivered[] = []

@@ -127,7 +127,7 @@ describe('an invalid record under `stop`', () => {
           : {
               eachBatch: ({ batch, resolveOffset }) => {
                 seen.push(...batch.messages.map(({ value }) => numberOf(value)))
-                // A handler that resolves all it thinks there is must not skip the bad one.
+                // A handler that resolves everything that it knows of must not skip the bad record.
                 resolveOffset(batch.lastOffset())
                 resolveOffset('99')
                 return Promise.resolve()

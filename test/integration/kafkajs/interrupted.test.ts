@@ -21,7 +21,7 @@ afterEach(async () => {
 
 /** Records 0 to `count` - 1, each under a DEK of its own that has to be asked for. */
 async function make(name: string, count: number, decrypt: Partial<DecryptRule> = {}): Promise<Fixture> {
-  // Without retries a call ends at once, so none goes on after a consumer was stopped.
+  // Without retries a call ends immediately, so none continues after a consumer was stopped.
   const made = await fixture(`interrupted.${name}`, { decrypt, kmsRetries: 0 })
   open.push(made)
   const messages = Array.from({ length: count }, (_, i) => ({ value: `${CANARY} ${String(i)}` }))
@@ -42,7 +42,7 @@ function noting(kind: Kind, seen: string[]): ConsumerRunConfig {
       }
 }
 
-/** A consumer under way, what it delivers, and what became of it. */
+/** A running consumer, with its deliveries and its end. */
 async function reading(
   made: Fixture,
   kind: Kind,

@@ -67,7 +67,7 @@ const READER = `
   }
 `
 
-/** What ended the reader. */
+/** The reason why the reader ended. */
 function read(topic: string, dead: string, when: string): Promise<NodeJS.Signals | number> {
   return new Promise((resolve) => {
     execFile(

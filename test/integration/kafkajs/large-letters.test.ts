@@ -15,7 +15,7 @@ import {
 import { until } from '../support/pair.js'
 
 /*
- * What anybody who can write to a topic can do to make a dead letter larger than its record, or too large for its
+ * The ways in which anyone who can write to a topic can make a dead letter larger than its record, or too large for its
  * topic. The topics for dead letters take the default of a broker.
  */
 
@@ -29,7 +29,7 @@ afterEach(async () => {
   await letters.end()
 })
 
-/** Writes a record, and a good one behind it; resolves once the good one is delivered, with the dead letter. */
+/** Writes a record, and then a good one; resolves to the dead letter once the good one is delivered. */
 async function passed(record: Message, compression: CompressionTypes = CompressionTypes.None) {
   letters = await lettersFixture()
   await letters.plain.send({ topic: letters.topic, compression, messages: [record] })

@@ -131,7 +131,7 @@ it('a consumer that was run twice still stops immediately while it waits', async
   made.kms.failure = down
   const consumer = await readBatches(made, [])
   await until('a wait', () => named(made, 'consumer.waiting').length > 4)
-  // KafkaJS warns and goes on with the first.
+  // KafkaJS warns and continues with the first.
   await consumer.run({ eachMessage: () => Promise.resolve() })
   const started = Date.now()
   await consumer.stop()

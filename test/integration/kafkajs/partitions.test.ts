@@ -40,7 +40,7 @@ const MESSAGES = Array.from({ length: 40 }, (_, n) => ({
   shard: n * 3,
 }))
 
-/** By key, where each message ended up. */
+/** The partition of each message, by its key. */
 async function partitionsOf(kafka: Kafka, topic: string): Promise<Map<string, number>> {
   const found = new Map<string, number>()
   const consumer = kafka.consumer({ groupId: `group.${topic}`, maxWaitTimeInMs: 50 })

@@ -14,7 +14,7 @@ afterEach(async () => {
 const numberOf = (value: Buffer | null): number => Number(value?.toString().split(' ')[1])
 const named = (made: Fixture, name: string) => made.events.filter((event) => event.name === name)
 
-/** Five records of which some are invalid, in one batch of the broker's and of KafkaJS. */
+/** Five records, some of them invalid, in one batch of the broker and of KafkaJS. */
 async function mixed(bad: readonly number[], decrypt: Partial<DecryptRule> = {}): Promise<Fixture> {
   const made = await fixture('raw.batch', { decrypt })
   fixtures.push(made)
@@ -28,7 +28,7 @@ async function mixed(bad: readonly number[], decrypt: Partial<DecryptRule> = {})
   return made
 }
 
-/** How a handler resolves what it was given. */
+/** How a handler resolves its messages. */
 const HANDLERS = {
   'nothing by hand': () => [],
   'each message': (offsets: readonly string[]) => offsets,
@@ -36,7 +36,7 @@ const HANDLERS = {
   'what it was not given': () => ['4'],
 } satisfies Record<string, (offsets: readonly string[], last: string) => readonly string[]>
 
-/** What `batch` says of its end, next to `seen`. */
+/** The end of the batch according to `batch`, to compare with `seen`. */
 const lasts = (seen: readonly number[], last: string, lag: string): string =>
   `${String(seen.length)} until ${last} lag ${lag}`
 
@@ -76,7 +76,7 @@ it.each(matrix)(
     await consumer.run(collect(seen, ends, resolves, autoResolve))
     await until('consumer.stopped', () => named(made, 'consumer.stopped').length > 0)
     expect(seen).toEqual([0, 1, 2, 3, 4].slice(0, first))
-    // The batch ends before the bad record, also for a handler that asks where.
+    // The batch ends before the bad record, also for a handler that asks for its end.
     expect(ends).toEqual(first === 0 ? [] : [lasts(seen, String(first - 1), String(5 - first))])
     expect(named(made, 'consumer.stopped')).toMatchObject([{ code: 'NOT_SEALED', offset: String(first) }])
     const moved = first > 0 && (autoResolve || resolves !== 'nothing by hand')
@@ -94,7 +94,7 @@ it.each(matrix)(
     const consumer = await made.consumer()
     await consumer.run(collect(seen, [], resolves, autoResolve))
     const good = [0, 1, 2, 3, 4].filter((n) => !bad.includes(n))
-    // A handler that resolves nothing stays where it is and gets the batch again, as with plain KafkaJS.
+    // A handler that resolves nothing keeps its position and gets the batch again, as with plain KafkaJS.
     if (good.length === 0 || autoResolve || resolves !== 'nothing by hand') {
       await until('the end', async () => (await made.committed()) === '5')
       expect(seen).toEqual(good)

@@ -18,7 +18,7 @@ afterEach(async () => {
 
 const named = (made: Fixture, name: string) => made.events.filter((event) => event.name === name)
 
-/** A sealed record as it would stand on the broker. */
+/** A sealed record as it would be on the broker. */
 async function sealed(
   made: Fixture,
   text: string,

@@ -26,7 +26,7 @@ function deepFreeze<T>(value: T): T {
   return value
 }
 
-/** All values of a topic as they stand on the broker, and as a reader gets them. */
+/** All values of a topic, as stored on the broker and as a reader gets them. */
 async function readBack(made: Fixture, count: number): Promise<{ raw: (Buffer | null)[]; opened: string[] }> {
   const raw: (Buffer | null)[] = []
   const opened: string[] = []
@@ -138,7 +138,7 @@ it('a send that only sealing made too large is sent in several parts, in order, 
   const { producer: inner, keys } = spied(made.kafka.producer())
   const producer = encryptProducer(inner, made.encryption)
   await producer.connect()
-  // What the broker takes plain, at the very limit of a record batch.
+  // Records that the broker accepts as plaintext, exactly at the limit of a record batch.
   const value = (i: number): string => `${CANARY} ${String(i)} `.padEnd(1000, 'x')
   const messages = Array.from({ length: 1000 }, (_, i) => ({ key: String(i), value: value(i) }))
   const first = producer.send({ topic: made.topic, messages })

@@ -100,7 +100,7 @@ interface Traced {
   readonly active: string | undefined
 }
 
-/** Sends two records within a span, handles each, and tells what came and which spans were made. */
+/** Sends two records within a span, handles each, and returns the records and spans. */
 async function run({ clients }: Way, how: 'eachMessage' | 'eachBatch', transaction = false) {
   const topic = await newTopic('traced')
   const config = transaction ? { transactionalId: topic, idempotent: true, maxInFlightRequests: 1 } : {}
@@ -156,7 +156,7 @@ const ids = (spans: readonly ReadableSpan[]): string[] => spans.map((span) => sp
 const parents = (spans: readonly ReadableSpan[]): (string | undefined)[] =>
   spans.map(({ parentSpanContext }) => parentSpanContext?.spanId)
 
-/** What the tracer of KafkaJS makes of a run: names, kinds, and who is linked to whom. */
+/** The spans that the tracer of KafkaJS makes in a run: names, kinds and links. */
 function shape({ topic, order, spans }: Run): string[] {
   const byId = new Map(spans.map((span) => [span.spanContext().spanId, span]))
   const nameOf = (id: string | undefined): string =>

@@ -1,12 +1,12 @@
 import { parser } from '@prometheus-io/lezer-promql'
 
-/** What a query asks for: metrics by name, each with the labels that it is selected or grouped by. */
+/** The metrics of a query by name, each with the labels that it is selected or grouped by. */
 export interface Query {
   readonly metrics: readonly string[]
   readonly labels: readonly string[]
 }
 
-/** @throws where it is no PromQL */
+/** @throws if it is not PromQL */
 export function parsed(promql: string): Query {
   const metrics: string[] = []
   const labels: string[] = []

@@ -22,7 +22,7 @@ export async function lettersFixture(
   return { ...made, deadLetterTopic: dead }
 }
 
-/** Records numbered from 0, of which some are invalid (plaintext), in one batch. */
+/** Records numbered from 0, some of them invalid (plaintext), in one batch. */
 export async function writeMixed(
   { encryption, plain, topic }: Fixture,
   count: number,
@@ -48,7 +48,7 @@ export const named = <N extends SeenEvent['name']>(
 ): Extract<SeenEvent, { name: N }>[] =>
   made.events.filter((event): event is Extract<SeenEvent, { name: N }> => event.name === name)
 
-/** A handler of either kind that notes the numbers delivered. */
+/** A handler of either kind that records the numbers delivered. */
 export function noting(kind: 'eachMessage' | 'eachBatch', seen: number[]): ConsumerRunConfig {
   const note = (message: KafkaMessage): void => {
     seen.push(numberOf(message.value))
@@ -68,7 +68,7 @@ export function noting(kind: 'eachMessage' | 'eachBatch', seen: number[]): Consu
       }
 }
 
-/** All that stands on a topic, as plain KafkaJS reads it, in order of the offsets of each partition. */
+/** All records of a topic, as plain KafkaJS reads them, in order of the offsets of each partition. */
 export async function standingOn(topic: string): Promise<KafkaMessage[]> {
   const kafka = testKafka()
   const admin = kafka.admin()
@@ -105,7 +105,7 @@ export const headersOf = ({ headers = {} }: Pick<Message, 'headers'>): Record<st
     ]),
   )
 
-/** A plain producer of which a test decides what becomes of each send. */
+/** A plain producer for which a test decides the result of each send. */
 export function scripted(
   inner: Producer,
   script: (record: ProducerRecord, send: Producer['send'], count: number) => ReturnType<Producer['send']>,

@@ -23,7 +23,7 @@ export interface Side {
   end(): Promise<void>
 }
 
-/** What a delivery looked like, without what differs by nature (timestamps, sizes). */
+/** A delivery, without the members that always differ (timestamps, sizes). */
 export interface Delivered {
   readonly topic: number
   readonly partition: number
@@ -125,7 +125,7 @@ export interface Fixture {
   readonly kms: MemoryKms
   readonly events: SeenEvent[]
   readonly producer: Producer
-  /** Writes to the topic as it is. */
+  /** Writes to the topic without sealing. */
   readonly plain: Producer
   consumer(config?: Partial<ConsumerConfig>, options?: DecryptOptions): Promise<Consumer>
   committed(): Promise<string | undefined>

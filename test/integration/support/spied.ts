@@ -1,8 +1,8 @@
 import type { Message, Producer } from 'kafkajs'
 
 /**
- * A producer that notes the keys of what it is handed, in order. KafkaJS itself reorders sends that are not
- * awaited (seen with 2.2.4, idempotent or not), so the order that a wrapper keeps is that of handing over.
+ * A producer that records the keys of the messages that it gets, in order. KafkaJS itself reorders sends that are not
+ * awaited (seen with 2.2.4, idempotent or not), so a wrapper can only keep the order in which it passes sends on.
  */
 export function spied(inner: Producer): { producer: Producer; keys: string[] } {
   const keys: string[] = []

@@ -1,6 +1,6 @@
 /**
- * The reading process of a test: runs a decrypting consumer when its parent says so, and tells what came. Its rights at
- * the KMS are those in its environment, its broker too.
+ * The reading process of a test: runs a decrypting consumer when its parent says so, and reports the messages. Its
+ * rights at the KMS are those in its environment, its broker too.
  */
 import { Kafka, logLevel } from 'kafkajs'
 import { createEncryption, type CmkRef, type EncryptionEvents } from '../../../src/index.js'
@@ -17,7 +17,7 @@ export interface ReaderSetup {
   readonly acceptPublicKeySealing: boolean
 }
 
-/** What it tells. */
+/** The messages to its parent. */
 export type FromReader =
   | { readonly offset: string; readonly value: string | null }
   | { readonly fatal: EncryptionEvents['consumer.stopped'] }

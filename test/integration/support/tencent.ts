@@ -49,7 +49,7 @@ export interface Reader {
   readonly delivered: { readonly offset: string; readonly value: string | null }[]
   readonly fatal: Extract<FromReader, { fatal: unknown }>['fatal'][]
   readonly calls: Extract<FromReader, { call: unknown }>['call'][]
-  /** What it failed with otherwise. */
+  /** The error with which it failed otherwise. */
   readonly failed: string[]
   /** Runs its consumer, or runs it again. */
   run(): void

@@ -23,11 +23,11 @@ interface Kind {
   readonly name: string
   readonly usage: CmkUsage
   readonly options: (publicKey: string) => TencentCmkOptions
-  /** What a producer may do, and does for each DEK; nothing where it needs no KMS. */
+  /** The action that a producer may do, and does for each DEK; none if it needs no KMS. */
   readonly seals?: string
   readonly opens: string
   readonly provider: string
-  /** What stops a reader of a disabled CMK. */
+  /** The code that stops a reader of a disabled CMK. */
   readonly disabled: string
 }
 
@@ -136,7 +136,7 @@ describe.each(KINDS)('$name', (kind) => {
   it('a process that may only seal produces, and another process that may only open consumes', async () => {
     await stage(kind)
     await send(0, 3)
-    // A new DEK, and a new version of the CMK where it has such.
+    // A new DEK, and a new version of the CMK if it has versions.
     if (kind.usage === 'ENCRYPT_DECRYPT') kms.rotateKey(cmk.keyId)
     await encryption.rotate()
     await send(3, 3)
@@ -174,7 +174,7 @@ describe.each(KINDS)('$name', (kind) => {
     expect(await committed()).toBe('-1')
     expect(callsBy(kms, denied)).toEqual({ [`${kind.opens} UnauthorizedOperation`]: 1 })
 
-    // It was about the reader: one that may decrypt goes on from the first record.
+    // Only this reader was at fault: one that may decrypt continues from the first record.
     const other = reader()
     await until('delivery', () => other.delivered.length >= 3)
     expect(other.delivered.map(({ value }) => value)).toEqual(values(0, 3))

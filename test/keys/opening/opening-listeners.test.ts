@@ -4,7 +4,7 @@ import { owner } from '../owner.js'
 import { openRecords } from '../../../src/record/index.js'
 
 describe('a listener of `dek.destroyed` may call back', () => {
-  /** Opens records under DEKs of their own, of which a reader keeps only the last three. */
+  /** Opens records under separate DEKs. A reader keeps only the last three DEKs. */
   async function reader(cache = { maxDeks: 3 }) {
     const made = await owner({
       encrypt: { rotate: { maxMessages: 1, allowFrequentRotation: true, prefetch: 0 } },

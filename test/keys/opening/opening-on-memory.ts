@@ -16,7 +16,7 @@ export async function opening(limits: Partial<{ maxDeks: number; ttlMs: number }
   const keys = new OpeningKeys({ maxDeks: 10, ttlMs: 3_600_000, ...limits }, clock, new EventHub())
   const cmk = await cmkOf('memory', kms, 'cmk')
   const cmks = CmkSet.forOpening([cmk])
-  /** What names a new session under a new DEK. */
+  /** The names of a new session under a new DEK. */
   const request = async (): Promise<OpeningRequest & { readonly candidates: readonly [Candidate] }> => {
     const { dek, wrappings } = await cmks.newDek({}, signal)
     const sessionId = Buffer.alloc(16, 1)

@@ -28,7 +28,7 @@ async function regions(count = 2) {
       return unwrap(call)
     }
   }
-  /** What names a new session under a new DEK. */
+  /** The names of a new session under a new DEK. */
   const request = async (): Promise<OpeningRequest> => {
     const failures = kmss.map((kms) => kms.failure)
     for (const kms of kmss) kms.failure = undefined
@@ -43,7 +43,7 @@ async function regions(count = 2) {
       wrappings: wrappings.map(({ ciphertextDek }, i) => ({ cmk: cmks[i] as Cmk, ciphertextDek })),
     })
   }
-  /** What comes of loading the key: the region that opened it, or the code. */
+  /** The result of loading the key: the region that opened it, or the code. */
   const load = async (wanted: OpeningRequest): Promise<number | string> => {
     try {
       const { cmk, release } = await keys.load(wanted)
@@ -201,7 +201,7 @@ describe('a CMK whose KMS failed transiently', () => {
     kmss[0].failure = undefined
     kmss[1].failure = failure('KMS_DENIED')
     const now = clock.monotonicMs.bind(clock)
-    // Each look at the clock takes a millisecond.
+    // Each reading of the clock takes a millisecond.
     clock.monotonicMs = () => {
       clock.advance(1)
       return now()

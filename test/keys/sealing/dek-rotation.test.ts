@@ -101,7 +101,7 @@ describe('ready', () => {
       kms.held[0]?.succeed()
     }
     await kms.waitForHeld()
-    // Whoever gets the DEK uses it up, and asks for the next at once.
+    // The caller that gets the DEK uses it up, and asks for the next one immediately.
     const next = ready().then(() => {
       key.reserve([1], 0)?.release()
       return ready()

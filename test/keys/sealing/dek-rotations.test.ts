@@ -89,7 +89,7 @@ describe('a process that is denied the first DEK that it finds in a store', () =
     kms.failure = undefined
     expect(await origins(await process())).toEqual(['stored', 'stored'])
     expect(await origins(denied)).toEqual(['made', 'stored'])
-    // What it made is what it leaves to the others.
+    // It leaves the DEK that it made to the others.
     expect(deks.get('["t"]')).not.toBe(stored)
     expect(await origins(await process())).toEqual(['stored', 'stored'])
   })

@@ -22,7 +22,7 @@ const signal = new AbortController().signal
 /** A store that does what is asked only when the test lets it. */
 class SlowStore implements DekStore {
   stored: StoredDek | undefined
-  /** What was asked for, and lets each go or fail. */
+  /** Records the calls, and lets each succeed or fail. */
   readonly asked: { readonly what: string; go(): void; fail(error: unknown): void }[] = []
   slow = true
   /** For which scopes, in order. */
@@ -43,7 +43,7 @@ class SlowStore implements DekStore {
   get names(): string[] {
     return this.asked.map(({ what }) => what)
   }
-  /** Lets what was asked for last happen, and who waits for it go on. */
+  /** Lets the last call happen, and its callers continue. */
   async go(): Promise<void> {
     await settle()
     this.asked.at(-1)?.go()
@@ -83,7 +83,7 @@ async function stage(
     cmks: CmkSet.forSealing(cmks as [Cmk, ...Cmk[]]),
     suite: DEFAULT_SUITE,
   }
-  /** What another process keeps in the store, made so long ago. */
+  /** A DEK that another process keeps in the store, of the given age. */
   const another = async (agoMs = 0): Promise<StoredDek> => {
     const made = await scope.cmks.newDek(encrypt.context, signal)
     const past = new FakeClock()
@@ -151,7 +151,7 @@ describe('a stored DEK', () => {
     store.slow = false
     deks.revoke()
     await settle()
-    // It seems to be newer, and still it may have been in the store by then.
+    // It seems to be newer, but may have been in the store by then.
     await another(-1000)
     expect(await origin(deks)).toBe('made')
     const other = source()

@@ -22,7 +22,7 @@ async function stage() {
     kms,
     clock,
     provision: (): Promise<string> => encryption.createProvisionedDek('t'),
-    /** A producer that seals 1,000 records under what stands in the file. */
+    /** A producer that seals 1,000 records under the DEK in the file. */
     producer: (text: string, encrypt: Partial<ProvisionedEncryptRule> = {}): Promise<Owner> => {
       writeFileSync(file, text)
       const rotate = { maxAge: '24h', maxMessages: 1000 } as const
@@ -56,7 +56,7 @@ it('a provisioned DEK that has reached a limit is never used again, even if anot
   expect(await thrownBy(() => seal())).toMatchObject(exhausted)
   replace(await provision())
   expect(perSession(await seal(2))).toEqual([2])
-  // What was only ended by hand has reached no limit.
+  // A DEK that was only ended manually has not reached a limit.
   await encryption.rotate()
   expect(perSession(await seal(2))).toEqual([2])
 })

@@ -90,7 +90,7 @@ describe('two regions', () => {
     near.failure = new EnvelopeError('KMS_TIMEOUT', 'away')
     for (const i of [1, 2, 3, 4]) expect(await open(i)).toBe(CANARY)
     expect([unwraps(near), unwraps(far)]).toEqual([2, 4])
-    // Both away: both are asked, whatever was before.
+    // Both are unavailable: both are asked, whatever happened before.
     far.failure = near.failure
     expect(await open(5)).toBe('KMS_TIMEOUT')
     expect([unwraps(near), unwraps(far)]).toEqual([3, 5])
@@ -98,7 +98,7 @@ describe('two regions', () => {
     clock.advance(30_000)
     expect(await open(6)).toBe(CANARY)
     expect([unwraps(near), unwraps(far)]).toEqual([4, 5])
-    // One that was put back and not asked is no verdict on a record: it stays transient.
+    // A region that was tried last, and so not asked, does not condemn a record: the failure stays transient.
     near.failure = new EnvelopeError('KMS_TIMEOUT', 'away')
     far.failure = new EnvelopeError('KMS_DENIED', 'no')
     expect(await open(7)).toBe('KMS_TIMEOUT')

@@ -11,7 +11,7 @@ class CountingClock extends FakeClock {
   scheduled = 0
 
   override schedule(callback: () => void, ms: number): () => void {
-    // Else a loop would run for as long as the clock is advanced, without an end to the test.
+    // Otherwise a loop would run as long as the clock is advanced, and the test would not end.
     if (++this.scheduled > 1000) throw new Error('timers are set in a loop')
     return super.schedule(callback, ms)
   }

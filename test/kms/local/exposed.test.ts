@@ -13,7 +13,7 @@ describe('a keyring file', () => {
     [0, 0o400, false],
     // A Secret in a pod with `fsGroup` and `defaultMode: 0400`.
     [0, 0o440, false],
-    // The same with the `defaultMode` that Kubernetes has where none is given.
+    // The same with the default of `defaultMode` in Kubernetes.
     [0, 0o644, true],
     [0, 0o640, true],
     [0, 0o460, true],

@@ -1,4 +1,4 @@
-/** Child process of a test: rotates a CMK so many times, trying again while the keyring is busy. */
+/** Child process of a test: rotates a CMK the given number of times, and retries while the keyring is busy. */
 import { setTimeout as sleep } from 'node:timers/promises'
 
 import { isEnvelopeError } from '../../../src/errors.js'

@@ -1,6 +1,6 @@
 /**
- * Both wire layouts, written out once more from the specification with node:crypto alone. What one side
- * makes the other must read; a change in either is a change of the format.
+ * Both wire layouts, written a second time from the specification, with node:crypto alone. What one side makes the
+ * other must read; a change in either is a change of the format.
  */
 import {
   constants,

@@ -9,11 +9,11 @@ import {
 } from '../../../packages/tencent-kms-emulator/src/index.js'
 import { signal } from './service.js'
 
-/** What a busy machine may take to get so far. */
+/** The time that a busy machine may need. */
 const PATIENCE = { timeout: 10_000 }
 const PROMPTLY_MS = 5000
 
-/** What holds this process: sockets of both ends, and timers. */
+/** Everything that holds this process: sockets of both ends, and timers. */
 const held = (): number =>
   process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap' || name === 'Timeout').length
 
@@ -100,7 +100,7 @@ it('credentials that do not arrive hold neither a caller nor a timer', async () 
   const waiting = kms.generateDek({ cmkId: symmetric, context: {}, signal })
   const rejected = expect(waiting).rejects.toMatchObject({ code: 'ENCRYPTION_CLOSED' })
   await vi.waitFor(() => {
-    // What there is to end: the time-out of the credentials.
+    // Only the time-out of the credentials is left to end.
     expect(process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length).toBeGreaterThan(2)
   }, PATIENCE)
   await kms.close?.()

@@ -25,7 +25,7 @@ function source(credentials: TencentCredentials, sdk: () => Promise<TencentSdk> 
 
 type Told = Awaited<ReturnType<CredentialProvider['getCredential']>>
 
-/** A provider that answers as the test says, and when it was asked. */
+/** A provider that answers as the test says, and records when it was asked. */
 function provider(answer: (time: number) => Told | Error | Promise<Told>) {
   const asked: number[] = []
   const getCredential = async (): Promise<Told> => {

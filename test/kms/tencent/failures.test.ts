@@ -54,7 +54,7 @@ async function outcome(
   return error
 }
 
-/** Every code of the vendor's tables, what it becomes, and for which actions where that matters. */
+/** Every code of the vendor's tables, our code for it and, where that matters, the actions. */
 const CODES: readonly (readonly [kmsCode: string, code: ErrorCode, actions?: readonly Operation[]])[] = [
   ['InternalError', 'KMS_UNAVAILABLE'],
   ['InternalError.Unknown', 'KMS_UNAVAILABLE'],
@@ -151,7 +151,7 @@ describe('the code of the vendor', () => {
   })
 })
 
-/** What the wire can do instead of answering. */
+/** Ways in which the network or the server can fail to answer. */
 const WIRE: readonly (readonly [what: string, reply: Reply, ...codes: ErrorCode[]])[] = [
   ['HTTP 500 with HTML', raw(500, '<h1>oops</h1>'), 'KMS_UNAVAILABLE'],
   ['HTTP 502 with HTML', raw(502, '<h1>Bad Gateway</h1>'), 'KMS_UNAVAILABLE'],
@@ -181,7 +181,7 @@ const WIRE: readonly (readonly [what: string, reply: Reply, ...codes: ErrorCode[
     'KMS_UNAVAILABLE',
   ],
   [
-    // The SDK does not notice it where it comes before it looks at the body: the deadline does.
+    // The SDK does not notice this if it happens before the SDK reads the body: then the deadline ends the call.
     'a reset in the middle of the body, of known length',
     (response, request) => {
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': 24 })

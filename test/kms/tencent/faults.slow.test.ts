@@ -17,7 +17,7 @@ import {
 const DEADLINE_MS = 300
 /** Of a call of the owner, with three attempts and the pauses between them. */
 const KMS_TIMEOUT_MS = 3000
-/** What a busy machine may add. */
+/** The time that a busy machine may add. */
 const SLACK_MS = 2000
 const ATTEMPTS = 3
 
@@ -35,7 +35,7 @@ const FAULTS: readonly (readonly [what: string, fault: FaultKind, ...codes: (Err
   ['an empty object', { kind: 'empty', body: '{}' }, 'KMS_RESPONSE_INVALID'],
   ['an empty body', { kind: 'empty', body: '' }, 'KMS_RESPONSE_INVALID'],
   ['a reset before the headers', { kind: 'reset', when: 'before-headers' }, 'KMS_UNAVAILABLE'],
-  // Nor does it where the reset comes before it looks at the body.
+  // Nor does it notice a reset that comes before it reads the body.
   ['a reset in the body', { kind: 'reset', when: 'in-body' }, 'KMS_UNAVAILABLE', 'KMS_TIMEOUT'],
   ['a stall before the headers', { kind: 'stall', when: 'before-headers' }, 'KMS_TIMEOUT'],
   ['a stall in the body', { kind: 'stall', when: 'in-body' }, 'KMS_TIMEOUT'],
@@ -129,7 +129,7 @@ describe.each(FAULTS.map(([what, fault, ...codes]) => ({ what, fault, codes })))
   '$what',
   ({ fault, codes }) => {
     const [first] = codes
-    // All actions at once, each by a client of its own: most of the time here is waiting for the deadline.
+    // All actions at the same time, each with its own client: most of the time here is spent waiting for the deadline.
     it(`a fault of the service is ${codes.join(' or ')} for any action, within the deadline of the call, and the next call succeeds`, async () => {
       const calls = await Promise.all(
         Object.entries(ACTIONS).map(async ([action, made]) => ({ action, call: await made(provider()) })),

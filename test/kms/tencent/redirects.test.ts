@@ -58,11 +58,11 @@ const redirect = (status: number, location: string): Parameters<typeof createSer
 
 interface Proxy {
   readonly url: string
-  /** Where it was asked to go, and by whom. */
+  /** The targets that it was asked to connect to, and the callers. */
   readonly asked: { readonly to: string | undefined; readonly by: string | undefined }[]
 }
 
-/** An HTTP proxy that goes wherever it is sent, or answers by `status`. */
+/** An HTTP proxy that connects to any target, or answers with `status`. */
 async function startProxy(status = 200): Promise<Proxy> {
   const asked: { to: string | undefined; by: string | undefined }[] = []
   const server = createServer((request, response) => {
@@ -94,7 +94,7 @@ function kmsOf(options: TencentKmsOptions): Kms {
 }
 
 const wrap = (kms: Kms): Promise<Uint8Array> => kms.wrapDek({ ...call, dek: DEK })
-/** What is tested is where calls go; that certificates are checked has a test of its own. */
+/** These tests check where calls go; another test shows that certificates are checked. */
 const trustAnyCertificate = (): void => {
   vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0')
 }

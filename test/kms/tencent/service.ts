@@ -6,17 +6,17 @@ import { afterEach, beforeEach } from 'vitest'
 import type { Kms } from '../../../src/kms/kms.js'
 import { tencentKms, type TencentKmsOptions } from '../../../src/kms/tencent/index.js'
 
-/** A call as it came over the wire. */
+/** A call as received. */
 export interface Asked {
   readonly action: string
   readonly params: Readonly<Record<string, string>>
   readonly headers: IncomingMessage['headers']
 }
 
-/** Writes a response, or does whatever else a server can do. */
+/** Writes a response, or does anything else that a server can do. */
 export type Reply = (response: ServerResponse, request: IncomingMessage) => void
 
-/** A server that records what it is asked, and answers as a test says. It checks no signature. */
+/** A server that records its calls, and answers as a test says. It checks no signature. */
 export interface Service {
   readonly url: string
   readonly asked: Asked[]
@@ -83,7 +83,7 @@ export function ok(members: Readonly<Record<string, unknown>>): Reply {
   return json({ Response: { ...members, RequestId: REQUEST_ID } })
 }
 
-/** An error as the vendor answers it: with status 200. The message quotes what it can. */
+/** An error as the vendor answers it: with status 200. The message quotes everything it can. */
 export function failed(code: string, message = 'as the vendor says'): Reply {
   return json({ Response: { Error: { Code: code, Message: message }, RequestId: REQUEST_ID } })
 }
@@ -140,8 +140,8 @@ export const PEM: string = pair.publicKey.export({ type: 'spki', format: 'pem' }
 export const PUBLIC_KEY: string = pair.publicKey.export({ type: 'spki', format: 'der' }).toString('base64')
 
 /**
- * An RSA CMK as the vendor documents it: of `PublicKeyPem` its tutorial shows a PEM, and its reference base64 of
- * base64, which is what stands here.
+ * An RSA CMK as the vendor documents it: for `PublicKeyPem` its tutorial shows a PEM, and its reference shows base64 of
+ * base64, as here.
  */
 export function rsaCmk({ action, params }: Asked): Reply {
   const { KeyId, Ciphertext = '', Algorithm } = params
@@ -167,7 +167,7 @@ export interface ServiceForTests {
   kms(options?: Partial<TencentKmsOptions>): Kms
   /** To be closed too. */
   keep(kms: Kms): Kms
-  /** What the service was asked so far. */
+  /** The calls to the service so far. */
   actions(): string[]
 }
 

@@ -1,6 +1,6 @@
 /**
- * Child process of a test: calls a KMS that only fails, so many times, some of which are given up on the way; prints
- * what came of it, and is expected to end by itself.
+ * Child process of a test: calls a KMS that always fails, a given number of times, and cancels some of the calls;
+ * prints the results, and is expected to end by itself.
  */
 import { setMaxListeners } from 'node:events'
 import { isEnvelopeError } from '../../../src/errors.js'

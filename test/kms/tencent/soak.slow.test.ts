@@ -53,7 +53,7 @@ it(
       const [stdout, stderr] = await new Promise<[string, string]>((resolve, reject) => {
         execFile(process.execPath, args, { timeout: TIMEOUT_MS - 5000 }, (error, out, err) => {
           if (error === null) resolve([out, err])
-          // Killed where it did not end by itself.
+          // Killed if it did not end by itself.
           else reject(new Error(`the process ended by ${String(error.signal ?? error.code)}: ${err}`))
         })
       })

@@ -64,13 +64,13 @@ const WITH_PLAINTEXT: readonly Action[] = ['GenerateDataKey', ...OPENING]
 interface Row {
   readonly what: string
   readonly reply: Reply
-  /** What it becomes; of an opening, the code of the record's error. */
+  /** Our code for it; for an opening, the code of the record's error. */
   readonly code: ErrorCode
   /** All actions unless said. */
   readonly actions?: readonly Action[]
 }
 
-/** Not from the KMS, or not an answer to the question: it is asked again, and a grace goes on. */
+/** Not from the KMS, or not an answer to the call: the call is retried, and a grace continues. */
 const TRANSIENT: readonly Row[] = [
   { what: "a gateway's 404 with HTML", reply: raw(404, '<h1>not found</h1>'), code: 'KMS_RESPONSE_INVALID' },
   { what: "a gateway's 400", reply: raw(400, 'bad request'), code: 'KMS_RESPONSE_INVALID' },
@@ -160,7 +160,7 @@ const FINAL: readonly Row[] = [
   },
 ]
 
-/** The library itself blames the record for what was answered: it takes two such answers. */
+/** The library itself blames the record for the answer, after two such answers. */
 const ODD: readonly Row[] = [
   {
     what: 'the KeyId of another CMK',

@@ -1,4 +1,4 @@
-/** As much of KafkaJS as a round trip takes: a consumer that runs is given at once what was sent before. */
+/** As much of KafkaJS as a round trip needs: a consumer that runs immediately gets the messages sent before. */
 exports.fakeKafka = () => {
   const sent = []
   const nothing = async () => {}

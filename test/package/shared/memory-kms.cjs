@@ -1,8 +1,8 @@
 const { randomBytes } = require('node:crypto')
 
 /**
- * A KMS that takes a moment for each call, and whose DEKs and errors are made by the constructors that are given:
- * the application may have others than the library. Its "wrapping" protects nothing.
+ * A KMS that takes a moment for each call, and makes its DEKs and errors with the given constructors: the application
+ * may have others than the library. Its "wrapping" protects nothing.
  */
 exports.memoryKms = ({ Uint8Array, later }) => {
   const mask = (bytes) => Uint8Array.from(bytes, (byte) => byte ^ 0x5a)

@@ -1,6 +1,6 @@
 /*
- * What every project does with the package. The entries are given: each project loads them in its own way. No copy of
- * an error's class or of a global is compared here, since some projects have several.
+ * The steps that every project takes with the package. The entries are given: each project loads them in its own way.
+ * No copy of an error's class or of a global is compared here, since some projects have several.
  */
 const { spawn, spawnSync } = require('node:child_process')
 const { once } = require('node:events')
@@ -47,7 +47,7 @@ exports.mixedCopies = async ({ createEncryption }, { sealRecords, openRecords },
   await encryption.close()
 }
 
-/** Sends through a wrapped producer and reads through wrapped consumers, each with an owner that has no DEK at hand. */
+/** Sends through a wrapped producer and reads through wrapped consumers, each with an owner that has no DEK yet. */
 exports.clients = async ({ createEncryption }, { encryptProducer, decryptConsumer, envelopeOf }, kms) => {
   const owner = () =>
     createEncryption({ kms: { k: kms() }, cmks: { orders: [{ kms: 'k', id: 'orders' }] }, topics })
@@ -150,7 +150,7 @@ exports.emulatorIsMissing = () => {
   )
 }
 
-/** `npx kafka-envelope kms-emulator` runs the emulator where it is installed, until a signal ends it. */
+/** `npx kafka-envelope kms-emulator` runs the emulator if it is installed, until a signal ends it. */
 exports.emulatorRuns = async () => {
   const child = spawn('kafka-envelope', ['kms-emulator', '--key', 'orders'], {
     stdio: ['ignore', 'pipe', 'inherit'],
