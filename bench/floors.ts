@@ -24,7 +24,7 @@ const added = { metric: 'cpuAddedInFloorOperations', against: 'plainAtSealedSize
 
 /** Raise a floor when its path gets faster. The floors of an engine that was not measured yet are its targets. */
 // prettier-ignore
-const FLOORS: readonly Floor[] = [
+export const FLOORS: readonly Floor[] = [
   { part: 'micro', name: 'seal', parameters: SMALL, ...timesFloor, limits: { node: { floor: 0.85, target: 1.4 }, native: { floor: 6, target: 6 } } },
   { part: 'micro', name: 'open', parameters: SMALL, ...timesFloor, limits: { node: { floor: 0.55, target: 0.95 }, native: { floor: 4, target: 4 } } },
   { part: 'micro', name: 'seal', parameters: LARGE, ...timesFloor, limits: { node: { floor: 0.85, target: 1 }, native: { floor: 1.8, target: 1.8 } } },

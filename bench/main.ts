@@ -18,7 +18,8 @@ starts. Exits with 1 where a figure is worse than its floor in bench/floors.ts.
 
   --quick     in two minutes, only what the floors need
   --out FILE  where the results go; otherwise bench/results/TIME.json, and with --quick reports/bench.json
-  PART        ${Object.keys(PARTS).join(', ')}; all by default
+  PART        ${Object.keys(PARTS).join(', ')}. All by default, except peers, which installs
+              other libraries (170 MB) in bench/peers/
 `
 
 /** What runs is compiled as the package is: tsx would make each function slower, by keeping its name. */
@@ -28,10 +29,9 @@ const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: { quick: { type: 'boolean', default: false }, out: { type: 'string' } },
 })
+const runs = (when: string | undefined): boolean => when === 'quick' || (when === 'full' && !options.quick)
 const names =
-  positionals.length > 0
-    ? positionals
-    : Object.keys(PARTS).filter((name) => !options.quick || PARTS[name]?.isQuick)
+  positionals.length > 0 ? positionals : Object.keys(PARTS).filter((name) => runs(PARTS[name]?.when))
 if (names.some((name) => !Object.hasOwn(PARTS, name))) {
   console.error(USAGE)
   process.exit(2)
@@ -44,6 +44,8 @@ process.exitCode = await main().catch((error: unknown) => {
 async function main(): Promise<number> {
   const facts = machine()
   execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.bench.json'], { stdio: 'inherit' })
+  if (names.includes('peers'))
+    execFileSync('npm', ['ci', '--silent', '--ignore-scripts'], { cwd: 'bench/peers', stdio: 'inherit' })
   const broker = names.some((name) => PARTS[name]?.needsBroker) ? await obtainBroker() : undefined
   const cases: Case[] = []
   try {

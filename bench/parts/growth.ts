@@ -71,6 +71,8 @@ async function* grow(
 ): AsyncGenerator<Case> {
   const figures = new Map<number, Figure[]>(counts.map((count) => [count, []]))
   for (const on of encryptions) {
+    // What is loaded and compiled once is not growth.
+    await work(on, -1)
     const before = await inUse()
     let [done, ms] = [0, 0]
     for (const count of counts) {

@@ -6,22 +6,24 @@ import { largeBatch } from './large-batch.js'
 import { micro } from './micro.js'
 import { sendAlone } from './send-alone.js'
 import { send } from './send.js'
+import { peers } from './peers.js'
 import type { Plan } from './setup.js'
 
 export interface Part {
   readonly needsBroker: boolean
-  /** Whether `--quick` runs it, in a short form. */
-  readonly isQuick: boolean
+  /** `quick`: also in a short form, with `--quick`. `asked`: only if it is named. */
+  readonly when: 'quick' | 'full' | 'asked'
   readonly run: (plan: Plan) => AsyncIterable<Case>
 }
 
 /** In the order in which they run, each in a process of its own. */
 export const PARTS: Readonly<Record<string, Part>> = {
-  micro: { needsBroker: false, isQuick: true, run: micro },
-  sendAlone: { needsBroker: false, isQuick: true, run: sendAlone },
-  send: { needsBroker: true, isQuick: true, run: send },
-  consume: { needsBroker: true, isQuick: true, run: consume },
-  largeBatch: { needsBroker: true, isQuick: true, run: largeBatch },
-  keys: { needsBroker: true, isQuick: false, run: keys },
-  growth: { needsBroker: false, isQuick: false, run: growth },
+  micro: { needsBroker: false, when: 'quick', run: micro },
+  sendAlone: { needsBroker: false, when: 'quick', run: sendAlone },
+  send: { needsBroker: true, when: 'quick', run: send },
+  consume: { needsBroker: true, when: 'quick', run: consume },
+  largeBatch: { needsBroker: true, when: 'quick', run: largeBatch },
+  keys: { needsBroker: true, when: 'full', run: keys },
+  growth: { needsBroker: false, when: 'full', run: growth },
+  peers: { needsBroker: false, when: 'asked', run: peers },
 }
