@@ -1,5 +1,5 @@
 /**
- * What a failure says about a record, and therefore what a consumer may do with it.
+ * The kind of a failure: its meaning for the record, and so for the consumer.
  *
  * - `transient`: nothing is wrong with the record; the KMS or the dead-letter topic is temporarily unavailable.
  *   Wait and retry.
@@ -13,7 +13,7 @@ export interface CodeRow {
   readonly fromKms?: true
   /** Absent if the failure concerns a call or a configuration, not a record or a KMS. */
   readonly kind?: FailureKind
-  /** What to do about it. Ends every message. */
+  /** The remedy. Ends every message. */
   readonly remedy: string
 }
 

@@ -25,7 +25,7 @@ export interface ConfigIssue {
   readonly column?: number
 }
 
-/** What is known about a failure beside its code. */
+/** Details of a failure, in addition to its code. */
 export interface EnvelopeErrorOptions {
   readonly cause?: unknown
   /** Replaces the code's own remedy if more is known. A message has one remedy; leave out its final full stop. */
@@ -43,7 +43,7 @@ export interface EnvelopeErrorOptions {
 export class EnvelopeError extends Error {
   override readonly name = 'EnvelopeError'
   readonly code: ErrorCode
-  /** What the failure says about the record; absent if it concerns neither a record nor a KMS. */
+  /** The meaning of the failure for the record; absent if it concerns neither a record nor a KMS. */
   readonly kind: FailureKind | undefined
   /** Whether the same call may succeed later. Some Kafka clients read it: `false` stops a consumer permanently. */
   readonly retriable: boolean

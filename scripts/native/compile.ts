@@ -7,10 +7,10 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const SOURCES = join(ROOT, 'native/src')
 const HEADERS = fileURLToPath(new URL('include', import.meta.resolve('node-api-headers')))
 
-/** What `npm run build:native` makes, and the loader prefers. */
+/** The result of `npm run build:native`, which the loader prefers. */
 export const BINARY = join(ROOT, 'native/build/kafka-envelope.node')
 
-/** What `npm run build:native:all` makes, and the package contains. */
+/** The result of `npm run build:native:all`, which the package contains. */
 export const PREBUILDS = join(ROOT, 'native/prebuilds')
 
 /** Warnings are errors, the stack is guarded, and the binary exports nothing but what Node.js looks for. */

@@ -206,18 +206,21 @@ export interface DecryptRule<CmkName extends string = string> {
   readonly originalTopics?: readonly string[]
   /** Accept DEKs wrapped with a public key. Anyone who has the public key can wrap such DEKs. Default false. */
   readonly acceptPublicKeySealing?: boolean
-  /** What a record must authenticate in addition to its value; otherwise it is invalid. Named as in `encrypt`. Default the record key. */
+  /**
+   * The data that a record must authenticate in addition to its value; otherwise it is invalid. Named as in `encrypt`.
+   * Default the record key.
+   */
   readonly require?: Requirements
   /** Whether null values are delivered (as null, unauthenticated) or are invalid. Default `pass`. */
   readonly tombstones?: 'pass' | 'reject'
   /**
-   * What a wrapped consumer does with an invalid record: stop, skip it, or send it to a dead-letter topic. In code, a
-   * function may decide for each record. Default `stop`.
+   * The action of a wrapped consumer for an invalid record: stop, skip it, or send it to a dead-letter topic. In code,
+   * a function may decide for each record. Default `stop`.
    */
   readonly onInvalid?: InvalidPolicy
   /**
-   * What a wrapped consumer does with a record that this reader cannot open, but another might: stop, or send it to a
-   * dead-letter topic. `skip` is not allowed. In code, a function may decide for each record. Default `stop`.
+   * The action of a wrapped consumer for a record that this reader cannot open, but another might: stop, or send it to
+   * a dead-letter topic. `skip` is not allowed. In code, a function may decide for each record. Default `stop`.
    */
   readonly onUnreadable?: UnreadablePolicy
   /**

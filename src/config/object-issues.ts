@@ -65,7 +65,7 @@ function* ofObject(
   }
 }
 
-/** What was expected, and what was found instead. */
+/** States the expected value, and the one found instead. */
 export function describeMismatch(expected: string, path: string, input: unknown, show: Show): string {
   return input === undefined ? `missing; ${expected}` : `${expected}; got ${show(path, input)}`
 }

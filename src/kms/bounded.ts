@@ -4,7 +4,7 @@ import { EnvelopeError, isEnvelopeError, type ErrorCode } from '../errors.js'
 import { nameOfThrown, type EventHub } from '../events.js'
 import type { Decorator } from './decorate.js'
 
-/** What `bounded` needs to know about a KMS. */
+/** The settings of `bounded` for a KMS. */
 export interface Bounds {
   /** The name of the KMS in the configuration. */
   readonly name: string

@@ -45,7 +45,7 @@ const MAX_CONFIRMED = 100
  * So one wrong answer of a KMS neither condemns a record nor stays in the cache: a DEK is kept for long only after a
  * commitment verified, and it takes two equal answers to blame a record. A forged record under a genuine ciphertext DEK
  * costs two calls in 30 seconds, or none if the DEK is verified. It displaces no verified DEK, and changes nothing for
- * genuine records. A KMS that refuses the ciphertext DEK is believed at once. If the answer itself is wrong (not 32
+ * genuine records. A KMS that refuses the ciphertext DEK is believed immediately. If the answer itself is wrong (not 32
  * bytes, or from a CMK other than the one asked), the KMS is asked once more too.
  */
 export class OpeningKeys {
