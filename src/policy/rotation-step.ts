@@ -36,7 +36,7 @@ export function step(rule: RotationRule, before: RotationState, event: RotationE
   const turn: Turn = { rule, now, effects: [] }
   const { effects } = turn
   const { state, granted } = after(turn, before, event)
-  const isQuiet = effects.length === 0 && state.call === before.call && event.type !== 'tick'
+  const isQuiet = effects.length === 0 && event.type !== 'tick'
   if (!isQuiet) effects.push({ do: 'arm', inMs: nextTickMs(turn, state) })
   return { state, effects, granted }
 }
@@ -88,7 +88,8 @@ function use(turn: Turn, before: RotationState, { sizes, from }: EventOf<'use'>)
   const policy = state.at === 'grace' ? CAPS : turn.rule.rotate
   const { id, usage } = currentDek(state)
   const { stoppedBy, messages, bytes } = fit(policy, usage, sizes, from)
-  if (messages === 0) return { state: atLimit(turn, state, stoppedBy ?? 'messages'), granted: undefined }
+  if (messages === 0 && stoppedBy !== undefined)
+    return { state: atLimit(turn, state, stoppedBy), granted: undefined }
   const counted = count(state, { messages, bytes })
   // A DEK that is used up ends now, not at the next send.
   const limit = limitReached(policy, currentDek(counted).usage, 0) ?? stoppedBy
@@ -135,13 +136,12 @@ function isTooOld({ rule, now }: Turn, dek: RotatingDek): boolean {
 function atLimit(turn: Turn, state: In<'ready' | 'grace'>, limit: Limit): RotationState {
   const { graceMs, prefetchMs } = turn.rule
   const dek = currentDek(state)
-  const isUsed = dek.usage.messages > 0
   turn.effects.push({ do: 'exhaust' })
   if (state.at === 'ready' && state.next !== undefined) {
     retire(turn, dek, limit)
     return { ...state, dek: state.next, next: undefined }
   }
-  if (state.at === 'ready' && isUsed && graceMs > 0) {
+  if (state.at === 'ready' && dek.usage.messages > 0 && graceMs > 0) {
     const overdue: OverdueDek = { dek, limit, since: turn.now }
     const outage = recentOutage(state.failures, turn.now)
     const kept: RotationState = { ...fetchingOf(state), at: 'fetching', overdue }
@@ -149,7 +149,7 @@ function atLimit(turn: Turn, state: In<'ready' | 'grace'>, limit: Limit): Rotati
   }
   const ended = endAll(turn, state, limit)
   // After a limit of records or bytes, more sends are likely. After a limit of age, there may be none.
-  return limit !== 'age' && isUsed && prefetchMs > 0 ? fetchSoon(turn, ended) : ended
+  return limit !== 'age' && prefetchMs > 0 ? fetchSoon(turn, ended) : ended
 }
 
 function enterGrace(turn: Turn, state: RotationState, overdue: OverdueDek, code: ErrorCode): RotationState {

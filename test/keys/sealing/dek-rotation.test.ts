@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { EnvelopeError } from '../../../src/errors.js'
 import { EventHub, type EncryptionEvents } from '../../../src/events.js'
 import { DEFAULT_SUITE } from '../../../src/crypto/suites.js'
@@ -203,6 +203,20 @@ describe('a grant', () => {
     grant?.release()
   })
 
+  it('a grant that leaves a record out ends the DEK with it', async () => {
+    const { key, ready, retired } = await sealing({ maxBytes: 1000 })
+    await ready()
+    expect(key.reserve([600, 600], 0)?.count).toBe(1)
+    expect(retired).toEqual(['bytes'])
+  })
+
+  it('a grant for no records ends no DEK', async () => {
+    const { key, ready, retired } = await sealing()
+    await ready()
+    expect(key.reserve([], 0)?.count).toBe(0)
+    expect([key.state().state, retired]).toEqual(['ready', []])
+  })
+
   it('a grant has the records that fit, and a DEK that is used up ends immediately', async () => {
     const { key, ready, retired } = await sealing({ maxBytes: 1000, maxMessages: 10 })
     await ready()
@@ -240,6 +254,18 @@ describe('the age of an idle DEK', () => {
     clock.advance(HOUR)
     expect(retired).toEqual(['age'])
   })
+})
+
+it('a revocation reaches the supplier even after the end, because a store must not keep what was revoked', async () => {
+  const { key, ready } = await sealing()
+  await ready()
+  await key.close()
+  const revoke = vi.spyOn(KmsDekSupplier.prototype, 'revoke')
+  key.evict('another')
+  expect(revoke).not.toHaveBeenCalled()
+  key.evict('cmk')
+  expect(revoke).toHaveBeenCalledOnce()
+  revoke.mockRestore()
 })
 
 it('the reason of an end names its cause', async () => {
