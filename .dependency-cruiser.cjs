@@ -56,6 +56,13 @@ module.exports = {
       to: { path: 'node_modules/', pathNot: 'node_modules/@opentelemetry/api/' },
     },
     {
+      name: 'native-engine-is-for-its-choice',
+      severity: 'error',
+      comment: 'It is optional, and only asked for at the start',
+      from: { path: '^src', pathNot: '^src/crypto/choose-engine\\.ts$' },
+      to: { path: '^native/|node_modules/kafka-envelope-native' },
+    },
+    {
       name: 'avsc-is-for-its-entry',
       severity: 'error',
       comment: 'It is optional, and compiles code from strings, which hardened runtimes refuse',
@@ -139,7 +146,7 @@ module.exports = {
       to: {
         path: [
           '^src/(errors|events|clock|cancellation|backoff|units)\\.ts$',
-          '^src/envelope/(bounds|context)\\.ts$',
+          '^src/envelope/(bounds|bytes|context)\\.ts$',
           'node_modules',
           '^(node:)?[a-z/_]+$',
         ],
@@ -149,6 +156,7 @@ module.exports = {
     may('events', ['errors']),
     may('envelope/', ['envelope/']),
     may('crypto/', ['crypto/']),
+    { from: { path: '^src/crypto/choose-engine\\.ts$' }, to: { path: '^native/index' } },
     may('kms/', ['kms/', 'crypto/']),
     {
       from: { path: '^src/(kms|keys)/' },

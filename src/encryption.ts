@@ -1,4 +1,4 @@
-import { nodeEngine } from './crypto/engine.js'
+import { chooseEngine } from './crypto/choose-engine.js'
 import { configError, EnvelopeError } from './errors.js'
 import { EventHub, type EventListener, type EventName } from './events.js'
 import { systemClock, type Clock } from './clock.js'
@@ -77,6 +77,7 @@ export async function createEncryption<KmsName extends string, CmkName extends s
 /** `createEncryption` with the caller's clock, for tests. */
 export async function compose(config: CheckedConfig, clock: Clock): Promise<Encryption> {
   const events = new EventHub()
+  const engine = await chooseEngine()
   const tracers = new KmsTracers()
   const kmses = kmsesBySide(config.kms, {
     timeoutMs: config.kmsTimeoutMs,
@@ -97,8 +98,8 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
   const uses = cmkUses(rules)
   const sealingKeys = new DekRotations(config.dekStore, clock, events)
   const openingKeys = new OpeningKeys(config.cache, clock, events)
-  const sealer = new Sealer(book, sealingKeys, nodeEngine, clock, events)
-  const opener = new Opener(openingKeys, nodeEngine)
+  const sealer = new Sealer(book, sealingKeys, engine, clock, events)
+  const opener = new Opener(openingKeys, engine)
   const consumers = new Set<ActiveConsumer>()
   let closing: Promise<void> | undefined
 
@@ -152,7 +153,14 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
       openingKeys.evict(cmkId)
     },
     health: () =>
-      healthOf({ isClosed: lifetime.signal.aborted, sealingKeys, openingKeys, cmks: uses, consumers }),
+      healthOf({
+        isClosed: lifetime.signal.aborted,
+        engine: engine.name,
+        sealingKeys,
+        openingKeys,
+        cmks: uses,
+        consumers,
+      }),
     async verify() {
       checkOpen()
       for (const rule of rules) await verifyRule(rule, lifetime.signal)
@@ -160,6 +168,10 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
     close,
     [Symbol.asyncDispose]: close,
   }
+  // After the caller could add its listeners.
+  setImmediate(() => {
+    events.emit('engine.chosen', { engine: engine.name })
+  }).unref()
   return withInternals(encryption, { rules: book, sealer, opener, clock, events, consumers })
 }
 

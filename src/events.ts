@@ -45,6 +45,8 @@ export interface Waiting {
 
 /** The payload of each event. No event contains key bytes or plaintext. */
 export interface EncryptionEvents {
+  /** The encryption started, with this engine: `native` if `kafka-envelope-native` is installed, else `node`. */
+  'engine.chosen': { readonly engine: EngineName }
   /** A sealing session started, under a DEK created here or elsewhere (`origin`). */
   'dek.created': {
     readonly rule: string
@@ -144,6 +146,8 @@ export interface EncryptionEvents {
   }
 }
 
+/** What seals and opens records: `node:crypto`, or `kafka-envelope-native`. */
+export type EngineName = 'node' | 'native'
 /** Where the DEK of a sealing session came from. */
 export type DekOrigin = 'made' | 'stored' | 'provisioned'
 export type KmsOperation = 'describe' | 'generate' | 'wrap' | 'unwrap' | 'verify'

@@ -1,4 +1,4 @@
-import type { Waiting } from './events.js'
+import type { EngineName, Waiting } from './events.js'
 import type { KeyLookups, OpeningKeys } from './keys/opening/opening-keys.js'
 import type { DekRotations } from './keys/sealing/dek-rotations.js'
 import type { SealingState } from './keys/sealing/sealing-state.js'
@@ -12,6 +12,8 @@ export interface Health {
    * transiently, while the last attempt to get a DEK has failed, or while a consumer waits; `closed` after `close()`.
    */
   readonly status: 'ok' | 'degraded' | 'failed' | 'closed'
+  /** What seals and opens: `native` if `kafka-envelope-native` is installed, else `node` (`node:crypto`). */
+  readonly engine: EngineName
   readonly sealingKeys: readonly SealingState[]
   /** The number of cached DEKs of readers. */
   readonly openedDeks: number
@@ -28,13 +30,14 @@ export interface Health {
 /** The parts of an encryption that its health is read from. */
 export interface Vitals {
   readonly isClosed: boolean
+  readonly engine: EngineName
   readonly sealingKeys: DekRotations
   readonly openingKeys: OpeningKeys
   readonly cmks: readonly CmkUse[]
   readonly consumers: ReadonlySet<ActiveConsumer>
 }
 
-export function healthOf({ isClosed, sealingKeys, openingKeys, cmks, consumers }: Vitals): Health {
+export function healthOf({ isClosed, engine, sealingKeys, openingKeys, cmks, consumers }: Vitals): Health {
   const stopped = [...consumers].flatMap((consumer) => consumer.stopped() ?? [])
   const waiting = [...consumers].flatMap((consumer) => consumer.waiting())
   const states = sealingKeys.states()
@@ -46,6 +49,7 @@ export function healthOf({ isClosed, sealingKeys, openingKeys, cmks, consumers }
         : isDegraded(states, waiting)
           ? 'degraded'
           : 'ok',
+    engine,
     sealingKeys: states,
     openedDeks: openingKeys.size,
     keyLookups: openingKeys.lookups,

@@ -15,6 +15,7 @@ export {
 export type {
   BatchEvent,
   DekOrigin,
+  EngineName,
   EncryptionEvents,
   EventListener,
   EventName,

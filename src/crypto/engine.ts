@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto'
 import { EnvelopeError } from '../errors.js'
+import type { EngineName } from '../events.js'
 import type { ContentKey } from './content-key.js'
 
 /** Bodies to seal under one key, side by side in one buffer that has room for them. */
@@ -26,6 +27,7 @@ export interface OpenBatch {
  * Seals and opens batches, synchronously. Another implementation gives the same bytes.
  */
 export interface Engine {
+  readonly name: EngineName
   /**
    * Seals each body. IVs are the counter values from `firstCounter` on: zeros, then 64 bits big-endian (deterministic
    * construction, NIST SP 800-38D, 8.2.1). The caller owns the counter and has reserved one value for each plaintext.
@@ -42,6 +44,8 @@ const OPEN_PLACES = 5
 
 /** The engine on `node:crypto`. */
 export const nodeEngine: Engine = {
+  name: 'node',
+
   sealMany(key, firstCounter, { plaintexts, target, aads, places }) {
     const { cipher: name, ivBytes, tagBytes } = key.suite
     const keyObject = key.keyObject()

@@ -1,6 +1,6 @@
 import { Claims } from '../../src/clients/shared/claims.js'
 import { Delivery, type DeliveryClient } from '../../src/clients/shared/delivery.js'
-import type { ConsumedRecord } from '../../src/clients/shared/part.js'
+import type { ConsumedRecord, Part } from '../../src/clients/shared/part.js'
 import { Sends } from '../../src/clients/shared/sends.js'
 import { Waits } from '../../src/clients/shared/waits.js'
 import type { Encryption } from '../../src/encryption.js'
@@ -57,10 +57,18 @@ export function inMemoryConsumer(topics: Topics, encryption: Encryption, heartbe
     }))
     const rule = rules.forReading(topic)
     const claim = claims.begin(topic, 0)
-    const run = rule === 'passthrough' ? undefined : delivery.begin(claim, rule, records)
-    const plain = { delivered: records, decided: records.length, error: undefined }
-    const part = run === undefined ? plain : (run.part ?? (await delivery.complete(run, heartbeat)))
-    claims.end(claim)
+    let part: Part<ConsumedRecord> | undefined = {
+      delivered: records.map((record) => ({ record, value: record.value, envelope: undefined })),
+      decided: records.length,
+      error: undefined,
+    }
+    try {
+      const run = rule === 'passthrough' ? undefined : delivery.begin(claim, rule, records)
+      if (run !== undefined) part = run.part ?? (await delivery.complete(run, heartbeat))
+    } finally {
+      claims.end(claim)
+    }
+    if (claim.interrupted) return
     for (const { value } of part?.delivered ?? []) take(value?.toString())
     next += part?.decided ?? 0
     if (part?.error !== undefined) throw part.error

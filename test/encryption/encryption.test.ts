@@ -109,6 +109,7 @@ it('health() reports the state of the DEKs of each rule', async () => {
   const { encryption, kms } = await memoryEncryption([rule])
   expect(encryption.health()).toEqual({
     status: 'ok',
+    engine: process.env['KAFKA_ENVELOPE_ENGINE'],
     sealingKeys: [],
     openedDeks: 0,
     keyLookups: { hits: 0, misses: 0 },
@@ -136,4 +137,12 @@ it('`await using` closes the encryption at the end of its block', async () => {
     expect(inBlock.health().status).toBe('ok')
   }
   expect(encryption.health().status).toBe('closed')
+})
+
+it('the start is reported with the engine that runs, to listeners that are added at once', async () => {
+  const { encryption, events } = await memoryEncryption([rule])
+  await new Promise((resolve) => setImmediate(resolve))
+  const { engine } = encryption.health()
+  expect(events.filter(({ name }) => name === 'engine.chosen')).toMatchObject([{ engine }])
+  await encryption.close()
 })

@@ -10,6 +10,7 @@ import { emitted } from './emissions.js'
 import { MemoryKms } from './memory-kms.js'
 
 const EVENTS: Record<EventName, true> = {
+  'engine.chosen': true,
   'dek.created': true,
   'dek.retired': true,
   'dek.destroyed': true,

@@ -1,0 +1,160 @@
+import { markAsUntransferable } from 'node:worker_threads'
+import { byteLength } from '../envelope/bytes.js'
+import { EnvelopeError } from '../errors.js'
+import type { ContentKey, KeyImport } from './content-key.js'
+import { nodeEngine, type Engine, type OpenBatch, type SealBatch } from './engine.js'
+import type { Suite } from './suites.js'
+
+/** The functions of `kafka-envelope-native` that are used here, as its types describe them. */
+export interface NativeAddon {
+  readonly interfaceVersion: number
+  createKey(bytes: Uint8Array): object
+  destroyKey(key: object): void
+  seal(key: object, firstCounter: number, data: Uint8Array, aads: Uint8Array, layout: Uint32Array): void
+  openInto(
+    key: object,
+    source: Uint8Array,
+    target: Uint8Array,
+    aads: Uint8Array,
+    layout: Uint32Array,
+    opened: Uint8Array,
+  ): number
+}
+
+const OPEN_PLACES = 5
+const LAYOUT_PLACES = 7
+/** Plaintexts share memory up to this size, so that one that is kept does not keep a whole batch. */
+const SHARED_BYTES = 2 ** 16
+/** Offsets have 32 bits. */
+const MAX_SOURCE_BYTES = 2 ** 32 - 1
+
+/** The engine on the addon. Suites that the addon does not have are left to `node:crypto`. */
+export function nativeEngine(addon: NativeAddon): Engine {
+  const keys: KeyImport<object> = {
+    create: (bytes) => addon.createKey(bytes),
+    destroy: (key) => {
+      addon.destroyKey(key)
+    },
+  }
+  return {
+    name: 'native',
+
+    sealMany(key, firstCounter, batch) {
+      if (!isSupported(key.suite)) nodeEngine.sealMany(key, firstCounter, batch)
+      else seal(addon, key.importedBy(keys), firstCounter, batch)
+    },
+
+    openMany(key, batch) {
+      if (!isSupported(key.suite)) return nodeEngine.openMany(key, batch)
+      const bodies: (Buffer | undefined)[] = []
+      while (bodies.length < batch.sources.length) openSome(addon, key, keys, batch, bodies)
+      return bodies
+    },
+  }
+}
+
+function isSupported({ cipher, ivBytes, tagBytes }: Suite): boolean {
+  return cipher === 'aes-256-gcm' && ivBytes === 12 && tagBytes === 16
+}
+
+function seal(
+  addon: NativeAddon,
+  key: object,
+  firstCounter: number,
+  { plaintexts, target, aads, places }: SealBatch,
+): void {
+  const layout = Uint32Array.from(places)
+  try {
+    for (let i = 0, at = 2; i < plaintexts.length; i++, at += 6) {
+      const plaintext = plaintexts[i] as Buffer | string
+      const bodyAt = layout[at] as number
+      const bytes = (layout[at + 1] as number) - bodyAt
+      if (byteLength(plaintext) !== bytes)
+        throw new EnvelopeError('INVALID_RECORD', 'a value changed while it was being sealed')
+      if (typeof plaintext === 'string') target.write(plaintext, bodyAt, bytes)
+      else target.set(plaintext, bodyAt)
+    }
+    addon.seal(key, firstCounter, target, aads, layout)
+  } catch (error) {
+    // Plaintext must not stay in memory that other code may read later.
+    target.fill(0)
+    throw error
+  }
+}
+
+/** Opens the next records into memory that they share, at least one. */
+function openSome(
+  addon: NativeAddon,
+  key: ContentKey,
+  keys: KeyImport<object>,
+  { sources, aads, places }: OpenBatch,
+  bodies: (Buffer | undefined)[],
+): void {
+  const from = bodies.length
+  const { source, starts, end } = joined(sources, from)
+  let to = from
+  let bytes = 0
+  for (; to < end; to++) {
+    const body = (sources[to] as Buffer).length - (places[to * OPEN_PLACES + 2] as number)
+    if (body < 0) throw new RangeError('an IV or an authentication tag is cut off')
+    if (to > from && bytes + body > SHARED_BYTES) break
+    bytes += body
+  }
+  const target = Buffer.allocUnsafeSlow(bytes)
+  // A value that is transferred to another thread would take those beside it along.
+  if (to - from > 1) markAsUntransferable(target.buffer)
+  const layout = new Uint32Array((to - from) * LAYOUT_PLACES)
+  const opened = new Uint8Array(to - from)
+  let targetAt = 0
+  for (let i = from, at = 0; i < to; i++, at += LAYOUT_PLACES) {
+    const place = i * OPEN_PLACES
+    const start = starts[i - from] as number
+    const bodyAt = places[place + 2] as number
+    layout[at] = start + (places[place] as number)
+    layout[at + 1] = start + (places[place + 1] as number)
+    layout[at + 2] = start + bodyAt
+    layout[at + 3] = start + (sources[i] as Buffer).length
+    layout[at + 4] = places[place + 3] as number
+    layout[at + 5] = places[place + 4] as number
+    layout[at + 6] = targetAt
+    targetAt += (sources[i] as Buffer).length - bodyAt
+  }
+  addon.openInto(key.importedBy(keys), source, target, aads, layout, opened)
+  for (let i = from, at = 0; i < to; i++, at += LAYOUT_PLACES) {
+    const start = layout[at + 6] as number
+    const length = (layout[at + 3] as number) - (layout[at + 2] as number)
+    bodies.push(opened[i - from] === 1 ? target.subarray(start, start + length) : undefined)
+  }
+}
+
+/** Sources in one buffer, as the addon takes them. */
+interface Joined {
+  readonly source: Uint8Array
+  /** Where each starts. */
+  readonly starts: readonly number[]
+  /** The first that is not among them. */
+  readonly end: number
+}
+
+/** The sources from `from` on: as they are if they are parts of one buffer, as the values of a fetch are; else copied. */
+function joined(sources: readonly Buffer[], from: number): Joined {
+  const { buffer } = sources[from] as Buffer
+  const isAlone = sources[from + 1]?.buffer !== buffer && from + 1 < sources.length
+  if (isAlone || !(buffer instanceof ArrayBuffer) || buffer.byteLength > MAX_SOURCE_BYTES)
+    return copied(sources, from)
+  const starts: number[] = []
+  let end = from
+  for (; sources[end]?.buffer === buffer; end++) starts.push((sources[end] as Buffer).byteOffset)
+  return { source: new Uint8Array(buffer), starts, end }
+}
+
+function copied(sources: readonly Buffer[], from: number): Joined {
+  const starts: number[] = []
+  let end = from
+  let bytes = 0
+  for (; end < sources.length && (end === from || bytes < SHARED_BYTES); end++) {
+    starts.push(bytes)
+    bytes += (sources[end] as Buffer).length
+  }
+  return { source: Buffer.concat(sources.slice(from, end)), starts, end }
+}

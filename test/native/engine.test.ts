@@ -1,0 +1,136 @@
+import { randomBytes } from 'node:crypto'
+import { MessageChannel } from 'node:worker_threads'
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { Dek } from '../../src/crypto/dek.js'
+import { nodeEngine, type SealBatch } from '../../src/crypto/engine.js'
+import { nativeEngine } from '../../src/crypto/native-engine.js'
+import { DEFAULT_SUITE, type Suite } from '../../src/crypto/suites.js'
+import { createKey, destroyKey, openInto, seal } from './batch.js'
+
+const engine = nativeEngine({ interfaceVersion: 1, createKey, destroyKey, openInto, seal })
+const key = Dek.take(new Uint8Array(32).fill(9)).contentKey(DEFAULT_SUITE, Buffer.alloc(16, 1))
+
+/** A batch with room for bodies, and a head of three bytes before each. */
+function batchOf(bodies: readonly (Buffer | string)[], aads: readonly Buffer[]): SealBatch {
+  const places: number[] = []
+  let [at, aadAt] = [0, 0]
+  for (const [i, body] of bodies.entries()) {
+    const bodyAt = at + 3 + 28
+    places.push(at + 3, at + 15, bodyAt, (at = bodyAt + Buffer.byteLength(body)))
+    places.push(aadAt, (aadAt += aads[i]?.length ?? 0))
+  }
+  return { plaintexts: bodies, target: Buffer.alloc(at, 0xee), aads: Buffer.concat(aads), places }
+}
+
+/** The sealed records of a batch: parts of its target, or in memory of their own. */
+function sourcesOf({ target, places }: SealBatch, own: boolean): Buffer[] {
+  const sources: Buffer[] = []
+  for (let at = 0, start = 0; at < places.length; at += 6) {
+    const end = places[at + 3] as number
+    const part = target.subarray(start, end)
+    sources.push(own ? Buffer.from(part) : part)
+    start = end
+  }
+  return sources
+}
+
+/** Where the parts are in each source. */
+function placesToOpen({ places }: SealBatch): number[] {
+  const aads = places.filter((_, i) => i % 6 > 3)
+  return Array.from({ length: places.length / 6 }, (_, i) => [
+    3,
+    15,
+    31,
+    ...aads.slice(2 * i, 2 * i + 2),
+  ]).flat()
+}
+
+const bodies = fc.array(
+  fc.oneof(
+    fc.uint8Array({ maxLength: 300 }).map((bytes): Buffer | string => Buffer.from(bytes)),
+    fc.string({ unit: 'binary' }),
+    fc.nat(40_000).map((length): Buffer | string => randomBytes(length)),
+  ),
+  { maxLength: 12 },
+)
+
+it('both engines give the same bytes, and each opens those of the other, in one buffer and in many', () => {
+  fc.assert(
+    fc.property(bodies, fc.nat(2 ** 31), fc.boolean(), (plaintexts, counter, own) => {
+      const aads = plaintexts.map((_, i) => randomBytes(i % 4 === 0 ? 0 : i * 7))
+      const [native, node] = [batchOf(plaintexts, aads), batchOf(plaintexts, aads)]
+      engine.sealMany(key, counter, native)
+      nodeEngine.sealMany(key, counter, node)
+      expect(native.target.equals(node.target)).toBe(true)
+      const batch = { sources: sourcesOf(native, own), aads: native.aads, places: placesToOpen(native) }
+      const isSame = (opened: Buffer | undefined, i: number): boolean =>
+        opened?.equals(Buffer.from(plaintexts[i] as string)) === true
+      for (const one of [engine, nodeEngine]) {
+        const opened = one.openMany(key, batch)
+        expect(opened.length).toBe(plaintexts.length)
+        expect(opened.every(isSame)).toBe(true)
+      }
+    }),
+    { numRuns: 60 },
+  )
+})
+
+it('a record that was changed does not open, and those beside it do', () => {
+  const plaintexts = ['first', 'second', 'third']
+  const batch = batchOf(plaintexts, [Buffer.from('a'), Buffer.from('b'), Buffer.from('c')])
+  engine.sealMany(key, 0, batch)
+  for (const own of [true, false]) {
+    const sources = sourcesOf(batch, own).map((source) => Buffer.from(source))
+    const changed = sources[1] as Buffer
+    changed.writeUInt8(changed.readUInt8(changed.length - 1) ^ 1, changed.length - 1)
+    const opened = engine.openMany(key, { sources, aads: batch.aads, places: placesToOpen(batch) })
+    expect(opened.map((body) => body?.toString())).toEqual(['first', undefined, 'third'])
+  }
+})
+
+it('a value that is transferred to another thread takes no other value along', () => {
+  const plaintexts = ['first', 'second']
+  const batch = batchOf(plaintexts, [Buffer.alloc(0), Buffer.alloc(0)])
+  engine.sealMany(key, 0, batch)
+  const sources = sourcesOf(batch, false)
+  const [first, second] = engine.openMany(key, { sources, aads: batch.aads, places: placesToOpen(batch) })
+  const { port1 } = new MessageChannel()
+  try {
+    port1.postMessage(first, [first?.buffer as ArrayBuffer])
+  } catch (error) {
+    expect((error as Error).name).toBe('DataCloneError')
+  }
+  port1.close()
+  expect([first?.toString(), second?.toString()]).toEqual(plaintexts)
+})
+
+it('what was opened stays as it is, whatever becomes of the sealed bytes', () => {
+  const batch = batchOf(['value', 'other'], [Buffer.alloc(0), Buffer.alloc(0)])
+  engine.sealMany(key, 0, batch)
+  const sources = sourcesOf(batch, false)
+  const opened = engine.openMany(key, { sources, aads: batch.aads, places: placesToOpen(batch) })
+  batch.target.fill(0)
+  expect(opened.map((body) => body?.toString())).toEqual(['value', 'other'])
+})
+
+it('an IV or a tag that is cut off is never read from what follows', () => {
+  const batch = batchOf([''], [Buffer.alloc(0)])
+  engine.sealMany(key, 0, batch)
+  for (let length = 0; length < 31; length++) {
+    const cut = batch.target.subarray(0, length)
+    const places = [3, 15, 31, 0, 0]
+    expect(() => engine.openMany(key, { sources: [cut], aads: batch.aads, places })).toThrow(RangeError)
+  }
+})
+
+it('a suite that the addon does not have is left to node:crypto', () => {
+  const suite: Suite = { ...DEFAULT_SUITE, cipher: 'aes-128-gcm', keyBytes: 16 }
+  const short = Dek.take(new Uint8Array(32).fill(3)).contentKey(suite, Buffer.alloc(16, 1))
+  const [native, node] = [batchOf(['x'], [Buffer.alloc(0)]), batchOf(['x'], [Buffer.alloc(0)])]
+  engine.sealMany(short, 0, native)
+  nodeEngine.sealMany(short, 0, node)
+  expect(native.target).toEqual(node.target)
+  const batch = { sources: sourcesOf(native, true), aads: native.aads, places: placesToOpen(native) }
+  expect(engine.openMany(short, batch).map(String)).toEqual(['x'])
+})
