@@ -5,7 +5,7 @@
 #include "layout.h"
 #include "openssl.h"
 
-/* A context holds the expanded key; each record sets only its IV. The key's own bytes are not kept. */
+/* A context holds the expanded key; each record sets only its IV. There is no other copy of the key. */
 struct gcm_key {
   EVP_CIPHER_CTX *sealing, *opening;
 };

@@ -12,6 +12,8 @@
 
 #define MAX_RECORDS 6
 
+enum kind { IN_PLACE, SEAL_INTO, OPEN_INTO };
+
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
 
 static void check(bool holds, const char *law)
@@ -150,12 +152,41 @@ static void check_copying(struct gcm_key *key, struct batch batch, const struct 
   free(opened);
 }
 
+/* The end of the record before, or, for one record in eight, a place a little before it. */
+static uint32_t place_after(uint32_t end, uint32_t number)
+{
+  return number % 8 != 0 ? end : end - (number < end ? number : end);
+}
+
+/* Turns random numbers into offsets that fit, mostly: parts in any order, each a little behind the one before it. */
+static void place_record(uint32_t *at, enum kind kind, uint32_t *end, uint32_t *target_end)
+{
+  const uint32_t length = at[3] % 40, sizes[] = {IV_BYTES, TAG_BYTES, length};
+  uint32_t starts[3], next = place_after(*end, at[6]);
+  for (uint32_t k = 0; k < 3; k++) {
+    const uint32_t part = (k + at[5]) % 3;
+    starts[part] = next + at[k] % 4;
+    next = starts[part] + sizes[part];
+  }
+  *end = next;
+  at[0] = starts[0];
+  at[1] = starts[1];
+  at[2] = kind == SEAL_INTO ? at[2] % 64 : starts[2];
+  at[3] = at[2] + length;
+  at[5] = at[4] % 64 + at[5] % 64;
+  at[4] %= 64;
+  if (kind == SEAL_INTO) at[6] = starts[2];
+  if (kind != OPEN_INTO) return;
+  at[6] = place_after(*target_end, at[6]);
+  *target_end = at[6] + length;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
   static const uint8_t KEY[KEY_BYTES] = {1, 2, 3};
   struct input input = {bytes, size};
-  const uint32_t kind = next_byte(&input) % 3;
-  const bool in_place = kind == 0, sealing = kind < 2;
+  const enum kind kind = (enum kind)(next_byte(&input) % 3);
+  const bool in_place = kind == IN_PLACE;
   const uint8_t damage = (uint8_t)next_byte(&input);
   const size_t source = next_number(&input) % 1024, aads = next_number(&input) % 256;
   const struct lengths lengths = {source, aads, in_place ? source : next_number(&input) % 1024};
@@ -163,30 +194,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
   const size_t numbers = in_place ? IN_PLACE_NUMBERS : COPYING_NUMBERS;
   uint32_t *layout = malloc(numbers * records * sizeof *layout);
   check(layout != NULL || records == 0, "there is memory");
-  /* Offsets count from the end of the part before them, mostly: so that many layouts fit. */
   uint32_t end = 0, target_end = 0;
   const bool relative = next_byte(&input) % 4 != 0;
   for (size_t i = 0; i < records; i++) {
-    uint32_t *at = layout + i * numbers;
-    for (size_t place = 0; place < numbers; place++) at[place] = next_number(&input);
-    if (!relative) continue;
-    uint32_t *ends = in_place || !sealing ? &end : &target_end;
-    at[0] = *ends + at[0] % 8;
-    at[1] = at[0] + IV_BYTES + at[1] % 8;
-    at[2] = (in_place ? at[1] + TAG_BYTES : end) + at[2] % 8;
-    at[3] = at[2] + at[3] % 40;
-    at[4] %= 64;
-    at[5] = at[4] + at[5] % 64;
-    end = at[3];
-    if (in_place) continue;
-    at[6] = (sealing ? at[1] + TAG_BYTES : target_end) + at[6] % 8;
-    target_end = at[6] + at[3] - at[2];
+    uint32_t raw[COPYING_NUMBERS];
+    for (size_t place = 0; place < COPYING_NUMBERS; place++) raw[place] = next_number(&input);
+    if (relative) place_record(raw, kind, &end, &target_end);
+    memcpy(layout + i * numbers, raw, numbers * sizeof *raw);
   }
   uint8_t *all_aads = memory(aads, 1);
   struct gcm_key *key = gcm_key_new(KEY);
   const struct batch batch = {NULL, NULL, all_aads, layout, numbers, records};
   check(key != NULL, "there is a key");
-  if (sealing)
+  if (kind != OPEN_INTO)
     check_sealing(key, batch, &lengths, damage);
   else
     check_copying(key, batch, &lengths);
