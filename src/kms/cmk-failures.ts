@@ -45,8 +45,7 @@ const isFinal: Test = (failure) => !isTransient(failure)
 const MAX_INVALID = 2
 
 /**
- * For wrapping, where every CMK must succeed. No outage of one CMK may hide that another ends sealing (a denial) or a
- * grace.
+ * For wrapping, which needs every CMK. No outage of one CMK may hide that another ends sealing (a denial) or a grace.
  */
 export const WRAPPING: FailureRule = {
   asksAwayLast: false,

@@ -1,5 +1,5 @@
 /**
- * Every attribute of metrics and spans. Uses the names of OpenTelemetry's semantic conventions where they exist. No
+ * Every attribute of metrics and spans. Uses the names of OpenTelemetry's semantic conventions if they exist. No
  * attribute contains a session id, an offset or any part of a record: its values are few, and come from the
  * configuration or from our own lists.
  */

@@ -253,7 +253,7 @@ describe('schemas/config.schema.json', () => {
     expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(JSON.parse(JSON.stringify(schema)))
   })
 
-  it('schemas/config.schema.json describes every member, with its unit where it has one, and its default where it may be absent', () => {
+  it('schemas/config.schema.json describes every member, with its unit if it has one, and its default if it may be absent', () => {
     for (const { path, node, presence } of memberPaths(schema)) {
       const { description = '', type, pattern } = node
       expect(description, path).toMatch(/^[A-Z].{10,}\.$/)

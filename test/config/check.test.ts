@@ -340,7 +340,7 @@ describe('a mistake', () => {
       'topics[0].decrypt.plaintext.untilOffsets.a.00: expected a partition number; got "00"',
     ],
     [
-      'seconds where milliseconds count',
+      'seconds in place of milliseconds',
       { ...(config(good) as object), cache: { ttl: 3600 } },
       'cache.ttl: expected a unit, "3600s" or "3600ms": a number is milliseconds; got 3600',
     ],

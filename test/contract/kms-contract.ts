@@ -284,7 +284,7 @@ export function describeKmsContract(
       expect(['fulfilled', 'KMS_TIMEOUT']).toContain(ended)
     })
 
-    all('verifying succeeds where wrapping and unwrapping would', async () => {
+    all('verifying succeeds if wrapping and unwrapping would', async () => {
       await expect(kms.verify({ ...call(), use: 'wrap' })).resolves.toBeUndefined()
       await expect(kms.verify({ ...call(), use: 'unwrap' })).resolves.toBeUndefined()
       await expect(kms.verify({ ...call({}), use: 'unwrap' })).resolves.toBeUndefined()

@@ -71,7 +71,7 @@ describe('a folder of ciphertext DEKs', () => {
     await expect(store.save('a', dek)).rejects.toThrow('other users have write access')
   })
 
-  it('a folder of ciphertext DEKs is refused where it, or a file in it, belongs to another user', async () => {
+  it('a folder of ciphertext DEKs is refused if it, or a file in it, belongs to another user', async () => {
     const store = fileDekStore({ folder })
     await store.save('a', dek)
     const own = process.geteuid?.() ?? 0

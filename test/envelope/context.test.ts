@@ -18,11 +18,11 @@ describe('the canonical text of a context', () => {
     )
   })
 
-  it('the canonical text of a context is empty where there are no entries', () => {
+  it('the canonical text of a context is empty if there are no entries', () => {
     expect(canonicalContext({})).toBe('')
   })
 
-  it('the canonical text of a context differs for contexts that differ, even where one tries to look like the other', () => {
+  it('the canonical text of a context differs for contexts that differ, even if one tries to look like the other', () => {
     expect(canonicalContext({ a: '1","b":"2' })).not.toBe(canonicalContext({ a: '1', b: '2' }))
   })
 })

@@ -206,7 +206,7 @@ describe('no change of an authenticated byte opens', () => {
     { ids: ['one'], more: ['NO_CANDIDATE', 'UNWRAP_FAILED'] },
     { ids: ['one', 'two'], more: [] },
   ])(
-    'each bit of an envelope wrapped under $ids: one documented code, and a call only where needed',
+    'each changed bit of an envelope wrapped under $ids gives one documented code, and a call only if needed',
     async ({ ids, more }) => {
       const { kms, seal, open } = await owner(bitRule, ids)
       const [sealed] = (await seal([record])) as [Sealed]

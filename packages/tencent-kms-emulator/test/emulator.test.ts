@@ -24,7 +24,7 @@ it('the emulator listens on the loopback address alone, and by default on a free
   await again.close()
 })
 
-it('the emulator listens where other machines can reach it only if `exposed` allows it', async () => {
+it('the emulator listens on an address that other machines can reach only if `exposed` allows it', async () => {
   for (const host of ['0.0.0.0', '::', '192.168.0.1', '127.0.0.1.example.org']) {
     expect(await thrownBy(() => startTencentKmsEmulator({ host }))).toMatchObject({ code: 'OPTIONS_INVALID' })
   }

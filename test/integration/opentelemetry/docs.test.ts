@@ -65,7 +65,7 @@ describe('docs/operations.md', () => {
     expect(documented.sort(byName)).toEqual(real.sort(byName))
   })
 
-  it('docs/operations.md lists every attribute and, where they are few, every value', () => {
+  it('docs/operations.md lists every attribute and, if they are few, every value', () => {
     const documented = new Map(
       table('attribute').flatMap(([names = '', values = '']) =>
         words(names).map((name) => [name, words(values)]),

@@ -16,7 +16,7 @@ async function keysOnMemory(limits: Parameters<typeof opening>[0] = {}) {
   return {
     ...made,
     unwraps: (): number => kms.calls.filter(({ operation }) => operation === 'unwrap').length,
-    /** Lets the oldest call through that is held, once there is one. */
+    /** Lets the oldest held call continue, once there is one. */
     async answer(): Promise<void> {
       await kms.waitForHeld()
       kms.held[0]?.succeed()
@@ -47,7 +47,7 @@ describe('a call that several records share', () => {
     expect(schedule).toHaveBeenCalledOnce()
   })
 
-  it('a call that several records share condemns a forged one at once where it has verified a genuine one', async () => {
+  it('a call that several records share condemns a forged one immediately if it has verified a genuine one', async () => {
     const { kms, keys, request, unwraps, answer } = await keysOnMemory()
     const wanted = await request()
     kms.hold = true
@@ -88,7 +88,7 @@ describe('a call that has ended', () => {
   })
 
   it.each(['evict', 'close'] as const)(
-    'a call that has ended leaves no key behind, and starts no other, where its CMK is evicted or all is closed at that moment (%s)',
+    'a call that has ended leaves no key, and starts no other call, if its CMK is evicted or everything is closed at that moment (%s)',
     async (how) => {
       const taken = takenDeks()
       // Either the first or the second answer of the KMS is the last before the end.
@@ -106,7 +106,7 @@ describe('a call that has ended', () => {
           if (how === 'evict') keys.evict('cmk')
           else keys.close()
           await settle()
-          // After an eviction the KMS may be asked for a DEK that is new. After the end it may not.
+          // After an eviction the KMS may be asked for a new DEK. After close() it may not.
           if (how === 'close') expect([turns, unwraps()]).toEqual([turns, asked])
           for (const held of [...kms.held]) held.fail(new EnvelopeError('KMS_TIMEOUT', 'no'))
           await ended
@@ -117,8 +117,8 @@ describe('a call that has ended', () => {
   )
 })
 
-describe('what a KMS says of a ciphertext DEK', () => {
-  it('what a KMS says of a ciphertext DEK comes with its code and request id, also while it is remembered', async () => {
+describe('the refusal of a ciphertext DEK', () => {
+  it('the refusal of a ciphertext DEK has the code and request id of the KMS, even while it is remembered', async () => {
     const { kms, keys, request, unwraps } = await keysOnMemory()
     const wanted = await request()
     const words = { kmsCode: 'InvalidCiphertext', requestId: 'r-1' }
@@ -128,7 +128,7 @@ describe('what a KMS says of a ciphertext DEK', () => {
     expect(unwraps()).toBe(1)
   })
 
-  it('what a KMS says of a ciphertext DEK blames no record where the error is not of this library, whatever it looks like', async () => {
+  it('the refusal of a ciphertext DEK blames no record if it is not an EnvelopeError, whatever it looks like', async () => {
     const { kms, keys, request } = await keysOnMemory()
     const wanted = await request()
     kms.failure = Object.assign(new Error('no'), { kind: 'invalid', code: 'CIPHERTEXT_DEK_INVALID' })
@@ -137,7 +137,7 @@ describe('what a KMS says of a ciphertext DEK', () => {
     ;(await keys.load(wanted)).release()
   })
 
-  it('what a KMS says of a ciphertext DEK names the CMK and the code where no KMS can know it', async () => {
+  it('the refusal of a ciphertext DEK with a code that no KMS can judge names the CMK and the code', async () => {
     const { kms, keys, request } = await keysOnMemory()
     const wanted = await request()
     kms.failure = new EnvelopeError('AUTHENTICATION_FAILED', 'no')
@@ -147,8 +147,8 @@ describe('what a KMS says of a ciphertext DEK', () => {
   })
 })
 
-describe('a DEK under which only forged records came', () => {
-  it('a DEK under which only forged records came is one of at most 100', async () => {
+describe('a DEK with only forged records', () => {
+  it('a DEK with only forged records is one of at most 100', async () => {
     const { keys, request, unwraps } = await keysOnMemory()
     const wanted: OpeningRequest[] = []
     for (let n = 0; n < 101; n++) wanted.push(forgedRequest(await request()))
@@ -162,7 +162,7 @@ describe('a DEK under which only forged records came', () => {
     expect(await cost(wanted.slice(0, 1))).toBe(2)
   })
 
-  it('a DEK under which only forged records came is kept no longer than one that has verified', async () => {
+  it('a DEK with only forged records is kept no longer than one that has verified', async () => {
     const { keys, clock, request } = await keysOnMemory({ ttlMs: 10_000 })
     await expect(keys.load(forgedRequest(await request()))).rejects.toThrow(mismatch)
     clock.advance(9_999)
@@ -171,7 +171,7 @@ describe('a DEK under which only forged records came', () => {
     expect(clock.timers).toBe(0)
   })
 
-  it('a DEK under which only forged records came counts as verified once a genuine one comes', async () => {
+  it('a DEK with only forged records counts as verified once a genuine record arrives', async () => {
     const { keys, clock, request, unwraps } = await keysOnMemory()
     const wanted = await request()
     await expect(keys.load(forgedRequest(wanted))).rejects.toThrow(mismatch)

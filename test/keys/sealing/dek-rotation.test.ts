@@ -118,7 +118,7 @@ describe('ready', () => {
   })
 })
 
-it('ready asks again where a listener ended the call that it began', async () => {
+it('ready() asks again if a listener ended the call that it began', async () => {
   const { kms, clock, key, events, retired, ready } = await sealing({ maxAgeMs: HOUR })
   await ready()
   events.on('dek.retired', ({ reason }) => {
@@ -135,7 +135,7 @@ it('ready asks again where a listener ended the call that it began', async () =>
   expect(key.state().state).toBe('ready')
 })
 
-it('a grant comes from the next DEK at once where the first turns out to be too old', async () => {
+it('a grant comes from the next DEK immediately if the first turns out to be too old', async () => {
   const { clock, key, retired, ready } = await sealing({ maxAgeMs: 2 * HOUR }, 0, HOUR)
   clock.jitter = () => 0
   await ready()
@@ -240,7 +240,7 @@ describe('the age of an idle DEK', () => {
     expect(clock.timers).toBe(0)
   })
 
-  it('the age of an idle DEK leaves no negative time, also after a sleep that no timer has noticed', async () => {
+  it('the age of an idle DEK leaves no negative time, even after a sleep that no timer has noticed', async () => {
     const { key, clock, ready } = await sealing({ maxAgeMs: HOUR })
     await ready()
     clock.sleep(2 * HOUR)
