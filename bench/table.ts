@@ -5,13 +5,17 @@ export function table({ part, name, parameters, figures }: Case): string {
   const about = Object.entries(parameters).map(
     ([parameter, value]) => `${parameter} ${value.toLocaleString('en')}`,
   )
-  return [`\n${part}: ${name} (${about.join(', ')})`, ...figures.map(line)].join('\n')
+  const width = 2 + Math.max(...figures.map(({ contender }) => contender.length))
+  return [`\n${part}: ${name} (${about.join(', ')})`, ...figures.map((figure) => line(figure, width))].join(
+    '\n',
+  )
 }
 
-function line({ contender, metric, against, median, lowerQuartile, upperQuartile }: Figure): string {
+function line(figure: Figure, width: number): string {
+  const { contender, metric, against, median, lowerQuartile, upperQuartile } = figure
   const what = against === undefined ? metric : `${metric} to ${against}`
   const between = `${rounded(lowerQuartile)} to ${rounded(upperQuartile)}`
-  return `  ${contender.padEnd(18)}${what.padEnd(46)}${rounded(median).padStart(11)}   (${between})`
+  return `  ${contender.padEnd(width)}${what.padEnd(46)}${rounded(median).padStart(11)}   (${between})`
 }
 
 /** Three digits that count; whole numbers keep all of theirs. */

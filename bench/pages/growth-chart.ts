@@ -1,5 +1,4 @@
-import type { Case, Metric, Result } from '../harness/result.js'
-import { rounded } from '../table.js'
+import type { Case, Result } from '../harness/result.js'
 import { line, path, svg, text } from './svg.js'
 
 const ROWS = [
@@ -14,62 +13,65 @@ interface Point {
   readonly value: number
 }
 
-/** Time and memory over what they might grow with. Both axes of the time are logarithmic: a straight line at 45° is linear. */
+/** Less is what a garbage collection leaves or not by chance. */
+const LEAST = { seconds: 1e-3, bytesInUse: 0.1 } as const
+
+/** Time and memory over what they might grow with, on logarithmic axes: what grows linearly is straight, what does not is flat. */
 export function growthChart({ cases }: Result): string {
   const growth = cases.filter(({ part }) => part === 'growth')
   const names = [...new Set(growth.map(({ name }) => name))]
   if (names.length === 0) throw new Error('the results have no growth')
-  const shapes = [text(20, 32, 'Time and memory, as records, DEKs and topics grow', 'title')]
+  const shapes = [
+    text(20, 32, 'Time and memory, as records, DEKs and topics grow', 'title'),
+    ...engines(growth).map((engine, i) => text(560 + i * 90, 32, engine, `engine${String(i)}`)),
+  ]
   for (const [column, name] of names.entries()) {
     const x = LEFT + column * (PANEL.width + PANEL.gap)
     shapes.push(text(x + PANEL.width / 2, TOP - 14, name, 'middle'))
     for (const [row, { metric, title, scale }] of ROWS.entries()) {
       const y = TOP + row * (PANEL.height + PANEL.gap)
       const own = growth.filter((one) => one.name === name)
-      shapes.push(...panel(x, y, own, { metric, title, scale, isLogarithmic: metric === 'seconds' }))
+      shapes.push(...panel(x, y, own, { metric, title, scale }))
     }
   }
   const width = LEFT + names.length * (PANEL.width + PANEL.gap)
   const height = TOP + ROWS.length * (PANEL.height + PANEL.gap)
-  const description =
-    'Time grows linearly with records, DEKs and topics. docs/performance.md has the numbers.'
+  const description = 'Seconds and MiB in use at each power of ten. docs/performance.md has the numbers.'
   return svg({ width, height, title: 'Growth', description, shapes })
 }
 
 interface Axis {
-  readonly metric: Metric
+  readonly metric: keyof typeof LEAST
   readonly title: string
   readonly scale: number
-  readonly isLogarithmic: boolean
 }
 
 function panel(x: number, y: number, cases: readonly Case[], axis: Axis): string[] {
   const series = engines(cases).map((engine) => points(cases, engine, axis))
   const all = series.flat()
   const counts = all.map(({ count }) => Math.log10(count))
-  const values = all.map(({ value }) => value)
-  const [low, high] = axis.isLogarithmic
-    ? [Math.floor(Math.log10(Math.min(...values))), Math.ceil(Math.log10(Math.max(...values)))]
-    : [Math.min(0, ...values), Math.max(1, ...values)]
+  const powers = all.map(({ value }) => Math.log10(value))
+  const [low, high] = [Math.floor(Math.min(...powers)), Math.floor(Math.max(...powers)) + 1]
   const across = (count: number): number =>
     x +
     ((Math.log10(count) - Math.min(...counts)) / (Math.max(...counts) - Math.min(...counts))) * PANEL.width
-  const up = (value: number): number => y + PANEL.height - ((value - low) / (high - low)) * PANEL.height
-  const labels = [low, high].map((value) =>
-    text(x - 6, up(value) + 4, axis.isLogarithmic ? power(value) : rounded(value), 'quiet end'),
+  const up = (value: number): number =>
+    y + PANEL.height - ((Math.log10(value) - low) / (high - low)) * PANEL.height
+  const labels = [low, high].map((exponent) =>
+    text(x - 6, up(10 ** exponent) + 4, power(exponent), 'quiet end'),
   )
   const [from, to] = [Math.min(...counts), Math.max(...counts)]
   return [
     line('axis', [x, y], [x, y + PANEL.height]),
     line('axis', [x, y + PANEL.height], [x + PANEL.width, y + PANEL.height]),
-    text(x + 6, y + 10, axis.title, 'quiet'),
+    text(x + 6, y - 2, axis.title, 'quiet'),
     ...labels,
     text(x, y + PANEL.height + 16, power(from), 'quiet middle'),
     text(x + PANEL.width, y + PANEL.height + 16, power(to), 'quiet middle'),
     ...series.map((own, i) =>
       path(
         `line${String(i)}`,
-        own.map(({ count, value }) => [across(count), up(axis.isLogarithmic ? Math.log10(value) : value)]),
+        own.map(({ count, value }) => [across(count), up(value)]),
       ),
     ),
   ]
@@ -83,7 +85,10 @@ function points(cases: readonly Case[], engine: string, { metric, scale }: Axis)
   return cases.flatMap(({ parameters, figures }) =>
     figures
       .filter((figure) => figure.contender === engine && figure.metric === metric)
-      .map(({ median }) => ({ count: parameters['count'] ?? NaN, value: median / scale })),
+      .map(({ median }) => ({
+        count: parameters['count'] ?? NaN,
+        value: Math.max(median / scale, LEAST[metric]),
+      })),
   )
 }
 
