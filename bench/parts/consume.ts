@@ -20,6 +20,7 @@ import { KIB, MIB, configFor, newKms, randomValues, recordsOf, type Plan } from 
 
 /** What a turn reads: this many records, or as many as make 24 MiB. */
 const MAX_RECORDS = 30_000
+const QUICK_RECORDS = 10_000
 const MAX_BYTES = 24 * MIB
 /** Different values; a topic repeats them. */
 const VALUES = 500
@@ -29,12 +30,14 @@ const HANDLERS = ['eachMessage', 'eachBatch'] as const
 /** Reading a topic from its beginning: wrapped, plain, and plain with values as large as sealed ones. */
 export async function* consume({ quick }: Plan): AsyncGenerator<Case> {
   for (const valueBytes of quick ? [KIB] : [100, KIB, 10 * KIB])
-    yield* await consumeCases(valueBytes, quick ? { rounds: 15, maxMs: 12_000 } : { rounds: 20 })
+    yield* quick
+      ? await consumeCases(valueBytes, QUICK_RECORDS, { rounds: 15, maxMs: 12_000 })
+      : await consumeCases(valueBytes, MAX_RECORDS, { rounds: 20 })
 }
 
-async function consumeCases(valueBytes: number, rounds: Rounds): Promise<Case[]> {
+async function consumeCases(valueBytes: number, maxRecords: number, rounds: Rounds): Promise<Case[]> {
   const kafka = benchKafka()
-  const records = Math.floor(Math.min(MAX_RECORDS, MAX_BYTES / valueBytes) / VALUES) * VALUES
+  const records = Math.floor(Math.min(maxRecords, MAX_BYTES / valueBytes) / VALUES) * VALUES
   const values = randomValues(VALUES, valueBytes)
   return withTopics(['plain', 'plainAtSealedSize', 'sealed'], async (topicOf) => {
     const encryptions = await onEachEngine(configFor(newKms()))
