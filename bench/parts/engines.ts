@@ -1,8 +1,21 @@
+import { createRequire } from 'node:module'
 import { createEncryption, type Encryption, type EncryptionConfig } from '../../src/index.js'
 
+export type EngineName = 'node' | 'native'
+
 /** The engines that are compared; each is a column. The names are the values of `KAFKA_ENVELOPE_ENGINE`. */
-export const ENGINES = ['node'] as const
-export type EngineName = (typeof ENGINES)[number]
+export const ENGINES: readonly [EngineName, ...EngineName[]] = ['node', ...native()]
+
+/** Nothing where it is not built: its floors are then not judged. */
+function native(): EngineName[] {
+  try {
+    createRequire(import.meta.url)('kafka-envelope-native')
+    return ['native']
+  } catch {
+    console.log('The native engine is not built (npm run build:native), so it is not measured.')
+    return []
+  }
+}
 
 /** An encryption, and the engine that it runs on. */
 export interface OnEngine {
