@@ -17,6 +17,7 @@ class ExamplesFirst extends BaseSequencer {
 // no mutant is active, or import no mutated folder.
 export default defineConfig({
   test: {
+    env: { KAFKA_ENVELOPE_ENGINE: 'node' },
     globalSetup: 'test/support/emissions-setup.ts',
     setupFiles: 'scripts/mutation/same-samples.ts',
     testTimeout: 30_000,
