@@ -21,6 +21,7 @@ export interface NativeAddon {
   ): number
 }
 
+const SEAL_PLACES = 6
 const OPEN_PLACES = 5
 const LAYOUT_PLACES = 7
 /** Plaintexts share memory up to this size, so that one that is kept does not keep a whole batch. */
@@ -63,9 +64,10 @@ function seal(
   firstCounter: number,
   { plaintexts, target, aads, places }: SealBatch,
 ): void {
-  const layout = Uint32Array.from(places)
+  const layout = layoutOf(plaintexts.length * SEAL_PLACES)
+  layout.set(places)
   try {
-    for (let i = 0, at = 2; i < plaintexts.length; i++, at += 6) {
+    for (let i = 0, at = 2; i < plaintexts.length; i++, at += SEAL_PLACES) {
       const plaintext = plaintexts[i] as Buffer | string
       const bodyAt = layout[at] as number
       const bytes = (layout[at + 1] as number) - bodyAt
@@ -103,8 +105,8 @@ function openSome(
   const target = Buffer.allocUnsafeSlow(bytes)
   // A value that is transferred to another thread would take those beside it along.
   if (to - from > 1) markAsUntransferable(target.buffer)
-  const layout = new Uint32Array((to - from) * LAYOUT_PLACES)
-  const opened = new Uint8Array(to - from)
+  const layout = layoutOf((to - from) * LAYOUT_PLACES)
+  const opened = outcomesOf(to - from)
   let targetAt = 0
   for (let i = from, at = 0; i < to; i++, at += LAYOUT_PLACES) {
     const place = i * OPEN_PLACES
@@ -127,6 +129,21 @@ function openSome(
   }
 }
 
+/** Memory for the next call: `eachMessage` makes one for each record, and V8 is slow to hand a new small array to C. */
+let layouts = new Uint32Array(new ArrayBuffer(4 * LAYOUT_PLACES))
+let outcomes = new Uint8Array(new ArrayBuffer(1))
+
+function layoutOf(numbers: number): Uint32Array {
+  if (layouts.length !== numbers) layouts = new Uint32Array(new ArrayBuffer(4 * numbers))
+  return layouts
+}
+
+function outcomesOf(records: number): Uint8Array {
+  if (outcomes.length !== records) outcomes = new Uint8Array(new ArrayBuffer(records))
+  // A record counts as opened only if this call says so.
+  return outcomes.fill(0)
+}
+
 /** Sources in one buffer, as the addon takes them. */
 interface Joined {
   readonly source: Uint8Array
@@ -138,7 +155,9 @@ interface Joined {
 
 /** The sources from `from` on: as they are if they are parts of one buffer, as the values of a fetch are; else copied. */
 function joined(sources: readonly Buffer[], from: number): Joined {
-  const { buffer } = sources[from] as Buffer
+  const first = sources[from] as Buffer
+  const { buffer } = first
+  if (sources.length === 1 && buffer instanceof ArrayBuffer) return { source: first, starts: [0], end: 1 }
   const isAlone = sources[from + 1]?.buffer !== buffer && from + 1 < sources.length
   if (isAlone || !(buffer instanceof ArrayBuffer) || buffer.byteLength > MAX_SOURCE_BYTES)
     return copied(sources, from)
