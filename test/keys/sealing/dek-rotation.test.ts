@@ -268,6 +268,20 @@ it('a revocation reaches the supplier even after the end, because a store must n
   revoke.mockRestore()
 })
 
+it('a denial reaches the supplier, so that no other process starts with the denied DEK', async () => {
+  const { kms, clock, key, retired, ready } = await sealing({ maxAgeMs: 2 * HOUR }, 0, HOUR)
+  clock.jitter = () => 0
+  await ready()
+  key.reserve([1], 0)?.release()
+  const revoke = vi.spyOn(KmsDekSupplier.prototype, 'revoke')
+  kms.failure = new EnvelopeError('KMS_DENIED', 'no')
+  clock.advance(HOUR)
+  await settle()
+  expect(retired).toEqual(['denied'])
+  expect(revoke).toHaveBeenCalledOnce()
+  revoke.mockRestore()
+})
+
 it('the reason of an end names its cause', async () => {
   const { key, ready, retired } = await sealing()
   await ready()
