@@ -36,7 +36,11 @@ const MAX_PREAMBLES = 1000
 export class PreambleJudge {
   readonly #rule: ReadingRule
   readonly #topic: string
-  readonly #known = new LRUCache<string, CachedPreamble>({ max: MAX_PREAMBLES })
+  /** Bounded by size, not by `max`, for which the cache would set memory aside for each topic at once. */
+  readonly #known = new LRUCache<string, CachedPreamble>({
+    maxSize: MAX_PREAMBLES,
+    sizeCalculation: () => 1,
+  })
   #last: CachedPreamble | undefined
 
   constructor(rule: ReadingRule, topic: string) {

@@ -63,7 +63,9 @@ export interface SealingTarget extends WritingRule {
 }
 
 /** The most that is compressed before the event loop gets a turn. */
-const STEP = { records: 250, bytes: 2 ** 20 } as const
+const COMPRESSED = { records: 250, bytes: 2 ** 20 } as const
+/** The most that is sealed before the event loop gets a turn. */
+const SEALED = { records: 2000, bytes: 2 ** 22 } as const
 /** Envelopes share memory up to this size, so that one that is kept does not keep a whole batch. */
 const SHARED_BYTES = 2 ** 16
 
@@ -85,6 +87,8 @@ class SealedBatch implements OutgoingBatch {
   #done = 0
   /** Bytes of values before sealing and compression; counted only if there is a listener. */
   #bytes = 0
+  /** Whether it cannot go on before there is a DEK. */
+  #needsDek = false
   /** How long it has waited for DEKs. */
   #waited: (() => number) | undefined
 
@@ -150,7 +154,7 @@ class SealedBatch implements OutgoingBatch {
     const { sealing } = this.#target
     const { compress } = compressionNamed(sealing.encrypt.compression)
     let bytes = 0
-    for (let n = 0; n < STEP.records && bytes < STEP.bytes; n++) {
+    for (let n = 0; n < COMPRESSED.records && bytes < COMPRESSED.bytes; n++) {
       const at = this.#sizes.length
       const plaintext = this.#bodies[at]
       if (plaintext === undefined) return true
@@ -173,14 +177,18 @@ class SealedBatch implements OutgoingBatch {
   }
 
   /**
-   * Compresses a step, and seals as far as DEKs are available, synchronously. Returns true once everything is sealed.
+   * Compresses and seals as much as one turn of the event loop should, as far as DEKs are available. Returns true once
+   * everything is sealed.
    * @throws EnvelopeError DEK_LIMIT_TOO_SMALL, ENCRYPTION_CLOSED, INVALID_RECORD
    */
   proceed(): boolean {
     if (this.isDone) return true
     if (!this.#isCompressed && !this.#compress()) return false
-    while (this.#done < this.#bodies.length) {
-      const grant = this.#target.rotation.reserve(this.#sizes, this.#done)
+    const end = this.#endOfTurn()
+    const sizes = end === this.#sizes.length ? this.#sizes : this.#sizes.slice(0, end)
+    while (this.#done < end) {
+      const grant = this.#target.rotation.reserve(sizes, this.#done)
+      this.#needsDek = grant === undefined
       if (grant === undefined) return false
       try {
         this.#seal(grant)
@@ -188,9 +196,18 @@ class SealedBatch implements OutgoingBatch {
         grant.release()
       }
     }
+    if (end < this.#bodies.length) return false
     this.#reportWait('ok')
     this.#report()
     return true
+  }
+
+  #endOfTurn(): number {
+    let end = this.#done
+    let bytes = 0
+    while (end < this.#sizes.length && end - this.#done < SEALED.records && bytes < SEALED.bytes)
+      bytes += this.#sizes[end++] as number
+    return end
   }
 
   hold(): void {
@@ -199,12 +216,13 @@ class SealedBatch implements OutgoingBatch {
 
   async complete(): Promise<void> {
     let waited: (() => number) | undefined
-    while (!this.proceed()) {
-      if (this.#isCompressed) {
+    while (!this.isDone) {
+      if (this.#needsDek) {
         const leftMs =
           this.#target.sealing.encrypt.dekTimeoutMs - (waited ??= stopwatch(this.#target.clock))()
         await this.#ready(Math.max(0, leftMs))
       } else await new Promise((resolve) => setImmediate(resolve))
+      this.proceed()
     }
   }
 

@@ -327,6 +327,42 @@ describe('offsets of records', () => {
   })
 })
 
+describe('sealing a large batch', () => {
+  it.each([
+    ['2,000 records', Array.from({ length: 6500 }, (_, n) => Buffer.from(String(n))), 4],
+    ['4 MiB', Array.from({ length: 12 }, () => randomBytes(2 ** 20)), 3],
+  ])(
+    'sealing a large batch gives the event loop a turn after every %s, and seals the bytes at the call',
+    async (_, values, turns) => {
+      const { encryption } = await memoryEncryption([rule({})])
+      await sealRecords(encryption, [{ topic: 't', value: VALUE }])
+      const records = values.map((value) => ({ topic: 't', value: Buffer.from(value) }))
+      let sealed = false
+      let count = 1
+      const sealing = sealRecords(encryption, records).finally(() => (sealed = true))
+      for (const { value } of records) value.fill(0)
+      while (!sealed) {
+        await new Promise((resolve) => setImmediate(resolve))
+        count++
+      }
+      expect(count).toBeGreaterThanOrEqual(turns)
+      const opened = await openRecords(encryption, await sealing)
+      expect(opened.every(({ value }, i) => value?.equals(values[i] as Buffer))).toBe(true)
+      await encryption.close()
+    },
+  )
+
+  it('a batch that takes one turn is sealed within the call', async () => {
+    const { encryption, events } = await memoryEncryption([rule({})])
+    await sealRecords(encryption, [{ topic: 't', value: VALUE }])
+    const records = Array.from({ length: 2000 }, () => ({ topic: 't', value: VALUE }))
+    const sealing = sealRecords(encryption, records)
+    expect(events.at(-1)).toMatchObject({ name: 'batch.sealed', messages: 2000 })
+    await sealing
+    await encryption.close()
+  })
+})
+
 describe('compressing a large batch', () => {
   const batch = Array.from({ length: 2000 }, (_, n) => ({
     topic: 't',
