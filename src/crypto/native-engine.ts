@@ -11,6 +11,14 @@ export interface NativeAddon {
   createKey(bytes: Uint8Array): object
   destroyKey(key: object): void
   seal(key: object, firstCounter: number, data: Uint8Array, aads: Uint8Array, layout: Uint32Array): void
+  sealInto(
+    key: object,
+    firstCounter: number,
+    source: Uint8Array,
+    target: Uint8Array,
+    aads: Uint8Array,
+    layout: Uint32Array,
+  ): void
   openInto(
     key: object,
     source: Uint8Array,
@@ -26,6 +34,8 @@ const OPEN_PLACES = 5
 const LAYOUT_PLACES = 7
 /** Plaintexts share memory up to this size, so that one that is kept does not keep a whole batch. */
 const SHARED_BYTES = 2 ** 16
+/** From here on, a call of its own costs less than a copy. */
+const LARGE_BYTES = 2 ** 13
 /** Offsets have 32 bits. */
 const MAX_SOURCE_BYTES = 2 ** 32 - 1
 
@@ -58,12 +68,13 @@ function isSupported({ cipher, ivBytes, tagBytes }: Suite): boolean {
   return cipher === 'aes-256-gcm' && ivBytes === 12 && tagBytes === 16
 }
 
-function seal(
-  addon: NativeAddon,
-  key: object,
-  firstCounter: number,
-  { plaintexts, target, aads, places }: SealBatch,
-): void {
+function seal(addon: NativeAddon, key: object, firstCounter: number, batch: SealBatch): void {
+  const { plaintexts, target, aads, places } = batch
+  const [first] = plaintexts
+  if (plaintexts.length === 1 && typeof first === 'object' && first.buffer instanceof ArrayBuffer) {
+    sealAlone(addon, key, firstCounter, first, batch)
+    return
+  }
   const layout = layoutOf(plaintexts.length * SEAL_PLACES)
   layout.set(places)
   try {
@@ -71,8 +82,7 @@ function seal(
       const plaintext = plaintexts[i] as Buffer | string
       const bodyAt = layout[at] as number
       const bytes = (layout[at + 1] as number) - bodyAt
-      if (byteLength(plaintext) !== bytes)
-        throw new EnvelopeError('INVALID_RECORD', 'a value changed while it was being sealed')
+      if (byteLength(plaintext) !== bytes) throw changed()
       if (typeof plaintext === 'string') target.write(plaintext, bodyAt, bytes)
       else target.set(plaintext, bodyAt)
     }
@@ -82,6 +92,33 @@ function seal(
     target.fill(0)
     throw error
   }
+}
+
+/** Without a copy of the plaintext, which may be large. */
+function sealAlone(
+  addon: NativeAddon,
+  key: object,
+  counter: number,
+  plaintext: Buffer,
+  { target, aads, places }: SealBatch,
+): void {
+  const [ivAt, tagAt, bodyAt, bodyEnd, aadAt, aadEnd] = places as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ]
+  const bytes = byteLength(plaintext)
+  if (bytes !== bodyEnd - bodyAt) throw changed()
+  const layout = layoutOf(LAYOUT_PLACES)
+  layout.set([ivAt, tagAt, 0, bytes, aadAt, aadEnd, bodyAt])
+  addon.sealInto(key, counter, plaintext, target, aads, layout)
+}
+
+function changed(): EnvelopeError {
+  return new EnvelopeError('INVALID_RECORD', 'a value changed while it was being sealed')
 }
 
 /** Opens the next records into memory that they share, at least one. */
@@ -153,27 +190,35 @@ interface Joined {
   readonly end: number
 }
 
-/** The sources from `from` on: as they are if they are parts of one buffer, as the values of a fetch are; else copied. */
+/** The sources from `from` on: as they are if they are parts of one buffer, as the values of a fetch are, or large. */
 function joined(sources: readonly Buffer[], from: number): Joined {
   const first = sources[from] as Buffer
   const { buffer } = first
-  if (sources.length === 1 && buffer instanceof ArrayBuffer) return { source: first, starts: [0], end: 1 }
-  const isAlone = sources[from + 1]?.buffer !== buffer && from + 1 < sources.length
-  if (isAlone || !(buffer instanceof ArrayBuffer) || buffer.byteLength > MAX_SOURCE_BYTES)
-    return copied(sources, from)
+  // The addon refuses memory that another thread may change.
+  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength > MAX_SOURCE_BYTES) return copied(sources, from)
+  if (sources[from + 1]?.buffer !== buffer) {
+    const isLast = from + 1 === sources.length
+    return isLast || first.length >= LARGE_BYTES
+      ? { source: first, starts: [0], end: from + 1 }
+      : copied(sources, from)
+  }
   const starts: number[] = []
   let end = from
-  for (; sources[end]?.buffer === buffer; end++) starts.push((sources[end] as Buffer).byteOffset)
+  for (let bytes = 0; bytes < SHARED_BYTES && sources[end]?.buffer === buffer; end++) {
+    starts.push((sources[end] as Buffer).byteOffset)
+    bytes += (sources[end] as Buffer).length
+  }
   return { source: new Uint8Array(buffer), starts, end }
 }
 
+/** Copies small sources into one buffer, at least one: a call for each would cost more. */
 function copied(sources: readonly Buffer[], from: number): Joined {
   const starts: number[] = []
   let end = from
   let bytes = 0
-  for (; end < sources.length && (end === from || bytes < SHARED_BYTES); end++) {
+  do {
     starts.push(bytes)
-    bytes += (sources[end] as Buffer).length
-  }
+    bytes += (sources[end++] as Buffer).length
+  } while (bytes < SHARED_BYTES && (sources[end]?.length ?? LARGE_BYTES) < LARGE_BYTES)
   return { source: Buffer.concat(sources.slice(from, end)), starts, end }
 }

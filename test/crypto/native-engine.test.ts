@@ -21,6 +21,7 @@ function fakeAddon(more: Partial<NativeAddon> = {}) {
     },
     destroyKey: (key) => void destroyed.push(key),
     seal: () => undefined,
+    sealInto: () => undefined,
     openInto: () => 0,
     ...more,
   }
@@ -87,6 +88,15 @@ describe('sealing with the native engine', () => {
     }).toThrow(/INVALID_RECORD/)
     expect(seal).not.toHaveBeenCalled()
     expect(batch.target).toEqual(Buffer.alloc(batch.target.length))
+  })
+
+  it('a value that becomes longer while it is sealed alone is refused', () => {
+    const sealInto = vi.fn()
+    const { addon } = fakeAddon({ sealInto })
+    expect(() => {
+      nativeEngine(addon).sealMany(contentKey(), 0, batchOf([Buffer.from('abcd')], [3]))
+    }).toThrow(/INVALID_RECORD/)
+    expect(sealInto).not.toHaveBeenCalled()
   })
 
   it('no plaintext stays if the addon fails', () => {
