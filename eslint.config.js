@@ -43,7 +43,14 @@ export default defineConfig(
     files: ['src/**'],
     ignores: ['src/clock.ts', 'src/**/testing/**'],
     rules: {
-      'no-restricted-globals': ['error', 'setTimeout', 'setInterval', 'clearTimeout', 'clearInterval'],
+      'no-restricted-globals': [
+        'error',
+        'setTimeout',
+        'setInterval',
+        'setImmediate',
+        'clearTimeout',
+        'clearInterval',
+      ],
       'no-restricted-properties': [
         'error',
         { object: 'Date', property: 'now' },

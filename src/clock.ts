@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks'
+import { setImmediate } from 'node:timers'
 
 /** Time and randomness. Injected through internal constructors only, so that tests control both. */
 export interface Clock {
@@ -62,6 +63,13 @@ export function stopwatch(clock: Pick<Clock, 'monotonicMs'>): () => number {
     last = reading
     return elapsed
   }
+}
+
+/** Resolves after a turn of the event loop. Not by the global function: jsdom has none, and fake timers replace it. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve)
+  })
 }
 
 /** A longer wait is split into steps: timers pause while the machine sleeps, and Node limits them to 24.8 days. */

@@ -1,7 +1,7 @@
 import { chooseEngine } from './crypto/choose-engine.js'
 import { configError, EnvelopeError } from './errors.js'
 import { EventHub, type EventListener, type EventName } from './events.js'
-import { systemClock, type Clock } from './clock.js'
+import { nextTurn, systemClock, type Clock } from './clock.js'
 import { OpeningKeys } from './keys/opening/opening-keys.js'
 import { DekRotations } from './keys/sealing/dek-rotations.js'
 import { storableDek } from './keys/sealing/stored-deks.js'
@@ -169,9 +169,9 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
     [Symbol.asyncDispose]: close,
   }
   // After the caller could add its listeners.
-  setImmediate(() => {
+  void nextTurn().then(() => {
     events.emit('engine.chosen', { engine: engine.name })
-  }).unref()
+  })
   return withInternals(encryption, { rules: book, sealer, opener, clock, events, consumers })
 }
 

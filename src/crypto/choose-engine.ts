@@ -54,12 +54,14 @@ function addonIn(module: unknown): NativeAddon {
   return addon
 }
 
+/** Not by `instanceof`: under Jest, the errors of Node.js are of another realm. */
 function reasonOf(error: unknown): string {
-  const { cause, message } = error as Error
-  if (!(cause instanceof Error)) return message
-  const { code } = cause as { readonly code?: unknown }
+  const { cause, message } = error as {
+    readonly cause?: { readonly code?: unknown; readonly message?: unknown }
+  } & Error
+  if (typeof cause?.message !== 'string') return message
   const isMissing =
-    (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') &&
+    (cause.code === 'ERR_MODULE_NOT_FOUND' || cause.code === 'MODULE_NOT_FOUND') &&
     cause.message.includes('kafka-envelope-native')
   return isMissing ? MISSING : cause.message
 }

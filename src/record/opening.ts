@@ -1,4 +1,5 @@
 import type { Engine } from '../crypto/engine.js'
+import { nextTurn } from '../clock.js'
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
 import type { LeasedKey, OpeningKey, OpeningKeys } from '../keys/opening/opening-keys.js'
 import { Aads } from './aads.js'
@@ -127,7 +128,7 @@ export class Opening {
   async ready(): Promise<void> {
     const preamble = this.#missingPreamble
     if (preamble === undefined) {
-      await new Promise((resolve) => setImmediate(resolve))
+      await nextTurn()
       return
     }
     for (const [failed, { outcome }] of this.#loads) if (isTransient(outcome)) this.#loads.delete(failed)

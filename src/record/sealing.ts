@@ -8,7 +8,7 @@ import { EnvelopeError, isEnvelopeError, type ErrorCode } from '../errors.js'
 import type { EventHub } from '../events.js'
 import type { DekRotation } from '../keys/sealing/dek-rotation.js'
 import type { Grant } from '../keys/sealing/sealing-session.js'
-import { stopwatch, type Clock } from '../clock.js'
+import { nextTurn, stopwatch, type Clock } from '../clock.js'
 import { Aads } from './aads.js'
 import type { OutgoingBatch, PlainBatch } from './batch.js'
 import { compressionNamed } from './compression.js'
@@ -221,7 +221,7 @@ class SealedBatch implements OutgoingBatch {
         const leftMs =
           this.#target.sealing.encrypt.dekTimeoutMs - (waited ??= stopwatch(this.#target.clock))()
         await this.#ready(Math.max(0, leftMs))
-      } else await new Promise((resolve) => setImmediate(resolve))
+      } else await nextTurn()
       this.proceed()
     }
   }

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it, vi } from 'vitest'
 import type { ContentKey } from '../../src/crypto/content-key.js'
 import { chooseEngine } from '../../src/crypto/choose-engine.js'
@@ -134,6 +135,12 @@ describe('the choice of the engine', () => {
   it('where it is not installed, the engine on node:crypto is taken without a warning', async () => {
     const warn = vi.spyOn(process, 'emitWarning').mockReturnValue(undefined)
     expect(await name('', fails(missing))).toBe('node')
+    // As under Jest, whose tests have an Error of their own.
+    const foreign = runInNewContext('Object.assign(new Error(message), { code })', {
+      message: "Cannot find module 'kafka-envelope-native' from 'choose-engine.js'",
+      code: 'MODULE_NOT_FOUND',
+    }) as Error
+    expect(await name('', fails(foreign))).toBe('node')
     expect(warn).not.toHaveBeenCalled()
     warn.mockRestore()
   })
