@@ -74,8 +74,22 @@ function selfTest(binding) {
   const inverts = sealed.subarray(28).equals(plaintext)
   // What it opened is not a sealed record any more.
   const refuses = binding.open(key, sealed, aad, layout, opened) === 1 && opened[0] === 0
+  const target = Buffer.alloc(sealed.length)
+  const [from, length] = [28, plaintext.length]
+  binding.sealInto(
+    key,
+    2 ** 40 + 1,
+    plaintext,
+    target,
+    aad,
+    Uint32Array.of(0, 12, 0, length, 0, aad.length, from),
+  )
+  const sealsInto = target.equals(Buffer.concat([iv, cipher.getAuthTag(), body]))
+  const back = Buffer.alloc(length)
+  const into = Uint32Array.of(0, 12, from, target.length, 0, aad.length, 0)
+  const opensInto = binding.openInto(key, target, back, aad, into, opened) === 0 && back.equals(plaintext)
   binding.destroyKey(key)
-  if (!(same && opens && inverts && refuses))
+  if (!(sealsInto && opensInto && same && opens && inverts && refuses))
     throw failure('NATIVE_SELF_TEST', 'the binary and node:crypto do not give the same bytes')
 }
 

@@ -65,10 +65,13 @@ export function stopwatch(clock: Pick<Clock, 'monotonicMs'>): () => number {
   }
 }
 
-/** Resolves after a turn of the event loop. Not by the global function: jsdom has none, and fake timers replace it. */
+/** As it was when this was loaded: jsdom has no global one, and fake timers replace it there and in the module. */
+const immediate = setImmediate
+
+/** Resolves after a turn of the event loop. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
-    setImmediate(resolve)
+    immediate(resolve)
   })
 }
 

@@ -77,7 +77,6 @@ export async function createEncryption<KmsName extends string, CmkName extends s
 /** `createEncryption` with the caller's clock, for tests. */
 export async function compose(config: CheckedConfig, clock: Clock): Promise<Encryption> {
   const events = new EventHub()
-  const engine = await chooseEngine()
   const tracers = new KmsTracers()
   const kmses = kmsesBySide(config.kms, {
     timeoutMs: config.kmsTimeoutMs,
@@ -90,10 +89,12 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
   const shared = share(config.kms)
   const lifetime = new AbortController()
   withoutListenerLimit(lifetime.signal)
-  const rules = await resolveRules(config, kmses, clock, lifetime.signal).catch((error: unknown) => {
+  const giveBack = (error: unknown): never => {
     shared.giveBack()
     throw error
-  })
+  }
+  const engine = await chooseEngine().catch(giveBack)
+  const rules = await resolveRules(config, kmses, clock, lifetime.signal).catch(giveBack)
   const book = new TopicRules(rules)
   const uses = cmkUses(rules)
   const sealingKeys = new DekRotations(config.dekStore, clock, events)

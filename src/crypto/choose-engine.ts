@@ -56,14 +56,26 @@ function addonIn(module: unknown): NativeAddon {
 
 /** Not by `instanceof`: under Jest, the errors of Node.js are of another realm. */
 function reasonOf(error: unknown): string {
-  const { cause, message } = error as {
-    readonly cause?: { readonly code?: unknown; readonly message?: unknown }
-  } & Error
-  if (typeof cause?.message !== 'string') return message
+  const [outer, inner, innermost] = chainOf(error)
+  if (inner === undefined) return outer?.message ?? 'unknown'
+  // The path of a file in the package would mean that it is installed, and broken.
   const isMissing =
-    (cause.code === 'ERR_MODULE_NOT_FOUND' || cause.code === 'MODULE_NOT_FOUND') &&
-    cause.message.includes('kafka-envelope-native')
-  return isMissing ? MISSING : cause.message
+    (inner.code === 'ERR_MODULE_NOT_FOUND' || inner.code === 'MODULE_NOT_FOUND') &&
+    inner.message.includes("'kafka-envelope-native'")
+  if (isMissing) return MISSING
+  return innermost === undefined ? inner.message : `${inner.message}: ${innermost.message}`
+}
+
+interface Thrown {
+  readonly message: string
+  readonly code?: unknown
+  readonly cause?: unknown
+}
+
+/** An error and its causes. */
+function chainOf(error: unknown): Thrown[] {
+  const { message, cause } = (error ?? {}) as Partial<Thrown>
+  return typeof message === 'string' ? [error as Thrown, ...chainOf(cause)] : []
 }
 
 function invalid(message: string): Error {

@@ -35,7 +35,7 @@ export interface Engine {
    * @throws EnvelopeError INVALID_RECORD if a body does not fill its place: unwritten memory must not be sent
    */
   sealMany(key: ContentKey, firstCounter: number, batch: SealBatch): void
-  /** The plaintext of each record, in memory that nothing else uses, or undefined if authentication fails. */
+  /** The plaintext of each record, in memory of its own, or undefined if authentication fails. */
   openMany(key: ContentKey, batch: OpenBatch): (Buffer | undefined)[]
 }
 

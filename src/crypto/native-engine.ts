@@ -1,4 +1,3 @@
-import { markAsUntransferable } from 'node:worker_threads'
 import { byteLength } from '../envelope/bytes.js'
 import { EnvelopeError } from '../errors.js'
 import type { ContentKey, KeyImport } from './content-key.js'
@@ -32,12 +31,12 @@ export interface NativeAddon {
 const SEAL_PLACES = 6
 const OPEN_PLACES = 5
 const LAYOUT_PLACES = 7
-/** Plaintexts share memory up to this size, so that one that is kept does not keep a whole batch. */
-const SHARED_BYTES = 2 ** 16
+/** What one call opens, unless a record alone is larger. */
+const CALL_BYTES = 2 ** 16
 /** From here on, a call of its own costs less than a copy. */
 const LARGE_BYTES = 2 ** 13
-/** Offsets have 32 bits. */
-const MAX_SOURCE_BYTES = 2 ** 32 - 1
+/** Offsets have 32 bits, and OpenSSL takes lengths of 31. */
+const MAX_BYTES = 2 ** 31 - 1
 
 /** The engine on the addon. Suites that the addon does not have are left to `node:crypto`. */
 export function nativeEngine(addon: NativeAddon): Engine {
@@ -70,6 +69,8 @@ function isSupported({ cipher, ivBytes, tagBytes }: Suite): boolean {
 
 function seal(addon: NativeAddon, key: object, firstCounter: number, batch: SealBatch): void {
   const { plaintexts, target, aads, places } = batch
+  checkAddressable(target)
+  checkAddressable(aads)
   const [first] = plaintexts
   if (plaintexts.length === 1 && typeof first === 'object' && first.buffer instanceof ArrayBuffer) {
     sealAlone(addon, key, firstCounter, first, batch)
@@ -83,8 +84,8 @@ function seal(addon: NativeAddon, key: object, firstCounter: number, batch: Seal
       const bodyAt = layout[at] as number
       const bytes = (layout[at + 1] as number) - bodyAt
       if (byteLength(plaintext) !== bytes) throw changed()
-      if (typeof plaintext === 'string') target.write(plaintext, bodyAt, bytes)
-      else target.set(plaintext, bodyAt)
+      if (typeof plaintext !== 'string') target.set(plaintext, bodyAt)
+      else if (target.write(plaintext, bodyAt, bytes) !== bytes) throw changed()
     }
     addon.seal(key, firstCounter, target, aads, layout)
   } catch (error) {
@@ -121,7 +122,16 @@ function changed(): EnvelopeError {
   return new EnvelopeError('INVALID_RECORD', 'a value changed while it was being sealed')
 }
 
-/** Opens the next records into memory that they share, at least one. */
+/** A longer one would wrap around in the layout. */
+function checkAddressable(bytes: Uint8Array): void {
+  if (bytes.length <= MAX_BYTES) return
+  throw new EnvelopeError(
+    'TOO_LARGE',
+    `the native engine takes no more than ${String(MAX_BYTES)} bytes at once`,
+  )
+}
+
+/** Opens the next records in one call, at least one. */
 function openSome(
   addon: NativeAddon,
   key: ContentKey,
@@ -131,17 +141,18 @@ function openSome(
 ): void {
   const from = bodies.length
   const { source, starts, end } = joined(sources, from)
+  checkAddressable(source)
+  checkAddressable(aads)
   let to = from
   let bytes = 0
   for (; to < end; to++) {
     const body = (sources[to] as Buffer).length - (places[to * OPEN_PLACES + 2] as number)
     if (body < 0) throw new RangeError('an IV or an authentication tag is cut off')
-    if (to > from && bytes + body > SHARED_BYTES) break
+    if (to > from && bytes + body > CALL_BYTES) break
     bytes += body
   }
-  const target = Buffer.allocUnsafeSlow(bytes)
-  // A value that is transferred to another thread would take those beside it along.
-  if (to - from > 1) markAsUntransferable(target.buffer)
+  const isAlone = to - from === 1
+  const target = isAlone ? Buffer.allocUnsafeSlow(bytes) : scratch.subarray(0, bytes)
   const layout = layoutOf((to - from) * LAYOUT_PLACES)
   const opened = outcomesOf(to - from)
   let targetAt = 0
@@ -162,9 +173,21 @@ function openSome(
   for (let i = from, at = 0; i < to; i++, at += LAYOUT_PLACES) {
     const start = layout[at + 6] as number
     const length = (layout[at + 3] as number) - (layout[at + 2] as number)
-    bodies.push(opened[i - from] === 1 ? target.subarray(start, start + length) : undefined)
+    if (opened[i - from] !== 1) bodies.push(undefined)
+    else bodies.push(isAlone ? target : ownPart(target, start, length))
   }
+  if (!isAlone) target.fill(0)
 }
+
+/** A plaintext in memory of its own: whoever gets it, or its `buffer`, gets no other record. */
+function ownPart(bytes: Buffer, start: number, length: number): Buffer {
+  const own = Buffer.allocUnsafeSlow(length)
+  bytes.copy(own, 0, start, start + length)
+  return own
+}
+
+/** Where the plaintexts of one call are, until each has memory of its own. */
+const scratch = Buffer.alloc(CALL_BYTES)
 
 /** Memory for the next call: `eachMessage` makes one for each record, and V8 is slow to hand a new small array to C. */
 let layouts = new Uint32Array(new ArrayBuffer(4 * LAYOUT_PLACES))
@@ -195,7 +218,7 @@ function joined(sources: readonly Buffer[], from: number): Joined {
   const first = sources[from] as Buffer
   const { buffer } = first
   // The addon refuses memory that another thread may change.
-  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength > MAX_SOURCE_BYTES) return copied(sources, from)
+  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength > MAX_BYTES) return copied(sources, from)
   if (sources[from + 1]?.buffer !== buffer) {
     const isLast = from + 1 === sources.length
     return isLast || first.length >= LARGE_BYTES
@@ -204,7 +227,7 @@ function joined(sources: readonly Buffer[], from: number): Joined {
   }
   const starts: number[] = []
   let end = from
-  for (let bytes = 0; bytes < SHARED_BYTES && sources[end]?.buffer === buffer; end++) {
+  for (let bytes = 0; bytes < CALL_BYTES && sources[end]?.buffer === buffer; end++) {
     starts.push((sources[end] as Buffer).byteOffset)
     bytes += (sources[end] as Buffer).length
   }
@@ -219,6 +242,6 @@ function copied(sources: readonly Buffer[], from: number): Joined {
   do {
     starts.push(bytes)
     bytes += (sources[end++] as Buffer).length
-  } while (bytes < SHARED_BYTES && (sources[end]?.length ?? LARGE_BYTES) < LARGE_BYTES)
+  } while (bytes < CALL_BYTES && (sources[end]?.length ?? LARGE_BYTES) < LARGE_BYTES)
   return { source: Buffer.concat(sources.slice(from, end)), starts, end }
 }

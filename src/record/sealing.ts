@@ -89,8 +89,8 @@ class SealedBatch implements OutgoingBatch {
   #bytes = 0
   /** Whether it cannot go on before there is a DEK. */
   #needsDek = false
-  /** How long it has waited for DEKs. */
-  #waited: (() => number) | undefined
+  /** How long it has waited for DEKs: not how long it took to seal in between. */
+  #waitedMs: number | undefined
 
   /** Checks the records; nothing is sealed yet. @throws EnvelopeError as `Sealer.begin` does */
   constructor({ topic, records, pathOf }: PlainBatch, target: SealingTarget) {
@@ -215,14 +215,15 @@ class SealedBatch implements OutgoingBatch {
   }
 
   async complete(): Promise<void> {
-    let waited: (() => number) | undefined
-    while (!this.isDone) {
-      if (this.#needsDek) {
-        const leftMs =
-          this.#target.sealing.encrypt.dekTimeoutMs - (waited ??= stopwatch(this.#target.clock))()
-        await this.#ready(Math.max(0, leftMs))
-      } else await nextTurn()
-      this.proceed()
+    try {
+      while (!this.isDone) {
+        if (this.#needsDek) await this.#ready()
+        else await nextTurn()
+        this.proceed()
+      }
+    } catch (error) {
+      this.#reportWait('failed', isEnvelopeError(error) ? error.code : undefined)
+      throw error
     }
   }
 
@@ -230,20 +231,21 @@ class SealedBatch implements OutgoingBatch {
     return this.#sizes.length === this.#bodies.length
   }
 
-  async #ready(waitMs: number): Promise<void> {
-    this.#waited ??= stopwatch(this.#target.clock)
+  async #ready(): Promise<void> {
+    const { rotation, clock, sealing } = this.#target
+    const before = this.#waitedMs ?? 0
+    const waited = stopwatch(clock)
     try {
-      await this.#target.rotation.ready(waitMs)
-    } catch (error) {
-      this.#reportWait('failed', isEnvelopeError(error) ? error.code : undefined)
-      throw error
+      await rotation.ready(Math.max(0, sealing.encrypt.dekTimeoutMs - before))
+    } finally {
+      this.#waitedMs = before + waited()
     }
   }
 
   #reportWait(outcome: 'ok' | 'failed', code?: ErrorCode): void {
-    if (this.#waited === undefined) return
-    this.#target.rotation.waited(this.#waited(), outcome, code)
-    this.#waited = undefined
+    if (this.#waitedMs === undefined) return
+    this.#target.rotation.waited(this.#waitedMs, outcome, code)
+    this.#waitedMs = undefined
   }
 
   #report(): void {
@@ -298,6 +300,8 @@ class SealedBatch implements OutgoingBatch {
     const plaintexts = this.#bodies.slice(from, to)
     this.#target.engine.sealMany(key, firstCounter, { plaintexts, target, aads: aads.bytes, places })
     for (const envelope of envelopes) this.#values[this.sealed[this.#done++] as number] = envelope
+    // A send lives on until the broker answers; its plaintext need not.
+    this.#bodies.fill('', from, to)
   }
 }
 

@@ -100,6 +100,18 @@ describe('sealing with the native engine', () => {
     expect(sealInto).not.toHaveBeenCalled()
   })
 
+  it('a batch that offsets of 32 bits cannot address is refused, and not sealed in part', () => {
+    const [seal, sealInto] = [vi.fn(), vi.fn()]
+    const { addon } = fakeAddon({ seal, sealInto })
+    const huge = { length: 2 ** 31 } as Buffer
+    for (const plaintexts of [[CANARY], [Buffer.from(CANARY)]])
+      expect(() => {
+        nativeEngine(addon).sealMany(contentKey(), 0, { ...batchOf([CANARY], [6]), plaintexts, target: huge })
+      }).toThrow(/TOO_LARGE/)
+    expect(seal).not.toHaveBeenCalled()
+    expect(sealInto).not.toHaveBeenCalled()
+  })
+
   it('no plaintext stays if the addon fails', () => {
     const { addon } = fakeAddon({
       seal: () => {
@@ -147,6 +159,20 @@ describe('the choice of the engine', () => {
 
   it.each([
     ['does not load', fails(new Error('no binary for plan9-x64')), /no binary for plan9-x64/],
+    [
+      'does not load for a reason of the system',
+      fails(new Error('the binary does not load', { cause: new Error('undefined symbol: EVP_x') })),
+      /undefined symbol: EVP_x/,
+    ],
+    [
+      'is installed without its files',
+      fails(
+        Object.assign(new Error("Cannot find module '/app/node_modules/kafka-envelope-native/index.cjs'"), {
+          code: 'MODULE_NOT_FOUND',
+        }),
+      ),
+      /index.cjs/,
+    ],
     ['is of another release', () => Promise.resolve({ ...addon, interfaceVersion: 2 }), /interface 2, not 1/],
   ])('where it %s, a warning says why, and the engine on node:crypto is taken', async (_, load, reason) => {
     const warn = vi.spyOn(process, 'emitWarning').mockReturnValue(undefined)

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { EnvelopeError } from '../../src/errors.js'
 import { createEncryption, type Encryption } from '../../src/index.js'
 import type { Kms } from '../../src/kms/kms.js'
@@ -35,6 +35,18 @@ describe('a KMS object that several owners use', () => {
     expect(await openRecords(second, sealed)).toMatchObject([{ value: Buffer.from(CANARY) }])
     await second.close()
     expect(kms.closes).toBe(1)
+  })
+
+  it('a KMS object that several owners use has an owner from the call of createEncryption() on', async () => {
+    const kms = new MemoryKms()
+    const old = await owner(kms)
+    // Then the start takes a while: it looks for the native engine.
+    vi.stubEnv('KAFKA_ENVELOPE_ENGINE', '')
+    const starting = owner(kms)
+    vi.unstubAllEnvs()
+    await old.close()
+    expect((await starting).health().status).toBe('ok')
+    await (await starting).close()
   })
 
   it('a KMS object that several owners use is refused, with what to do, once its last owner has closed it', async () => {
