@@ -337,11 +337,11 @@ describe('sealing a large batch', () => {
       const { encryption } = await memoryEncryption([rule({})])
       await sealRecords(encryption, [{ topic: 't', value: VALUE }])
       const records = values.map((value) => ({ topic: 't', value: Buffer.from(value) }))
-      let sealed = false
+      const state = { sealed: false }
       let count = 1
-      const sealing = sealRecords(encryption, records).finally(() => (sealed = true))
+      const sealing = sealRecords(encryption, records).finally(() => (state.sealed = true))
       for (const { value } of records) value.fill(0)
-      while (!sealed) {
+      while (!state.sealed) {
         await new Promise((resolve) => setImmediate(resolve))
         count++
       }
