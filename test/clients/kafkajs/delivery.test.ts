@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Consumer, KafkaMessage, ProducerRecord } from 'kafkajs'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { decodePreamble, DEFAULT_FORMAT } from '../../../src/envelope/formats.js'
 import { createEncryption, EnvelopeError, type Encryption, type DecryptRule } from '../../../src/index.js'
 import { CANARY, thrownBy } from '../../support/emissions.js'
@@ -84,6 +84,14 @@ async function oneRecord(
 }
 
 const away = (): EnvelopeError => new EnvelopeError('KMS_UNAVAILABLE', 'away')
+
+/** Resolves once a wait is reported, which takes a second, and longer on a busy machine. */
+function untilReported(events: readonly SeenEvent[], wait: object): Promise<void> {
+  const reported = (): void => {
+    expect(events.filter(({ name }) => name === 'consumer.waiting')).toMatchObject([wait])
+  }
+  return vi.waitFor(reported, { timeout: 10_000, interval: 50 })
+}
 
 describe('records before one whose KMS is unavailable', () => {
   it.each(KINDS)(
@@ -347,9 +355,8 @@ describe('a wait for a KMS that does not answer', () => {
     const fetching = kafka.fetch([message(sealed, 7)])
     await kms.waitForHeld()
     expect(encryption.health().status).toBe('ok')
-    await later(1300)
     const wait = { topic: 't', partition: 0, offset: '7', code: 'KMS_TIMEOUT' }
-    expect(events.filter(({ name }) => name === 'consumer.waiting')).toMatchObject([wait])
+    await untilReported(events, wait)
     expect(encryption.health()).toMatchObject({ status: 'degraded', waiting: [wait] })
     expect(encryption.health().waiting[0]?.waitedMs).toBeGreaterThan(900)
     kms.hold = false
@@ -435,7 +442,6 @@ describe('a dead letter that is not acknowledged', () => {
       box(() => new Promise<void>((resolve) => (acknowledge = resolve))),
     )
     const fetching = kafka.fetch([message(PLAINTEXT, 7)])
-    await later(1300)
     const wait = {
       topic: 't',
       partition: 0,
@@ -443,7 +449,7 @@ describe('a dead letter that is not acknowledged', () => {
       code: 'DEAD_LETTER_FAILED',
       deadLetter: { topic: 'dead', code: 'NOT_SEALED' },
     }
-    expect(events.filter(({ name }) => name === 'consumer.waiting')).toMatchObject([wait])
+    await untilReported(events, wait)
     expect(encryption.health()).toMatchObject({ status: 'degraded', waiting: [wait] })
     acknowledge()
     await fetching
