@@ -95,7 +95,7 @@ function seal(addon: NativeAddon, key: object, firstCounter: number, batch: Seal
   }
 }
 
-/** Without a copy of the plaintext, which may be large. */
+/** Seals one record without copying its plaintext, which may be large. */
 function sealAlone(
   addon: NativeAddon,
   key: object,
@@ -169,24 +169,27 @@ function openSome(
     layout[at + 6] = targetAt
     targetAt += (sources[i] as Buffer).length - bodyAt
   }
-  addon.openInto(key.importedBy(keys), source, target, aads, layout, opened)
-  for (let i = from, at = 0; i < to; i++, at += LAYOUT_PLACES) {
-    const start = layout[at + 6] as number
-    const length = (layout[at + 3] as number) - (layout[at + 2] as number)
-    if (opened[i - from] !== 1) bodies.push(undefined)
-    else bodies.push(isAlone ? target : ownPart(target, start, length))
+  try {
+    addon.openInto(key.importedBy(keys), source, target, aads, layout, opened)
+    for (let i = from, at = 0; i < to; i++, at += LAYOUT_PLACES) {
+      const start = layout[at + 6] as number
+      const length = (layout[at + 3] as number) - (layout[at + 2] as number)
+      if (opened[i - from] !== 1) bodies.push(undefined)
+      else bodies.push(isAlone ? target : ownPart(target, start, length))
+    }
+  } finally {
+    if (!isAlone) target.fill(0)
   }
-  if (!isAlone) target.fill(0)
 }
 
-/** A plaintext in memory of its own: whoever gets it, or its `buffer`, gets no other record. */
+/** Copies a plaintext into memory of its own, so that its `buffer` exposes no other record. */
 function ownPart(bytes: Buffer, start: number, length: number): Buffer {
   const own = Buffer.allocUnsafeSlow(length)
   bytes.copy(own, 0, start, start + length)
   return own
 }
 
-/** Where the plaintexts of one call are, until each has memory of its own. */
+/** Holds the plaintexts of one call until each is copied into memory of its own. */
 const scratch = Buffer.alloc(CALL_BYTES)
 
 /** Memory for the next call: `eachMessage` makes one for each record, and V8 is slow to hand a new small array to C. */
