@@ -1,6 +1,6 @@
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
 import type { DeadLetterPolicy, RejectionAnswer, RejectionHandler, Replacement } from '../config/rejection.js'
-import type { EnvelopeInfo, Source, OpenedRecord } from './record.js'
+import type { EnvelopeInfo, OpenedRecord, OpenedValue, Source } from './record.js'
 import { actionFor } from './failure-action.js'
 import { InvalidRateGuard } from './invalid-rate-guard.js'
 import type { ReadingRule } from './topic-rules.js'
@@ -64,6 +64,17 @@ export class Decider {
       break
     }
     return decisions
+  }
+
+  /** Counts a single record that opened, which is always delivered. */
+  deliver<R extends { readonly offset: string }>(
+    rule: ReadingRule,
+    source: Required<Source>,
+    record: R,
+    { value, envelope }: OpenedValue,
+  ): Delivered<R> {
+    this.#guardOf(rule).forPartition(source)(record.offset, false)
+    return { action: 'deliver', record, value, envelope }
   }
 
   #guardOf(rule: ReadingRule): InvalidRateGuard {

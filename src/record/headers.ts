@@ -77,7 +77,8 @@ export function withHeadersAsWritten<R extends SealedRecord>(
   return records.map((record) => ({ ...record, headers: writtenHeaders(record) }))
 }
 
-function hasMisreadHeader({ headers }: SealedRecord): boolean {
+/** Whether a client misread a header as `headerValues` says. */
+export function hasMisreadHeader({ headers }: SealedRecord): boolean {
   return headers !== undefined && Object.keys(headers).some(isMemberOfAll)
 }
 

@@ -1,9 +1,10 @@
 import { LRUCache } from 'lru-cache'
 import type { Engine } from '../crypto/engine.js'
 import type { OpeningKeys } from '../keys/opening/opening-keys.js'
+import { Bodies } from './bodies.js'
 import { Examiner } from './examiner.js'
 import { Opening } from './opening.js'
-import type { SealedRecord, Source } from './record.js'
+import type { OpenedValue, SealedRecord, Source } from './record.js'
 import type { ReadingRule } from './topic-rules.js'
 
 /** Number of topics whose preambles are remembered: a pattern may match any number of topics. */
@@ -27,9 +28,30 @@ export class Opener {
    * @throws EnvelopeError INVALID_RECORD, ENCRYPTION_CLOSED
    */
   begin(rule: ReadingRule, source: Source, records: readonly SealedRecord[]): Opening {
-    const { topic } = source
+    const examiner = this.#examinerOf(rule, source.topic)
+    return Opening.begin(records, { source, examiner, keys: this.#keys, engine: this.#engine })
+  }
+
+  /**
+   * Opens a single record without the bookkeeping of a run, which would take longer than to open it. Returns undefined
+   * if its key is not cached, if it has to be decompressed, or if it does not open: then `begin` says how it goes on.
+   * @throws EnvelopeError as `begin` does
+   */
+  openAlone(rule: ReadingRule, { topic, partition }: Source, record: SealedRecord): OpenedValue | undefined {
+    const examined = this.#examinerOf(rule, topic).examine(record, partition)
+    if (!('preamble' in examined)) return examined.error === undefined ? examined : undefined
+    const { request, compression, infos } = examined.preamble
+    const found = compression.name === 'none' ? this.#keys.findCached(request) : undefined
+    if (found === undefined) return undefined
+    const bodies = new Bodies(examined.preamble)
+    bodies.add(record, examined)
+    const [value] = bodies.open(this.#engine, found.key)
+    return value && { value, envelope: infos.get(found.cmk) }
+  }
+
+  #examinerOf(rule: ReadingRule, topic: string): Examiner {
     let examiner = this.#examiners.get(topic)
     if (examiner === undefined) this.#examiners.set(topic, (examiner = new Examiner(rule, topic)))
-    return Opening.begin(records, { source, examiner, keys: this.#keys, engine: this.#engine })
+    return examiner
   }
 }

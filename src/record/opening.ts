@@ -2,18 +2,11 @@ import type { Engine } from '../crypto/engine.js'
 import { nextTurn } from '../clock.js'
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
 import type { LeasedKey, OpeningKey, OpeningKeys } from '../keys/opening/opening-keys.js'
-import { Aads } from './aads.js'
+import { Bodies } from './bodies.js'
 import type { Compression } from './compression.js'
 import type { Envelope, Examiner } from './examiner.js'
 import type { AcceptedPreamble } from './preamble-judge.js'
-import {
-  boundHeaderValues,
-  boundKey,
-  type EnvelopeInfo,
-  type OpenedRecord,
-  type SealedRecord,
-  type Source,
-} from './record.js'
+import type { EnvelopeInfo, OpenedRecord, SealedRecord, Source } from './record.js'
 
 /** The parts that an opening uses. */
 interface OpeningTarget {
@@ -205,30 +198,18 @@ export class Opening {
     end: number,
     maxBytes: number,
   ): number {
-    const { format, length: ivAt, aad, keyBound, boundHeaders } = preamble
-    const tagAt = ivAt + format.sizes.iv
-    const aads = new Aads()
-    const sources: Buffer[] = []
-    const places: number[] = []
+    const bodies = new Bodies(preamble)
     const from = this.#count
     let bytes = 0
     for (let index = from; index < end && bytes < maxBytes; index++) {
       const examined = this.#examine(index)
       if (!('preamble' in examined) || examined.preamble !== preamble) break
-      const record = this.#records[index] as SealedRecord
-      aads.add(
-        format,
-        aad,
-        keyBound ? boundKey(record) : undefined,
-        boundHeaders.length > 0 ? boundHeaderValues(record, boundHeaders) : undefined,
-      )
-      sources.push(examined.value)
-      places.push(ivAt, tagAt, examined.bodyAt, aads.start, aads.end)
+      bodies.add(this.#records[index] as SealedRecord, examined)
       bytes += examined.value.length
     }
-    const bodies = this.#target.engine.openMany(key, { sources, aads: aads.bytes, places })
     const envelope = preamble.infos.get(cmk) as EnvelopeInfo
-    for (const body of bodies) this.#add(this.#opened(body, preamble, envelope))
+    for (const body of bodies.open(this.#target.engine, key))
+      this.#add(this.#opened(body, preamble, envelope))
     return bytes
   }
 

@@ -52,9 +52,16 @@ export interface EnvelopeInfo {
   readonly compression: 'none' | 'gzip' | 'zstd'
 }
 
+/** The value of a record that opened. */
+export interface OpenedValue {
+  readonly value: Buffer | null
+  /** Undefined if the record was not sealed. */
+  readonly envelope: EnvelopeInfo | undefined
+}
+
 /** The outcome of a record: its value, or why there is none. A failure never becomes null. */
 export type OpenedRecord =
-  | { readonly value: Buffer | null; readonly envelope: EnvelopeInfo | undefined; readonly error?: undefined }
+  | (OpenedValue & { readonly error?: undefined })
   | { readonly error: EnvelopeError; readonly value?: undefined }
 
 /** Nothing was authenticated: the record did not open, and a handler replaced its value. */

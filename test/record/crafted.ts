@@ -1,3 +1,4 @@
+import { expect } from 'vitest'
 import { Dek } from '../../src/crypto/dek.js'
 import { nodeEngine } from '../../src/crypto/engine.js'
 import { aadOf, sealOne } from '../support/engine.js'
@@ -16,7 +17,7 @@ import type { Kms } from '../../src/kms/kms.js'
 import type { CheckedDecryptRule } from '../../src/config/checked.js'
 import { Opener } from '../../src/record/opener.js'
 import { openAll, type Opening } from '../../src/record/opening.js'
-import type { SealedRecord, Source, OpenedRecord } from '../../src/record/record.js'
+import type { OpenedRecord, OpenedValue, SealedRecord, Source } from '../../src/record/record.js'
 import { CANARY, emitted } from '../support/emissions.js'
 
 export const DEK = Buffer.alloc(32, 0x42)
@@ -103,14 +104,17 @@ export async function open(
   return error === undefined ? (value?.toString() ?? null) : error.code
 }
 
-/** Opens one record of topic `t`. */
+/** Opens one record of topic `t`: in a run, and then alone, with the same outcome. */
 export async function opened(
   record: SealedRecord,
   cmks: readonly Cmk[],
   rule: Rule = {},
 ): Promise<OpenedRecord> {
-  const [result] = await openAll(openerOf(cmks, rule).begin({ topic: 't' }, [record]))
+  const opener = openerOf(cmks, rule)
+  const [result] = await openAll(opener.begin({ topic: 't' }, [record]))
   if (result === undefined) throw new Error('no result')
+  const opensAlone = result.error === undefined && (result.envelope?.compression ?? 'none') === 'none'
+  expect(opener.openAlone({ topic: 't' }, record)).toEqual(opensAlone ? result : undefined)
   if (result.error !== undefined) emitted('error', result.error)
   return result
 }
@@ -119,7 +123,10 @@ export async function opened(
 export function openerOf(
   cmks: readonly Cmk[],
   rule: Rule = {},
-): { begin: (source: Source, records: readonly SealedRecord[]) => Opening } {
+): {
+  begin: (source: Source, records: readonly SealedRecord[]) => Opening
+  openAlone: (source: Source, record: SealedRecord) => OpenedValue | undefined
+} {
   const decrypt: CheckedDecryptRule = {
     cmks: ['c'],
     originalTopics: [],
@@ -137,5 +144,8 @@ export function openerOf(
   const keys = new OpeningKeys({ maxDeks: 10, ttlMs: 60_000 }, systemClock, new EventHub())
   const opener = new Opener(keys, nodeEngine)
   const read = { name: 'r', decrypt, cmks: CmkSet.forOpening(cmks as [Cmk, ...Cmk[]]) }
-  return { begin: (source, records) => opener.begin(read, source, records) }
+  return {
+    begin: (source, records) => opener.begin(read, source, records),
+    openAlone: (source, record) => opener.openAlone(read, source, record),
+  }
 }

@@ -10,7 +10,7 @@ import { isEnvelopeError } from '../../errors.js'
 import { offsetNumber } from '../../record/record.js'
 import type { ReadingRule } from '../../record/topic-rules.js'
 import type { Claim, Claims } from '../shared/claims.js'
-import type { Delivery, Run } from '../shared/delivery.js'
+import type { Delivery, OpenedRun, Run } from '../shared/delivery.js'
 import type { Part } from '../shared/part.js'
 import { batchWith } from './batch.js'
 import { messageOf } from './messages.js'
@@ -146,7 +146,7 @@ function begin(
   rule: ReadingRule,
   messages: readonly KafkaMessage[],
   { delivery }: Handling,
-): Run<KafkaMessage> {
+): Run<KafkaMessage> | OpenedRun<KafkaMessage> {
   try {
     return delivery.begin(claim, rule, messages)
   } catch (error) {

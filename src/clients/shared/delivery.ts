@@ -11,7 +11,7 @@ import {
   type Delivered,
   type Undecided,
 } from '../../record/decide.js'
-import { withHeadersAsWritten } from '../../record/headers.js'
+import { hasMisreadHeader, withHeadersAsWritten } from '../../record/headers.js'
 import type { Internals } from '../../record/internals.js'
 import type { Opening } from '../../record/opening.js'
 import type { PlainRecord, Source } from '../../record/record.js'
@@ -38,16 +38,20 @@ export interface DeliveryClient<R extends ConsumedRecord, L extends PlainRecord>
   deadLetter(record: R, rejection: Rejection): L
 }
 
-/** The records of a claim, from opening to delivery. */
+/** The records of a claim that are not all opened yet, or not all delivered. */
 export interface Run<R> {
+  readonly part?: undefined
   readonly claim: Claim
   readonly rule: ReadingRule
   readonly records: readonly R[]
   readonly opening: Opening
   /** Undefined while records wait for keys. */
   readonly decisions: readonly (Decision<R> | Undecided<R>)[] | undefined
-  /** All records, opened, to be delivered immediately. */
-  readonly part: Part<R> | undefined
+}
+
+/** The records of a claim, all opened, to be delivered immediately. */
+export interface OpenedRun<R> {
+  readonly part: Part<R>
 }
 
 /** Opens records for one run of a consumer, and applies the policy to those that do not open. */
@@ -76,21 +80,33 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
    * @param rule the rule of the topic. Do not pass records of passthrough rules
    * @throws EnvelopeError with the position of the record, or of the partition
    */
-  begin(claim: Claim, rule: ReadingRule, records: readonly R[]): Run<R> {
+  begin(claim: Claim, rule: ReadingRule, records: readonly R[]): Run<R> | OpenedRun<R> {
     const source = sourceOf(claim)
     try {
+      const [first] = records
+      const alone = records.length === 1 && first ? this.#openAlone(claim, rule, source, first) : undefined
+      if (alone !== undefined) return { part: alone }
       const opening = this.#internals.opener.begin(rule, source, withHeadersAsWritten(records))
       const decisions = opening.isDone
         ? this.#decider.decide(rule, source, records, opening.results)
         : undefined
-      const part =
-        decisions?.every(isOpened) === true && !claim.interrupted
-          ? this.#part(source, rule, records, { decisions })
-          : undefined
-      return { claim, rule, records, opening, decisions, part }
+      if (decisions?.every(isOpened) === true && !claim.interrupted)
+        return { part: this.#part(source, rule, records, { decisions }) }
+      return { claim, rule, records, opening, decisions }
     } catch (error) {
       throw withPosition(error, source)
     }
+  }
+
+  /** A single record, as in `eachMessage`, if nothing stands in its way. */
+  #openAlone(claim: Claim, rule: ReadingRule, source: Required<Source>, record: R): Part<R> | undefined {
+    if (claim.interrupted || hasMisreadHeader(record)) return undefined
+    const opened = this.#internals.opener.openAlone(rule, source, record)
+    if (opened === undefined) return undefined
+    const delivered = this.#decider.deliver(rule, source, record, opened)
+    this.#waits.movedTo(source, undefined)
+    reportDecisions(this.#internals.events, rule, source, [delivered])
+    return { delivered: [delivered], decided: 1, error: undefined }
   }
 
   /**

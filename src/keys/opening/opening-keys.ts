@@ -65,8 +65,15 @@ export class OpeningKeys {
     this.#unwraps = new Unwraps(clock, events)
   }
 
-  /** The key if it is cached. Use it immediately, not across an `await`. */
-  find({ candidates, session, sessionName }: OpeningRequest): OpeningKey | undefined {
+  /** The key if it is cached; counts as a look-up. Use it immediately, not across an `await`. */
+  find(request: OpeningRequest): OpeningKey | undefined {
+    const found = this.findCached(request)
+    if (found === undefined) this.#misses++
+    return found
+  }
+
+  /** As `find`, for a caller that calls `find` next if there is none: counts as a look-up only if there is one. */
+  findCached({ candidates, session, sessionName }: OpeningRequest): OpeningKey | undefined {
     this.#checkOpen()
     for (const { name, cmk } of candidates) {
       const key = this.#verified.get(name)?.contentKey(session, sessionName)
@@ -74,7 +81,6 @@ export class OpeningKeys {
       this.#hits++
       return { key, cmk }
     }
-    this.#misses++
     return undefined
   }
 

@@ -21,6 +21,17 @@ describe('the key of a session', () => {
     expect(keys.find(forgedRequest(wanted))).toBeUndefined()
   })
 
+  it('the look-up of a key counts once, also if it is tried before', async () => {
+    const { keys, request } = await opening()
+    const wanted = await request()
+    expect(keys.findCached(wanted)).toBeUndefined()
+    expect(keys.find(wanted)).toBeUndefined()
+    expect(keys.lookups).toEqual({ hits: 0, misses: 1 })
+    ;(await keys.load(wanted)).release()
+    expect(keys.findCached(wanted)).toBeDefined()
+    expect(keys.lookups).toEqual({ hits: 1, misses: 1 })
+  })
+
   it('the key of a session stays usable although its DEK turns out to be too old for the next session', async () => {
     const { keys, clock, request } = await opening()
     const wanted = await request()

@@ -1,0 +1,36 @@
+import type { ContentKey } from '../crypto/content-key.js'
+import type { Engine } from '../crypto/engine.js'
+import { Aads } from './aads.js'
+import type { Envelope } from './examiner.js'
+import type { AcceptedPreamble } from './preamble-judge.js'
+import { boundHeaderValues, boundKey, type RecordParts } from './record.js'
+
+/** Bodies that are opened together: those of records with the same preamble. */
+export class Bodies {
+  readonly #preamble: AcceptedPreamble
+  readonly #aads = new Aads()
+  readonly #sources: Buffer[] = []
+  readonly #places: number[] = []
+
+  constructor(preamble: AcceptedPreamble) {
+    this.#preamble = preamble
+  }
+
+  /** @throws EnvelopeError INVALID_RECORD if the key or a bound header is not bytes */
+  add(record: RecordParts, { value, bodyAt }: Envelope): void {
+    const { format, length: ivAt, aad, keyBound, boundHeaders } = this.#preamble
+    this.#aads.add(
+      format,
+      aad,
+      keyBound ? boundKey(record) : undefined,
+      boundHeaders.length > 0 ? boundHeaderValues(record, boundHeaders) : undefined,
+    )
+    this.#sources.push(value)
+    this.#places.push(ivAt, ivAt + format.sizes.iv, bodyAt, this.#aads.start, this.#aads.end)
+  }
+
+  /** The plaintext of each record, undefined if it is not authentic. */
+  open(engine: Engine, key: ContentKey): (Buffer | undefined)[] {
+    return engine.openMany(key, { sources: this.#sources, aads: this.#aads.bytes, places: this.#places })
+  }
+}
