@@ -283,8 +283,8 @@ describe('a DEK store', () => {
     }
     const next = await process(all)
     await next.seal()
-    expect(next.named('dek.storeFailed')).toMatchObject([
-      { rule: 't', operation: 'unwrap', reason: 'CIPHERTEXT_DEK_INVALID' },
+    expect(next.named('dek.storeFailed')).toStrictEqual([
+      { name: 'dek.storeFailed', rule: 't', operation: 'unwrap', reason: 'CIPHERTEXT_DEK_INVALID' },
     ])
     expect(next.named('dek.created')).toMatchObject([{ origin: 'made' }])
   })

@@ -89,6 +89,14 @@ it('a provisioned DEK with a date in the future, or one that was changed, is ref
   expect(await thrownBy(() => producer(dated))).toMatchObject({ code: 'UNWRAP_FAILED' })
 })
 
+it('a text that is not a provisioned DEK is refused at start, with the call that makes one', async () => {
+  const { producer } = await stage()
+  expect(await thrownBy(() => producer('{}'))).toMatchObject({
+    code: 'CONFIG_INVALID',
+    issues: [{ message: expect.stringContaining('`encryption.createProvisionedDek(rule)`') as string }],
+  })
+})
+
 it('a provisioned DEK is unwrapped at start, or for each topic at its first send', async () => {
   const { kms, provision, producer } = await stage()
   const text = await provision()

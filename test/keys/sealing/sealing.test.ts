@@ -126,13 +126,16 @@ describe('limits', () => {
 
 describe('every waiter ends', () => {
   it('every waiter ends at its deadline, with a code that says so; a late answer still serves the next waiter', async () => {
-    const { seal, kms } = await owner({}, { dekTimeout: '30ms' })
+    const { seal, kms, events } = await owner({}, { dekTimeout: '30ms' })
     kms.hold = true
     expect(await thrownBy(() => seal(1))).toMatchObject({
       code: 'KEY_WAIT_TIMEOUT',
       kind: 'transient',
       message: expect.stringMatching(/rule t within \d+ ms/) as string,
     })
+    const waits = (): unknown => events.filter(({ name }) => name === 'dek.waited')
+    const wait = { name: 'dek.waited', rule: 't', waitedMs: expect.any(Number) as number }
+    expect(waits()).toStrictEqual([{ ...wait, outcome: 'failed', code: 'KEY_WAIT_TIMEOUT' }])
     kms.held[0]?.succeed()
     await settle()
     expect(await seal(1)).toHaveLength(1)
@@ -148,10 +151,11 @@ describe('every waiter ends', () => {
     await kms.waitForHeld()
     const waiting = thrownBy(() => seal(1))
     await encryption.close()
-    expect([await rotating, await waiting]).toMatchObject([
-      { code: 'ENCRYPTION_CLOSED' },
-      { code: 'ENCRYPTION_CLOSED' },
-    ])
+    const closed = {
+      code: 'ENCRYPTION_CLOSED',
+      message: expect.stringContaining('the encryption was closed') as string,
+    }
+    expect([await rotating, await waiting]).toMatchObject([closed, closed])
     kms.held[0]?.succeed()
     await settle()
     expect(await thrownBy(() => seal(1))).toMatchObject({ code: 'ENCRYPTION_CLOSED' })
