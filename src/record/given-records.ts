@@ -34,10 +34,8 @@ export function pathOf(index: number): string {
 }
 
 /** The key of a record; a copy if it is a Buffer. */
-export function ownKey({ key }: { readonly key?: Bytes | null | undefined }): {
-  key?: Bytes | null | undefined
-} {
-  return isBytes(key) ? { key: ownCopy(key) } : key === undefined ? {} : { key }
+export function ownKey({ key }: { readonly key?: Bytes | null | undefined }): Bytes | null | undefined {
+  return isBytes(key) ? ownCopy(key) : key
 }
 
 /** Groups the indexes that have the same name, in order of first use. */

@@ -58,7 +58,7 @@ function openable(record: ReadRecord): Openable {
     topic,
     partition,
     value,
-    key: ownKey(record).key,
+    key: ownKey(record),
     headers: readHeaders(headers),
     offset: offset === undefined ? undefined : offsetText(offset),
   }

@@ -46,8 +46,9 @@ export async function sealRecords<R extends TopicRecord>(
 
 /** The plaintext to seal, and the copy that gets the sealed value, with exactly the key and headers that are authenticated. */
 function sealable<R extends TopicRecord>(record: R): { copy: R; plain: PlainRecord } {
-  const keyed = { ...record, ...ownKey(record) }
-  const copy = 'headers' in record ? { ...keyed, headers: copyOfHeaders(record.headers) } : keyed
+  const copy: { -readonly [M in keyof R]: R[M] } = { ...record }
+  if (copy.key !== undefined) copy.key = ownKey(copy)
+  if ('headers' in copy) copy.headers = copyOfHeaders(copy.headers) as R['headers']
   return { copy, plain: { value: copy.value, key: copy.key, headers: readHeaders(copy.headers) } }
 }
 

@@ -8,7 +8,7 @@ import { EnvelopeError, isEnvelopeError, type ErrorCode } from '../errors.js'
 import type { EventHub } from '../events.js'
 import type { DekRotation } from '../keys/sealing/dek-rotation.js'
 import type { Grant } from '../keys/sealing/sealing-session.js'
-import { nextTurn, stopwatch, type Clock } from '../clock.js'
+import { stopwatch, type Clock } from '../clock.js'
 import { Aads } from './aads.js'
 import type { OutgoingBatch, PlainBatch } from './batch.js'
 import { compressionNamed } from './compression.js'
@@ -16,23 +16,27 @@ import { PassedBatch } from './passed-batch.js'
 import { boundHeaderValues, boundKey, checkedValue, located, type PlainRecord } from './record.js'
 import { templateOf, type Template } from './template.js'
 import type { WritingRule } from './topic-rules.js'
+import { Turns } from './turns.js'
 
 /** The batches of one send. */
 export class Sealing {
   readonly batches: readonly OutgoingBatch[]
+  readonly #turns: Turns
 
-  private constructor(batches: readonly OutgoingBatch[]) {
+  private constructor(batches: readonly OutgoingBatch[], turns: Turns) {
     this.batches = batches
+    this.#turns = turns
   }
 
   /** Checks all batches; then seals them as far as DEKs are available. @throws EnvelopeError as `Sealer.begin` does */
   static begin(batches: readonly PlainBatch[], targets: readonly (SealingTarget | 'passthrough')[]): Sealing {
+    const turns = new Turns()
     const outgoing = batches.map((batch, i) => {
       const target = targets[i] as SealingTarget | 'passthrough'
-      return target === 'passthrough' ? new PassedBatch(batch) : new SealedBatch(batch, target)
+      return target === 'passthrough' ? new PassedBatch(batch) : new SealedBatch(batch, target, turns)
     })
     for (const batch of outgoing) batch.proceed()
-    return new Sealing(outgoing)
+    return new Sealing(outgoing, turns)
   }
 
   /** If false, call `hold`, then `complete`. */
@@ -50,7 +54,11 @@ export class Sealing {
    * @throws EnvelopeError as `DekRotation.ready` and `begin` do
    */
   async complete(): Promise<void> {
-    await Promise.all(this.batches.map((batch) => batch.complete()))
+    try {
+      await Promise.all(this.batches.map((batch) => batch.complete()))
+    } finally {
+      this.#turns.stop()
+    }
   }
 }
 
@@ -62,10 +70,6 @@ export interface SealingTarget extends WritingRule {
   readonly events: EventHub
 }
 
-/** The most that is compressed before the event loop gets a turn. */
-const COMPRESSED = { records: 250, bytes: 2 ** 20 } as const
-/** The most that is sealed before the event loop gets a turn. */
-const SEALED = { records: 2000, bytes: 2 ** 22 } as const
 /** Envelopes share memory up to this size, so that one that is kept does not keep a whole batch. */
 const SHARED_BYTES = 2 ** 16
 
@@ -76,6 +80,7 @@ class SealedBatch implements OutgoingBatch {
   readonly #topic: string
   readonly #pathOf: PlainBatch['pathOf']
   readonly #target: SealingTarget
+  readonly #turns: Turns
   readonly #values: (Bytes | null)[] = []
   readonly #bodies: Bytes[] = []
   /** Empty if the rule binds no key. */
@@ -93,10 +98,11 @@ class SealedBatch implements OutgoingBatch {
   #waitedMs: number | undefined
 
   /** Checks the records; nothing is sealed yet. @throws EnvelopeError as `Sealer.begin` does */
-  constructor({ topic, records, pathOf }: PlainBatch, target: SealingTarget) {
+  constructor({ topic, records, pathOf }: PlainBatch, target: SealingTarget, turns: Turns) {
     this.#topic = topic
     this.#pathOf = pathOf
     this.#target = target
+    this.#turns = turns
     let index = 0
     try {
       for (; index < records.length; index++) this.#add(records[index] as PlainRecord, index)
@@ -153,8 +159,7 @@ class SealedBatch implements OutgoingBatch {
   #compress(): boolean {
     const { sealing } = this.#target
     const { compress } = compressionNamed(sealing.encrypt.compression)
-    let bytes = 0
-    for (let n = 0; n < COMPRESSED.records && bytes < COMPRESSED.bytes; n++) {
+    while (!this.#turns.isOver) {
       const at = this.#sizes.length
       const plaintext = this.#bodies[at]
       if (plaintext === undefined) return true
@@ -165,7 +170,7 @@ class SealedBatch implements OutgoingBatch {
       } catch (error) {
         throw located(error, this.#topic, this.#pathOf(this.sealed[at] as number))
       }
-      bytes += byteLength(plaintext)
+      this.#turns.spend('compress', byteLength(plaintext))
       this.#bodies[at] = body
       this.#sizes.push(size)
     }
@@ -177,14 +182,15 @@ class SealedBatch implements OutgoingBatch {
   }
 
   /**
-   * Compresses and seals as much as one turn of the event loop should, as far as DEKs are available. Returns true once
+   * Compresses and seals as much as this turn of the event loop may, as far as DEKs are available. Returns true once
    * everything is sealed.
    * @throws EnvelopeError DEK_LIMIT_TOO_SMALL, ENCRYPTION_CLOSED, INVALID_RECORD
    */
   proceed(): boolean {
     if (this.isDone) return true
     if (!this.#isCompressed && !this.#compress()) return false
-    const end = this.#endOfTurn()
+    this.#needsDek = false
+    const end = this.#turns.endOf(this.#sizes, this.#done)
     const sizes = end === this.#sizes.length ? this.#sizes : this.#sizes.slice(0, end)
     while (this.#done < end) {
       const grant = this.#target.rotation.reserve(sizes, this.#done)
@@ -202,14 +208,6 @@ class SealedBatch implements OutgoingBatch {
     return true
   }
 
-  #endOfTurn(): number {
-    let end = this.#done
-    let bytes = 0
-    while (end < this.#sizes.length && end - this.#done < SEALED.records && bytes < SEALED.bytes)
-      bytes += this.#sizes[end++] as number
-    return end
-  }
-
   hold(): void {
     for (let i = this.#done; i < this.#bodies.length; i++) this.#bodies[i] = ownCopy(this.#bodies[i] as Bytes)
   }
@@ -218,7 +216,8 @@ class SealedBatch implements OutgoingBatch {
     try {
       while (!this.isDone) {
         if (this.#needsDek) await this.#ready()
-        else await nextTurn()
+        else await this.#turns.next()
+        if (this.#turns.stopped) return
         this.proceed()
       }
     } catch (error) {
@@ -262,6 +261,7 @@ class SealedBatch implements OutgoingBatch {
   #seal({ session, key, firstCounter, count }: Grant): void {
     const first = this.#done
     const end = first + count
+    for (let i = first; i < end; i++) this.#turns.spend('seal', this.#sizes[i] as number)
     while (this.#done < end)
       this.#sealSome(
         templateOf(session, this.#target.sealing, this.#topic),

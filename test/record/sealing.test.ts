@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import { EnvelopeError } from '../../src/errors.js'
 import { openRecords, sealRecords, type GivenHeaders } from '../../src/record/index.js'
 import { CANARY, thrownBy } from '../support/emissions.js'
 import { memoryEncryption } from '../support/encryption.js'
+import { MemoryKms } from '../support/memory-kms.js'
 
 const VALUE = `${CANARY} value`
 const rule = (encrypt: object = {}, decrypt: object = {}) => ({
@@ -359,6 +361,73 @@ describe('sealing a large batch', () => {
     const sealing = sealRecords(encryption, records)
     expect(events.at(-1)).toMatchObject({ name: 'batch.sealed', messages: 2000 })
     await sealing
+    await encryption.close()
+  })
+})
+
+it('a value whose memory is transferred while its key is awaited is refused', async () => {
+  const { encryption, kms } = await memoryEncryption([rule()])
+  const [sealed] = await sealRecords(encryption, [{ topic: 't', value: VALUE }])
+  const reader = await memoryEncryption([rule()], { kms })
+  kms.hold = true
+  const value = Buffer.from(Uint8Array.from(sealed?.value as Buffer).buffer)
+  const opening = thrownBy(() => openRecords(reader.encryption, [{ topic: 't', value }]))
+  await kms.waitForHeld()
+  transfer(value)
+  kms.held[0]?.succeed()
+  expect(await opening).toMatchObject({
+    code: 'INVALID_RECORD',
+    message: expect.stringContaining('a Buffer whose memory was transferred') as string,
+  })
+})
+
+describe('a send of several large batches', () => {
+  const topics = Array.from({ length: 6 }, (_, n) => `t${String(n)}`)
+  const many = topics.flatMap((topic) => Array.from({ length: 2000 }, () => ({ topic, value: VALUE })))
+
+  it('the batches of one send share the turns of the event loop', async () => {
+    const { encryption, events } = await memoryEncryption([{ ...rule({}), match: topics }])
+    await sealRecords(encryption, [{ topic: 't0', value: VALUE }])
+    const sealed = (): number => events.filter(({ name }) => name === 'batch.sealed').length - 1
+    const sealing = sealRecords(encryption, many)
+    const perTurn: number[] = []
+    for (let before = 0; before < topics.length; before = sealed()) {
+      perTurn.push(sealed() - before)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(Math.max(...perTurn)).toBe(1)
+    await sealing
+    await encryption.close()
+  })
+
+  it('a send whose DEK comes only after much was counted does not wait in a busy loop', async () => {
+    const { encryption, kms } = await memoryEncryption([{ ...rule({}), match: topics }])
+    kms.hold = true
+    const sealing = sealRecords(encryption, many)
+    await kms.waitForHeld()
+    kms.held[0]?.succeed()
+    expect(await sealing).toHaveLength(many.length)
+    await encryption.close()
+  })
+
+  it('a send that fails for one topic seals no more for the others', async () => {
+    const kms = new MemoryKms()
+    const { encryption, events } = await memoryEncryption(
+      [
+        { ...rule({}), match: ['t0'] },
+        { ...rule({}), match: ['t1'], encrypt: { cmk: 'denied' } },
+      ],
+      { kms, cmks: { main: [{ kms: 'memory', id: 'cmk' }], denied: [{ kms: 'memory', id: 'other' }] } },
+    )
+    await sealRecords(encryption, [{ topic: 't0', value: VALUE }])
+    kms.hold = true
+    const large = Array.from({ length: 20_000 }, () => ({ topic: 't0', value: VALUE }))
+    const failed = thrownBy(() => sealRecords(encryption, [...large, { topic: 't1', value: VALUE }]))
+    await kms.waitForHeld()
+    kms.held[0]?.fail(new EnvelopeError('KMS_DENIED', 'no'))
+    expect(await failed).toMatchObject({ code: 'KMS_DENIED' })
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+    expect(events.filter(({ name }) => name === 'batch.sealed')).toHaveLength(1)
     await encryption.close()
   })
 })

@@ -1,0 +1,50 @@
+import { nextTurn } from '../clock.js'
+
+/** The work of one turn of the event loop, in bytes to seal: some 10 ms. */
+const TURN = 2 ** 22
+/** The work for a record, beside its bytes: 2,000 records are sealed in one turn, or 250 compressed. */
+const RECORD = { seal: Math.ceil(TURN / 2000), compress: Math.ceil(TURN / 250) } as const
+const BYTE = { seal: 1, compress: 4 } as const
+
+/** Shares turns of the event loop among the batches of one send, so that a large send does not hold up everything else. */
+export class Turns {
+  #left = TURN
+  #last = Promise.resolve()
+  #stopped = false
+
+  /** Whether this turn has done its work. */
+  get isOver(): boolean {
+    return this.#left <= 0
+  }
+
+  /** Whether the send has failed, so that nothing else should be sealed for it. */
+  get stopped(): boolean {
+    return this.#stopped
+  }
+
+  stop(): void {
+    this.#stopped = true
+  }
+
+  spend(work: 'seal' | 'compress', bytes: number): void {
+    this.#left -= workOf(work, bytes)
+  }
+
+  /** The end of the records from `from` on that this turn may still seal. */
+  endOf(sizes: readonly number[], from: number): number {
+    let end = from
+    for (let left = this.#left; end < sizes.length && left > 0; end++)
+      left -= workOf('seal', sizes[end] as number)
+    return end
+  }
+
+  /** Resolves in a later turn, which no other batch of the send has got. */
+  async next(): Promise<void> {
+    await (this.#last = this.#last.then(nextTurn))
+    this.#left = TURN
+  }
+}
+
+function workOf(work: 'seal' | 'compress', bytes: number): number {
+  return Math.max(RECORD[work], BYTE[work] * bytes)
+}
