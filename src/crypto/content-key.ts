@@ -58,9 +58,14 @@ export class ContentKey {
     }
   }
 
-  destroy(): void {
-    this.#key = undefined
+  /** Frees the key that an engine keeps. It is imported again if it is used again. */
+  release(): void {
     this.#imported?.destroy()
     this.#imported = undefined
+  }
+
+  destroy(): void {
+    this.#key = undefined
+    this.release()
   }
 }

@@ -38,8 +38,7 @@ export class OpenedDek {
     if (known !== undefined) return known
     const key = this.#dek.contentKeyFor(session.suite, session.sessionId, session.commitment)
     if (key === undefined) return undefined
-    if (this.#contentKeys.size >= MAX_SESSIONS)
-      this.#contentKeys.delete(this.#contentKeys.keys().next().value as string)
+    if (this.#contentKeys.size >= MAX_SESSIONS) this.#forgetOldest()
     this.#contentKeys.set(sessionName, key)
     return key
   }
@@ -54,6 +53,13 @@ export class OpenedDek {
     return () => {
       if (--this.#leases === 0) this.#destroy()
     }
+  }
+
+  #forgetOldest(): void {
+    const [[name, key]] = this.#contentKeys as unknown as [[string, ContentKey]]
+    this.#contentKeys.delete(name)
+    // A record that waits may still hold the key, so it is not destroyed.
+    key.release()
   }
 
   #destroy(): void {

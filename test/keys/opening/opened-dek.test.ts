@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Dek } from '../../../src/crypto/dek.js'
 import { DEFAULT_SUITE } from '../../../src/crypto/suites.js'
 import { OpenedDek, type SessionRef } from '../../../src/keys/opening/opened-dek.js'
@@ -38,6 +38,20 @@ describe('content keys of an opened DEK', () => {
     const forged = { ...session(3), commitment: Buffer.alloc(32) }
     expect(made.contentKey(forged, 'forged')).toBeUndefined()
     expect(made.contentKey(forged, 'forged')).toBeUndefined()
+  })
+
+  it('content keys of an opened DEK that are dropped free what an engine keeps, and stay usable', async () => {
+    const { key } = await opened()
+    const engine = { create: vi.fn(() => ({})), destroy: vi.fn() }
+    const dropped = key(0)
+    const imported = dropped?.importedBy(engine)
+    for (let n = 1; n < 1000; n++) key(n)
+    expect(engine.destroy).not.toHaveBeenCalled()
+    key(1000)
+    expect(engine.destroy).toHaveBeenCalledExactlyOnceWith(imported)
+    expect(dropped?.importedBy(engine)).not.toBe(imported)
+    dropped?.destroy()
+    expect(engine.destroy).toHaveBeenCalledTimes(2)
   })
 
   it('content keys of an opened DEK are not displaced by forged sessions', async () => {
