@@ -42,7 +42,7 @@ describe('content keys of an opened DEK', () => {
 
   it('content keys of an opened DEK that are dropped free what an engine keeps, and stay usable', async () => {
     const { key } = await opened()
-    const engine = { create: vi.fn(() => ({})), destroy: vi.fn() }
+    const engine = { create: vi.fn(() => ({})), destroy: vi.fn<(key: object) => void>() }
     const dropped = key(0)
     const imported = dropped?.importedBy(engine)
     for (let n = 1; n < 1000; n++) key(n)
