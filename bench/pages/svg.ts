@@ -8,6 +8,7 @@ const STYLE = `
     .page { fill: #ffffff }
     .title { font-weight: 600; font-size: 15px }
     .quiet { fill: #57606a; font-size: 12px }
+    .frame { fill: #ffffff; font-size: 11px }
     .end { text-anchor: end }
     .middle { text-anchor: middle }
     .axis { stroke: #8c959f; stroke-width: 1 }
@@ -19,6 +20,7 @@ const STYLE = `
       text { fill: #e6edf3 }
       .page { fill: #0d1117 }
       .quiet { fill: #9198a1 }
+      .frame { fill: #0d1117 }
       .axis { stroke: #6e7681 }
       .grid { stroke: #30363d }
       .spread { stroke: #e6edf3 }
