@@ -41,6 +41,7 @@ export async function* micro({ quick }: Plan): AsyncGenerator<Case> {
     const opening = await compare(
       [
         repeated('floor', batch, () => floorSealed.map(floorOpen)),
+        repeated('memory', batch, () => values.map(({ length }) => Buffer.allocUnsafeSlow(length))),
         ...sealed.map(({ engine, encryption, records: given }) =>
           repeated(engine, batch, async () => {
             checkOpened(await openRecords(encryption, given))

@@ -332,7 +332,7 @@ describe('offsets of records', () => {
 describe('sealing a large batch', () => {
   it.each([
     ['2,000 records', Array.from({ length: 6500 }, (_, n) => Buffer.from(String(n))), 4],
-    ['4 MiB', Array.from({ length: 12 }, () => randomBytes(2 ** 20)), 3],
+    ['16 MiB', Array.from({ length: 6 }, () => randomBytes(2 ** 23)), 3],
   ])(
     'sealing a large batch gives the event loop a turn after every %s, and seals the bytes at the call',
     async (_, values, turns) => {

@@ -27,15 +27,12 @@ export function splitToFit<M extends SendableRecord>(
 ): M[][] {
   const limit = batch.maxBatchBytes
   if (limit === undefined || batch.sealed.length === 0) return [[...sealed]]
-  const isSealed = new Set(batch.sealed)
   const byPartition = sealed.every(({ partition }) => typeof partition === 'number')
   const runs: M[][] = [[]]
   let used = new Map<number, number>()
   for (const [i, message] of sealed.entries()) {
     const size = recordBytes(message)
-    if (isSealed.has(i) && size + BATCH_OVERHEAD > limit) {
-      throw tooLarge(plain, i, message, limit)
-    }
+    if (size + BATCH_OVERHEAD > limit && batch.sealed.includes(i)) throw tooLarge(plain, i, message, limit)
     const partition = byPartition ? (message.partition ?? 0) : 0
     const before = used.get(partition) ?? BATCH_OVERHEAD
     if (before + size > limit && runs.at(-1)?.length !== 0) {
@@ -50,7 +47,8 @@ export function splitToFit<M extends SendableRecord>(
 /** An upper bound for the bytes of a record in a batch. */
 export function recordBytes({ key, value, headers }: PlainRecord): number {
   let bytes = RECORD_OVERHEAD + contentBytes(key) + contentBytes(value)
-  for (const [name, values] of Object.entries(headers ?? {})) {
+  if (headers === undefined) return bytes
+  for (const [name, values] of Object.entries(headers)) {
     for (const one of Array.isArray(values) ? values : [values]) {
       bytes += HEADER_OVERHEAD + Buffer.byteLength(name) + contentBytes(one)
     }
