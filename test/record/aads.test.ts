@@ -6,7 +6,7 @@ import { Aads } from '../../src/record/aads.js'
 const BASES = [Buffer.from('base of a session'), Buffer.from('that of another')]
 
 /** The bytes that one record alone gets. */
-function alone(base: Buffer, key?: string | null  , headers: readonly HeaderValues[] = []): string {
+function alone(base: Buffer, key?: string | null, headers: readonly HeaderValues[] = []): string {
   const bytes = Buffer.alloc(DEFAULT_FORMAT.aadBytes(base, key, headers))
   DEFAULT_FORMAT.writeAad(bytes, 0, base, key, headers)
   return bytes.toString('hex')
