@@ -75,9 +75,9 @@ describe('the share of rejected records', () => {
       records: fc.nat(40),
     })
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 60 }), fc.nat(60), (steps, limit) => {
         const rejected = (partition: number, offset: number): boolean => (offset * 7 + partition) % 5 === 0
-        const share = new InvalidRateGuard(0.19)
+        const share = new InvalidRateGuard(limit / 1000)
         const next = [0, 0, 0]
         const distinct = new Map<string, boolean>()
         for (const { partition, back, records } of steps) {
@@ -88,7 +88,7 @@ describe('the share of rejected records', () => {
             if (!distinct.has(key)) distinct.set(key, rejected(partition, offset))
             const exceeded = count(String(offset), rejected(partition, offset))
             const inWindow = [...distinct.values()].slice(-1000).filter(Boolean).length
-            expect(exceeded).toBe(inWindow > 190)
+            expect(exceeded).toBe(inWindow > limit)
           }
           next[partition] = Math.max(next[partition] ?? 0, from + records)
         }
