@@ -40,6 +40,11 @@ export const CODES = {
     kind: 'unreadable',
     remedy: 'Upgrade kafka-envelope or, if the compression is zstd, Node.js to 22.15 or later',
   },
+  DICTIONARY_UNKNOWN: {
+    kind: 'unreadable',
+    remedy:
+      'Add the dictionary that the producer compresses with to this reader. Readers need a dictionary before writers use it, and for as long as records that were compressed with it are read',
+  },
   WRONG_TOPIC: {
     kind: 'invalid',
     remedy:
@@ -73,7 +78,7 @@ export const CODES = {
   },
   DECOMPRESSION_FAILED: {
     kind: 'invalid',
-    remedy: 'The producer sealed a body that is not exactly one gzip member or zstd frame',
+    remedy: 'The producer sealed a body that is not exactly one gzip member, zstd frame or deflate stream',
   },
   TOO_LARGE: {
     kind: 'invalid',

@@ -6,6 +6,8 @@ import { Cmk } from './kms/cmk.js'
 import type { Kms } from './kms/kms.js'
 import type { NamedKmses } from './kms/sides.js'
 import type { Side } from './kms/side.js'
+import { compressionNamed } from './record/compression.js'
+import { Dictionaries } from './record/dictionaries.js'
 import type { ResolvedRule } from './record/topic-rules.js'
 
 /**
@@ -78,9 +80,11 @@ function withCmks(
     match,
     passthrough,
     sealing: encrypt && { name, encrypt, cmks: CmkSet.forSealing(named(encrypt.cmk)) },
+    compression: encrypt && compressionNamed(encrypt.compression),
     reading: decrypt && {
       name,
       decrypt,
+      dictionaries: new Dictionaries([]),
       cmks: CmkSet.forOpening(
         decrypt.cmks.flatMap(named).map((cmk) => cmk.by(openingKmses[cmk.kmsName] as Kms)) as [Cmk, ...Cmk[]],
       ),

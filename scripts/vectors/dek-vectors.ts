@@ -8,12 +8,13 @@ import { CmkSet } from '../../src/kms/cmk-set.js'
 import { Cmk } from '../../src/kms/cmk.js'
 import type { Kms } from '../../src/kms/kms.js'
 import { checkConfig } from '../../src/config/check.js'
+import { Dictionaries } from '../../src/record/dictionaries.js'
 import { Opener } from '../../src/record/opener.js'
 import { openAll } from '../../src/record/opening.js'
 import { hex, outcomeOf, partsOf, recordMembers, type Outcome } from './vector.js'
 
 /** A test vector as `docs/format.md`, section 17 describes it: the DEK is given. */
-export const dekVector = v.object({ ...recordMembers, dek: hex, envelope: hex })
+export const dekVector = v.object({ ...recordMembers, dek: hex, dictionaries: v.array(hex), envelope: hex })
 
 export type DekVector = v.InferOutput<typeof dekVector>
 
@@ -25,7 +26,10 @@ export async function openDekVector(vector: DekVector): Promise<Outcome> {
     nodeEngine,
   )
   const cmks = await everyWrapping(value, Buffer.from(vector.dek, 'hex'))
-  const rule = { name: 'vectors', decrypt: decryptRule(), cmks }
+  const dictionaries = new Dictionaries(
+    vector.dictionaries.map((dictionary, i) => [String(i), Buffer.from(dictionary, 'hex')]),
+  )
+  const rule = { name: 'vectors', decrypt: decryptRule(), cmks, dictionaries }
   const [opened] = await openAll(opener.begin(rule, { topic: vector.topic }, [{ value, ...partsOf(vector) }]))
   return outcomeOf(opened)
 }

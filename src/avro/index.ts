@@ -43,6 +43,7 @@ export const headerType: avsc.Type = avsc.Type.forSchema({
   fields: [
     { name: 'suite', type: 'int' },
     { name: 'compression', type: 'int' },
+    { name: 'dictionary', type: 'bytes' },
     { name: 'keyBound', type: 'boolean' },
     { name: 'boundHeaders', type: { type: 'array', items: 'string' } },
     { name: 'topic', type: 'string' },

@@ -17,10 +17,11 @@ export const SEALED_AND_REQUIRED = table({
     }
   },
   'bound headers fit into an envelope': function* ({ rules }) {
-    for (const { path, boundHeaders, context, topicBytes } of authenticated(rules)) {
+    for (const { path, hasDictionary, boundHeaders, context, topicBytes } of authenticated(rules)) {
       // Reported above.
       if (sizes.context(context) > MAX_CONTEXT_BYTES) continue
       const bytes = sizes.header({
+        hasDictionary,
         boundHeaders,
         topic: 'x'.repeat(topicBytes),
         context: Object.fromEntries(context),
@@ -80,6 +81,7 @@ export const SEALED_AND_REQUIRED = table({
 /** The data that a rule authenticates with each record, or requires of each record. */
 interface Authenticated {
   readonly path: string
+  readonly hasDictionary: boolean
   readonly boundHeaders: readonly string[]
   readonly context: readonly (readonly [key: string, value: string])[]
   readonly topicBytes: number
@@ -94,6 +96,7 @@ function authenticated(rules: readonly RuleAt[]): Authenticated[] {
     return [
       {
         path: `${path}.encrypt`,
+        hasDictionary: typeof encrypt['compression'] === 'object',
         boundHeaders: textsOf(encrypt['bindHeaders']),
         context: textEntries(encrypt['context']),
         // Every topic of the rule has to fit.
@@ -104,6 +107,7 @@ function authenticated(rules: readonly RuleAt[]): Authenticated[] {
       },
       {
         path: `${path}.decrypt.require`,
+        hasDictionary: false,
         boundHeaders: textsOf(required['bindHeaders']),
         context: textEntries(required['context']),
         // At least one topic has to fit.

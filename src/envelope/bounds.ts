@@ -10,6 +10,8 @@ export const IV_BYTES = 12
 export const TAG_BYTES = 16
 export const SESSION_ID_BYTES = 16
 export const COMMITMENT_BYTES = 32
+/** A SHA-256, which names a dictionary. */
+export const DICTIONARY_NAME_BYTES = 32
 
 /** A string of the format: its longest length and the characters it may have. */
 export interface TextRule {

@@ -11,6 +11,8 @@ export interface WrappedDek {
 export interface Header {
   readonly suite: number
   readonly compression: number
+  /** The SHA-256 of the dictionary of the compression; empty if it has none. */
+  readonly dictionary: Buffer
   readonly keyBound: boolean
   /** Strictly ascending by UTF-8 bytes. */
   readonly boundHeaders: readonly string[]
@@ -37,6 +39,7 @@ export type HeaderValues = readonly (Bytes | null)[]
 
 /** The values that determine the length of a header. */
 export interface HeaderShape {
+  readonly hasDictionary: boolean
   readonly boundHeaders: readonly string[]
   readonly topic: string
   readonly context: Readonly<Record<string, string>>

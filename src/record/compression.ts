@@ -8,10 +8,12 @@ import { zstdFrameLength } from './zstd.js'
 /** One registered compression of the plaintext. */
 export interface Compression {
   readonly number: number
-  readonly name: 'none' | 'gzip' | 'zstd'
+  readonly name: 'none' | 'gzip' | 'zstd' | 'deflate-dictionary'
+  /** The SHA-256 of its dictionary; empty if it has none. */
+  readonly dictionary: Buffer
   readonly compress: (plaintext: Bytes) => Bytes
   /**
-   * @throws EnvelopeError DECOMPRESSION_FAILED if the bytes are not exactly one member or frame; TOO_LARGE if the
+   * @throws EnvelopeError DECOMPRESSION_FAILED if the bytes are not exactly one member, frame or stream; TOO_LARGE if the
    * result is over `maxBytes`
    */
   readonly decompress: (body: Buffer, maxBytes: number) => Buffer
@@ -24,12 +26,20 @@ interface ZstdZlib {
 }
 
 const zstd = HAS_ZSTD ? (zlib as unknown as ZstdZlib) : undefined
+const NO_DICTIONARY = Buffer.alloc(0)
 
 const rows: readonly Compression[] = [
-  { number: 0, name: 'none', compress: (plaintext) => plaintext, decompress: (body) => body },
+  {
+    number: 0,
+    name: 'none',
+    dictionary: NO_DICTIONARY,
+    compress: (plaintext) => plaintext,
+    decompress: (body) => body,
+  },
   {
     number: 1,
     name: 'gzip',
+    dictionary: NO_DICTIONARY,
     compress: (plaintext) => zlib.gzipSync(plaintext),
     decompress: (body, maxBytes) => decompressed(maxBytes, () => gunzipOne(body, maxBytes)),
   },
@@ -38,6 +48,7 @@ const rows: readonly Compression[] = [
         {
           number: 2,
           name: 'zstd' as const,
+          dictionary: NO_DICTIONARY,
           compress: (plaintext: Bytes) => zstd.zstdCompressSync(plaintext),
           decompress: (body: Buffer, maxBytes: number) =>
             decompressed(maxBytes, () => {
@@ -49,7 +60,26 @@ const rows: readonly Compression[] = [
     : []),
 ]
 
-/** The compression with this number, or undefined if it is not registered or this runtime lacks it. */
+/** The number of deflate with a preset dictionary, whose rows are made by `deflateWith`. */
+export const DEFLATE_DICTIONARY = 3
+
+/** Deflate with a preset dictionary of up to 32,768 bytes. @param name the SHA-256 of the dictionary */
+export function deflateWith(dictionary: Buffer, name: Buffer): Compression {
+  return {
+    number: DEFLATE_DICTIONARY,
+    name: 'deflate-dictionary',
+    dictionary: name,
+    compress: (plaintext) => zlib.deflateRawSync(plaintext, { dictionary }),
+    decompress: (body, maxBytes) =>
+      decompressed(maxBytes, () => {
+        const { plaintext, end } = inflateRaw(body, maxBytes, { dictionary })
+        if (end !== body.length) throw failed('it is not exactly one deflate stream')
+        return plaintext
+      }),
+  }
+}
+
+/** The compression without a dictionary that has this number; undefined if none has, or this runtime lacks it. */
 export function compressionOf(number: number): Compression | undefined {
   return rows.find((row) => row.number === number)
 }
@@ -67,11 +97,8 @@ function gunzipOne(body: Buffer, maxBytes: number): Buffer {
   const deflated = gzipBody(body)
   if (deflated === undefined) throw failed('it does not start with the header of a gzip member')
   // Node's gunzip would accept a second member, and bytes after the last.
-  const { buffer: plaintext, engine } = zlib.inflateRawSync(deflated, {
-    maxOutputLength: outputLimit(maxBytes),
-    info: true,
-  }) as unknown as { readonly buffer: Buffer; readonly engine: { readonly bytesWritten: number } }
-  const trailer = deflated.subarray(engine.bytesWritten)
+  const { plaintext, end } = inflateRaw(deflated, maxBytes)
+  const trailer = deflated.subarray(end)
   if (trailer.length !== 8) throw failed('it is not exactly one gzip member')
   if (
     trailer.readUInt32LE(0) !== zlib.crc32(plaintext) ||
@@ -80,6 +107,20 @@ function gunzipOne(body: Buffer, maxBytes: number): Buffer {
     throw failed('its checksum or size is wrong')
   }
   return plaintext
+}
+
+/** Inflates one stream (RFC 1951), and says where it ends: bytes may follow it. */
+function inflateRaw(
+  deflated: Buffer,
+  maxBytes: number,
+  options: { readonly dictionary?: Buffer } = {},
+): { plaintext: Buffer; end: number } {
+  const { buffer, engine } = zlib.inflateRawSync(deflated, {
+    ...options,
+    maxOutputLength: outputLimit(maxBytes),
+    info: true,
+  }) as unknown as { readonly buffer: Buffer; readonly engine: { readonly bytesWritten: number } }
+  return { plaintext: buffer, end: engine.bytesWritten }
 }
 
 /** Node.js does not accept a limit of 0. */

@@ -6,7 +6,7 @@ import { EnvelopeError } from '../errors.js'
 import { openingRequest, type OpeningRequest } from '../keys/opening/opening-request.js'
 import type { CmkWrapping } from '../kms/cmk-set.js'
 import type { Cmk } from '../kms/cmk.js'
-import { compressionOf, type Compression } from './compression.js'
+import { compressionOf, DEFLATE_DICTIONARY, type Compression } from './compression.js'
 import type { EnvelopeInfo } from './record.js'
 import type { ReadingRule } from './topic-rules.js'
 
@@ -75,13 +75,8 @@ export class PreambleJudge {
     const suite = suiteOf(header.suite)
     if (suite === undefined)
       return new EnvelopeError('UNKNOWN_SUITE', `unknown cipher suite ${String(header.suite)}`)
-    const compression = compressionOf(header.compression)
-    if (compression === undefined) {
-      return new EnvelopeError(
-        'UNKNOWN_COMPRESSION',
-        `this reader does not support compression ${String(header.compression)}`,
-      )
-    }
+    const compression = this.#compressionOf(header)
+    if (compression === undefined) return unknownCompression(header)
     if (!this.#isSealedFor(header.topic)) {
       return new EnvelopeError(
         'WRONG_TOPIC',
@@ -101,6 +96,12 @@ export class PreambleJudge {
       wrappings,
     })
     return accepted(format, preamble, compression, request)
+  }
+
+  #compressionOf({ compression, dictionary }: Header): Compression | undefined {
+    return compression === DEFLATE_DICTIONARY
+      ? this.#rule.dictionaries.withHash(dictionary)
+      : compressionOf(compression)
   }
 
   #isSealedFor(topic: string): boolean {
@@ -130,6 +131,18 @@ interface CachedPreamble {
 
 function startsWith(value: Buffer, bytes: Buffer): boolean {
   return value.length >= bytes.length && value.compare(bytes, 0, bytes.length, 0, bytes.length) === 0
+}
+
+function unknownCompression({ compression, dictionary }: Header): EnvelopeError {
+  return compression === DEFLATE_DICTIONARY
+    ? new EnvelopeError(
+        'DICTIONARY_UNKNOWN',
+        `this reader has no dictionary with the SHA-256 ${dictionary.toString('hex')}`,
+      )
+    : new EnvelopeError(
+        'UNKNOWN_COMPRESSION',
+        `this reader does not support compression ${String(compression)}`,
+      )
 }
 
 function unmetRequirement(header: Header, require: ReadingRule['decrypt']['require']): string | undefined {

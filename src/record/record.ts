@@ -49,7 +49,7 @@ export interface EnvelopeInfo {
   readonly boundHeaders: readonly string[]
   readonly context: Readonly<Record<string, string>>
   readonly suite: number
-  readonly compression: 'none' | 'gzip' | 'zstd'
+  readonly compression: 'none' | 'gzip' | 'zstd' | 'deflate-dictionary'
 }
 
 /** The value of a record that opened. */

@@ -11,7 +11,6 @@ import type { Grant } from '../keys/sealing/sealing-session.js'
 import { stopwatch, type Clock } from '../clock.js'
 import { Aads } from './aads.js'
 import type { OutgoingBatch, PlainBatch } from './batch.js'
-import { compressionNamed } from './compression.js'
 import { PassedBatch } from './passed-batch.js'
 import { boundHeaderValues, boundKey, checkedValue, located, type PlainRecord } from './record.js'
 import { templateOf, type Template } from './template.js'
@@ -123,7 +122,7 @@ class SealedBatch implements OutgoingBatch {
   #add(record: PlainRecord, index: number): void {
     const value = checkedValue(record)
     this.#values.push(value)
-    const { sealing, events, maxDecompressedBytes } = this.#target
+    const { sealing, compression, events, maxDecompressedBytes } = this.#target
     const { encrypt } = sealing
     if (value === null) {
       if (encrypt.tombstones === 'pass') return
@@ -140,7 +139,7 @@ class SealedBatch implements OutgoingBatch {
       return
     }
     const plainSize = byteLength(value)
-    if (encrypt.compression === 'none') {
+    if (compression.name === 'none') {
       checkFitsDek(sealing, plainSize)
       this.#sizes.push(plainSize)
     } else if (plainSize > maxDecompressedBytes)
@@ -157,13 +156,12 @@ class SealedBatch implements OutgoingBatch {
 
   /** Compresses the next values. Returns true once all are compressed. */
   #compress(): boolean {
-    const { sealing } = this.#target
-    const { compress } = compressionNamed(sealing.encrypt.compression)
+    const { sealing, compression } = this.#target
     while (!this.#turns.isOver) {
       const at = this.#sizes.length
       const plaintext = this.#bodies[at]
       if (plaintext === undefined) return true
-      const body = compress(plaintext)
+      const body = compression.compress(plaintext)
       const size = byteLength(body)
       try {
         checkFitsDek(sealing, size)
@@ -264,7 +262,7 @@ class SealedBatch implements OutgoingBatch {
     for (let i = first; i < end; i++) this.#turns.spend('seal', this.#sizes[i] as number)
     while (this.#done < end)
       this.#sealSome(
-        templateOf(session, this.#target.sealing, this.#topic),
+        templateOf(session, this.#target, this.#topic),
         key,
         firstCounter + this.#done - first,
         end,

@@ -1,9 +1,8 @@
 import { contextEntries } from '../envelope/context.js'
 import type { Format } from '../envelope/format.js'
 import { DEFAULT_FORMAT } from '../envelope/formats.js'
-import type { SealingRule } from '../keys/sealing/dek-rotations.js'
 import type { SealingSession } from '../keys/sealing/sealing-session.js'
-import { compressionNamed } from './compression.js'
+import type { WritingRule } from './topic-rules.js'
 
 /** The constant part of all envelopes of a session and topic. */
 export interface Template {
@@ -15,7 +14,11 @@ export interface Template {
 const templates = new WeakMap<SealingSession, Map<string, Template>>()
 
 /** The template of a session on a topic, made when it is first needed. */
-export function templateOf(session: SealingSession, rule: SealingRule, topic: string): Template {
+export function templateOf(
+  session: SealingSession,
+  { sealing: { encrypt }, compression }: WritingRule,
+  topic: string,
+): Template {
   let ofSession = templates.get(session)
   if (ofSession === undefined) templates.set(session, (ofSession = new Map<string, Template>()))
   let template = ofSession.get(topic)
@@ -23,11 +26,12 @@ export function templateOf(session: SealingSession, rule: SealingRule, topic: st
     const format = DEFAULT_FORMAT
     const header = format.encodeHeader({
       suite: session.suite,
-      compression: compressionNamed(rule.encrypt.compression).number,
-      keyBound: rule.encrypt.bindKey,
-      boundHeaders: rule.encrypt.bindHeaders,
+      compression: compression.number,
+      dictionary: compression.dictionary,
+      keyBound: encrypt.bindKey,
+      boundHeaders: encrypt.bindHeaders,
       topic,
-      context: contextEntries(rule.encrypt.context),
+      context: contextEntries(encrypt.context),
       sessionId: session.id,
       commitment: session.commitment,
     })

@@ -5,6 +5,8 @@ import type { CheckedDecryptRule } from '../config/checked.js'
 import { DEFAULT_MAX_DECOMPRESSED_BYTES } from '../config/defaults.js'
 import { deadLetterTopics, mayHaveDeadLetters } from '../config/rejection.js'
 import { TopicIndex } from '../policy/topics.js'
+import type { Compression } from './compression.js'
+import type { Dictionaries } from './dictionaries.js'
 import { invalidTopic, isTopicName } from './topic.js'
 
 /** A rule with its CMKs. */
@@ -13,12 +15,15 @@ export interface ResolvedRule {
   readonly match: readonly string[]
   readonly passthrough: boolean
   readonly sealing: SealingRule | undefined
+  /** Of the values that `sealing` seals. */
+  readonly compression: Compression | undefined
   readonly reading: ReadingRule | undefined
 }
 
 /** The encrypt half of a rule. */
 export interface WritingRule {
   readonly sealing: SealingRule
+  readonly compression: Compression
   /** The largest value that readers decompress, under the same rule or by default. */
   readonly maxDecompressedBytes: number
 }
@@ -29,6 +34,7 @@ export interface ReadingRule {
   readonly decrypt: CheckedDecryptRule
   /** The CMKs whose wrappings are accepted, in order of preference. */
   readonly cmks: CmkSet
+  readonly dictionaries: Dictionaries
 }
 
 /** The rules by topic. */
@@ -60,10 +66,10 @@ export class TopicRules {
     const rule = this.#index.find(topic)
     if (rule?.passthrough === true) return 'passthrough'
     if (!isTopicName(topic)) throw invalidTopic(topic)
-    if (rule?.sealing) {
+    if (rule?.sealing && rule.compression) {
       const maxDecompressedBytes =
         rule.reading?.decrypt.maxDecompressedBytes ?? DEFAULT_MAX_DECOMPRESSED_BYTES
-      return { sealing: rule.sealing, maxDecompressedBytes }
+      return { sealing: rule.sealing, compression: rule.compression, maxDecompressedBytes }
     }
     throw new EnvelopeError(
       'TOPIC_NOT_CONFIGURED',

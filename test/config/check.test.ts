@@ -282,12 +282,12 @@ describe('a mistake', () => {
     [
       'bound headers that never fit',
       config({ match: ['a'], encrypt: { cmk: 'main', bindHeaders: tooMany } }),
-      'topics[0].encrypt.bindHeaders: the envelope header would take 4340 bytes with them; the limit is 4096: bind fewer headers, or headers with shorter names',
+      'topics[0].encrypt.bindHeaders: the envelope header would take 4341 bytes with them; the limit is 4096: bind fewer headers, or headers with shorter names',
     ],
     [
       'headers that no record can have bound',
       config({ match: ['a'], decrypt: { cmk: 'main', require: { bindHeaders: tooMany } } }),
-      'topics[0].decrypt.require.bindHeaders: the envelope header would take 4340 bytes with them; the limit is 4096: bind fewer headers, or headers with shorter names',
+      'topics[0].decrypt.require.bindHeaders: the envelope header would take 4341 bytes with them; the limit is 4096: bind fewer headers, or headers with shorter names',
     ],
     [
       'a context that no record can have',

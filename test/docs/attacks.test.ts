@@ -112,6 +112,9 @@ const ATTACKS: Record<string, Attack> = {
   'an envelope cut short': value((genuine) => genuine.subarray(0, -1)),
   'an unknown suite': value((genuine) => forged(genuine, { suite: 2 }, same)),
   'an unknown compression': value((genuine) => forged(genuine, { compression: 9 }, same)),
+  'an unknown dictionary': value((genuine) =>
+    forged(genuine, { compression: 3, dictionary: Buffer.alloc(32) }, same),
+  ),
   'a CMK that the rule does not name': value((genuine) =>
     forged(genuine, {}, (one, i) => ({ ...one, cmkId: `nobody-${String(i)}` })),
   ),

@@ -14,7 +14,7 @@ import { lengthBytes, writeLengthAt } from '../../src/envelope/write.js'
 
 const CANONICAL = {
   'envelope.v1': '0fea18fa6fe363e8',
-  'header.v1': '41c5970602d76d0c',
+  'header.v1': '7e01b7a267487823',
 }
 
 function schemaOf(name: string): avsc.Schema {
@@ -88,6 +88,7 @@ describe('released schemas', () => {
           "maxBytes": 128,
           "pattern": /\\^\\[A-Za-z0-9\\._:/@=\\+-\\]\\{1,128\\}\\$/,
         },
+        "DICTIONARY_NAME_BYTES": 32,
         "IV_BYTES": 12,
         "MAX_BOUND_HEADERS": 32,
         "MAX_BOUND_HEADER_BYTES": 256,
@@ -113,9 +114,18 @@ describe('released schemas', () => {
 const text = (characters: string, maxLength: number): fc.Arbitrary<string> =>
   fc.string({ unit: fc.constantFrom(...Array.from(characters)), minLength: 1, maxLength })
 
-const header: fc.Arbitrary<Header> = fc.record({
-  suite: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
-  compression: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
+const sha256 = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes))
+const none = fc.constant(Buffer.alloc(0))
+const int = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 })
+/** A compression, and a dictionary if it has one. */
+const compressed: fc.Arbitrary<Pick<Header, 'compression' | 'dictionary'>> = fc.oneof(
+  fc.record({ compression: fc.integer({ min: 0, max: 2 }), dictionary: none }),
+  fc.record({ compression: fc.constant(3), dictionary: sha256 }),
+  fc.record({ compression: int.filter((n) => n < 0 || n > 3), dictionary: fc.oneof(none, sha256) }),
+)
+
+const parts = fc.record({
+  suite: int,
   keyBound: fc.boolean(),
   boundHeaders: fc
     .uniqueArray(fc.string({ unit: 'binary', minLength: 1, maxLength: 20 }), { maxLength: 32 })
@@ -123,8 +133,11 @@ const header: fc.Arbitrary<Header> = fc.record({
   topic: text('abcXYZ019._-', 249),
   context: fc.dictionary(text('ab019:/@', 8), text('xyz=+', 20), { maxKeys: 8 }).map(contextEntries),
   sessionId: fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) => Buffer.from(bytes)),
-  commitment: fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes)),
+  commitment: sha256,
 })
+const header: fc.Arbitrary<Header> = fc
+  .tuple(parts, compressed)
+  .map(([given, { compression, dictionary }]) => ({ ...given, compression, dictionary }))
 
 /**
  * The released schema with its map as an array of pairs: the same bytes (Avro 1.12, "Maps"), but a JavaScript object
@@ -163,6 +176,31 @@ describe('headers', () => {
     for (const wrong of [{ sessionId: Buffer.alloc(15) }, { commitment: Buffer.alloc(33) }]) {
       expect(() => encodeHeader({ ...given, ...wrong })).toThrow(RangeError)
     }
+  })
+
+  it('a dictionary is named for deflate, never for none, gzip and zstd, and as it may be for later compressions', () => {
+    const [given] = fc.sample(header, { numRuns: 1, seed: 1 }) as [Header]
+    const read = (compression: number, bytes: number): string => {
+      try {
+        decodeHeader(encodeHeader({ ...given, compression, dictionary: Buffer.alloc(bytes, 9) }))
+        return 'read'
+      } catch (error) {
+        return (error as { code: string }).code
+      }
+    }
+    for (const [compression, lengths] of [
+      [0, [0]],
+      [1, [0]],
+      [2, [0]],
+      [3, [32]],
+      ...[4, 64, -1, 2 ** 31 - 1].map((later) => [later, [0, 32]] as const),
+    ] as const)
+      for (const length of [0, 1, 31, 32, 33, 64, 5000])
+        expect([compression, length, read(compression, length)]).toEqual([
+          compression,
+          length,
+          (lengths as readonly number[]).includes(length) ? 'read' : 'MALFORMED',
+        ])
   })
 
   it('decoding a header inverts encoding, and a stock Avro library reads the same', () => {

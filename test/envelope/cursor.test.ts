@@ -104,6 +104,7 @@ describe('length bombs', () => {
   const header: Header = {
     suite: 1,
     compression: 0,
+    dictionary: Buffer.alloc(0),
     keyBound: true,
     boundHeaders: [],
     topic: 't',
@@ -123,12 +124,13 @@ describe('length bombs', () => {
     header: Buffer.concat([PREFIX, Buffer.from([2, 2, 97, 2, 97, 2, 1, 0])]),
   }
   const headerStarts: Record<string, number[]> = {
-    boundHeaders: [2, 0, 1],
-    name: [2, 0, 1, 2],
-    topic: [2, 0, 1, 0],
-    context: [2, 0, 1, 0, 2, 97],
-    key: [2, 0, 1, 0, 2, 97, 2],
-    value: [2, 0, 1, 0, 2, 97, 2, 2, 97],
+    dictionary: [2, 8],
+    boundHeaders: [2, 0, 0, 1],
+    name: [2, 0, 0, 1, 2],
+    topic: [2, 0, 0, 1, 0],
+    context: [2, 0, 0, 1, 0, 2, 97],
+    key: [2, 0, 0, 1, 0, 2, 97, 2],
+    value: [2, 0, 0, 1, 0, 2, 97, 2, 2, 97],
   }
 
   it('length bombs in every length and count are MALFORMED, and nothing is allocated for them', () => {

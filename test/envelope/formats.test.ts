@@ -7,6 +7,7 @@ const coded = (code: string): Error => expect.objectContaining({ code }) as Erro
 const header = DEFAULT_FORMAT.encodeHeader({
   suite: 1,
   compression: 0,
+  dictionary: Buffer.alloc(0),
   keyBound: false,
   boundHeaders: [],
   topic: 'orders',

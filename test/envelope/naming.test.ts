@@ -23,7 +23,7 @@ const after = (...parts: Part[]): Buffer => Buffer.concat([PREFIX, avro(...parts
 
 const id = Buffer.alloc(16)
 const commitment = Buffer.alloc(32)
-const start = [1, 0, Buffer.of(1)]
+const start = [1, 0, '', Buffer.of(1)]
 const noNames = [...start, 0]
 const topic = [...noNames, 't']
 const end = [id, commitment]
@@ -35,7 +35,12 @@ const HEADERS: readonly (readonly [part: RegExp, bytes: Buffer])[] = [
   [/an int .*shortest/, Buffer.from('8000', 'hex')],
   [/an int .*32 bits/, Buffer.from('808080808080', 'hex')],
   [/ends too early/, avro(1)],
-  [/keyBound/, avro(1, 0, Buffer.of(2))],
+  [/length of dictionary .*bounds/, avro(1, 3, 'x'.repeat(33))],
+  [/dictionary is not a SHA-256/, avro(1, 3, 'x'.repeat(31))],
+  [/compression 3 has a dictionary/, avro(1, 3, '')],
+  [/compression 1 has no dictionary/, avro(1, 1, 'x'.repeat(32))],
+  [/ends within dictionary/, avro(1, 3, 32, Buffer.from('ab'))],
+  [/keyBound/, avro(1, 0, '', Buffer.of(2))],
   [/length of boundHeaders .*bounds/, avro(...start, 33)],
   [/length of boundHeaders .*negative/, avro(...start, -1)],
   [/length of boundHeaders .*shortest/, avro(...start, Buffer.of(0x82, 0))],

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { gzipSync } from 'node:zlib'
+import { deflateRawSync, gzipSync } from 'node:zlib'
 import { HEADER_PAIRS, oracle, type OracleHeader } from '../property/oracle.js'
 import { referenceAad, referenceUnseal, session } from '../property/reference.js'
 import type { DekVector } from '../../scripts/vectors/dek-vectors.js'
@@ -72,7 +72,14 @@ function bodies(vectors: readonly DekVector[]): Buffer[] {
     ...ZSTD_FRAMES.map((hex) => Buffer.from(hex, 'hex')),
   ]
   const flagged = (flags: number, bytes: Buffer): Buffer => Buffer.concat([Buffer.of(flags), bytes])
+  const dictionary = Buffer.from('kafka-envelope ')
+  const withDictionary = (flags: number, bytes: Buffer): Buffer =>
+    Buffer.concat([Buffer.of(flags, dictionary.length - 1), dictionary, bytes])
   return [
+    ...[...data, ...texts.map((text) => deflateRawSync(text, { dictionary }))].flatMap((bytes) =>
+      [16, 18].map((flags) => withDictionary(flags, bytes)),
+    ),
+    ...texts.map((text) => withDictionary(24, Buffer.concat([Buffer.of(3, 1), text]))),
     ...data.flatMap((bytes) => [0, 1, 2].map((flags) => flagged(flags, bytes))),
     ...texts.flatMap((text) =>
       [8, 9, 10].map((flags) => flagged(flags, Buffer.concat([Buffer.of(3, 1), text]))),

@@ -39,6 +39,7 @@ function made({
   const header: OracleHeader = {
     suite: 1,
     compression: 0,
+    dictionary: Buffer.alloc(0),
     keyBound: true,
     boundHeaders: [],
     topic: 't',

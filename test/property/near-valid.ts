@@ -146,7 +146,9 @@ const entry = fc.tuple(text('ab10._:/@=+-', 128), text('xyz', 128))
 
 const fields = fc.record({
   suite: fc.oneof(fc.constant(1), fc.integer()),
-  compression: fc.oneof(fc.constant(0), fc.integer()),
+  compression: fc.oneof(fc.constantFrom(0, 0, 1, 2, 3), fc.integer()),
+  /** Mostly as the compression demands. */
+  dictionary: fc.oneof({ weight: 20, arbitrary: fc.constant(undefined) }, octets(32)),
   keyBound: fc.boolean(),
   boundHeaders: set(name, (bytes) => bytes, 34),
   topic: text('abcXYZ019._-', 249),
@@ -175,6 +177,7 @@ function writeHeader(
 ): Buffer {
   to.int(header.suite)
   to.int(header.compression)
+  to.sized(header.dictionary ?? Buffer.alloc(header.compression === 3 ? 32 : 0, 0xd1))
   to.boolean(header.keyBound)
   to.items(
     header.boundHeaders.map((bound) => () => {

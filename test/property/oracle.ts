@@ -9,6 +9,7 @@ import avsc from 'avsc'
 export interface OracleHeader {
   readonly suite: number
   readonly compression: number
+  readonly dictionary: Buffer
   readonly keyBound: boolean
   readonly boundHeaders: readonly string[]
   readonly topic: string
@@ -172,7 +173,13 @@ function isWithinBounds({ wrappedDeks, header }: OracleEnvelope): boolean {
   )
 }
 
-function isHeaderWithinBounds({ boundHeaders, topic, context }: OracleHeader): boolean {
+function isHeaderWithinBounds({
+  compression,
+  dictionary,
+  boundHeaders,
+  topic,
+  context,
+}: OracleHeader): boolean {
   const text = /^[A-Za-z0-9._:/@=+-]{1,128}$/
   // Count and end take two bytes each at most: 1,024 bytes hold under 8,192 entries.
   const contextBytes = context.reduce(
@@ -180,7 +187,9 @@ function isHeaderWithinBounds({ boundHeaders, topic, context }: OracleHeader): b
       sum + longBytes(key.length) + key.length + longBytes(value.length) + value.length,
     context.length === 0 ? 1 : longBytes(context.length) + 1,
   )
+  const dictionaryBytes = compression === 3 ? [32] : [0, 1, 2].includes(compression) ? [0] : [0, 32]
   return (
+    dictionaryBytes.includes(dictionary.length) &&
     boundHeaders.length <= 32 &&
     boundHeaders.every((name) => isBetween(Buffer.byteLength(name), 1, 256)) &&
     isAscending(boundHeaders) &&

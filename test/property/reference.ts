@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHash, hkdfSync } from 'node:crypto'
 import * as zlib from 'node:zlib'
 import { oracle, PREFIX, type OracleEnvelope, type OracleHeader } from './oracle.js'
 
@@ -22,6 +22,7 @@ export interface ReferenceRule {
   /** In order of preference. */
   readonly cmks: readonly { readonly provider: string; readonly cmkId: string }[]
   readonly maxDecompressedBytes: number
+  readonly dictionaries: readonly Buffer[]
 }
 
 /** A plaintext, or codes any one of which is correct. */
@@ -120,17 +121,23 @@ export function referenceOpen(
     }
     const data = referenceUnseal(key, referenceAad(envelope.header, header, record), envelope)
     if (data === undefined) return ['AUTHENTICATION_FAILED']
-    return referenceDecompress(header.compression, data, rule.maxDecompressedBytes)
+    return referenceDecompress(
+      header.compression,
+      data,
+      rule.maxDecompressedBytes,
+      named(header.dictionary, rule.dictionaries),
+    )
   }
   return [failures[0] ?? 'NO_CANDIDATE']
 }
 
 function refusal(
-  { suite, compression, topic, keyBound, boundHeaders, context }: OracleHeader,
+  { suite, compression, dictionary, topic, keyBound, boundHeaders, context }: OracleHeader,
   rule: ReferenceRule,
 ) {
   if (suite !== 1) return 'UNKNOWN_SUITE'
-  if (compression < 0 || compression > (zstd ? 2 : 1)) return 'UNKNOWN_COMPRESSION'
+  if (compression < 0 || compression > 3 || (compression === 2 && !zstd)) return 'UNKNOWN_COMPRESSION'
+  if (compression === 3 && named(dictionary, rule.dictionaries) === undefined) return 'DICTIONARY_UNKNOWN'
   if (topic !== rule.topic) return 'WRONG_TOPIC'
   const met =
     (keyBound || !rule.keyBound) &&
@@ -139,15 +146,25 @@ function refusal(
   return met ? undefined : 'REQUIREMENT_UNMET'
 }
 
+/** The dictionary that has this SHA-256. */
+function named(sha256: Buffer, dictionaries: readonly Buffer[]): Buffer | undefined {
+  return dictionaries.find((dictionary) => createHash('sha256').update(dictionary).digest().equals(sha256))
+}
+
 type Decode = (data: Buffer, options: object) => { buffer: Buffer; engine: { bytesWritten: number } }
 const zstd = 'zstdDecompressSync' in zlib ? (zlib as unknown as { zstdDecompressSync: Decode }) : undefined
 /** Over every cap that tests set; what is larger counts as endless. */
 const MUCH = 1 << 26
 
 /** Section 11, by Node's own decoders. */
-export function referenceDecompress(compression: number, data: Buffer, maxBytes: number): ReferenceResult {
+export function referenceDecompress(
+  compression: number,
+  data: Buffer,
+  maxBytes: number,
+  dictionary?: Buffer,
+): ReferenceResult {
   if (compression === 0) return data
-  const whole = inflate(compression, data, MUCH)
+  const whole = compression === 3 ? inflateAfter(dictionary, data) : inflate(compression, data, MUCH)
   if (whole === 'too large') return ['TOO_LARGE', 'DECOMPRESSION_FAILED']
   if (whole === undefined || !isOne(compression, data))
     // If a fault is after the cap, either code is correct.
@@ -170,8 +187,31 @@ function inflate(compression: number, data: Buffer, maxBytes: number): Buffer | 
   }
 }
 
+/**
+ * The result of deflate with a dictionary, by another way than the library's: the data follows the dictionary in a
+ * stored block, as it would in one stream without a dictionary.
+ */
+function inflateAfter(dictionary: Buffer | undefined, data: Buffer): Buffer | 'too large' | undefined {
+  if (dictionary === undefined) return undefined
+  const head = Buffer.of(0, 0, 0, 0, 0)
+  head.writeUInt16LE(dictionary.length, 1)
+  head.writeUInt16LE(dictionary.length ^ 0xffff, 3)
+  const stream = Buffer.concat([head, dictionary, data])
+  try {
+    const { buffer, engine } = (zlib.inflateRawSync as unknown as Decode)(stream, {
+      maxOutputLength: MUCH,
+      info: true,
+    })
+    return engine.bytesWritten === stream.length ? buffer.subarray(dictionary.length) : undefined
+  } catch (error) {
+    return (error as { code: string }).code === 'ERR_BUFFER_TOO_LARGE' ? 'too large' : undefined
+  }
+}
+
 /** Whether decodable data is one member or frame: no part of it is one if another, or a skippable frame, follows. */
 function isOne(compression: number, data: Buffer): boolean {
+  // A deflate stream has an end of its own.
+  if (compression === 3) return true
   const starts =
     compression === 1 ? ['1f8b'] : ['28b52ffd', ...'0123456789abcdef'.split('').map((n) => `5${n}2a4d18`)]
   for (const start of starts.map((hex) => Buffer.from(hex, 'hex')))

@@ -62,7 +62,14 @@ describe('opening a batch', () => {
 
 it('a batch for a passthrough topic is complete immediately, with nothing sealed and without a size limit', () => {
   const rules = new TopicRules([
-    { name: 'r', match: ['t'], passthrough: true, sealing: undefined, reading: undefined },
+    {
+      name: 'r',
+      match: ['t'],
+      passthrough: true,
+      sealing: undefined,
+      compression: undefined,
+      reading: undefined,
+    },
   ])
   const sealer = new Sealer(
     rules,

@@ -1,7 +1,8 @@
-import { gzipSync } from 'node:zlib'
+import { createHash } from 'node:crypto'
+import { deflateRawSync, gzipSync, inflateRawSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { compressionNamed, compressionOf } from '../../src/record/compression.js'
+import { compressionNamed, compressionOf, deflateWith } from '../../src/record/compression.js'
 import { CANARY } from '../support/emissions.js'
 
 const MIB = 1 << 20
@@ -20,7 +21,11 @@ describe('registered compressions', () => {
   it('registered compressions have frozen numbers and names', () => {
     expect([compressionOf(0)?.name, compressionOf(1)?.name]).toEqual(['none', 'gzip'])
     expect(['zstd', undefined]).toContain(compressionOf(2)?.name)
-    for (const number of [3, -1, 64, 0.5]) expect(compressionOf(number)).toBeUndefined()
+    expect(deflateWith(Buffer.of(1), Buffer.alloc(32))).toMatchObject({
+      number: 3,
+      name: 'deflate-dictionary',
+    })
+    for (const number of [4, -1, 64, 0.5]) expect(compressionOf(number)).toBeUndefined()
   })
 
   it('the compression `none` leaves the bytes unchanged, at any size', () => {
@@ -115,5 +120,88 @@ describe.each([
       expect(plaintext).toEqual(Buffer.alloc(size, 7))
       expect(plaintext.buffer.byteLength).toBeLessThanOrEqual(2 * size)
     }
+  })
+})
+
+describe('deflate with a preset dictionary', () => {
+  const dictionary = Buffer.from(`{"order":17,"note":"${CANARY}"}`)
+  const deflate = deflateWith(dictionary, createHash('sha256').update(dictionary).digest())
+  const result = (body: Buffer, maxBytes = MIB, row = deflate): string => {
+    try {
+      return row.decompress(body, maxBytes).toString()
+    } catch (error) {
+      return (error as { code: string }).code
+    }
+  }
+
+  it('decompression with a dictionary inverts compression, for dictionaries of 1 to 32,768 bytes', () => {
+    const lengths = fc.oneof(
+      fc.constantFrom(1, 2, 32_506, 32_507, 32_767, 32_768),
+      fc.integer({ min: 1, max: 300 }),
+    )
+    const text = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('', CANARY, CANARY.repeat(3000)))
+    fc.assert(
+      fc.property(lengths, text, (length, plaintext) => {
+        const some = Buffer.alloc(length, `${CANARY}, and more`)
+        const row = deflateWith(some, Buffer.alloc(32))
+        const body = asBuffer(row.compress(plaintext))
+        expect(row.decompress(body, MIB).equals(Buffer.from(plaintext))).toBe(true)
+      }),
+      {
+        examples: [
+          [1, ''],
+          [32_768, CANARY],
+        ],
+      },
+    )
+  })
+
+  it('a small value that resembles the dictionary is a few bytes long', () => {
+    const value = `{"order":18,"note":"${CANARY}"}`
+    expect(asBuffer(deflate.compress(value)).length).toBeLessThan(12)
+    expect(gzipSync(value).length).toBeGreaterThan(40)
+  })
+
+  it('a distance reaches the first byte of the longest dictionary, and no further', () => {
+    // One match of 3 bytes from 32,768 back in a block with the fixed code (RFC 1951, 3.2.6), then the end of the block.
+    const body = Buffer.from('03deff0f00', 'hex')
+    const longest = Buffer.concat([Buffer.from('abc'), Buffer.alloc(32_765, 'x')])
+    expect(inflateRawSync(body, { dictionary: longest }).toString()).toBe('abc')
+    expect(result(body, MIB, deflateWith(longest, Buffer.alloc(32)))).toBe('abc')
+    expect(result(body, MIB, deflateWith(longest.subarray(1), Buffer.alloc(32)))).toBe('DECOMPRESSION_FAILED')
+  })
+
+  it('deflated data is exactly one stream: not cut anywhere, and nothing after it', () => {
+    const body = asBuffer(deflate.compress(`{"order":18,"note":"${CANARY}", "b": 1}`))
+    for (let length = 0; length < body.length; length++)
+      expect(result(body.subarray(0, length))).toBe('DECOMPRESSION_FAILED')
+    for (const tail of [Buffer.alloc(1), Buffer.alloc(1000), body, dictionary, deflateRawSync('')])
+      expect(result(Buffer.concat([body, tail]))).toBe('DECOMPRESSION_FAILED')
+  })
+
+  it('a result of exactly the cap is accepted, a larger one is TOO_LARGE, and a cap of 0 accepts nothing else', () => {
+    const body = asBuffer(deflate.compress('x'.repeat(1000)))
+    expect(result(body, 1000)).toBe('x'.repeat(1000))
+    for (const cap of [999, 1, 0]) expect(result(body, cap)).toBe('TOO_LARGE')
+    expect(result(asBuffer(deflate.compress('')), 0)).toBe('')
+    expect(result(asBuffer(deflate.compress('x')), 0)).toBe('TOO_LARGE')
+    expect(result(Buffer.of(7), 0)).toBe('DECOMPRESSION_FAILED')
+  })
+
+  it('a zip bomb with a dictionary stops at the cap', () => {
+    const bomb = asBuffer(deflate.compress(Buffer.alloc(1 << 27)))
+    expect(bomb.length).toBeLessThan(1 << 18)
+    const before = process.memoryUsage().arrayBuffers
+    expect(result(bomb)).toBe('TOO_LARGE')
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(8 * MIB)
+  })
+
+  it('random data with a dictionary never crashes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        expect(Buffer.byteLength(result(Buffer.from(bytes), 1000))).toBeLessThanOrEqual(3000)
+      }),
+      { numRuns: 2000 },
+    )
   })
 })

@@ -9,6 +9,7 @@ import type { Bytes } from '../../src/envelope/bytes.js'
 import { lengthBytes, writeLengthAt } from '../../src/envelope/write.js'
 import { EventHub } from '../../src/events.js'
 import { systemClock } from '../../src/clock.js'
+import { Dictionaries } from '../../src/record/dictionaries.js'
 import { OpeningKeys } from '../../src/keys/opening/opening-keys.js'
 import { CmkSet } from '../../src/kms/cmk-set.js'
 import type { Cmk } from '../../src/kms/cmk.js'
@@ -21,6 +22,9 @@ import type { OpenedRecord, OpenedValue, SealedRecord, Source } from '../../src/
 import { CANARY, emitted } from '../support/emissions.js'
 
 export const DEK = Buffer.alloc(32, 0x42)
+
+/** The one dictionary of the reader. */
+export const DICTIONARY = Buffer.from(`{"value":"${CANARY}"}`)
 
 /** The parts of an envelope to change; the rest is as a writer would write it. */
 export interface Craft {
@@ -45,6 +49,7 @@ export function craft({ header: given, wrappings, body, key, headers = [] }: Cra
   const header: Header = {
     suite: 1,
     compression: 0,
+    dictionary: Buffer.alloc(0),
     keyBound: true,
     boundHeaders: [],
     topic: 't',
@@ -143,7 +148,12 @@ export function openerOf(
   }
   const keys = new OpeningKeys({ maxDeks: 10, ttlMs: 60_000 }, systemClock, new EventHub())
   const opener = new Opener(keys, nodeEngine)
-  const read = { name: 'r', decrypt, cmks: CmkSet.forOpening(cmks as [Cmk, ...Cmk[]]) }
+  const read = {
+    name: 'r',
+    decrypt,
+    cmks: CmkSet.forOpening(cmks as [Cmk, ...Cmk[]]),
+    dictionaries: new Dictionaries([['known', DICTIONARY]]),
+  }
   return {
     begin: (source, records) => opener.begin(read, source, records),
     openAlone: (source, record) => opener.openAlone(read, source, record),

@@ -1,4 +1,5 @@
-import { gzipSync } from 'node:zlib'
+import { createHash } from 'node:crypto'
+import { deflateRawSync, gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { EnvelopeError } from '../../src/errors.js'
 import { compressionNamed } from '../../src/record/compression.js'
@@ -6,7 +7,7 @@ import { TopicRules, type ResolvedRule } from '../../src/record/topic-rules.js'
 import { sealRecords } from '../../src/record/index.js'
 import { CANARY, thrownBy } from '../support/emissions.js'
 import { memoryEncryption } from '../support/encryption.js'
-import { cmk, craft, opened, wrapping, type Craft, type Rule } from './crafted.js'
+import { cmk, craft, DICTIONARY, opened, wrapping, type Craft, type Rule } from './crafted.js'
 
 /** The error message for a record made this way, read from topic `t` under a rule named `r`. */
 async function refusal(given: Craft, rule: Rule = {}, configured = 'a'): Promise<string> {
@@ -18,7 +19,12 @@ async function refusal(given: Craft, rule: Rule = {}, configured = 'a'): Promise
 describe('a record that is refused: the error names', () => {
   it('the error of a refused record names suite and compression by number', async () => {
     expect(await refusal({ header: { suite: 2 } })).toContain('suite 2.')
-    expect(await refusal({ header: { compression: 3 } })).toContain('compression 3.')
+    expect(await refusal({ header: { compression: 4 } })).toContain('compression 4.')
+  })
+
+  it('the error of a refused record names the dictionary that the reader lacks by its SHA-256', async () => {
+    const header = { compression: 3, dictionary: Buffer.alloc(32, 0xab) }
+    expect(await refusal({ header })).toContain(`SHA-256 ${'ab'.repeat(32)}.`)
   })
 
   it('the error of a refused record names the topic it was sealed for and the one it was read from', async () => {
@@ -67,6 +73,16 @@ describe('a record that is refused: the error names', () => {
     expect(await member(changed(gzip.length - 1))).toMatch(/authentic.* checksum or size/)
     expect(await member(gzipSync('x'.repeat(1001)))).toMatch(/TOO_LARGE.*larger after decompression/)
   })
+
+  it('the error of a refused record says that its deflated data is not exactly one stream', async () => {
+    const dictionary = createHash('sha256').update(DICTIONARY).digest()
+    const deflated = deflateRawSync(CANARY, { dictionary: DICTIONARY })
+    const body = Buffer.concat([deflated, Buffer.of(0)])
+    const header = { compression: 3, dictionary }
+    expect(await refusal({ header, body })).toMatch(
+      /DECOMPRESSION_FAILED.*authentic.* exactly one deflate stream/,
+    )
+  })
 })
 
 describe('a record that is not sealed: the error names', () => {
@@ -95,7 +111,14 @@ describe('a record that is not sealed: the error names', () => {
 })
 
 it('the error for a topic whose rule lacks `encrypt` or `decrypt` names topic and rule, and what did not happen', () => {
-  const rule = { name: 'r', match: ['t'], passthrough: false, sealing: undefined, reading: undefined }
+  const rule = {
+    name: 'r',
+    match: ['t'],
+    passthrough: false,
+    sealing: undefined,
+    compression: undefined,
+    reading: undefined,
+  }
   const book = new TopicRules([rule] satisfies ResolvedRule[])
   const refused = (message: RegExp): Error =>
     expect.objectContaining({

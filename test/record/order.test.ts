@@ -47,7 +47,12 @@ const FAULTS: readonly (readonly [name: string, code: string, spoil: (c: Case) =
     (c) => ({ ...c, change: (e) => Buffer.concat([c.change(e), Buffer.of(0)]) }),
   ],
   ['order of bound headers', 'MALFORMED', (c) => header(c, { boundHeaders: ['b', 'a'] })],
-  ['compression', 'UNKNOWN_COMPRESSION', (c) => header(c, { compression: 3 })],
+  ['compression', 'UNKNOWN_COMPRESSION', (c) => header(c, { compression: 4 })],
+  [
+    'dictionary',
+    'DICTIONARY_UNKNOWN',
+    (c) => header(c, { compression: 3, dictionary: Buffer.alloc(32), ...c.craft.header }),
+  ],
   ['topic', 'WRONG_TOPIC', (c) => header(c, { topic: 'u' })],
   ['context entry', 'REQUIREMENT_UNMET', (c) => required(c, { context: { env: 'prod' } })],
   ['CMK', 'NO_CANDIDATE', (c) => ({ ...c, configured: 'another' })],
@@ -101,7 +106,7 @@ describe('the order of checks', () => {
 
   it('an unknown suite comes before an unknown compression', async () => {
     for (const suite of [0, 2, -1]) {
-      const unknown = header(GOOD, { suite, compression: 3 })
+      const unknown = header(GOOD, { suite, compression: 4 })
       expect(await result(unknown)).toEqual({ opened: 'UNKNOWN_SUITE', asked: [] })
     }
   })

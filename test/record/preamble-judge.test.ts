@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { CheckedDecryptRule } from '../../src/config/checked.js'
 import { CmkSet } from '../../src/kms/cmk-set.js'
+import { Dictionaries } from '../../src/record/dictionaries.js'
 import { PreambleJudge, type AcceptedPreamble } from '../../src/record/preamble-judge.js'
 import { cmk, craft, open, wrapping } from './crafted.js'
 
@@ -11,7 +12,8 @@ async function reader() {
     acceptPublicKeySealing: false,
     require: { bindKey: true, bindHeaders: [], context: {} },
   } as unknown as CheckedDecryptRule
-  return { near, preambles: new PreambleJudge({ name: 'r', decrypt, cmks: CmkSet.forOpening([near]) }, 't') }
+  const rule = { name: 'r', decrypt, cmks: CmkSet.forOpening([near]), dictionaries: new Dictionaries([]) }
+  return { near, preambles: new PreambleJudge(rule, 't') }
 }
 
 describe('a preamble', () => {

@@ -14,7 +14,7 @@ from kafka_envelope_reader.cli import main
 from vectors.encode import array, wrapping
 from vectors.plan import Plan, seal
 
-from .example import GZIP_VALUE, PLAINTEXT, TOPIC, VALUE
+from .example import DEFLATE_PLAINTEXT, DEFLATE_VALUE, DICTIONARY, GZIP_VALUE, PLAINTEXT, TOPIC, VALUE
 from .test_keyring import content
 from .test_vectors import OWN, RULES
 from .test_wrappings import SHA256_OAEP, aes_cmk, private_key, private_pem
@@ -78,6 +78,19 @@ def test_unbound_opens_what_has_no_bound_key(run: Runner, keyring_file: str) -> 
     assert run(*arguments, "--unbound", "--max-decompressed-bytes", "63", value=GZIP_VALUE).error.startswith(
         "TOO_LARGE"
     )
+
+
+def test_a_dictionary_opens_what_was_compressed_with_it(run: Runner, keyring_file: str, tmp_path: Path) -> None:
+    arguments = ["--keyring", keyring_file, *RECORD[:4]]
+    other, right = tmp_path / "other.dict", tmp_path / "orders.dict"
+    other.write_bytes(b"another")
+    right.write_bytes(DICTIONARY)
+    lacking = run(*arguments, "--dictionary", str(other), value=DEFLATE_VALUE)
+    assert (lacking.code, lacking.error.split()[0]) == (4, "DICTIONARY_UNKNOWN")
+    both = run(*arguments, "--dictionary", str(other), "--dictionary", str(right), value=DEFLATE_VALUE)
+    assert (both.code, both.out) == (0, DEFLATE_PLAINTEXT)
+    absent = run(*arguments, "--dictionary", str(tmp_path / "absent"), value=DEFLATE_VALUE)
+    assert (absent.code, absent.error.startswith("kafka-envelope-open: a dictionary file cannot be read")) == (2, True)
 
 
 def test_sealed_for_opens_what_was_copied(run: Runner, keyring_file: str) -> None:

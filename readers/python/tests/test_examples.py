@@ -1,7 +1,9 @@
-"""Sections 3.1, 7, 9, 10, 15, 18 and 19: what the document shows is what this package computes."""
+"""Sections 3.1, 7, 9, 10, 15, 18, 19 and 19.1: what the document shows is what this package computes."""
 
 from __future__ import annotations
 
+import hashlib
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -66,9 +68,9 @@ def test_the_derivation_of_the_first_example_gives_the_stated_keys() -> None:
 
 def test_the_envelope_of_the_first_example_has_the_stated_parts() -> None:
     envelope = parse_envelope(VALUE)
-    assert len(VALUE) == 235
+    assert len(VALUE) == 236
     assert envelope.wrappings == (Wrapping("local", example.CMK_ID, example.CIPHERTEXT_DEK),)
-    assert (envelope.header, len(envelope.header)) == (example.HEADER, 96)
+    assert (envelope.header, len(envelope.header)) == (example.HEADER, 97)
     assert (envelope.iv, envelope.tag, envelope.body) == (example.IV, example.TAG, example.BODY)
 
 
@@ -76,6 +78,7 @@ def test_the_header_of_the_first_example_reads_as_stated() -> None:
     assert parse_header(example.HEADER) == Header(
         suite=1,
         compression=0,
+        dictionary=b"",
         key_bound=True,
         bound_headers=("schema-id",),
         topic="orders.eu",
@@ -90,7 +93,7 @@ def test_the_aad_of_the_first_example_is_the_stated_one() -> None:
         example.HEADER, key_bound=True, bound_headers=["schema-id"], key=example.KEY, headers=example.HEADERS
     )
     assert aad == example.AAD
-    assert len(aad) == 137
+    assert len(aad) == 138
 
 
 def test_the_body_of_the_first_example_decrypts_to_its_plaintext() -> None:
@@ -107,7 +110,7 @@ def test_the_second_example_has_the_stated_intermediate_values() -> None:
     header = parse_header(envelope.header)
     wrapped = envelope.wrappings[0].ciphertext_dek
     wrapping_aad = local_wrapping_aad(example.CMK_ID, canonical_context(header.context))
-    assert len(example.GZIP_VALUE) == 213
+    assert len(example.GZIP_VALUE) == 215
     assert wrapping_aad == example.GZIP_WRAPPING_AAD
     assert wrapped[4:16].hex() == "707172737475767778797a7b"
     assert AESGCM(example.CMK).decrypt(wrapped[4:16], wrapped[16:], wrapping_aad) == example.DEK
@@ -130,6 +133,33 @@ def test_the_second_example_opens_with_any_key_and_headers(key: bytes | None) ->
 
 def test_the_second_example_does_not_open_if_the_rule_requires_a_bound_key() -> None:
     assert code_of(lambda: opens(example.GZIP_VALUE)) == "REQUIREMENT_UNMET"
+
+
+def test_the_third_example_has_the_stated_intermediate_values() -> None:
+    envelope = parse_envelope(example.DEFLATE_VALUE)
+    header = parse_header(envelope.header)
+    wrapped = envelope.wrappings[0].ciphertext_dek
+    assert len(example.DEFLATE_VALUE) == 231
+    assert wrapped[4:16].hex() == "808182838485868788898a8b"
+    assert AESGCM(example.CMK).decrypt(wrapped[4:16], wrapped[16:], example.GZIP_WRAPPING_AAD) == example.DEK
+    assert derive_content_key(example.DEK, example.DEFLATE_SESSION_ID) == example.DEFLATE_CONTENT_KEY
+    assert derive_commitment(example.DEK, example.DEFLATE_SESSION_ID) == example.DEFLATE_COMMITMENT
+    assert header.dictionary == hashlib.sha256(example.DICTIONARY).digest()
+    assert (envelope.header, len(envelope.header), envelope.iv) == (example.DEFLATE_HEADER, 96, bytes(12))
+    assert (envelope.tag, envelope.body) == (example.DEFLATE_TAG, example.DEFLATE_BODY)
+    aad = build_aad(envelope.header, key_bound=True, bound_headers=[], key=example.KEY, headers=[])
+    assert (aad, len(aad)) == (example.DEFLATE_AAD, 123)
+    data = decrypt(example.DEFLATE_CONTENT_KEY, envelope.iv, envelope.tag, envelope.body, aad)
+    assert data == example.DEFLATE_DATA
+    assert decompress(3, data, 28, example.DICTIONARY) == example.DEFLATE_PLAINTEXT
+
+
+def test_the_third_example_opens_with_its_dictionary_only() -> None:
+    dictionaries = [b"another", example.DICTIONARY]
+    assert opens(example.DEFLATE_VALUE, dictionaries=dictionaries) == b'{"order":18,"status":"paid"}'
+    for others in ([], [b"another"], [example.DICTIONARY[:-1]]):
+        lacking = partial(opens, example.DEFLATE_VALUE, dictionaries=others)
+        assert code_of(lacking) == "DICTIONARY_UNKNOWN"
 
 
 class TestDifferencesOfSection18:
@@ -172,10 +202,11 @@ class TestDifferencesOfSection18:
     @pytest.mark.parametrize(
         ("before", "after", "code"),
         [
-            ("c001020001", "c001040001", "UNKNOWN_SUITE"),
-            ("c001020001", "c001010001", "UNKNOWN_SUITE"),
-            ("c001020001", "c001020601", "UNKNOWN_COMPRESSION"),
-            ("c001020001", "c001020002", "MALFORMED"),
+            ("c20102000001", "c20104000001", "UNKNOWN_SUITE"),
+            ("c20102000001", "c20101000001", "UNKNOWN_SUITE"),
+            ("c20102000001", "c20102080001", "UNKNOWN_COMPRESSION"),
+            ("c20102000001", "c20102060001", "MALFORMED"),
+            ("c20102000001", "c20102000002", "MALFORMED"),
             ("166f72646572732d", "96006f72646572732d", "MALFORMED"),
             ("c3010fea", "c3010feb", "UNKNOWN_FORMAT"),
         ],
@@ -202,7 +233,7 @@ class TestSchemas:
         for name in names:
             assert (SCHEMAS / name).read_bytes() == (REPOSITORY / "schemas" / name).read_bytes()
 
-    @pytest.mark.parametrize(("name", "literal"), [("envelope", "0fea18fa6fe363e8"), ("header", "41c5970602d76d0c")])
+    @pytest.mark.parametrize(("name", "literal"), [("envelope", "0fea18fa6fe363e8"), ("header", "7e01b7a267487823")])
     def test_a_fingerprint_follows_from_its_schema(self, name: str, literal: str) -> None:
         canonical = to_parsing_canonical_form(load_schema(str(SCHEMAS / f"{name}.v1.avsc")))
         assert fingerprint(canonical, "CRC-64-AVRO") == literal

@@ -17,7 +17,20 @@ from vectors.deflate import FixedBlock, gzip
 from vectors.encode import array, block, varint, wrapping
 from vectors.plan import Plan, seal
 
-from .example import GZIP_DATA, GZIP_PLAINTEXT, GZIP_VALUE, HEADER, HEADERS, KEY, PLAINTEXT, VALUE, knows_dek, rule
+from .example import (
+    DEFLATE_DATA,
+    DICTIONARY,
+    GZIP_DATA,
+    GZIP_PLAINTEXT,
+    GZIP_VALUE,
+    HEADER,
+    HEADERS,
+    KEY,
+    PLAINTEXT,
+    VALUE,
+    knows_dek,
+    rule,
+)
 from .test_keyring import content
 from .test_wrappings import aes_cmk
 
@@ -83,6 +96,15 @@ def test_mutated_gzip_data_is_decompressed_within_the_cap_or_refused(changes: li
 
 
 @given(mutations)
+@settings(max_examples=500, deadline=1000)
+def test_mutated_deflated_data_is_decompressed_within_the_cap_or_refused(changes: list[tuple[int, int, bytes]]) -> None:
+    try:
+        assert len(decompress(3, mutated(DEFLATE_DATA, changes), 100, DICTIONARY)) <= 100
+    except EnvelopeError as error:
+        assert error.code in ("DECOMPRESSION_FAILED", "TOO_LARGE")
+
+
+@given(mutations)
 @settings(max_examples=300, deadline=1000)
 def test_a_mutated_keyring_is_taken_or_a_configuration_error(changes: list[tuple[int, int, bytes]]) -> None:
     try:
@@ -112,11 +134,14 @@ def test_a_hostile_length_allocates_nothing() -> None:
 
 
 def test_a_bomb_allocates_little_more_than_the_cap() -> None:
-    bomb = gzip(b"", FixedBlock().run(0, 50_000_000 // 8).end())
+    block = FixedBlock().run(0, 50_000_000 // 8).end()
+    bomb = gzip(b"", block)
     tracemalloc.start()
     try:
         with pytest.raises(EnvelopeError, match="TOO_LARGE"):
             decompress(1, bomb, 100_000)
+        with pytest.raises(EnvelopeError, match="TOO_LARGE"):
+            decompress(3, block, 100_000, DICTIONARY)
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()

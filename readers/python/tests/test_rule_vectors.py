@@ -59,6 +59,7 @@ def test_there_are_vectors_of_every_code_that_a_reader_gives_without_a_remote_km
         "UNKNOWN_FORMAT",
         "UNKNOWN_SUITE",
         "UNKNOWN_COMPRESSION",
+        "DICTIONARY_UNKNOWN",
         "WRONG_TOPIC",
         "REQUIREMENT_UNMET",
         "NO_CANDIDATE",

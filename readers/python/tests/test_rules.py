@@ -47,7 +47,7 @@ def test_the_topic_itself_is_accepted_beside_sealed_for() -> None:
 
 def test_a_suite_that_the_rule_does_not_allow_is_refused_and_an_unknown_one_is_unknown_first() -> None:
     assert code_of(lambda: opens(rule=rule(allowed_suites=frozenset({2})))) == "SUITE_NOT_ALLOWED"
-    unknown = VALUE.replace(b"\xc0\x01\x02", b"\xc0\x01\x04")
+    unknown = VALUE.replace(b"\xc2\x01\x02", b"\xc2\x01\x04")
     assert code_of(lambda: opens(unknown, rule=rule(allowed_suites=frozenset({2})))) == "UNKNOWN_SUITE"
 
 
@@ -147,9 +147,23 @@ def test_steps_4_to_8_come_in_their_order() -> None:
 
 
 def test_compression_comes_between_suite_and_topic() -> None:
-    value = seal(Plan(compression=b"\x06")).value()
+    value = seal(Plan(compression=b"\x08")).value()
     assert code_of(lambda: opens(value, rule=rule(allowed_suites=frozenset()))) == "SUITE_NOT_ALLOWED"
     assert code_of(lambda: opens(value, rule=rule(topic="x"))) == "UNKNOWN_COMPRESSION"
+
+
+def test_a_dictionary_is_looked_for_between_suite_and_topic_and_before_any_key() -> None:
+    value = seal(Plan(compression=b"\x06", dictionary=b"\x40" + bytes(32))).value()
+    kms = knows_dek()
+    assert code_of(lambda: opens(value, rule=rule(allowed_suites=frozenset()))) == "SUITE_NOT_ALLOWED"
+    assert code_of(lambda: opens(value, rule=rule(topic="x"), kms=kms)) == "DICTIONARY_UNKNOWN"
+    assert kms.calls == []
+
+
+@pytest.mark.parametrize("size", [0, 32_769, 100_000])
+def test_a_dictionary_without_bytes_or_with_too_many_is_a_configuration_error(size: int) -> None:
+    with pytest.raises(ConfigurationError):
+        Opener(rule(), {"local": knows_dek()}, dictionaries=[b"a", bytes(size)])
 
 
 def test_zstd_is_unknown_to_this_reader() -> None:

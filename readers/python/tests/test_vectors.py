@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from io import BytesIO
@@ -55,6 +56,7 @@ def test_the_file_has_vectors_of_every_code_that_occurs() -> None:
         "UNKNOWN_FORMAT",
         "UNKNOWN_SUITE",
         "UNKNOWN_COMPRESSION",
+        "DICTIONARY_UNKNOWN",
         "WRONG_TOPIC",
         "COMMITMENT_MISMATCH",
         "AUTHENTICATION_FAILED",
@@ -92,8 +94,11 @@ class TestStockDecoder:
             raise EnvelopeError("MALFORMED", "") from None
         if header["suite"] != 1:
             raise EnvelopeError("UNKNOWN_SUITE", "")
-        if header["compression"] not in (0, 1):
+        if header["compression"] not in (0, 1, 3):
             raise EnvelopeError("UNKNOWN_COMPRESSION", "")
+        dictionaries = {hashlib.sha256(dictionary).digest(): dictionary for dictionary in vector.dictionaries}
+        if header["compression"] == 3 and header["dictionary"] not in dictionaries:
+            raise EnvelopeError("DICTIONARY_UNKNOWN", "")
         if header["topic"] != vector.topic:
             raise EnvelopeError("WRONG_TOPIC", "")
         if not envelope["wrappedDeks"]:
@@ -107,7 +112,7 @@ class TestStockDecoder:
             headers=vector.headers,
         )
         data = decrypt(content_key, envelope["iv"], envelope["tag"], envelope["body"], aad)
-        return decompress(header["compression"], data, 1_048_576)
+        return decompress(header["compression"], data, 1_048_576, dictionaries.get(header["dictionary"], b""))
 
     def result(self, vector: Vector) -> bytes | str:
         """Return the plaintext or the code."""
@@ -162,6 +167,9 @@ class TestRunner:
             {"name": 1},
             {"dek": None},
             {"dek": "0"},
+            {"dictionaries": None},
+            {"dictionaries": [None]},
+            {"dictionaries": ["0"]},
             {"envelope": "0g"},
             {"envelope": "00 00"},
             {"headers": None},

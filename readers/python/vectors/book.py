@@ -65,6 +65,7 @@ class Book:
             {
                 "name": name,
                 "dek": plan.actual_dek().hex(),
+                "dictionaries": [dictionary.hex() for dictionary in plan.dictionaries],
                 "topic": record.topic,
                 "key": _hex(record.key),
                 "headers": [[header, _hex(value)] for header, value in record.headers],

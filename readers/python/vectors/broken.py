@@ -70,7 +70,7 @@ def _unknown_format(book: Book) -> None:
         changed = bytearray(PREFIX)
         changed[index] ^= 0x01
         unknown(f"byte-{index}", bytes(changed))
-    unknown("fingerprint-of-the-header", bytes.fromhex("c30141c5970602d76d0c"))
+    unknown("fingerprint-of-the-header", bytes.fromhex("c3017e01b7a267487823"))
     unknown("fingerprint-of-null", bytes.fromhex("c3018a8f25cce724dd63"))
     unknown("fingerprint-reversed", PREFIX[:2] + PREFIX[:1:-1])
     unknown("fingerprint-zero", PREFIX[:2] + bytes(8))
@@ -107,6 +107,7 @@ def _cut(book: Book) -> None:
 _HEADER_FIELDS = (
     "suite",
     "compression",
+    "dictionary",
     "key-bound",
     "bound-headers",
     "topic",
@@ -119,7 +120,7 @@ _HEADER_FIELDS = (
 def _cut_with_right_lengths(book: Book) -> None:
     """Cut the header, under a length of the field that is right, and fields whose length says otherwise."""
     header = seal(EXAMPLE).header()
-    for size in (0, 1, 2, 3, 4, 5, 14, 15, 16, 20, 25, 26, 30, 45, 47, 48, 50, 63, 64, 80, 95):
+    for size in (0, 1, 2, 3, 4, 5, 14, 15, 16, 20, 25, 26, 30, 45, 47, 48, 50, 63, 64, 80, 95, 96):
 
         def cut(parts: Parts, size: int = size) -> bytes:
             before = parts.prefix + parts.wrapped_deks
@@ -178,6 +179,9 @@ def _beyond_the_input(book: Book) -> None:
         book.fails(f"beyond/topic-length-{name}", "MALFORMED", Plan(topic=blob(b"orders.eu", length=length)))
         bound = block([blob(b"schema-id", length=length)]) + b"\x00"
         book.fails(f"beyond/name-length-{name}", "MALFORMED", Plan(bound_headers=bound))
+    for name, length in _beyond(32).items():
+        named = blob(bytes(32), length=length)
+        book.fails(f"beyond/dictionary-length-{name}", "MALFORMED", Plan(compression=varint(3), dictionary=named))
     for name, count in {**BEYOND, "1000000": 1_000_000}.items():
         number = varint(count)
         wrapped = block([wrapping()], count=number) + b"\x00"

@@ -1,4 +1,4 @@
-"""Gzip members whose bytes do not depend on any compressor (RFC 1951, RFC 1952)."""
+"""Deflated data and gzip members whose bytes do not depend on any compressor (RFC 1951, RFC 1952)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def stored(data: bytes, *, final: bool = True) -> bytes:
 
 
 class FixedBlock:
-    """A block with the fixed Huffman code, the last of its stream."""
+    """A block with the fixed Huffman code, the last of its stream unless it says otherwise."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, final: bool = True) -> None:
         self._bits = 0
         self._count = 0
-        self._append(1, 1)
+        self._append(final, 1)
         self._append(1, 2)
 
     def literal(self, byte: int) -> FixedBlock:
@@ -27,14 +27,13 @@ class FixedBlock:
         return self._symbol(byte)
 
     def match(self, length: int, distance: int) -> FixedBlock:
-        """Append a copy of 258 bytes, or of 3 to 10, from 1 to 4 or 24,577 to 32,768 bytes before."""
+        """Append a copy of 258 bytes, or of 3 to 10, from 1 to 32,768 bytes before (RFC 1951, 3.2.5)."""
         self._symbol(285 if length == 258 else 254 + length)
         if distance <= 4:
-            self._code(distance - 1, 5)
-        else:
-            self._code(29, 5)
-            self._append(distance - 24_577, 13)
-        return self
+            return self._code(distance - 1, 5)
+        extra = (distance - 1).bit_length() - 2
+        self._code(2 * extra + ((distance - 1) >> extra), 5)
+        return self._append((distance - 1) % (1 << extra), extra)
 
     def raw_symbol(self, symbol: int) -> FixedBlock:
         """Append a symbol of the literal alphabet, valid or not."""
@@ -57,6 +56,17 @@ class FixedBlock:
     def end(self) -> bytes:
         """Append the end of the block and return the stream."""
         return self._symbol(256).unfinished()
+
+    def end_with_bits_set(self) -> bytes:
+        """Append the end of the block and set the bits of the last byte that the stream does not use."""
+        self._symbol(256)
+        unused = -self._count % 8
+        return self._append((1 << unused) - 1, unused).unfinished()
+
+    def then_stored(self, data: bytes) -> bytes:
+        """Append the end of the block and one stored block, the last of the stream."""
+        self._symbol(256)._append(1, 1)._append(0, 2)
+        return self.unfinished() + stored(data)[1:]
 
     def unfinished(self) -> bytes:
         """Return the stream as it is."""

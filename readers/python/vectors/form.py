@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .book import Book, Change, put
+from .deflate import stored
+from .deflated import deflated
 from .encode import array, blob, block, entry, excess, sized_block, varint, wrapping
+from .gzipped import gzipped
 from .opening import FULL_HEADER_NAMES, context_of_size
 from .plan import Plan, Record, seal
 
@@ -38,6 +41,7 @@ def add(book: Book) -> None:
     _wrapped_deks(book)
     _ends(book)
     _integers(book)
+    _dictionary(book)
     _key_bound(book)
     _bound_headers(book)
     _topic(book)
@@ -194,6 +198,26 @@ def _integers(book: Book) -> None:
         }.items():
             plan = Plan(suite=encoded) if field == "suite" else Plan(compression=encoded)
             book.form(f"{field}-{name}", plan)
+
+
+def _dictionary(book: Book) -> None:
+    plaintext = Plan().plaintext
+    sound = deflated(plaintext, stored(plaintext))
+    for name, length in _wrong_lengths(32).items():
+        content = sound.dictionary[1:]
+        book.form(f"dictionary-length-{name}", replace(sound, dictionary=blob(content, length=length)))
+    for size in (0, 1, 31, 33, 64, 1000):
+        book.form(f"dictionary-{size}-bytes-and-deflate", replace(sound, dictionary=blob(bytes(size))))
+    for size in (1, 31, 32, 33, 64, 1000):
+        named = blob(bytes(size))
+        book.form(f"dictionary-{size}-bytes-and-no-compression", Plan(dictionary=named))
+        book.form(f"dictionary-{size}-bytes-and-gzip", replace(gzipped(plaintext), dictionary=named))
+    for size in (1, 32):
+        book.form(f"dictionary-{size}-bytes-and-zstd", Plan(compression=varint(2), dictionary=blob(bytes(size))))
+    for size in (1, 31, 33, 64):
+        book.form(f"dictionary-{size}-bytes-and-reserved", Plan(compression=varint(4), dictionary=blob(bytes(size))))
+    book.form("dictionary-none-2-bytes-long", Plan(dictionary=b"\x80\x00"))
+    book.form("dictionary-none-10-bytes-long", Plan(dictionary=varint(0, size=10)))
 
 
 def _key_bound(book: Book) -> None:

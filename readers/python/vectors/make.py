@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from . import broken, form, gzipped, opening, tampered
+from . import broken, deflated, form, gzipped, opening, tampered
 from .book import Book
 
 
 def vectors() -> str:
     """Return the text of the vector file; it is the same wherever it is made."""
     book = Book()
-    for module in (opening, gzipped, broken, tampered, form):
+    for module in (opening, gzipped, deflated, broken, tampered, form):
         module.add(book)
     return book.text()
 

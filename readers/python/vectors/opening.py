@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import string
 from dataclasses import replace
 
 from kafka_envelope_reader.aad import RecordHeader
 
 from .book import Book, put
-from .encode import array, entry, varint, wrapping
+from .deflate import FixedBlock
+from .encode import array, blob, entry, varint, wrapping
 from .plan import Plan, Record, seal
 
 DEK = bytes(range(32))
@@ -54,6 +56,30 @@ GZIP_EXAMPLE = Plan(
     iv=bytes(12),
 )
 """Section 19."""
+
+DICTIONARY = b'{"order":17,"status":"paid"}'
+
+DICTIONARY_EXAMPLE = Plan(
+    record=Record(headers=()),
+    plaintext=b'{"order":18,"status":"paid"}',
+    data=FixedBlock().match(10, 28).literal(0x38).match(10, 28).match(7, 28).end(),
+    dictionary=blob(hashlib.sha256(DICTIONARY).digest()),
+    dictionaries=(DICTIONARY,),
+    dek=DEK,
+    wrapped_deks=array(
+        [
+            wrapping(
+                ciphertext_dek=bytes.fromhex(
+                    "00000001808182838485868788898a8b2d5fbcc426712c8460639a237eaf9b2de8eddbc15972f003e69762cfcd087f636b29b74c53b254e2b1e49c13d87e6d72"
+                )
+            )
+        ]
+    ),
+    compression=varint(3),
+    session_id=bytes(range(0xC0, 0xD0)),
+    iv=bytes(12),
+)
+"""Section 19.1."""
 
 UNBOUND = Plan(key_bound=b"\x00")
 

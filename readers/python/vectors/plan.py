@@ -43,6 +43,12 @@ class Plan:
     wrapped_deks: bytes = array([wrapping()])
     suite: bytes = varint(1)
     compression: bytes = varint(0)
+    dictionary: bytes = blob(b"")
+    """The field of the header."""
+
+    dictionaries: tuple[bytes, ...] = ()
+    """Those that the reader has."""
+
     key_bound: bytes = b"\x01"
     bound_headers: bytes | None = None
     topic: bytes | None = None
@@ -70,6 +76,7 @@ class Parts:
     header_length: bytes | None = None
     suite: bytes
     compression: bytes
+    dictionary: bytes
     key_bound: bytes
     bound_headers: bytes
     topic: bytes
@@ -92,6 +99,7 @@ class Parts:
         return (
             self.suite,
             self.compression,
+            self.dictionary,
             self.key_bound,
             self.bound_headers,
             self.topic,
@@ -116,6 +124,7 @@ def seal(plan: Plan) -> Parts:
         wrapped_deks=plan.wrapped_deks,
         suite=plan.suite,
         compression=plan.compression,
+        dictionary=plan.dictionary,
         key_bound=plan.key_bound,
         bound_headers=array(map(blob, plan.names)) if plan.bound_headers is None else plan.bound_headers,
         topic=blob(plan.record.topic.encode()) if plan.topic is None else plan.topic,

@@ -35,7 +35,8 @@ def _unknown_numbers(book: Book) -> None:
     numbers = {"3": 3, "63": 63, "64": 64, "255": 255, "largest": 2**31 - 1, "minus-1": -1, "least": -(2**31)}
     for name, number in {"0": 0, "2-reserved": 2, **numbers}.items():
         book.fails(f"suite/{name}", "UNKNOWN_SUITE", Plan(suite=varint(number)))
-    for name, number in {"minus-2": -2, **numbers}.items():
+    del numbers["3"]
+    for name, number in {"minus-2": -2, "4-reserved": 4, "5": 5, **numbers}.items():
         book.fails(f"compression/{name}", "UNKNOWN_COMPRESSION", Plan(compression=varint(number)))
 
 
@@ -52,7 +53,10 @@ def _header_fields(book: Book) -> None:
     change("suite-minus-1", "UNKNOWN_SUITE", put(suite=b"\x01"))
     change("suite-0", "UNKNOWN_SUITE", put(suite=b"\x00"))
     change("compression-gzip", "AUTHENTICATION_FAILED", put(compression=b"\x02"))
-    change("compression-3", "UNKNOWN_COMPRESSION", put(compression=b"\x06"))
+    change("compression-4", "UNKNOWN_COMPRESSION", put(compression=b"\x08"))
+    named = blob(bytes(32))
+    change("compression-3-and-dictionary", "DICTIONARY_UNKNOWN", put(compression=b"\x06", dictionary=named))
+    change("compression-4-and-dictionary", "UNKNOWN_COMPRESSION", put(compression=b"\x08", dictionary=named))
     change("compression-minus-1", "UNKNOWN_COMPRESSION", put(compression=b"\x01"))
     change("key-bound-false", "AUTHENTICATION_FAILED", put(key_bound=b"\x00"))
     for name, names in {
@@ -215,7 +219,10 @@ _FAULTS = {
     "2-envelope-cut": _Fault("MALFORMED", value=lambda value: value[:-1]),
     "3-header-cut": _Fault("MALFORMED", parts=lambda parts: replace(parts, commitment=parts.commitment[:-1])),
     "4-suite": _Fault("UNKNOWN_SUITE", plan=lambda plan: replace(plan, suite=varint(3))),
-    "5-compression": _Fault("UNKNOWN_COMPRESSION", plan=lambda plan: replace(plan, compression=varint(3))),
+    "5-compression": _Fault("UNKNOWN_COMPRESSION", plan=lambda plan: replace(plan, compression=varint(4))),
+    "5-dictionary": _Fault(
+        "DICTIONARY_UNKNOWN", plan=lambda plan: replace(plan, compression=varint(3), dictionary=blob(bytes(32)))
+    ),
     "6-topic": _Fault("WRONG_TOPIC", topic="orders.us"),
     "10-commitment": _Fault("COMMITMENT_MISMATCH", plan=lambda plan: replace(plan, commitment=b"\x55" * 32)),
     "11-tag": _Fault("AUTHENTICATION_FAILED", parts=lambda parts: replace(parts, tag=_flip(parts.tag, 0))),
@@ -236,7 +243,7 @@ def _two_faults(book: Book) -> None:
     _faulty(book, "everything", *_FAULTS.values())
     zstd = Plan(suite=varint(3), compression=varint(2))
     book.fails("order/4-suite-before-5-zstd", "UNKNOWN_SUITE", zstd)
-    reserved = Plan(suite=varint(2), compression=varint(3))
+    reserved = Plan(suite=varint(2), compression=varint(4))
     book.fails("order/4-reserved-suite-before-5-compression", "UNKNOWN_SUITE", reserved, read=Record(topic="x"))
 
 

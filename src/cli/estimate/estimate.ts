@@ -150,7 +150,12 @@ function sealing(
   const cmks = policy.cmks[encrypt.cmk] ?? []
   const wrappings = cmks.map(({ kms, id }) => ({ ...VENDORS[vendors[kms] ?? 'local'], cmkId: id }))
   const named = topics.length > 0 ? topics : [match[0] ?? '']
-  const envelope = { wrappings, boundHeaders: encrypt.bindHeaders, context: encrypt.context }
+  const envelope = {
+    wrappings,
+    hasDictionary: false,
+    boundHeaders: encrypt.bindHeaders,
+    context: encrypt.context,
+  }
   return {
     deks: deksOf(encrypt, Math.max(topics.length, 1), load),
     cmks,

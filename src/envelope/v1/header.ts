@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import {
   COMMITMENT_BYTES,
   CONTEXT_TEXT,
+  DICTIONARY_NAME_BYTES,
   MAX_BOUND_HEADERS,
   MAX_BOUND_HEADER_BYTES,
   MAX_CONTEXT_BYTES,
@@ -10,12 +11,13 @@ import {
 } from '../bounds.js'
 import { Cursor, malformed } from '../cursor.js'
 import type { Header } from '../format.js'
-import { blocks, boolean, fixed, int, text } from '../write.js'
+import { blocks, boolean, fixed, int, lengthPrefixed, text } from '../write.js'
 
 /*
- * header       = suite compression keyBound boundHeaders topic context sessionId commitment
+ * header       = suite compression dictionary keyBound boundHeaders topic context sessionId commitment
  * suite        = int                     ; registered number
  * compression  = int                     ; registered number
+ * dictionary   = %x00 / (length 32OCTET) ; SHA-256, as the compression demands
  * keyBound     = %x00 / %x01
  * boundHeaders = %x00 / (count 1*32name %x00)   ; strictly ascending by bytes
  * topic        = string
@@ -29,6 +31,7 @@ export function encodeHeader(header: Header): Buffer {
   return Buffer.concat([
     int(header.suite),
     int(header.compression),
+    lengthPrefixed(header.dictionary),
     boolean(header.keyBound),
     blocks(header.boundHeaders.map(text)),
     text(header.topic),
@@ -41,9 +44,12 @@ export function encodeHeader(header: Header): Buffer {
 /** @throws EnvelopeError MALFORMED if the bytes are not the canonical form of a header within bounds */
 export function decodeHeader(bytes: Buffer): Header {
   const cursor = new Cursor(bytes)
+  const suite = cursor.int()
+  const compression = cursor.int()
   const header: Header = {
-    suite: cursor.int(),
-    compression: cursor.int(),
+    suite,
+    compression,
+    dictionary: decodeDictionary(cursor, compression),
     keyBound: cursor.boolean('keyBound'),
     boundHeaders: decodeBoundHeaders(cursor),
     topic: cursor.text(TOPIC, 'topic'),
@@ -53,6 +59,18 @@ export function decodeHeader(bytes: Buffer): Header {
   }
   cursor.end('the header')
   return header
+}
+
+/** Whether each registered compression has a dictionary. A number that is registered later may have one or not. */
+const HAS_DICTIONARY: readonly boolean[] = [false, false, false, true]
+
+function decodeDictionary(cursor: Cursor, compression: number): Buffer {
+  const name = cursor.bytes(0, DICTIONARY_NAME_BYTES, 'dictionary')
+  const isNamed = name.length === DICTIONARY_NAME_BYTES
+  if (!isNamed && name.length > 0) throw malformed('dictionary is not a SHA-256')
+  if (isNamed !== (HAS_DICTIONARY[compression] ?? isNamed))
+    throw malformed(`compression ${String(compression)} has ${isNamed ? 'no' : 'a'} dictionary`)
+  return name
 }
 
 function decodeBoundHeaders(cursor: Cursor): string[] {

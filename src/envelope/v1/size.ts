@@ -1,4 +1,4 @@
-import { COMMITMENT_BYTES, IV_BYTES, SESSION_ID_BYTES, TAG_BYTES } from '../bounds.js'
+import { COMMITMENT_BYTES, DICTIONARY_NAME_BYTES, IV_BYTES, SESSION_ID_BYTES, TAG_BYTES } from '../bounds.js'
 import type { EnvelopeShape, HeaderShape } from '../format.js'
 import { lengthBytes } from '../write.js'
 import { PREFIX } from './prefix.js'
@@ -25,10 +25,12 @@ export function contextBytes(entries: readonly (readonly [key: string, value: st
   return blockBytes(entries.map(([key, value]) => textBytes(key) + textBytes(value)))
 }
 
-export function headerBytes({ boundHeaders, topic, context }: HeaderShape): number {
+export function headerBytes({ hasDictionary, boundHeaders, topic, context }: HeaderShape): number {
   const suiteCompressionAndKeyBound = 3
+  const dictionaryBytes = 1 + (hasDictionary ? DICTIONARY_NAME_BYTES : 0)
   return (
     suiteCompressionAndKeyBound +
+    dictionaryBytes +
     blockBytes(boundHeaders.map(textBytes)) +
     textBytes(topic) +
     contextBytes(Object.entries(context)) +

@@ -261,7 +261,7 @@ describe('the overhead of a record', () => {
       [],
       {},
     )
-    expect(rules[0]?.sealing?.overhead).toEqual([{ topic: 'orders', bytes: 377 }])
+    expect(rules[0]?.sealing?.overhead).toEqual([{ topic: 'orders', bytes: 378 }])
   })
 })
 
@@ -339,7 +339,7 @@ describe('a warning', () => {
     [
       'records too large to be sent',
       [rule()],
-      'topics[0].encrypt.maxBatchBytes: a record of 1,048,500 bytes takes 1,049,078 bytes encrypted and cannot be sent',
+      'topics[0].encrypt.maxBatchBytes: a record of 1,048,500 bytes takes 1,049,079 bytes encrypted and cannot be sent',
       { recordBytes: 1_048_500 },
     ],
     [

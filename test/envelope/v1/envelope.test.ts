@@ -16,6 +16,7 @@ const stock = avsc.Type.forSchema(
 const header = encodeHeader({
   suite: 1,
   compression: 0,
+  dictionary: Buffer.alloc(0),
   keyBound: true,
   boundHeaders: ['a', 'b'],
   topic: 'orders',

@@ -1,6 +1,6 @@
 import { ok } from 'node:assert'
 import { isEnvelopeError } from '../../../src/errors.js'
-import { compressionOf, type Compression } from '../../../src/record/compression.js'
+import { compressionOf, deflateWith, type Compression } from '../../../src/record/compression.js'
 import { gzipBody } from '../../../src/record/gzip.js'
 import { zstdFrameLength } from '../../../src/record/zstd.js'
 import { referenceDecompress, type ReferenceResult } from '../../property/reference.js'
@@ -8,36 +8,41 @@ import { referenceDecompress, type ReferenceResult } from '../../property/refere
 /*
  * input = %x00-07 *OCTET                ; data, as a sealer would have sealed it
  *       / %x08-0F at xor *OCTET         ; plaintext, to be compressed, of which one byte is then changed
+ *       / %x10-1F length *OCTET         ; a dictionary of that length plus 1 before either, under deflate
  */
 const ZSTD = 1
 const SMALL_CAP = 2
 const PLAINTEXT = 8
+const DICTIONARY = 16
 
-/** Data is accepted if and only if it is one member or frame for Node's own decoders, with the same result. */
+/** Data is accepted if and only if it is one member, frame or stream for Node's own decoders, with the same result. */
 export function fuzz(input: Buffer): void {
   const flags = input[0] ?? 0
-  const data = input.subarray(1)
+  const dictionaryBytes = flags & DICTIONARY ? (input[1] ?? 0) + 1 : 0
+  const dictionary = input.subarray(2, 2 + dictionaryBytes)
+  const data = input.subarray(flags & DICTIONARY ? 2 + dictionaryBytes : 1)
   checkFrame(data)
-  const row = compressionOf(flags & ZSTD ? 2 : 1)
+  if (flags & DICTIONARY && dictionary.length === 0) return
+  const row = flags & DICTIONARY ? deflateWith(dictionary, dictionary) : compressionOf(flags & ZSTD ? 2 : 1)
   // Before Node.js 22.15 there is no zstd; the length of a frame needs none.
   if (row === undefined) return
   const maxBytes = flags & SMALL_CAP ? 100 : 1 << 16
   if (!(flags & PLAINTEXT)) {
-    check(row, data, maxBytes)
+    check(row, data, maxBytes, dictionary)
     return
   }
   const plaintext = data.subarray(2)
   const compressed = Buffer.from(row.compress(plaintext) as Buffer)
-  const opened = check(row, compressed, maxBytes)
+  const opened = check(row, compressed, maxBytes, dictionary)
   if (plaintext.length <= maxBytes)
     ok(Buffer.isBuffer(opened) && opened.equals(plaintext), 'it does not come back')
   const at = (data[0] ?? 0) % compressed.length
   compressed.writeUInt8(compressed.readUInt8(at) ^ (data[1] ?? 1), at)
-  check(row, compressed, maxBytes)
+  check(row, compressed, maxBytes, dictionary)
 }
 
-function check(row: Compression, data: Buffer, maxBytes: number): ReferenceResult {
-  const expected = referenceDecompress(row.number, data, maxBytes)
+function check(row: Compression, data: Buffer, maxBytes: number, dictionary: Buffer): ReferenceResult {
+  const expected = referenceDecompress(row.number, data, maxBytes, dictionary)
   let plaintext: Buffer
   try {
     plaintext = row.decompress(data, maxBytes)

@@ -28,6 +28,7 @@ const LOOSE: ReferenceRule = {
   context: {},
   cmks: CMKS,
   maxDecompressedBytes: MAX_DECOMPRESSED_BYTES,
+  dictionaries: [],
 }
 const STRICT: ReferenceRule = {
   ...LOOSE,

@@ -61,6 +61,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar=("PROVIDER", "CMKID", "FILE"),
         help="RSA private key in PEM for a provider that ends in /rsa-oaep-sha256",
     )
+    parser.add_argument(
+        "--dictionary",
+        dest="dictionaries",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="dictionary that the value may be compressed with; repeat it for several",
+    )
     parser.add_argument("--accept-public-key-sealing", action="store_true", help="accept asymmetric wrappings")
     key = parser.add_mutually_exclusive_group()
     key.add_argument("--key", type=bytes.fromhex, metavar="HEX", help="record key (a null key if there is none)")
@@ -120,7 +128,9 @@ def _opener(options: argparse.Namespace) -> Opener:
         if providers & kms.keys() or not all(provider.endswith("/rsa-oaep-sha256") for provider in providers):
             raise ConfigurationError("--private-key is of no use for this provider")
         cmks += pairs
-        keys = RsaPrivateKeys({(provider, cmk_id): _read(file) for provider, cmk_id, file in options.private_key})
+        keys = RsaPrivateKeys(
+            {(provider, cmk_id): _read(file, "a private key file") for provider, cmk_id, file in options.private_key}
+        )
         kms |= dict.fromkeys(providers, keys)
     original_topics, original_prefixes = exact_and_prefixes(options.original_topics)
     return Opener(
@@ -134,14 +144,15 @@ def _opener(options: argparse.Namespace) -> Opener:
             max_decompressed_bytes=options.max_decompressed_bytes,
         ),
         kms,
+        dictionaries=[_read(file, "a dictionary file") for file in options.dictionaries],
     )
 
 
-def _read(file: str) -> bytes:
+def _read(file: str, what: str) -> bytes:
     try:
         return Path(file).read_bytes()
     except OSError as error:
-        raise ConfigurationError(f"a private key file cannot be read: {error.strerror}") from None
+        raise ConfigurationError(f"{what} cannot be read: {error.strerror}") from None
 
 
 def _run_vectors(files: Sequence[str]) -> int:

@@ -9,7 +9,7 @@ from typing import Final, overload
 
 from .aad import RecordHeader, build_aad, canonical_context
 from .cache import DekCache, DekKey
-from .compression import GZIP, NONE, decompress
+from .compression import decompress, dictionaries_by_name, require_known
 from .errors import ConfigurationError, EnvelopeError
 from .kms import Kms, is_asymmetric, unwrap
 from .rule import Rule
@@ -28,12 +28,15 @@ class Opener:
         rule: Rule,
         kms: Mapping[str, Kms],
         *,
+        dictionaries: Iterable[bytes] = (),
         cache_size: int = 256,
         cache_max_age_seconds: float = 3600.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """
         Take a rule and, for each provider that it names, a `Kms`; otherwise `ConfigurationError`.
+
+        `dictionaries` are those that values may be compressed with, 1 to 32,768 bytes each.
 
         At most `cache_size` unwrapped DEKs are kept, each for less than `cache_max_age_seconds` after it was unwrapped.
         For that time, records still open after their CMK was disabled. `clock` is for tests: seconds that never go
@@ -45,6 +48,7 @@ class Opener:
             raise ConfigurationError("a bound of the cache is negative or not finite")
         self._rule = rule
         self._kms = dict(kms)
+        self._dictionaries = dictionaries_by_name(dictionaries)
         asymmetric = frozenset(provider for provider, _ in rule.cmks if is_asymmetric(provider, kms[provider]))
         self._ignored = frozenset[str]() if rule.accept_public_key_sealing else asymmetric
         self._cache = DekCache(cache_size, cache_max_age_seconds, clock)
@@ -68,7 +72,7 @@ class Opener:
             return None
         envelope = parse_envelope(value)
         header = parse_header(envelope.header)
-        _check_header(header, rule)
+        _check_header(header, rule, self._dictionaries)
         content_key = self._content_key(envelope.wrappings, header)
         aad = build_aad(
             envelope.header,
@@ -78,7 +82,8 @@ class Opener:
             headers=headers,
         )
         data = decrypt(content_key, envelope.iv, envelope.tag, envelope.body, aad)
-        return decompress(header.compression, data, rule.max_decompressed_bytes)
+        dictionary = self._dictionaries.get(header.dictionary, b"")
+        return decompress(header.compression, data, rule.max_decompressed_bytes, dictionary)
 
     def _content_key(self, wrappings: Iterable[Wrapping], header: Header) -> bytes:
         """Try the candidates in turn (steps 8 to 10)."""
@@ -116,14 +121,13 @@ class Opener:
         return verified_content_key(dek, header.session_id, header.commitment)
 
 
-def _check_header(header: Header, rule: Rule) -> None:
+def _check_header(header: Header, rule: Rule, dictionaries: Mapping[bytes, bytes]) -> None:
     """Make the checks that need neither a KMS nor the body (steps 4 to 7)."""
     if header.suite != SUITE:
         raise EnvelopeError("UNKNOWN_SUITE", "this reader does not know the suite")
     if header.suite not in rule.allowed_suites:
         raise EnvelopeError("SUITE_NOT_ALLOWED", "the rule does not allow the suite")
-    if header.compression not in (NONE, GZIP):
-        raise EnvelopeError("UNKNOWN_COMPRESSION", "this reader does not know the compression")
+    require_known(header.compression, header.dictionary, dictionaries)
     if not rule.accepts_topic(header.topic):
         raise EnvelopeError("WRONG_TOPIC", "the record was sealed for another topic")
     if rule.require_key and not header.key_bound:

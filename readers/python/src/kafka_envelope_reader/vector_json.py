@@ -61,6 +61,11 @@ def octets_or_none(value: object) -> bytes | None:
     return None if value is None else octets(value)
 
 
+def octets_of_all(value: object) -> tuple[bytes, ...]:
+    """Return a list of bytes."""
+    return tuple(octets(item) for item in items(value))
+
+
 def headers(value: object) -> tuple[RecordHeader, ...]:
     """Return the headers of a record."""
     pairs = []

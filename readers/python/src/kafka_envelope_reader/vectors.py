@@ -14,12 +14,12 @@ from .errors import ConfigurationError, EnvelopeError
 from .opener import Opener
 from .rule import Rule
 from .rule_vectors import RuleVector
-from .vector_json import headers, members, octets, octets_or_none, text, text_or_none
+from .vector_json import headers, members, octets, octets_of_all, octets_or_none, text, text_or_none
 from .wire import Wrapping, parse_envelope
 
 MAX_DECOMPRESSED_BYTES: Final = 1_048_576
 
-_MEMBERS: Final = {"name", "dek", "topic", "key", "headers", "envelope", "plaintext", "error"}
+_MEMBERS: Final = {"name", "dek", "dictionaries", "topic", "key", "headers", "envelope", "plaintext", "error"}
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Vector:
 
     name: str
     dek: bytes
+    dictionaries: tuple[bytes, ...]
     topic: str
     key: bytes | None
     headers: tuple[RecordHeader, ...]
@@ -46,7 +47,7 @@ class Vector:
             max_decompressed_bytes=MAX_DECOMPRESSED_BYTES,
         )
         kms = _KnownDek(self.dek)
-        opener = Opener(rule, {wrapping.provider: kms for wrapping in wrappings})
+        opener = Opener(rule, {wrapping.provider: kms for wrapping in wrappings}, dictionaries=self.dictionaries)
         return opener.open(self.envelope, key=self.key, headers=self.headers)
 
     @staticmethod
@@ -55,6 +56,7 @@ class Vector:
         vector = Vector(
             name=text(entry["name"]),
             dek=octets(entry["dek"]),
+            dictionaries=octets_of_all(entry["dictionaries"]),
             topic=text(entry["topic"]),
             key=octets_or_none(entry["key"]),
             headers=headers(entry["headers"]),

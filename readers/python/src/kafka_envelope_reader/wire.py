@@ -22,11 +22,17 @@ PREFIX: Final = MARKER + bytes.fromhex("0fea18fa6fe363e8")
 MAX_WRAPPINGS: Final = 5
 MAX_CIPHERTEXT_DEK: Final = 1_024
 MAX_HEADER: Final = 4_096
+DICTIONARY_NAME: Final = 32
+"""The length of the SHA-256 that names a dictionary."""
+
 MAX_BOUND_HEADERS: Final = 32
 MAX_NAME: Final = 256
 MAX_CONTEXT: Final = 1_024
 MAX_CONTEXT_ENTRIES: Final = MAX_CONTEXT // 4
 """An entry takes at least four bytes; `MAX_CONTEXT` bounds the size of the whole field anyway."""
+
+_HAS_DICTIONARY: Final = {0: False, 1: False, 2: False, 3: True}
+"""By compression. A number that is registered later may have a dictionary or none."""
 
 _PROVIDER: Final = re.compile(r"[a-z0-9/-]{1,64}")
 _CMK_ID: Final = re.compile(r"[!-~]{1,256}")
@@ -60,6 +66,7 @@ class Header:
 
     suite: int
     compression: int
+    dictionary: bytes
     key_bound: bool
     bound_headers: tuple[str, ...]
     topic: str
@@ -91,9 +98,12 @@ def parse_envelope(value: bytes) -> Envelope:
 def parse_header(data: bytes) -> Header:
     """Parse the content of the `header` field (step 3): `MALFORMED` if it is not a header."""
     cursor = Cursor(data, 0, len(data))
+    suite = cursor.int32("suite")
+    compression = cursor.int32("compression")
     header = Header(
-        suite=cursor.int32("suite"),
-        compression=cursor.int32("compression"),
+        suite=suite,
+        compression=compression,
+        dictionary=_dictionary(cursor, compression),
         key_bound=cursor.boolean("keyBound"),
         bound_headers=_bound_headers(cursor),
         topic=_matching(cursor, "topic", _TOPIC, 249),
@@ -111,6 +121,15 @@ def _wrapping(cursor: Cursor) -> Wrapping:
         cmk_id=_matching(cursor, "cmkId", _CMK_ID, 256),
         ciphertext_dek=cursor.blob("ciphertextDek", 1, MAX_CIPHERTEXT_DEK),
     )
+
+
+def _dictionary(cursor: Cursor, compression: int) -> bytes:
+    what = "dictionary"
+    name = cursor.blob(what, 0, DICTIONARY_NAME)
+    has_dictionary = _HAS_DICTIONARY.get(compression, bool(name))
+    if len(name) != (DICTIONARY_NAME if has_dictionary else 0):
+        raise malformed(what)
+    return name
 
 
 def _bound_headers(cursor: Cursor) -> tuple[str, ...]:

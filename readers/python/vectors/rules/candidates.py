@@ -152,7 +152,7 @@ def _final(book: RuleBook) -> None:
     book.fails(
         "final/decompression", "DECOMPRESSION_FAILED", replace(in_turn("disabled", "good", "good"), plan=corrupt)
     )
-    unknown = replace(in_turn("disabled").plan, compression=varint(3))
+    unknown = replace(in_turn("disabled").plan, compression=varint(4))
     book.fails("final/header-before-candidates", "UNKNOWN_COMPRESSION", replace(in_turn("disabled"), plan=unknown))
 
 

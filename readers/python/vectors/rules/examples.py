@@ -9,7 +9,7 @@ from kafka_envelope_reader.wire import PREFIX
 from ..book import Change, becomes, put
 from ..encode import array, entry
 from ..gzipped import gzipped
-from ..opening import EXAMPLE, GZIP_EXAMPLE, UNBOUND
+from ..opening import DICTIONARY_EXAMPLE, EXAMPLE, GZIP_EXAMPLE, UNBOUND
 from .case import ORDERS, Case, RuleBook, accepting
 from .cmks import Aes, flipped
 
@@ -23,6 +23,9 @@ SECOND = Case(
 )
 """Section 19."""
 
+THIRD = Case(plan=DICTIONARY_EXAMPLE, wraps=[ORDERS.wrap(iv=bytes(range(0x80, 0x8C)))])
+"""Section 19.1."""
+
 OTHER = Aes(id="orders-2024")
 
 
@@ -31,6 +34,7 @@ def add(book: RuleBook) -> None:
     book.opens("example/no-compression", FIRST)
     book.opens("example/gzip", SECOND)
     book.fails("example/gzip-under-defaults", "REQUIREMENT_UNMET", replace(SECOND, rule=accepting(ORDERS)))
+    book.fails("example/dictionary-that-the-reader-lacks", "DICTIONARY_UNKNOWN", THIRD)
     _differences(book)
     _no_envelopes(book)
 
@@ -65,7 +69,7 @@ def _differences(book: RuleBook) -> None:
     changed("context-acmf", "UNWRAP_FAILED", put(context=acmf))
     changed("session-id", "COMMITMENT_MISMATCH", put(session_id=bytes(range(0xA0, 0xAF)) + b"\xae"))
     changed("suite-2", "UNKNOWN_SUITE", put(suite=b"\x04"))
-    changed("compression-3", "UNKNOWN_COMPRESSION", put(compression=b"\x06"))
+    changed("compression-4", "UNKNOWN_COMPRESSION", put(compression=b"\x08"))
     changed("tag", "AUTHENTICATION_FAILED", lambda parts: replace(parts, tag=flipped(-1)(parts.tag)))
     changed("fingerprint", "UNKNOWN_FORMAT", becomes(PREFIX[:3] + b"\xeb" + FIRST.value("")[4:]))
     changed("cut-after-9", "MALFORMED", becomes(PREFIX[:9]))

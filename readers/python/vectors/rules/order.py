@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from ..encode import varint
+from ..encode import blob, varint
 from ..gzipped import gzipped
 from .candidates import with_wrong_tag
 from .case import ORDERS, Case, RuleBook
@@ -40,7 +40,8 @@ def _not_a_member(case: Case) -> Case:
 
 FAULTS = (
     Fault("suite", "UNKNOWN_SUITE", _plan(suite=varint(2))),
-    Fault("compression", "UNKNOWN_COMPRESSION", _plan(compression=varint(3))),
+    Fault("compression", "UNKNOWN_COMPRESSION", _plan(compression=varint(4))),
+    Fault("dictionary", "DICTIONARY_UNKNOWN", _plan(compression=varint(3), dictionary=blob(bytes(32)))),
     Fault("topic", "WRONG_TOPIC", _rule(topic="orders.us")),
     Fault("requirement", "REQUIREMENT_UNMET", _rule(require_headers=("region",), require_context={"env": "test"})),
     Fault("candidate", "NO_CANDIDATE", _rule(cmks=(OTHER.pair,))),
@@ -53,7 +54,7 @@ FAULTS = (
 
 
 def add(book: RuleBook) -> None:
-    """Add each pair of faults of steps 6 to 12, which fails as the first of them does; the second is made first."""
+    """Add each pair of faults of steps 5 to 12, which fails as the first of them does; the second is made first."""
     sound = Case(keyring=[ORDERS, OTHER], wraps=[ORDERS.wrap()])
     book.opens("order/no-fault", sound)
     for first, second in combinations(FAULTS[2:], 2):

@@ -1,5 +1,7 @@
 package io.github.kafkaenvelope;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -41,6 +43,8 @@ public final class EnvelopeDeserializerConfig extends AbstractConfig {
     /** See {@link ReadRule.Builder#maxDecompressedBytes}. Default: 16,777,216. */
     public static final String MAX_DECOMPRESSED_BYTES = "envelope.max.decompressed.bytes";
 
+    /** Paths of dictionaries separated by commas; see {@link EnvelopeOpener.Builder#dictionary}. Default: none. */
+    public static final String DICTIONARY_FILES = "envelope.dictionary.files";
     /** Milliseconds; see {@link EnvelopeOpener.Builder#cachedKeysMaxAge}. Default: 3,600,000. */
     public static final String CACHED_KEYS_MAX_AGE_MS = "envelope.cached.keys.max.age.ms";
 
@@ -58,6 +62,7 @@ public final class EnvelopeDeserializerConfig extends AbstractConfig {
             .define(ORIGINAL_TOPICS, Type.STRING, "", Importance.MEDIUM, "Topics, or prefixes ending in *, that are mapped")
             .define(MAX_DECOMPRESSED_BYTES, Type.INT, ReadRule.DEFAULT_MAX_DECOMPRESSED_BYTES, ConfigDef.Range.atLeast(0),
                     Importance.LOW, "Limit of decompression")
+            .define(DICTIONARY_FILES, Type.LIST, List.of(), Importance.MEDIUM, "Paths of dictionaries of values")
             .define(CACHED_KEYS_MAX_AGE_MS, Type.LONG, EnvelopeOpener.DEFAULT_CACHED_KEYS_MAX_AGE.toMillis(),
                     ConfigDef.Range.atLeast(0), Importance.LOW, "How long a key may be kept after it was unwrapped");
 
@@ -77,8 +82,14 @@ public final class EnvelopeDeserializerConfig extends AbstractConfig {
         EnvelopeDeserializerConfig config = new EnvelopeDeserializerConfig(VALUE_DEFINITION, configs);
         try {
             Keyring keyring = Keyring.read(Path.of(config.getString(KEYRING_FILE)));
-            return EnvelopeOpener.builder().keyring(keyring).ruleForOtherTopics(config.rule())
-                    .cachedKeysMaxAge(Duration.ofMillis(config.getLong(CACHED_KEYS_MAX_AGE_MS))).build();
+            EnvelopeOpener.Builder opener = EnvelopeOpener.builder().keyring(keyring).ruleForOtherTopics(config.rule())
+                    .cachedKeysMaxAge(Duration.ofMillis(config.getLong(CACHED_KEYS_MAX_AGE_MS)));
+            for (String file : config.getList(DICTIONARY_FILES)) {
+                opener.dictionary(Files.readAllBytes(Path.of(file)));
+            }
+            return opener.build();
+        } catch (IOException e) {
+            throw new ConfigException("A file of " + DICTIONARY_FILES + " cannot be read: " + e.getMessage());
         } catch (IllegalArgumentException e) {
             throw new ConfigException("An envelope.* property is wrong: " + e.getMessage());
         }

@@ -15,26 +15,44 @@ import java.util.Map;
  * @param encoded the bytes unchanged from the envelope
  * @param suite any number, registered or not
  * @param compression any number, registered or not
+ * @param dictionary the SHA-256 of the compression's dictionary; empty if it has none
  * @param boundHeaders strictly ascending by bytes
  * @param context keys strictly ascending by bytes
  * @param sessionId 16 bytes
  * @param commitment 32 bytes
  */
-record EnvelopeHeader(byte[] encoded, int suite, int compression, boolean keyBound, List<String> boundHeaders, String topic,
-                      Map<String, String> context, byte[] sessionId, byte[] commitment) {
+record EnvelopeHeader(byte[] encoded, int suite, int compression, byte[] dictionary, boolean keyBound, List<String> boundHeaders,
+                      String topic, Map<String, String> context, byte[] sessionId, byte[] commitment) {
     static final int MAX_BOUND_HEADERS = 32;
     static final int MAX_HEADER_NAME = 256;
     static final int MAX_TOPIC = 249;
     static final int MAX_CONTEXT_TEXT = 128;
     private static final int MAX_CONTEXT = 1024;
+    private static final int SHA_256 = 32;
 
     /** @throws EnvelopeException {@code MALFORMED} */
     static EnvelopeHeader parse(byte[] encoded) {
         BoundedInput in = new BoundedInput(encoded, 0);
-        EnvelopeHeader header = new EnvelopeHeader(encoded, in.readInt(), in.readInt(), in.readBoolean(), readNames(in),
-                in.readText(Alphabet.TOPIC, MAX_TOPIC), readContext(in), in.readFixed(16), in.readFixed(32));
+        int suite = in.readInt();
+        int compression = in.readInt();
+        EnvelopeHeader header = new EnvelopeHeader(encoded, suite, compression, readDictionary(in, compression), in.readBoolean(),
+                readNames(in), in.readText(Alphabet.TOPIC, MAX_TOPIC), readContext(in), in.readFixed(16), in.readFixed(32));
         in.requireEnd();
         return header;
+    }
+
+    /** A number that is registered later may have a dictionary or none. */
+    private static byte[] readDictionary(BoundedInput in, int compression) {
+        byte[] dictionary = in.readBytes(0, SHA_256);
+        boolean named = switch (compression) {
+            case Compression.NONE, Compression.GZIP, Compression.ZSTD -> false;
+            case Compression.DEFLATE_DICTIONARY -> true;
+            default -> dictionary.length > 0;
+        };
+        if (dictionary.length != (named ? SHA_256 : 0)) {
+            throw ErrorCode.MALFORMED.error("the dictionary is not what the compression has");
+        }
+        return dictionary;
     }
 
     private static List<String> readNames(BoundedInput in) {

@@ -1,6 +1,7 @@
 package io.github.kafkaenvelope;
 
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,10 +24,12 @@ public final class EnvelopeOpener {
     private final Map<String, ReadRule> rules;
     private final ReadRule otherTopics;
     private final ContentKeys contentKeys;
+    private final Dictionaries dictionaries;
 
     private EnvelopeOpener(Builder builder) {
         rules = Map.copyOf(builder.rules);
         otherTopics = builder.otherTopics;
+        dictionaries = new Dictionaries(builder.dictionaries);
         contentKeys = new ContentKeys(builder.unwrappers, builder.cachedKeys, builder.cachedKeysMaxAge, builder.nanoTime);
     }
 
@@ -67,17 +70,18 @@ public final class EnvelopeOpener {
         }
         Envelope envelope = Envelope.parse(value);
         EnvelopeHeader header = envelope.header();
-        rule.check(topic, header);
+        rule.check(topic, header, dictionaries);
         byte[] contentKey = contentKeys.find(rule, envelope);
         byte[] data = AesGcm.decrypt(contentKey, envelope.iv(), Aad.of(header, key, headers), envelope.bodyAndTag())
                 .orElseThrow(() -> ErrorCode.AUTHENTICATION_FAILED.error("the tag does not verify"));
-        return Compression.decompress(header.compression(), data, rule.maxDecompressedBytes());
+        return Compression.decompress(header, dictionaries, data, rule.maxDecompressedBytes());
     }
 
     /** Collects rules and unwrappers. */
     public static final class Builder {
         private final Map<String, Unwrapper> unwrappers = new HashMap<>();
         private final Map<String, ReadRule> rules = new HashMap<>();
+        private final List<byte[]> dictionaries = new ArrayList<>();
         private ReadRule otherTopics;
         private int cachedKeys = DEFAULT_CACHED_KEYS;
         private Duration cachedKeysMaxAge = DEFAULT_CACHED_KEYS_MAX_AGE;
@@ -95,6 +99,17 @@ public final class EnvelopeOpener {
         /** Unwraps for the providers {@code local} and {@code local/rsa-oaep-sha256} with the CMKs of a keyring. */
         public Builder keyring(Keyring keyring) {
             return unwrapper(Keyring.LOCAL, keyring.local()).unwrapper(Keyring.LOCAL_RSA, keyring.localRsa());
+        }
+
+        /**
+         * Adds a dictionary that values may be compressed with, under any rule. A reader keeps those of all records that it
+         * may read, and needs a new one before writers use it.
+         *
+         * @param dictionary 1 to 32,768 bytes; otherwise {@link #build} fails
+         */
+        public Builder dictionary(byte[] dictionary) {
+            dictionaries.add(dictionary.clone());
+            return this;
         }
 
         /** The rule for one topic. */
@@ -139,7 +154,10 @@ public final class EnvelopeOpener {
             return this;
         }
 
-        /** @throws IllegalArgumentException if there is no rule, or one accepts a provider that has no unwrapper */
+        /**
+         * @throws IllegalArgumentException if there is no rule, one accepts a provider that has no unwrapper, or a dictionary
+         *     does not have 1 to 32,768 bytes
+         */
         public EnvelopeOpener build() {
             if (rules.isEmpty() && otherTopics == null) {
                 throw new IllegalArgumentException("there is no rule");

@@ -1,9 +1,6 @@
 package io.github.kafkaenvelope;
 
-import java.io.ByteArrayOutputStream;
 import java.util.zip.CRC32;
-import java.util.zip.DataFormatException;
-import java.util.zip.Inflater;
 
 /**
  * Decompression of exactly one gzip member with nothing after it.
@@ -21,7 +18,7 @@ final class Gzip {
     private static final int RESERVED = 0xE0;
     private static final int FIXED_HEADER = 10;
     private static final int TRAILER = 8;
-    private static final int CHUNK = 8192;
+    private static final byte[] NO_DICTIONARY = {};
 
     private final byte[] data;
     private int position;
@@ -37,9 +34,10 @@ final class Gzip {
     static byte[] decompress(byte[] data, int maxResult) {
         Gzip member = new Gzip(data);
         member.skipHeader();
-        byte[] result = member.inflate(maxResult);
-        member.verifyTrailer(result);
-        return result;
+        Deflate.Stream stream = Deflate.inflate(data, member.position, NO_DICTIONARY, maxResult);
+        member.position = stream.end();
+        member.verifyTrailer(stream.result());
+        return stream.result();
     }
 
     private void skipHeader() {
@@ -59,29 +57,6 @@ final class Gzip {
         if ((flags & FHCRC) != 0) {
             long crc = crc32(data, position) & 0xFFFF;
             require(littleEndian(2) == crc, "the CRC of the header is wrong");
-        }
-    }
-
-    private byte[] inflate(int maxResult) {
-        Inflater inflater = new Inflater(true);
-        try {
-            inflater.setInput(data, position, data.length - position);
-            ByteArrayOutputStream result = new ByteArrayOutputStream();
-            byte[] chunk = new byte[CHUNK];
-            while (!inflater.finished()) {
-                int n = inflater.inflate(chunk);
-                require(n > 0 || inflater.finished(), "the data ends too early");
-                if (n > maxResult - result.size()) {
-                    throw ErrorCode.TOO_LARGE.error("the decompressed value exceeds maxDecompressedBytes");
-                }
-                result.write(chunk, 0, n);
-            }
-            position = data.length - inflater.getRemaining();
-            return result.toByteArray();
-        } catch (DataFormatException e) {
-            throw failed("the compressed data is faulty");
-        } finally {
-            inflater.end();
         }
     }
 

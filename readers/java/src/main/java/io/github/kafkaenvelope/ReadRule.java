@@ -66,14 +66,14 @@ public final class ReadRule {
     }
 
     /** Steps 4 to 7: checks of the header, before any key is looked for. */
-    void check(String topicRead, EnvelopeHeader header) {
+    void check(String topicRead, EnvelopeHeader header, Dictionaries dictionaries) {
         if (header.suite() != Suite1.NUMBER) {
             throw ErrorCode.UNKNOWN_SUITE.error("the suite is not known");
         }
         if (!allowedSuites.contains(header.suite())) {
             throw ErrorCode.SUITE_NOT_ALLOWED.error("the rule does not allow the suite");
         }
-        Compression.requireKnown(header.compression());
+        Compression.requireKnown(header, dictionaries);
         if (!isFor(topicRead, header.topic())) {
             throw ErrorCode.WRONG_TOPIC.error("the envelope was sealed for another topic");
         }

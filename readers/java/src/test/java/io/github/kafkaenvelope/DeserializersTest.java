@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
@@ -141,6 +142,24 @@ class DeserializersTest {
         sealer.topic = "copy";
         sealer.boundHeaders = List.of("schema-id");
         assertCode("REQUIREMENT_UNMET", () -> value.deserialize("copy", new RecordHeaders(), sealer.seal()));
+    }
+
+    @Test
+    void dictionariesAreReadFromFiles() throws IOException {
+        Map<String, Object> properties = properties();
+        Sealer sealer = new Sealer();
+        sealer.key = null;
+        sealer.compression = 3;
+        sealer.dictionary = Example.PLAINTEXT;
+        assertCode("DICTIONARY_UNKNOWN", () -> configured(properties).deserialize(TOPIC, new RecordHeaders(), sealer.seal()));
+        Path other = Files.write(folder.resolve("other.dict"), new byte[] {1});
+        Path orders = Files.write(folder.resolve("orders.dict"), sealer.dictionary);
+        properties.put("envelope.dictionary.files", other + "," + orders);
+        assertBytes(Example.PLAINTEXT, configured(properties).deserialize(TOPIC, new RecordHeaders(), sealer.seal()));
+        properties.put("envelope.dictionary.files", folder.resolve("absent").toString());
+        assertThrows(ConfigException.class, () -> configured(properties));
+        properties.put("envelope.dictionary.files", Files.write(other, new byte[0]).toString());
+        assertThrows(ConfigException.class, () -> configured(properties));
     }
 
     @Test

@@ -44,7 +44,7 @@ class MutationTest {
         for (int i = 0; i < ROUNDS; i++) {
             Vector vector = VECTORS.get(random.nextInt(VECTORS.size()));
             byte[] value = changed(vector.envelope());
-            Vector other = new Vector(vector.name(), vector.dek(), vector.topic(), vector.key(), vector.headers(), value, null, null);
+            Vector other = new Vector(vector.name(), vector.dek(), vector.dictionaries(), vector.topic(), vector.key(), vector.headers(), value, null, null);
             EnvelopeOpener opener = other.opener();
             assertBounded(value, size(vector), v -> opener.open(vector.topic(), vector.key(), vector.headers(), v));
         }
@@ -74,6 +74,21 @@ class MutationTest {
         byte[] bomb = Sealer.gzip(new byte[64 << 20]);
         assertBounded(Arrays.copyOf(bomb, 4096), v -> Gzip.decompress(v, 1 << 10));
         Assert.assertCode("TOO_LARGE", () -> Gzip.decompress(bomb, LIMIT));
+    }
+
+    @Test
+    void changedDeflateData() {
+        byte[] dictionary = DictionaryExample.DICTIONARY;
+        byte[] text = new byte[5000];
+        random.nextBytes(text);
+        List<byte[]> data = List.of(DictionaryExample.DATA, Sealer.deflate(text, dictionary),
+                Sealer.deflate(new byte[LIMIT], dictionary), Sealer.deflate(new byte[0], dictionary));
+        for (int i = 0; i < ROUNDS / 3; i++) {
+            byte[] value = changed(data.get(i % data.size()));
+            assertBounded(value, v -> Deflate.decompress(v, dictionary, 64 << 10));
+        }
+        byte[] bomb = Sealer.deflate(new byte[64 << 20], dictionary);
+        Assert.assertCode("TOO_LARGE", () -> Deflate.decompress(bomb, dictionary, LIMIT));
     }
 
     @Test

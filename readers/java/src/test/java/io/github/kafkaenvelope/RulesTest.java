@@ -112,6 +112,40 @@ class RulesTest {
     }
 
     @Test
+    void aValueCompressedWithADictionaryOpensUpToTheLimit() {
+        sealer.compression = 3;
+        sealer.plaintext = new byte[100_000];
+        for (int size : new int[] {1, 2, 32_767, 32_768}) {
+            sealer.dictionary = new byte[size];
+            for (int limit : new int[] {100_000, 99_999, 0}) {
+                EnvelopeOpener opener = EnvelopeOpener.builder().keyring(Keyrings.parse(Keyrings.orders2025()))
+                        .dictionary(sealer.dictionary).ruleForOtherTopics(rule().maxDecompressedBytes(limit).build()).build();
+                if (limit == 100_000) {
+                    assertBytes(sealer.plaintext, opener.open("orders.eu", sealer.key, sealer.headers, sealer.seal()));
+                } else {
+                    assertCode("TOO_LARGE", () -> opener.open("orders.eu", sealer.key, sealer.headers, sealer.seal()));
+                }
+            }
+        }
+    }
+
+    @Test
+    void aDictionaryWithoutBytesOrWithTooManyIsRefused() {
+        for (int size : new int[] {0, 32_769}) {
+            EnvelopeOpener.Builder opener = EnvelopeOpener.builder().keyring(Keyrings.parse(Keyrings.orders2025()))
+                    .ruleForOtherTopics(rule().build()).dictionary(new byte[size]);
+            assertThrows(IllegalArgumentException.class, opener::build);
+        }
+    }
+
+    private static void compressWithADictionary(Sealer sealer) {
+        sealer.dictionary = new byte[] {1};
+        if (sealer.compression == 0) {
+            sealer.compression = 3;
+        }
+    }
+
+    @Test
     void theLimitIsNotForUncompressedValues() {
         sealer.plaintext = new byte[100_000];
         assertEquals(100_000, open(rule().maxDecompressedBytes(0)).length);
@@ -129,7 +163,8 @@ class RulesTest {
         List<Fault> faults = List.of(
                 new Fault("UNKNOWN_SUITE", s -> s.suite = 3, r -> { }),
                 new Fault("SUITE_NOT_ALLOWED", s -> { }, r -> r.allowSuites(Set.of(2))),
-                new Fault("UNKNOWN_COMPRESSION", s -> s.compression = 2, r -> { }),
+                new Fault("UNKNOWN_COMPRESSION", s -> s.compression = 4, r -> { }),
+                new Fault("DICTIONARY_UNKNOWN", RulesTest::compressWithADictionary, r -> { }),
                 new Fault("WRONG_TOPIC", s -> s.topic = "other", r -> { }),
                 new Fault("REQUIREMENT_UNMET", s -> s.keyBound = false, r -> { }),
                 new Fault("NO_CANDIDATE", s -> s.wrappings.put("local:other", new byte[64]), r -> { }),

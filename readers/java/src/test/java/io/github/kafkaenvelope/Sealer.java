@@ -7,6 +7,7 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
+import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
@@ -14,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.zip.Deflater;
 import java.util.zip.GZIPOutputStream;
 import javax.crypto.Cipher;
 import javax.crypto.Mac;
@@ -38,6 +40,8 @@ final class Sealer {
     byte[] plaintext = bytes("{\"order\":17}");
     int suite = 1;
     int compression;
+    /** With compression 3. */
+    byte[] dictionary = {};
     boolean keyBound = true;
     List<String> boundHeaders = List.of();
     Map<String, String> context = new TreeMap<>();
@@ -49,7 +53,11 @@ final class Sealer {
     final Map<String, byte[]> wrappings = new LinkedHashMap<>();
 
     byte[] seal() {
-        byte[] data = compression == 1 ? gzip(plaintext) : plaintext;
+        byte[] data = switch (compression) {
+            case 1 -> gzip(plaintext);
+            case 3 -> deflate(plaintext, dictionary);
+            default -> plaintext;
+        };
         byte[] header = header();
         byte[] sealed = gcm(hkdf("kafka-envelope/v1/content/1"), iv, aad(header), data);
         byte[] body = Arrays.copyOf(sealed, data.length);
@@ -65,7 +73,8 @@ final class Sealer {
     byte[] header() {
         byte[] committed = commitment == null ? hkdf("kafka-envelope/v1/commit/1") : commitment;
         return Schemas.encode(new GenericRecordBuilder(Schemas.HEADER)
-                .set("suite", suite).set("compression", compression).set("keyBound", keyBound)
+                .set("suite", suite).set("compression", compression)
+                .set("dictionary", ByteBuffer.wrap(dictionary.length == 0 ? dictionary : sha256(dictionary))).set("keyBound", keyBound)
                 .set("boundHeaders", boundHeaders).set("topic", topic).set("context", context)
                 .set("sessionId", new GenericData.Fixed(Schemas.HEADER.getField("sessionId").schema(), sessionId))
                 .set("commitment", new GenericData.Fixed(Schemas.HEADER.getField("commitment").schema(), committed)).build());
@@ -152,6 +161,28 @@ final class Sealer {
             return out.toByteArray();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        }
+    }
+
+    static byte[] deflate(byte[] plaintext, byte[] dictionary) {
+        Deflater deflater = new Deflater(Deflater.DEFAULT_COMPRESSION, true);
+        deflater.setDictionary(dictionary);
+        deflater.setInput(plaintext);
+        deflater.finish();
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        byte[] chunk = new byte[8192];
+        while (!deflater.finished()) {
+            out.write(chunk, 0, deflater.deflate(chunk));
+        }
+        deflater.end();
+        return out.toByteArray();
+    }
+
+    static byte[] sha256(byte[] bytes) {
+        try {
+            return MessageDigest.getInstance("SHA-256").digest(bytes);
+        } catch (GeneralSecurityException e) {
+            throw new IllegalStateException(e);
         }
     }
 

@@ -14,11 +14,11 @@ import java.util.Set;
  *
  * @param key may be null
  */
-record Vector(String name, byte[] dek, String topic, byte[] key, List<HeaderEntry> headers, byte[] envelope,
+record Vector(String name, byte[] dek, List<byte[]> dictionaries, String topic, byte[] key, List<HeaderEntry> headers, byte[] envelope,
               String plaintext, String error) implements TestVector {
     private static final int MAX_DECOMPRESSED_BYTES = 1_048_576;
     private static final Set<String> MEMBERS =
-            Set.of("name", "dek", "topic", "key", "headers", "envelope", "plaintext", "error");
+            Set.of("name", "dek", "dictionaries", "topic", "key", "headers", "envelope", "plaintext", "error");
 
     /** All vectors of this kind in the repository. */
     static List<Vector> all() throws IOException {
@@ -31,9 +31,15 @@ record Vector(String name, byte[] dek, String topic, byte[] key, List<HeaderEntr
 
     static Vector of(JsonNode node) throws IOException {
         VectorFile.requireMembers(node, MEMBERS);
-        return new Vector(node.get("name").textValue(), VectorFile.bytes(node.get("dek")), node.get("topic").textValue(),
-                VectorFile.bytes(node.get("key")), VectorFile.headers(node.get("headers")), VectorFile.bytes(node.get("envelope")),
+        return new Vector(node.get("name").textValue(), VectorFile.bytes(node.get("dek")), dictionaries(node.get("dictionaries")),
+                node.get("topic").textValue(), VectorFile.bytes(node.get("key")), VectorFile.headers(node.get("headers")), VectorFile.bytes(node.get("envelope")),
                 node.get("plaintext").textValue(), node.get("error").textValue());
+    }
+
+    private static List<byte[]> dictionaries(JsonNode node) {
+        List<byte[]> dictionaries = new ArrayList<>();
+        node.forEach(hex -> dictionaries.add(VectorFile.bytes(hex)));
+        return dictionaries;
     }
 
     @Override
@@ -52,6 +58,7 @@ record Vector(String name, byte[] dek, String topic, byte[] key, List<HeaderEntr
         ReadRule rule = ReadRule.accepting(cmks).acceptPublicKeySealing(true).requireBoundKey(false)
                 .maxDecompressedBytes(MAX_DECOMPRESSED_BYTES).build();
         EnvelopeOpener.Builder opener = EnvelopeOpener.builder().ruleForOtherTopics(rule);
+        dictionaries.forEach(opener::dictionary);
         cmks.forEach(cmk -> opener.unwrapper(cmk.provider(), new FixedDek(dek)));
         return opener.build();
     }

@@ -41,10 +41,11 @@ class WorkedExamplesTest {
 
     @Test
     void section18HasTheStatedHeader() {
-        assertEquals(96, Example.HEADER.length);
+        assertEquals(97, Example.HEADER.length);
         EnvelopeHeader header = EnvelopeHeader.parse(Example.HEADER);
         assertEquals(1, header.suite());
         assertEquals(0, header.compression());
+        assertEquals(0, header.dictionary().length);
         assertTrue(header.keyBound());
         assertEquals(List.of("schema-id"), header.boundHeaders());
         assertEquals("orders.eu", header.topic());
@@ -58,17 +59,17 @@ class WorkedExamplesTest {
     @Test
     void section18HasTheStatedHeadAndAad() {
         byte[] head = Sealer.concat(bytes("c3010fea18fa6fe363e8"), bytes("02"), bytes("0a6c6f63616c"),
-                bytes("166f72646572732d32303235"), bytes("8001"), Example.CIPHERTEXT_DEK, bytes("00"), bytes("c001"), Example.HEADER);
-        assertEquals(194, head.length);
-        assertBytes(head, Arrays.copyOf(Example.VALUE, 194));
-        assertBytes(head, Arrays.copyOf(sealer().seal(), 194));
-        assertEquals(137, Example.AAD.length);
+                bytes("166f72646572732d32303235"), bytes("8001"), Example.CIPHERTEXT_DEK, bytes("00"), bytes("c201"), Example.HEADER);
+        assertEquals(195, head.length);
+        assertBytes(head, Arrays.copyOf(Example.VALUE, 195));
+        assertBytes(head, Arrays.copyOf(sealer().seal(), 195));
+        assertEquals(138, Example.AAD.length);
         assertBytes(Example.AAD, Aad.of(EnvelopeHeader.parse(Example.HEADER), Example.KEY, HEADERS));
     }
 
     @Test
     void section18HasTheStatedSealing() {
-        assertEquals(235, Example.VALUE.length);
+        assertEquals(236, Example.VALUE.length);
         Envelope envelope = Envelope.parse(Example.VALUE);
         assertEquals(List.of(CMK), envelope.wrappings().stream().map(Wrapping::cmk).toList());
         assertBytes(Example.CIPHERTEXT_DEK, envelope.wrappings().get(0).ciphertextDek());
@@ -105,13 +106,14 @@ class WorkedExamplesTest {
 
     @Test
     void section18IsRefusedForTheStatedDifferencesOfBytes() {
-        assertCode("AUTHENTICATION_FAILED", () -> open(replaced("0a9b8d21", "0a9b8d20")));
+        assertCode("AUTHENTICATION_FAILED", () -> open(replaced("f1e445c7", "f1e445c6")));
         assertCode("UNWRAP_FAILED", () -> open(replaced("61636d65", "61636d66")));
         assertCode("COMMITMENT_MISMATCH", () -> open(replaced("acadaeaf", "acadaeae")));
-        assertCode("UNKNOWN_SUITE", () -> open(replaced("c00102000102", "c00104000102")));
-        assertCode("UNKNOWN_SUITE", () -> open(replaced("c00102000102", "c00101000102")));
-        assertCode("UNKNOWN_COMPRESSION", () -> open(replaced("c00102000102", "c00102060102")));
-        assertCode("MALFORMED", () -> open(replaced("c00102000102", "c00102000202")));
+        assertCode("UNKNOWN_SUITE", () -> open(replaced("c2010200000102", "c2010400000102")));
+        assertCode("UNKNOWN_SUITE", () -> open(replaced("c2010200000102", "c2010100000102")));
+        assertCode("UNKNOWN_COMPRESSION", () -> open(replaced("c2010200000102", "c2010208000102")));
+        assertCode("MALFORMED", () -> open(replaced("c2010200000102", "c2010206000102")));
+        assertCode("MALFORMED", () -> open(replaced("c2010200000102", "c2010200000202")));
         assertCode("MALFORMED", () -> open(Arrays.copyOf(Example.VALUE, Example.VALUE.length + 1)));
         assertCode("MALFORMED", () -> open(replaced("166f72646572732d", "96006f72646572732d")));
         assertCode("UNKNOWN_FORMAT", () -> open(replaced("c3010fea", "c3010feb")));
@@ -133,7 +135,7 @@ class WorkedExamplesTest {
         Suite1 suite = new Suite1(Example.DEK, GzipExample.SESSION_ID);
         assertBytes(GzipExample.CONTENT_KEY, suite.contentKey());
         assertTrue(suite.commitsTo(GzipExample.COMMITMENT));
-        assertEquals(213, GzipExample.VALUE.length);
+        assertEquals(215, GzipExample.VALUE.length);
         Envelope envelope = Envelope.parse(GzipExample.VALUE);
         byte[] ciphertextDek = envelope.wrappings().get(0).ciphertextDek();
         assertBytes(GzipExample.WRAPPING_IV, Arrays.copyOfRange(ciphertextDek, 4, 16));
@@ -155,6 +157,42 @@ class WorkedExamplesTest {
             assertEquals("a".repeat(64), new String(opener.open("orders.eu", key, List.of(), GzipExample.VALUE)));
         }
         assertCode("REQUIREMENT_UNMET", () -> open(GzipExample.VALUE));
+    }
+
+    @Test
+    void section19Point1HasEveryStatedValue() {
+        Suite1 suite = new Suite1(Example.DEK, DictionaryExample.SESSION_ID);
+        assertBytes(DictionaryExample.CONTENT_KEY, suite.contentKey());
+        assertTrue(suite.commitsTo(DictionaryExample.COMMITMENT));
+        assertEquals(231, DictionaryExample.VALUE.length);
+        assertEquals(96, DictionaryExample.HEADER.length);
+        assertEquals(123, DictionaryExample.AAD.length);
+        Envelope envelope = Envelope.parse(DictionaryExample.VALUE);
+        byte[] ciphertextDek = envelope.wrappings().get(0).ciphertextDek();
+        assertBytes(DictionaryExample.WRAPPING_IV, Arrays.copyOfRange(ciphertextDek, 4, 16));
+        assertBytes(Example.DEK, LocalAes.unwrap("orders-2025", VERSIONS, ciphertextDek, ""));
+        assertBytes(DictionaryExample.HEADER, envelope.header().encoded());
+        assertBytes(Sealer.sha256(DictionaryExample.DICTIONARY), DictionaryExample.NAME);
+        assertBytes(DictionaryExample.NAME, envelope.header().dictionary());
+        assertBytes(DictionaryExample.AAD, Aad.of(envelope.header(), Example.KEY, List.of()));
+        assertBytes(DictionaryExample.DATA, AesGcm.decrypt(DictionaryExample.CONTENT_KEY, DictionaryExample.IV,
+                DictionaryExample.AAD, envelope.bodyAndTag()).orElseThrow());
+        assertBytes(DictionaryExample.PLAINTEXT, Deflate.decompress(DictionaryExample.DATA, DictionaryExample.DICTIONARY, 28));
+    }
+
+    @Test
+    void section19Point1OpensWithItsDictionaryOnly() {
+        byte[] other = Sealer.bytes("another");
+        assertBytes(DictionaryExample.PLAINTEXT, openWith(List.of(other, DictionaryExample.DICTIONARY)));
+        assertCode("DICTIONARY_UNKNOWN", () -> openWith(List.of(other)));
+        assertCode("DICTIONARY_UNKNOWN", () -> openWith(List.of()));
+    }
+
+    private static byte[] openWith(List<byte[]> dictionaries) {
+        EnvelopeOpener.Builder opener = EnvelopeOpener.builder().keyring(Keyrings.parse(Keyrings.orders2025()))
+                .ruleForOtherTopics(rule().build());
+        dictionaries.forEach(opener::dictionary);
+        return opener.build().open("orders.eu", Example.KEY, List.of(), DictionaryExample.VALUE);
     }
 
     private static Sealer sealer() {

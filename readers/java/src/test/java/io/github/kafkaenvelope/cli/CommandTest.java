@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class CommandTest {
-    private static final String VECTOR = "[{\"name\":\"n\",\"dek\":\"\",\"topic\":\"t\",\"key\":null,\"headers\":[],"
+    private static final String VECTOR = "[{\"name\":\"n\",\"dek\":\"\",\"dictionaries\":[],\"topic\":\"t\",\"key\":null,\"headers\":[],"
             + "\"envelope\":\"\",\"plaintext\":null,\"error\":\"%s\"}]";
     private static final String RULE_VECTOR = "[{\"name\":\"n\",\"keyring\":{\"schemaVersion\":1,\"cmks\":[]},"
             + "\"rule\":{\"cmks\":[[\"local\",\"a\"]],\"acceptPublicKeySealing\":false,\"originalTopics\":[],\"require\":{\"keyBound\":true,"

@@ -1,0 +1,28 @@
+import { createHash } from 'node:crypto'
+import { deflateWith, type Compression } from './compression.js'
+
+/** The dictionaries of an owner: one of them compresses a rule's values, and all of them serve every reader. */
+export class Dictionaries {
+  readonly #byName = new Map<string, Compression>()
+  readonly #byHash = new Map<string, Compression>()
+
+  /** @param dictionaries by the names that the configuration gives them */
+  constructor(dictionaries: Iterable<readonly [name: string, dictionary: Buffer]>) {
+    for (const [name, dictionary] of dictionaries) {
+      const hash = createHash('sha256').update(dictionary).digest()
+      const compression = deflateWith(dictionary, hash)
+      this.#byName.set(name, compression)
+      this.#byHash.set(hash.toString('hex'), compression)
+    }
+  }
+
+  /** Deflate with the dictionary of this name in the configuration. */
+  named(name: string): Compression | undefined {
+    return this.#byName.get(name)
+  }
+
+  /** Deflate with the dictionary that has this SHA-256. */
+  withHash(hash: Buffer): Compression | undefined {
+    return this.#byHash.get(hash.toString('hex'))
+  }
+}
