@@ -35,6 +35,7 @@ describe.each(Object.entries(calls))('%s', (name, call) => {
     const error = await thrownBy(() => call(given as never))
     expect(error).toMatchObject({
       code: 'CONFIG_INVALID',
+      message: expect.stringContaining('mistake in the call') as string,
       issues: [
         {
           path: `${name}(…, encryption)`,

@@ -85,6 +85,24 @@ it('a value that is not a list of records with topics is refused by its type, wh
   }
 })
 
+it('a value that is not a list of records is refused with what to pass instead', async () => {
+  const { encryption } = await memoryEncryption([{ match: ['t'], encrypt: { cmk: 'main' } }])
+  await expect(sealRecords(encryption, null as never)).rejects.toThrow(
+    'Pass a list of records, each with a topic and a value',
+  )
+  await expect(sealRecords(encryption, [null as never])).rejects.toThrow(
+    'Pass a list of records, each an object with a value',
+  )
+})
+
+it('a text in place of a sealed value is refused: it was decoded, and its bytes are lost', async () => {
+  const { encryption } = await owner()
+  await expect(openRecords(encryption, [{ topic: 't', value: 'text' as never }])).rejects.toMatchObject({
+    code: 'INVALID_RECORD',
+    message: expect.stringContaining('the value is a string') as string,
+  })
+})
+
 it('a list that shrinks while keys are awaited is opened as at the call', async () => {
   const { encryption, kms } = await owner()
   const records: ReadRecord[] = await sealRecords(encryption, [
