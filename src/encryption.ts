@@ -9,11 +9,13 @@ import { withoutListenerLimit } from './cancellation.js'
 import { share } from './kms/owners.js'
 import { kmsesBySide } from './kms/sides.js'
 import { KmsTracers, type KmsTracer } from './kms/tracers.js'
+import { readDictionaries } from './config/read-dictionaries.js'
 import { checkConfig } from './config/check.js'
 import type { CheckedConfig } from './config/checked.js'
 import type { EncryptionConfig } from './config/config.js'
 import { cmkUses } from './record/cmk-uses.js'
 import { withInternals, type ActiveConsumer } from './record/internals.js'
+import { Dictionaries } from './record/dictionaries.js'
 import { Opener } from './record/opener.js'
 import { TopicRules } from './record/topic-rules.js'
 import { Sealer } from './record/sealer.js'
@@ -68,9 +70,11 @@ export interface Encryption {
  *
  * @throws EnvelopeError CONFIG_INVALID with all mistakes, or the error of `Kms.describe`
  */
-export async function createEncryption<KmsName extends string, CmkName extends string>(
-  config: EncryptionConfig<KmsName, CmkName>,
-): Promise<Encryption> {
+export async function createEncryption<
+  KmsName extends string,
+  CmkName extends string,
+  DictionaryName extends string = never,
+>(config: EncryptionConfig<KmsName, CmkName, DictionaryName>): Promise<Encryption> {
   return compose(checkConfig(config), systemClock)
 }
 
@@ -94,7 +98,8 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
     throw error
   }
   const engine = await chooseEngine().catch(giveBack)
-  const rules = await resolveRules(config, kmses, clock, lifetime.signal).catch(giveBack)
+  const dictionaries = await dictionariesOf(config).catch(giveBack)
+  const rules = await resolveRules(config, kmses, dictionaries, clock, lifetime.signal).catch(giveBack)
   const book = new TopicRules(rules)
   const uses = cmkUses(rules)
   const sealingKeys = new DekRotations(config.dekStore, clock, events)
@@ -174,6 +179,13 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
     events.emit('engine.chosen', { engine: engine.name })
   })
   return withInternals(encryption, { rules: book, sealer, opener, clock, events, consumers })
+}
+
+/** @throws EnvelopeError CONFIG_INVALID for a file that cannot be read */
+async function dictionariesOf(config: CheckedConfig): Promise<Dictionaries> {
+  const { dictionaries, issues } = await readDictionaries(config.dictionaries, '.')
+  if (issues.length > 0) throw configError(issues)
+  return new Dictionaries(dictionaries)
 }
 
 function closed(): EnvelopeError {

@@ -44,6 +44,8 @@ export type {
   DecryptRule,
   DekCacheConfig,
   DekLimits,
+  Dictionary,
+  DictionaryCompression,
   EncryptedTopicRule,
   EncryptionConfig,
   EncryptRule,

@@ -6,8 +6,7 @@ import { Cmk } from './kms/cmk.js'
 import type { Kms } from './kms/kms.js'
 import type { NamedKmses } from './kms/sides.js'
 import type { Side } from './kms/side.js'
-import { compressionNamed } from './record/compression.js'
-import { Dictionaries } from './record/dictionaries.js'
+import type { Dictionaries } from './record/dictionaries.js'
 import type { ResolvedRule } from './record/topic-rules.js'
 
 /**
@@ -17,11 +16,12 @@ import type { ResolvedRule } from './record/topic-rules.js'
 export async function resolveRules(
   config: CheckedConfig,
   kmses: Readonly<Record<Side, NamedKmses>>,
+  dictionaries: Dictionaries,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<readonly ResolvedRule[]> {
   const cmks = await describeCmks(config, kmses.sealing, clock, signal)
-  return config.rules.map((rule) => withCmks(rule, cmks, kmses.opening))
+  return config.rules.map((rule) => resolved(rule, cmks, kmses.opening, dictionaries))
 }
 
 async function describeCmks(
@@ -67,10 +67,11 @@ function refuseLookAlikes(lists: readonly { readonly path: string; readonly list
   if (issues.length > 0) throw configError(issues)
 }
 
-function withCmks(
+function resolved(
   rule: CheckedRule,
   cmks: ReadonlyMap<string, readonly Cmk[]>,
   openingKmses: NamedKmses,
+  dictionaries: Dictionaries,
 ): ResolvedRule {
   const { name, match, passthrough, encrypt, decrypt } = rule
   // Checked: no list is empty.
@@ -80,11 +81,11 @@ function withCmks(
     match,
     passthrough,
     sealing: encrypt && { name, encrypt, cmks: CmkSet.forSealing(named(encrypt.cmk)) },
-    compression: encrypt && compressionNamed(encrypt.compression),
+    compression: encrypt && dictionaries.compressionOf(encrypt),
     reading: decrypt && {
       name,
       decrypt,
-      dictionaries: new Dictionaries([]),
+      dictionaries,
       cmks: CmkSet.forOpening(
         decrypt.cmks.flatMap(named).map((cmk) => cmk.by(openingKmses[cmk.kmsName] as Kms)) as [Cmk, ...Cmk[]],
       ),

@@ -25,7 +25,12 @@ export async function loadConfig(
   file: string,
   { kms, dekStore, env = process.env }: LoadOptions,
 ): Promise<EncryptionConfig> {
-  const { value } = await readConfigFile(file, env, { kms, ...(dekStore && { dekStore }) })
+  const { value, dictionaries } = await readConfigFile(file, env, { kms, ...(dekStore && { dekStore }) })
   const { $schema: _, version: __, ...config } = value as ConfigFile
-  return { ...config, kms, ...(dekStore && { dekStore }) }
+  return {
+    ...config,
+    ...(dictionaries.size > 0 && { dictionaries: Object.fromEntries(dictionaries) }),
+    kms,
+    ...(dekStore && { dekStore }),
+  }
 }

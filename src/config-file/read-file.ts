@@ -1,6 +1,8 @@
+import { dirname } from 'node:path'
 import { configError, type ConfigIssue } from '../errors.js'
 import { checkFile, type FromCode } from '../config/check.js'
 import type { CheckedPolicy } from '../config/checked.js'
+import { readDictionaries } from '../config/read-dictionaries.js'
 import { ROOT, show, type Show } from '../config/paths.js'
 import { parse } from './parse.js'
 import { Reader } from './reader.js'
@@ -12,6 +14,7 @@ export interface ReadConfig {
   /** The content of the file, with environment variables filled in. */
   readonly value: unknown
   readonly policy: CheckedPolicy
+  readonly dictionaries: ReadonlyMap<string, Buffer>
 }
 
 /**
@@ -37,17 +40,18 @@ export async function readConfigFile(
     return `${show(path, template)}${hint.join('')}`
   }
   const { issues, policy } = checkFile(value, fromCode, showing)
+  const { dictionaries, issues: unread } = await readDictionaries(policy?.dictionaries ?? {}, dirname(file))
 
   const broken = new Set(reader.issues.map(({ path }) => path))
   const all = [
     ...reader.issues,
-    ...issues.filter(({ path }) => !broken.has(path)).map((issue) => located(issue, places)),
+    ...[...issues, ...unread].filter(({ path }) => !broken.has(path)).map((issue) => located(issue, places)),
   ]
   if (all.length > 0 || policy === undefined) {
     const inOrder = all.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0))
     throw configError(inOrder, { subject: file })
   }
-  return { value, policy }
+  return { value, policy, dictionaries }
 }
 
 /** Adds the place of the member or, if it is missing, of the nearest member around it. */

@@ -1,6 +1,6 @@
-import { open } from 'node:fs/promises'
 import { TextDecoder } from 'node:util'
 import { configError, EnvelopeError } from '../errors.js'
+import { readAtMost, whyUnreadable } from '../config/bounded-file.js'
 import { ROOT } from '../config/paths.js'
 
 /** Thousands of rules need far less. */
@@ -11,36 +11,14 @@ const MAX_FILE_BYTES = 2 ** 18
  * @throws EnvelopeError CONFIG_INVALID if it cannot be read, is larger than 256KiB, or is not text in UTF-8
  */
 export async function readSource(file: string): Promise<string> {
-  const bytes = await readBounded(file)
+  const bytes = await readAtMost(file, MAX_FILE_BYTES).catch((error: unknown) => {
+    throw unreadable(file, whyUnreadable(error), error)
+  })
   if (bytes.length > MAX_FILE_BYTES) throw refused(file, `expected at most ${String(MAX_FILE_BYTES)} bytes`)
   const text = decode(bytes)
   if (text === undefined) throw refused(file, 'expected text in UTF-8')
   if (text.includes('\0')) throw refused(file, 'expected text; it contains a NUL byte')
   return text
-}
-
-const WHY_UNREADABLE: Readonly<Record<string, string>> = {
-  ENOENT: 'file not found',
-  ENOTDIR: 'file not found',
-  EISDIR: 'is a folder',
-  EACCES: 'permission denied',
-}
-
-/** Reads at most one byte more than the limit, whatever the file is. */
-async function readBounded(file: string): Promise<Buffer> {
-  try {
-    const handle = await open(file)
-    try {
-      const chunks: Buffer[] = []
-      for await (const chunk of handle.createReadStream({ end: MAX_FILE_BYTES })) chunks.push(chunk as Buffer)
-      return Buffer.concat(chunks)
-    } finally {
-      await handle.close()
-    }
-  } catch (error) {
-    const { code = 'unknown error' } = error as NodeJS.ErrnoException
-    throw unreadable(file, WHY_UNREADABLE[code] ?? `cannot be read: ${code}`, error)
-  }
 }
 
 function decode(bytes: Buffer): string | undefined {

@@ -12,17 +12,26 @@ import type { InvalidPolicy, UnreadablePolicy } from './rejection.js'
 /**
  * The configuration that `createEncryption` takes. Unknown members are errors.
  *
- * `KmsName` and `CmkName` are the names that `kms` and `cmks` define; TypeScript refuses any other name that refers to
+ * `KmsName`, `CmkName` and `DictionaryName` are the names that `kms`, `cmks` and `dictionaries` define; TypeScript refuses any other name that refers to
  * them. A configuration in a variable of its own keeps its names with `as const satisfies EncryptionConfig`; with the plain type
  * `EncryptionConfig` names are checked at start only.
  */
-export interface EncryptionConfig<KmsName extends string = string, CmkName extends string = string> {
+export interface EncryptionConfig<
+  KmsName extends string = string,
+  CmkName extends string = string,
+  DictionaryName extends string = string,
+> {
   /** KMS clients, under names of your choice. The encryption closes them. */
   readonly kms: Readonly<Record<KmsName, Kms>>
   /** Lists of 1 to 5 CMKs, the nearest first, under names of your choice. Encryption wraps each DEK under all CMKs of a list; any one of them can unwrap it. */
   readonly cmks: Readonly<Record<CmkName, readonly CmkRef<NoInfer<KmsName>>[]>>
   /** Every topic that is written or read must match exactly one rule. A topic without a rule is an error. */
-  readonly topics: readonly TopicRule<NoInfer<CmkName>>[]
+  readonly topics: readonly TopicRule<NoInfer<CmkName>, NoInfer<DictionaryName>>[]
+  /**
+   * Dictionaries for `encrypt.compression`, under names of your choice. All of them serve every `decrypt`. Readers need a
+   * dictionary before writers use it, and for as long as they read records that were compressed with it. Default none.
+   */
+  readonly dictionaries?: Readonly<Record<DictionaryName, Dictionary>>
   /** The cache of opened DEKs. Default the defaults of its members. */
   readonly cache?: DekCacheConfig
   /** How long one call to a KMS may take, including retries. Default 10s. */
@@ -38,7 +47,7 @@ export interface EncryptionConfig<KmsName extends string = string, CmkName exten
 /** The content of a configuration file: the same members, except objects that only code can provide, plus the version of the file. */
 export interface ConfigFile extends Pick<
   EncryptionConfig,
-  'cmks' | 'topics' | 'cache' | 'kmsTimeout' | 'kmsRetries' | 'kmsRateLimit'
+  'cmks' | 'topics' | 'dictionaries' | 'cache' | 'kmsTimeout' | 'kmsRetries' | 'kmsRateLimit'
 > {
   /** Where editors find the JSON Schema of the file; otherwise ignored. Default none. */
   readonly $schema?: string
@@ -73,6 +82,18 @@ export interface CmkRef<KmsName extends string = string> {
   readonly id: string
 }
 
+/** 1 to 32,768 bytes. What is most useful stands last. */
+export type Dictionary =
+  | {
+      /** A file that contains it. In code, relative to the folder in which the process runs; in a configuration file, to the folder of that file. */
+      readonly file: string
+    }
+  | {
+      /** Its content in base64. */
+      readonly base64: string
+    }
+  | Uint8Array
+
 export interface DekCacheConfig {
   /** How many DEKs are kept; the least recently used DEK is evicted first. 1 to 1,000,000, default 10,000. */
   readonly maxDeks?: number
@@ -81,8 +102,8 @@ export interface DekCacheConfig {
 }
 
 /** A rule either passes values through, or encrypts, decrypts, or does both. */
-export type TopicRule<CmkName extends string = string> =
-  PassthroughRule | EncryptedTopicRule<CmkName> | DecryptedTopicRule<CmkName>
+export type TopicRule<CmkName extends string = string, DictionaryName extends string = never> =
+  PassthroughRule | EncryptedTopicRule<CmkName, DictionaryName> | DecryptedTopicRule<CmkName, DictionaryName>
 
 interface TopicMatch {
   /** Its name in events, `rotate()` and `health()`. Default: the first entry of `match`. */
@@ -98,26 +119,32 @@ export interface PassthroughRule extends TopicMatch {
 }
 
 /** A rule for topics that this process writes, and may read. */
-export interface EncryptedTopicRule<CmkName extends string = string> extends TopicMatch {
+export interface EncryptedTopicRule<
+  CmkName extends string = string,
+  DictionaryName extends string = never,
+> extends TopicMatch {
   readonly passthrough?: false
   /** How producers encrypt. If absent, writing to these topics is an error. */
-  readonly encrypt: EncryptRule<CmkName>
+  readonly encrypt: EncryptRule<CmkName, DictionaryName>
   /** How consumers decrypt. If absent, reading these topics is an error. */
   readonly decrypt?: DecryptRule<CmkName>
 }
 
 /** A rule for topics that this process reads, and may write. */
-export interface DecryptedTopicRule<CmkName extends string = string> extends TopicMatch {
+export interface DecryptedTopicRule<
+  CmkName extends string = string,
+  DictionaryName extends string = never,
+> extends TopicMatch {
   readonly passthrough?: false
-  readonly encrypt?: EncryptRule<CmkName>
+  readonly encrypt?: EncryptRule<CmkName, DictionaryName>
   readonly decrypt: DecryptRule<CmkName>
 }
 
 /** The DEKs of a rule are made and renewed here, or its one DEK was made elsewhere. */
-export type EncryptRule<CmkName extends string = string> =
-  RenewedEncryptRule<CmkName> | ProvisionedEncryptRule<CmkName>
+export type EncryptRule<CmkName extends string = string, DictionaryName extends string = never> =
+  RenewedEncryptRule<CmkName, DictionaryName> | ProvisionedEncryptRule<CmkName, DictionaryName>
 
-interface EncryptRuleBase<CmkName extends string> {
+interface EncryptRuleBase<CmkName extends string, DictionaryName extends string> {
   /** A name from `cmks`. */
   readonly cmk: CmkName
   /** Encryption context: passed to the KMS, and authenticated in every envelope, where it is visible. Default none. */
@@ -126,8 +153,8 @@ interface EncryptRuleBase<CmkName extends string> {
   readonly bindKey?: boolean
   /** Names of record headers that are authenticated with the value; at most 32. Default none. */
   readonly bindHeaders?: readonly string[]
-  /** Compresses the value before encryption. The length of the ciphertext then leaks information about the content. Default `none`. `zstd` needs Node.js 22.15. */
-  readonly compression?: 'none' | 'gzip' | 'zstd'
+  /** Compresses the value before encryption. The length of the ciphertext then leaks information about the content. Small values compress well only with a dictionary. Default `none`. `zstd` needs Node.js 22.15. */
+  readonly compression?: 'none' | 'gzip' | 'zstd' | DictionaryCompression<DictionaryName>
   /** One DEK for all topics of the rule, or one for each. Default `rule`. */
   readonly dekScope?: 'rule' | 'topic'
   /** Whether null values are sent (as null, unauthenticated) or refused. Default `pass`. */
@@ -140,13 +167,25 @@ interface EncryptRuleBase<CmkName extends string> {
   readonly dekTimeout?: Duration
 }
 
-export interface RenewedEncryptRule<CmkName extends string = string> extends EncryptRuleBase<CmkName> {
+/** Deflate with a preset dictionary. */
+export interface DictionaryCompression<DictionaryName extends string = string> {
+  /** A name from `dictionaries`. Every reader needs the dictionary before this process seals with it. */
+  readonly dictionary: DictionaryName
+}
+
+export interface RenewedEncryptRule<
+  CmkName extends string = string,
+  DictionaryName extends string = never,
+> extends EncryptRuleBase<CmkName, DictionaryName> {
   /** When a DEK stops sealing and the next takes over. Default the defaults of its members. */
   readonly rotate?: RotationConfig
   readonly provisionedDek?: never
 }
 
-export interface ProvisionedEncryptRule<CmkName extends string = string> extends EncryptRuleBase<CmkName> {
+export interface ProvisionedEncryptRule<
+  CmkName extends string = string,
+  DictionaryName extends string = never,
+> extends EncryptRuleBase<CmkName, DictionaryName> {
   /** When the DEK stops sealing. It has no successor. */
   readonly rotate?: ProvisionedDekLimits
   /**

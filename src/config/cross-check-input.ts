@@ -12,6 +12,7 @@ export interface RuleAt {
 export interface CrossCheckInput {
   readonly kms: UnknownRecord
   readonly cmks: UnknownRecord
+  readonly dictionaries: UnknownRecord
   readonly rules: readonly RuleAt[]
   readonly hasZstd: boolean
   readonly show: Show

@@ -43,6 +43,12 @@ export const CROSS_CHECKS = table({
       for (const [i, name] of asArray(cmk).entries()) yield* known(name, cmks, 'cmks', child(at, i), show)
     }
   },
+  'every dictionary that a rule names exists': function* ({ rules, dictionaries, show }) {
+    for (const { rule, path } of rules) {
+      const { dictionary } = asRecord(asRecord(rule['encrypt'])['compression'])
+      yield* known(dictionary, dictionaries, 'dictionaries', `${path}.encrypt.compression.dictionary`, show)
+    }
+  },
   'a decrypt rule names no CMK twice': function* ({ rules, cmks, show }) {
     for (const { rule, path } of rules) {
       const seen = new Map<string, string>()
@@ -174,9 +180,16 @@ export function crossChecks(
   show: Show,
   names: readonly CrossCheckName[] = Object.keys(CROSS_CHECKS) as CrossCheckName[],
 ): ConfigIssue[] {
-  const { kms, cmks, topics } = asRecord(config)
+  const { kms, cmks, dictionaries, topics } = asRecord(config)
   const rules = asArray(topics).map((rule, i) => ({ rule: asRecord(rule), path: child('topics', i) }))
-  const related = { kms: asRecord(kms), cmks: asRecord(cmks), rules, hasZstd, show }
+  const related = {
+    kms: asRecord(kms),
+    cmks: asRecord(cmks),
+    dictionaries: asRecord(dictionaries),
+    rules,
+    hasZstd,
+    show,
+  }
   return names.flatMap((name) => [...CROSS_CHECKS[name](related)])
 }
 

@@ -69,3 +69,12 @@ export const tombstones: v.GenericSchema<'pass' | 'reject'> = v.picklist(
   ['pass', 'reject'],
   "expected 'pass' or 'reject'",
 )
+
+/** The content of a dictionary in base64 (RFC 4648, section 4): 1 to 32,768 bytes. */
+export const base64Dictionary: v.GenericSchema<string> = v.pipe(
+  v.string('expected base64'),
+  v.regex(
+    /^(?!$)(?:[A-Za-z0-9+/]{4}){0,10922}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/,
+    'expected 1 to 32768 bytes in base64, padded and without white space',
+  ),
+)

@@ -1,12 +1,19 @@
+import { types } from 'node:util'
 import * as v from 'valibot'
 import type { DekStore } from '../dek-store/dek-store.js'
 import { CMK_ID } from '../envelope/bounds.js'
 import type { Kms } from '../kms/kms.js'
 import { MAX_BYTES, MAX_MESSAGES } from '../policy/rotation.js'
 import { byteSize, duration } from '../units.js'
-import { DEFAULT_MAX_AGE, DEFAULT_MAX_DECOMPRESSED_BYTES, DEFAULT_PREFETCH_MS } from './defaults.js'
+import {
+  DEFAULT_MAX_AGE,
+  DEFAULT_MAX_DECOMPRESSED_BYTES,
+  DEFAULT_PREFETCH_MS,
+  MAX_DICTIONARY_BYTES,
+} from './defaults.js'
 import type { RejectionHandler } from './rejection.js'
 import {
+  base64Dictionary,
   context,
   count,
   flag,
@@ -55,7 +62,10 @@ export const encryptSchema = v.pipe(
     bindKey: v.optional(flag, true),
     bindHeaders: v.optional(headerNames, []),
     compression: v.optional(
-      v.picklist(['none', 'gzip', 'zstd'], "expected 'none', 'gzip' or 'zstd'"),
+      v.union(
+        [v.picklist(['none', 'gzip', 'zstd']), v.strictObject({ dictionary: name })],
+        "expected 'none', 'gzip', 'zstd' or {dictionary}",
+      ),
       'none',
     ),
     dekScope: v.optional(v.picklist(['rule', 'topic'], "expected 'rule' or 'topic'"), 'rule'),
@@ -236,6 +246,27 @@ const cmkRef = v.strictObject({
   ),
 })
 
+/** A text is either a path or base64, and often could be both: so it stands under the name of what it is. */
+const dictionary = v.union(
+  [
+    v.strictObject({ file: v.pipe(v.string(), v.minLength(1, 'expected the path of a file')) }),
+    v.pipe(
+      v.strictObject({ base64: base64Dictionary }),
+      v.transform(({ base64 }) => Buffer.from(base64, 'base64')),
+    ),
+    // A copy: the caller may use its memory for something else.
+    v.pipe(
+      v.custom<Uint8Array>(isDictionary),
+      v.transform((bytes) => Buffer.from(bytes)),
+    ),
+  ],
+  `expected {file} or {base64}, or a Uint8Array, of 1 to ${String(MAX_DICTIONARY_BYTES)} bytes`,
+)
+
+function isDictionary(value: unknown): boolean {
+  return types.isUint8Array(value) && value.length >= 1 && value.length <= MAX_DICTIONARY_BYTES
+}
+
 /** The members that files and code share. */
 const policy = v.strictObject({
   cmks: v.record(
@@ -249,6 +280,7 @@ const policy = v.strictObject({
     'expected lists of {kms, id} by name',
   ),
   topics: v.pipe(v.array(rule, 'expected a list of rules'), v.minLength(1, 'expected at least one rule')),
+  dictionaries: v.optional(v.record(name, dictionary, 'expected dictionaries by name'), {}),
   cache: v.optional(cache, {}),
   kmsTimeout: v.optional(duration(1, 600_000, SECOND), '10s'),
   kmsRetries: v.optional(count(0, 5), 2),
@@ -258,12 +290,13 @@ const policy = v.strictObject({
 function checkedPolicy({
   cmks,
   topics,
+  dictionaries,
   cache,
   kmsTimeout,
   kmsRetries,
   kmsRateLimit,
 }: v.InferOutput<typeof policy>) {
-  return { cmks, rules: topics, cache, kmsTimeoutMs: kmsTimeout, kmsRetries, kmsRateLimit }
+  return { cmks, rules: topics, dictionaries, cache, kmsTimeoutMs: kmsTimeout, kmsRetries, kmsRateLimit }
 }
 
 /** The members that only code can provide: objects. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { deflateWith, type Compression } from './compression.js'
+import type { CheckedEncryptRule } from '../config/checked.js'
+import { compressionNamed, deflateWith, type Compression } from './compression.js'
 
 /** The dictionaries of an owner: one of them compresses a rule's values, and all of them serve every reader. */
 export class Dictionaries {
@@ -16,9 +17,11 @@ export class Dictionaries {
     }
   }
 
-  /** Deflate with the dictionary of this name in the configuration. */
-  named(name: string): Compression | undefined {
-    return this.#byName.get(name)
+  /** The compression of a rule. The check of the configuration has accepted it. */
+  compressionOf({ compression }: CheckedEncryptRule): Compression {
+    return typeof compression === 'string'
+      ? compressionNamed(compression)
+      : (this.#byName.get(compression.dictionary) as Compression)
   }
 
   /** Deflate with the dictionary that has this SHA-256. */

@@ -79,7 +79,7 @@ describe('kafka-envelope check', () => {
       stderr: `${file}: 4 mistakes
   cmks.pay[0].id: environment variable CMK is not set (line 3, column 20)
   topics[0].encrypt.cmk: "play" is not in \`cmks\`, which has pay (line 6, column 16)
-  topics[0].encrypt.compression: expected 'none', 'gzip' or 'zstd'; got "lz4" (line 6, column 27)
+  topics[0].encrypt.compression: expected 'none', 'gzip', 'zstd' or {dictionary}; got "lz4" (line 6, column 27)
   topics[1].match[0]: "pay.x*" and "pay.*" (topics[0].match[0]) can match the same topic (line 8, column 15)
 `,
     })
@@ -164,6 +164,37 @@ describe('kafka-envelope check', () => {
     expect(text.stdout).toContain('KMS gz (assumed to be a keyring file)')
     expect(text.stdout).toContain('no cost and no quota')
     expect(text.stdout).not.toContain('\nTopics\n')
+  })
+
+  it('kafka-envelope check reads dictionaries beside the file, and says that readers need them first', async () => {
+    const withDictionary = GOOD.replace('compression: gzip', 'compression: { dictionary: orders }').replace(
+      'topics:',
+      'dictionaries: { orders: { file: orders.dict } }\ntopics:',
+    )
+    await writeFile(file, withDictionary)
+    expect(await check('--env', 'CMK=1')).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `${file}: 1 mistake\n  dictionaries.orders.file: file not found (line 4, column 27)\n`,
+    })
+    await writeFile(folder.at('orders.dict'), '{"order":17}')
+    const { code, stdout } = await check('--env', 'CMK=1', '--topic', 'pay.x')
+    expect(code).toBe(0)
+    expect(stdout).toContain(
+      'compressed with dictionary orders: give it to every reader before a producer starts',
+    )
+    expect(stdout).toContain('compressed with a dictionary: lengths leak information about content')
+    await writeFile(file, GOOD)
+    const overhead = async (): Promise<number> =>
+      Number(
+        /overhead of a record in pay.x: ([0-9]+)/.exec(
+          (await check('--env', 'CMK=1', '--topic', 'pay.x')).stdout,
+        )?.[1],
+      )
+    const before = await overhead()
+    await writeFile(file, withDictionary)
+    // The SHA-256, and one byte more for the length of a header of 64 bytes and over.
+    expect(await overhead()).toBe(before + 33)
   })
 
   it('kafka-envelope check fails if a topic has no rule, and says so', async () => {

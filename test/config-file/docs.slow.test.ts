@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { configJsonSchema } from '../../scripts/config-schema/config-schema.js'
 import { withMembers } from '../../scripts/config-schema/members-page.js'
+import { readConfigFile } from '../../src/config-file/read-file.js'
 import { createKeyring } from '../../src/kms/local/index.js'
 
 const run = promisify(execFile)
@@ -16,14 +17,14 @@ let folder = ''
 beforeAll(async () => {
   page = await readFile(join(root, 'docs/configuration.md'), 'utf8')
   folder = await mkdtemp(join(root, 'test/.readme-'))
-  await writeFile(join(folder, 'kafka-envelope.yaml'), snippet('yaml'))
+  await writeFile(join(folder, 'kafka-envelope.yaml'), snippet('yaml', 0, 2))
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-function snippet(language: string): string {
+function snippet(language: string, index = 0, count = 1): string {
   const found = [...page.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'gms'))]
-  expect(found).toHaveLength(1)
-  return found[0]?.[1] ?? ''
+  expect(found).toHaveLength(count)
+  return found[index]?.[1] ?? ''
 }
 
 const words = (text: string): string => text.replaceAll(/\s+/g, ' ')
@@ -37,6 +38,16 @@ it('the command of the page prints what the page shows', async () => {
   )
   // Line breaks and alignment may change.
   expect(words(stdout)).toBe(words(snippet('text')))
+})
+
+it('the dictionaries that the page shows are a valid configuration', async () => {
+  for (const name of ['orders', 'orders-2025']) await writeFile(join(folder, `${name}.dict`), '{"order":')
+  const file = join(folder, 'dictionaries.yaml')
+  const head = 'version: 1\ncmks: { main: [{ kms: gz, id: ap-guangzhou/1 }] }\n'
+  await writeFile(file, `${head}${snippet('yaml', 1, 2)}`)
+  const { policy, dictionaries } = await readConfigFile(file, {})
+  expect(policy.rules[0]?.encrypt?.compression).toEqual({ dictionary: 'orders' })
+  expect([...dictionaries.keys()]).toEqual(['orders', 'orders-2025'])
 })
 
 it('the code of the page runs', async () => {

@@ -173,7 +173,7 @@ describe('a mistake in a file', () => {
     [
       'another kind of value',
       '- 1\n',
-      '1:1 (root): expected an object of $schema, version, cmks, topics, cache, kmsTimeout, kmsRetries, kmsRateLimit; got a list',
+      '1:1 (root): expected an object of $schema, version, cmks, topics, dictionaries, cache, kmsTimeout, kmsRetries, kmsRateLimit; got a list',
     ],
     [
       'no version',
@@ -193,7 +193,7 @@ describe('a mistake in a file', () => {
     [
       'a KMS in the file',
       `${good}kms: {}\n`,
-      '5:1 kms: unknown member; expected $schema, version, cmks, topics, cache, kmsTimeout, kmsRetries, kmsRateLimit',
+      '5:1 kms: unknown member; expected $schema, version, cmks, topics, dictionaries, cache, kmsTimeout, kmsRetries, kmsRateLimit',
     ],
     [
       'a name twice',

@@ -27,6 +27,7 @@ const accepts = ajv.compile(schema)
 const ONLY_THE_CHECKER: readonly CrossCheckName[] = [
   'every KMS that a CMK names exists',
   'every CMK that a rule names exists',
+  'every dictionary that a rule names exists',
   'a decrypt rule names no CMK twice',
   'frequent rotation is confirmed',
   'prefetch is less than maxAge',
@@ -284,9 +285,12 @@ it('the place of a member in a file is found again', () => {
 })
 
 /** As `memberPaths` writes it. */
+/** Members whose members have names of the user's choice. */
+const NAMED: ReadonlySet<unknown> = new Set(['cmks', 'dictionaries'])
+
 function pathOf(path: readonly (string | number)[]): string {
   return path
-    .map((key, i) => (typeof key === 'number' ? '[]' : path[i - 1] === 'cmks' ? '.NAME' : `.${key}`))
+    .map((key, i) => (typeof key === 'number' ? '[]' : NAMED.has(path[i - 1]) ? '.NAME' : `.${key}`))
     .join('')
     .slice(1)
 }

@@ -92,18 +92,18 @@ describe('a mistake', () => {
     [
       'nothing',
       undefined,
-      '(root): missing; expected an object of kms, cmks, topics, cache, kmsTimeout, kmsRetries, kmsRateLimit, dekStore',
+      '(root): missing; expected an object of kms, cmks, topics, dictionaries, cache, kmsTimeout, kmsRetries, kmsRateLimit, dekStore',
     ],
     [
       'a list',
       [],
-      '(root): expected an object of kms, cmks, topics, cache, kmsTimeout, kmsRetries, kmsRateLimit, dekStore; got a list',
+      '(root): expected an object of kms, cmks, topics, dictionaries, cache, kmsTimeout, kmsRetries, kmsRateLimit, dekStore; got a list',
     ],
     ['no members', {}, 'kms: missing; expected an object of KMS clients by name'],
     [
       'unknown member',
       { ...(config(good) as object), topic: [] },
-      'topic: unknown member; expected kms, cmks, topics, cache, kmsTimeout, kmsRetries, kmsRateLimit, dekStore',
+      'topic: unknown member; expected kms, cmks, topics, dictionaries, cache, kmsTimeout, kmsRetries, kmsRateLimit, dekStore',
     ],
     [
       'unknown member of a rule',
@@ -411,6 +411,52 @@ describe('a mistake', () => {
       'a budget of nothing',
       { ...(config(good) as object), kmsRateLimit: { opening: { perSecond: 0 }, sealing: { burst: 0.5 } } },
       'kmsRateLimit.opening.perSecond: expected 0.1 to 10000; got 0',
+    ],
+    [
+      'a compression that is none',
+      config({ match: ['a'], encrypt: { cmk: 'main', compression: 'lz4' } }),
+      "topics[0].encrypt.compression: expected 'none', 'gzip', 'zstd' or {dictionary}; got \"lz4\"",
+    ],
+    [
+      'an unknown dictionary',
+      {
+        ...(config({
+          match: ['a'],
+          encrypt: { cmk: 'main', compression: { dictionary: 'other' } },
+        }) as object),
+        dictionaries: { orders: { base64: 'YQ==' } },
+      },
+      'topics[0].encrypt.compression.dictionary: "other" is not in `dictionaries`, which has orders',
+    ],
+    [
+      'a dictionary without dictionaries',
+      config({ match: ['a'], encrypt: { cmk: 'main', compression: { dictionary: 'orders' } } }),
+      'topics[0].encrypt.compression.dictionary: "orders" is not in `dictionaries`, which has nothing',
+    ],
+    ...(
+      [
+        ['text', './orders.dict', '"./orders.dict"'],
+        ['another object', { path: 'x' }, 'object'],
+        ['both', { file: 'x', base64: 'YQ==' }, 'object'],
+        ['base64 without padding', { base64: 'YQ' }, 'object'],
+        ['no bytes', Buffer.alloc(0), 'object'],
+        ['too many bytes', Buffer.alloc(32_769), 'object'],
+        ['null', null, 'null'],
+      ] as const
+    ).map(([what, dictionary, got]): [string, object, string] => [
+      `a dictionary that is ${what}`,
+      { ...(config(good) as object), dictionaries: { orders: dictionary } },
+      `dictionaries.orders: expected {file} or {base64}, or a Uint8Array, of 1 to 32768 bytes; got ${got}`,
+    ]),
+    [
+      'a dictionary without a path',
+      { ...(config(good) as object), dictionaries: { orders: { file: '' } } },
+      'dictionaries.orders.file: expected the path of a file; got ""',
+    ],
+    [
+      'dictionaries that are a list',
+      { ...(config(good) as object), dictionaries: [] },
+      'dictionaries: expected dictionaries by name; got a list',
     ],
     [
       'a store that is none',

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { openRecords, sealRecords } from '../../src/record/index.js'
 import { CANARY } from '../support/emissions.js'
 import { memoryEncryption } from '../support/encryption.js'
-import { asRead, cmkIds, encryptRule, plain, ruleOf, type Plain } from './records.js'
+import { DICTIONARIES, asRead, cmkIds, encryptRule, plain, ruleOf, type Plain } from './records.js'
 
 const tombstone = fc.record({ topic: fc.constant('t.a'), key: fc.constant('k'), value: fc.constant(null) })
 
@@ -17,7 +17,7 @@ describe('opening inverts sealing', () => {
     await fc.assert(
       fc.asyncProperty(encryptRule, cmkIds, batch, async (encrypt, ids, records) => {
         const cmks = { main: ids.map((id) => ({ kms: 'memory', id })) }
-        const { encryption } = await memoryEncryption([ruleOf(encrypt)], { cmks })
+        const { encryption } = await memoryEncryption([ruleOf(encrypt)], { cmks, dictionaries: DICTIONARIES })
         const sealed = await sealRecords(encryption, records)
         const read = sealed.map(({ value }, i) => asRead(records[i] as Plain, value))
         const expected = records.map(({ value }) => value && text(value))

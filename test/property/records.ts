@@ -48,8 +48,11 @@ export const plain: fc.Arbitrary<Plain & { readonly value: Buffer | string }> = 
 
 const text = fc.string({ unit: fc.constantFrom(...'ab09._:/@=+-'), minLength: 1, maxLength: 12 })
 
+/** Those that the rules name, and one more. */
+export const DICTIONARIES = { known: Buffer.from(`{"value":"${CANARY}"}`), other: Buffer.of(1) }
+
 /** How a rule may seal, its reader requiring what it does. */
-export const encryptRule: fc.Arbitrary<Omit<RenewedEncryptRule, 'cmk'>> = fc.record({
+export const encryptRule: fc.Arbitrary<Omit<RenewedEncryptRule<string, string>, 'cmk'>> = fc.record({
   bindKey: fc.boolean(),
   bindHeaders: fc
     .subarray([...NAMES])
@@ -57,6 +60,7 @@ export const encryptRule: fc.Arbitrary<Omit<RenewedEncryptRule, 'cmk'>> = fc.rec
   compression: fc.constantFrom(
     'none' as const,
     'gzip' as const,
+    { dictionary: 'known' },
     ...('zstdCompressSync' in zlib ? ['zstd' as const] : []),
   ),
   context: fc.dictionary(fc.oneof(text, fc.constantFrom('9', '10')), text, {
@@ -74,7 +78,9 @@ export const encryptRule: fc.Arbitrary<Omit<RenewedEncryptRule, 'cmk'>> = fc.rec
 /** CMKs that wrap each DEK: one to three. */
 export const cmkIds = fc.constantFrom(['one'], ['one', 'two'], ['one', 'two', 'three'])
 
-export function ruleOf(encrypt: Omit<RenewedEncryptRule, 'cmk'>): EncryptedTopicRule {
+export function ruleOf(
+  encrypt: Omit<RenewedEncryptRule<string, string>, 'cmk'>,
+): EncryptedTopicRule<string, string> {
   const { bindKey = true, bindHeaders = [], context = {} } = encrypt
   return {
     match: ['t.*'],

@@ -6,7 +6,7 @@ import type { TopicRule, EncryptedTopicRule } from '../../src/index.js'
 import { openRecords, sealRecords, type OpenedRecord, type ReadRecord } from '../../src/record/index.js'
 import { CANARY, emitted } from '../support/emissions.js'
 import { memoryEncryption } from '../support/encryption.js'
-import { asRead, cmkIds, encryptRule, plain, ruleOf, type Plain } from './records.js'
+import { DICTIONARIES, asRead, cmkIds, encryptRule, plain, ruleOf, type Plain } from './records.js'
 
 type Sealed = ReadRecord & { readonly value: Buffer; readonly headers: Record<string, HeaderValues> }
 type HeaderValues = Buffer | null | readonly (Buffer | null)[]
@@ -77,7 +77,7 @@ function listed(given: HeaderValues | undefined): readonly (Buffer | null)[] {
 }
 
 /** Every way to change an authenticated part of a record, each as another record. */
-function tampered(sealed: Sealed, { encrypt }: EncryptedTopicRule, chance: Random): Sealed[] {
+function tampered(sealed: Sealed, { encrypt }: EncryptedTopicRule<string, string>, chance: Random): Sealed[] {
   const from = headerAt(sealed.value)
   const ofValue = EDITS.map((edit) => edit(sealed.value, from, chance)).filter(
     (value) => !value.equals(sealed.value),
@@ -125,8 +125,9 @@ function withHeader({ headers }: Sealed, name: string, values: HeaderValues): Re
   return Object.assign(Object.create(null), headers, { [name]: values }) as Record<string, HeaderValues>
 }
 
-async function owner(rule: TopicRule, ids: readonly string[] = ['one', 'two']) {
+async function owner(rule: TopicRule<string, string>, ids: readonly string[] = ['one', 'two']) {
   const made = await memoryEncryption([rule], {
+    dictionaries: DICTIONARIES,
     cmks: { main: ids.map((id) => ({ kms: 'memory', id })) },
   })
   const seal = async (records: readonly Plain[]): Promise<Sealed[]> => {

@@ -43,7 +43,7 @@ export function watch(encryption: Encryption): SeenEvent[] {
 
 /** An owner on a `MemoryKms` with CMK `cmk` named `main`, and what it emits. */
 export async function memoryEncryption(
-  topics: readonly TopicRule[],
+  topics: readonly TopicRule<string, string>[],
   rest: Partial<Omit<EncryptionConfig, 'topics' | 'kms'>> & { kms?: MemoryKms } = {},
 ): Promise<{ encryption: Encryption; kms: MemoryKms; events: SeenEvent[] }> {
   const { kms = new MemoryKms(), ...others } = rest

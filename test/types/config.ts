@@ -78,6 +78,30 @@ export function refused(): void {
   })
 }
 
+/** A dictionary that does not exist: with others, and without any. */
+export function refusedDictionaries(): void {
+  void createEncryption({
+    kms: { gz },
+    cmks,
+    dictionaries: { orders: { file: './orders.dict' } },
+    // @ts-expect-error an unknown dictionary: Type '"other"' is not assignable to type '"orders"'
+    topics: [{ match: ['a'], encrypt: { cmk: 'main', compression: { dictionary: 'other' } } }],
+  })
+  void createEncryption({
+    kms: { gz },
+    cmks,
+    // @ts-expect-error there are no dictionaries: Type 'string' is not assignable to type 'never'
+    topics: [{ match: ['a'], encrypt: { cmk: 'main', compression: { dictionary: 'orders' } } }],
+  })
+  void createEncryption({
+    kms: { gz },
+    cmks,
+    // @ts-expect-error a path and base64 look alike: Type 'string' is not assignable to type 'Dictionary'
+    dictionaries: { orders: './orders.dict' },
+    topics: [{ match: ['a'], encrypt: { cmk: 'main' } }],
+  })
+}
+
 export const notDurations: readonly Duration[] = [
   // @ts-expect-error it has no unit
   '5',
@@ -109,9 +133,11 @@ export async function accepted(): Promise<void> {
         },
       },
       { match: ['b'], encrypt: { cmk: 'now', provisionedDek: { file: 'x' }, rotate: { maxAge: '30d' } } },
+      { match: ['e'], encrypt: { cmk: 'now', compression: { dictionary: 'orders' } } },
       { match: ['c'], passthrough: true },
       { match: ['d'], passthrough: false, decrypt: { cmk: 'then' } },
     ],
+    dictionaries: { orders: { file: './orders.dict' }, old: { base64: 'YQ==' }, oldest: Buffer.of(1) },
     kmsTimeout: 5000,
   })
   const plain: EncryptionConfig = {

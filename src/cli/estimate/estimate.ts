@@ -152,7 +152,7 @@ function sealing(
   const named = topics.length > 0 ? topics : [match[0] ?? '']
   const envelope = {
     wrappings,
-    hasDictionary: false,
+    hasDictionary: typeof encrypt.compression === 'object',
     boundHeaders: encrypt.bindHeaders,
     context: encrypt.context,
   }

@@ -72,9 +72,16 @@ function ruleLines({ rule, sealing, reading }: RuleEstimate, policy: CheckedPoli
         ({ topic, bytes }) => `overhead of a record in ${topic}: ${figure(bytes)} bytes`,
       ),
     )
-    if (rule.encrypt.compression !== 'none') {
+    const { compression } = rule.encrypt
+    if (typeof compression === 'object') {
       lines.push(
-        `compressed with ${rule.encrypt.compression}: lengths leak information about content, which matters if others can add text next to secrets`,
+        `compressed with dictionary ${compression.dictionary}: give it to every reader before a producer starts with this file; nothing here or in \`verify()\` can know which dictionaries readers have`,
+      )
+    }
+    if (compression !== 'none') {
+      const how = typeof compression === 'object' ? 'a dictionary' : compression
+      lines.push(
+        `compressed with ${how}: lengths leak information about content, which matters if others can add text next to secrets`,
       )
     }
   }

@@ -20,6 +20,8 @@ const SESSION_ID = Buffer.alloc(16, 0x51)
 const { key: CONTENT_KEY, commitment: COMMITMENT } = session(DEK, SESSION_ID)
 const MAX_DECOMPRESSED_BYTES = 1 << 16
 
+const DICTIONARY = Buffer.from('{"order":17,"status":"paid"}')
+
 const CMKS = ['a', 'b'].map((cmkId) => ({ provider: 'fuzz', cmkId }))
 const LOOSE: ReferenceRule = {
   topic: 't',
@@ -28,7 +30,7 @@ const LOOSE: ReferenceRule = {
   context: {},
   cmks: CMKS,
   maxDecompressedBytes: MAX_DECOMPRESSED_BYTES,
-  dictionaries: [],
+  dictionaries: [DICTIONARY],
 }
 const STRICT: ReferenceRule = {
   ...LOOSE,
@@ -58,6 +60,7 @@ const kms: Kms = {
 }
 
 const encryption = createEncryption({
+  dictionaries: { known: DICTIONARY },
   kms: { fuzz: kms },
   cmks: { all: CMKS.map(({ cmkId: id }) => ({ kms: 'fuzz' as const, id })) },
   topics: [LOOSE, STRICT].map(({ topic, keyBound, headers, context, maxDecompressedBytes }) => ({
