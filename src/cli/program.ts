@@ -2,6 +2,7 @@ import { Command } from 'commander'
 
 import { VERSION } from '../version.js'
 import { registerCheck } from './check.js'
+import { registerDictionary } from './dictionary/dictionary.js'
 import { registerKeyring } from './keyring.js'
 import { registerKmsEmulator } from './kms-emulator.js'
 
@@ -18,6 +19,7 @@ export function kafkaEnvelopeCommand(): Command {
     })
   registerKeyring(program)
   registerCheck(program)
+  registerDictionary(program)
   registerKmsEmulator(program)
   return program
 }

@@ -1,0 +1,120 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { InvalidArgumentError, Option, type Command } from 'commander'
+import { explainSizes, printable } from './explain.js'
+import { readSamples } from './samples.js'
+import { compareSizes, type Sizes } from './sizes.js'
+import { trainDictionary } from './train.js'
+
+/** What readers accept: DEFLATE looks no further back. */
+const MAX_READABLE_BYTES = 32_768
+/** One sample of five is kept to try the dictionary on. */
+const KEPT_BACK = 5
+/** What occurs in one sample is no one else's. */
+const FEWEST_SAMPLES = 2
+
+interface CreateOptions {
+  readonly samples: readonly string[]
+  readonly minSamples: number
+  readonly show?: true
+  readonly force?: true
+}
+
+/** `kafka-envelope dictionary …`: makes and measures dictionaries for compression. */
+export function registerDictionary(program: Command): void {
+  const dictionary = program.command('dictionary').description('make and measure compression dictionaries')
+
+  dictionary
+    .command('create')
+    .description('make a dictionary of what many samples have in common, and print what it saves')
+    .argument('<file>')
+    .addOption(samplesOption())
+    .addOption(
+      new Option('--min-samples <n>', 'leave out what occurs in fewer different samples')
+        .default(10)
+        .argParser(minSamples),
+    )
+    .option('--show', 'print what is in the dictionary, for review')
+    .option('--force', 'replace a file that exists')
+    .action(create)
+
+  dictionary
+    .command('measure')
+    .description('compare a dictionary with no compression, gzip and zstd')
+    .argument('<file>')
+    .addOption(samplesOption())
+    .action(measure)
+}
+
+async function create(file: string, options: CreateOptions): Promise<void> {
+  const samples = await readSamples(options.samples)
+  const unseen = samples.filter((_, i) => i % KEPT_BACK === KEPT_BACK - 1)
+  const seen = samples.filter((_, i) => i % KEPT_BACK !== KEPT_BACK - 1)
+  if (unseen.length === 0 || seen.length < options.minSamples) {
+    throw new Error(
+      `${String(samples.length)} samples are too few for --min-samples ${String(options.minSamples)}`,
+    )
+  }
+  const dictionary = trainDictionary(seen, options.minSamples)
+  if (dictionary === undefined) {
+    throw new Error(
+      `nothing written: no four bytes occur in ${String(options.minSamples)} different samples of ${String(seen.length)}`,
+    )
+  }
+  const sizes = compareSizes(unseen, dictionary.bytes)
+  refuseUseless(sizes)
+  await writeFile(file, dictionary.bytes, { flag: options.force === true ? 'w' : 'wx' }).catch(explainExists)
+
+  const { bytes, runs } = dictionary
+  process.stdout.write(
+    `${file}: ${String(bytes.length)} bytes, ${String(runs.length)} runs, learned from ${String(seen.length)} samples; each run occurs in at least ${String(options.minSamples)} different ones\n\n`,
+  )
+  process.stdout.write(explainSizes(sizes, unseen.length))
+  if (options.show === true) {
+    process.stdout.write(
+      `\nThe runs, the most useful last\n${runs.map((run) => `  ${printable(run)}\n`).join('')}`,
+    )
+  }
+}
+
+async function measure(file: string, options: Pick<CreateOptions, 'samples'>): Promise<void> {
+  const dictionary = await readFile(file)
+  if (dictionary.length === 0 || dictionary.length > MAX_READABLE_BYTES) {
+    throw new Error(
+      `${file}: a dictionary has 1 to 32,768 bytes, and this file has ${String(dictionary.length)}`,
+    )
+  }
+  const samples = await readSamples(options.samples)
+  if (samples.length === 0) throw new Error('there are no samples')
+  process.stdout.write(explainSizes(compareSizes(samples, dictionary), samples.length))
+}
+
+/** @throws Error if values are no smaller with the dictionary than with gzip, or as they are */
+function refuseUseless(sizes: readonly Sizes[]): void {
+  const bytesOf = (wanted: string): number => sizes.find(({ name }) => name === wanted)?.value ?? 0
+  const [none, gzip, dictionary] = [bytesOf('none'), bytesOf('gzip'), bytesOf('dictionary')]
+  if (dictionary < Math.min(none, gzip)) return
+  throw new Error(
+    `nothing written: on samples that it has not seen, a value takes ${dictionary.toFixed(1)} bytes with the dictionary, ${gzip.toFixed(1)} with gzip and ${none.toFixed(1)} without compression`,
+  )
+}
+
+function explainExists(error: unknown): never {
+  const { code, path } = error as NodeJS.ErrnoException
+  if (code === 'EEXIST')
+    throw new Error(`${path ?? 'the file'} exists; --force replaces it`, { cause: error })
+  throw error
+}
+
+function samplesOption(): Option {
+  return new Option(
+    '--samples <file...>',
+    'values of records: one a line in .jsonl and .ndjson, one a file in others',
+  ).makeOptionMandatory()
+}
+
+function minSamples(text: string): number {
+  if (!/^[0-9]{1,6}$/.test(text) || Number(text) < FEWEST_SAMPLES) {
+    throw new InvalidArgumentError('Expected a whole number from 2.')
+  }
+  return Number(text)
+}

@@ -1,0 +1,36 @@
+import { figure } from '../estimate/format-units.js'
+import { BATCHES, type Sizes } from './sizes.js'
+
+const COLUMN = 12
+
+/** What each way to compress leaves, as a table. */
+export function explainSizes(sizes: readonly Sizes[], records: number): string {
+  const batches = BATCHES.map((size) => `batch of ${String(size)}`)
+  return [
+    `Bytes a record, on ${String(records)} samples`,
+    row('', ['value', ...batches]),
+    ...sizes.map(({ name, value, sealed }) =>
+      row(
+        name,
+        [value, ...sealed].map((bytes) => figure(Math.round(bytes))),
+      ),
+    ),
+    '',
+    'The batches are estimates: records sealed under one CMK of Tencent Cloud KMS, with gzip over the batch.',
+    '',
+  ].join('\n')
+}
+
+function row(name: string, cells: readonly string[]): string {
+  const padded = cells.map((cell) => cell.padStart(COLUMN + 2)).join('')
+  return `  ${name.padEnd(COLUMN + 2)}${padded}`
+}
+
+/** Bytes as text: what is not printable ASCII, as `\x00`. */
+export function printable(bytes: Buffer): string {
+  return bytes
+    .toString('latin1')
+    .replaceAll(/[^ -~]|\\/g, (char) =>
+      char === '\\' ? '\\\\' : `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
+    )
+}

@@ -1,0 +1,115 @@
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { sampleValues } from '../../../bench/parts/samples/samples.js'
+import { temporaryFolder, type TemporaryFolder } from '../../kms/local/temporary-folder.js'
+
+const ROOT = resolve(import.meta.dirname, '../../..')
+let folder: TemporaryFolder
+let file: string
+let lines: string
+
+beforeEach(async () => {
+  folder = await temporaryFolder()
+  file = folder.at('orders.dict')
+  lines = folder.at('orders.jsonl')
+  await writeFile(lines, sampleValues('order', 200, 1).join('\r\n'))
+})
+afterEach(() => folder.remove())
+
+interface Ended {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+async function run(...args: string[]): Promise<Ended> {
+  const command = ['--import', 'tsx', 'src/cli/main.ts', 'dictionary', ...args]
+  return promisify(execFile)(process.execPath, command, { cwd: ROOT }).then(
+    (ended) => ({ code: 0, ...ended }),
+    (error: unknown) => error as Ended,
+  )
+}
+
+describe('kafka-envelope dictionary', { timeout: 60_000 }, () => {
+  it('kafka-envelope dictionary creates a dictionary, shows it, and measures it', async () => {
+    const created = await run('create', file, '--samples', lines, '--show')
+    expect(created).toMatchObject({ code: 0, stderr: '' })
+    const bytes = await readFile(file)
+    expect(created.stdout).toContain(`${file}: ${String(bytes.length)} bytes, `)
+    expect(created.stdout).toContain(
+      'learned from 160 samples; each run occurs in at least 10 different ones',
+    )
+    expect(created.stdout).toContain('Bytes a record, on 40 samples')
+    expect(created.stdout).toMatch(/^ {2}dictionary( +\d+){4}$/m)
+    expect(created.stdout).toContain('The batches are estimates')
+    const shown = created.stdout.split('The runs, the most useful last\n')[1]?.trimEnd().split('\n') ?? []
+    // The separator of text is a zero.
+    expect(shown.map((line) => line.slice(2))).toEqual(bytes.toString('latin1').split('\0'))
+
+    const measured = await run('measure', file, '--samples', lines)
+    expect(measured).toMatchObject({ code: 0, stderr: '' })
+    expect(measured.stdout).toContain('Bytes a record, on 200 samples')
+    expect(measured.stdout).toMatch(/^ {2}gzip( +\d+){4}$/m)
+  })
+
+  it('kafka-envelope dictionary replaces a file only if it is told to', async () => {
+    await writeFile(file, 'kept')
+    const refused = await run('create', file, '--samples', lines)
+    expect(refused).toMatchObject({ code: 1, stdout: '', stderr: `${file} exists; --force replaces it\n` })
+    expect(await readFile(file, 'utf8')).toBe('kept')
+    expect(await run('create', file, '--samples', lines, '--force')).toMatchObject({ code: 0 })
+    expect((await readFile(file)).length).toBeGreaterThan(1000)
+  })
+
+  it('kafka-envelope dictionary takes each file that has no lines as one sample', async () => {
+    const files = await Promise.all(
+      sampleValues('order', 30, 2).map(async (value, i) => {
+        const path = folder.at(`${String(i)}.bin`)
+        await writeFile(path, value)
+        return path
+      }),
+    )
+    const created = await run('create', file, '--samples', ...files)
+    expect(created).toMatchObject({ code: 0, stderr: '' })
+    expect(created.stdout).toContain('learned from 24 samples')
+  })
+
+  it('kafka-envelope dictionary writes nothing that is no better than gzip, and says by which figures', async () => {
+    // The samples that are kept back lack what the others have in common.
+    const values = Array.from({ length: 40 }, (_, i) => {
+      const id = createHash('sha256').update(String(i)).digest('hex').slice(0, 16)
+      return i % 5 === 4 ? id : `abcd${id}`
+    })
+    await writeFile(lines, values.join('\n'))
+    const { code, stdout, stderr } = await run('create', file, '--samples', lines, '--min-samples', '32')
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toMatch(
+      /^nothing written: .* takes \d+\.\d bytes with the dictionary, \d+\.\d with gzip and 16\.0 without compression\n$/,
+    )
+    await expect(readFile(file)).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+
+  it('kafka-envelope dictionary reports a mistake in one line', async () => {
+    await writeFile(folder.at('few.jsonl'), '{}\n{}\n')
+    await writeFile(folder.at('large.dict'), Buffer.alloc(32_769))
+    for (const [args, message] of [
+      [['create', file], 'error: '],
+      [['create', file, '--samples', lines, '--min-samples', '1'], 'error: '],
+      [['create', file, '--samples', folder.at('few.jsonl')], '2 samples are too few for --min-samples 10'],
+      [['create', file, '--samples', folder.at('no.jsonl')], 'ENOENT'],
+      [
+        ['measure', folder.at('large.dict'), '--samples', lines],
+        `${folder.at('large.dict')}: a dictionary has`,
+      ],
+    ] as const) {
+      const { code, stdout, stderr } = await run(...args)
+      expect({ code, stdout }, message).toEqual({ code: 1, stdout: '' })
+      expect(stderr).toMatch(/^[^\n]+\n$/)
+      expect(stderr.startsWith(message), stderr).toBe(true)
+    }
+  })
+})
