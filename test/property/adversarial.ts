@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto'
 import * as zlib from 'node:zlib'
-import { gzipSync } from 'node:zlib'
+import { deflateRawSync, gzipSync } from 'node:zlib'
 import type { ReadRecord } from '../../src/record/index.js'
 import { ENVELOPE, HEADER_PAIRS, LONG, PREFIX, type OracleEnvelope, type OracleHeader } from './oracle.js'
 import { referenceAad, referenceSeal, session, type ReferenceRecord } from './reference.js'
@@ -67,6 +68,11 @@ function recordOf(
 
 const times = <T>(n: number, make: (i: number) => T): T[] => Array.from({ length: n }, (_, i) => make(i))
 const gzipped = (data: Buffer): ReadRecord => made({ header: { compression: 1 }, data })
+/** The longest dictionary, which the reader has. */
+export const DICTIONARY = Buffer.alloc(2 ** 15, '{"order":17}')
+const NAME = createHash('sha256').update(DICTIONARY).digest()
+const deflate = (data: Buffer): Buffer => deflateRawSync(data, { dictionary: DICTIONARY })
+const deflated = (data: Buffer): ReadRecord => made({ header: { compression: 3, dictionary: NAME }, data })
 const u32 = (i: number): Buffer => Buffer.of(i >>> 24, i >>> 16, i >>> 8, i)
 /** A member whose name, comment or extra field is as long as it can be. */
 const member = (flags: number, between: Buffer): Buffer =>
@@ -79,6 +85,7 @@ export type Ends =
   | 'MALFORMED'
   | 'NOT_SEALED'
   | 'NO_CANDIDATE'
+  | 'DICTIONARY_UNKNOWN'
   | 'UNWRAP_FAILED'
   | 'DECOMPRESSION_FAILED'
   | 'TOO_LARGE'
@@ -196,6 +203,31 @@ const ALWAYS: Readonly<Record<string, Family>> = {
     ends: 'DECOMPRESSION_FAILED',
     batch: (n) =>
       times(n, (i) => gzipped(Buffer.concat([gzipSync('').subarray(0, 10), Buffer.of(7), u32(i), u32(i)]))),
+  },
+  'deflate of small values': { ends: 'opens', batch: (n) => times(n, (i) => deflated(deflate(u32(i)))) },
+  'deflate of zeros': { ends: 'opens', batch: (n) => [deflated(deflate(Buffer.alloc(n * 800)))] },
+  'a deflate bomb': {
+    ends: 'TOO_LARGE',
+    batch: (n) => [deflated(deflate(Buffer.alloc((n + 100) * 20_000)))],
+  },
+  'deflate of many empty blocks': {
+    ends: 'opens',
+    batch: (n) => [
+      deflated(
+        Buffer.concat([...times(n * 20, () => Buffer.from('000000ffff', 'hex')), deflate(Buffer.alloc(0))]),
+      ),
+    ],
+  },
+  'deflate of damaged data, each another': {
+    ends: 'DECOMPRESSION_FAILED',
+    batch: (n) => times(n, (i) => deflated(Buffer.concat([Buffer.of(7), u32(i), u32(i)]))),
+  },
+  'an unknown dictionary each': {
+    ends: 'DICTIONARY_UNKNOWN',
+    batch: (n) =>
+      times(n, (i) =>
+        made({ header: { compression: 3, dictionary: Buffer.concat([Buffer.alloc(28), u32(i)]) } }),
+      ),
   },
   'gzip with a long name and comment': {
     ends: 'opens',

@@ -24,7 +24,7 @@ interface Case extends Measurement {
 }
 
 function caseOf(name: string, measurement: Measurement): Case {
-  const compressed = /gzip|zstd/.test(name)
+  const compressed = /gzip|zstd|deflate/.test(name)
   const { ends } = FAMILIES[name] as Family
   const stopped = ends === 'TOO_LARGE' ? measurement.records * MAX_DECOMPRESSED_BYTES : measurement.opened
   return { ...measurement, compressed, decompressed: compressed ? stopped : 0 }

@@ -5,7 +5,7 @@
 import { EnvelopeError } from '../../src/errors.js'
 import { createEncryption, type Kms } from '../../src/index.js'
 import { openRecords, type ReadRecord } from '../../src/record/index.js'
-import { DEK, FAMILIES, MAX_DECOMPRESSED_BYTES, SIZES } from './adversarial.js'
+import { DEK, DICTIONARY, FAMILIES, MAX_DECOMPRESSED_BYTES, SIZES } from './adversarial.js'
 import { measured, type Cost } from './measured.js'
 
 /** One batch. */
@@ -45,6 +45,7 @@ async function measure(batch: readonly ReadRecord[]): Promise<Measurement> {
     kmsRateLimit: { opening: { perSecond: 10_000, burst: 100_000 } },
     kms: { cost: kms },
     cmks: { all: [...'abcde'].map((id) => ({ kms: 'cost' as const, id })) },
+    dictionaries: { known: DICTIONARY },
     topics: [
       {
         match: ['t'],
