@@ -3,6 +3,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander'
 import { explainSizes, printable } from './explain.js'
 import { readSamples } from './samples.js'
 import { compareSizes, type Sizes } from './sizes.js'
+import { readTopicSamples, type TopicSamples } from './topic-samples.js'
 import { trainDictionary } from './train.js'
 
 /** What readers accept: DEFLATE looks no further back. */
@@ -10,10 +11,11 @@ const MAX_READABLE_BYTES = 32_768
 /** One sample of five is kept to try the dictionary on. */
 const KEPT_BACK = 5
 /** What occurs in one sample is no one else's. */
-const FEWEST_SAMPLES = 2
+const LEAST = 2
 
-interface CreateOptions {
-  readonly samples: readonly string[]
+interface CreateOptions extends Partial<TopicSamples> {
+  readonly samples?: readonly string[]
+  readonly records: number
   readonly minSamples: number
   readonly show?: true
   readonly force?: true
@@ -27,11 +29,18 @@ export function registerDictionary(program: Command): void {
     .command('create')
     .description('make a dictionary of what many samples have in common, and print what it saves')
     .argument('<file>')
-    .addOption(samplesOption())
+    .addOption(samplesOption().conflicts('topic'))
+    .option('--topic <name>', 'take the samples from this topic; needs --config')
+    .option('--config <file>', 'a JavaScript module that exports `kafka` and `encryption`')
+    .addOption(
+      new Option('--records <n>', 'how many records of the topic, from its beginning')
+        .default(2000)
+        .argParser(wholeNumber),
+    )
     .addOption(
       new Option('--min-samples <n>', 'leave out what occurs in fewer different samples')
         .default(10)
-        .argParser(minSamples),
+        .argParser(wholeNumber),
     )
     .option('--show', 'print what is in the dictionary, for review')
     .option('--force', 'replace a file that exists')
@@ -41,12 +50,12 @@ export function registerDictionary(program: Command): void {
     .command('measure')
     .description('compare a dictionary with no compression, gzip and zstd')
     .argument('<file>')
-    .addOption(samplesOption())
+    .addOption(samplesOption().makeOptionMandatory())
     .action(measure)
 }
 
 async function create(file: string, options: CreateOptions): Promise<void> {
-  const samples = await readSamples(options.samples)
+  const samples = await samplesFor(options)
   const unseen = samples.filter((_, i) => i % KEPT_BACK === KEPT_BACK - 1)
   const seen = samples.filter((_, i) => i % KEPT_BACK !== KEPT_BACK - 1)
   if (unseen.length === 0 || seen.length < options.minSamples) {
@@ -76,7 +85,15 @@ async function create(file: string, options: CreateOptions): Promise<void> {
   }
 }
 
-async function measure(file: string, options: Pick<CreateOptions, 'samples'>): Promise<void> {
+function samplesFor({ samples, topic, config, records }: CreateOptions): Promise<Buffer[]> {
+  if (samples !== undefined) return readSamples(samples)
+  if (topic === undefined || config === undefined) {
+    throw new Error('error: give --samples, or --topic and --config')
+  }
+  return readTopicSamples({ topic, config, records })
+}
+
+async function measure(file: string, options: { readonly samples: readonly string[] }): Promise<void> {
   const dictionary = await readFile(file)
   if (dictionary.length === 0 || dictionary.length > MAX_READABLE_BYTES) {
     throw new Error(
@@ -109,11 +126,11 @@ function samplesOption(): Option {
   return new Option(
     '--samples <file...>',
     'values of records: one a line in .jsonl and .ndjson, one a file in others',
-  ).makeOptionMandatory()
+  )
 }
 
-function minSamples(text: string): number {
-  if (!/^[0-9]{1,6}$/.test(text) || Number(text) < FEWEST_SAMPLES) {
+function wholeNumber(text: string): number {
+  if (!/^[0-9]{1,6}$/.test(text) || Number(text) < LEAST) {
     throw new InvalidArgumentError('Expected a whole number from 2.')
   }
   return Number(text)
