@@ -10,7 +10,7 @@ import { trainDictionary } from './train.js'
 const MAX_READABLE_BYTES = 32_768
 /** One sample of five is kept to try the dictionary on. */
 const KEPT_BACK = 5
-/** What occurs in one sample is no one else's. */
+/** A run that occurs in one sample alone could belong to one person. */
 const LEAST = 2
 
 interface CreateOptions extends Partial<TopicSamples> {
