@@ -6,6 +6,7 @@ export type {
   EnvelopeInfo,
   HeaderValue,
   OpenedRecord,
+  OpenedValue,
   PlainRecord,
   RecordHeaders,
   SealedRecord,

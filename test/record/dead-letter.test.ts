@@ -50,6 +50,19 @@ describe('the headers of a dead letter', () => {
     expect(worst['kafka-envelope.group']).toMatch(/^(?:\u{1f600}){31}…$/u)
   })
 
+  it('the headers of a dead letter keep what fits to the last byte', () => {
+    const group = (length: number) =>
+      deadLetterHeaders({ ...reason, group: 'g'.repeat(length) })['kafka-envelope.group']
+    expect(group(128)).toBe('g'.repeat(128))
+    expect(group(129)).toBe(`${'g'.repeat(125)}…`)
+    const names = (...nullHeaders: string[]) =>
+      deadLetterHeaders({ ...reason, nullHeaders })['kafka-envelope.null-headers']
+    const longest = 'n'.repeat(235)
+    expect(names(longest)).toBe(JSON.stringify([longest]))
+    expect(names(`${longest}n`, 'a')).toBe('["a"]')
+    expect(names(longest.slice(0, 231), 'b', 'c')).toBe(JSON.stringify([longest.slice(0, 231), 'b']))
+  })
+
   it('the headers of a dead letter leave out the timestamp of a record that has none', () => {
     expect(deadLetterHeaders({ ...reason, timestamp: undefined })).not.toHaveProperty(
       'kafka-envelope.timestamp',
