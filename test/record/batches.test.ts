@@ -43,6 +43,15 @@ describe('opening a batch', () => {
     expect(await openRecords(encryption, [])).toEqual([])
   })
 
+  it('opening a batch refuses a value that is not bytes, by its type', () => {
+    expect(() => openerOf([]).begin({ topic: 't' }, [{ value: 'text' as never }])).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_RECORD',
+        message: expect.stringContaining('a value is a string') as string,
+      }) as Error,
+    )
+  })
+
   it('opening a batch gives null for a tombstone, and says that there was no envelope', async () => {
     const opened = await openAll(openerOf([]).begin({ topic: 't' }, [{ value: null }]))
     expect(opened).toStrictEqual([{ value: null, envelope: undefined }])

@@ -97,6 +97,11 @@ describe('the share of rejected records', () => {
     )
   })
 
+  it('the share of rejected records counts the last record of a partition once, however often it comes', () => {
+    const count = new InvalidRateGuard(0.001).forPartition(source)
+    expect(['5', '5', '4', '6'].map((offset) => count(offset, true))).toEqual([false, false, false, true])
+  })
+
   it('the share of rejected records keeps one offset per partition in memory, not one per record', () => {
     const share = new InvalidRateGuard(1)
     const counts: CountRecord[] = [0, 1].map((partition) => share.forPartition({ topic: 't', partition }))

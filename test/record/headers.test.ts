@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import type { SealedRecord } from '../../src/record/record.js'
-import { headerValues, plainHeaders, readHeaders, withHeadersAsWritten } from '../../src/record/headers.js'
+import {
+  copyOfHeaders,
+  headerValues,
+  plainHeaders,
+  readHeaders,
+  withHeadersAsWritten,
+} from '../../src/record/headers.js'
 
 describe('headers in the forms that clients use', () => {
   const a = Buffer.from('a')
@@ -54,6 +60,18 @@ describe('headers in the forms that clients use', () => {
   })
 })
 
+it.each<[string, (bytes: Buffer) => unknown]>([
+  ['an object', (bytes) => ({ h: bytes, list: [bytes, 'text', null] })],
+  ['a Map', (bytes) => new Map([['h', [bytes]]])],
+  ['pairs', (bytes) => [['h', bytes]]],
+  ['objects', (bytes) => [{ h: bytes }]],
+])('a copy of headers has the same form, and bytes of its own: %s', (_, given) => {
+  const bytes = Buffer.from('bytes')
+  const copy = copyOfHeaders(given(bytes))
+  bytes.fill(0)
+  expect(copy).toEqual(given(Buffer.from('bytes')))
+})
+
 describe('headers with the name of a member of every object', () => {
   const misread = { constructor: [Object, Buffer.from('x')] } as never
   const other = { toString: Buffer.from('y'), h: [Buffer.from('z')] } as never
@@ -70,6 +88,14 @@ describe('headers with the name of a member of every object', () => {
       { value: null, headers: { toString: [Buffer.from('y')], h: [Buffer.from('z')] } },
     ]
     expect(withHeadersAsWritten(records)).toEqual(restored)
+  })
+
+  it('one such header among others is enough', () => {
+    const headers = { h: Buffer.from('z'), constructor: [Object, Buffer.from('x')] } as never
+    const restored: readonly object[] = [
+      { value: null, headers: { h: [Buffer.from('z')], constructor: [Buffer.from('x')] } },
+    ]
+    expect(withHeadersAsWritten([{ value: null, headers }])).toEqual(restored)
   })
 
   it('a list of records without such headers is the same list', () => {
