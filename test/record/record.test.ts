@@ -1,5 +1,5 @@
 import { describe as group, expect, it } from 'vitest'
-import { boundHeaderValues, boundKey, describe, isBytes } from '../../src/record/record.js'
+import { boundHeaderValues, boundKey, describe, isBytes, offsetText } from '../../src/record/record.js'
 import { CANARY } from '../support/emissions.js'
 
 const refused = (what: RegExp): Error =>
@@ -57,5 +57,31 @@ group('bound headers', () => {
       expect(() => boundHeaderValues({ headers: { h: value as never } }, ['h'])).toThrow(
         refused(new RegExp(`bound header "h" is ${type}`)),
       )
+  })
+})
+
+group('offsets', () => {
+  it.each<[unknown, string]>([
+    ['0', '0'],
+    ['10', '10'],
+    ['9223372036854775807', '9223372036854775807'],
+    ['007', '7'],
+    [12n, '12'],
+    [2 ** 53 - 1, '9007199254740991'],
+  ])('the offset %s is read as decimal text', (given, text) => {
+    expect(offsetText(given)).toBe(text)
+  })
+
+  it.each<[unknown, string]>([
+    ['', 'not a decimal number'],
+    ['-1', 'not a decimal number'],
+    ['1e3', 'not a decimal number'],
+    ['12345678901234567890', 'not a decimal number'],
+    [2 ** 53, 'a number'],
+    [1.5, 'a number'],
+    [null, 'null'],
+  ])('the offset %s is refused, with the forms that are read', (given, what) => {
+    const text = `an offset is ${what}. Pass offsets as decimal text, a bigint or a safe integer`
+    expect(() => offsetText(given)).toThrow(text)
   })
 })

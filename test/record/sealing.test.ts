@@ -5,6 +5,7 @@ import { openRecords, sealRecords, type GivenHeaders } from '../../src/record/in
 import { CANARY, thrownBy } from '../support/emissions.js'
 import { memoryEncryption } from '../support/encryption.js'
 import { MemoryKms } from '../support/memory-kms.js'
+import { parts } from '../support/sealed.js'
 
 const VALUE = `${CANARY} value`
 const rule = (encrypt: object = {}, decrypt: object = {}) => ({
@@ -380,6 +381,56 @@ it('a value whose memory is transferred while its key is awaited is refused', as
     message: expect.stringMatching(
       /a Buffer whose memory was transferred.* Do not transfer or shrink/,
     ) as string,
+  })
+})
+
+describe('the IVs of a session', () => {
+  it('the IVs of a session count up from 0 without a gap, however batches, limits and memory cut the records', async () => {
+    const { encryption } = await memoryEncryption([
+      rule({ rotate: { maxMessages: 700, allowFrequentRotation: true } }),
+    ])
+    const counters = new Map<string, number[]>()
+    for (const count of [1, 300, 5, 1200, 2, 900, 64]) {
+      const records = Array.from({ length: count }, () => ({ topic: 't', value: VALUE.padEnd(200) }))
+      for (const { value } of await sealRecords(encryption, records)) {
+        const { session, counter } = parts(value)
+        counters.set(session, [...(counters.get(session) ?? []), counter])
+      }
+    }
+    for (const ofSession of counters.values()) expect(ofSession).toEqual([...ofSession.keys()])
+    expect([...counters.values()].map(({ length }) => length)).toEqual([700, 700, 700, 372])
+    await encryption.close()
+  })
+})
+
+describe('the memory of envelopes', () => {
+  const memoryOf = (value: Buffer | null): ArrayBufferLike => value?.buffer ?? new ArrayBuffer(0)
+
+  it('the memory of envelopes is shared by those of a batch, up to 64 KiB', async () => {
+    const { encryption } = await memoryEncryption([rule()])
+    const records = Array.from({ length: 500 }, () => ({ topic: 't', value: VALUE.padEnd(1024) }))
+    const sealed = await sealRecords(encryption, records)
+    const memory = new Set(sealed.map(({ value }) => memoryOf(value)))
+    expect(memory.size).toBeLessThan(20)
+    for (const { byteLength } of memory) expect(byteLength).toBeLessThanOrEqual(2 ** 16)
+    const transfer = [...memory].slice(0, 1) as ArrayBuffer[]
+    try {
+      structuredClone(null, { transfer })
+    } catch {
+      // Newer versions of Node.js throw; older ones leave it where it is.
+    }
+    expect(transfer[0]?.byteLength).toBeGreaterThan(0)
+    await encryption.close()
+  })
+
+  it('the memory of a large envelope is its own, and can be transferred', async () => {
+    const { encryption } = await memoryEncryption([rule()])
+    const [sealed] = await sealRecords(encryption, [{ topic: 't', value: VALUE.padEnd(100_000) }])
+    const memory = memoryOf(sealed?.value ?? null) as ArrayBuffer
+    const bytes = memory.byteLength
+    expect(structuredClone(memory, { transfer: [memory] }).byteLength).toBe(bytes)
+    expect(memory.byteLength).toBe(0)
+    await encryption.close()
   })
 })
 
