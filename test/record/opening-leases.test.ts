@@ -74,3 +74,27 @@ it('keys are not held while an opening waits for a KMS that fails for its next r
   opening.close()
   await encryption.close()
 })
+
+it('a key that a KMS refuses counts as settled, one that fails transiently does not', async () => {
+  const { kms, encryption, opening, ready } = await waiting()
+  const [first, second] = kms.held.splice(0)
+  second?.fail(new EnvelopeError('KMS_DENIED', 'no'))
+  await settle()
+  first?.fail(new EnvelopeError('KMS_UNAVAILABLE', 'no'))
+  await ready
+  expect(opening.settledKeys).toBe(1)
+  opening.close()
+  await encryption.close()
+})
+
+it('an opening whose encryption is closed while it waits ends with that error, not with a failed record', async () => {
+  const { kms, encryption, opening, ready } = await waiting()
+  await encryption.close()
+  kms.held.splice(0).forEach((call) => {
+    call.succeed()
+  })
+  await ready
+  expect(() => opening.proceed()).toThrow(expect.objectContaining({ code: 'ENCRYPTION_CLOSED' }) as Error)
+  expect(opening.results).toEqual([])
+  opening.close()
+})

@@ -384,6 +384,20 @@ it('a value whose memory is transferred while its key is awaited is refused', as
   })
 })
 
+it('a key that is not bound may change after sealing; a bound one may not', async () => {
+  for (const [bindKey, code] of [
+    [false, undefined],
+    [true, 'AUTHENTICATION_FAILED'],
+  ] as const) {
+    const { encryption } = await memoryEncryption([rule({ bindKey }, { require: { bindKey: false } })])
+    const [sealed] = await sealRecords(encryption, [{ topic: 't', key: 'one', value: VALUE }])
+    if (sealed === undefined) throw new Error('nothing was sealed')
+    const [opened] = await openRecords(encryption, [{ ...sealed, key: 'another' }])
+    expect(opened?.error?.code).toBe(code)
+    await encryption.close()
+  }
+})
+
 describe('the IVs of a session', () => {
   it('the IVs of a session count up from 0 without a gap, however batches, limits and memory cut the records', async () => {
     const { encryption } = await memoryEncryption([
