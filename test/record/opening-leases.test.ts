@@ -35,6 +35,8 @@ async function waiting() {
 
 it('keys that an opening was given outlive their eviction until it is closed', async () => {
   const { kms, encryption, opening, ready, destroyed } = await waiting()
+  // One look-up for each key, although the first record alone is waited for.
+  expect(encryption.health().keyLookups).toEqual({ hits: 0, misses: 2 })
   kms.held.splice(0).forEach((call) => {
     call.succeed()
   })

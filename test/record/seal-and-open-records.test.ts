@@ -103,6 +103,16 @@ it('a text in place of a sealed value is refused: it was decoded, and its bytes 
   })
 })
 
+it('a sealed copy has exactly the members of its record', async () => {
+  const { encryption } = await owner()
+  const given = [
+    { topic: 't', value: text(0) },
+    { topic: 't', value: text(1), key: null, headers: null, mine: 7 },
+  ]
+  const sealed = await sealRecords(encryption, given)
+  expect(sealed.map((copy) => Object.keys(copy))).toEqual(given.map((record) => Object.keys(record)))
+})
+
 it('a list that shrinks while keys are awaited is opened as at the call', async () => {
   const { encryption, kms } = await owner()
   const records: ReadRecord[] = await sealRecords(encryption, [
