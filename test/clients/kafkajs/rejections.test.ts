@@ -194,6 +194,7 @@ describe('a handler', () => {
     ['returned another text', () => 'retry'],
     ['returned an object', () => ({})],
     ['returned an object', () => ({ value: CANARY })],
+    ['returned an object', () => ({ deadLetter: 7 })],
     ['returned an object', () => ({ value: null, deadLetter: 'mine' })],
     ['returned an object', () => Object.create({ value: null }) as unknown],
     ['returned a list', () => ['skip']],
