@@ -70,6 +70,9 @@ describe('gzip', () => {
 
   it('gzip is exactly one member: not cut anywhere, and nothing after it', () => {
     const body = gzipSync(CANARY)
+    expect(() => compressionOf(1)?.decompress(Buffer.concat([body, body]), 1000)).toThrow(
+      'it is not exactly one gzip member',
+    )
     for (let length = 0; length < body.length; length++)
       expect(opened(body.subarray(0, length))).toBe('DECOMPRESSION_FAILED')
     for (const tail of [Buffer.alloc(1), Buffer.alloc(1000), body, gzipSync(''), Buffer.from('x')])

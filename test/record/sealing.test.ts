@@ -527,6 +527,9 @@ describe('compressing a large batch', () => {
     const records = [...batch.slice(0, 900), { topic: 't', value: incompressible }]
     expect(await thrownBy(() => sealRecords(encryption, records))).toMatchObject({
       code: 'DEK_LIMIT_TOO_SMALL',
+      message: expect.stringMatching(
+        /a record of \d+ bytes exceeds the 1000 bytes that one DEK of rule t may seal/,
+      ) as string,
       position: { topic: 't', path: 'records[900]' },
     })
     expect(kms.calls).toEqual([])
