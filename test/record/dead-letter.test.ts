@@ -70,9 +70,14 @@ describe('the headers of a dead letter', () => {
   })
 
   it('the headers of a dead letter leave out values that the record does not have', () => {
-    expect(Object.keys(deadLetterHeaders(reason))).toEqual(
-      ['error', 'topic', 'partition', 'offset', 'timestamp'].map((name) => `kafka-envelope.${name}`),
+    const names = ['error', 'topic', 'partition', 'offset', 'timestamp'].map(
+      (name) => `kafka-envelope.${name}`,
     )
+    expect(Object.keys(deadLetterHeaders(reason))).toEqual(names)
+    const { code, topic, partition, offset, timestamp } = reason
+    expect(
+      Object.keys(deadLetterHeaders({ code, topic, partition, offset, timestamp, group: undefined })),
+    ).toEqual(names)
   })
 })
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { EnvelopeError } from '../../src/errors.js'
+import { internalsOf } from '../../src/record/internals.js'
 import { openRecords, sealRecords, type GivenHeaders } from '../../src/record/index.js'
 import { CANARY, thrownBy } from '../support/emissions.js'
 import { memoryEncryption } from '../support/encryption.js'
@@ -417,6 +418,15 @@ describe('the IVs of a session', () => {
   })
 })
 
+it('a batch gives no values before all of them are sealed', async () => {
+  const { encryption, kms } = await memoryEncryption([rule()])
+  kms.hold = true
+  const batch = { topic: 't', records: [{ value: VALUE }], pathOf: String }
+  const sealing = internalsOf(encryption, 'test').sealer.begin([batch])
+  expect(() => sealing.batches[0]?.values).toThrow('a batch is not sealed yet')
+  await encryption.close()
+})
+
 describe('the memory of envelopes', () => {
   const memoryOf = (value: Buffer | null): ArrayBufferLike => value?.buffer ?? new ArrayBuffer(0)
 
@@ -439,11 +449,13 @@ describe('the memory of envelopes', () => {
 
   it('the memory of a large envelope is its own, and can be transferred', async () => {
     const { encryption } = await memoryEncryption([rule()])
-    const [sealed] = await sealRecords(encryption, [{ topic: 't', value: VALUE.padEnd(100_000) }])
-    const memory = memoryOf(sealed?.value ?? null) as ArrayBuffer
-    const bytes = memory.byteLength
-    expect(structuredClone(memory, { transfer: [memory] }).byteLength).toBe(bytes)
-    expect(memory.byteLength).toBe(0)
+    const record = { topic: 't', value: VALUE.padEnd(100_000) }
+    for (const { value } of await sealRecords(encryption, [record, record])) {
+      const memory = memoryOf(value) as ArrayBuffer
+      const bytes = memory.byteLength
+      expect(structuredClone(memory, { transfer: [memory] }).byteLength).toBe(bytes)
+      expect(memory.byteLength).toBe(0)
+    }
     await encryption.close()
   })
 })

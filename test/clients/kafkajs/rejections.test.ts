@@ -189,6 +189,7 @@ describe('a handler', () => {
       'threw EnvelopeError',
       () => Promise.reject(Object.assign(new Error(CANARY), { name: 'EnvelopeError' })),
     ],
+    ['threw null', () => Promise.reject(null)],
     ['returned undefined', () => undefined],
     ['returned null', () => null],
     ['returned another text', () => 'retry'],
