@@ -189,7 +189,7 @@ describe('a handler', () => {
       'threw EnvelopeError',
       () => Promise.reject(Object.assign(new Error(CANARY), { name: 'EnvelopeError' })),
     ],
-    ['threw null', () => Promise.reject(null)],
+    ['threw null', () => Promise.reject(JSON.parse('null') as Error)],
     ['returned undefined', () => undefined],
     ['returned null', () => null],
     ['returned another text', () => 'retry'],
