@@ -78,7 +78,7 @@ function wordsOf(
   return { at, samples }
 }
 
-/** The shared runs that are no part of one that begins a byte earlier; most copies of the same run are left out. */
+/** The shared runs, without those that lie inside a run that begins one byte earlier: they would repeat most of it. */
 function maximalRuns({ positions, common }: SuffixOrder, lengths: Uint16Array, minBytes: number): Run[] {
   const runs: Run[] = []
   let [last, sinceLast] = [0, 0]

@@ -1,13 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { InvalidArgumentError, Option, type Command } from 'commander'
+import { MAX_DICTIONARY_BYTES } from '../../config/defaults.js'
 import { explainSizes, printable } from './explain.js'
 import { readSamples } from './samples.js'
 import { compareSizes, type Sizes } from './sizes.js'
 import { readTopicSamples, type TopicSamples } from './topic-samples.js'
 import { trainDictionary } from './train.js'
 
-/** What readers accept: DEFLATE looks no further back. */
-const MAX_READABLE_BYTES = 32_768
 /** One sample of five is kept to try the dictionary on. */
 const KEPT_BACK = 5
 /** A run that occurs in one sample alone could belong to one person. */
@@ -95,20 +94,20 @@ function samplesFor({ samples, topic, config, records }: CreateOptions): Promise
 
 async function measure(file: string, options: { readonly samples: readonly string[] }): Promise<void> {
   const dictionary = await readFile(file)
-  if (dictionary.length === 0 || dictionary.length > MAX_READABLE_BYTES) {
+  if (dictionary.length === 0 || dictionary.length > MAX_DICTIONARY_BYTES) {
     throw new Error(
       `${file}: a dictionary has 1 to 32,768 bytes, and this file has ${String(dictionary.length)}`,
     )
   }
   const samples = await readSamples(options.samples)
-  if (samples.length === 0) throw new Error('there are no samples')
+  if (samples.length === 0) throw new Error('the files contain no samples')
   process.stdout.write(explainSizes(compareSizes(samples, dictionary), samples.length))
 }
 
 /** What gzip (RFC 1952) adds to DEFLATE. Without a frame, a value is smaller by this much with any dictionary. */
 const GZIP_FRAME_BYTES = 18
 
-/** @throws Error if values are no smaller with the dictionary than with gzip without its frame, or as they are */
+/** @throws Error unless the dictionary makes values smaller than no compression does, and than gzip does without its frame */
 function refuseUseless(sizes: readonly Sizes[]): void {
   const bytesOf = (wanted: string): number => sizes.find(({ name }) => name === wanted)?.value ?? 0
   const [none, gzip, dictionary] = [bytesOf('none'), bytesOf('gzip'), bytesOf('dictionary')]

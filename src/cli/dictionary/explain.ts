@@ -26,7 +26,7 @@ function row(name: string, cells: readonly string[]): string {
   return `  ${name.padEnd(COLUMN + 2)}${padded}`
 }
 
-/** Bytes as text: what is not printable ASCII, as `\x00`. */
+/** Bytes as text. Bytes that are not printable ASCII are escaped, as in `\x00`. */
 export function printable(bytes: Buffer): string {
   return bytes
     .toString('latin1')

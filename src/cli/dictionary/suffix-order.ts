@@ -71,7 +71,7 @@ function commonLengths(symbols: Uint16Array, positions: Int32Array): Uint16Array
     const symbolsMatch = (): boolean => symbols[at + length] === symbols[other + length]
     while (length < MAX_RUN && symbols[at + length] !== 0 && symbolsMatch()) length++
     common[place] = length
-    // Without a difference within what was sorted, the texts one further on may stand in either order.
+    // If the sorted part of both texts is equal, the order of the texts that start one byte later is not known.
     const isOrderKnown = length < MAX_RUN && !symbolsMatch()
     length = isOrderKnown ? Math.max(length - 1, 0) : 0
   }

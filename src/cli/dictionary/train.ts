@@ -27,7 +27,7 @@ const MIN_GAIN = 0.005
 const MAX_TRAINING_BYTES = 4 * 2 ** 20
 
 /**
- * Makes a dictionary of runs of bytes each of which occurs, whole, in at least `minSamples` of the given samples. Equal
+ * Makes a dictionary of runs of bytes. Each run occurs, whole, in at least `minSamples` of the given samples. Equal
  * samples count once. No run that reaches from one into the next occurs in any of them. Equal input, equal dictionary.
  * @param minSamples at least 2
  * @returns undefined if the samples have nothing in common

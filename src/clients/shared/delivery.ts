@@ -98,7 +98,7 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     }
   }
 
-  /** A single record, as in `eachMessage`, if nothing stands in its way. */
+  /** Opens a single record, as in `eachMessage`, if its key is cached. Undefined if it has to wait or does not open. */
   #openAlone(claim: Claim, rule: ReadingRule, source: Required<Source>, record: R): Part<R> | undefined {
     if (claim.interrupted || hasMisreadHeader(record)) return undefined
     const opened = this.#internals.opener.openAlone(rule, source, record)
