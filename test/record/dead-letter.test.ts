@@ -81,22 +81,32 @@ describe('the headers of a dead letter', () => {
   })
 })
 
-it.each([
-  [[], false],
-  [[{ onInvalid: 'skip', onUnreadable: 'stop' }], false],
-  [[{ onInvalid: { deadLetter: 'dead' }, onUnreadable: 'stop' }], true],
-  [[{ onInvalid: 'stop', onUnreadable: { deadLetter: 'dead' } }], true],
-  [
+describe('the topics for dead letters that rules have', () => {
+  const chosen = (): 'skip' => 'skip'
+
+  it.each([
+    [[], false, false],
+    [[{ onInvalid: 'skip', onUnreadable: 'stop' }], false, false],
+    [[{ onInvalid: { deadLetter: 'dead' }, onUnreadable: 'stop' }], true, true],
+    [[{ onInvalid: 'stop', onUnreadable: { deadLetter: 'dead' } }], true, true],
+    [[{ onInvalid: chosen, onUnreadable: 'stop' }], false, true],
+    [[{ onInvalid: 'stop', onUnreadable: chosen }], false, true],
     [
-      { onInvalid: 'stop', onUnreadable: 'stop' },
-      { onInvalid: { deadLetter: 'dead' }, onUnreadable: 'stop' },
+      [
+        { onInvalid: 'stop', onUnreadable: 'stop' },
+        { onInvalid: { deadLetter: 'dead' }, onUnreadable: 'stop' },
+      ],
+      true,
+      true,
     ],
-    true,
-  ],
-])('rules with the policies %j need a topic for dead letters: %s', (reads, has) => {
-  const rules = reads.map((decrypt, i) => ({ match: [`t${String(i)}`], reading: { decrypt } }))
-  expect(new TopicRules(rules as unknown as ResolvedRule[]).hasDeadLetters).toBe(has)
-  expect(
-    new TopicRules([{ match: ['p'], passthrough: true }] as unknown as ResolvedRule[]).hasDeadLetters,
-  ).toBe(false)
+  ])('rules with the policies %j: named %s, possible %s', (reads, hasDeadLetters, mayHaveDeadLetters) => {
+    const rules = [
+      { match: ['p'], passthrough: true },
+      ...reads.map((decrypt, i) => ({ match: [`t${String(i)}`], reading: { decrypt } })),
+    ]
+    expect(new TopicRules(rules as unknown as ResolvedRule[])).toMatchObject({
+      hasDeadLetters,
+      mayHaveDeadLetters,
+    })
+  })
 })

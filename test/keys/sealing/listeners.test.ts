@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { thrownBy } from '../../support/emissions.js'
 import { perSession } from '../../support/sealed.js'
-import { owner, settle } from '../owner.js'
+import { answersAfter, owner, settle } from '../owner.js'
 
 describe('a listener may call back', () => {
   it.each(['close', 'evict'] as const)(
@@ -51,6 +51,23 @@ describe('a listener may call back', () => {
     await seal(50)
     expect(named('dek.waited')).toMatchObject([{ outcome: 'ok' }])
   })
+
+  it.each([
+    ['1s', 'fulfilled', 'ok', 300],
+    ['250ms', 'rejected', 'failed', 250],
+  ] as const)(
+    'a send that waits 100 ms for each of three DEKs, with a limit of %s, is %s, and one event says how long it waited',
+    async (dekTimeout, status, outcome, waitedMs) => {
+      const { seal, kms, clock, named } = await owner({
+        encrypt: { rotate: { maxMessages: 1, allowFrequentRotation: true }, dekTimeout },
+      })
+      const { step } = answersAfter(kms, clock, 100)
+      const sealing = Promise.allSettled([seal(3)])
+      for (let ms = 0; ms < 400; ms += 10) await step(10)
+      expect(await sealing).toMatchObject([{ status }])
+      expect(named('dek.waited')).toMatchObject([{ outcome, waitedMs }])
+    },
+  )
 
   it('health() reports the last failure until a DEK arrives', async () => {
     const { encryption, seal, kms } = await owner()
