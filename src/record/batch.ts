@@ -20,8 +20,8 @@ export interface OutgoingBatch {
   /** The rule's limit for a record batch; undefined if nothing is sealed. */
   readonly maxBatchBytes: number | undefined
   readonly isDone: boolean
-  /** Continues synchronously, as far as DEKs are available. Returns true once everything is done. */
-  proceed(): boolean
+  /** Continues synchronously, as far as DEKs are available. */
+  proceed(): void
   /** Copies the records that are not sealed yet. Call it before the application can change them. */
   hold(): void
   /** Does the rest, and waits for DEKs as long as the rule allows, counted from the first request for one. */

@@ -95,22 +95,19 @@ export class Opening {
   }
 
   /**
-   * Opens the next records, synchronously. Returns true once each has its outcome; if false, call `ready`, then
-   * `proceed` again.
+   * Opens the next records, synchronously. Until `isDone`, call `ready`, then `proceed` again.
    * @throws EnvelopeError INVALID_RECORD, ENCRYPTION_CLOSED
    */
-  proceed(): boolean {
+  proceed(): void {
     if (this.#fatal !== undefined) throw this.#fatal.error as Error
     this.#waitsFor = undefined
     const end = Math.min(this.results.length + STEP.records, this.#records.length)
     const enoughBytes = this.#openedBytes + STEP.openedBytes
-    while (this.results.length < this.#records.length) {
-      if (this.results.length >= end || this.#openedBytes >= enoughBytes) return false
+    while (this.results.length < end && this.#openedBytes < enoughBytes) {
       const next = this.#authenticated.shift()
       if (next !== undefined) this.#finish('body' in next ? this.#decompressed(next) : next)
-      else if (!this.#authenticate(end)) return false
+      else if (!this.#authenticate(end)) return
     }
-    return true
   }
 
   /**

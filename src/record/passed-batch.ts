@@ -26,8 +26,8 @@ export class PassedBatch implements OutgoingBatch {
     return this.#values
   }
 
-  proceed(): boolean {
-    return true
+  proceed(): void {
+    // Nothing is sealed.
   }
 
   hold(): void {

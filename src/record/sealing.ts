@@ -154,13 +154,12 @@ class SealedBatch implements OutgoingBatch {
     this.#bodies.push(value)
   }
 
-  /** Compresses the next values. Returns true once all are compressed. */
-  #compress(): boolean {
+  /** Compresses the next values, as many as this turn of the event loop may. */
+  #compress(): void {
     const { sealing, compression } = this.#target
-    while (!this.#turns.isOver) {
+    while (!this.#isCompressed && !this.#turns.isOver) {
       const at = this.#sizes.length
-      const plaintext = this.#bodies[at]
-      if (plaintext === undefined) return true
+      const plaintext = this.#bodies[at] as Bytes
       const body = compression.compress(plaintext)
       const size = byteLength(body)
       try {
@@ -172,7 +171,6 @@ class SealedBatch implements OutgoingBatch {
       this.#bodies[at] = body
       this.#sizes.push(size)
     }
-    return this.#isCompressed
   }
 
   get isDone(): boolean {
@@ -180,30 +178,29 @@ class SealedBatch implements OutgoingBatch {
   }
 
   /**
-   * Compresses and seals as much as this turn of the event loop may, as far as DEKs are available. Returns true once
-   * everything is sealed.
+   * Compresses and seals as much as this turn of the event loop may, as far as DEKs are available.
    * @throws EnvelopeError DEK_LIMIT_TOO_SMALL, ENCRYPTION_CLOSED, INVALID_RECORD
    */
-  proceed(): boolean {
-    if (this.isDone) return true
-    if (!this.#isCompressed && !this.#compress()) return false
+  proceed(): void {
+    if (this.isDone) return
+    this.#compress()
+    if (!this.#isCompressed) return
     this.#needsDek = false
     const end = this.#turns.endOf(this.#sizes, this.#done)
     const sizes = end === this.#sizes.length ? this.#sizes : this.#sizes.slice(0, end)
     while (this.#done < end) {
       const grant = this.#target.rotation.reserve(sizes, this.#done)
       this.#needsDek = grant === undefined
-      if (grant === undefined) return false
+      if (grant === undefined) return
       try {
         this.#seal(grant)
       } finally {
         grant.release()
       }
     }
-    if (end < this.#bodies.length) return false
+    if (end < this.#bodies.length) return
     this.#reportWait('ok')
     this.#report()
-    return true
   }
 
   hold(): void {

@@ -30,9 +30,10 @@ describe('opening a batch', () => {
     await openAll(opener.begin({ topic: 't' }, [{ value }]))
     const opening = opener.begin({ topic: 't' }, Array<SealedRecord>(5000).fill({ value }))
     const steps = [opening.results.length]
-    for (let isDone = false; !isDone; steps.push(opening.results.length)) {
+    while (!opening.isDone) {
       await opening.ready()
-      isDone = opening.proceed()
+      opening.proceed()
+      steps.push(opening.results.length)
     }
     expect(steps).toEqual([2000, 4000, 5000])
   })

@@ -37,7 +37,8 @@ export async function openPatiently(
       } else if (opening.waits && results.length > 0 && (leftMs === 0 || wait.isOver)) return undefined
       if (!(await wait.attempt(opening.ready(), opening.waits ? leftMs : Infinity))) return undefined
       if (opening.settledKeys > settledKeys) wait.progressed()
-    } while (!opening.proceed())
+      opening.proceed()
+    } while (!opening.isDone)
     return undefined
   } finally {
     opening.close()
