@@ -198,6 +198,7 @@ module.exports = {
     may('avro/', ['avro/']),
     may('cli/', ['cli/', ...ENTRIES, 'policy/', 'config/', 'config-file/', 'kms/local/']),
     may('cli/estimate/', ['envelope/formats\\.ts$']),
+    may('cli/dictionary/', ['record/index\\.ts$']),
     may('cli/dictionary/topic-samples\\.ts$', ['clients/kafkajs/index\\.ts$']),
     { from: { path: '^packages/([^/]+)/src/' }, to: { path: '^packages/$1/src/' } },
   ],

@@ -68,7 +68,7 @@ async function create(file: string, options: CreateOptions): Promise<void> {
       `nothing written: no four bytes occur in ${String(options.minSamples)} different samples of ${String(seen.length)}`,
     )
   }
-  const sizes = compareSizes(unseen, dictionary.bytes)
+  const sizes = await compareSizes(unseen, dictionary.bytes)
   refuseUseless(sizes)
   await writeFile(file, dictionary.bytes, { flag: options.force === true ? 'w' : 'wx' }).catch(explainExists)
 
@@ -101,7 +101,7 @@ async function measure(file: string, options: { readonly samples: readonly strin
   }
   const samples = await readSamples(options.samples)
   if (samples.length === 0) throw new Error('the files contain no samples')
-  process.stdout.write(explainSizes(compareSizes(samples, dictionary), samples.length))
+  process.stdout.write(explainSizes(await compareSizes(samples, dictionary), samples.length))
 }
 
 /** What gzip (RFC 1952) adds to DEFLATE. Without a frame, a value is smaller by this much with any dictionary. */

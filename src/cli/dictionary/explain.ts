@@ -16,7 +16,7 @@ export function explainSizes(sizes: readonly Sizes[], records: number): string {
       ),
     ),
     '',
-    'The batches are estimates: records sealed under one CMK of Tencent Cloud KMS, with gzip over the batch.',
+    'The batches: records without keys, sealed under one CMK of Tencent Cloud KMS, on a broker, with gzip over the batch.',
     '',
   ].join('\n')
 }

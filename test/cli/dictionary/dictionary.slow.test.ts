@@ -5,6 +5,7 @@ import { resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { sampleValues } from '../../../bench/parts/samples/samples.js'
+import { HAS_ZSTD } from '../../../src/config/has-zstd.js'
 import { temporaryFolder, type TemporaryFolder } from '../../kms/local/temporary-folder.js'
 
 const ROOT = resolve(import.meta.dirname, '../../..')
@@ -45,7 +46,7 @@ describe('kafka-envelope dictionary', { timeout: 60_000 }, () => {
     )
     expect(created.stdout).toContain('Bytes a record, on 40 samples')
     expect(created.stdout).toMatch(/^ {2}dictionary( +\d+){4}$/m)
-    expect(created.stdout).toContain('The batches are estimates')
+    expect(created.stdout).toContain('\nThe batches: ')
     const shown = created.stdout.split('The runs, the most useful last\n')[1]?.trimEnd().split('\n') ?? []
     // The separator of text is a zero.
     expect(shown.map((line) => line.slice(2))).toEqual(bytes.toString('latin1').split('\0'))
@@ -54,6 +55,7 @@ describe('kafka-envelope dictionary', { timeout: 60_000 }, () => {
     expect(measured).toMatchObject({ code: 0, stderr: '' })
     expect(measured.stdout).toContain('Bytes a record, on 200 samples')
     expect(measured.stdout).toMatch(/^ {2}gzip( +\d+){4}$/m)
+    expect(/^ {2}zstd( +\d+){4}$/m.test(measured.stdout)).toBe(HAS_ZSTD)
   })
 
   it('kafka-envelope dictionary replaces a file only if it is told to', async () => {
