@@ -128,6 +128,16 @@ export interface EncryptionEvents {
     readonly partition?: number
     readonly offset?: string
   }
+  /**
+   * A send did not say how to compress its batches. Of the `bytes` of its envelopes, `repeatedBytes` are heads that repeat,
+   * which compression would remove. Emitted once for each producer, for the first send in which they are a quarter.
+   */
+  'send.uncompressed': {
+    readonly topic: string
+    readonly messages: number
+    readonly bytes: number
+    readonly repeatedBytes: number
+  }
   /** Sealing pushed a send over `maxBatchBytes`, so it was split into several. */
   'send.split': { readonly topics: readonly string[]; readonly parts: number }
   /**

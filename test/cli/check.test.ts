@@ -197,6 +197,12 @@ describe('kafka-envelope check', () => {
     expect(await overhead()).toBe(before + 33)
   })
 
+  it('the explanation says what batch compression saves, unless values are much larger than the overhead', async () => {
+    const line = /with batch compression .* about 28 bytes of that overhead remain for each record/
+    expect((await check('--env', 'CMK=1', '--record-bytes', '500')).stdout).toMatch(line)
+    expect((await check('--env', 'CMK=1', '--record-bytes', '5000')).stdout).not.toMatch(line)
+  })
+
   it('kafka-envelope check fails if a topic has no rule, and says so', async () => {
     const { code, stdout, stderr } = await check('--env', 'CMK=1', '--topic', 'pay.eu', 'orders', 'users')
     expect({ code, stderr }).toEqual({ code: 1, stderr: 'no rule matches: orders, users\n' })

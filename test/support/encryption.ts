@@ -21,6 +21,7 @@ const EVENTS: Record<EventName, true> = {
   'batch.opened': true,
   'kms.call': true,
   'record.rejected': true,
+  'send.uncompressed': true,
   'send.split': true,
   'consumer.waiting': true,
   'consumer.stopped': true,

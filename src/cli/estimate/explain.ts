@@ -1,4 +1,5 @@
 import type { CheckedPolicy, CheckedRule } from '../../config/checked.js'
+import { DEFAULT_FORMAT } from '../../envelope/formats.js'
 import type { Deks, Load } from './dek-counts.js'
 import type { Estimate, KmsEstimate, Restart, RuleEstimate } from './estimate.js'
 import { byteCount, figure, timeSpan } from './format-units.js'
@@ -72,6 +73,12 @@ function ruleLines({ rule, sealing, reading }: RuleEstimate, policy: CheckedPoli
         ({ topic, bytes }) => `overhead of a record in ${topic}: ${figure(bytes)} bytes`,
       ),
     )
+    if (sealing.overhead.some(({ bytes }) => bytes > load.recordBytes / 4)) {
+      const { iv, tag } = DEFAULT_FORMAT.sizes
+      lines.push(
+        `with batch compression (\`compression\` of \`send\`), about ${figure(iv + tag)} bytes of that overhead remain for each record, and the rest once a batch`,
+      )
+    }
     const { compression } = rule.encrypt
     if (typeof compression === 'object') {
       lines.push(

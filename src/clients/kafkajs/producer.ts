@@ -4,6 +4,7 @@ import { internalsOf } from '../../record/internals.js'
 import { delegate } from '../shared/delegate.js'
 import { messagesOfBatch, messagesOfSend, type MessagesAtCall } from './at-call.js'
 import { checkGiven } from './given.js'
+import { CompressionHint } from '../shared/compression-hint.js'
 import { InFlight, Sends } from '../shared/sends.js'
 import { plainMessagesOf, type PlainMessages } from './partitioner.js'
 
@@ -41,6 +42,7 @@ export function encryptProducer(inner: Producer, encryption: Encryption): Produc
   const internals = internalsOf(encryption, 'encryptProducer')
   const plainMessages = plainMessagesOf(internals)
   const inFlight = new InFlight()
+  const hint = new CompressionHint(internals.events)
   let disconnecting: Promise<void> | undefined
   const disconnect = async (): Promise<void> => {
     await inFlight.endedWithin(internals.sealer.longestDekTimeoutMs + REQUEST_MS, internals.clock)
@@ -50,7 +52,7 @@ export function encryptProducer(inner: Producer, encryption: Encryption): Produc
     // A send during `disconnect`: KafkaJS refuses it unless the producer is connected again.
     const gate = (): Promise<unknown> | undefined =>
       disconnecting?.catch(() => undefined).then(() => askKafkaJs(sender))
-    return sealedSender(sender, new Sends(internals, counted), gate, plainMessages)
+    return sealedSender(sender, new Sends(internals, counted), { gate, plainMessages, hint })
   }
   const own: Partial<Producer> & { readonly [SEALING]: true } = {
     [SEALING]: true,
@@ -82,22 +84,32 @@ function askKafkaJs(sender: Sender): Promise<RecordMetadata[]> {
   return sender.sendBatch({ topicMessages: [] })
 }
 
-/** @param gate a promise that a send waits for first; undefined for none */
+/** The parts that the senders of one producer use. */
+interface SenderTarget {
+  /** A promise that a send waits for first; undefined for none. */
+  readonly gate: () => Promise<unknown> | undefined
+  readonly plainMessages: PlainMessages
+  readonly hint: CompressionHint
+}
+
 function sealedSender(
   inner: Sender,
   sends: Sends<Message>,
-  gate: () => Promise<unknown> | undefined,
-  plainMessages: PlainMessages,
+  { gate, plainMessages, hint }: SenderTarget,
 ): Sender {
   const sealAndSend = async (
     batches: readonly MessagesAtCall[],
+    { compression }: Pick<ProducerBatch, 'compression'>,
     handOver: (part: TopicMessages[]) => Promise<RecordMetadata[]>,
   ): Promise<RecordMetadata[]> => {
     const send = sends.begin(batches)
     const opens = gate()
     if (opens !== undefined || !send.isReady) await send.ready(opens)
     const answers: RecordMetadata[][] = []
-    for (const part of send.parts()) answers.push(await handOver(plainMessages.handOver(part)))
+    for (const part of send.parts()) {
+      if (compression === undefined) hint.look(part)
+      answers.push(await handOver(plainMessages.handOver(part)))
+    }
     return answers.length === 1 ? (answers[0] as RecordMetadata[]) : answers.flat()
   }
   return {
@@ -105,13 +117,13 @@ function sealedSender(
     // while a key is awaited.
     send: async (record: ProducerRecord) => {
       const atCall = { ...record }
-      return sealAndSend([messagesOfSend(atCall, plainMessages.areWanted)], ([part]) =>
+      return sealAndSend([messagesOfSend(atCall, plainMessages.areWanted)], atCall, ([part]) =>
         inner.send({ ...atCall, messages: part?.messages ?? [] }),
       )
     },
     sendBatch: async (batch: ProducerBatch) => {
       const { topicMessages = [], ...atCall } = batch
-      return sealAndSend(messagesOfBatch(topicMessages, plainMessages.areWanted), (part) =>
+      return sealAndSend(messagesOfBatch(topicMessages, plainMessages.areWanted), atCall, (part) =>
         inner.sendBatch({ ...atCall, topicMessages: part }),
       )
     },
