@@ -31,7 +31,7 @@ interface Authenticated {
 }
 
 /** The most work of one call of `proceed` before it yields to the event loop. */
-const STEP = { records: 2000, bytes: 2 ** 20, openedBytes: 2 ** 22 } as const
+const STEP = { records: 2000, decompressed: 200, bytes: 2 ** 20, openedBytes: 2 ** 22 } as const
 /** For how many records ahead keys are requested together. */
 const KEYS_AHEAD = 500
 
@@ -103,10 +103,15 @@ export class Opening {
     this.#waitsFor = undefined
     const end = Math.min(this.results.length + STEP.records, this.#records.length)
     const enoughBytes = this.#openedBytes + STEP.openedBytes
-    while (this.results.length < end && this.#openedBytes < enoughBytes) {
+    let decompressed = 0
+    while (this.results.length < end && this.#openedBytes < enoughBytes && decompressed < STEP.decompressed) {
       const next = this.#authenticated.shift()
-      if (next !== undefined) this.#finish('body' in next ? this.#decompressed(next) : next)
-      else if (!this.#authenticate(end)) return
+      if (next === undefined) {
+        if (!this.#authenticate(end)) return
+      } else if ('body' in next) {
+        this.#finish(this.#decompressed(next))
+        decompressed++
+      } else this.#finish(next)
     }
   }
 

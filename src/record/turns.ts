@@ -2,8 +2,8 @@ import { nextTurn } from '../clock.js'
 
 /** The work of one turn of the event loop, in bytes to seal: some 10 ms. */
 const TURN = 2 ** 24
-/** The work for a record, beside its bytes: 2,000 records are sealed in one turn, or 250 compressed. */
-const RECORD = { seal: Math.ceil(TURN / 2000), compress: Math.ceil(TURN / 250) } as const
+/** The work for a record, beside its bytes: 2,000 records are sealed in one turn, or 100 compressed. */
+const RECORD = { seal: Math.ceil(TURN / 2000), compress: Math.ceil(TURN / 100) } as const
 const BYTE = { seal: 1, compress: 16 } as const
 
 /** Shares turns of the event loop among the batches of one send, so that a large send does not hold up everything else. */

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { nodeEngine } from '../../src/crypto/engine.js'
 import { EventHub } from '../../src/events.js'
@@ -36,6 +37,23 @@ describe('opening a batch', () => {
       steps.push(opening.results.length)
     }
     expect(steps).toEqual([2000, 4000, 5000])
+  })
+
+  it('opening a batch of compressed values yields to the event loop after every 200', async () => {
+    const opener = openerOf([await cmk(wrapping('near', 'a'), [])])
+    const plain = craft()
+    const value = craft({ header: { compression: 1 }, body: gzipSync(CANARY) })
+    await openAll(opener.begin({ topic: 't' }, [{ value: plain }, { value }]))
+    const batch = Array.from({ length: 1000 }, (_, i) => ({ value: i % 2 === 0 ? plain : value }))
+    const opening = opener.begin({ topic: 't' }, batch)
+    const steps = [opening.results.length]
+    while (!opening.isDone) {
+      await opening.ready()
+      opening.proceed()
+      steps.push(opening.results.length)
+    }
+    expect(steps).toEqual([400, 800, 1000])
+    expect(new Set(opening.results.map((result) => result.value?.toString()))).toEqual(new Set([CANARY]))
   })
 
   it('opening an empty batch gives an empty list', async () => {
