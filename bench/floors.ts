@@ -1,6 +1,6 @@
 import { findCase, type Case, type Figure, type Metric } from './harness/result.js'
 import { ENGINES } from './parts/engines.js'
-import { rounded } from './table.js'
+import { listed, rounded } from './table.js'
 
 /** A figure that must not get worse. */
 interface Floor {
@@ -18,8 +18,10 @@ interface Floor {
 
 const SMALL = { valueBytes: 1024 }
 const LARGE = { valueBytes: 102_400 }
+const ORDERS = 'JSON orders: dictionary, sealed, gzip over the batch'
 const timesFloor = { metric: 'speedRatio', against: 'floor', better: 'more' } as const
 const timesPlain = { metric: 'speedRatio', against: 'plainAtSealedSize', better: 'more' } as const
+const bytesTimesPlain = { metric: 'sizeRatio', against: 'plain', better: 'less' } as const
 const added = { metric: 'cpuAddedInFloorOperations', against: 'plainAtSealedSize', better: 'less' } as const
 
 /** Raise a floor when its path gets faster. Those of the native engine on a broker are the ones of the other until it is measured there. */
@@ -38,6 +40,10 @@ export const FLOORS: readonly Floor[] = [
   { part: 'sendAlone', name: 'one send without a broker', parameters: SMALL, metric: 'sendMillisecondsP99Added', against: 'plain', better: 'less', limits: { node: { floor: 0.1, target: 0.1 }, native: { floor: 0.1, target: 0.05 } } },
   { part: 'largeBatch', name: 'sealRecords', parameters: SMALL, metric: 'longestBlockMilliseconds', better: 'less', limits: { node: { floor: 5000, target: 50 }, native: { floor: 5000, target: 50 } } },
   { part: 'largeBatch', name: 'openRecords', parameters: SMALL, metric: 'longestBlockMilliseconds', better: 'less', limits: { node: { floor: 1000, target: 50 }, native: { floor: 1000, target: 50 } } },
+  { part: 'size', name: ORDERS, parameters: { batch: 1 }, ...bytesTimesPlain, limits: { node: { floor: 1.4, target: 1.1 }, native: { floor: 1.4, target: 1.1 } } },
+  { part: 'size', name: ORDERS, parameters: { batch: 20 }, ...bytesTimesPlain, limits: { node: { floor: 1.6, target: 1.2 }, native: { floor: 1.6, target: 1.2 } } },
+  { part: 'size', name: ORDERS, parameters: { batch: 100 }, ...bytesTimesPlain, limits: { node: { floor: 1.6, target: 1.4 }, native: { floor: 1.6, target: 1.4 } } },
+  { part: 'size', name: ORDERS, parameters: { batch: 500 }, ...bytesTimesPlain, limits: { node: { floor: 1.6, target: 1.4 }, native: { floor: 1.6, target: 1.4 } } },
 ]
 
 /** The figures that are worse than their floor by more than their spread: in three of four rounds. */
@@ -57,7 +63,7 @@ function judgeOne(
     ({ contender, metric, against }) =>
       contender === engine && metric === floor.metric && against === floor.against,
   )
-  const what = `${name} of ${String(parameters['valueBytes'])} bytes, engine ${engine}, ${floor.metric}`
+  const what = `${name} (${listed(parameters)}), engine ${engine}, ${floor.metric}`
   // A floor without a figure would hold for ever.
   if (figure === undefined) return [`${what}: it was not measured`]
   const limit = floor.limits[engine].floor

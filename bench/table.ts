@@ -2,13 +2,15 @@ import type { Case, Figure } from './harness/result.js'
 
 /** A case for a terminal: a line for each figure, with its quartiles. */
 export function table({ part, name, parameters, figures }: Case): string {
-  const about = Object.entries(parameters).map(
-    ([parameter, value]) => `${parameter} ${value.toLocaleString('en')}`,
-  )
   const width = 2 + Math.max(...figures.map(({ contender }) => contender.length))
-  return [`\n${part}: ${name} (${about.join(', ')})`, ...figures.map((figure) => line(figure, width))].join(
-    '\n',
-  )
+  const title = `\n${part}: ${name} (${listed(parameters)})`
+  return [title, ...figures.map((figure) => line(figure, width))].join('\n')
+}
+
+export function listed(parameters: Case['parameters']): string {
+  return Object.entries(parameters)
+    .map(([parameter, value]) => `${parameter} ${value.toLocaleString('en')}`)
+    .join(', ')
 }
 
 function line(figure: Figure, width: number): string {

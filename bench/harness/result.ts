@@ -79,6 +79,10 @@ export type Metric =
   | 'bytesInUse'
   /** Of the process. */
   | 'bytesResident'
+  /** In the log of the broker. */
+  | 'bytesPerRecord'
+  /** How many times as many bytes in the log as `against`. */
+  | 'sizeRatio'
 
 /**
  * Throughput and CPU of each contender, and its ratios to the baselines. A baseline is compared with those before it in

@@ -18,12 +18,21 @@ export async function pages(): Promise<Map<string, string>> {
     .at(-1)
   if (newest === undefined) throw new Error(`there are no results in ${RESULTS}`)
   const result = JSON.parse(await readFile(join(ROOT, RESULTS, newest), 'utf8')) as Result
-  const page = 'docs/performance.md'
-  const withResults = withTables(await readFile(join(ROOT, page), 'utf8'), result)
-  const options = await prettier.resolveConfig(join(ROOT, page))
+  const [sizes, others] = [
+    result.cases.filter(({ part }) => part === 'size'),
+    result.cases.filter(({ part }) => part !== 'size'),
+  ]
   return new Map([
-    [page, await prettier.format(withResults, { ...options, filepath: page })],
+    ['docs/performance.md', await pageWith('docs/performance.md', { ...result, cases: others })],
+    ['docs/compression.md', await pageWith('docs/compression.md', { ...result, cases: sizes })],
     ['docs/images/performance.svg', ratiosChart(result)],
     ['docs/images/growth.svg', growthChart(result)],
   ])
+}
+
+async function pageWith(page: string, result: Result): Promise<string> {
+  if (result.cases.length === 0) throw new Error(`the results have nothing for ${page}`)
+  const text = withTables(await readFile(join(ROOT, page), 'utf8'), result)
+  const options = await prettier.resolveConfig(join(ROOT, page))
+  return prettier.format(text, { ...options, filepath: page })
 }

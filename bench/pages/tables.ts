@@ -1,5 +1,6 @@
 import type { Case, Figure, Metric, Result } from '../harness/result.js'
 import { rounded } from '../table.js'
+import { kindAndWay, sizeTable } from './size-table.js'
 
 interface Column {
   readonly title: string
@@ -58,34 +59,36 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
 
 const BETWEEN = /<!-- results -->[^]*<!-- end of results -->/
 
-/** The page with the tables of these results between its marks. */
-export function withTables(page: string, result: Result): string {
+/** The page with the tables of these cases between its marks. */
+export function withTables(page: string, { machine, cases }: Result): string {
   if (!BETWEEN.test(page)) throw new Error('the page has no marks for the results')
-  const { machine, cases } = result
   const about =
     `Measured on ${machine.startedAt.slice(0, 10)} at commit \`${machine.commit.slice(0, 10)}\`: Node.js ` +
     `${machine.node}, OpenSSL ${machine.openssl}, ${machine.platform}, ${String(machine.cores)} cores ` +
     `(${machine.cpu}), ${String(machine.memoryGiB)} GiB of memory, load ${machine.load.join(', ')} at the start.`
   const titles = [...new Set(cases.map(titleOf))]
-  const tables = titles.map(
-    (title) => `### ${title}\n\n${tableOf(cases.filter((one) => titleOf(one) === title))}`,
-  )
+  const tables = titles.map((title) => {
+    const own = cases.filter((one) => titleOf(one) === title)
+    return `### ${title}\n\n${own[0]?.part === 'size' ? sizeTable(own) : tableOf(own)}`
+  })
   return page.replace(BETWEEN, () =>
     ['<!-- results -->', about, ...tables, '<!-- end of results -->'].join('\n\n'),
   )
 }
 
-function titleOf({ part, name }: Case): string {
+function titleOf(one: Case): string {
+  const { part, name } = one
   const titles: Readonly<Record<string, string>> = {
     micro: 'Without Kafka',
     endToEnd: 'On a broker',
     sendAlone: 'Latency',
     largeBatch: 'A batch of 50,000',
+    size: 'Bytes on a broker',
     keys: 'Keys',
     growth: 'Growth',
     peers: 'Peers',
   }
-  return `${titles[part] ?? part}: ${name}`
+  return `${titles[part] ?? part}: ${part === 'size' ? kindAndWay(one)[0] : name}`
 }
 
 /** A row for each case and contender. */

@@ -6,6 +6,7 @@ import { largeBatch } from './large-batch.js'
 import { micro } from './micro.js'
 import { sendAlone } from './send-alone.js'
 import { send } from './send.js'
+import { size } from './size.js'
 import { peers } from './peers.js'
 import type { Plan } from './setup.js'
 
@@ -23,6 +24,7 @@ export const PARTS: Readonly<Record<string, Part>> = {
   send: { needsBroker: true, when: 'quick', run: send },
   consume: { needsBroker: true, when: 'quick', run: consume },
   largeBatch: { needsBroker: true, when: 'quick', run: largeBatch },
+  size: { needsBroker: true, when: 'quick', run: size },
   keys: { needsBroker: true, when: 'full', run: keys },
   growth: { needsBroker: false, when: 'full', run: growth },
   peers: { needsBroker: false, when: 'asked', run: peers },
