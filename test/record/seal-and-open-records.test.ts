@@ -26,6 +26,22 @@ describe('records of several topics', () => {
     )
   })
 
+  it('records of several topics keep exactly their members, even if a DEK is awaited for one of the topics', async () => {
+    const { encryption } = await owner()
+    const records = [
+      { topic: 't', value: text(0) },
+      { topic: 'plain', value: null },
+      { topic: 'plain', value: Buffer.from(text(1)), key: 'k' },
+      { topic: 'u', value: text(2), headers: { h: 'x' } },
+    ]
+    const members = (list: readonly object[]): string[][] =>
+      list.map((record) => Object.keys(record).toSorted())
+    const sealed = await sealRecords(encryption, records)
+    expect(members(sealed)).toEqual(members(records))
+    expect(sealed[1]?.value).toBeNull()
+    expect(sealed[2]?.value?.toString()).toBe(text(1))
+  })
+
   it('the errors of records of several topics name their positions, as far as known', async () => {
     const { encryption } = await owner()
     const value = Buffer.from('plain')

@@ -418,6 +418,19 @@ describe('the IVs of a session', () => {
   })
 })
 
+it('a record may have exactly the bytes that one DEK may seal, and no more', async () => {
+  const { encryption } = await memoryEncryption([
+    rule({ rotate: { maxBytes: 1000, allowFrequentRotation: true } }),
+  ])
+  const seal = (bytes: number) => sealRecords(encryption, [{ topic: 't', value: VALUE.padEnd(bytes) }])
+  expect(await seal(1000)).toHaveLength(1)
+  expect(await thrownBy(() => seal(1001))).toMatchObject({
+    code: 'DEK_LIMIT_TOO_SMALL',
+    message: expect.stringContaining('a record of 1001 bytes exceeds the 1000 bytes') as string,
+  })
+  await encryption.close()
+})
+
 it('a batch gives no values before all of them are sealed', async () => {
   const { encryption, kms } = await memoryEncryption([rule()])
   kms.hold = true
