@@ -1,11 +1,11 @@
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
-import { promisify } from 'node:util'
+import { join } from 'node:path'
 import { Kafka } from 'kafkajs'
 import { LEFT, type Left } from '../../demo/handoff.js'
+import { java } from './commands.js'
 
 /*
  * Runs the demo, leaves its orders on the broker, and has the Java reader open them: every record must come back, with
@@ -21,8 +21,6 @@ interface Opened {
   readonly error?: string
 }
 
-const MODULE = new URL('../../readers/java/target/', import.meta.url).pathname
-const MAX_OUTPUT_BYTES = 64 * 1024 * 1024
 const SHOWN = 10
 
 async function runDemo(folder: string): Promise<void> {
@@ -34,19 +32,7 @@ async function runDemo(folder: string): Promise<void> {
 }
 
 async function openInJava(brokers: string, keyring: string, topics: readonly string[]): Promise<Opened[]> {
-  const classPath = join(MODULE, 'test.classpath')
-  if (!existsSync(classPath)) throw new Error('build the Java reader first: npm run test:java')
-  const folders = ['classes', 'test-classes'].map((folder) => join(MODULE, folder))
-  const { stdout } = await promisify(execFile)(
-    'java',
-    [
-      '-cp',
-      [...folders, readFileSync(classPath, 'utf8').trim()].join(delimiter),
-      'io.github.kafkaenvelope.cli.Open',
-      ...['topics', '--brokers', brokers, '--keyring', keyring, ...topics],
-    ],
-    { maxBuffer: MAX_OUTPUT_BYTES },
-  )
+  const stdout = await java('topics', '--brokers', brokers, '--keyring', keyring, ...topics)
   return stdout
     .split('\n')
     .filter((line) => line !== '')

@@ -42,6 +42,8 @@ final class Sealer {
     int compression;
     /** With compression 3. */
     byte[] dictionary = {};
+    int level = Deflater.DEFAULT_COMPRESSION;
+    int strategy = Deflater.DEFAULT_STRATEGY;
     boolean keyBound = true;
     List<String> boundHeaders = List.of();
     Map<String, String> context = new TreeMap<>();
@@ -55,7 +57,7 @@ final class Sealer {
     byte[] seal() {
         byte[] data = switch (compression) {
             case 1 -> gzip(plaintext);
-            case 3 -> deflate(plaintext, dictionary);
+            case 3 -> deflate(plaintext, dictionary, level, strategy);
             default -> plaintext;
         };
         byte[] header = header();
@@ -165,7 +167,12 @@ final class Sealer {
     }
 
     static byte[] deflate(byte[] plaintext, byte[] dictionary) {
-        Deflater deflater = new Deflater(Deflater.DEFAULT_COMPRESSION, true);
+        return deflate(plaintext, dictionary, Deflater.DEFAULT_COMPRESSION, Deflater.DEFAULT_STRATEGY);
+    }
+
+    private static byte[] deflate(byte[] plaintext, byte[] dictionary, int level, int strategy) {
+        Deflater deflater = new Deflater(level, true);
+        deflater.setStrategy(strategy);
         deflater.setDictionary(dictionary);
         deflater.setInput(plaintext);
         deflater.finish();

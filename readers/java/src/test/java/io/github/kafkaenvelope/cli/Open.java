@@ -1,6 +1,8 @@
 package io.github.kafkaenvelope.cli;
 
+import io.github.kafkaenvelope.Written;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 
@@ -9,6 +11,7 @@ import java.util.List;
  *
  * <pre>
  * vectors FILE…                                       a line per disagreement, then a count; exit 1 on any
+ * written CASES OUT                                   values sealed with dictionaries, as vectors for other readers
  * topics --brokers HOST:PORT --keyring FILE TOPIC…    a JSON line per record, from the beginning to the current end
  * </pre>
  */
@@ -23,11 +26,15 @@ public final class Open {
         if (words.size() > 1 && words.get(0).equals("vectors")) {
             System.exit(Vectors.run(words.subList(1, words.size()), System.out) ? 0 : 1);
         }
+        if (words.size() == 3 && words.get(0).equals("written")) {
+            Written.write(Path.of(words.get(1)), Path.of(words.get(2)));
+            return;
+        }
         if (words.size() > 5 && words.get(0).equals("topics") && words.get(1).equals("--brokers") && words.get(3).equals("--keyring")) {
             Topics.run(words.get(2), words.get(4), words.subList(5, words.size()), System.out);
             return;
         }
-        System.err.println("usage: Open vectors FILE...\n       Open topics --brokers HOST:PORT --keyring FILE TOPIC...");
+        System.err.println("usage: Open vectors FILE...\n       Open written CASES OUT\n       Open topics --brokers HOST:PORT --keyring FILE TOPIC...");
         System.exit(USAGE);
     }
 }
