@@ -4,6 +4,7 @@ const { createCipheriv } = require('node:crypto')
 const { existsSync } = require('node:fs')
 const { constants } = require('node:os')
 const { join } = require('node:path')
+const { deflateRawSync, inflateRawSync } = require('node:zlib')
 
 /** @typedef {import('./index.cjs')} Binding */
 
@@ -55,7 +56,7 @@ function load() {
  * A binary may have been tried on other platforms only: it shows here that it gives the same bytes as `node:crypto`.
  * @param {Binding} binding
  */
-function selfTest(binding) {
+function testEncryption(binding) {
   const bytes = Buffer.alloc(32, 7)
   const aad = Buffer.from('aad')
   const plaintext = Buffer.from('a body that is longer than one block of AES')
@@ -93,8 +94,36 @@ function selfTest(binding) {
     throw failure('NATIVE_SELF_TEST', 'the binary and node:crypto do not give the same bytes')
 }
 
+/**
+ * It shows the same for `node:zlib`: each reads what the other writes.
+ * @param {Binding} binding
+ */
+function testCompression(binding) {
+  const dictionary = Buffer.from('a value that has much in common with its dictionary')
+  const plaintext = Buffer.from('another value that has much in common with its dictionary')
+  const deflater = binding.createDeflater(dictionary)
+  const inflater = binding.createInflater(dictionary)
+  const target = Buffer.alloc(2 * plaintext.length)
+  // The second time, it has used its stream before.
+  const deflates = [1, 2].every(() => {
+    const length = Math.max(binding.deflate(deflater, plaintext, target), 0)
+    return inflateRawSync(target.subarray(0, length), { dictionary }).equals(plaintext)
+  })
+  const stream = deflateRawSync(plaintext, { dictionary })
+  const inflates = [1, 2].every(() => {
+    const length = binding.inflate(inflater, stream, target)
+    return length === plaintext.length && target.subarray(0, length).equals(plaintext)
+  })
+  const refuses =
+    binding.inflate(inflater, stream.subarray(0, -1), target) === -1 &&
+    binding.inflate(inflater, Buffer.concat([stream, Buffer.alloc(1)]), target) === -1
+  if (!(deflates && inflates && refuses))
+    throw failure('NATIVE_SELF_TEST', 'the binary and node:zlib do not read the same streams')
+}
+
 const binding = load()
-selfTest(binding)
+testEncryption(binding)
+testCompression(binding)
 
 exports.interfaceVersion = 1
 exports.createKey = binding.createKey
@@ -103,3 +132,7 @@ exports.seal = binding.seal
 exports.sealInto = binding.sealInto
 exports.open = binding.open
 exports.openInto = binding.openInto
+exports.createDeflater = binding.createDeflater
+exports.createInflater = binding.createInflater
+exports.deflate = binding.deflate
+exports.inflate = binding.inflate

@@ -14,7 +14,17 @@ export {}
 
 /** A key in native memory. It belongs to the thread that made it, and cannot be cloned or transferred. */
 export interface NativeKey {
-  readonly [brand]: true
+  readonly [brand]: 'key'
+}
+
+/** A dictionary that compresses. As a key, it belongs to its thread; it is freed when it is collected as garbage. */
+export interface NativeDeflater {
+  readonly [brand]: 'deflater'
+}
+
+/** A dictionary that decompresses, as {@link NativeDeflater}. */
+export interface NativeInflater {
+  readonly [brand]: 'inflater'
 }
 
 /**
@@ -25,9 +35,11 @@ export interface NativeKey {
  * - `NATIVE_KEY`: not a key of this thread.
  * - `NATIVE_KEY_DESTROYED`: a key after {@link destroyKey}.
  * - `NATIVE_OPENSSL`: OpenSSL failed. In a batch, all bodies have been wiped.
+ * - `NATIVE_ZLIB`: zlib cannot use a dictionary, or there is no memory.
  * - `NATIVE_NO_BINARY`: thrown on import: no binary for this platform.
  * - `NATIVE_LOAD_FAILED`: thrown on import: the binary does not load, for the reason in `cause`.
- * - `NATIVE_SELF_TEST`: thrown on import: the binary and `node:crypto` do not give the same bytes.
+ * - `NATIVE_SELF_TEST`: thrown on import: the binary and `node:crypto` do not give the same bytes, or it and
+ *   `node:zlib` do not read the same streams.
  */
 export type NativeErrorCode =
   | 'NATIVE_ARGUMENT'
@@ -36,6 +48,7 @@ export type NativeErrorCode =
   | 'NATIVE_KEY'
   | 'NATIVE_KEY_DESTROYED'
   | 'NATIVE_OPENSSL'
+  | 'NATIVE_ZLIB'
   | 'NATIVE_NO_BINARY'
   | 'NATIVE_LOAD_FAILED'
   | 'NATIVE_SELF_TEST'
@@ -122,3 +135,26 @@ export declare function openInto(
   layout: Uint32Array,
   opened: Uint8Array,
 ): number
+
+/** @param dictionary 1 to 32,768 bytes, which are copied */
+export declare function createDeflater(dictionary: Uint8Array): NativeDeflater
+
+/** @param dictionary as for {@link createDeflater} */
+export declare function createInflater(dictionary: Uint8Array): NativeInflater
+
+/**
+ * Compresses a value to one raw DEFLATE stream (RFC 1951) with a preset dictionary.
+ *
+ * @param target receives the stream. Whatever is returned, any of its bytes may have changed: the caller wipes them.
+ * @returns the length of the stream; -1 if it does not fit into the target with a byte to spare, or zlib failed
+ */
+export declare function deflate(deflater: NativeDeflater, source: Uint8Array, target: Uint8Array): number
+
+/**
+ * Decompresses one raw DEFLATE stream.
+ *
+ * @param target receives the value, as for {@link deflate}
+ * @returns the length of the value; -1 if the source is not exactly one stream that ends in its last byte and never
+ *   reaches before the dictionary's start, if the value does not fit into the target, or zlib failed
+ */
+export declare function inflate(inflater: NativeInflater, source: Uint8Array, target: Uint8Array): number

@@ -1,4 +1,5 @@
 import { chooseEngine } from './crypto/choose-engine.js'
+import type { Engine } from './crypto/engine.js'
 import { configError, EnvelopeError } from './errors.js'
 import { EventHub, type EventListener, type EventName } from './events.js'
 import { nextTurn, systemClock, type Clock } from './clock.js'
@@ -98,7 +99,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
     throw error
   }
   const engine = await chooseEngine().catch(giveBack)
-  const dictionaries = await dictionariesOf(config).catch(giveBack)
+  const dictionaries = await dictionariesOf(config, engine).catch(giveBack)
   const rules = await resolveRules(config, kmses, dictionaries, clock, lifetime.signal).catch(giveBack)
   const book = new TopicRules(rules)
   const uses = cmkUses(rules)
@@ -182,10 +183,10 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
 }
 
 /** @throws EnvelopeError CONFIG_INVALID for a file that cannot be read */
-async function dictionariesOf(config: CheckedConfig): Promise<Dictionaries> {
+async function dictionariesOf(config: CheckedConfig, engine: Engine): Promise<Dictionaries> {
   const { dictionaries, issues } = await readDictionaries(config.dictionaries, '.')
   if (issues.length > 0) throw configError(issues)
-  return new Dictionaries(dictionaries)
+  return new Dictionaries(dictionaries, engine)
 }
 
 function closed(): EnvelopeError {

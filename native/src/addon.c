@@ -1,8 +1,8 @@
 /*
  * The border to JavaScript: reads the arguments of each function, refuses what does not fit before anything is written,
- * and calls gcm.c. The functions are described in index.d.cts. A call runs from start to end on the thread that made it,
- * and no JavaScript runs in between, so what was checked stays true. There is no global state: the addon may be loaded
- * by any number of worker threads.
+ * and calls gcm.c; addon-deflate.c does the same for deflate.c. The functions are described in index.d.cts. A call runs
+ * from start to end on the thread that made it, and no JavaScript runs in between, so what was checked stays true. There
+ * is no global state: the addon may be loaded by any number of worker threads.
  */
 #include <node_api.h>
 
@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "addon-deflate.h"
+#include "arguments.h"
 #include "gcm.h"
 #include "layout.h"
 
@@ -19,62 +21,11 @@
 /* Marks our keys: no other object, also of another addon, is taken for one. Random, never changed. */
 static const napi_type_tag KEY_TAG = {0x6b1f0c52a7d34e98, 0x9d2e64b8f1c7035a};
 
-struct bytes {
-  uint8_t *start;
-  size_t length; /* in bytes */
-};
-
-/* ---- errors ---- */
-
-static void refuse_argument(napi_env env, const char *message)
-{
-  napi_throw_type_error(env, "NATIVE_ARGUMENT", message);
-}
+/* ---- arguments ---- */
 
 static void refuse_layout(napi_env env)
 {
   napi_throw_range_error(env, "NATIVE_LAYOUT", "the layout does not fit the buffers, or its records touch");
-}
-
-/* ---- reading arguments: each function returns false after it has thrown ---- */
-
-static bool read_arguments(napi_env env, napi_callback_info info, size_t expected, napi_value *values)
-{
-  size_t count = expected;
-  if (napi_get_cb_info(env, info, &count, values, NULL, NULL) == napi_ok && count == expected) return true;
-  refuse_argument(env, "wrong number of arguments");
-  return false;
-}
-
-/* The memory of a typed array of one type, unless another thread may write to it or it is gone. */
-static bool read_array(napi_env env, napi_value value, napi_typedarray_type expected, struct bytes *bytes,
-                       const char *message)
-{
-  bool is = false, detached = true;
-  napi_typedarray_type type;
-  size_t length = 0, offset = 0, room = 0;
-  void *start = NULL, *buffer_start = NULL;
-  napi_value buffer;
-  if (napi_is_typedarray(env, value, &is) == napi_ok && is &&
-      napi_get_typedarray_info(env, value, &type, &length, &start, &buffer, &offset) == napi_ok && type == expected &&
-      /* False for a SharedArrayBuffer. */
-      napi_is_arraybuffer(env, buffer, &is) == napi_ok && is &&
-      napi_is_detached_arraybuffer(env, buffer, &detached) == napi_ok && !detached &&
-      napi_get_arraybuffer_info(env, buffer, &buffer_start, &room) == napi_ok) {
-    const size_t size = type == napi_uint32_array ? length * sizeof(uint32_t) : length;
-    /* A view of a buffer that has shrunk since. */
-    if (offset <= room && size <= room - offset) {
-      *bytes = (struct bytes){start, size};
-      return true;
-    }
-  }
-  refuse_argument(env, message);
-  return false;
-}
-
-static bool read_bytes(napi_env env, napi_value value, struct bytes *bytes)
-{
-  return read_array(env, value, napi_uint8_array, bytes, "expected a Uint8Array over memory that is not shared");
 }
 
 /* The layout of a batch, as the number of its records. */
@@ -114,23 +65,6 @@ static bool read_key(napi_env env, napi_value value, struct gcm_key **key)
     napi_throw_error(env, "NATIVE_KEY_DESTROYED", "the key was destroyed");
   *key = data;
   return data != NULL;
-}
-
-static bool overlap(struct bytes a, struct bytes b)
-{
-  const uintptr_t a_start = (uintptr_t)a.start, b_start = (uintptr_t)b.start;
-  return a.length > 0 && b.length > 0 && a_start < b_start + b.length && b_start < a_start + a.length;
-}
-
-/* Written memory shares no byte with what else the call reads: a layout that changes after its check checks nothing. */
-static bool read_apart(napi_env env, struct bytes written, const struct bytes *others, size_t count)
-{
-  for (size_t i = 0; i < count; i++) {
-    if (!overlap(written, others[i])) continue;
-    refuse_argument(env, "arguments share memory");
-    return false;
-  }
-  return true;
 }
 
 /* ---- keys ---- */
@@ -298,6 +232,10 @@ NAPI_MODULE_INIT()
       {"sealInto", NULL, seal_into, NULL, NULL, NULL, napi_enumerable, NULL},
       {"open", NULL, open_in_place, NULL, NULL, NULL, napi_enumerable, NULL},
       {"openInto", NULL, open_into, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"createDeflater", NULL, create_deflater, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"createInflater", NULL, create_inflater, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"deflate", NULL, run_deflater, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"inflate", NULL, run_inflater, NULL, NULL, NULL, napi_enumerable, NULL},
   };
   const size_t count = sizeof functions / sizeof functions[0];
   return napi_define_properties(env, exports, count, functions) == napi_ok ? exports : NULL;

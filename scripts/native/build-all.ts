@@ -69,10 +69,12 @@ function makeImportLibrary(zig: readonly string[], work: string): void {
       .replace(/^NAME NODE\.EXE\s+EXPORTS\s+/, '')
       .trim(),
   )
-  const openssl = readFileSync(join(ROOT, 'native/src/openssl.h'), 'utf8').matchAll(
-    /\b((?:EVP|ERR|OPENSSL)_\w+)\(/g,
-  )
-  const symbols = [...definitions, ...[...openssl].map(([, name = '']) => name)]
+  const called = ['openssl', 'zlib'].flatMap((name) => [
+    ...readFileSync(join(ROOT, `native/src/${name}.h`), 'utf8').matchAll(
+      /^[^*].*?\b((?:EVP|ERR|OPENSSL)_\w+|(?:de|in)flate\w*)\(/gm,
+    ),
+  ])
+  const symbols = [...definitions, ...called.map(([, name = '']) => name)]
   writeFileSync(join(work, 'node.def'), ['NAME NODE.EXE', 'EXPORTS', ...symbols, ''].join('\n'))
   const [program = '', ...args] = zig
   execFileSync(program, [...args, 'dlltool', '-d', 'node.def', '-l', 'node.lib', '-m', 'i386:x86-64'], {

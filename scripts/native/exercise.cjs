@@ -2,13 +2,14 @@
 'use strict'
 /*
  * Calls a build of the native engine with random batches, as right and as wrong as can be, for some seconds, and compares
- * with node:crypto. For builds with sanitizers, for valgrind, and for platforms on which the test runner does not run:
+ * with node:crypto and node:zlib. For builds with sanitizers, for valgrind, and for platforms on which the test runner does not run:
  *
  *   node scripts/native/exercise.cjs FOLDER SECONDS [SEED]
  */
 const assert = require('node:assert')
 const { createCipheriv } = require('node:crypto')
 const { resolve } = require('node:path')
+const { deflateRawSync, inflateRawSync } = require('node:zlib')
 
 const [folder = 'native', seconds = '5', seedText = '1'] = process.argv.slice(2)
 /** @type {typeof import('../../native/index.cjs')} */
@@ -182,15 +183,74 @@ function wrongCall() {
   return refused
 }
 
+/** Random text that repeats itself, or random bytes. @param {number} length */
+function text(length) {
+  const all = bytes(length)
+  if (below(3) > 0)
+    for (let i = 0; i < length; i++)
+      all[i] = i > 20 && below(30) > 0 ? (all[i - 1 - below(20)] ?? 0) : 65 + below(26)
+  return all
+}
+
+/** What node:zlib makes of a stream: undefined unless it is exactly one. @param {Buffer} stream @param {Buffer} dictionary */
+function inflatedByNode(stream, dictionary) {
+  try {
+    const inflated = inflateRawSync(stream, { dictionary, info: true, maxOutputLength: 2 ** 20 })
+    const { buffer, engine } = /** @type {{ buffer: Buffer, engine: { bytesWritten: number } }} */ (
+      /** @type {unknown} */ (inflated)
+    )
+    return engine.bytesWritten === stream.length ? buffer : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** One dictionary, some values: streams as they are, damaged, and too large for the target. @returns {number} of values */
+function streams() {
+  const dictionary = text([1, 32_768, 1 + below(100), 1 + below(32_768)][below(4)] ?? 1)
+  const [deflater, inflater] = [native.createDeflater(dictionary), native.createInflater(dictionary)]
+  const values = below(20)
+  for (let i = 0; i < values; i++) {
+    const value = Buffer.concat([
+      text(below(500)),
+      dictionary.subarray(below(dictionary.length)),
+      text(below(40) === 0 ? below(100_000) : 9),
+    ])
+    const target = bytes(below(10) === 0 ? below(value.length + 1) : value.length + 1000)
+    const length = native.deflate(deflater, value, target)
+    const expected = deflateRawSync(value, { dictionary })
+    if (target.length >= value.length + 1000) assert.ok(length >= 0, 'there was room for the stream')
+    if (length >= 0)
+      assert.ok(
+        inflatedByNode(target.subarray(0, length), dictionary)?.equals(value),
+        'node:zlib reads the stream',
+      )
+    const changes = below(3)
+    for (let change = 0; change < changes; change++) expected[below(expected.length)] ^= 1 << below(8)
+    const ends = [expected.length, expected.length, below(expected.length)][below(3)] ?? 0
+    const stream = Buffer.concat([expected.subarray(0, ends), bytes(below(4) === 0 ? below(5) : 0)])
+    const own = Buffer.from(new ArrayBuffer(stream.length))
+    stream.copy(own)
+    const room = bytes(below(4) === 0 ? below(value.length + 2) : value.length + 300)
+    const inflated = native.inflate(inflater, own, room)
+    const byNode = inflatedByNode(stream, dictionary)
+    assert.equal(inflated, byNode !== undefined && byNode.length <= room.length ? byNode.length : -1)
+    if (inflated >= 0) assert.ok(room.subarray(0, inflated).equals(byNode ?? bytes(0)), 'both read the same')
+  }
+  return values
+}
+
 const end = performance.now() + 1000 * Number(seconds)
-let [right, refused, accepted] = [0, 0, 0]
+let [right, refused, accepted, values] = [0, 0, 0, 0]
 while (performance.now() < end) {
   rightCalls()
   right++
   for (let i = 0; i < 4; i++) wrongCall() ? refused++ : accepted++
+  if (right % 8 === 0) values += streams()
 }
-assert.ok(right > 0 && refused > 0)
+assert.ok(right > 0 && refused > 0 && values > 0)
 console.log(
   `native engine, Node.js ${process.version} on ${process.platform}-${process.arch}: ${String(right)} batches with the bytes of` +
-    ` node:crypto; ${String(refused)} wrong layouts refused, ${String(accepted)} changed ones accepted; seed ${seedText}`,
+    ` node:crypto; ${String(refused)} wrong layouts refused, ${String(accepted)} changed ones accepted;` +
+    ` ${String(values)} values in streams that it and node:zlib read alike; seed ${seedText}`,
 )

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { nodeEngine } from '../../src/crypto/engine.js'
+import { nodeEngine, type Engine } from '../../src/crypto/engine.js'
 import { decodePreamble } from '../../src/envelope/formats.js'
 import { EventHub } from '../../src/events.js'
 import { systemClock } from '../../src/clock.js'
@@ -19,15 +19,16 @@ export const dekVector = v.object({ ...recordMembers, dek: hex, dictionaries: v.
 export type DekVector = v.InferOutput<typeof dekVector>
 
 /** Opens a vector with the library. Returns a plaintext in hex, or a code. */
-export async function openDekVector(vector: DekVector): Promise<Outcome> {
+export async function openDekVector(vector: DekVector, engine: Engine = nodeEngine): Promise<Outcome> {
   const value = Buffer.from(vector.envelope, 'hex')
   const opener = new Opener(
     new OpeningKeys({ maxDeks: 10, ttlMs: 60_000 }, systemClock, new EventHub()),
-    nodeEngine,
+    engine,
   )
   const cmks = await everyWrapping(value, Buffer.from(vector.dek, 'hex'))
   const dictionaries = new Dictionaries(
     vector.dictionaries.map((dictionary, i) => [String(i), Buffer.from(dictionary, 'hex')]),
+    engine,
   )
   const rule = { name: 'vectors', decrypt: decryptRule(), cmks, dictionaries }
   const [opened] = await openAll(opener.begin(rule, { topic: vector.topic }, [{ value, ...partsOf(vector) }]))

@@ -2,6 +2,7 @@ import { createCipheriv, createDecipheriv } from 'node:crypto'
 import { EnvelopeError } from '../errors.js'
 import type { EngineName } from '../events.js'
 import type { ContentKey } from './content-key.js'
+import { nodeDeflate, type Deflate } from './deflate.js'
 
 /** Bodies to seal under one key, side by side in one buffer that has room for them. */
 export interface SealBatch {
@@ -24,7 +25,8 @@ export interface OpenBatch {
 }
 
 /**
- * Seals and opens batches, synchronously. Another implementation gives the same bytes.
+ * Seals and opens batches, synchronously. Another implementation gives the same bytes. Streams of DEFLATE may differ, but
+ * each implementation reads those of the others.
  */
 export interface Engine {
   readonly name: EngineName
@@ -37,6 +39,8 @@ export interface Engine {
   sealMany(key: ContentKey, firstCounter: number, batch: SealBatch): void
   /** The plaintext of each record, in memory of its own, or undefined if authentication fails. */
   openMany(key: ContentKey, batch: OpenBatch): (Buffer | undefined)[]
+  /** @param dictionary 1 to 32,768 bytes that never change */
+  deflateWith(dictionary: Buffer): Deflate
 }
 
 const SEAL_PLACES = 6
@@ -93,6 +97,8 @@ export const nodeEngine: Engine = {
     }
     return bodies
   },
+
+  deflateWith: nodeDeflate,
 }
 
 /** A view, but the buffer itself if the view would be all of it: Node creates views slowly. */

@@ -2,10 +2,11 @@ import { byteLength } from '../envelope/bytes.js'
 import { EnvelopeError } from '../errors.js'
 import type { ContentKey, KeyImport } from './content-key.js'
 import { nodeEngine, type Engine, type OpenBatch, type SealBatch } from './engine.js'
+import { nativeDeflate, type DeflateAddon } from './native-deflate.js'
 import type { Suite } from './suites.js'
 
 /** The functions of `kafka-envelope-native` that are used here, as its types describe them. */
-export interface NativeAddon {
+export interface NativeAddon extends DeflateAddon {
   readonly interfaceVersion: number
   createKey(bytes: Uint8Array): object
   destroyKey(key: object): void
@@ -60,6 +61,8 @@ export function nativeEngine(addon: NativeAddon): Engine {
       while (bodies.length < batch.sources.length) openSome(addon, key, keys, batch, bodies)
       return bodies
     },
+
+    deflateWith: (dictionary) => nativeDeflate(addon, dictionary),
   }
 }
 

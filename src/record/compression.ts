@@ -1,5 +1,6 @@
 import * as zlib from 'node:zlib'
 import { HAS_ZSTD } from '../config/has-zstd.js'
+import { inflateRaw, type Deflate } from '../crypto/deflate.js'
 import type { Bytes } from '../envelope/bytes.js'
 import { EnvelopeError } from '../errors.js'
 import { gzipBody } from './gzip.js'
@@ -63,16 +64,16 @@ const rows: readonly Compression[] = [
 /** The number of deflate with a preset dictionary, whose rows are made by `deflateWith`. */
 export const DEFLATE_DICTIONARY = 3
 
-/** Deflate with a preset dictionary of up to 32,768 bytes. @param name the SHA-256 of the dictionary */
-export function deflateWith(dictionary: Buffer, name: Buffer): Compression {
+/** Deflate with a preset dictionary. @param name the SHA-256 of the dictionary */
+export function deflateWith(deflate: Deflate, name: Buffer): Compression {
   return {
     number: DEFLATE_DICTIONARY,
     name: 'deflate-dictionary',
     dictionary: name,
-    compress: (plaintext) => zlib.deflateRawSync(plaintext, { dictionary }),
+    compress: (plaintext) => deflate.compress(plaintext),
     decompress: (body, maxBytes) =>
       decompressed(maxBytes, () => {
-        const { plaintext, end } = inflateRaw(body, maxBytes, { dictionary })
+        const { plaintext, end } = deflate.decompress(body, maxBytes)
         if (end !== body.length) throw failed('it is not exactly one deflate stream')
         return plaintext
       }),
@@ -107,20 +108,6 @@ function gunzipOne(body: Buffer, maxBytes: number): Buffer {
     throw failed('its checksum or size is wrong')
   }
   return plaintext
-}
-
-/** Inflates one stream (RFC 1951), and says where it ends: bytes may follow it. */
-function inflateRaw(
-  deflated: Buffer,
-  maxBytes: number,
-  options: { readonly dictionary?: Buffer } = {},
-): { plaintext: Buffer; end: number } {
-  const { buffer, engine } = zlib.inflateRawSync(deflated, {
-    ...options,
-    maxOutputLength: outputLimit(maxBytes),
-    info: true,
-  }) as unknown as { readonly buffer: Buffer; readonly engine: { readonly bytesWritten: number } }
-  return { plaintext: buffer, end: engine.bytesWritten }
 }
 
 /** Node.js does not accept a limit of 0. */

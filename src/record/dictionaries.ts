@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { CheckedEncryptRule } from '../config/checked.js'
+import type { Engine } from '../crypto/engine.js'
 import { compressionNamed, deflateWith, type Compression } from './compression.js'
 
 /** The dictionaries of an owner: one of them compresses a rule's values, and all of them serve every reader. */
@@ -8,10 +9,10 @@ export class Dictionaries {
   readonly #byHash = new Map<string, Compression>()
 
   /** @param dictionaries by the names that the configuration gives them */
-  constructor(dictionaries: Iterable<readonly [name: string, dictionary: Buffer]>) {
+  constructor(dictionaries: Iterable<readonly [name: string, dictionary: Buffer]>, engine: Engine) {
     for (const [name, dictionary] of dictionaries) {
       const hash = createHash('sha256').update(dictionary).digest()
-      const compression = deflateWith(dictionary, hash)
+      const compression = deflateWith(engine.deflateWith(dictionary), hash)
       this.#byName.set(name, compression)
       this.#byHash.set(hash.toString('hex'), compression)
     }

@@ -24,6 +24,10 @@ function fakeAddon(more: Partial<NativeAddon> = {}) {
     seal: () => undefined,
     sealInto: () => undefined,
     openInto: () => 0,
+    createDeflater: () => ({}),
+    createInflater: () => ({}),
+    deflate: () => -1,
+    inflate: () => -1,
     ...more,
   }
   return { addon, created, given, destroyed }

@@ -5,6 +5,9 @@ import { compileHereOnce } from '../../scripts/native/compile.js'
 if (!compileHereOnce()) throw new Error('this machine has no C compiler')
 const native = await import('../../native/index.cjs')
 export const { createKey, destroyKey, open, openInto, seal, sealInto } = native
+export const { createDeflater, createInflater, deflate, inflate } = native
+/** All of it, as the library imports it. */
+export const addon: typeof native = native
 
 export interface Plain {
   readonly body: Buffer

@@ -6,9 +6,9 @@ import { Dek } from '../../src/crypto/dek.js'
 import { nodeEngine, type SealBatch } from '../../src/crypto/engine.js'
 import { nativeEngine } from '../../src/crypto/native-engine.js'
 import { DEFAULT_SUITE, type Suite } from '../../src/crypto/suites.js'
-import { createKey, destroyKey, openInto, seal, sealInto } from './batch.js'
+import { addon } from './batch.js'
 
-const engine = nativeEngine({ interfaceVersion: 1, createKey, destroyKey, openInto, seal, sealInto })
+const engine = nativeEngine(addon)
 const key = Dek.take(new Uint8Array(32).fill(9)).contentKey(DEFAULT_SUITE, Buffer.alloc(16, 1))
 
 /** A batch with room for bodies, and a head of three bytes before each. */

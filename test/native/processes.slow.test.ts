@@ -16,6 +16,15 @@ const PROLOGUE = `
     const numbers = Array.from({ length: records }, (_, i) => [0, 12, 28, 1052].map((at) => i * 1052 + at).concat(0, 0))
     return [0, new Uint8Array(1052 * records), new Uint8Array(0), Uint32Array.from(numbers.flat())]
   }
+  const { deflateRawSync, inflateRawSync } = require('node:zlib')
+  const dictionary = Buffer.alloc(32768, 'dictionary ' + threadId)
+  /** Whether a value survives both directions, with zlib on the other side. */
+  function survives(deflater, inflater) {
+    const [value, target] = [Buffer.from('a value of the dictionary ' + threadId), Buffer.alloc(1000)]
+    const written = inflateRawSync(Buffer.from(target.subarray(0, native.deflate(deflater, value, target))), { dictionary })
+    const read = target.subarray(0, native.inflate(inflater, deflateRawSync(value, { dictionary }), target))
+    return written.equals(value) && read.equals(value)
+  }
 `
 
 async function run(program: string, ...flags: string[]): Promise<{ code: number; stdout: string }> {
@@ -46,6 +55,45 @@ describe('worker threads', () => {
       ),
     )
     expect(outcomes).toEqual([true, true, true, true])
+  })
+
+  it('threads compress side by side, each with a dictionary of its own', async () => {
+    const program = `${PROLOGUE}
+      const [deflater, inflater] = [native.createDeflater(dictionary), native.createInflater(dictionary)]
+      let right = 0
+      for (let i = 0; i < 500; i++) if (survives(deflater, inflater)) right++
+      parentPort.postMessage(right)`
+    const outcomes = await Promise.all(
+      [1, 2, 3, 4].map(
+        () =>
+          new Promise((resolve, reject) => {
+            new Worker(program, { eval: true }).once('message', resolve).once('error', reject)
+          }),
+      ),
+    )
+    expect(outcomes).toEqual([500, 500, 500, 500])
+  })
+
+  it('a thread may be terminated while it compresses, and its memory is freed', async () => {
+    const { code, stdout } = await run(`
+      const forever = ${JSON.stringify(`${PROLOGUE}
+        const all = Array.from({ length: 30 }, () => [native.createDeflater(dictionary), native.createInflater(dictionary)])
+        parentPort.postMessage(1)
+        for (;;) for (const [deflater, inflater] of all) survives(deflater, inflater)`)}
+      async function round() {
+        const worker = new Worker(forever, { eval: true })
+        await new Promise((resolve) => worker.once('message', resolve))
+        await worker.terminate()
+      }
+      async function main() {
+        for (let i = 0; i < 5; i++) await round()
+        const before = process.memoryUsage.rss()
+        for (let i = 0; i < 15; i++) await round()
+        // What stayed of 450 pairs would take over 200 MB.
+        console.log(process.memoryUsage.rss() - before < 80e6)
+      }
+      main()`)
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'true\n' })
   })
 
   it('a key does not reach another thread', async () => {
@@ -121,13 +169,34 @@ describe('the end of a process', () => {
     )
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'true\n' })
   })
+
+  it('dictionaries are freed as garbage', async () => {
+    const { code, stdout } = await run(
+      `async function round() {
+        for (let i = 0; i < 50; i++) survives(native.createDeflater(dictionary), native.createInflater(dictionary))
+        gc()
+        await new Promise(setImmediate)
+      }
+      async function main() {
+        for (let i = 0; i < 3; i++) await round()
+        const before = process.memoryUsage.rss()
+        for (let i = 0; i < 10; i++) await round()
+        // What stayed of 500 pairs would take over 200 MB.
+        console.log(process.memoryUsage.rss() - before < 60e6)
+      }
+      main()`,
+      '--expose-gc',
+    )
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'true\n' })
+  })
 })
 
 describe('loading', () => {
   it('the package gives the same functions to import and to require', async () => {
     const { stdout } = await run(`
       import(${JSON.stringify(ENTRY)}).then((module) => {
-        const names = ['interfaceVersion', 'createKey', 'destroyKey', 'seal', 'sealInto', 'open', 'openInto']
+        const names = ['interfaceVersion', 'createKey', 'destroyKey', 'seal', 'sealInto', 'open', 'openInto',
+          'createDeflater', 'createInflater', 'deflate', 'inflate']
         console.log(names.every((name) => module[name] === native[name] && native[name] !== undefined))
       })`)
     expect(stdout).toBe('true\n')

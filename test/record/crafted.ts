@@ -152,7 +152,7 @@ export function openerOf(
     name: 'r',
     decrypt,
     cmks: CmkSet.forOpening(cmks as [Cmk, ...Cmk[]]),
-    dictionaries: new Dictionaries([['known', DICTIONARY]]),
+    dictionaries: new Dictionaries([['known', DICTIONARY]], nodeEngine),
   }
   return {
     begin: (source, records) => opener.begin(read, source, records),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { CheckedDecryptRule } from '../../src/config/checked.js'
+import { nodeEngine } from '../../src/crypto/engine.js'
 import { CmkSet } from '../../src/kms/cmk-set.js'
 import { Dictionaries } from '../../src/record/dictionaries.js'
 import { PreambleJudge, type AcceptedPreamble } from '../../src/record/preamble-judge.js'
@@ -12,7 +13,12 @@ async function reader() {
     acceptPublicKeySealing: false,
     require: { bindKey: true, bindHeaders: [], context: {} },
   } as unknown as CheckedDecryptRule
-  const rule = { name: 'r', decrypt, cmks: CmkSet.forOpening([near]), dictionaries: new Dictionaries([]) }
+  const rule = {
+    name: 'r',
+    decrypt,
+    cmks: CmkSet.forOpening([near]),
+    dictionaries: new Dictionaries([], nodeEngine),
+  }
   return { near, preambles: new PreambleJudge(rule, 't') }
 }
 

@@ -1,0 +1,41 @@
+import { deflateRawSync, inflateRawSync } from 'node:zlib'
+import type { Bytes } from '../envelope/bytes.js'
+
+/** Compresses and decompresses single values as raw DEFLATE streams (RFC 1951) with one preset dictionary. */
+export interface Deflate {
+  compress(plaintext: Bytes): Buffer
+  /**
+   * Decompresses the stream at the start, as `inflateRawSync` of `node:zlib` does.
+   * @throws what it throws, if the plaintext has more than `maxBytes` (and more than one) too
+   */
+  decompress(bytes: Buffer, maxBytes: number): Inflated
+}
+
+export interface Inflated {
+  readonly plaintext: Buffer
+  /** The length of the stream: bytes may follow it. */
+  readonly end: number
+}
+
+/** DEFLATE in `node:zlib`, which takes in the dictionary again for each value. */
+export function nodeDeflate(dictionary: Buffer): Deflate {
+  return {
+    compress: (plaintext) => deflateRawSync(plaintext, { dictionary }),
+    decompress: (bytes, maxBytes) => inflateRaw(bytes, maxBytes, { dictionary }),
+  }
+}
+
+/** Inflates one stream, and says where it ends. */
+export function inflateRaw(
+  bytes: Buffer,
+  maxBytes: number,
+  options: { readonly dictionary?: Buffer } = {},
+): Inflated {
+  const { buffer, engine } = inflateRawSync(bytes, {
+    ...options,
+    // Node.js does not accept a limit of 0.
+    maxOutputLength: Math.max(maxBytes, 1),
+    info: true,
+  }) as unknown as { readonly buffer: Buffer; readonly engine: { readonly bytesWritten: number } }
+  return { plaintext: buffer, end: engine.bytesWritten }
+}
