@@ -39,6 +39,13 @@ export async function mistakes(): Promise<void> {
     // @ts-expect-error dead letters without a topic
     topics: [{ match: ['a'], decrypt: { cmk: 'main', onInvalid: 'deadLetter' } }],
   })
+  await createEncryption({
+    kms: { gz },
+    cmks,
+    dictionaries: { orders: { file: './orders.dict' } },
+    // @ts-expect-error an unknown dictionary
+    topics: [{ match: ['a'], encrypt: { cmk: 'main', compression: { dictionary: 'other' } } }],
+  })
 }
 
 export function issuesOf(error: unknown): readonly { readonly path: string }[] {

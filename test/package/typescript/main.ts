@@ -16,7 +16,14 @@ async function main(): Promise<void> {
   const config: EncryptionConfig = {
     kms: { dev: localKms({ keyring: './dev.keyring' }), tencent: tencentKms({ client: () => client }) },
     cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
-    topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, decrypt: { cmk: 'orders' } }],
+    dictionaries: { orders: Buffer.from('{"order":'), old: { base64: 'eyI=' } },
+    topics: [
+      {
+        match: ['orders'],
+        encrypt: { cmk: 'orders', compression: { dictionary: 'orders' } },
+        decrypt: { cmk: 'orders' },
+      },
+    ],
   }
   const options: LoadOptions = { kms: config.kms, env: { CMK: 'orders' } }
   const loaded: EncryptionConfig = await loadConfig('kafka-envelope.yaml', options)
