@@ -104,7 +104,7 @@ export class Opening {
     const end = Math.min(this.results.length + STEP.records, this.#records.length)
     const enoughBytes = this.#openedBytes + STEP.openedBytes
     let decompressed = 0
-    while (this.results.length < end && this.#openedBytes < enoughBytes && decompressed < STEP.decompressed) {
+    while (this.#openedBytes < enoughBytes && decompressed < STEP.decompressed) {
       const next = this.#authenticated.shift()
       if (next === undefined) {
         if (!this.#authenticate(end)) return
