@@ -33,7 +33,10 @@ it('kafka-envelope dictionary learns from a topic through its decrypt rule, and 
   const producer = encryptProducer(testKafka().producer(), encryption)
   await producer.connect()
   const values = sampleValues('order', 120, 1)
-  await producer.send({ topic, messages: [{ value: null }, ...values.map((value) => ({ value }))] })
+  await producer.send({
+    topic,
+    messages: [{ value: null }, ...values.map((value, i) => ({ key: String(i % 37), value }))],
+  })
   await producer.disconnect()
   await encryption.close()
 
@@ -55,9 +58,15 @@ export const encryption = await createEncryption({ kms, cmks: ${JSON.stringify(c
     expect(stderr).toBe('')
     return stdout
   }
-  expect(await create('some.dict', 100)).toContain('learned from 80 samples')
+  const some = await create('some.dict', 100)
+  expect(some).toContain(`${topic}: 100 values read; the topic has at most 121 records\n`)
+  expect(some).toContain(
+    'Learned from 80 different samples in 37 groups; each run occurs in at least 10 groups.',
+  )
   // All that the topic has.
-  expect(await create('all.dict', 2000)).toContain('learned from 96 samples')
+  const all = await create('all.dict', 2000)
+  expect(all).toContain(`${topic}: 120 values read; the topic has at most 121 records\n`)
+  expect(all).toContain('Learned from 96 different samples in 37 groups; ')
   expect((await readFile(join(folder, 'all.dict'))).includes('"eventType":"OrderPlaced"')).toBe(true)
 
   const admin = testKafka().admin()

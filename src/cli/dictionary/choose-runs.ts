@@ -12,7 +12,7 @@ const STEP = 0.8
 
 /**
  * Chooses runs that cover what many samples have in common, the most useful first, as COVER does (the trainer of zstd):
- * the worth of a run is in how many samples the words of it occur that no chosen run has yet, per byte.
+ * the worth of a run is in how many groups of samples the words of it occur that no chosen run has yet, per byte.
  * @param lengths of the longest shared run at each position
  * @param wordBytes how long a word is
  * @param maxBytes of all runs, each with `jointBytes` more
@@ -28,7 +28,7 @@ export function chooseRuns(
   const worth = (run: Run): number => {
     let sum = 0
     for (let at = run.start; at <= run.start + run.length - wordBytes; at++) {
-      sum += words.samples[words.at[at] as number] as number
+      sum += words.groups[words.at[at] as number] as number
     }
     return sum / (run.length + jointBytes)
   }
@@ -47,7 +47,7 @@ export function chooseRuns(
       chosen.push(each.run)
       bytes += size
       const end = each.run.start + each.run.length - wordBytes
-      for (let at = each.run.start; at <= end; at++) words.samples[words.at[at] as number] = 0
+      for (let at = each.run.start; at <= end; at++) words.groups[words.at[at] as number] = 0
       each.worth = 0
     }
     // One that no longer fits never will.
@@ -56,26 +56,26 @@ export function chooseRuns(
   return chosen
 }
 
-/** For each position the number of its word, and for each word in how many samples it occurs. */
+/** For each position the number of its word, and for each word in how many groups it occurs. */
 function wordsOf(
-  { sampleAt, sampleCount }: Corpus,
+  { groupAt, groupCount }: Corpus,
   { positions, common }: SuffixOrder,
   wordBytes: number,
-): { at: Int32Array; samples: Int32Array } {
+): { at: Int32Array; groups: Int32Array } {
   const at = new Int32Array(positions.length)
-  const samples = new Int32Array(positions.length)
-  const lastWord = new Int32Array(sampleCount).fill(-1)
+  const groups = new Int32Array(positions.length)
+  const lastWord = new Int32Array(groupCount).fill(-1)
   let word = 0
   for (let place = 0; place < positions.length; place++) {
     if (place > 0 && (common[place] as number) < wordBytes) word++
     const position = positions[place] as number
     at[position] = word
-    const sample = sampleAt[position] as number
-    if (lastWord[sample] === word) continue
-    lastWord[sample] = word
-    samples[word] = (samples[word] as number) + 1
+    const group = groupAt[position] as number
+    if (lastWord[group] === word) continue
+    lastWord[group] = word
+    groups[word] = (groups[word] as number) + 1
   }
-  return { at, samples }
+  return { at, groups }
 }
 
 /** The shared runs, without those that lie inside a run that begins one byte earlier: they would repeat most of it. */

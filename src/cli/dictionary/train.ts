@@ -23,22 +23,34 @@ const SIZES = [2_048, 4_096, 8_192, 16_384, MAX_DICTIONARY_BYTES]
 const JUDGES = 200
 /** A dictionary costs time for each record, so a larger one must save this much more. */
 const MIN_GAIN = 0.005
-/** Bytes that are learned from. More take more time and hardly help. */
-const MAX_TRAINING_BYTES = 4 * 2 ** 20
+/** DEFLATE reaches back 32 KiB, so nothing after that many bytes of a value can refer to a dictionary. */
+const REACH_BYTES = 32_768
+
+/** The part of a value that a dictionary can make smaller. Only this is learned from. */
+export function usefulPart(value: Buffer): Buffer {
+  return value.subarray(0, REACH_BYTES)
+}
 
 /**
- * Makes a dictionary of runs of bytes. Each run occurs, whole, in at least `minSamples` of the given samples. Equal
- * samples count once. No run that reaches from one into the next occurs in any of them. Equal input, equal dictionary.
+ * Makes a dictionary of runs of bytes. Each run occurs, whole, in at least `minSamples` of the given samples, or in as
+ * many groups of them. No text that reaches from one run into the next occurs in any of them. Equal input, equal
+ * dictionary.
+ * @param samples different ones: each counts
  * @param minSamples at least 2
+ * @param groups of each sample the number of its group, from 0. Otherwise, each is a group of its own
  * @returns undefined if the samples have nothing in common
  */
-export function trainDictionary(samples: readonly Buffer[], minSamples: number): Dictionary | undefined {
-  const different = evenly(distinct(samples), MAX_TRAINING_BYTES)
-  const separator = separatorFor(different)
-  const corpus = corpusOf(different)
+export function trainDictionary(
+  samples: readonly Buffer[],
+  minSamples: number,
+  groups: readonly number[] = [...samples.keys()],
+): Dictionary | undefined {
+  const parts = samples.map(usefulPart)
+  const separator = separatorFor(parts)
+  const corpus = corpusOf(parts, groups)
   const order = suffixOrder(corpus)
   const lengths = sharedRuns(corpus, order, minSamples)
-  const judges = everyNth(different, Math.ceil(different.length / JUDGES))
+  const judges = everyNth(parts, Math.ceil(parts.length / JUDGES))
 
   let best: { dictionary: Dictionary; cost: number } | undefined
   const jointBytes = separator.length
@@ -73,16 +85,6 @@ function joined(runs: readonly Buffer[], separator: Buffer): Buffer {
   return Buffer.concat(runs.flatMap((run, i) => (i === 0 ? [run] : [separator, run])))
 }
 
-function distinct(samples: readonly Buffer[]): Buffer[] {
-  return [...new Map(samples.map((sample) => [sample.toString('latin1'), sample])).values()]
-}
-
-/** Samples from the whole range that have about `maxBytes` together. */
-function evenly(samples: readonly Buffer[], maxBytes: number): readonly Buffer[] {
-  const bytes = samples.reduce((sum, { length }) => sum + length, 0)
-  return everyNth(samples, Math.ceil(bytes / maxBytes))
-}
-
 function everyNth(samples: readonly Buffer[], n: number): readonly Buffer[] {
-  return n <= 1 ? samples : samples.filter((_, i) => i % n === 0)
+  return samples.filter((_, i) => i % n === 0)
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -40,9 +40,9 @@ describe('kafka-envelope dictionary', { timeout: 60_000 }, () => {
     const created = await run('create', file, '--samples', lines, '--show')
     expect(created).toMatchObject({ code: 0, stderr: '' })
     const bytes = await readFile(file)
-    expect(created.stdout).toContain(`${file}: ${String(bytes.length)} bytes, `)
+    expect(created.stdout).toContain(`${file}: ${bytes.length.toLocaleString('en-US')} bytes, `)
     expect(created.stdout).toContain(
-      'learned from 160 samples; each run occurs in at least 10 different ones',
+      'Learned from 160 different samples; each run occurs in at least 10 of them.\nThis counts samples, not people: ',
     )
     expect(created.stdout).toContain('Bytes a record, on 40 samples')
     expect(created.stdout).toMatch(/^ {2}dictionary( +\d+){4}$/m)
@@ -77,22 +77,41 @@ describe('kafka-envelope dictionary', { timeout: 60_000 }, () => {
     )
     const created = await run('create', file, '--samples', ...files)
     expect(created).toMatchObject({ code: 0, stderr: '' })
-    expect(created.stdout).toContain('learned from 24 samples')
+    expect(created.stdout).toContain('Learned from 24 different samples; ')
   })
 
   it('kafka-envelope dictionary writes nothing that is no better than gzip, and says by which figures', async () => {
     // The samples that are kept back lack what the others have in common.
     const values = Array.from({ length: 40 }, (_, i) => {
       const id = createHash('sha256').update(String(i)).digest('hex').slice(0, 16)
-      return i % 5 === 4 ? id : `abcd${id}`
+      return JSON.stringify(i % 5 === 4 ? id : `abcd${id}`)
     })
     await writeFile(lines, values.join('\n'))
     const { code, stdout, stderr } = await run('create', file, '--samples', lines, '--min-samples', '32')
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toMatch(
-      /^nothing written: .* takes \d+\.\d bytes with the dictionary, \d+\.\d with gzip \(18 of them its frame\) and 16\.0 without compression\n$/,
+      /^nothing written: .* takes \d+\.\d bytes with the dictionary, \d+\.\d with gzip \(18 of them its frame\) and 18\.0 without compression\n$/,
     )
     await expect(readFile(file)).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+
+  it('kafka-envelope dictionary leaves out what only samples about one person have in common', async () => {
+    const events = Array.from({ length: 1000 }, (_, i) => ({
+      event: i,
+      status: ['placed', 'paid', 'sent'][i % 3],
+      customer: { id: String(i % 14 === 0 ? 0 : i), address: i % 14 === 0 ? 'Zyxw Street 17' : randomUUID() },
+    }))
+    await writeFile(lines, events.map((event) => JSON.stringify(event)).join('\n'))
+    expect(await run('create', file, '--samples', lines)).toMatchObject({ code: 0 })
+    expect((await readFile(file)).includes('Zyxw')).toBe(true)
+
+    const grouped = await run('create', file, '--samples', lines, '--group-by', 'customer.id', '--force')
+    expect(grouped).toMatchObject({ code: 0, stderr: '' })
+    expect(grouped.stdout).toMatch(
+      /^Learned from 800 different samples in 7\d\d groups; each run occurs in at least 10 groups\.\nThis counts groups, not people: /m,
+    )
+    const bytes = await readFile(file)
+    expect([bytes.includes('Zyxw'), bytes.includes('"status":"p')]).toEqual([false, true])
   })
 
   it('kafka-envelope dictionary reports a mistake in one line', async () => {
@@ -101,8 +120,16 @@ describe('kafka-envelope dictionary', { timeout: 60_000 }, () => {
     for (const [args, message] of [
       [['create', file], 'error: '],
       [['create', file, '--samples', lines, '--min-samples', '1'], 'error: '],
-      [['create', file, '--samples', folder.at('few.jsonl')], '2 samples are too few for --min-samples 10'],
+      [
+        ['create', file, '--samples', folder.at('few.jsonl')],
+        'too few samples for --min-samples 10: of 2, 1 are different; ',
+      ],
       [['create', file, '--samples', folder.at('no.jsonl')], 'ENOENT'],
+      [['create', file, '--samples', lines, '--records', '30'], "error: option '--samples <file...>' cannot"],
+      [
+        ['create', file, '--samples', lines, '--config', 'a.mjs'],
+        "error: option '--samples <file...>' cannot",
+      ],
       [
         ['measure', folder.at('large.dict'), '--samples', lines],
         `${folder.at('large.dict')}: a dictionary has`,

@@ -34,7 +34,8 @@ function expectShared({ bytes, runs, separator }: Dictionary, samples: readonly 
 it('every run of a dictionary occurs in enough different samples, and none across two runs in any', () => {
   let made = 0
   fc.assert(
-    fc.property(samplesOf(3), fc.integer({ min: 2, max: 6 }), (samples, min) => {
+    fc.property(samplesOf(3), fc.integer({ min: 2, max: 6 }), (given, min) => {
+      const samples = [...new Map(given.map((sample) => [sample.toString('latin1'), sample])).values()]
       const dictionary = trainDictionary(samples, min)
       if (dictionary === undefined) return
       made++
@@ -48,7 +49,7 @@ it('every run of a dictionary occurs in enough different samples, and none acros
 it('the longest shared run of each position is the one that a search finds', () => {
   fc.assert(
     fc.property(samplesOf(2), fc.integer({ min: 2, max: 5 }), (samples, min) => {
-      const corpus = corpusOf(samples)
+      const corpus = corpusOf(samples, [...samples.keys()])
       const lengths = sharedRuns(corpus, suffixOrder(corpus), min)
       const texts = samples.map((sample) => sample.toString('latin1'))
       const expected = texts.flatMap((text) => [
@@ -95,12 +96,38 @@ it('a name that few samples have is in no dictionary', () => {
   expect(trainDictionary(named, 9)?.bytes.includes('Zyx')).toBe(true)
 })
 
+it('every run of a dictionary occurs in enough groups, however many samples a group has', () => {
+  let made = 0
+  const groupsOf = (count: number) => fc.array(fc.nat({ max: 3 }), { minLength: count, maxLength: count })
+  fc.assert(
+    fc.property(
+      samplesOf(3).chain((samples) => fc.tuple(fc.constant(samples), groupsOf(samples.length))),
+      ([samples, groups]) => {
+        for (const run of trainDictionary(samples, 3, groups)?.runs ?? []) {
+          made++
+          const having = samples.flatMap((sample, i) => (sample.includes(run) ? [groups[i]] : []))
+          expect(new Set(having).size).toBeGreaterThanOrEqual(3)
+        }
+      },
+    ),
+    { numRuns: 60 },
+  )
+  expect(made).toBeGreaterThan(20)
+})
+
+it('a dictionary holds nothing that only values beyond the reach of DEFLATE have', () => {
+  const [rest] = sampleValues('order', 1, 12)
+  const samples = sampleValues('logLine', 20, 13).map((line) =>
+    Buffer.concat([line, Buffer.alloc(2 ** 15 - line.length, '.'), rest as Buffer]),
+  )
+  expect(trainDictionary(samples, 10)?.bytes.includes('OrderPlaced')).toBe(false)
+})
+
 it('equal samples give equal dictionaries, and samples without anything in common none', () => {
   const samples = sampleValues('order', 50, 7)
   expect(trainDictionary(samples, 10)).toEqual(trainDictionary(samples, 10))
   expect(trainDictionary(samples.slice(0, 9), 10)).toBeUndefined()
   expect(trainDictionary([], 10)).toBeUndefined()
-  expect(trainDictionary(new Array<Buffer>(20).fill(samples[0] as Buffer), 10)).toBeUndefined()
 })
 
 it.each(SAMPLE_KINDS)('a dictionary of %s saves most of what gzip leaves of a value', async (kind) => {

@@ -1,0 +1,89 @@
+import { writeFile } from 'node:fs/promises'
+import { figure } from '../estimate/format-units.js'
+import { explainSizes, printable } from './explain.js'
+import type { Sample } from './sample.js'
+import { readSamples } from './samples.js'
+import { compareSizes, type Sizes } from './sizes.js'
+import { splitSamples, type SplitSamples } from './split-samples.js'
+import { topicSamples, type TopicSamples } from './topic-samples.js'
+import { trainDictionary } from './train.js'
+
+interface CreateOptions extends Partial<TopicSamples> {
+  readonly samples?: readonly string[]
+  readonly records: number
+  readonly minSamples: number
+  readonly groupBy?: string
+  readonly show?: true
+  readonly force?: true
+}
+
+/** `kafka-envelope dictionary create FILE`. */
+export async function create(file: string, options: CreateOptions): Promise<void> {
+  const { minSamples } = options
+  const split = splitSamples(await samplesFor(options), minSamples)
+  const dictionary = trainDictionary(split.learned, minSamples, split.groups)
+  if (dictionary === undefined) {
+    throw new Error(
+      `nothing written: no four bytes occur in ${figure(minSamples)} of ${figure(split.groupCount)} groups of samples`,
+    )
+  }
+  const sizes = await compareSizes(split.unseen, dictionary.bytes)
+  refuseUseless(sizes)
+  await writeFile(file, dictionary.bytes, { flag: options.force === true ? 'w' : 'wx' }).catch(explainExists)
+
+  const { bytes, runs } = dictionary
+  process.stdout.write(
+    [
+      `${file}: ${figure(bytes.length)} bytes, ${figure(runs.length)} runs`,
+      ...explainThreshold(split, minSamples),
+      '',
+      explainSizes(sizes, split.unseen.length),
+    ].join('\n'),
+  )
+  if (options.show === true) {
+    process.stdout.write(
+      `\nThe runs, the most useful last\n${runs.map((run) => `  ${printable(run)}\n`).join('')}`,
+    )
+  }
+}
+
+function samplesFor({ samples, topic, config, records, groupBy }: CreateOptions): Promise<Sample[]> {
+  if (samples !== undefined) return readSamples(samples, groupBy)
+  if (topic === undefined || config === undefined) {
+    throw new Error('error: give --samples, or --topic and --config')
+  }
+  return topicSamples({ topic, config, records }, groupBy)
+}
+
+function explainThreshold({ learned, groupCount }: SplitSamples, minSamples: number): string[] {
+  const [samples, least] = [figure(learned.length), figure(minSamples)]
+  return groupCount === learned.length
+    ? [
+        `Learned from ${samples} different samples; each run occurs in at least ${least} of them.`,
+        `This counts samples, not people: text about one person with ${least} samples can be in it. --group-by counts people.`,
+      ]
+    : [
+        `Learned from ${samples} different samples in ${figure(groupCount)} groups; each run occurs in at least ${least} groups.`,
+        `This counts groups, not people: text about one person with samples in ${least} groups can be in it.`,
+      ]
+}
+
+/** What gzip (RFC 1952) adds to DEFLATE. Without a frame, a value is smaller by this much with any dictionary. */
+const GZIP_FRAME_BYTES = 18
+
+/** @throws Error unless the dictionary makes values smaller than no compression does, and than gzip does without its frame */
+function refuseUseless(sizes: readonly Sizes[]): void {
+  const bytesOf = (wanted: string): number => sizes.find(({ name }) => name === wanted)?.value ?? 0
+  const [none, gzip, dictionary] = [bytesOf('none'), bytesOf('gzip'), bytesOf('dictionary')]
+  if (dictionary < Math.min(none, gzip - GZIP_FRAME_BYTES)) return
+  throw new Error(
+    `nothing written: on samples that it has not seen, a value takes ${dictionary.toFixed(1)} bytes with the dictionary, ${gzip.toFixed(1)} with gzip (${String(GZIP_FRAME_BYTES)} of them its frame) and ${none.toFixed(1)} without compression`,
+  )
+}
+
+function explainExists(error: unknown): never {
+  const { code, path } = error as NodeJS.ErrnoException
+  if (code === 'EEXIST')
+    throw new Error(`${path ?? 'the file'} exists; --force replaces it`, { cause: error })
+  throw error
+}
