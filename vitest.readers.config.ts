@@ -4,7 +4,6 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/readers/*.readers.ts'],
-    env: { KAFKA_ENVELOPE_ENGINE: process.env['KAFKA_ENVELOPE_ENGINE'] ?? 'node' },
     reporters: ['verbose'],
     testTimeout: 120_000,
     hookTimeout: 120_000,

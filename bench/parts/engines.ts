@@ -31,7 +31,8 @@ export async function onEachEngine(config: EncryptionConfig): Promise<[OnEngine,
   return made
 }
 
-async function onEngine(engine: EngineName, config: EncryptionConfig): Promise<OnEngine> {
+/** `createEncryption` on an engine. */
+export async function onEngine(engine: EngineName, config: EncryptionConfig): Promise<OnEngine> {
   process.env['KAFKA_ENVELOPE_ENGINE'] = engine
   try {
     return { engine, encryption: await createEncryption(config) }

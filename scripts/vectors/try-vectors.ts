@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
+import { nodeEngine, type Engine } from '../../src/crypto/engine.js'
 import { dekVector, openDekVector, type DekVector } from './dek-vectors.js'
 import { openRuleVector, ruleVector, type RuleVector } from './rule-vectors.js'
 import type { Outcome } from './vector.js'
@@ -21,7 +22,8 @@ export interface Tried {
   readonly lines: readonly string[]
 }
 
-export async function tryVectors(file: string): Promise<Tried> {
+/** @param engine that opens vectors of DEKs */
+export async function tryVectors(file: string, engine: Engine = nodeEngine): Promise<Tried> {
   let vectors: Vector[]
   try {
     vectors = parseVectors(await readFile(file, 'utf8'))
@@ -32,7 +34,7 @@ export async function tryVectors(file: string): Promise<Tried> {
   for (const vector of vectors) {
     const expected = vector.error ?? 'to open'
     try {
-      const got = await openVector(vector)
+      const got = await openVector(vector, engine)
       if (got.plaintext === vector.plaintext && got.error === vector.error) continue
       const instead = got.error ?? (vector.error === null ? 'another plaintext' : 'a plaintext')
       lines.push(`${file}: ${vector.name}: expected ${expected}, got ${instead}`)
@@ -44,8 +46,8 @@ export async function tryVectors(file: string): Promise<Tried> {
 }
 
 /** Opens a vector with the library. */
-function openVector(vector: Vector): Promise<Outcome> {
-  return 'keyring' in vector ? openRuleVector(vector) : openDekVector(vector)
+function openVector(vector: Vector, engine: Engine): Promise<Outcome> {
+  return 'keyring' in vector ? openRuleVector(vector) : openDekVector(vector, engine)
 }
 
 function said(error: unknown): string {

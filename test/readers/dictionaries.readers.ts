@@ -3,10 +3,12 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ENGINES, onEngine, type EngineName } from '../../bench/parts/engines.js'
 import { java, python } from '../../scripts/readers/commands.js'
 import type { DekVector } from '../../scripts/vectors/dek-vectors.js'
 import { tryVectors } from '../../scripts/vectors/try-vectors.js'
-import { createEncryption, type Kms } from '../../src/index.js'
+import { chooseEngine } from '../../src/crypto/choose-engine.js'
+import type { Kms } from '../../src/index.js'
 import { sealRecords } from '../../src/record/index.js'
 import { casesOf, type Case } from './cases.js'
 
@@ -19,19 +21,28 @@ const count = cases.reduce((sum, { values }) => sum + values.length, 0)
 
 /** Writes the values of the cases, sealed, as a file of vectors. */
 const WRITERS: Readonly<Record<string, (cases: string, out: string) => Promise<unknown>>> = {
-  'Node.js': async (_, out) => writeFile(out, JSON.stringify((await Promise.all(cases.map(sealed))).flat())),
+  ...ofEngines((engine) => async (_, out: string) => {
+    const vectors: DekVector[] = []
+    for (const one of cases) vectors.push(...(await sealed(engine, one)))
+    await writeFile(out, JSON.stringify(vectors))
+  }),
   Python: (cases, out) => python('vectors.written', cases, out),
   Java: (cases, out) => java('written', cases, out),
 }
 
 /** What a reader says of a file of vectors: a line for each disagreement, and how many vectors there were. */
 const READERS: Readonly<Record<string, (file: string) => Promise<string>>> = {
-  'Node.js': async (file) => {
-    const { count, lines } = await tryVectors(file)
+  ...ofEngines((engine) => async (file: string) => {
+    const { count, lines } = await tryVectors(file, await chooseEngine(engine))
     return [...lines, summary(count, lines.length)].join('\n')
-  },
+  }),
   Python: (file) => python('kafka_envelope_reader.cli', '--vectors', file),
   Java: (file) => java('vectors', file),
+}
+
+/** By the name under which a writer or reader is tried: Node.js once for each engine. */
+function ofEngines<T>(of: (engine: EngineName) => T): Record<string, T> {
+  return Object.fromEntries(ENGINES.map((engine) => [`Node.js (${engine})`, of(engine)]))
 }
 
 let folder: string
@@ -76,9 +87,9 @@ function summary(vectors: number, disagreements: number): string {
 }
 
 /** As applications seal, under a DEK that the vectors name. */
-async function sealed({ name, dictionary, values }: Case): Promise<DekVector[]> {
+async function sealed(engine: EngineName, { name, dictionary, values }: Case): Promise<DekVector[]> {
   const dek = randomBytes(32)
-  const encryption = await createEncryption({
+  const { encryption } = await onEngine(engine, {
     kms: { known: knownDek(dek) },
     cmks: { main: [{ kms: 'known', id: 'main' }] },
     dictionaries: { own: { base64: dictionary.toString('base64') } },
