@@ -148,7 +148,7 @@ module.exports = {
       from: {},
       to: {
         path: [
-          '^src/(errors|events|clock|cancellation|backoff|units)\\.ts$',
+          '^src/(errors|events|clock|cancellation|backoff|units|whole-file)\\.ts$',
           '^src/envelope/(bounds|bytes|context)\\.ts$',
           'node_modules',
           '^(node:)?[a-z/_]+$',

@@ -1,10 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { lstat, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
 import type { Stats } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { isNativeError } from 'node:util/types'
 import { systemClock } from '../clock.js'
 import { configError } from '../errors.js'
+import { syncFolder, writeWhole } from '../whole-file.js'
 import type { DekStore, StoredDek } from './dek-store.js'
 import { asStoredDek } from './stored-dek.js'
 
@@ -65,7 +66,9 @@ export function fileDekStore(options: FileDekStoreOptions): DekStore {
     },
     async remove(scope) {
       await rm(fileOf(scope), { force: true })
-      await syncFolder(folder)
+      await syncFolder(folder).catch((error: unknown) => {
+        if (!isMissing(error)) throw error
+      })
     },
   }
 }
@@ -126,32 +129,10 @@ async function sweep(folder: string): Promise<void> {
   }
 }
 
-/** Readers see the old file or the new one, whole. */
 async function replace(file: string, text: string): Promise<void> {
-  const temporary = `${file}.${randomBytes(8).toString('hex')}.tmp`
-  try {
-    const handle = await open(temporary, 'wx', 0o600)
-    try {
-      await handle.writeFile(text)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(temporary, file)
-    await syncFolder(dirname(file))
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
-}
-
-/** Makes a renaming or removal survive a power failure. */
-async function syncFolder(folder: string): Promise<void> {
-  if (!POSIX) return
-  try {
-    const handle = await open(folder, 'r')
-    await handle.sync().finally(() => handle.close())
-  } catch (error) {
-    if (!isMissing(error)) throw error
-  }
+  await writeWhole(file, {
+    temporary: `${file}.${randomBytes(8).toString('hex')}.tmp`,
+    mode: 0o600,
+    write: (handle) => handle.writeFile(text),
+  })
 }

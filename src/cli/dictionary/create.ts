@@ -1,12 +1,13 @@
-import { writeFile } from 'node:fs/promises'
 import { figure } from '../estimate/format-units.js'
 import { explainSizes, printable } from './explain.js'
 import type { Sample } from './sample.js'
 import { readSamples } from './samples.js'
+import { sha256 } from './sha256.js'
 import { compareSizes, type Sizes } from './sizes.js'
 import { splitSamples, type SplitSamples } from './split-samples.js'
 import { topicSamples, type TopicSamples } from './topic-samples.js'
 import { trainDictionary } from './train.js'
+import { writeDictionary } from './write-dictionary.js'
 
 interface CreateOptions extends Partial<TopicSamples> {
   readonly samples?: readonly string[]
@@ -29,12 +30,13 @@ export async function create(file: string, options: CreateOptions): Promise<void
   }
   const sizes = await compareSizes(split.unseen, dictionary.bytes)
   refuseUseless(sizes)
-  await writeFile(file, dictionary.bytes, { flag: options.force === true ? 'w' : 'wx' }).catch(explainExists)
-
   const { bytes, runs } = dictionary
+  const hash = await sha256(bytes)
+  const replaced = await writeDictionary(file, bytes, options.force === true)
+  if (replaced !== undefined && replaced !== hash) warnReplaced(file, replaced)
   process.stdout.write(
     [
-      `${file}: ${figure(bytes.length)} bytes, ${figure(runs.length)} runs`,
+      `${file}: ${figure(bytes.length)} bytes, ${figure(runs.length)} runs, SHA-256 ${hash}`,
       ...explainThreshold(split, minSamples),
       '',
       explainSizes(sizes, split.unseen.length),
@@ -68,22 +70,21 @@ function explainThreshold({ learned, groupCount }: SplitSamples, minSamples: num
       ]
 }
 
-/** What gzip (RFC 1952) adds to DEFLATE. Without a frame, a value is smaller by this much with any dictionary. */
-const GZIP_FRAME_BYTES = 18
-
-/** @throws Error unless the dictionary makes values smaller than no compression does, and than gzip does without its frame */
+/**
+ * A record alone has to gain: the dictionary is named in its header, and every reader has to keep it.
+ * @throws Error unless a sealed record takes fewer bytes than without compression, and than with gzip
+ */
 function refuseUseless(sizes: readonly Sizes[]): void {
-  const bytesOf = (wanted: string): number => sizes.find(({ name }) => name === wanted)?.value ?? 0
+  const bytesOf = (wanted: string): number => sizes.find(({ name }) => name === wanted)?.sealed[0] ?? 0
   const [none, gzip, dictionary] = [bytesOf('none'), bytesOf('gzip'), bytesOf('dictionary')]
-  if (dictionary < Math.min(none, gzip - GZIP_FRAME_BYTES)) return
+  if (dictionary < Math.min(none, gzip)) return
   throw new Error(
-    `nothing written: on samples that it has not seen, a value takes ${dictionary.toFixed(1)} bytes with the dictionary, ${gzip.toFixed(1)} with gzip (${String(GZIP_FRAME_BYTES)} of them its frame) and ${none.toFixed(1)} without compression`,
+    `nothing written: on samples that it has not seen, a sealed record takes ${dictionary.toFixed(1)} bytes with the dictionary, ${gzip.toFixed(1)} with gzip and ${none.toFixed(1)} without compression`,
   )
 }
 
-function explainExists(error: unknown): never {
-  const { code, path } = error as NodeJS.ErrnoException
-  if (code === 'EEXIST')
-    throw new Error(`${path ?? 'the file'} exists; --force replaces it`, { cause: error })
-  throw error
+function warnReplaced(file: string, replaced: string): void {
+  process.stderr.write(
+    `warning: ${file} had the SHA-256 ${replaced}. Readers without that file cannot open records that were compressed with it (DICTIONARY_UNKNOWN)\n`,
+  )
 }

@@ -3,6 +3,7 @@ import { MAX_DICTIONARY_BYTES } from '../../config/defaults.js'
 import { figure } from '../estimate/format-units.js'
 import { explainSizes } from './explain.js'
 import { readSamples } from './samples.js'
+import { sha256 } from './sha256.js'
 import { compareSizes } from './sizes.js'
 
 /** `kafka-envelope dictionary measure FILE`. */
@@ -15,5 +16,6 @@ export async function measure(file: string, options: { readonly samples: readonl
   }
   const values = (await readSamples(options.samples)).map(({ value }) => value)
   if (values.length === 0) throw new Error('the files contain no samples')
+  process.stdout.write(`${file}: ${figure(dictionary.length)} bytes, SHA-256 ${await sha256(dictionary)}\n\n`)
   process.stdout.write(explainSizes(await compareSizes(values, dictionary), values.length))
 }

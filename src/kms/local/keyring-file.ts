@@ -1,15 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { link, lstat, open, readdir, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises'
+import { lstat, open, readdir, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { isNativeError } from 'node:util/types'
 
 import { EnvelopeError } from '../../errors.js'
+import { publishNew, writeWhole, type Publish } from '../../whole-file.js'
 import { MAX_KEYRING_BYTES, parseKeyring, serialiseKeyring, type Keyring } from './keyring.js'
 import { isExposed } from './exposed.js'
 import type { LocalCmk } from './local-cmk.js'
 
 const PRIVATE = 0o600
-/** On Windows there are no modes to check, no owners to keep and no folders to sync. */
+/** On Windows there are no modes to check and no owners to keep. */
 const POSIX: boolean = process.platform !== 'win32'
 
 /** Reads the keyring as it is now. */
@@ -64,13 +65,7 @@ export async function changeKeyring(
 /** Writes a keyring to a path that does not exist yet, else `KEYRING_EXISTS`. */
 export async function writeNewKeyring(file: string, cmks: Keyring): Promise<void> {
   const path = resolve(file)
-  await locked(path, () =>
-    write(path, cmks, async (temporary) => {
-      // Unlike rename(), link() never replaces an existing file.
-      await link(temporary, path)
-      await rm(temporary)
-    }),
-  )
+  await locked(path, () => write(path, cmks, publishNew))
 }
 
 async function locked(file: string, work: () => Promise<void>): Promise<void> {
@@ -104,35 +99,24 @@ async function sweep(file: string): Promise<void> {
   }
 }
 
-type Publish = (temporary: string, file: string) => Promise<void>
-
-/** Readers see the whole old file or the whole new one, even if this process or the machine stops. */
 async function write(
   file: string,
   cmks: Keyring,
   publish: Publish,
   owner?: { readonly uid: number; readonly gid: number },
 ): Promise<void> {
-  const folder = dirname(file)
-  const temporary = join(folder, `.${basename(file)}.${randomBytes(8).toString('hex')}.tmp`)
-  try {
-    const handle = await open(temporary, 'wx', PRIVATE)
-    try {
+  await writeWhole(file, {
+    temporary: join(dirname(file), `.${basename(file)}.${randomBytes(8).toString('hex')}.tmp`),
+    mode: PRIVATE,
+    publish,
+    async write(handle) {
       // If root rotates another user's keyring, that user keeps it.
       if (owner !== undefined && POSIX && owner.uid !== process.geteuid?.()) {
         await handle.chown(owner.uid, owner.gid)
       }
       await writeText(handle, serialiseKeyring(cmks, file))
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await publish(temporary, file)
-    if (POSIX) await syncFolder(folder)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
+    },
+  })
 }
 
 async function writeText(handle: FileHandle, text: string): Promise<void> {
@@ -142,15 +126,6 @@ async function writeText(handle: FileHandle, text: string): Promise<void> {
     await handle.writeFile(bytes)
   } finally {
     bytes.fill(0)
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }
 
