@@ -18,10 +18,12 @@ interface Floor {
 
 const SMALL = { valueBytes: 1024 }
 const LARGE = { valueBytes: 102_400 }
+const LONG_DICTIONARY = { dictionaryBytes: 32_506 }
 const ORDERS = 'JSON orders: dictionary, sealed, gzip over the batch'
 const timesFloor = { metric: 'speedRatio', against: 'floor', better: 'more' } as const
 const timesPlain = { metric: 'speedRatio', against: 'plainAtSealedSize', better: 'more' } as const
 const bytesTimesPlain = { metric: 'sizeRatio', against: 'plain', better: 'less' } as const
+const timesGzip = { metric: 'cpuTimes', against: 'gzip', better: 'less' } as const
 const added = { metric: 'cpuAddedInFloorOperations', against: 'plainAtSealedSize', better: 'less' } as const
 
 /** Raise a floor when its path gets faster. Those of the native engine on a broker are the ones of the other until it is measured there. */
@@ -31,6 +33,10 @@ export const FLOORS: readonly Floor[] = [
   { part: 'micro', name: 'open', parameters: SMALL, ...timesFloor, limits: { node: { floor: 0.7, target: 0.95 }, native: { floor: 1.6, target: 4 } } },
   { part: 'micro', name: 'seal', parameters: LARGE, ...timesFloor, limits: { node: { floor: 0.7, target: 1 }, native: { floor: 1.2, target: 1.8 } } },
   { part: 'micro', name: 'open', parameters: LARGE, ...timesFloor, limits: { node: { floor: 0.9, target: 1 }, native: { floor: 0.5, target: 1.4 } } },
+  { part: 'compression', name: 'JSON orders: compress', parameters: LONG_DICTIONARY, ...timesGzip, limits: { node: { floor: 3, target: 2.5 }, native: { floor: 0.9, target: 0.7 } } },
+  { part: 'compression', name: 'JSON orders: decompress', parameters: LONG_DICTIONARY, ...timesGzip, limits: { node: { floor: 2, target: 1 }, native: { floor: 0.7, target: 0.5 } } },
+  { part: 'compression', name: 'small JSON events: compress', parameters: LONG_DICTIONARY, ...timesGzip, limits: { node: { floor: 4, target: 2.5 }, native: { floor: 0.95, target: 0.7 } } },
+  { part: 'compression', name: 'small JSON events: decompress', parameters: LONG_DICTIONARY, ...timesGzip, limits: { node: { floor: 2, target: 1 }, native: { floor: 0.7, target: 0.5 } } },
   { part: 'endToEnd', name: 'send', parameters: { ...SMALL, batch: 500 }, ...timesPlain, limits: { node: { floor: 0.55, target: 0.75 }, native: { floor: 0.55, target: 0.92 } } },
   { part: 'endToEnd', name: 'eachBatch', parameters: SMALL, ...timesPlain, limits: { node: { floor: 0.25, target: 0.45 }, native: { floor: 0.25, target: 0.78 } } },
   { part: 'endToEnd', name: 'eachMessage', parameters: SMALL, ...timesPlain, limits: { node: { floor: 0.2, target: 0.48 }, native: { floor: 0.2, target: 0.78 } } },

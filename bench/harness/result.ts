@@ -61,6 +61,8 @@ export type Metric =
   | 'speedRatio'
   /** How many times as many records per second of CPU time as `against`. */
   | 'cpuRatio'
+  /** CPU time per record, in times that of `against`. */
+  | 'cpuTimes'
   /** CPU time per record beyond that of `against`, in units of what the floor takes for its operation. */
   | 'cpuAddedInFloorOperations'
   | 'sendMillisecondsMedian'
@@ -149,6 +151,13 @@ export function loopFigures(contender: string, delays: readonly LoopDelay[]): Fi
       delays.map(({ longest }) => longest),
     ),
   ]
+}
+
+/** How many times the CPU time of `against` a record takes. */
+export function cpuTimes(turns: Turns, names: { contender: string; against: string }): Figure {
+  const { contender, against } = names
+  const spread = paired(turns, [contender, against], (own, theirs) => cpuOf(own) / cpuOf(theirs))
+  return { contender, against, metric: 'cpuTimes', ...spread }
 }
 
 /** CPU time that `contender` takes beyond `against`, in operations of `floor`. */

@@ -38,6 +38,7 @@ const KAFKA = [SPEED, CPU, TIMES_EQUAL, TIMES_PLAIN, ADDED]
 const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
   micro: [SPEED, CPU, TIMES_FLOOR],
   endToEnd: [...KAFKA, P50, P99, DELAY],
+  compression: [CPU, { title: '× gzip, CPU', metric: 'cpuTimes', against: 'gzip' }],
   sendAlone: [P50, P99, { title: 'p99 added, ms', metric: 'sendMillisecondsP99Added', against: 'plain' }],
   largeBatch: [
     BLOCK,
@@ -81,6 +82,7 @@ function titleOf(one: Case): string {
   const titles: Readonly<Record<string, string>> = {
     micro: 'Without Kafka',
     endToEnd: 'On a broker',
+    compression: 'A dictionary',
     sendAlone: 'Latency',
     largeBatch: 'A batch of 50,000',
     size: 'Bytes on a broker',

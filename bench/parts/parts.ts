@@ -1,4 +1,5 @@
 import type { Case } from '../harness/result.js'
+import { compression } from './compression.js'
 import { consume } from './consume.js'
 import { growth } from './growth.js'
 import { keys } from './keys.js'
@@ -20,6 +21,7 @@ export interface Part {
 /** In the order in which they run, each in a process of its own. */
 export const PARTS: Readonly<Record<string, Part>> = {
   micro: { needsBroker: false, when: 'quick', run: micro },
+  compression: { needsBroker: false, when: 'quick', run: compression },
   sendAlone: { needsBroker: false, when: 'quick', run: sendAlone },
   send: { needsBroker: true, when: 'quick', run: send },
   consume: { needsBroker: true, when: 'quick', run: consume },

@@ -7,15 +7,9 @@ import { figureOver, type Case, type Figure } from '../harness/result.js'
 import { emulatedCmk, type EmulatedCmk } from './emulator.js'
 import { closeAll, onEachEngine } from './engines.js'
 import { benchKafka, withTopics } from './kafka.js'
-import { sampleValues, type SampleKind } from './samples/samples.js'
+import { SAMPLE_KINDS, SAMPLE_TITLES, sampleValues, type SampleKind } from './samples/samples.js'
 import { recordsOf, type Plan } from './setup.js'
 
-const KINDS: readonly (readonly [title: string, kind: SampleKind])[] = [
-  ['JSON orders', 'order'],
-  ['small JSON events', 'smallEvent'],
-  ['Avro measurements', 'measurement'],
-  ['log lines', 'logLine'],
-]
 const BATCHES = [1, 5, 20, 100, 500]
 /** Of each size of a batch, at least. */
 const RECORDS = 200
@@ -40,9 +34,9 @@ type TopicOf = (name: string) => string
 export async function* size({ quick }: Plan): AsyncGenerator<Case> {
   const cmk = await emulatedCmk()
   try {
-    for (const [title, kind] of quick ? KINDS.slice(0, 1) : KINDS) {
+    for (const kind of quick ? SAMPLE_KINDS.slice(0, 1) : SAMPLE_KINDS) {
       const sizes = await sizesOf(kind, cmk, quick ? [1, 20, 100] : BATCHES)
-      yield* sizes.map((one) => ({ ...one, name: `${title}: ${one.name}` }))
+      yield* sizes.map((one) => ({ ...one, name: `${SAMPLE_TITLES[kind]}: ${one.name}` }))
     }
   } finally {
     await cmk.close()

@@ -55,29 +55,48 @@ static void copy_primed(struct deflater *deflater)
   deflater->is_ready = deflateCopy(&deflater->copy, &deflater->primed) == Z_OK;
 }
 
-static struct block marked_part(struct block block, uint8_t mark)
+static size_t copy_over(struct deflater *deflater, uint8_t mark)
 {
-  size_t from = 0, to = block.size;
-  while (from < to && block.start[from] != mark) from++;
-  while (from < to && block.start[to - 1] != mark) to--;
-  return (struct block){block.start + from, to - from};
-}
-
-/* Copies over marks, and looks which are left. Bytes that are a mark by chance are wiped as well. */
-static void find_kept(struct deflater *deflater)
-{
-  const uint8_t mark = 0xa5;
   const struct blocks *const blocks = &deflater->copy_blocks;
+  size_t size = 0;
   deflateEnd(&deflater->copy);
   for (size_t i = 0; i < blocks->count; i++) {
     memset(blocks->all[i].start, mark, blocks->all[i].size);
-    deflater->kept[i] = (struct block){blocks->all[i].start, 0};
+    size += blocks->all[i].size;
   }
   copy_primed(deflater);
-  if (!deflater->is_ready) return;
-  for (size_t i = 0; i < blocks->count; i++) deflater->kept[i] = marked_part(blocks->all[i], mark);
+  return size;
+}
+
+/* The bytes from the first to the last one that were `marks[0]` after one copy, and are `marks[1]` after the next. */
+static struct block kept_part(struct block block, const uint8_t *after_first, const uint8_t marks[2])
+{
+  size_t from = 0, to = block.size;
+  while (from < to && (after_first[from] != marks[0] || block.start[from] != marks[1])) from++;
+  while (from < to && (after_first[to - 1] != marks[0] || block.start[to - 1] != marks[1])) to--;
+  return (struct block){block.start + from, to - from};
+}
+
+/* Copies over two different marks: what has both in turn was not overwritten, and is not a mark by chance. */
+static bool find_kept(struct deflater *deflater)
+{
+  static const uint8_t MARKS[2] = {0xa5, 0x5a};
+  const struct blocks *const blocks = &deflater->copy_blocks;
+  for (size_t i = 0; i < blocks->count; i++) deflater->kept[i] = (struct block){blocks->all[i].start, 0};
+  uint8_t *const after_first = malloc(copy_over(deflater, MARKS[0]));
+  if (after_first == NULL) return false;
+  size_t at = 0;
+  for (size_t i = 0; i < blocks->count; at += blocks->all[i].size, i++)
+    memcpy(after_first + at, blocks->all[i].start, blocks->all[i].size);
+  copy_over(deflater, MARKS[1]);
+  at = 0;
+  for (size_t i = 0; i < blocks->count; at += blocks->all[i].size, i++)
+    deflater->kept[i] = kept_part(blocks->all[i], after_first + at, MARKS);
+  free(after_first);
+  /* The copy that is used has no marks in it. */
   deflateEnd(&deflater->copy);
   copy_primed(deflater);
+  return deflater->is_ready;
 }
 
 struct deflater *deflater_new(const uint8_t *dictionary, size_t length)
@@ -92,8 +111,7 @@ struct deflater *deflater_new(const uint8_t *dictionary, size_t length)
     /* A copy takes its memory from where its original says. */
     primed->opaque = &deflater->copy_blocks;
     copy_primed(deflater);
-    if (deflater->is_ready) find_kept(deflater);
-    if (deflater->is_ready) return deflater;
+    if (deflater->is_ready && find_kept(deflater)) return deflater;
   }
   deflater_free(deflater);
   return NULL;

@@ -21,18 +21,14 @@ export interface Inflated {
 export function nodeDeflate(dictionary: Buffer): Deflate {
   return {
     compress: (plaintext) => deflateRawSync(plaintext, { dictionary }),
-    decompress: (bytes, maxBytes) => inflateRaw(bytes, maxBytes, { dictionary }),
+    decompress: (bytes, maxBytes) => inflateRaw(bytes, maxBytes, dictionary),
   }
 }
 
 /** Inflates one stream, and says where it ends. */
-export function inflateRaw(
-  bytes: Buffer,
-  maxBytes: number,
-  options: { readonly dictionary?: Buffer } = {},
-): Inflated {
+export function inflateRaw(bytes: Buffer, maxBytes: number, dictionary?: Buffer): Inflated {
   const { buffer, engine } = inflateRawSync(bytes, {
-    ...options,
+    dictionary,
     // Node.js does not accept a limit of 0.
     maxOutputLength: Math.max(maxBytes, 1),
     info: true,

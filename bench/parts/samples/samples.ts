@@ -160,6 +160,13 @@ const KINDS = { order, smallEvent, measurement, logLine }
 export type SampleKind = keyof typeof KINDS
 export const SAMPLE_KINDS = Object.keys(KINDS) as readonly SampleKind[]
 
+export const SAMPLE_TITLES: Readonly<Record<SampleKind, string>> = {
+  order: 'JSON orders',
+  smallEvent: 'small JSON events',
+  measurement: 'Avro measurements',
+  logLine: 'log lines',
+}
+
 /** `count` values of a kind. */
 export function sampleValues(kind: SampleKind, count: number, seed: number): Buffer[] {
   const chance = chanceOf(seed)
