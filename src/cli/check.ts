@@ -6,7 +6,8 @@ import type { Load } from './estimate/dek-counts.js'
 import { estimate } from './estimate/estimate.js'
 import { VENDORS, type VendorName } from './estimate/kms-pricing.js'
 import { warnings } from './estimate/warnings.js'
-import { explain } from './estimate/explain.js'
+import { explain, type DictionarySummary } from './estimate/explain.js'
+import { sha256 } from './sha256.js'
 
 interface Options extends Omit<Load, 'dekStore'> {
   readonly topic: readonly string[]
@@ -60,6 +61,7 @@ async function check(file: string, options: Options): Promise<void> {
     return
   }
   const { policy } = read
+  const dictionaries = await summaries(read.dictionaries)
   const estimated = estimate(policy, load, topics, kms)
   const found = warnings(policy, load, estimated)
   const stray = estimated.topics.filter(({ rule }) => rule === undefined).map(({ topic }) => topic)
@@ -67,11 +69,30 @@ async function check(file: string, options: Options): Promise<void> {
   if (json) {
     const named = estimated.topics.map(({ topic, rule }) => ({ topic, rule: rule?.name ?? null }))
     const rules = estimated.rules.map(({ rule, ...rest }) => ({ rule: rule.name, ...rest }))
-    print({ file, mistakes: [], load, topics: named, rules, kmses: estimated.kmses, warnings: found })
+    print({
+      file,
+      mistakes: [],
+      load,
+      topics: named,
+      rules,
+      dictionaries,
+      kmses: estimated.kmses,
+      warnings: found,
+    })
     return
   }
-  process.stdout.write(explain(file, { policy, load, estimated, found }))
+  process.stdout.write(explain(file, { policy, load, dictionaries, estimated, found }))
   if (stray.length > 0) process.stderr.write(`no rule matches: ${stray.join(', ')}\n`)
+}
+
+function summaries(dictionaries: ReadonlyMap<string, Buffer>): Promise<DictionarySummary[]> {
+  return Promise.all(
+    [...dictionaries].map(async ([name, bytes]) => ({
+      name,
+      bytes: bytes.length,
+      sha256: await sha256(bytes),
+    })),
+  )
 }
 
 function report(file: string, issues: readonly ConfigIssue[]): string[] {

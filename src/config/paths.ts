@@ -1,3 +1,5 @@
+import { types } from 'node:util'
+
 /** How a message names a part of a configuration, `topics[0].encrypt.rotate`, and the values there. */
 
 export const ROOT = '(root)'
@@ -18,6 +20,7 @@ export type Show = (path: string, value: unknown) => string
 export const show: Show = (_, value) => {
   if (typeof value === 'string') return quoted(value)
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  if (types.isUint8Array(value)) return `a Uint8Array of ${String(value.length)} bytes`
   return value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value
 }
 

@@ -247,20 +247,20 @@ const cmkRef = v.strictObject({
 })
 
 /** A text is either a path or base64, and often could be both: so it stands under the name of what it is. */
-const dictionary = v.union(
-  [
-    v.strictObject({ file: v.pipe(v.string(), v.minLength(1, 'expected the path of a file')) }),
-    v.pipe(
+const dictionary = v.pipe(
+  v.union(
+    [
+      v.strictObject({ file: v.pipe(v.string(), v.minLength(1, 'expected the path of a file')) }),
       v.strictObject({ base64: base64Dictionary }),
-      v.transform(({ base64 }) => Buffer.from(base64, 'base64')),
-    ),
-    // A copy: the caller may use its memory for something else.
-    v.pipe(
       v.custom<Uint8Array>(isDictionary),
-      v.transform((bytes) => Buffer.from(bytes)),
-    ),
-  ],
-  `expected {file} or {base64}, or a Uint8Array, of 1 to ${String(MAX_DICTIONARY_BYTES)} bytes`,
+    ],
+    `expected {file} or {base64}, or a Uint8Array, of 1 to ${String(MAX_DICTIONARY_BYTES)} bytes`,
+  ),
+  // After the union, because a transform in it would hide why its own option does not fit.
+  v.transform((given) => {
+    if (!('base64' in given)) return 'file' in given ? given : Buffer.from(given)
+    return Buffer.from(given.base64, 'base64')
+  }),
 )
 
 function isDictionary(value: unknown): boolean {

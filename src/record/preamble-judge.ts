@@ -166,7 +166,7 @@ function accepted(
   compression: Compression,
   request: OpeningRequest,
 ): AcceptedPreamble {
-  const { sessionId, topic, keyBound, boundHeaders } = header
+  const { sessionId, topic, keyBound, boundHeaders, dictionary } = header
   const { context, session, candidates } = request
   const common = {
     sessionId: sessionId.toString('hex'),
@@ -176,6 +176,7 @@ function accepted(
     context: Object.freeze({ ...context }),
     suite: session.suite.number,
     compression: compression.name,
+    dictionary: dictionary.length === 0 ? undefined : dictionary.toString('hex'),
   }
   return {
     format,

@@ -50,6 +50,8 @@ export interface EnvelopeInfo {
   readonly context: Readonly<Record<string, string>>
   readonly suite: number
   readonly compression: 'none' | 'gzip' | 'zstd' | 'deflate-dictionary'
+  /** The SHA-256 of the dictionary that it was compressed with, 64 hex digits; undefined if there was none. */
+  readonly dictionary: string | undefined
 }
 
 /** The value of a record that opened. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -184,7 +185,13 @@ describe('kafka-envelope check', () => {
       'compressed with dictionary orders: give it to every reader before a producer starts',
     )
     expect(stdout).toContain('compressed with a dictionary: lengths leak information about content')
+    const sha256 = createHash('sha256').update('{"order":17}').digest('hex')
+    expect(stdout).toContain(`\nDictionaries\n  orders: 12 bytes, SHA-256 ${sha256}\n`)
+    expect(JSON.parse((await check('--env', 'CMK=1', '--json')).stdout)).toMatchObject({
+      dictionaries: [{ name: 'orders', bytes: 12, sha256 }],
+    })
     await writeFile(file, GOOD)
+    expect((await check('--env', 'CMK=1')).stdout).not.toContain('\nDictionaries\n')
     const overhead = async (): Promise<number> =>
       Number(
         /overhead of a record in pay.x: ([0-9]+)/.exec(

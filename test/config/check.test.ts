@@ -438,9 +438,8 @@ describe('a mistake', () => {
         ['text', './orders.dict', '"./orders.dict"'],
         ['another object', { path: 'x' }, 'object'],
         ['both', { file: 'x', base64: 'YQ==' }, 'object'],
-        ['base64 without padding', { base64: 'YQ' }, 'object'],
-        ['no bytes', Buffer.alloc(0), 'object'],
-        ['too many bytes', Buffer.alloc(32_769), 'object'],
+        ['no bytes', Buffer.alloc(0), 'a Uint8Array of 0 bytes'],
+        ['too many bytes', Buffer.alloc(32_769), 'a Uint8Array of 32769 bytes'],
         ['null', null, 'null'],
       ] as const
     ).map(([what, dictionary, got]): [string, object, string] => [
@@ -448,6 +447,11 @@ describe('a mistake', () => {
       { ...(config(good) as object), dictionaries: { orders: dictionary } },
       `dictionaries.orders: expected {file} or {base64}, or a Uint8Array, of 1 to 32768 bytes; got ${got}`,
     ]),
+    [
+      'a dictionary that is base64 without padding',
+      { ...(config(good) as object), dictionaries: { orders: { base64: 'YQ' } } },
+      'dictionaries.orders.base64: expected 1 to 32768 bytes in base64, padded and without white space; got "YQ"',
+    ],
     [
       'a dictionary without a path',
       { ...(config(good) as object), dictionaries: { orders: { file: '' } } },

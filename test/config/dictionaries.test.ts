@@ -67,7 +67,8 @@ describe('dictionaries', () => {
       names.add(header.dictionary.toString('hex'))
       const [opened] = await openRecords(encryption, [{ topic: 't', value }])
       expect(opened?.value?.toString()).toBe(VALUE)
-      expect(opened).toMatchObject({ envelope: { compression: 'deflate-dictionary' } })
+      const sha256 = createHash('sha256').update(BYTES).digest('hex')
+      expect(opened).toMatchObject({ envelope: { compression: 'deflate-dictionary', dictionary: sha256 } })
     }
     expect([...names]).toEqual([createHash('sha256').update(BYTES).digest('hex')])
   })
@@ -109,6 +110,19 @@ describe('dictionaries', () => {
     given.fill(0)
     const { header } = decodePreamble(await seal((await pending).encryption))
     expect(header.dictionary).toEqual(createHash('sha256').update(BYTES).digest())
+  })
+
+  it('a dictionary that is refused is named with the reason', async () => {
+    const refused = async (given: unknown): Promise<string> =>
+      (await mistakesOf(owner({ orders: given as Dictionary }))).join('; ')
+    expect(await refused({ base64: 'YW Jj' })).toBe(
+      'dictionaries.orders.base64: expected 1 to 32768 bytes in base64, padded and without white space; got "YW Jj"',
+    )
+    for (const length of [0, 32_769]) {
+      expect(await refused(Buffer.alloc(length))).toBe(
+        `dictionaries.orders: expected {file} or {base64}, or a Uint8Array, of 1 to 32768 bytes; got a Uint8Array of ${String(length)} bytes`,
+      )
+    }
   })
 
   it('dictionaries of 1 and of 32,768 bytes work', async () => {

@@ -52,6 +52,7 @@ it('an opened record says what was authenticated, and keeps unknown members', as
       context: { app: 'pay' },
       suite: 1,
       compression: 'gzip',
+      dictionary: undefined,
     },
   })
   expect((opened as { envelope: { sessionId: string } }).envelope.sessionId).toMatch(/^[0-9a-f]{32}$/)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import cast
+
 import pytest
 
 from kafka_envelope_reader import ConfigurationError, Opener
@@ -164,6 +167,12 @@ def test_a_dictionary_is_looked_for_between_suite_and_topic_and_before_any_key()
 def test_a_dictionary_without_bytes_or_with_too_many_is_a_configuration_error(size: int) -> None:
     with pytest.raises(ConfigurationError):
         Opener(rule(), {"local": knows_dek()}, dictionaries=[b"a", bytes(size)])
+
+
+@pytest.mark.parametrize("dictionaries", [b"ab", "ab", [7], ["ab"], {"orders": b"ab"}, [b"a", None]])
+def test_dictionaries_that_are_not_a_list_of_bytes_are_a_configuration_error(dictionaries: object) -> None:
+    with pytest.raises(ConfigurationError):
+        Opener(rule(), {"local": knows_dek()}, dictionaries=cast("Iterable[bytes]", dictionaries))
 
 
 def test_zstd_is_unknown_to_this_reader() -> None:

@@ -6,17 +6,26 @@ import { byteCount, figure, timeSpan } from './format-units.js'
 import { VENDORS, type Vendor } from './kms-pricing.js'
 import type { Warning } from './warnings.js'
 
+/** A dictionary of the configuration. Error messages name it by its SHA-256. */
+export interface DictionarySummary {
+  readonly name: string
+  readonly bytes: number
+  readonly sha256: string
+}
+
 /** Explains a configuration and its cost, as text for a terminal. */
 export function explain(
   file: string,
   {
     policy,
     load,
+    dictionaries,
     estimated,
     found,
   }: {
     readonly policy: CheckedPolicy
     readonly load: Load
+    readonly dictionaries: readonly DictionarySummary[]
     readonly estimated: Estimate
     readonly found: readonly Warning[]
   },
@@ -27,6 +36,10 @@ export function explain(
     ...section('Topics', estimated.topics.map(topicLine)),
     ...estimated.rules.flatMap((rule) =>
       section(`Rule ${rule.rule.name} (${rule.path})`, ruleLines(rule, policy, load)),
+    ),
+    ...section(
+      'Dictionaries',
+      dictionaries.map(({ name, bytes, sha256 }) => `${name}: ${figure(bytes)} bytes, SHA-256 ${sha256}`),
     ),
     ...estimated.kmses.flatMap((kms) =>
       section(`KMS ${kms.name} (assumed to be ${VENDORS[kms.vendor].title})`, kmsLines(kms, load)),
@@ -39,8 +52,11 @@ export function explain(
   ].join('\n')
 }
 
+/** Sections that are left out if they are empty. */
+const OPTIONAL = new Set(['Topics', 'Dictionaries'])
+
 function section(title: string, lines: readonly string[]): string[] {
-  return lines.length === 0 && title === 'Topics' ? [] : ['', title, ...lines.map((line) => `  ${line}`)]
+  return lines.length === 0 && OPTIONAL.has(title) ? [] : ['', title, ...lines.map((line) => `  ${line}`)]
 }
 
 function assumptions(load: Load): string[] {

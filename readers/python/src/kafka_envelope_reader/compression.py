@@ -24,8 +24,15 @@ _RESERVED: Final = 0xE0
 
 
 def dictionaries_by_name(dictionaries: Iterable[bytes]) -> dict[bytes, bytes]:
-    """Return dictionaries by their SHA-256. Raises `ConfigurationError` for one without bytes, or with too many."""
-    listed = [bytes(dictionary) for dictionary in dictionaries]
+    """
+    Return dictionaries by their SHA-256.
+
+    Raises `ConfigurationError` for one without bytes or with too many, and for a single one that is not in a list.
+    """
+    listed = list(dictionaries)
+    # The items of `bytes` are numbers, and `bytes(7)` is seven zeros.
+    if not all(isinstance(dictionary, bytes) for dictionary in listed):
+        raise ConfigurationError("`dictionaries` is not a list of bytes")
     if not all(1 <= len(dictionary) <= MAX_DICTIONARY for dictionary in listed):
         raise ConfigurationError("a dictionary does not have 1 to 32,768 bytes")
     return {hashlib.sha256(dictionary).digest(): dictionary for dictionary in listed}
