@@ -53,10 +53,10 @@ function load() {
 }
 
 /**
- * A binary may have been tried on other platforms only: it shows here that it gives the same bytes as `node:crypto`.
+ * Whether it gives the same bytes as `node:crypto`.
  * @param {Binding} binding
  */
-function testEncryption(binding) {
+function encrypts(binding) {
   const bytes = Buffer.alloc(32, 7)
   const aad = Buffer.from('aad')
   const plaintext = Buffer.from('a body that is longer than one block of AES')
@@ -90,15 +90,14 @@ function testEncryption(binding) {
   const into = Uint32Array.of(0, 12, from, target.length, 0, aad.length, 0)
   const opensInto = binding.openInto(key, target, back, aad, into, opened) === 0 && back.equals(plaintext)
   binding.destroyKey(key)
-  if (!(sealsInto && opensInto && same && opens && inverts && refuses))
-    throw failure('NATIVE_SELF_TEST', 'the binary and node:crypto do not give the same bytes')
+  return sealsInto && opensInto && same && opens && inverts && refuses
 }
 
 /**
- * It shows the same for `node:zlib`: each reads what the other writes.
+ * Whether it and `node:zlib` read what the other writes.
  * @param {Binding} binding
  */
-function testCompression(binding) {
+function compresses(binding) {
   const dictionary = Buffer.from('a value that has much in common with its dictionary')
   const plaintext = Buffer.from('another value that has much in common with its dictionary')
   const deflater = binding.createDeflater(dictionary)
@@ -117,13 +116,27 @@ function testCompression(binding) {
   const refuses =
     binding.inflate(inflater, stream.subarray(0, -1), target) === -1 &&
     binding.inflate(inflater, Buffer.concat([stream, Buffer.alloc(1)]), target) === -1
-  if (!(deflates && inflates && refuses))
-    throw failure('NATIVE_SELF_TEST', 'the binary and node:zlib do not read the same streams')
+  return deflates && inflates && refuses
+}
+
+/**
+ * A binary may have been tried on other platforms only.
+ * @param {Binding} binding
+ */
+function selfTest(binding) {
+  let passed = false
+  let cause
+  try {
+    passed = encrypts(binding) && compresses(binding)
+  } catch (error) {
+    cause = error
+  }
+  if (!passed)
+    throw failure('NATIVE_SELF_TEST', 'the binary does not work as node:crypto and node:zlib do', cause)
 }
 
 const binding = load()
-testEncryption(binding)
-testCompression(binding)
+selfTest(binding)
 
 exports.interfaceVersion = 1
 exports.createKey = binding.createKey

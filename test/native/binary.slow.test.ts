@@ -56,3 +56,25 @@ it('a binary whose bytes differ from those of node:crypto fails to load, with a 
   }`
   expect(load(wrong)).toBe('NATIVE_SELF_TEST')
 })
+
+it('a binary whose streams node:zlib does not read, or that reads others, fails to load, with a code', () => {
+  mkdirSync(join(folder, 'build'))
+  cpSync(BINARY, join(folder, 'build/kafka-envelope.node'))
+  const wrong = (
+    name: string,
+    body: string,
+  ) => `const { dlopen } = process; process.dlopen = (addon, ...rest) => {
+    dlopen(addon, ...rest)
+    const right = addon.exports.${name}
+    addon.exports = { ...addon.exports, ${name}(stream, source, target) { const length = right(stream, source, target); ${body} } }
+  }`
+  expect(load(wrong('deflate', 'return length'))).toBe('loads')
+  for (const [name, body] of [
+    ['deflate', 'return -1'],
+    ['deflate', 'target[3] ^= 1; return length'],
+    ['inflate', 'target[3] ^= 1; return length'],
+    ['inflate', 'return length - 1'],
+    ['inflate', 'return length === -1 ? 57 : length'],
+  ] as const)
+    expect(load(wrong(name, body))).toBe('NATIVE_SELF_TEST')
+})
