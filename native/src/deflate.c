@@ -53,6 +53,7 @@ static void copy_primed(struct deflater *deflater)
   for (size_t i = 0; i < deflater->copy_blocks.count; i++) wipe(deflater->kept[i].start, deflater->kept[i].size);
   deflater->copy_blocks.used = 0;
   deflater->is_ready = deflateCopy(&deflater->copy, &deflater->primed) == Z_OK;
+  if (!deflater->is_ready) blocks_wipe(&deflater->copy_blocks);
 }
 
 static size_t copy_over(struct deflater *deflater, uint8_t mark)
