@@ -46,8 +46,6 @@ function fitting(all: readonly string[]): { names: string[]; omitted: number } {
   const names: string[] = []
   let bytes = 2
   for (const name of all) {
-    // A name in JSON is at least as long as in UTF-8, so a long one need not be encoded.
-    if (name.length > MAX_NULL_HEADERS_BYTES) continue
     const size = Buffer.byteLength(JSON.stringify(name)) + 1
     if (bytes + size > MAX_NULL_HEADERS_BYTES) continue
     bytes += size

@@ -77,14 +77,37 @@ it('keys are not held while an opening waits for a KMS that fails for its next r
   await encryption.close()
 })
 
-it('a key that a KMS refuses counts as settled, one that fails transiently does not', async () => {
+it('a key that a KMS refuses counts as settled and is not requested again, one that fails transiently is', async () => {
   const { kms, encryption, opening, ready } = await waiting()
   const [first, second] = kms.held.splice(0)
   second?.fail(new EnvelopeError('KMS_DENIED', 'no'))
   await settle()
+  expect(opening.settledKeys).toBe(1)
   first?.fail(new EnvelopeError('KMS_UNAVAILABLE', 'no'))
   await ready
   expect(opening.settledKeys).toBe(1)
+  const again = opening.ready()
+  await settle()
+  expect(kms.held).toHaveLength(1)
+  kms.held.splice(0)[0]?.succeed()
+  await again
+  opening.proceed()
+  expect(opening.results).toMatchObject([{ value: Buffer.from(CANARY) }, { error: { code: 'KMS_DENIED' } }])
+  expect(opening.waits).toBe(false)
+  opening.close()
+  await encryption.close()
+})
+
+it('a key that a KMS refuses is the outcome of its record, and holds up nothing', async () => {
+  const { kms, encryption, opening, ready } = await waiting()
+  kms.held.splice(0)[0]?.fail(new EnvelopeError('KMS_DENIED', 'no'))
+  await ready
+  expect(opening.failure).toBeUndefined()
+  opening.acceptFailure()
+  expect(opening.results).toEqual([])
+  opening.proceed()
+  expect(opening.results).toMatchObject([{ error: { code: 'KMS_DENIED' } }])
+  expect(opening.waits).toBe(true)
   opening.close()
   await encryption.close()
 })
@@ -96,7 +119,7 @@ it('an opening whose encryption is closed while it waits ends with that error, n
     call.succeed()
   })
   await ready
-  expect(() => opening.proceed()).toThrow(expect.objectContaining({ code: 'ENCRYPTION_CLOSED' }) as Error)
+  expect(() => { opening.proceed(); }).toThrow(expect.objectContaining({ code: 'ENCRYPTION_CLOSED' }) as Error)
   expect(opening.results).toEqual([])
   opening.close()
 })
