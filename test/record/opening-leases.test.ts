@@ -119,7 +119,9 @@ it('an opening whose encryption is closed while it waits ends with that error, n
     call.succeed()
   })
   await ready
-  expect(() => { opening.proceed(); }).toThrow(expect.objectContaining({ code: 'ENCRYPTION_CLOSED' }) as Error)
+  expect(() => {
+    opening.proceed()
+  }).toThrow(expect.objectContaining({ code: 'ENCRYPTION_CLOSED' }) as Error)
   expect(opening.results).toEqual([])
   opening.close()
 })
