@@ -75,11 +75,17 @@ function bodies(vectors: readonly DekVector[]): Buffer[] {
   const dictionary = Buffer.from('kafka-envelope ')
   const withDictionary = (flags: number, bytes: Buffer): Buffer =>
     Buffer.concat([Buffer.of(flags, dictionary.length - 1), dictionary, bytes])
+  const whole = Buffer.alloc(2 ** 15 - dictionary.length + 1, dictionary)
   return [
     ...[...data, ...texts.map((text) => deflateRawSync(text, { dictionary }))].flatMap((bytes) =>
       [16, 18].map((flags) => withDictionary(flags, bytes)),
     ),
-    ...texts.map((text) => withDictionary(24, Buffer.concat([Buffer.of(3, 1), text]))),
+    ...texts.flatMap((text) =>
+      [48, 50].map((flags) => withDictionary(flags, deflateRawSync(text, { dictionary: whole }))),
+    ),
+    ...texts.flatMap((text) =>
+      [24, 56].map((flags) => withDictionary(flags, Buffer.concat([Buffer.of(3, 1), text]))),
+    ),
     ...data.flatMap((bytes) => [0, 1, 2].map((flags) => flagged(flags, bytes))),
     ...texts.flatMap((text) =>
       [8, 9, 10].map((flags) => flagged(flags, Buffer.concat([Buffer.of(3, 1), text]))),

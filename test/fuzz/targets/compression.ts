@@ -10,17 +10,22 @@ import { referenceDecompress, type ReferenceResult } from '../../property/refere
  * input = %x00-07 *OCTET                ; data, as a sealer would have sealed it
  *       / %x08-0F at xor *OCTET         ; plaintext, to be compressed, of which one byte is then changed
  *       / %x10-1F length *OCTET         ; a dictionary of that length plus 1 before either, under deflate
+ *       / %x30-3F length *OCTET         ; the same, repeated up to 32,768 bytes less that length: a whole window
  */
 const ZSTD = 1
 const SMALL_CAP = 2
 const PLAINTEXT = 8
 const DICTIONARY = 16
+const LARGE = 32
+const WINDOW = 32_768
 
 /** Data is accepted if and only if it is one member, frame or stream for Node's own decoders, with the same result. */
 export function fuzz(input: Buffer): void {
   const flags = input[0] ?? 0
   const dictionaryBytes = flags & DICTIONARY ? (input[1] ?? 0) + 1 : 0
-  const dictionary = input.subarray(2, 2 + dictionaryBytes)
+  const given = input.subarray(2, 2 + dictionaryBytes)
+  const isLarge = (flags & LARGE) !== 0 && given.length > 0
+  const dictionary = isLarge ? Buffer.alloc(WINDOW - dictionaryBytes + 1, given) : given
   const data = input.subarray(flags & DICTIONARY ? 2 + dictionaryBytes : 1)
   checkFrame(data)
   if (flags & DICTIONARY && dictionary.length === 0) return
