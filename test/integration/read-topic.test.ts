@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Admin, Kafka, Message } from 'kafkajs'
+import type { Admin, Consumer, Kafka, Message } from 'kafkajs'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { readTopic } from '../../src/cli/dictionary/read-topic.js'
 import { encryptProducer } from '../../src/clients/kafkajs/index.js'
@@ -51,6 +51,34 @@ it('a topic of many fetches is read to its end, or up to as many values as wante
   expect(all.atMost).toBe(1200)
   expect(Buffer.concat(all.values.map(({ value }) => value)).equals(Buffer.concat(values))).toBe(true)
   expect((await read(topic, 700)).values).toHaveLength(700)
+}, 60_000)
+
+it('a consumer that KafkaJS starts again reads no value twice', async () => {
+  const values = Array.from({ length: 300 }, () => randomBytes(12_000))
+  const topic = await topicWith(values.map((value) => ({ value })))
+  // A new broker first creates the topic of consumer groups, which the client without retries does not wait for.
+  await read(topic, 1)
+  const restarts: boolean[] = []
+  let batches = 0
+  const consumer: Kafka['consumer'] = (config) => {
+    const made = testKafka({ retry: { retries: 0, initialRetryTime: 100 } }).consumer(config)
+    made.on(made.events.CRASH, ({ payload }) => void restarts.push(payload.restart))
+    const run: Consumer['run'] = ({ eachBatch, ...rest } = {}) =>
+      made.run({
+        ...rest,
+        eachBatch: async (payload) => {
+          if (++batches >= 3 && restarts.length === 0) throw new Error('a failure that may pass')
+          await eachBatch?.(payload)
+        },
+      })
+    return { ...made, run }
+  }
+  const kafka = new Proxy(testKafka(), {
+    get: (target, name) => (name === 'consumer' ? consumer : (Reflect.get(target, name) as unknown)),
+  })
+  const all = await read(topic, 2000, kafka)
+  expect(restarts).toEqual([true])
+  expect(Buffer.concat(all.values.map(({ value }) => value)).equals(Buffer.concat(values))).toBe(true)
 }, 60_000)
 
 it('all partitions are read, each value once with its key and place, and no tombstone', async () => {
