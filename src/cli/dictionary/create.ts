@@ -1,7 +1,7 @@
 import { figure } from '../estimate/format-units.js'
 import { explainSizes, printable } from './explain.js'
 import type { Sample } from './sample.js'
-import { readSamples } from './samples.js'
+import { readSamples } from './file-samples.js'
 import { sha256 } from '../sha256.js'
 import { compareSizes, type Sizes } from './sizes.js'
 import { splitSamples, type SplitSamples } from './split-samples.js'

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { MAX_DICTIONARY_BYTES } from '../../config/defaults.js'
 import { figure } from '../estimate/format-units.js'
 import { explainSizes } from './explain.js'
-import { readSamples } from './samples.js'
+import { readSamples } from './file-samples.js'
 import { sha256 } from '../sha256.js'
 import { compareSizes } from './sizes.js'
 

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { sampleOf } from '../../../src/cli/dictionary/sample.js'
-import { readSamples } from '../../../src/cli/dictionary/samples.js'
+import { readSamples } from '../../../src/cli/dictionary/file-samples.js'
 import { PREFIX } from '../../../src/envelope/v1/prefix.js'
 import { temporaryFolder, type TemporaryFolder } from '../../kms/local/temporary-folder.js'
 
