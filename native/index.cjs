@@ -138,7 +138,7 @@ function selfTest(binding) {
 const binding = load()
 selfTest(binding)
 
-exports.interfaceVersion = 1
+exports.interfaceVersion = 2
 exports.createKey = binding.createKey
 exports.destroyKey = binding.destroyKey
 exports.seal = binding.seal

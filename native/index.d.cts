@@ -6,7 +6,7 @@
  */
 
 /** Raised with each change that an older caller cannot use. */
-export declare const interfaceVersion: 1
+export declare const interfaceVersion: 2
 
 declare const brand: unique symbol
 // Without it, `brand` would count as exported.

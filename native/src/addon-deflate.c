@@ -7,18 +7,25 @@
 static const napi_type_tag DEFLATER_TAG = {0x860e12b732eed0b6, 0x9108ea70a023410c};
 static const napi_type_tag INFLATER_TAG = {0xadeb96326a49e5fa, 0x3a77e2ae48570515};
 
+/* The garbage collector knows of objects, but not of the memory that they own. */
+static void report_memory(napi_env env, int64_t change)
+{
+  int64_t total;
+  napi_adjust_external_memory(env, change, &total);
+}
+
 /* Finalizers run when the object is collected, or its thread ends. */
 static void finalize_deflater(napi_env env, void *deflater, void *hint)
 {
-  (void)env;
   (void)hint;
+  report_memory(env, -(int64_t)deflater_size(deflater));
   deflater_free(deflater);
 }
 
 static void finalize_inflater(napi_env env, void *inflater, void *hint)
 {
-  (void)env;
   (void)hint;
+  report_memory(env, -(int64_t)inflater_size(inflater));
   inflater_free(inflater);
 }
 
@@ -48,7 +55,10 @@ napi_value create_deflater(napi_env env, napi_callback_info info)
   if (!read_dictionary(env, info, &dictionary)) return NULL;
   struct deflater *deflater = deflater_new(dictionary.start, dictionary.length);
   napi_value object = wrapped(env, deflater, &DEFLATER_TAG, finalize_deflater);
-  if (object == NULL) deflater_free(deflater);
+  if (object == NULL)
+    deflater_free(deflater);
+  else
+    report_memory(env, (int64_t)deflater_size(deflater));
   return object;
 }
 
@@ -58,7 +68,10 @@ napi_value create_inflater(napi_env env, napi_callback_info info)
   if (!read_dictionary(env, info, &dictionary)) return NULL;
   struct inflater *inflater = inflater_new(dictionary.start, dictionary.length);
   napi_value object = wrapped(env, inflater, &INFLATER_TAG, finalize_inflater);
-  if (object == NULL) inflater_free(inflater);
+  if (object == NULL)
+    inflater_free(inflater);
+  else
+    report_memory(env, (int64_t)inflater_size(inflater));
   return object;
 }
 

@@ -39,6 +39,13 @@ void blocks_wipe(const struct blocks *blocks)
   for (size_t i = 0; i < blocks->count; i++) wipe(blocks->all[i].start, blocks->all[i].size);
 }
 
+size_t blocks_size(const struct blocks *blocks)
+{
+  size_t size = 0;
+  for (size_t i = 0; i < blocks->count; i++) size += blocks->all[i].size;
+  return size;
+}
+
 void blocks_free(struct blocks *blocks)
 {
   blocks_wipe(blocks);

@@ -28,6 +28,7 @@ void blocks_keep(void *blocks, void *address);
 /* Sets bytes in a way that no compiler leaves out. */
 void wipe(uint8_t *start, size_t size);
 void blocks_wipe(const struct blocks *blocks);
+size_t blocks_size(const struct blocks *blocks);
 /* Wipes first. */
 void blocks_free(struct blocks *blocks);
 

@@ -118,6 +118,11 @@ struct deflater *deflater_new(const uint8_t *dictionary, size_t length)
   return NULL;
 }
 
+size_t deflater_size(const struct deflater *deflater)
+{
+  return sizeof *deflater + blocks_size(&deflater->primed_blocks) + blocks_size(&deflater->copy_blocks);
+}
+
 void deflater_free(struct deflater *deflater)
 {
   if (deflater == NULL) return;
@@ -160,6 +165,11 @@ struct inflater *inflater_new(const uint8_t *dictionary, size_t length)
   if (inflater_run(inflater, EMPTY, sizeof EMPTY, target, sizeof target) == 0) return inflater;
   inflater_free(inflater);
   return NULL;
+}
+
+size_t inflater_size(const struct inflater *inflater)
+{
+  return sizeof *inflater + inflater->length + blocks_size(&inflater->blocks);
 }
 
 void inflater_free(struct inflater *inflater)

@@ -16,7 +16,10 @@ struct inflater;
 /* They copy the dictionary, which has 1 to MAX_DICTIONARY_BYTES bytes. NULL where there is no memory, or zlib cannot. */
 struct deflater *deflater_new(const uint8_t *dictionary, size_t length);
 struct inflater *inflater_new(const uint8_t *dictionary, size_t length);
-/* Wipe and free. */
+/* The memory that they take, which never changes. */
+size_t deflater_size(const struct deflater *deflater);
+size_t inflater_size(const struct inflater *inflater);
+/* Wipe all that may have plaintext, and free. A dictionary is not secret. */
 void deflater_free(struct deflater *deflater);
 void inflater_free(struct inflater *inflater);
 

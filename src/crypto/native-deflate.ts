@@ -24,29 +24,43 @@ export function nativeDeflate(addon: DeflateAddon, dictionary: Buffer): Deflate 
   // A copy, because the addon takes no memory that another thread may change.
   const own = Buffer.from(dictionary)
   const node = nodeDeflate(own)
-  const inflater = addon.createInflater(own)
-  // Readers need none, and it takes half a megabyte.
-  let deflater: object | undefined
+  // Readers compress nothing, and a deflater takes half a megabyte.
+  const deflater = once(() => addon.createDeflater(own))
+  const inflater = once(() => addon.createInflater(own))
   return {
     compress(plaintext) {
       const bytes = typeof plaintext === 'string' ? Buffer.from(plaintext) : plaintext
-      deflater ??= addon.createDeflater(own)
-      return run(addon.deflate, deflater, bytes, MAX_BYTES) ?? node.compress(bytes)
+      return run(addon.deflate, deflater(), bytes, MAX_BYTES) ?? node.compress(bytes)
     },
     decompress(bytes, maxBytes) {
-      const plaintext = run(addon.inflate, inflater, bytes, maxBytes)
+      const plaintext = run(addon.inflate, inflater(), bytes, maxBytes)
       return plaintext === undefined ? node.decompress(bytes, maxBytes) : { plaintext, end: bytes.length }
     },
   }
 }
 
+/** The stream, made at the first call; null if it cannot be made, for example without memory for it. */
+function once(create: () => object): () => object | null {
+  let stream: object | null | undefined
+  return () => {
+    if (stream !== undefined) return stream
+    try {
+      stream = create()
+    } catch {
+      stream = null
+    }
+    return stream
+  }
+}
+
 function run(
   call: DeflateAddon['deflate'],
-  stream: object,
+  stream: object | null,
   source: Buffer,
   maxBytes: number,
 ): Buffer | undefined {
-  if (!(source.buffer instanceof ArrayBuffer) || byteLength(source) > MAX_BYTES) return undefined
+  if (stream === null || !(source.buffer instanceof ArrayBuffer) || byteLength(source) > MAX_BYTES)
+    return undefined
   try {
     const length = call(stream, source, scratch)
     if (length < 0 || length > maxBytes) return undefined

@@ -122,10 +122,19 @@ function decompressed(maxBytes: number, run: () => Buffer): Buffer {
     return compact(plaintext)
   } catch (error) {
     if (error instanceof EnvelopeError) throw error
-    throw (error as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE'
-      ? tooLarge()
-      : failed('it does not decompress')
+    const { code } = error as { readonly code?: unknown }
+    if (code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge()
+    if (isAboutData(code)) throw failed('it does not decompress')
+    // A shortage of memory, for example: it says nothing about the record.
+    throw error
   }
+}
+
+/** Whether an error of `node:zlib` with this code is about the bytes that it was given. */
+function isAboutData(code: unknown): boolean {
+  if (typeof code !== 'string') return false
+  if (code.startsWith('ZSTD_')) return code !== 'ZSTD_error_memory_allocation'
+  return code === 'Z_DATA_ERROR' || code === 'Z_BUF_ERROR'
 }
 
 function tooLarge(): EnvelopeError {

@@ -109,8 +109,10 @@ export class Opening {
       if (next === undefined) {
         if (!this.#authenticate(end)) return
       } else if ('body' in next) {
-        this.#finish(this.#decompressed(next))
-        decompressed++
+        const result = this.#decompressed(next)
+        this.#finish(result)
+        // A failure may come only after as many bytes as a value may have.
+        decompressed += result.error === undefined ? 1 : STEP.decompressed
       } else this.#finish(next)
     }
   }

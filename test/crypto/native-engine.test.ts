@@ -14,7 +14,7 @@ function fakeAddon(more: Partial<NativeAddon> = {}) {
   const given: Uint8Array[] = []
   const destroyed: object[] = []
   const addon: NativeAddon = {
-    interfaceVersion: 1,
+    interfaceVersion: 2,
     createKey: (bytes) => {
       given.push(bytes)
       created.push(Buffer.from(bytes))
@@ -177,7 +177,7 @@ describe('the choice of the engine', () => {
       ),
       /index.cjs/,
     ],
-    ['is of another release', () => Promise.resolve({ ...addon, interfaceVersion: 2 }), /interface 2, not 1/],
+    ['is of another release', () => Promise.resolve({ ...addon, interfaceVersion: 1 }), /interface 1, not 2/],
   ])('where it %s, a warning says why, and the engine on node:crypto is taken', async (_, load, reason) => {
     const warn = vi.spyOn(process, 'emitWarning').mockReturnValue(undefined)
     expect(await name('', load)).toBe('node')

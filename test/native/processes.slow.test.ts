@@ -96,6 +96,21 @@ describe('worker threads', () => {
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'true\n' })
   })
 
+  it('streams that are dropped are collected before they fill the memory', async () => {
+    const { code, stdout } = await run(`
+      async function main() {
+        const before = process.memoryUsage.rss()
+        for (let i = 0; i < 2000; i++) {
+          survives(native.createDeflater(dictionary), native.createInflater(dictionary))
+          if (i % 10 === 0) await new Promise((resolve) => setImmediate(resolve))
+        }
+        // All of them would take 1 GB.
+        console.log(process.memoryUsage.rss() - before < 300e6)
+      }
+      main()`)
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'true\n' })
+  })
+
   it('a key does not reach another thread', async () => {
     const worker = new Worker(
       `${PROLOGUE}

@@ -56,6 +56,21 @@ describe('opening a batch', () => {
     expect(new Set(opening.results.map((result) => result.value?.toString()))).toEqual(new Set([CANARY]))
   })
 
+  it('opening a batch yields to the event loop after each value that does not decompress: it may have been a bomb', async () => {
+    const opener = openerOf([await cmk(wrapping('near', 'a'), [])])
+    const value = craft({ header: { compression: 1 }, body: Buffer.from(CANARY) })
+    await openAll(opener.begin({ topic: 't' }, [{ value: craft() }]))
+    const opening = opener.begin({ topic: 't' }, [{ value }, { value }, { value }])
+    const steps = [opening.results.length]
+    while (!opening.isDone) {
+      await opening.ready()
+      opening.proceed()
+      steps.push(opening.results.length)
+    }
+    expect(steps).toEqual([1, 2, 3])
+    for (const { error } of opening.results) expect(error).toMatchObject({ code: 'DECOMPRESSION_FAILED' })
+  })
+
   it('opening an empty batch gives an empty list', async () => {
     expect(await openAll(openerOf([]).begin({ topic: 't' }, []))).toEqual([])
     const { encryption } = await memoryEncryption([{ match: ['t'], decrypt: { cmk: 'main' } }])

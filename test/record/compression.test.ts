@@ -211,3 +211,27 @@ describe('deflate with a preset dictionary', () => {
     )
   })
 })
+
+it.each([
+  ['Z_MEM_ERROR', { code: 'Z_MEM_ERROR' }],
+  ['ZSTD_error_memory_allocation', { code: 'ZSTD_error_memory_allocation' }],
+  ['an error without a code', {}],
+])(
+  'a decompression that fails with %s says nothing about the record, and is no failure of it',
+  (_, members) => {
+    const thrown = Object.assign(new RangeError('Array buffer allocation failed'), members)
+    const failing = {
+      ...nodeDeflate(Buffer.of(1)),
+      decompress: () => {
+        throw thrown
+      },
+    }
+    let caught: unknown
+    try {
+      deflateWith(failing, Buffer.alloc(32)).decompress(Buffer.of(3, 0), MIB)
+    } catch (error) {
+      caught = error
+    }
+    expect(caught).toBe(thrown)
+  },
+)
