@@ -5,13 +5,24 @@ import { EventHub } from '../../src/events.js'
 import { systemClock } from '../../src/clock.js'
 import { DekRotations } from '../../src/keys/sealing/dek-rotations.js'
 import { openRecords } from '../../src/record/index.js'
-import { openAll } from '../../src/record/opening.js'
+import { openAll, type Opening } from '../../src/record/opening.js'
 import type { SealedRecord } from '../../src/record/record.js'
 import { TopicRules } from '../../src/record/topic-rules.js'
 import { Sealer } from '../../src/record/sealer.js'
 import { CANARY } from '../support/emissions.js'
 import { memoryEncryption } from '../support/encryption.js'
 import { cmk, craft, openerOf, wrapping } from './crafted.js'
+
+/** How many records have their outcome after each step. */
+async function stepsOf(opening: Opening): Promise<number[]> {
+  const steps = [opening.results.length]
+  while (!opening.isDone) {
+    await opening.ready()
+    opening.proceed()
+    steps.push(opening.results.length)
+  }
+  return steps
+}
 
 describe('opening a batch', () => {
   it('opening a batch is synchronous if its keys are cached', async () => {
@@ -30,13 +41,7 @@ describe('opening a batch', () => {
     const value = craft({ body: Buffer.from(CANARY.repeat(50)) })
     await openAll(opener.begin({ topic: 't' }, [{ value }]))
     const opening = opener.begin({ topic: 't' }, Array<SealedRecord>(5000).fill({ value }))
-    const steps = [opening.results.length]
-    while (!opening.isDone) {
-      await opening.ready()
-      opening.proceed()
-      steps.push(opening.results.length)
-    }
-    expect(steps).toEqual([2000, 4000, 5000])
+    expect(await stepsOf(opening)).toEqual([2000, 4000, 5000])
   })
 
   it('opening a batch of compressed values yields to the event loop after every 200', async () => {
@@ -46,13 +51,7 @@ describe('opening a batch', () => {
     await openAll(opener.begin({ topic: 't' }, [{ value: plain }, { value }]))
     const batch = Array.from({ length: 1000 }, (_, i) => ({ value: i % 2 === 0 ? plain : value }))
     const opening = opener.begin({ topic: 't' }, batch)
-    const steps = [opening.results.length]
-    while (!opening.isDone) {
-      await opening.ready()
-      opening.proceed()
-      steps.push(opening.results.length)
-    }
-    expect(steps).toEqual([400, 800, 1000])
+    expect(await stepsOf(opening)).toEqual([400, 800, 1000])
     expect(new Set(opening.results.map((result) => result.value?.toString()))).toEqual(new Set([CANARY]))
   })
 
@@ -61,13 +60,7 @@ describe('opening a batch', () => {
     const value = craft({ header: { compression: 1 }, body: Buffer.from(CANARY) })
     await openAll(opener.begin({ topic: 't' }, [{ value: craft() }]))
     const opening = opener.begin({ topic: 't' }, [{ value }, { value }, { value }])
-    const steps = [opening.results.length]
-    while (!opening.isDone) {
-      await opening.ready()
-      opening.proceed()
-      steps.push(opening.results.length)
-    }
-    expect(steps).toEqual([1, 2, 3])
+    expect(await stepsOf(opening)).toEqual([1, 2, 3])
     for (const { error } of opening.results) expect(error).toMatchObject({ code: 'DECOMPRESSION_FAILED' })
   })
 

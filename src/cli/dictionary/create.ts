@@ -62,7 +62,7 @@ function explainThreshold({ learned, groupCount }: SplitSamples, minSamples: num
   return groupCount === learned.length
     ? [
         `Learned from ${samples} different samples; each run occurs in at least ${least} of them.`,
-        `This counts samples, not people: text about one person with ${least} samples can be in it. --group-by counts people.`,
+        `This counts samples, not people: text about one person with ${least} samples can be in it. With --group-by, it counts customers, for example.`,
       ]
     : [
         `Learned from ${samples} different samples in ${figure(groupCount)} groups; each run occurs in at least ${least} groups.`,
