@@ -30,7 +30,7 @@ const BARS: ReadonlySet<string> = new Set(['node', 'native'])
 
 const WIDTH = 720
 const LEFT = 230
-const RIGHT = 90
+const RIGHT = 105
 const BAR = 16
 
 /** Records per second in relation to doing without this library: a bar for each engine, with its quartiles. */
