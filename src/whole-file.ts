@@ -1,7 +1,7 @@
 import { link, open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
-/** On Windows there are no folders to sync. */
+/** Windows cannot sync a folder. */
 const POSIX: boolean = process.platform !== 'win32'
 
 /** Moves a finished file to its place. */

@@ -17,8 +17,8 @@ const MAX_BYTES = 2 ** 15
 const scratch = Buffer.from(new ArrayBuffer(MAX_BYTES))
 
 /**
- * DEFLATE in the addon, which keeps the dictionary ready. Whatever the addon does not do goes to `node:zlib`, which
- * decides alone why bytes are no stream.
+ * DEFLATE in the addon, which keeps the dictionary ready. Whatever the addon does not do goes to `node:zlib`, so that
+ * `node:zlib` alone decides which error a bad stream gets.
  */
 export function nativeDeflate(addon: DeflateAddon, dictionary: Buffer): Deflate {
   // A copy, because the addon takes no memory that another thread may change.

@@ -143,6 +143,6 @@ it('the first record that does not open ends the reading, and no handler is aske
 })
 
 it('a topic that does not exist is not created', async () => {
-  await expect(read('read.none')).rejects.toThrow(new Error('there is no topic read.none'))
+  await expect(read('read.none')).rejects.toThrow(new Error('topic read.none does not exist'))
   expect(await admin.listTopics()).not.toContain('read.none')
 })

@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
-import { createKey } from './batch.js'
+// Compiles the addon.
+import './batch.js'
 
 const ENTRY = fileURLToPath(new URL('../../native/index.cjs', import.meta.url))
 
@@ -103,7 +104,6 @@ function read(memory: number, at: number, length: number): Buffer {
 
 /** Looks for secrets in the memory of a program, at both of its steps. */
 async function beforeAndAfter(program: string, wanted: readonly Buffer[]): Promise<[number[], number[]]> {
-  expect(createKey(new Uint8Array(32))).toBeDefined()
   const child = spawn(process.execPath, ['--expose-gc', '-e', program], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })

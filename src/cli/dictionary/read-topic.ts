@@ -44,7 +44,7 @@ export async function readTopic(
   await admin.connect()
   try {
     // To ask for the offsets of a topic that does not exist could create it.
-    if (!(await admin.listTopics()).includes(topic)) throw new Error(`there is no topic ${topic}`)
+    if (!(await admin.listTopics()).includes(topic)) throw new Error(`topic ${topic} does not exist`)
     const progress = new TopicProgress(await admin.fetchTopicOffsets(topic))
     const values: ReadValue[] = []
     if (!progress.isDone) await consume({ kafka, encryption }, admin, { topic, records, progress, values })
@@ -92,7 +92,7 @@ function readAll(consumer: Consumer, encryption: Encryption, reading: Reading): 
       idle.set(nodeId, (idle.get(nodeId) ?? 0) + 1)
       if (Math.min(...idle.values()) >= IDLE_FETCHES) done()
     })
-    // Also for batches of which no record is delivered, such as those of aborted transactions.
+    // KafkaJS emits this even for a batch without records to deliver, such as one of an aborted transaction.
     consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { partition, lastOffset } }) => {
       for (const nodeId of idle.keys()) idle.set(nodeId, 0)
       progress.passed(partition, lastOffset)

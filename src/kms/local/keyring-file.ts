@@ -10,7 +10,7 @@ import { isExposed } from './exposed.js'
 import type { LocalCmk } from './local-cmk.js'
 
 const PRIVATE = 0o600
-/** On Windows there are no modes to check and no owners to keep. */
+/** Windows has no file modes or owners of this kind. */
 const POSIX: boolean = process.platform !== 'win32'
 
 /** Reads the keyring as it is now. */
