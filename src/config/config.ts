@@ -34,9 +34,12 @@ export interface EncryptionConfig<
   readonly dictionaries?: Readonly<Record<DictionaryName, Dictionary>>
   /** The cache of opened DEKs. Default the defaults of its members. */
   readonly cache?: DekCacheConfig
-  /** How long one call to a KMS may take, including retries. Default 10s. */
+  /**
+   * How long one call to a KMS may take, including the wait for its turn and retries, which have the first half of it.
+   * Default 20s: twice the default `requestTimeout` of `tencentKms`.
+   */
   readonly kmsTimeout?: Duration
-  /** How many times a transient failure of a KMS call is retried, after short random pauses. 0 to 5, default 2. */
+  /** How many times a transient failure of a KMS call is retried, after short random pauses, in the first half of `kmsTimeout`. 0 to 5, default 2. */
   readonly kmsRetries?: number
   /** How many calls this process may make to each KMS. Default the defaults of its members. */
   readonly kmsRateLimit?: KmsRateLimits
@@ -163,7 +166,7 @@ interface EncryptRuleBase<CmkName extends string, DictionaryName extends string>
   readonly passSealed?: boolean
   /** The brokers' limit for a record batch (max.message.bytes). Default 1MiB. */
   readonly maxBatchBytes?: ByteSize
-  /** How long a send may wait for a DEK, counted from the call to the KMS. Default 30s, less than the usual transaction timeout (60s). */
+  /** How long a send may wait for a DEK, counted from the call to the KMS. Default 30s: more than `kmsTimeout`, less than the usual transaction timeout (60s). */
   readonly dekTimeout?: Duration
 }
 

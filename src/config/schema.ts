@@ -282,7 +282,7 @@ const policy = v.strictObject({
   topics: v.pipe(v.array(rule, 'expected a list of rules'), v.minLength(1, 'expected at least one rule')),
   dictionaries: v.optional(v.record(name, dictionary, 'expected dictionaries by name'), {}),
   cache: v.optional(cache, {}),
-  kmsTimeout: v.optional(duration(1, 600_000, SECOND), '10s'),
+  kmsTimeout: v.optional(duration(1, 600_000, SECOND), '20s'),
   kmsRetries: v.optional(count(0, 5), 2),
   kmsRateLimit: v.optional(v.strictObject({ sealing: rateLimit(50, 100), opening: rateLimit(100, 300) }), {}),
 })

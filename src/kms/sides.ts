@@ -47,7 +47,7 @@ export function kmsesBySide(kmses: NamedKmses, policy: CallPolicy): Readonly<Rec
         decorate(
           checked(kms),
           bounded({ name, timeoutMs, clock, events }),
-          retrying(retries, clock),
+          retrying({ retries, timeoutMs, clock }),
           rateLimited(kms, side, limiterOf(kms)),
           traced(name, tracers),
         ),

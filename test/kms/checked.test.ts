@@ -183,7 +183,10 @@ describe('a DEK that is wrapped', () => {
     }
     const clock = new FakeClock()
     clock.jitter = () => 0
-    const wrapping = decorate(checked(wiping), retrying(1, clock)).wrapDek({ ...call, dek: dek() })
+    const wrapping = decorate(checked(wiping), retrying({ retries: 1, timeoutMs: 20_000, clock })).wrapDek({
+      ...call,
+      dek: dek(),
+    })
     await new Promise((resolve) => setImmediate(resolve))
     clock.advance(1)
     await wrapping

@@ -7,7 +7,9 @@ import { retrying as retries } from '../../src/kms/retrying.js'
 import { MemoryKms } from '../support/memory-kms.js'
 
 const { signal } = new AbortController()
-const retrying = (kms: Kms, times: number): Kms => decorate(kms, retries(times, systemClock))
+const TIMEOUT_MS = 20_000
+const retrying = (kms: Kms, times: number): Kms =>
+  decorate(kms, retries({ retries: times, timeoutMs: TIMEOUT_MS, clock: systemClock }))
 const call = { cmkId: 'cmk', context: {}, signal }
 const failing = (code: ConstructorParameters<typeof EnvelopeError>[0]): EnvelopeError =>
   new EnvelopeError(code, 'something')
@@ -82,6 +84,34 @@ describe('a call to a KMS that fails', () => {
       await made
       const [a = 0, b = 0, c = 0] = calls
       expect([b - a, c - b]).toEqual([first, second])
+    },
+  )
+
+  it.each([
+    [TIMEOUT_MS / 2, 1],
+    [TIMEOUT_MS / 2 - 1, 1],
+    [TIMEOUT_MS / 4, 2],
+    [TIMEOUT_MS / 8, 3],
+  ])(
+    'a call to a KMS that fails is not retried in the second half of its time (attempts that take %d ms: %d of them)',
+    async (durationMs, attempts) => {
+      vi.spyOn(Math, 'random').mockReturnValue(0)
+      const kms = new MemoryKms()
+      let calls = 0
+      kms.generateDek = () => {
+        calls++
+        return new Promise((_, reject) => {
+          setTimeout(() => {
+            reject(failing('KMS_TIMEOUT'))
+          }, durationMs)
+        })
+      }
+      const made = retrying(kms, 2)
+        .generateDek(call)
+        .catch((error: unknown) => error)
+      await vi.runAllTimersAsync()
+      expect(await made).toMatchObject({ code: 'KMS_TIMEOUT' })
+      expect(calls).toBe(attempts)
     },
   )
 

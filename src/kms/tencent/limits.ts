@@ -16,8 +16,8 @@ export interface Quota {
  */
 export const DEFAULT_QUOTA: Quota = { symmetric: 240, rsa: 160 }
 
-/** The least number of concurrent calls to a region. */
-const MIN_CONCURRENCY = 16
+/** The least number of concurrent calls to a region: a dozen a second if each takes 5 s. */
+const MIN_CONCURRENCY = 64
 /** Concurrency is high enough to use up the quota if each call takes this long. */
 const USUAL_CALL_MS = 50
 

@@ -28,8 +28,9 @@ export interface TencentKmsOptions {
   /** URL of an HTTP proxy. None is taken from the environment. */
   readonly proxy?: string
   /**
-   * How long one call may take: 1ms to 1m; a number is milliseconds, at least 1,000. Default 3s, so that three attempts
-   * fit into the default `kmsTimeout`.
+   * How long one request may take, and how long `credentials` may take to give a credential: 1ms to 1m; a number is
+   * milliseconds, at least 1,000. Default 10s: a request that is given up too early makes a DEK that no caller receives.
+   * It is half of the default `kmsTimeout`, so a request that timed out is not sent again.
    */
   readonly requestTimeout?: Duration
   /**
@@ -37,7 +38,7 @@ export interface TencentKmsOptions {
    * your edition grants, divided by the number of processes that call at the same time. Above 0, at most 100,000 each.
    * Defaults `symmetric: 240` and `rsa: 160`: four fifths of the quota of an account without an edition. The larger one
    * also limits concurrent calls to a region: as many as it takes to use the quota up if a call takes 50 ms, at least
-   * 16.
+   * 64.
    */
   readonly quota?: Partial<Quota>
 }
@@ -153,7 +154,7 @@ const schema = v.strictObject({
       'expected a URL such as http://proxy.example.com:3128',
     ),
   ),
-  requestTimeout: v.optional(duration(1, 60_000, 1000), '3s'),
+  requestTimeout: v.optional(duration(1, 60_000, 1000), '10s'),
   quota: v.optional(
     v.strictObject({
       symmetric: perSecond(DEFAULT_QUOTA.symmetric),
