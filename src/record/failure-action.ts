@@ -8,6 +8,9 @@ export type FailureAction = 'stop' | 'skip' | DeadLetterPolicy | RejectionHandle
 /**
  * The action that the rule has for a failure. A failure that is transient, or not about the record itself, always
  * stops.
+ *
+ * `Decider.decide` is the only caller, and knows the topic, partition and offset of the record. So a decision about one
+ * exact record, such as an operator's, has one place: there, before the rule is asked here.
  */
 export function actionFor({ kind }: EnvelopeError, { decrypt }: ReadingRule): FailureAction {
   switch (kind) {
