@@ -6,6 +6,8 @@ export interface Broker {
   readonly brokers: readonly string[]
   /** Its origin, for people. */
   readonly origin: string
+  /** Where a broker on this machine's Java keeps its log segments. */
+  readonly dataFolder?: string
   /** Resolves when a broker that we started has ended, with its last output. */
   readonly ended?: Promise<string>
   /** Ends a broker that we started, and removes its data. */

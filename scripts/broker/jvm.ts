@@ -18,11 +18,12 @@ const KEEP = 'keep'
 /** Starts Kafka on this machine's Java. */
 export async function startJvm(): Promise<Broker> {
   const [port = 0, controllerPort = 0] = await freePorts(2)
-  const { start } = await prepareJvm((data) => serverProperties(port, controllerPort, data))
+  const { data, start } = await prepareJvm((data) => serverProperties(port, controllerPort, data))
   const { ended, kill } = start()
   return {
     brokers: [`127.0.0.1:${String(port)}`],
     origin: `Apache Kafka ${KAFKA_VERSION} on this machine's Java`,
+    dataFolder: data,
     ended,
     stop: kill,
   }

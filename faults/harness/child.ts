@@ -1,0 +1,84 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { Asked, Memory, Setup, Told } from './processes/setup.js'
+
+/** Something that a process told, and when. */
+export interface Heard extends Told {
+  /** In ms, of the process that heard it. */
+  readonly atMs: number
+}
+
+/** A producing or consuming process. */
+export class Child {
+  readonly name: string
+  readonly ledger: string
+  /** Everything that it told, in order. */
+  readonly told: Heard[] = []
+  /** Everything that it printed. */
+  printed = ''
+  readonly #process: ChildProcess
+  readonly #exited: Promise<unknown>
+  #isGone = false
+  #isEnded = false
+
+  constructor(program: 'producer' | 'consumer', setup: Setup, env: NodeJS.ProcessEnv = {}) {
+    this.name = setup.name
+    this.ledger = setup.ledger
+    const script = fileURLToPath(new URL(`processes/${program}.ts`, import.meta.url))
+    this.#process = fork(script, [JSON.stringify(setup)], {
+      execArgv: ['--expose-gc', '--import', import.meta.resolve('tsx')],
+      // Whether the native engine was built here must not decide what is tried.
+      env: { KAFKA_ENVELOPE_ENGINE: 'node', ...process.env, ...env },
+      silent: true,
+    })
+    for (const stream of [this.#process.stdout, this.#process.stderr])
+      stream?.on('data', (chunk: Buffer) => (this.printed += chunk.toString()))
+    this.#process.on('message', (message: Told) => {
+      this.told.push({ ...message, atMs: performance.now() })
+    })
+    this.#exited = once(this.#process, 'exit').then(() => (this.#isGone = true))
+  }
+
+  get isGone(): boolean {
+    return this.#isGone
+  }
+
+  /** Whether it ended although nothing ended it. */
+  get hasCrashed(): boolean {
+    return this.#isGone && !this.#isEnded
+  }
+
+  /** @param since in ms, as `performance.now()` */
+  heard(what: string, since = 0): Heard[] {
+    return this.told.filter((one) => one.what === what && one.atMs >= since)
+  }
+
+  ask(asked: Asked): void {
+    if (this.#process.connected) this.#process.send(asked)
+  }
+
+  async memory(): Promise<Memory> {
+    const before = this.heard('memory').length
+    this.ask('memory')
+    for (;;) {
+      await once(this.#process, 'message')
+      const answer = this.heard('memory')[before]
+      if (answer !== undefined) return answer.details as unknown as Memory
+    }
+  }
+
+  /** Ends it as its user would. */
+  async end(): Promise<void> {
+    this.#isEnded = true
+    this.ask('end')
+    await this.#exited
+  }
+
+  /** Ends it with SIGKILL. */
+  async kill(): Promise<void> {
+    this.#isEnded = true
+    this.#process.kill('SIGKILL')
+    await this.#exited
+  }
+}

@@ -1,0 +1,89 @@
+import { Kafka, logLevel } from 'kafkajs'
+import {
+  createEncryption,
+  isEnvelopeError,
+  type DecryptRule,
+  type Encryption,
+  type TopicRule,
+} from '../../../src/index.js'
+import { localKms } from '../../../src/kms/local/index.js'
+import { tencentKms } from '../../../src/kms/tencent/index.js'
+import type { Asked, Memory, Setup, Told } from './setup.js'
+
+/* What producers and consumers share: each is a process of its own, which uses the public API alone. */
+
+export function setup(): unknown {
+  return JSON.parse(process.argv[2] ?? '')
+}
+
+export function tell(what: string, details: Told['details'] = {}): void {
+  if (process.connected)
+    process.send?.({ what, details } satisfies Told, undefined, undefined, () => undefined)
+}
+
+const EVENTS = [
+  'consumer.waiting',
+  'consumer.stopped',
+  'record.rejected',
+  'dek.created',
+  'dek.retired',
+  'dek.grace',
+  'dek.waited',
+  'kms.call',
+] as const
+
+/** An encryption of the setup, which tells its events. @param policies replace those of all decrypt rules */
+export async function encryptionOf(
+  { encryption }: Setup,
+  policies: Pick<DecryptRule, 'onInvalid' | 'onUnreadable'> = {},
+): Promise<Encryption> {
+  const { kms, topics, ...rest } = encryption
+  const made = await createEncryption({
+    ...rest,
+    kms: Object.fromEntries(
+      Object.entries(kms).map(([name, options]) => [
+        name,
+        'keyring' in options ? localKms({ keyring: options.keyring }) : tencentKms(options),
+      ]),
+    ),
+    topics: topics.map((rule): TopicRule =>
+      'decrypt' in rule ? { ...rule, decrypt: { ...rule.decrypt, ...policies } } : rule,
+    ),
+  })
+  for (const name of EVENTS) {
+    made.on(name, (event) => {
+      tell(name, { ...event })
+    })
+  }
+  return made
+}
+
+export function kafkaOf({ brokers, name }: Setup): Kafka {
+  return new Kafka({
+    clientId: name,
+    brokers: [...brokers],
+    logLevel: logLevel.NOTHING,
+    retry: { initialRetryTime: 50, maxRetryTime: 1000 },
+  })
+}
+
+/** What went wrong, without what it may quote. */
+export function reasonOf(error: unknown): string {
+  if (isEnvelopeError(error)) return error.code
+  return error instanceof Error ? error.name : typeof error
+}
+
+/** Answers what the parent asks, until it asks for the end. A process whose parent is gone ends. */
+export function serve(answers: Readonly<Partial<Record<Asked, () => void>>>): void {
+  process.on('message', (asked: Asked) => {
+    if (asked === 'memory') tell('memory', { ...memory() })
+    else answers[asked]?.()
+  })
+  process.on('disconnect', () => process.exit())
+}
+
+function memory(): Memory {
+  globalThis.gc?.()
+  const { heapUsed, rss } = process.memoryUsage()
+  return { heapBytes: heapUsed, residentBytes: rss, handles: process.getActiveResourcesInfo().length }
+}

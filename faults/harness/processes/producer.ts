@@ -1,0 +1,65 @@
+/** A producing process: sends numbered records, one send after the other, and repeats a send until it is acknowledged. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Message } from 'kafkajs'
+import { encryptProducer } from '../../../src/clients/kafkajs/index.js'
+import { Ledger, now, type Produced } from '../ledger.js'
+import { valueOf } from '../record.js'
+import { poisoning } from './poison.js'
+import { encryptionOf, kafkaOf, reasonOf, serve, setup as given, tell } from './process.js'
+import type { ProducerSetup } from './setup.js'
+
+const REPEAT_MS = 200
+
+const setup = given() as ProducerSetup
+const { name, topic, keys, batch, count = Infinity, pauseMs, valueBytes, idempotent = false, poison } = setup
+const ledger = new Ledger(setup.ledger)
+const state = { isFinishing: false }
+serve({
+  finish: () => {
+    state.isFinishing = true
+  },
+  end: () => {
+    process.disconnect()
+  },
+})
+
+const encryption = await encryptionOf(setup)
+const plain = kafkaOf(setup).producer({ idempotent })
+const producer = encryptProducer(plain, encryption)
+await producer.connect()
+const send: (messages: Message[]) => Promise<unknown> =
+  poison === undefined
+    ? (messages) => producer.send({ topic, messages })
+    : poisoning({ encryption, plain, topic, poison })
+tell('ready')
+for (let from = 0; from < count && !state.isFinishing; from += batch) {
+  const to = Math.min(from + batch, count)
+  await sendUntilAcknowledged(from, to)
+  if (pauseMs > 0) await sleep(pauseMs)
+}
+await producer.disconnect()
+await encryption.close()
+tell('finished')
+
+async function sendUntilAcknowledged(from: number, to: number): Promise<void> {
+  const messages = Array.from({ length: to - from }, (_, i) => {
+    const n = from + i
+    const key = `key-${String(n % keys)}`
+    return { key, value: valueOf({ producer: name, n, key }, valueBytes) }
+  })
+  const note = (what: Produced['what']): void => {
+    ledger.produced({ at: now(), what, producer: name, from, to })
+  }
+  for (;;) {
+    note('sent')
+    try {
+      await send(messages)
+      note('acked')
+      return
+    } catch (error) {
+      note('refused')
+      tell('refused', { reason: reasonOf(error), from })
+      await sleep(REPEAT_MS)
+    }
+  }
+}

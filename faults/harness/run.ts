@@ -1,0 +1,70 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { messageOf, type Broker } from '../../scripts/broker/broker.js'
+import { faultsIn, type Accounts } from './accounts.js'
+import { canariesIn } from './plaintext.js'
+import { randomOf } from './random.js'
+import { CANARY } from './record.js'
+import type { Schedule } from './schedule.js'
+import { Stage } from './stage.js'
+
+/** How a schedule ended. */
+export interface Outcome {
+  readonly name: string
+  readonly what: string
+  /** Empty if it passed. */
+  readonly faults: readonly string[]
+  readonly seconds: number
+  readonly accounts: Accounts
+  /** How often the canary was found in the broker's log folders, and in what processes printed and told. */
+  readonly plaintexts: number
+  readonly mayDouble: NonNullable<Schedule['mayDouble']>
+  readonly figures: Readonly<Record<string, number>>
+}
+
+export interface Run {
+  readonly broker: Broker
+  readonly seed: number
+  readonly isLong: boolean
+  readonly folder: string
+}
+
+/** Runs a schedule, and accounts for every record. */
+export async function runSchedule(schedule: Schedule, run: Run): Promise<Outcome> {
+  const { name, what, mayDouble = {} } = schedule
+  const { broker, seed, isLong } = run
+  const folder = join(run.folder, name)
+  await rm(folder, { recursive: true, force: true })
+  await mkdir(folder, { recursive: true })
+  const { brokers, dataFolder } = broker
+  const stage = new Stage({ name, brokers, folder, random: randomOf(seed, name), isLong })
+  const faults: string[] = []
+  const started = performance.now()
+  try {
+    await schedule.run(stage)
+  } catch (error) {
+    faults.push(messageOf(error))
+  }
+  const seconds = Math.round((performance.now() - started) / 100) / 10
+  const children = [...stage.producers, ...stage.consumers]
+  for (const child of children)
+    if (child.hasCrashed) faults.push(`${child.name} ended by itself: ${child.printed.slice(-2000)}`)
+  await stage.close()
+  const accounts = stage.accounts()
+  faults.push(...faultsIn(accounts, mayDouble))
+  const emitted = children.map(({ told, printed }) => printed + JSON.stringify(told)).join('\n')
+  const plaintexts =
+    (dataFolder === undefined ? 0 : await canariesIn(dataFolder, stage.topics)) +
+    emitted.split(CANARY).length -
+    1
+  if (plaintexts > 0) faults.push(`plaintexts found: ${String(plaintexts)}`)
+  // What a person needs who looks for the cause.
+  if (faults.length > 0) {
+    for (const { name: child, told, printed } of children)
+      await writeFile(
+        join(folder, `${child}.log`),
+        [...told.map((one) => JSON.stringify(one)), printed].join('\n'),
+      )
+  }
+  return { name, what, faults, seconds, accounts, plaintexts, mayDouble, figures: stage.figures }
+}

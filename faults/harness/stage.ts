@@ -1,0 +1,238 @@
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Kafka, logLevel, type Admin } from 'kafkajs'
+import type { DecryptRule, RenewedEncryptRule } from '../../src/index.js'
+import { accountsOf, type Accounts } from './accounts.js'
+import { Child } from './child.js'
+import { FaultyKms } from './kms.js'
+import { consumedIn, producedIn } from './ledger.js'
+import type { ConsumerSetup, DecryptSetup, EncryptionSetup, ProducerSetup } from './processes/setup.js'
+import { Progress } from './progress.js'
+import type { Random } from './random.js'
+import { Tail } from './tail.js'
+
+/** What the runner gives a schedule. */
+export interface StageOptions {
+  readonly name: string
+  readonly brokers: readonly string[]
+  /** For ledgers and keys. */
+  readonly folder: string
+  readonly random: Random
+  readonly isLong: boolean
+}
+
+/** Rules of one CMK for all topics. */
+export interface RuleSetup {
+  readonly encrypt?: Omit<RenewedEncryptRule, 'cmk'>
+  readonly decrypt?: Omit<DecryptSetup, 'cmk'>
+}
+
+/** Long enough for what takes its time on a busy machine; a wait that fails says for what. */
+const WAIT_MS = 60_000
+const LOOK_MS = 50
+
+/** Where a schedule plays: its topics, KMSs and processes, and the books that they keep. */
+export class Stage {
+  readonly name: string
+  readonly random: Random
+  readonly isLong: boolean
+  readonly topics: string[] = []
+  readonly producers: Child[] = []
+  readonly consumers: Child[] = []
+  /** What the schedule measured, for its row in the report. */
+  readonly figures: Record<string, number> = {}
+  readonly #options: StageOptions
+  readonly #kafka: Kafka
+  readonly #kms: FaultyKms[] = []
+  readonly #progress = new Progress()
+  #admin: Admin | undefined
+
+  constructor(options: StageOptions) {
+    this.#options = options
+    this.name = options.name
+    this.random = options.random
+    this.isLong = options.isLong
+    this.#kafka = new Kafka({
+      brokers: [...options.brokers],
+      clientId: options.name,
+      logLevel: logLevel.NOTHING,
+    })
+  }
+
+  /** Plain KafkaJS, for what the schedule itself does on the broker. */
+  get kafka(): Kafka {
+    return this.#kafka
+  }
+
+  get folder(): string {
+    return this.#options.folder
+  }
+
+  async admin(): Promise<Admin> {
+    if (this.#admin === undefined) {
+      this.#admin = this.#kafka.admin()
+      await this.#admin.connect()
+    }
+    return this.#admin
+  }
+
+  async kms(): Promise<FaultyKms> {
+    const kms = await FaultyKms.start(this.folder, `kms-${String(this.#kms.length)}`)
+    this.#kms.push(kms)
+    return kms
+  }
+
+  /** A new topic, named after the schedule. */
+  async topic(name: string, partitions = 3, config: Readonly<Record<string, string>> = {}): Promise<string> {
+    const topic = `${this.name}.${name}`
+    const admin = await this.admin()
+    const configEntries = Object.entries(config).map(([entry, value]) => ({ name: entry, value }))
+    await admin.createTopics({
+      topics: [{ topic, numPartitions: partitions, configEntries }],
+      waitForLeaders: false,
+    })
+    await this.until(`leaders of ${topic}`, () =>
+      admin.fetchTopicOffsets(topic).then(
+        (offsets) => offsets.length === partitions,
+        () => false,
+      ),
+    )
+    this.topics.push(topic)
+    return topic
+  }
+
+  /** An encryption in which every topic is under the CMK of one KMS. */
+  encryption(kms: FaultyKms, { encrypt = {}, decrypt = {} }: RuleSetup = {}): EncryptionSetup {
+    return {
+      kms: { kms: kms.options },
+      cmks: { main: [{ kms: 'kms', id: kms.cmkId }] },
+      topics: [
+        {
+          name: 'all',
+          match: ['*'],
+          encrypt: { cmk: 'main', ...encrypt },
+          decrypt: { cmk: 'main', ...decrypt } satisfies DecryptRule,
+        },
+      ],
+    }
+  }
+
+  async producer(
+    setup: Pick<ProducerSetup, 'topic' | 'encryption'> & Partial<ProducerSetup>,
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<Child> {
+    const name = `producer-${String(this.producers.length)}`
+    const child = new Child(
+      'producer',
+      { keys: 20, batch: 10, pauseMs: 20, ...this.#common(name), ...setup } satisfies ProducerSetup,
+      env,
+    )
+    this.producers.push(child)
+    this.#progress.produced(new Tail(child.ledger))
+    await this.#ready(child)
+    return child
+  }
+
+  async consumer(
+    setup: Pick<ConsumerSetup, 'topics' | 'encryption'> & Partial<ConsumerSetup>,
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<Child> {
+    const name = `consumer-${String(this.consumers.length)}`
+    const child = new Child(
+      'consumer',
+      {
+        group: this.name,
+        handler: this.random.pick(['eachMessage', 'eachBatch']),
+        concurrency: this.random.int(1, 3),
+        handleMs: 0,
+        sessionTimeoutMs: 10_000,
+        isSupervised: true,
+        ...this.#common(name),
+        ...setup,
+      } satisfies ConsumerSetup,
+      env,
+    )
+    this.consumers.push(child)
+    this.#progress.consumed(new Tail(child.ledger))
+    await this.#ready(child)
+    return child
+  }
+
+  /** Records that a producer had acknowledged so far. */
+  get acknowledged(): number {
+    return this.#progress.look().acknowledged
+  }
+
+  /** Different records that were delivered so far, from one topic or from all. */
+  delivered(topic?: string): number {
+    const { delivered, byTopic } = this.#progress.look()
+    return topic === undefined ? delivered : (byTopic.get(topic) ?? 0)
+  }
+
+  sleep(ms: number): Promise<void> {
+    return sleep(ms)
+  }
+
+  async until(what: string, condition: () => unknown, timeoutMs = WAIT_MS): Promise<void> {
+    const end = performance.now() + timeoutMs
+    while (!(await condition())) {
+      if (performance.now() > end) throw new Error(`waited ${String(timeoutMs / 1000)} s in vain for ${what}`)
+      await sleep(LOOK_MS)
+    }
+  }
+
+  /** Waits until there are `more` deliveries than now. */
+  async flows(more = 20, timeoutMs = WAIT_MS): Promise<void> {
+    const before = this.delivered()
+    await this.until(`${String(more)} more deliveries`, () => this.delivered() >= before + more, timeoutMs)
+  }
+
+  /** @throws Error unless it holds */
+  check(holds: boolean, law: string): void {
+    if (!holds) throw new Error(`broken: ${law}`)
+  }
+
+  /** Lets producers finish, and waits until everything that was acknowledged is delivered. */
+  async drained(timeoutMs = WAIT_MS): Promise<void> {
+    for (const producer of this.producers) producer.ask('finish')
+    await this.until(
+      'the producers to finish',
+      () => this.producers.every((one) => one.isGone || one.heard('finished').length > 0),
+      timeoutMs,
+    )
+    await this.until('every record', () => this.#progress.look().missing === 0, timeoutMs)
+  }
+
+  /** What all processes wrote down. */
+  accounts(): Accounts {
+    return accountsOf({
+      produced: this.producers.flatMap(({ ledger }) => [...parsed(ledger, producedIn)]),
+      consumed: this.consumers.map(({ ledger }) => parsed(ledger, consumedIn)),
+    })
+  }
+
+  /** Ends all processes, then what they used. */
+  async close(): Promise<void> {
+    const children = [...this.producers, ...this.consumers].filter(({ isGone }) => !isGone)
+    await Promise.all(
+      children.map((child) => Promise.race([child.end(), sleep(10_000).then(() => child.kill())])),
+    )
+    await Promise.all(this.#kms.map((kms) => kms.close()))
+    await this.#admin?.disconnect()
+  }
+
+  #common(name: string): Pick<ProducerSetup, 'name' | 'brokers' | 'ledger'> {
+    return { name, brokers: this.#options.brokers, ledger: join(this.folder, `${name}.ledger`) }
+  }
+
+  #ready(child: Child): Promise<void> {
+    return this.until(`${child.name} to start`, () => {
+      if (child.isGone) throw new Error(`${child.name} ended: ${child.printed.slice(-2000)}`)
+      return child.heard('ready').length > 0
+    })
+  }
+}
+
+function* parsed<T>(path: string, parse: (line: string) => T): Generator<T> {
+  for (const line of new Tail(path).lines()) yield parse(line)
+}
