@@ -2,6 +2,8 @@ import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf, type Broker } from '../../scripts/broker/broker.js'
 import { faultsIn, type Accounts } from './accounts.js'
+import { startBreakable } from './broker.js'
+import { coordinatorReady } from './coordinator.js'
 import { canariesIn } from './plaintext.js'
 import { randomOf } from './random.js'
 import { CANARY } from './record.js'
@@ -36,8 +38,10 @@ export async function runSchedule(schedule: Schedule, run: Run): Promise<Outcome
   const folder = join(run.folder, name)
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
-  const { brokers, dataFolder } = broker
-  const stage = new Stage({ name, brokers, folder, random: randomOf(seed, name), isLong })
+  const breakable = schedule.breaksBroker === true ? await startBreakable() : undefined
+  if (breakable !== undefined) await coordinatorReady(breakable)
+  const { brokers, dataFolder } = breakable ?? broker
+  const stage = new Stage({ name, brokers, breakable, folder, random: randomOf(seed, name), isLong })
   const faults: string[] = []
   const started = performance.now()
   try {
@@ -57,6 +61,7 @@ export async function runSchedule(schedule: Schedule, run: Run): Promise<Outcome
     (dataFolder === undefined ? 0 : await canariesIn(dataFolder, stage.topics)) +
     emitted.split(CANARY).length -
     1
+  await breakable?.stop()
   if (plaintexts > 0) faults.push(`plaintexts found: ${String(plaintexts)}`)
   // What a person needs who looks for the cause.
   if (faults.length > 0) {

@@ -11,6 +11,8 @@ export interface Schedule {
   readonly mayDouble?: MayDouble
   /** Only in the long form. */
   readonly isLong?: true
+  /** It breaks its broker or the network, so that it has a broker of its own: `stage.breakable`. */
+  readonly breaksBroker?: true
   /** No other schedule may run at the same time. */
   readonly runsAlone?: true
   /**

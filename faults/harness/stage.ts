@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, logLevel, type Admin } from 'kafkajs'
 import type { DecryptRule, RenewedEncryptRule } from '../../src/index.js'
 import { accountsOf, type Accounts } from './accounts.js'
+import type { BreakableBroker } from './broker.js'
 import { Child } from './child.js'
 import { FaultyKms } from './kms.js'
 import { consumedIn, producedIn } from './ledger.js'
@@ -15,6 +16,8 @@ import { Tail } from './tail.js'
 export interface StageOptions {
   readonly name: string
   readonly brokers: readonly string[]
+  /** The broker that the schedule may break, if it asks for one. */
+  readonly breakable: BreakableBroker | undefined
   /** For ledgers and keys. */
   readonly folder: string
   readonly random: Random
@@ -52,11 +55,15 @@ export class Stage {
     this.name = options.name
     this.random = options.random
     this.isLong = options.isLong
-    this.#kafka = new Kafka({
-      brokers: [...options.brokers],
-      clientId: options.name,
-      logLevel: logLevel.NOTHING,
-    })
+    const brokers = [...(options.breakable?.direct ?? options.brokers)]
+    this.#kafka = new Kafka({ brokers, clientId: options.name, logLevel: logLevel.NOTHING })
+  }
+
+  /** @throws Error unless the schedule `breaksBroker` */
+  get breakable(): BreakableBroker {
+    const { breakable } = this.#options
+    if (breakable === undefined) throw new Error(`${this.name} has no broker that it may break`)
+    return breakable
   }
 
   /** Plain KafkaJS, for what the schedule itself does on the broker. */
