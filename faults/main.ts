@@ -6,6 +6,7 @@ import { machine } from '../bench/harness/machine.js'
 import { messageOf, type Broker } from '../scripts/broker/broker.js'
 import { obtainBroker } from '../scripts/broker/obtain.js'
 import { startJvm } from '../scripts/broker/jvm.js'
+import { compilePrograms } from './harness/child.js'
 import { coordinatorReady } from './harness/coordinator.js'
 import { reportOf } from './harness/report.js'
 import { runSchedule, type Outcome } from './harness/run.js'
@@ -55,6 +56,7 @@ process.exitCode = await main().catch((error: unknown) => {
 async function main(): Promise<number> {
   const facts = machine()
   console.log(`faults: seed ${String(seed)}, ${options.long ? 'long' : 'short'} form`)
+  compilePrograms()
   const broker = await obtainBroker(
     {},
     { jvm: { remedy: 'install Java 17 or later, and Maven', start: startJvm } },

@@ -1,7 +1,13 @@
-import { fork, type ChildProcess } from 'node:child_process'
+import { execFileSync, fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import type { Asked, Memory, Setup, Told } from './processes/setup.js'
+
+const COMPILED = '.cache/faults-js'
+
+/** Compiles the programs, as the package is: they start faster, and their memory is theirs alone. */
+export function compilePrograms(): void {
+  execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.faults.json'], { stdio: 'inherit' })
+}
 
 /** Something that a process told, and when. */
 export interface Heard extends Told {
@@ -25,9 +31,8 @@ export class Child {
   constructor(program: 'producer' | 'consumer', setup: Setup, env: NodeJS.ProcessEnv = {}) {
     this.name = setup.name
     this.ledger = setup.ledger
-    const script = fileURLToPath(new URL(`processes/${program}.ts`, import.meta.url))
-    this.#process = fork(script, [JSON.stringify(setup)], {
-      execArgv: ['--expose-gc', '--import', import.meta.resolve('tsx')],
+    this.#process = fork(`${COMPILED}/faults/harness/processes/${program}.js`, [JSON.stringify(setup)], {
+      execArgv: ['--expose-gc'],
       // Whether the native engine was built here must not decide what is tried.
       env: { KAFKA_ENVELOPE_ENGINE: 'node', ...process.env, ...env },
       silent: true,

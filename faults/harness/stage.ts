@@ -199,6 +199,14 @@ export class Stage {
     if (!holds) throw new Error(`broken: ${law}`)
   }
 
+  /** Checks that no consumer crashed, and that their group did not rebalance since then. @param since in ms, as `performance.now()` */
+  checkCalm(since: number): void {
+    for (const consumer of this.consumers) {
+      this.check(consumer.heard('crash').length === 0, 'no consumer crashes')
+      this.check(consumer.heard('rebalancing', since).length === 0, 'the group does not rebalance')
+    }
+  }
+
   /** Lets producers finish, and waits until everything that was acknowledged is delivered. */
   async drained(timeoutMs = WAIT_MS): Promise<void> {
     for (const producer of this.producers) producer.ask('finish')

@@ -11,10 +11,24 @@ import type { ProducerSetup } from './setup.js'
 const REPEAT_MS = 200
 
 const setup = given() as ProducerSetup
-const { name, topic, keys, batch, count = Infinity, pauseMs, valueBytes, idempotent = false, poison } = setup
+const {
+  name,
+  topic,
+  keys,
+  batch,
+  count = Infinity,
+  pausesAt,
+  pauseMs,
+  valueBytes,
+  idempotent = false,
+  poison,
+} = setup
 const ledger = new Ledger(setup.ledger)
 const state = { isFinishing: false }
+let goOn = (): void => undefined
+const told = new Promise<void>((resolve) => (goOn = resolve))
 serve({
+  continue: goOn,
   finish: () => {
     state.isFinishing = true
   },
@@ -34,6 +48,7 @@ const send: (messages: Message[]) => Promise<unknown> =
 tell('ready')
 for (let from = 0; from < count && !state.isFinishing; from += batch) {
   const to = Math.min(from + batch, count)
+  if (from === pausesAt) await told
   await sendUntilAcknowledged(from, to)
   if (pauseMs > 0) await sleep(pauseMs)
 }

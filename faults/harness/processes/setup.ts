@@ -27,6 +27,8 @@ export interface ProducerSetup extends Setup {
   readonly batch: number
   /** Records in all; if absent, until the process is told to finish. */
   readonly count?: number
+  /** After as many it waits until it is told to continue. */
+  readonly pausesAt?: number
   /** Between two sends. */
   readonly pauseMs: number
   readonly valueBytes?: number
@@ -71,7 +73,7 @@ export interface Told {
 }
 
 /** What a process can be asked for while it runs. */
-export type Asked = 'finish' | 'end' | 'memory'
+export type Asked = 'continue' | 'finish' | 'end' | 'memory'
 
 export interface Memory {
   /** After a forced collection. */
