@@ -1,4 +1,5 @@
 // Reads orders, writes one invoice per order and commits the offset, all in one transaction.
+// For several processes, and to survive crashes: "Exactly once" in docs/recipes.md.
 import { Kafka } from 'kafkajs'
 import { createEncryption } from 'kafka-envelope'
 import { encryptKafka } from 'kafka-envelope/kafkajs'

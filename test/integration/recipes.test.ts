@@ -5,16 +5,16 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createEncryption } from '../../src/index.js'
+import { createEncryption, type Encryption } from '../../src/index.js'
 import { createKeyring, localKms } from '../../src/kms/local/index.js'
 import { removeTopics, testKafka } from '../support/broker.js'
 import { CANARY } from '../support/emissions.js'
 import { memoryEncryption } from '../support/encryption.js'
 import { openRecords, sealRecords } from '../../src/record/index.js'
-import { encryptProducer } from '../../src/clients/kafkajs/index.js'
+import { decryptConsumer, encryptProducer } from '../../src/clients/kafkajs/index.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const TOPICS = ['orders', 'users']
+const TOPICS = ['orders', 'users', 'invoices']
 const PORT = 18_473
 let folder = ''
 let page = ''
@@ -33,22 +33,23 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-/** The local KMS, which does not answer while there is a file `down` in the folder of the program. */
+/** The local KMS, which gives no keys while there is a file `down` in the folder of the program. */
 const failingKms = `
 import { existsSync } from 'node:fs'
 import { EnvelopeError } from '${root}src/errors.ts'
 import { localKms as working } from '${root}src/kms/local/index.ts'
 export function localKms(options) {
-  const call = (answer) => (...args) =>
-    existsSync('down') ? Promise.reject(new EnvelopeError('KMS_UNAVAILABLE', 'down')) : answer(...args)
-  return Object.fromEntries(Object.entries(working(options)).map(([name, answer]) => [name, call(answer)]))
+  const call = ([name, answer]) => [name, (...args) =>
+    existsSync('down') ? Promise.reject(new EnvelopeError('KMS_UNAVAILABLE', 'down')) : answer(...args)]
+  const { describe, ...keys } = working(options)
+  return { describe, ...Object.fromEntries(Object.entries(keys).map(call)) }
 }
 `
 
 /** Starts the program with `part` in it. */
-async function start(part: string) {
+async function start(part: string, edit = (code: string): string => code) {
   const snippets = [...page.matchAll(/^ *```ts\n(.*?)^ *```/gms)].map(([, code = '']) => code)
-  const code = snippets.find((snippet) => snippet.includes(part)) ?? ''
+  const code = edit(snippets.find((snippet) => snippet.includes(part)) ?? '')
   const script = join(folder, 'snippet.ts')
   await writeFile(
     script,
@@ -136,3 +137,63 @@ it('the service that docs/recipes.md shows is ready and alive, also while its KM
   expect(await exit).toEqual([0, null])
   expect((await stdout).includes(CANARY)).toBe(true)
 }, 120_000)
+
+it('the transactions that docs/recipes.md shows write each invoice once, through a crash and an outage of the KMS', async () => {
+  const own = await createEncryption({
+    kms: { dev: localKms({ keyring: join(folder, 'dev.keyring') }) },
+    cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
+    topics: [{ match: ['orders', 'invoices'], encrypt: { cmk: 'orders' }, decrypt: { cmk: 'orders' } }],
+  })
+  const orders = await readTopic(own, 'orders')
+  const invoices = await readTopic(own, 'invoices')
+  const producer = encryptProducer(testKafka().producer(), own)
+  await producer.connect()
+  const send = async (from: number): Promise<void> => {
+    for (let n = from; n < from + 10; n++)
+      await producer.send({
+        topic: 'orders',
+        messages: [{ key: String(n), value: `${CANARY} ${String(n)}` }],
+      })
+  }
+  const until = async (holds: () => boolean): Promise<void> => {
+    while (!holds()) await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  // The group notices a crash at the end of the session.
+  const startIt = () =>
+    start('sendOffsets', (code) => code.replace('{ groupId })', '{ groupId, sessionTimeout: 6000 })'))
+
+  await send(0)
+  const first = await startIt()
+  await until(() => invoices.values.length > 5)
+  first.child.kill('SIGKILL')
+  await first.exit
+  await writeFile(join(folder, 'down'), '')
+  const second = await startIt()
+  await send(10)
+  await new Promise((resolve) => setTimeout(resolve, 10_000))
+  expect(invoices.values.some((value) => value.endsWith(' 10'))).toBe(false)
+  await rm(join(folder, 'down'))
+  await until(() => invoices.values.some((value) => value.endsWith(' 10')))
+  await send(20)
+  await until(() => invoices.values.some((value) => value.endsWith(' 29')))
+  expect(invoices.values).toEqual(orders.values)
+
+  second.child.kill('SIGKILL')
+  await Promise.all([orders.stop(), invoices.stop(), producer.disconnect(), second.exit])
+  await own.close()
+}, 120_000)
+
+/** Reads a topic from its beginning. */
+async function readTopic(encryption: Encryption, topic: string) {
+  const values: string[] = []
+  const consumer = decryptConsumer(testKafka().consumer({ groupId: `read-${topic}` }), encryption)
+  await consumer.connect()
+  await consumer.subscribe({ topic, fromBeginning: true })
+  await consumer.run({
+    eachMessage: ({ message }) => {
+      values.push(String(message.value))
+      return Promise.resolve()
+    },
+  })
+  return { values, stop: () => consumer.disconnect() }
+}
