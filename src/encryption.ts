@@ -116,6 +116,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
   const endKeys = (): Promise<void> => {
     lifetime.abort(closed())
     openingKeys.close()
+    for (const consumer of consumers) consumer.endWaits()
     return sealingKeys.close()
   }
   const close = (): Promise<void> => {

@@ -141,8 +141,8 @@ export interface EncryptionEvents {
   /** Sealing pushed a send over `maxBatchBytes`, so it was split into several. */
   'send.split': { readonly topics: readonly string[]; readonly parts: number }
   /**
-   * A consumer waits in place for a KMS, or for a topic to accept a dead letter. Emitted after each attempt that failed
-   * transiently, and while an attempt takes longer than a second.
+   * A partition waits for a KMS, or for a topic to accept a dead letter. Emitted about a second after its record was
+   * read, or once an attempt has failed transiently, and then after each of its attempts and every ten seconds.
    */
   'consumer.waiting': Waiting
   /** A consumer stopped permanently: its process goes on without it until someone intervenes. */

@@ -274,8 +274,6 @@ export interface DecryptRule<CmkName extends string = string> {
   readonly plaintext?: PlaintextRule
   /** Largest value after decompression; `encrypt` of the same rule compresses nothing larger. Default 16MiB. */
   readonly maxDecompressedBytes?: ByteSize
-  /** How long a consumer retries in place while a KMS or a dead-letter topic fails transiently, before its client restarts it. Default 5m. */
-  readonly retryFor?: Duration
 }
 
 /** Each member requires what the member of the same name in `encrypt` provides. */

@@ -167,13 +167,11 @@ const decrypt = v.pipe(
     maxInvalidShare: v.optional(share(0, 1), 0.5),
     plaintext: v.optional(plaintext, { untilOffsets: {} }),
     maxDecompressedBytes: v.optional(byteSize(0, 2 ** 31 - 1), DEFAULT_MAX_DECOMPRESSED_BYTES),
-    retryFor: v.optional(duration(0, DAY, MINUTE), '5m'),
   }),
-  v.transform(({ cmk, retryFor, ...rule }) => ({
+  v.transform(({ cmk, ...rule }) => ({
     ...rule,
     /** Names from `cmks`, in order of preference. */
     cmks: typeof cmk === 'string' ? [cmk] : cmk,
-    retryForMs: retryFor,
   })),
 )
 

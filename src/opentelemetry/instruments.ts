@@ -133,7 +133,7 @@ const INSTRUMENTS = {
   'kafka_envelope.consumer.waits': {
     kind: 'counter',
     unit: '{wait}',
-    description: 'Pauses of consumers while a KMS or a dead-letter topic fails transiently.',
+    description: 'Reports of partitions that wait for a KMS or a dead-letter topic.',
   },
   'kafka_envelope.consumer.waiting': {
     kind: 'upDownCounter',

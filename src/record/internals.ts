@@ -18,12 +18,14 @@ export interface Internals {
   readonly consumers: Set<ActiveConsumer>
 }
 
-/** The part of a consumer, of any client, that `health()` reads. */
+/** The part of a consumer, of any client, that an encryption uses. */
 export interface ActiveConsumer {
   /** Why it stopped permanently, until it is run again or disconnected. */
   readonly stopped: () => ConsumerStopped | undefined
   /** The records that hold it up. */
   readonly waiting: () => readonly Waiting[]
+  /** Ends its waits, because the encryption is closed. */
+  readonly endWaits: () => void
 }
 
 /** Why a consumer stopped permanently. */

@@ -23,6 +23,17 @@ interface Load {
   outcome: LeasedKey | EnvelopeError | undefined
 }
 
+/** The key that the next record waits for. Holds no record. */
+export interface MissingKey {
+  /** Names the CMKs that may give it. */
+  readonly cmks: string
+  /**
+   * Asks for it. Resolves with the failure if that is transient; else the key is cached, or finally refused, or the
+   * encryption was closed.
+   */
+  ask(): Promise<EnvelopeError | undefined>
+}
+
 /** A record that is authenticated but not decompressed yet. */
 interface Authenticated {
   readonly body: Buffer
@@ -88,6 +99,25 @@ export class Opening {
   get failure(): EnvelopeError | undefined {
     const outcome = this.#missingPreamble && this.#loads.get(this.#missingPreamble)?.outcome
     return isTransient(outcome) ? this.#located(outcome, this.results.length) : undefined
+  }
+
+  /** The key that holds up the next record; undefined if none does. */
+  get missingKey(): MissingKey | undefined {
+    const request = this.#missingPreamble?.request
+    if (request === undefined) return undefined
+    const { keys } = this.#target
+    return {
+      cmks: JSON.stringify(request.candidates.map(({ cmk }) => [cmk.kmsName, cmk.id])),
+      ask: async () => {
+        try {
+          const key = await keys.load(request)
+          key.release()
+          return undefined
+        } catch (error) {
+          return isEnvelopeError(error) && error.kind === 'transient' ? error : undefined
+        }
+      },
+    }
   }
 
   get #missingPreamble(): AcceptedPreamble | undefined {

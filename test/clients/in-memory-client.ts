@@ -1,6 +1,7 @@
 import { Claims } from '../../src/clients/shared/claims.js'
 import { Delivery, type DeliveryClient } from '../../src/clients/shared/delivery.js'
 import type { ConsumedRecord, Part } from '../../src/clients/shared/part.js'
+import { Parking } from '../../src/clients/shared/parking.js'
 import { Sends } from '../../src/clients/shared/sends.js'
 import { Waits } from '../../src/clients/shared/waits.js'
 import type { Encryption } from '../../src/encryption.js'
@@ -36,6 +37,19 @@ export function inMemoryProducer(topics: Topics, encryption: Encryption) {
 export function inMemoryConsumer(topics: Topics, encryption: Encryption, heartbeat: () => Promise<void>) {
   const { consumers, rules, ...internals } = internalsOf(encryption, 'inMemoryConsumer')
   const [claims, waits] = [new Claims(), new Waits(internals.clock)]
+  let isPaused = false
+  const reading = {
+    pause: () => {
+      isPaused = true
+    },
+    resume: () => {
+      isPaused = false
+    },
+  }
+  const parking = new Parking(reading, internals.clock)
+  const endWaits = (): void => {
+    parking.leaveAll()
+  }
   const client: DeliveryClient<ConsumedRecord, PlainRecord> = {
     groupId: () => 'in-memory',
     letters: {
@@ -44,11 +58,12 @@ export function inMemoryConsumer(topics: Topics, encryption: Encryption, heartbe
     },
     deadLetter: (record, why) => ({ ...record, headers: { ...record.headers, ...deadLetterHeaders(why) } }),
   }
-  const delivery = new Delivery({ rules, ...internals }, client, waits)
-  consumers.add({ stopped: () => undefined, waiting: () => waits.list() })
+  const delivery = new Delivery({ rules, ...internals }, client, { waits, parking })
+  consumers.add({ stopped: () => undefined, waiting: () => waits.list(), endWaits })
   let next = 0
   /** Delivers the entries after the last one taken. Rejects with the error that stops the consumer. */
   const poll = async (topic: string, take: (body: string | undefined) => void): Promise<void> => {
+    if (isPaused) return
     const entries = topics.of(topic).slice(next)
     const records = entries.map(recordOf).map((record, i) => ({
       ...record,
@@ -75,6 +90,7 @@ export function inMemoryConsumer(topics: Topics, encryption: Encryption, heartbe
   }
   const stop = (): void => {
     claims.stop()
+    parking.clear()
   }
   return { poll, stop }
 }

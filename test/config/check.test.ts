@@ -53,7 +53,6 @@ describe('a configuration without mistakes', () => {
         onUnreadable: 'stop',
         maxInvalidShare: 0.5,
         maxDecompressedBytes: 2 ** 24,
-        retryForMs: 300_000,
         acceptPublicKeySealing: false,
       },
     })

@@ -142,7 +142,6 @@ export function openerOf(
     maxInvalidShare: 1,
     plaintext: { untilOffsets: new Map(), fingerprints: [] },
     maxDecompressedBytes: 1 << 20,
-    retryForMs: 0,
     ...rule,
     require: { bindKey: true, bindHeaders: [], context: {}, ...rule.require },
   }

@@ -7,6 +7,7 @@ import type {
   KafkaMessage,
   Message,
   Producer,
+  TopicPartitions,
 } from 'kafkajs'
 import { isEnvelopeError } from '../../errors.js'
 import type { Encryption } from '../../encryption.js'
@@ -21,10 +22,11 @@ import type { ReadingRule } from '../../record/topic-rules.js'
 import { delegate } from '../shared/delegate.js'
 import { Claims } from '../shared/claims.js'
 import { Delivery, type DeliveryClient } from '../shared/delivery.js'
+import { Parking, type Reading } from '../shared/parking.js'
 import { Waits } from '../shared/waits.js'
 import { deadLetter } from './dead-letter.js'
 import { checkGiven } from './given.js'
-import { openingEachBatch, openingEachMessage, type Handling } from './handlers.js'
+import { openingEachBatch, openingEachMessage, type Handling, type Pausing } from './handlers.js'
 import { letterSender } from './letter-sender.js'
 import {
   checkDeadLetters,
@@ -74,21 +76,45 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
   let groupId: string | undefined
   const claims = new Claims()
   const waits = new Waits(host.clock)
+  const parking = new Parking(readingOf(inner), host.clock)
+  const pausing: Pausing = {
+    paused(places) {
+      claims.pause(places)
+      for (const place of parking.paused(places)) waits.movedTo(place, undefined)
+    },
+    resumed(places) {
+      parking.resumed(places)
+    },
+  }
   const { rules, events, deadLetters, consumers: active } = host
-  const self: ActiveConsumer = { stopped: () => crash, waiting: () => waits.list() }
+  const self: ActiveConsumer = {
+    stopped: () => crash,
+    waiting: () => waits.list(),
+    endWaits() {
+      parking.leaveAll()
+    },
+  }
+  /** KafkaJS forgets which partitions are paused when it stops. */
+  const unpark = (): void => {
+    parking.clear()
+  }
   const release = (): void => {
     crash = undefined
+    unpark()
     active.delete(self)
   }
   // Also handles an application that disconnects the inner consumer. A crash is reported after this event.
   inner.on(inner.events.DISCONNECT, release)
+  inner.on(inner.events.STOP, unpark)
 
   inner.on(inner.events.GROUP_JOIN, ({ payload }: ConsumerGroupJoinEvent) => {
     groupId = payload.groupId
     waits.keepOnly(payload.memberAssignment)
+    parking.keepOnly(payload.memberAssignment)
     active.add(self)
   })
   inner.on(inner.events.CRASH, ({ payload }: ConsumerCrashEvent) => {
+    unpark()
     if (claims.stopped) {
       // KafkaJS sets its restart timer after this event, even if it was stopped. Stopping it again ends the timer.
       if (payload.restart) queueMicrotask(() => void inner.stop().catch(() => undefined))
@@ -132,8 +158,9 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
       const handling: Handling = {
         ruleOf,
         rules: new Map(),
-        delivery: new Delivery(host, client, waits),
+        delivery: new Delivery(host, client, { waits, parking }),
         claims,
+        pausing,
         seek: (to) => {
           inner.seek(to)
         },
@@ -151,11 +178,17 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
       inner.seek(to)
       claims.seek(to)
       waits.movedTo(to, to.offset)
+      parking.leave(to)
     },
     pause(paused): void {
       inner.pause(paused)
-      claims.pause(paused)
+      pausing.paused(paused)
     },
+    resume(resumed): void {
+      inner.resume(resumed)
+      pausing.resumed(resumed)
+    },
+    paused: () => pausedByApplication(inner, parking),
     stop(): Promise<void> {
       return stopped(inner.stop())
     },
@@ -179,9 +212,34 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
   async function stopped(stopping: Promise<void>): Promise<void> {
     claims.stop()
     waits.clear()
+    unpark()
     await stopping
   }
   return consumer
+}
+
+function readingOf(inner: Consumer): Reading {
+  return {
+    pause({ topic, partition }) {
+      // If a whole topic is paused, but for some partitions, KafkaJS takes a pause of one of these for a new list.
+      const paused = inner.paused().find((one) => one.topic === topic)?.partitions ?? []
+      inner.pause([{ topic, partitions: [...paused, partition] }])
+    },
+    resume({ topic, partition }) {
+      inner.resume([{ topic, partitions: [partition] }])
+    },
+  }
+}
+
+/** The paused partitions, without those that only this library has paused. */
+function pausedByApplication(inner: Consumer, parking: Parking): TopicPartitions[] {
+  return inner
+    .paused()
+    .map(({ topic, partitions }) => ({
+      topic,
+      partitions: partitions.filter((partition) => !parking.has({ topic, partition })),
+    }))
+    .filter(({ partitions }) => partitions.length > 0)
 }
 
 /** KafkaJS itself refuses anything other than a list of names and patterns. */

@@ -11,10 +11,17 @@ import { offsetNumber } from '../../record/record.js'
 import type { ReadingRule } from '../../record/topic-rules.js'
 import type { Claim, Claims } from '../shared/claims.js'
 import type { Delivery, OpenedRun, Run } from '../shared/delivery.js'
+import type { Place, Places } from '../shared/place.js'
 import type { Part } from '../shared/part.js'
 import { batchWith } from './batch.js'
 import { messageOf } from './messages.js'
 import { withoutCause } from './without-cause.js'
+
+/** To be told of the application's own pauses. */
+export interface Pausing {
+  paused(places: readonly Places[]): void
+  resumed(places: readonly Places[]): void
+}
 
 /** The parts of a consumer that its opening handlers use. */
 export interface Handling {
@@ -26,6 +33,7 @@ export interface Handling {
   readonly rules: Map<string, ReadingRule | undefined>
   readonly delivery: Delivery<KafkaMessage, Message>
   readonly claims: Claims
+  readonly pausing: Pausing
   readonly seek: Consumer['seek']
 }
 
@@ -55,7 +63,7 @@ export function openingEachMessage(handler: EachMessageHandler, handling: Handli
     // Skipped by policy, or a dead letter: KafkaJS resolves its offset as if it had been handled.
     if (delivered === undefined) return
     const opened = messageOf(delivered)
-    await handler({ ...payload, message: opened, pause: pausing(payload, payload.pause, claims) })
+    await handler({ ...payload, message: opened, pause: pauseOf(payload, payload.pause, handling) })
     // KafkaJS reads it after the handler.
     message.offset = opened.offset
   }
@@ -111,17 +119,12 @@ export function openingEachBatch(
     const end = endOf(payload, part)
     if (end !== undefined) {
       const messages = part.delivered.map(messageOf)
-      if (messages.length > 0) await handler(limitedTo(messages, part.decided, end, payload, claims))
+      if (messages.length > 0) await handler(limitedTo(messages, part.decided, end, payload, handling))
       // If no message is left, the handler cannot move the offset past them.
       if (autoResolve || messages.length === 0) payload.resolveOffset(end)
     }
     if (part.error !== undefined && !isStale()) throw forKafkaJs(part.error, claim)
   }
-}
-
-interface Place {
-  readonly topic: string
-  readonly partition: number
 }
 
 /**
@@ -187,7 +190,7 @@ function limitedTo(
   decided: number,
   end: string,
   payload: EachBatchPayload,
-  claims: Claims,
+  handling: Handling,
 ): EachBatchPayload {
   const { batch } = payload
   const isCut = decided < batch.messages.length
@@ -195,7 +198,7 @@ function limitedTo(
   return {
     ...payload,
     batch: isCut ? batchWith(batch, messages, batch.messages[decided]?.offset) : batchWith(batch, messages),
-    pause: pausing(batch, payload.pause, claims),
+    pause: pauseOf(batch, payload.pause, handling),
     resolveOffset: (offset) => {
       // In any form that KafkaJS accepts. Records left out at the end are resolved with the last one delivered, and no
       // record that was not delivered is resolved.
@@ -206,11 +209,19 @@ function limitedTo(
   }
 }
 
-/** Like the handler's `pause`, but also interrupts waiting records. */
-function pausing({ topic, partition }: Place, pause: () => () => void, claims: Claims): () => () => void {
+/** The `pause` of a payload, which also interrupts waiting records. */
+function pauseOf(
+  { topic, partition }: Place,
+  pause: () => () => void,
+  { pausing }: Handling,
+): () => () => void {
+  const places = [{ topic, partitions: [partition] }]
   return () => {
     const resume = pause()
-    claims.pause([{ topic, partitions: [partition] }])
-    return resume
+    pausing.paused(places)
+    return () => {
+      resume()
+      pausing.resumed(places)
+    }
   }
 }

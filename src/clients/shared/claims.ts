@@ -1,3 +1,5 @@
+import { includes, type Place, type Places } from './place.js'
+
 /** Messages of one partition that are being opened, until their handler gets them. */
 export class Claim {
   readonly topic: string
@@ -65,17 +67,13 @@ export class Claims {
     for (const claim of this.#open) claim.interrupt('stop')
   }
 
-  seek({ topic, partition }: { readonly topic: string; readonly partition: number }): void {
+  seek({ topic, partition }: Place): void {
     for (const claim of this.#open)
       if (claim.topic === topic && claim.partition === partition) claim.interrupt('seek')
   }
 
-  /** Without `partitions`, interrupts the whole topic. */
-  pause(paused: readonly { readonly topic: string; readonly partitions?: readonly number[] }[]): void {
-    for (const claim of this.#open) {
-      const isPaused = ({ topic, partitions }: (typeof paused)[number]): boolean =>
-        topic === claim.topic && (partitions === undefined || partitions.includes(claim.partition))
-      if (paused.some(isPaused)) claim.interrupt('pause')
-    }
+  pause(paused: readonly Places[]): void {
+    for (const claim of this.#open)
+      if (paused.some((places) => includes(places, claim))) claim.interrupt('pause')
   }
 }

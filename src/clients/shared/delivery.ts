@@ -1,3 +1,5 @@
+import { pause } from '../../cancellation.js'
+import { stopwatch } from '../../clock.js'
 import type { RejectionAnswer } from '../../config/rejection.js'
 import { isEnvelopeError, type EnvelopeError } from '../../errors.js'
 import type { DeadLetterReason } from '../../record/dead-letter.js'
@@ -20,10 +22,12 @@ import { reportDecisions } from '../../record/report.js'
 import type { ReadingRule } from '../../record/topic-rules.js'
 import type { Claim } from './claims.js'
 import { DeadLetterOutbox, type LetterSender } from './dead-letter-outbox.js'
-import { openPatiently } from './open-patiently.js'
-import type { CarriedOut, ConsumedRecord, DeliveredRecord, Part, WaitFor } from './part.js'
-import { publishDecided } from './publish-decided.js'
-import { Interrupted, RetryWait } from './retry-while-transient.js'
+import { KeyGates } from './key-gates.js'
+import { openPatiently, PATIENCE_MS, type HeldUp } from './open-patiently.js'
+import type { Parking } from './parking.js'
+import type { ConsumedRecord, DeliveredRecord, Part, WaitFor } from './part.js'
+import { LetterPauses, publishDecided, type Published } from './publish-decided.js'
+import { Interrupted, WaitInPlace } from './wait-in-place.js'
 import type { Waits } from './waits.js'
 
 /** The part of a dead letter's reason that does not follow from the record. */
@@ -36,6 +40,12 @@ export interface DeliveryClient<R extends ConsumedRecord, L extends PlainRecord>
   /** The consumer group, as far as it is known. */
   groupId(): string | undefined
   deadLetter(record: R, rejection: Rejection): L
+}
+
+/** The records that a consumer waits with, and the partitions that it has parked for that. */
+export interface Delays {
+  readonly waits: Waits
+  readonly parking: Parking
 }
 
 /** The records of a claim that are not all opened yet, or not all delivered. */
@@ -59,17 +69,23 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
   readonly #internals: Pick<Internals, 'rules' | 'opener' | 'events' | 'clock'>
   readonly #client: DeliveryClient<R, L>
   readonly #waits: Waits
+  readonly #parking: Parking
+  readonly #gates: KeyGates
+  readonly #letterPauses: LetterPauses
   readonly #decider = new Decider()
   readonly #outbox: DeadLetterOutbox<L> | undefined
 
   constructor(
     internals: Pick<Internals, 'rules' | 'opener' | 'events' | 'clock'>,
     client: DeliveryClient<R, L>,
-    waits: Waits,
+    { waits, parking }: Delays,
   ) {
     this.#internals = internals
     this.#client = client
     this.#waits = waits
+    this.#parking = parking
+    this.#gates = new KeyGates(internals.clock)
+    this.#letterPauses = new LetterPauses(() => internals.clock.jitter())
     this.#outbox = client.letters && new DeadLetterOutbox(client.letters)
   }
 
@@ -91,7 +107,7 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
         ? this.#decider.decide(rule, source, records, opening.results)
         : undefined
       if (decisions?.every(isOpened) === true && !claim.interrupted)
-        return { part: this.#part(source, rule, records, { decisions }) }
+        return { part: this.#part(source, rule, records, decisions) }
       return { claim, rule, records, opening, decisions }
     } catch (error) {
       throw withPosition(error, source)
@@ -111,24 +127,39 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
 
   /**
    * Waits for keys, and applies the rule to records that do not open. Returns the first records, as far as they are
-   * decided; their dead letters are acknowledged. Returns undefined if the application interrupted it: then nothing may
-   * be delivered or resolved.
+   * decided; their dead letters are acknowledged. Returns undefined if nothing may be delivered or resolved: the
+   * application interrupted it, or the partition was parked.
    *
    * @throws EnvelopeError as `begin` does; the error of `heartbeat`
    */
   async complete(run: Run<R>, heartbeat: () => Promise<void>): Promise<Part<R> | undefined> {
     const { claim, rule, records, opening } = run
     const source = sourceOf(claim)
-    const waitFor = (what: () => WaitFor): RetryWait => this.#waitFor(claim, rule, heartbeat, what)
     try {
-      const failure = opening.isDone ? undefined : await openPatiently(opening, records, waitFor)
-      const decisions = run.decisions ?? this.#decider.decide(rule, source, records, opening.results)
-      const carriedOut = decisions.every(isOpened)
-        ? { decisions, error: failure }
-        : await this.#carryOut(claim, rule, decisions, failure, heartbeat, waitFor)
+      const waitFor = (what: () => WaitFor): WaitInPlace => this.#waitInPlace(claim, heartbeat, what)
+      const firstKeyMs = this.#parking.returns(claim) ? Infinity : PATIENCE_MS
+      const wait = waitFor(() => records[opening.results.length] as R)
+      const patience = { wait, gates: this.#gates, firstKeyMs }
+      const heldUp = opening.isDone ? undefined : await openPatiently(opening, records, patience)
       // Also applies if nothing waited at that moment, such as during a heartbeat.
-      if (claim.interrupted) throw new Interrupted()
-      return this.#part(source, rule, records, carriedOut)
+      refuseInterrupted(claim)
+      if (heldUp !== undefined) {
+        this.#parkForKey(source, records[0] as R, heldUp)
+        return undefined
+      }
+      const decisions = run.decisions ?? this.#decider.decide(rule, source, records, opening.results)
+      const settled = isSettled(decisions)
+        ? decisions
+        : await settle(decisions, (rejected) => this.#ask(claim, rule, rejected, heartbeat))
+      const published = settled.some(isDeadLetter)
+        ? await this.#publish(source, settled, waitFor)
+        : { decisions: settled }
+      refuseInterrupted(claim)
+      if (published.heldUp !== undefined) {
+        this.#parkForLetter(source, published.heldUp)
+        return undefined
+      }
+      return this.#part(source, rule, records, published.decisions)
     } catch (error) {
       if (error instanceof Interrupted) {
         this.#waits.movedTo(source, undefined)
@@ -136,22 +167,6 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
       }
       throw withPosition(error, source)
     }
-  }
-
-  /** Carries out the decisions about records that did not open: asks handlers, publishes dead letters. */
-  async #carryOut(
-    claim: Claim,
-    rule: ReadingRule,
-    undecided: readonly (Decision<R> | Undecided<R>)[],
-    failure: EnvelopeError | undefined,
-    heartbeat: () => Promise<void>,
-    waitFor: (what: () => WaitFor) => RetryWait,
-  ): Promise<CarriedOut<R>> {
-    const decisions = isSettled(undecided)
-      ? undecided
-      : await settle(undecided, (rejected) => this.#ask(claim, rule, rejected, heartbeat))
-    const decided = { decisions, error: failure }
-    return decisions.some(isDeadLetter) ? this.#publish(claim, rule, decided, waitFor) : decided
   }
 
   /** Asks the handler of a rule, with heartbeats. @throws as `answerOf` does; Interrupted */
@@ -167,23 +182,20 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
       comesBack: (to) => this.#internals.rules.reads(rule, to),
     })
     const report = (): void => undefined
-    const options = { heartbeat, interrupted: signal, maxWaitMs: Infinity, report }
-    await new RetryWait(options, this.#internals.clock).attempt(asking)
+    await new WaitInPlace({ heartbeat, interrupted: signal, report }, this.#internals.clock).for(asking)
     return asking
   }
 
   #publish(
-    { topic, partition }: Claim,
-    rule: ReadingRule,
-    decided: CarriedOut<R>,
-    waitFor: (what: () => WaitFor) => RetryWait,
-  ): Promise<CarriedOut<R>> {
-    const source = { topic, partition }
+    source: Required<Source>,
+    decisions: readonly Decision<R>[],
+    waitFor: (what: () => WaitFor) => WaitInPlace,
+  ): Promise<Published<R>> {
     const group = this.#client.groupId()
-    return publishDecided(decided, {
+    return publishDecided(decisions, {
       source,
       outbox: this.#outbox as DeadLetterOutbox<L>,
-      sendForMs: rule.decrypt.retryForMs,
+      pauses: this.#letterPauses,
       waitFor,
       letterOf: (record, code) =>
         this.#client.deadLetter(record, { code, ...source, offset: record.offset, group }),
@@ -194,35 +206,76 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     source: Required<Source>,
     rule: ReadingRule,
     records: readonly R[],
-    { decisions, error }: CarriedOut<R>,
+    decisions: readonly Decision<R>[],
   ): Part<R> {
     const last = decisions.at(-1)
-    const stop = last?.action === 'stop' ? (last.fatal ?? last.error) : undefined
-    const decided = decisions.length - (stop === undefined ? 0 : 1)
-    this.#waits.movedTo(source, stop === undefined ? records[decided]?.offset : undefined)
+    const error = last?.action === 'stop' ? (last.fatal ?? last.error) : undefined
+    const decided = decisions.length - (error === undefined ? 0 : 1)
+    this.#waits.movedTo(source, error === undefined ? records[decided]?.offset : undefined)
     reportDecisions(this.#internals.events, rule, source, decisions)
-    return { delivered: deliveredOf(decisions), decided, error: stop ?? error }
+    return { delivered: deliveredOf(decisions), decided, error }
   }
 
-  #waitFor(
+  #parkForKey(source: Required<Source>, { offset }: R, { key, failure }: HeldUp): void {
+    this.#park(source, { offset }, failure, (signal, failed) => this.#gates.ask(key, signal, failed))
+  }
+
+  #parkForLetter(
+    source: Required<Source>,
+    { by, topic, failure }: NonNullable<Published<R>['heldUp']>,
+  ): void {
+    const { clock } = this.#internals
+    this.#park(source, by, failure, (signal) => pause(this.#letterPauses.next(topic), signal, clock))
+  }
+
+  /** Holds no records, so that a long wait takes no memory. */
+  #park(
+    source: Required<Source>,
+    what: WaitFor,
+    failure: EnvelopeError | undefined,
+    until: (signal: AbortSignal, failed: (failure: EnvelopeError) => void) => Promise<void>,
+  ): void {
+    const waitedMs = stopwatch(this.#internals.clock)
+    let last = failure
+    const report = (): void => {
+      this.#report(source, what, last, waitedMs())
+    }
+    this.#parking.park(source, {
+      report,
+      until: (signal) =>
+        until(signal, (error) => {
+          last = error
+          report()
+        }),
+    })
+  }
+
+  #waitInPlace(
     { topic, partition, signal }: Claim,
-    rule: ReadingRule,
     heartbeat: () => Promise<void>,
     what: () => WaitFor,
-  ): RetryWait {
-    const options = {
-      heartbeat,
-      interrupted: signal,
-      maxWaitMs: rule.decrypt.retryForMs,
-      report: (failure: EnvelopeError | undefined, waitedMs: number) => {
-        const { offset, deadLetter } = what()
-        const code = failure?.code ?? (deadLetter === undefined ? 'KMS_TIMEOUT' : 'DEAD_LETTER_FAILED')
-        const about = { topic, partition, offset, code, ...(deadLetter === undefined ? {} : { deadLetter }) }
-        this.#internals.events.emit('consumer.waiting', this.#waits.update({ ...about, waitedMs }))
-      },
+  ): WaitInPlace {
+    const report = (waitedMs: number, failure?: EnvelopeError): void => {
+      this.#report({ topic, partition }, what(), failure, waitedMs)
     }
-    return new RetryWait(options, this.#internals.clock)
+    return new WaitInPlace({ heartbeat, interrupted: signal, report }, this.#internals.clock)
   }
+
+  #report(
+    { topic, partition }: Required<Source>,
+    { offset, deadLetter }: WaitFor,
+    failure: EnvelopeError | undefined,
+    waitedMs: number,
+  ): void {
+    const code = failure?.code ?? (deadLetter === undefined ? 'KMS_TIMEOUT' : 'DEAD_LETTER_FAILED')
+    const about = { topic, partition, offset, code, ...(deadLetter === undefined ? {} : { deadLetter }) }
+    this.#internals.events.emit('consumer.waiting', this.#waits.update({ ...about, waitedMs }))
+  }
+}
+
+/** @throws Interrupted */
+function refuseInterrupted(claim: Claim): void {
+  if (claim.interrupted) throw new Interrupted()
 }
 
 function sourceOf({ topic, partition }: Claim): Required<Source> {

@@ -1,6 +1,5 @@
 import type { EnvelopeError } from '../../errors.js'
 import type { Waiting } from '../../events.js'
-import type { Decision } from '../../record/decide.js'
 import type { EnvelopeInfo, ReplacedValue, SealedRecord } from '../../record/record.js'
 
 /** A record as a client read it. */
@@ -22,17 +21,8 @@ export interface Part<R> {
   readonly delivered: readonly DeliveredRecord<R>[]
   /** How many records of the run it decides. */
   readonly decided: number
-  /**
-   * Throw it once the part is delivered and resolved: the reason why the next record stops the consumer, or the
-   * transient failure that outlasted `retryFor`.
-   */
+  /** The reason why the next record stops the consumer. Throw it once the part is delivered and resolved. */
   readonly error: EnvelopeError | undefined
-}
-
-/** Decisions that were carried out, and the `error` of the `Part`. */
-export interface CarriedOut<R> {
-  readonly decisions: readonly Decision<R>[]
-  readonly error?: EnvelopeError | undefined
 }
 
 /** The reason of a wait: a KMS, or a topic that has to accept a dead letter. */

@@ -1,26 +1,58 @@
+import { Backoff } from '../../backoff.js'
 import type { DeadLetterPolicy } from '../../config/rejection.js'
-import type { ErrorCode } from '../../errors.js'
-import { isDeadLetter, isDelivered, type Rejected } from '../../record/decide.js'
+import type { EnvelopeError, ErrorCode } from '../../errors.js'
+import { isDeadLetter, type Decision, type Rejected } from '../../record/decide.js'
 import type { PlainRecord, Source } from '../../record/record.js'
 import type { DeadLetterOutbox } from './dead-letter-outbox.js'
-import type { CarriedOut, ConsumedRecord, WaitFor } from './part.js'
+import type { ConsumedRecord, WaitFor } from './part.js'
+import { nameOf } from './place.js'
 import { publish } from './publish-dead-letters.js'
-import type { RetryWait } from './retry-while-transient.js'
+import type { WaitInPlace } from './wait-in-place.js'
 
 /** The context for publishing the dead letters of one partition. */
 export interface Publishing<R, L extends PlainRecord> {
   readonly source: Required<Source>
   readonly outbox: DeadLetterOutbox<L>
-  /** How long the send of a letter may take. */
-  readonly sendForMs: number
-  readonly waitFor: (what: () => WaitFor) => RetryWait
+  readonly pauses: LetterPauses
+  readonly waitFor: (what: () => WaitFor) => WaitInPlace
   readonly letterOf: (record: R, code: ErrorCode) => L
+}
+
+/** Decisions whose dead letters are acknowledged. */
+export interface Published<R> {
+  readonly decisions: readonly Decision<R>[]
+  /** The first record waits for this topic to accept its dead letter. Then there are no decisions. */
+  readonly heldUp?: { readonly by: WaitFor; readonly topic: string; readonly failure: EnvelopeError }
+}
+
+/** The delays between attempts to publish on topics that accept no dead letter. */
+export class LetterPauses {
+  readonly #pauses = new Map<string, Backoff>()
+  readonly #share: () => number
+
+  /** @param share as for `Backoff` */
+  constructor(share: () => number) {
+    this.#share = share
+  }
+
+  /** Records a failed attempt. Returns how long to wait before the next one, in ms. */
+  next(topic: string): number {
+    let pauses = this.#pauses.get(topic)
+    if (pauses === undefined) this.#pauses.set(topic, (pauses = new Backoff(PAUSES, this.#share)))
+    return pauses.next()
+  }
+
+  /** Records that a topic has accepted a dead letter. */
+  accepted(topic: string): void {
+    this.#pauses.delete(topic)
+  }
 }
 
 type DeadLetter<R> = Rejected<R, DeadLetterPolicy>
 
-/** The least time for sending a dead letter. A client gives one request about this long. */
-const MIN_SEND_MS = 30_000
+const PAUSES = { firstMs: 200, maxMs: 10_000 } as const
+/** How long to wait in place for an acknowledgement. The send continues after that. */
+const SEND_MS = 5000
 /**
  * How long a send in flight may still take once the consumer stops. Without its acknowledgement, the letter would be
  * written again.
@@ -30,38 +62,39 @@ const LETTER_GRACE_MS = 1000
 /**
  * Publishes the dead letters among decisions, in order. If a letter is refused, or not acknowledged, the decisions end
  * before it.
- * @throws the errors of `RetryWait.attempt`
+ * @throws the errors of `WaitInPlace.for`
  */
 export async function publishDecided<R extends ConsumedRecord, L extends PlainRecord>(
-  { decisions, error: failure }: CarriedOut<R>,
-  { source, outbox, sendForMs, waitFor, letterOf }: Publishing<R, L>,
-): Promise<CarriedOut<R>> {
+  decisions: readonly Decision<R>[],
+  { source, outbox, pauses, waitFor, letterOf }: Publishing<R, L>,
+): Promise<Published<R>> {
   const dead = decisions.filter(isDeadLetter)
-  const partition = `${source.topic}/${String(source.partition)}`
+  const partition = nameOf(source)
   let written = 0
-  const wait = waitFor(() => {
+  const waitsFor = (): WaitFor => {
     const { record, error, action } = dead[written] as DeadLetter<R>
     return { offset: record.offset, deadLetter: { topic: action.deadLetter, code: error.code } }
-  })
-  const send = (work: Promise<unknown>): Promise<boolean> =>
-    wait.attempt(work, Math.max(sendForMs, MIN_SEND_MS), LETTER_GRACE_MS)
+  }
+  const wait = waitFor(waitsFor)
+  const send = (work: Promise<unknown>): Promise<boolean> => wait.for(work, SEND_MS, LETTER_GRACE_MS)
   while (written < dead.length) {
     const [topic, run] = sameTopic(dead, written)
     const letters = run.map(({ record, error: { code } }) => letterOf(record, code))
     const failed = await publish({ outbox, partition, topic }, letters, send)
-    written += failed?.index ?? run.length
+    const accepted = failed?.index ?? run.length
+    if (accepted > 0) pauses.accepted(topic)
+    written += accepted
     if (failed === undefined) continue
     const rejected = dead[written] as DeadLetter<R>
     const before = decisions.slice(0, decisions.indexOf(rejected))
-    const error = failed.error.at({ ...source, offset: rejected.record.offset })
-    if (error.kind !== 'transient')
-      return { decisions: [...before, { ...rejected, action: 'stop', fatal: error }] }
-    wait.failed(error)
-    if (wait.isOver) return { decisions: before, error }
-    if (before.some(isDelivered)) return { decisions: before }
-    await wait.pause()
+    const failure = failed.error.at({ ...source, offset: rejected.record.offset })
+    if (failure.kind !== 'transient')
+      return { decisions: [...before, { ...rejected, action: 'stop', fatal: failure }] }
+    if (before.length === 0) return { decisions: [], heldUp: { by: waitsFor(), topic, failure } }
+    wait.failed(failure)
+    return { decisions: before }
   }
-  return { decisions, error: failure }
+  return { decisions }
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Waiting } from '../../events.js'
 import { stopwatch, type Clock } from '../../clock.js'
+import { nameOf, type Place } from './place.js'
 
 type Entry = Omit<Waiting, 'waitedMs'> & { readonly since: number }
 
@@ -29,7 +30,7 @@ export class Waits {
    * Records that a partition continues at an offset; undefined if that is not known. Ends its wait, unless it waits
    * with that offset.
    */
-  movedTo(at: { readonly topic: string; readonly partition: number }, offset: string | undefined): void {
+  movedTo(at: Place, offset: string | undefined): void {
     if (this.#entries.size === 0) return
     const name = nameOf(at)
     if (offset === undefined || this.#entries.get(name)?.offset !== offset) this.#entries.delete(name)
@@ -49,8 +50,4 @@ export class Waits {
     const now = this.#now()
     return [...this.#entries.values()].map(({ since, ...wait }) => ({ ...wait, waitedMs: now - since }))
   }
-}
-
-function nameOf({ topic, partition }: { readonly topic: string; readonly partition: number }): string {
-  return `${topic}/${String(partition)}`
 }

@@ -18,7 +18,7 @@ export class StandIn {
   readonly consumer: Consumer
   #config: ConsumerRunConfig = {}
   #running = true
-  #paused = false
+  readonly #paused = new Set<number>()
   #seek: string | undefined
   readonly #listeners = new Map<string, ((event: unknown) => void)[]>()
 
@@ -44,17 +44,34 @@ export class StandIn {
       seek: ({ offset }: { offset: string }) => {
         this.#seek = offset
       },
-      pause: () => {
-        this.#paused = true
+      pause: ([{ partitions = [0] }]: [{ partitions?: number[] }]) => {
+        for (const partition of partitions) this.#paused.add(partition)
       },
-      resume: () => {
-        this.#paused = false
+      resume: ([{ partitions = [0] }]: [{ partitions?: number[] }]) => {
+        for (const partition of partitions) this.#paused.delete(partition)
       },
+      paused: () => [{ topic: 't', partitions: [...this.#paused] }],
     } as unknown as Consumer
   }
 
   emit(name: string, payload: unknown): void {
     for (const listener of this.#listeners.get(name) ?? []) listener({ payload })
+  }
+
+  /** Restarts the consumer after a retriable error of its own, as KafkaJS does. */
+  restart(): void {
+    this.#paused.clear()
+    this.emit('consumer.disconnect', {})
+    this.emit('consumer.crash', { restart: true, error: new Error('x'), groupId: 'g' })
+  }
+
+  isPaused(partition = 0): boolean {
+    return this.#paused.has(partition)
+  }
+
+  /** Resolves when the partition is not paused. */
+  async resumed(partition = 0): Promise<void> {
+    while (this.isPaused(partition)) await new Promise((resolve) => setTimeout(resolve, 1))
   }
 
   /** One fetch of a topic that has these messages. Rejects with the error of the handler. */
@@ -63,7 +80,7 @@ export class StandIn {
     this.#seek = undefined
     // KafkaJS decodes the messages again at each fetch.
     const messages = topic.filter(({ offset }) => Number(offset) >= this.position).map((one) => ({ ...one }))
-    if (this.#paused || messages.length === 0) return
+    if (this.#paused.has(partition) || messages.length === 0) return
     if (this.#config.eachBatch) await this.#batch(messages, partition)
     else await this.#each(messages, partition)
   }
@@ -76,10 +93,10 @@ export class StandIn {
         partition,
         message: one,
         heartbeat: () => this.#heartbeat(),
-        pause: () => this.#pause(),
+        pause: () => this.#pause(partition),
       })
       this.position = Number(one.offset) + 1
-      if (this.#paused) break
+      if (this.#paused.has(partition)) break
     }
   }
 
@@ -88,7 +105,7 @@ export class StandIn {
     const payload = {
       batch: { topic: 't', partition, messages, highWatermark: '9999', lastOffset: () => last },
       heartbeat: () => this.#heartbeat(),
-      pause: () => this.#pause(),
+      pause: () => this.#pause(partition),
       resolveOffset: (offset: string) => {
         this.position = Number(offset) + 1
       },
@@ -104,10 +121,10 @@ export class StandIn {
     await this.onHeartbeat()
   }
 
-  #pause(): () => void {
-    this.#paused = true
+  #pause(partition: number): () => void {
+    this.#paused.add(partition)
     return () => {
-      this.#paused = false
+      this.#paused.delete(partition)
     }
   }
 

@@ -154,8 +154,8 @@ describe.each(KINDS)('%s: an invalid record', (kind) => {
     expect(crashes).toEqual([])
   })
 
-  it('an invalid record is delivered again after the wait in place, and is neither skipped nor lost', async () => {
-    const letters = await make({ retryFor: '20ms' })
+  it('an invalid record whose dead-letter topic fails for longer than KafkaJS would retry is neither skipped nor lost, and the consumer does not crash', async () => {
+    const letters = await make()
     await writeMixed(letters, 3, [1])
     let down = true
     const { producer } = scripted(letters.plain, (record, send) =>
@@ -163,22 +163,19 @@ describe.each(KINDS)('%s: an invalid record', (kind) => {
     )
     const seen: number[] = []
     const consumer = await letters.consumer(
-      { retry: { initialRetryTime: 20, retries: 1 } },
+      { retry: { initialRetryTime: 20, retries: 0 } },
       { deadLetters: producer },
     )
-    const crashes: { restart: boolean; error: Error }[] = []
+    const crashes: unknown[] = []
     consumer.on(consumer.events.CRASH, ({ payload }) => crashes.push(payload))
     await consumer.run(noting(kind, seen))
-    await until('a restart', () => crashes.length > 0)
-    expect(crashes.map(({ restart }) => restart)).not.toContain(false)
-    expect(crashes[0]?.error.message).toContain('DEAD_LETTER_FAILED')
-    expect(crashes[0]?.error.message).not.toContain(CANARY)
+    await until('many attempts', () => named(letters, 'consumer.waiting').length > 5)
     expect(Number(await letters.committed())).toBeLessThanOrEqual(1)
     down = false
     await until('the end', async () => (await letters.committed()) === '3')
-    expect([...new Set(seen)]).toEqual([0, 2])
+    expect(seen).toEqual([0, 2])
     expect(await lettersOn(letters.deadLetterTopic)).toEqual([1])
-    expect(named(letters, 'consumer.stopped')).toEqual([])
+    expect(crashes).toEqual([])
   }, 40_000)
 
   it('an invalid record that is too large for its topic stops the consumer there: those before it are dead letters, nothing is lost', async () => {
@@ -330,7 +327,7 @@ describe('a record that is not invalid is not a dead letter', () => {
     expect(await standingOn(letters.deadLetterTopic)).toEqual([])
   })
 
-  it('a record that waits for its KMS is delivered when the KMS answers', async () => {
+  it('a record that waits for its KMS is delivered when the KMS answers, and a dead letter before it does not wait', async () => {
     const letters = await make()
     await writeMixed(letters, 2, [0])
     letters.encryption.evict('cmk')
@@ -339,7 +336,7 @@ describe('a record that is not invalid is not a dead letter', () => {
     const consumer = await letters.consumer({}, { deadLetters: letters.plain })
     await consumer.run(noting('eachBatch', seen))
     await until('a wait', () => named(letters, 'consumer.waiting').length > 1)
-    expect(await standingOn(letters.deadLetterTopic)).toEqual([])
+    expect(await lettersOn(letters.deadLetterTopic)).toEqual([0])
     letters.kms.failure = undefined
     await until('the end', async () => (await letters.committed()) === '2')
     expect(seen).toEqual([1])

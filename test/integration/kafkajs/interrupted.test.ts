@@ -103,23 +103,6 @@ describe.each(KINDS)('a consumer that was stopped during an outage (%s)', (kind)
     expect([seen, made.kms.held.length, await members(made)]).toEqual([[], 1, 0])
   })
 
-  it('a consumer that was stopped during an outage does not restart if KafkaJS has no retry left: the sixth attempt', async () => {
-    const made = await make('sixth', 1, { retryFor: '400ms' })
-    made.kms.failure = away
-    let attempts = 0
-    const { consumer, happened } = await reading(made, kind, {
-      retry: { retries: 5, initialRetryTime: 50, maxRetryTime: 100 },
-    })
-    consumer.on(consumer.events.START_BATCH_PROCESS, () => attempts++)
-    await until('the sixth attempt', () => attempts >= 5)
-    await later(100)
-    happened.length = 0
-    await consumer.disconnect()
-    await later(2000)
-    expect(happened).toEqual([])
-    expect([await members(made), made.encryption.health().status]).toEqual([0, 'ok'])
-  })
-
   it('a consumer that was stopped during an outage does not restart after a wait for a dead-letter topic', async () => {
     const made = await fixture('interrupted.letters', {
       decrypt: { onInvalid: { deadLetter: 'interrupted.no-such-topic' } },

@@ -1,11 +1,13 @@
-import type { Batch, Consumer, ConsumerRunConfig, KafkaMessage } from 'kafkajs'
+import { EventEmitter, once } from 'node:events'
+import type { Batch, Consumer, ConsumerRunConfig, KafkaMessage, TopicPartitions } from 'kafkajs'
 
 /** A KafkaJS consumer without a broker: a test delivers messages to it. */
 export interface MemoryConsumer extends Consumer {
   /**
    * Passes messages of one partition, in order of their offsets, to the handler given to `run`, and returns the offset at
    * which the consumer would continue. Like KafkaJS, it passes a batch again from there as long as that makes progress;
-   * unlike KafkaJS, it does not retry failures.
+   * unlike KafkaJS, it does not retry failures. It first waits until the partition is no longer paused, and ends when it
+   * is paused: a wrapped consumer pauses a partition whose KMS is unavailable, until the KMS answers again.
    *
    * @throws the error of the handler, or of this library if a message stops the consumer
    */
@@ -31,12 +33,16 @@ const EVENTS: Consumer['events'] = {
   REQUEST_QUEUE_SIZE: 'consumer.network.request_queue_size',
 }
 
+/** Partitions of a topic; without `partitions`, all of them. */
+type TopicPartitionSelection = Parameters<Consumer['pause']>[0][number]
+
 const done = (): Promise<void> => Promise.resolve()
 const nothing = (): void => undefined
 
 /** A consumer to wrap and to pass to the code under test in place of `kafka.consumer({ groupId })`. */
 export function memoryConsumer(): MemoryConsumer {
   let config: ConsumerRunConfig | undefined
+  const pauses = new Pauses()
   const end = (): Promise<void> => {
     config = undefined
     return done()
@@ -53,9 +59,13 @@ export function memoryConsumer(): MemoryConsumer {
     disconnect: end,
     commitOffsets: done,
     seek: nothing,
-    pause: nothing,
-    paused: () => [],
-    resume: nothing,
+    pause: (all) => {
+      pauses.add(all)
+    },
+    paused: () => pauses.list(),
+    resume: (all) => {
+      pauses.remove(all)
+    },
     on: () => nothing,
     logger: () => ({
       info: nothing,
@@ -68,21 +78,65 @@ export function memoryConsumer(): MemoryConsumer {
     describeGroup: never,
     async deliver(topic, messages, partition = 0) {
       if (config === undefined) throw new Error('memoryConsumer(): the code under test did not call run()')
-      return config.eachBatch
-        ? deliverBatches(config.eachBatch, { topic, partition }, messages)
-        : deliverEach(config.eachMessage ?? done, { topic, partition }, messages)
+      const place = { topic, partition, isPaused: () => pauses.include(topic, partition) }
+      const { eachBatch, eachMessage = done } = config
+      await pauses.end(topic, partition)
+      return eachBatch
+        ? deliverBatches(eachBatch, place, messages)
+        : deliverEach(eachMessage, place, messages)
     },
+  }
+}
+
+/** Paused topics and partitions. */
+class Pauses {
+  readonly #topics = new Set<string>()
+  #partitions: { readonly topic: string; readonly partition: number }[] = []
+  readonly #resumed = new EventEmitter()
+
+  add(all: readonly TopicPartitionSelection[]): void {
+    for (const { topic, partitions } of all) {
+      if (partitions === undefined) this.#topics.add(topic)
+      else this.#partitions.push(...partitions.map((partition) => ({ topic, partition })))
+    }
+  }
+
+  remove(all: readonly TopicPartitionSelection[]): void {
+    for (const { topic, partitions } of all) {
+      if (partitions === undefined) this.#topics.delete(topic)
+      this.#partitions = this.#partitions.filter(
+        (one) => one.topic !== topic || (partitions !== undefined && !partitions.includes(one.partition)),
+      )
+    }
+    this.#resumed.emit('resumed')
+  }
+
+  include(topic: string, partition: number): boolean {
+    return (
+      this.#topics.has(topic) ||
+      this.#partitions.some((one) => one.topic === topic && one.partition === partition)
+    )
+  }
+
+  /** Resolves when a partition is not paused. */
+  async end(topic: string, partition: number): Promise<void> {
+    while (this.include(topic, partition)) await once(this.#resumed, 'resumed')
+  }
+
+  list(): TopicPartitions[] {
+    return this.#partitions.map(({ topic, partition }) => ({ topic, partitions: [partition] }))
   }
 }
 
 interface Place {
   readonly topic: string
   readonly partition: number
+  readonly isPaused: () => boolean
 }
 
 async function deliverEach(
   eachMessage: NonNullable<ConsumerRunConfig['eachMessage']>,
-  place: Place,
+  { isPaused, ...place }: Place,
   messages: readonly KafkaMessage[],
 ): Promise<string> {
   let next = messages[0]?.offset ?? '0'
@@ -91,18 +145,18 @@ async function deliverEach(
     const given = { ...message }
     await eachMessage({ ...place, message: given, heartbeat: done, pause: () => nothing })
     next = after(given.offset)
-    if (given.offset !== message.offset) break
+    if (given.offset !== message.offset || isPaused()) break
   }
   return next
 }
 
 async function deliverBatches(
   eachBatch: NonNullable<ConsumerRunConfig['eachBatch']>,
-  place: Place,
+  { isPaused, ...place }: Place,
   messages: readonly KafkaMessage[],
 ): Promise<string> {
   let next = BigInt(messages[0]?.offset ?? 0)
-  for (let before = -1n; next > before;) {
+  for (let before = -1n; next > before && !isPaused();) {
     before = next
     const left = messages.filter(({ offset }) => BigInt(offset) >= before)
     if (left.length === 0) break
@@ -122,7 +176,7 @@ async function deliverBatches(
   return next.toString()
 }
 
-function batchOf(place: Place, messages: readonly KafkaMessage[]): Batch {
+function batchOf(place: Omit<Place, 'isPaused'>, messages: readonly KafkaMessage[]): Batch {
   const last = messages.at(-1)?.offset ?? '-1'
   return {
     ...place,

@@ -1,0 +1,132 @@
+import { raceAbort } from '../../cancellation.js'
+import type { Clock } from '../../clock.js'
+import { includes, nameOf, type Place, type Places } from './place.js'
+
+/** The operations of a client that stop and continue the reading of one partition. */
+export interface Reading {
+  pause(place: Place): void
+  resume(place: Place): void
+}
+
+/** The wait of a parked partition. */
+export interface Wait {
+  /** Resolves when the partition may be read again. Rejects only if the signal aborts. */
+  until(signal: AbortSignal): Promise<void>
+  /** Called when the partition is parked, and regularly after that. */
+  report(): void
+}
+
+interface Parked extends Place {
+  readonly abort: AbortController
+}
+
+const REPORT_MS = 10_000
+
+/**
+ * Partitions whose next record waits for a KMS, or for a topic to accept a dead letter. Each is paused until it can go on,
+ * so that the consumer reads its other partitions meanwhile. The application does not see this pause, and cannot end it
+ * with its own `resume`. A pause of its own replaces it.
+ */
+export class Parking {
+  readonly #reading: Reading
+  readonly #clock: Clock
+  readonly #parked = new Map<string, Parked>()
+  /** Partitions that were resumed and not read since. */
+  readonly #returning = new Set<string>()
+
+  constructor(reading: Reading, clock: Clock) {
+    this.#reading = reading
+    this.#clock = clock
+  }
+
+  /** Pauses a partition until its wait is over. Its records must be left to be fetched again. */
+  park({ topic, partition }: Place, wait: Wait): void {
+    const name = nameOf({ topic, partition })
+    this.#leave(name)
+    const parked = { topic, partition, abort: new AbortController() }
+    this.#parked.set(name, parked)
+    this.#reading.pause(parked)
+    void this.#waitFor(parked, wait).then(
+      () => {
+        if (this.#leave(name, parked)) this.#returning.add(name)
+      },
+      // It was taken off the list meanwhile.
+      () => undefined,
+    )
+  }
+
+  /** Whether a partition is read for the first time after its wait was over. */
+  returns(place: Place): boolean {
+    return this.#returning.size > 0 && this.#returning.delete(nameOf(place))
+  }
+
+  /** Ends the wait of a partition that the application moves elsewhere. */
+  leave(place: Place): void {
+    this.#leave(nameOf(place))
+  }
+
+  /** Keeps the assigned partitions parked. Others are no longer paused, in case they are assigned again later. */
+  keepOnly(assigned: Readonly<Record<string, readonly number[]>>): void {
+    for (const [name, { topic, partition }] of this.#parked)
+      if (assigned[topic]?.includes(partition) !== true) this.#leave(name)
+    this.#returning.clear()
+  }
+
+  /** Ends all waits; the partitions are read again. */
+  leaveAll(): void {
+    for (const name of this.#parked.keys()) this.#leave(name)
+  }
+
+  /** Forgets all waits, when the client has stopped or forgotten what is paused. */
+  clear(): void {
+    for (const { abort } of this.#parked.values()) abort.abort()
+    this.#parked.clear()
+    this.#returning.clear()
+  }
+
+  /** The application paused these partitions, which ends their waits. Returns them. */
+  paused(all: readonly Places[]): Place[] {
+    const among = this.#among(all)
+    for (const parked of among) {
+      this.#parked.delete(nameOf(parked))
+      parked.abort.abort()
+    }
+    return among
+  }
+
+  /** The application resumed these partitions, which does not end their waits. */
+  resumed(all: readonly Places[]): void {
+    for (const parked of this.#among(all)) this.#reading.pause(parked)
+  }
+
+  /** Whether a partition is parked. */
+  has(place: Place): boolean {
+    return this.#parked.has(nameOf(place))
+  }
+
+  #among(all: readonly Places[]): Parked[] {
+    return [...this.#parked.values()].filter((parked) => all.some((places) => includes(places, parked)))
+  }
+
+  #leave(name: string, parked = this.#parked.get(name)): boolean {
+    if (parked === undefined || this.#parked.get(name) !== parked) return false
+    this.#parked.delete(name)
+    parked.abort.abort()
+    this.#reading.resume(parked)
+    return true
+  }
+
+  async #waitFor({ abort: { signal } }: Parked, { until, report }: Wait): Promise<void> {
+    let cancel = (): void => undefined
+    const reportRegularly = (): void => {
+      report()
+      cancel = this.#clock.timeout(reportRegularly, REPORT_MS)
+    }
+    reportRegularly()
+    try {
+      await raceAbort(until(signal), signal)
+    } finally {
+      cancel()
+    }
+  }
+}

@@ -1,0 +1,238 @@
+import type { KafkaMessage } from 'kafkajs'
+import { describe, expect, it, vi } from 'vitest'
+import { decryptConsumer } from '../../../src/clients/kafkajs/index.js'
+import { EnvelopeError } from '../../../src/index.js'
+import { sealRecords } from '../../../src/record/index.js'
+import { CANARY, thrownBy } from '../../support/emissions.js'
+import { memoryEncryption } from '../../support/encryption.js'
+import { message, StandIn } from './stand-in.js'
+
+const away = new EnvelopeError('KMS_UNAVAILABLE', 'away')
+
+/** A wrapped consumer of topic `t`, and `count` messages under as many DEKs, none of which is cached. */
+async function consuming(count = 1) {
+  const { encryption, kms, events } = await memoryEncryption(
+    [
+      {
+        match: ['t'],
+        encrypt: { cmk: 'main', rotate: { maxMessages: 1, allowFrequentRotation: true } },
+        decrypt: { cmk: 'main' },
+      },
+    ],
+    { kmsRetries: 0 },
+  )
+  const messages: KafkaMessage[] = []
+  for (let i = 0; i < count; i++) {
+    const [sealed] = await sealRecords(encryption, [{ topic: 't', value: `${CANARY} ${String(i)}` }])
+    messages.push(message(sealed?.value as Buffer, 0))
+  }
+  encryption.evict('cmk')
+  kms.calls.length = 0
+  const kafka = new StandIn()
+  const consumer = decryptConsumer(kafka.consumer, encryption)
+  const delivered: string[] = []
+  await consumer.run({
+    eachMessage: ({ partition, message: { offset } }) =>
+      Promise.resolve(void delivered.push(`${String(partition)}/${offset}`)),
+  })
+  const waiting = () => encryption.health().waiting.map(({ partition }) => partition)
+  return { encryption, kms, events, messages, kafka, consumer, delivered, waiting }
+}
+
+const place = (partition: number) => [{ topic: 't', partitions: [partition] }]
+
+it('a consumer goes on with its other partitions while one waits for a KMS, and then with that one', async () => {
+  const { encryption, kms, messages, kafka, delivered } = await consuming(2)
+  const [first, second] = messages as [KafkaMessage, KafkaMessage]
+  await kafka.fetch([second], 1)
+  kms.failure = away
+  for (let i = 0; i < 3; i++) {
+    kafka.position = 0
+    await kafka.fetch([first], 0)
+    await kafka.fetch([second], 1)
+  }
+  expect(delivered).toEqual(['1/0', '1/0', '1/0', '1/0'])
+  kms.failure = undefined
+  await kafka.resumed(0)
+  kafka.position = 0
+  await kafka.fetch([first], 0)
+  expect(delivered.at(-1)).toBe('0/0')
+  expect(encryption.health().status).toBe('ok')
+  await encryption.close()
+})
+
+it('partitions that wait for one KMS do not wait in place again, and ask it one at a time', async () => {
+  const { encryption, kms, messages, kafka, waiting } = await consuming(16)
+  kms.failure = away
+  for (const [partition, one] of messages.entries()) await kafka.fetch([one], partition)
+  expect(waiting()).toHaveLength(16)
+  // One failed in place; the others saw that.
+  expect(kms.calls).toHaveLength(1)
+  kms.failure = undefined
+  kms.hold = true
+  await kms.waitForHeld()
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  expect(kms.held).toHaveLength(1)
+  kms.held[0]?.succeed()
+  await kms.waitForHeld(15)
+  for (const call of [...kms.held]) call.succeed()
+  await Promise.all(messages.map((_, partition) => kafka.resumed(partition)))
+  await encryption.close()
+})
+
+it('a call that takes longer than a second parks the partition, and is not made again', async () => {
+  const { encryption, kms, messages, kafka, delivered, waiting } = await consuming()
+  kms.hold = true
+  await kafka.fetch(messages)
+  expect(waiting()).toEqual([0])
+  expect(kms.held).toHaveLength(1)
+  kms.held[0]?.succeed()
+  await kafka.resumed()
+  await kafka.fetch(messages)
+  expect([delivered, kms.calls.length]).toEqual([['0/0'], 1])
+  await encryption.close()
+})
+
+it('a key that was lost from the cache before it was used is waited for in place, however long its KMS takes', async () => {
+  const { encryption, kms, messages, kafka, delivered } = await consuming()
+  kms.failure = away
+  await kafka.fetch(messages)
+  kms.failure = undefined
+  await kafka.resumed()
+  encryption.evict('cmk')
+  kms.hold = true
+  const fetching = kafka.fetch(messages)
+  await kms.waitForHeld()
+  await new Promise((resolve) => setTimeout(resolve, 1500))
+  expect(kafka.isPaused()).toBe(false)
+  kms.held[0]?.succeed()
+  await fetching
+  expect(delivered).toEqual(['0/0'])
+  await encryption.close()
+})
+
+it('a record that its KMS finally refuses ends its wait, and is treated as the rule says', async () => {
+  const { encryption, kms, messages, kafka } = await consuming()
+  kms.failure = away
+  await kafka.fetch(messages)
+  kms.failure = new EnvelopeError('CMK_DISABLED', 'no')
+  await kafka.resumed()
+  expect(await thrownBy(() => kafka.fetch(messages))).toMatchObject({ code: 'CMK_DISABLED' })
+  await encryption.close()
+})
+
+it('an encryption that is closed while a record waits stops its consumer', async () => {
+  const { encryption, kms, messages, kafka } = await consuming()
+  kms.failure = away
+  await kafka.fetch(messages)
+  await encryption.close()
+  expect(kafka.isPaused()).toBe(false)
+  expect(await thrownBy(() => kafka.fetch(messages))).toMatchObject({ code: 'ENCRYPTION_CLOSED' })
+})
+
+it('a wait is reported while it lasts, with the last failure', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  try {
+    const { encryption, kms, events, messages, kafka } = await consuming()
+    kms.failure = away
+    await kafka.fetch(messages)
+    kms.failure = new EnvelopeError('KMS_THROTTLED', 'busy')
+    await vi.advanceTimersByTimeAsync(200)
+    kms.failure = undefined
+    kms.hold = true
+    await vi.advanceTimersByTimeAsync(30_000)
+    const waits = events.flatMap((event) => (event.name === 'consumer.waiting' ? [event] : []))
+    const [first, second, tenSeconds, ...rest] = waits.map(({ code }) => code)
+    expect([first, second, tenSeconds]).toEqual(['KMS_UNAVAILABLE', 'KMS_THROTTLED', 'KMS_THROTTLED'])
+    // The call itself took too long.
+    expect(new Set(rest)).toEqual(new Set(['KMS_TIMEOUT']))
+    const waited = waits.map(({ waitedMs }) => waitedMs)
+    for (const [i, ms] of waited.entries()) {
+      expect(ms - (waited[i - 1] ?? 0)).toBeGreaterThanOrEqual(0)
+      expect(ms - (waited[i - 1] ?? 0)).toBeLessThanOrEqual(10_000)
+    }
+    expect(waited.at(-1)).toBeGreaterThan(20_000)
+    await encryption.close()
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+describe('the application', () => {
+  it('the application does not see that a partition is paused for its wait, and sees its own pauses', async () => {
+    const { encryption, kms, messages, kafka, consumer } = await consuming()
+    kms.failure = away
+    await kafka.fetch(messages)
+    consumer.pause(place(3))
+    expect(kafka.isPaused()).toBe(true)
+    expect(consumer.paused()).toEqual(place(3))
+    consumer.pause(place(0))
+    expect(consumer.paused()).toEqual([{ topic: 't', partitions: [0, 3] }])
+    await encryption.close()
+  })
+
+  it('the application pauses a partition that waits: the wait ends, and the partition stays paused when the KMS answers', async () => {
+    const { encryption, kms, messages, kafka, consumer, waiting } = await consuming()
+    kms.failure = away
+    await kafka.fetch(messages)
+    consumer.pause(place(0))
+    expect(waiting()).toEqual([])
+    kms.failure = undefined
+    await new Promise((resolve) => setTimeout(resolve, 400))
+    expect([kafka.isPaused(), kms.calls.length]).toEqual([true, 1])
+    consumer.resume(place(0))
+    expect(kafka.isPaused()).toBe(false)
+    await encryption.close()
+  })
+
+  it('the application resumes a partition that waits: it goes on waiting', async () => {
+    const { encryption, kms, messages, kafka, consumer } = await consuming()
+    kms.failure = away
+    await kafka.fetch(messages)
+    consumer.resume([{ topic: 't' }])
+    expect(kafka.isPaused()).toBe(true)
+    expect(consumer.paused()).toEqual([])
+    kms.failure = undefined
+    await kafka.resumed()
+    await encryption.close()
+  })
+
+  it('the application moves a partition that waits elsewhere: it is read from there immediately', async () => {
+    const { encryption, kms, messages, kafka, consumer, delivered, waiting } = await consuming()
+    const other = await sealRecords(encryption, [{ topic: 't', value: CANARY }])
+    kms.failure = away
+    await kafka.fetch(messages)
+    consumer.seek({ topic: 't', partition: 0, offset: '9' })
+    expect([kafka.isPaused(), waiting()]).toEqual([false, []])
+    const topic = [...messages, message(other[0]?.value as Buffer, 9)]
+    await kafka.fetch(topic)
+    expect(encryption.health().waiting).toMatchObject([{ offset: '9' }])
+    kms.failure = undefined
+    await kafka.resumed()
+    await kafka.fetch(topic)
+    expect(delivered).toEqual(['0/9'])
+    await encryption.close()
+  })
+
+  it.each(['stop', 'disconnect'] as const)(
+    'the application calls %s() while a partition waits: the KMS is not asked again',
+    async (call) => {
+      const { encryption, kms, messages, kafka, consumer, waiting } = await consuming()
+      kms.failure = away
+      await kafka.fetch(messages)
+      await consumer[call]()
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      expect([kms.calls.length, waiting()]).toEqual([1, []])
+      await encryption.close()
+    },
+  )
+})
+
+it('a partition that goes to another consumer is no longer paused, in case it comes back', async () => {
+  const { encryption, kms, messages, kafka, waiting } = await consuming(2)
+  kms.failure = away
+  for (const [partition, one] of messages.entries()) await kafka.fetch([one], partition)
+  kafka.emit('consumer.group_join', { groupId: 'g', memberAssignment: { t: [1] } })
+  expect([kafka.isPaused(0), kafka.isPaused(1), waiting()]).toEqual([false, true, [1]])
+  await encryption.close()
+})
