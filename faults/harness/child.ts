@@ -28,7 +28,7 @@ export class Child {
   #isGone = false
   #isEnded = false
 
-  constructor(program: 'producer' | 'consumer', setup: Setup, env: NodeJS.ProcessEnv = {}) {
+  constructor(program: 'producer' | 'consumer' | 'forger', setup: Setup, env: NodeJS.ProcessEnv = {}) {
     this.name = setup.name
     this.ledger = setup.ledger
     this.#process = fork(`${COMPILED}/faults/harness/processes/${program}.js`, [JSON.stringify(setup)], {
@@ -64,12 +64,22 @@ export class Child {
   }
 
   async memory(): Promise<Memory> {
-    const before = this.heard('memory').length
-    this.ask('memory')
+    return (await this.#answer('memory')) as unknown as Memory
+  }
+
+  /** How often a KMS call ended in a way, as `unwrap ok`, or a record was rejected, as `skip invalid`. */
+  async counts(): Promise<Readonly<Record<string, number>>> {
+    return (await this.#answer('counts')) as Readonly<Record<string, number>>
+  }
+
+  async #answer(asked: Asked): Promise<Told['details']> {
+    const before = this.heard(asked).length
+    this.ask(asked)
     for (;;) {
-      await once(this.#process, 'message')
-      const answer = this.heard('memory')[before]
-      if (answer !== undefined) return answer.details as unknown as Memory
+      await Promise.race([once(this.#process, 'message'), this.#exited])
+      if (this.#isGone) throw new Error(`${this.name} is gone`)
+      const answer = this.heard(asked)[before]
+      if (answer !== undefined) return answer.details
     }
   }
 

@@ -22,6 +22,7 @@ export interface Outcome {
   readonly plaintexts: number
   readonly mayDouble: NonNullable<Schedule['mayDouble']>
   readonly figures: Readonly<Record<string, number>>
+  readonly series: Stage['series']
 }
 
 export interface Run {
@@ -50,7 +51,7 @@ export async function runSchedule(schedule: Schedule, run: Run): Promise<Outcome
     faults.push(messageOf(error))
   }
   const seconds = Math.round((performance.now() - started) / 100) / 10
-  const children = [...stage.producers, ...stage.consumers]
+  const { children } = stage
   for (const child of children)
     if (child.hasCrashed) faults.push(`${child.name} ended by itself: ${child.printed.slice(-2000)}`)
   await stage.close()
@@ -71,5 +72,15 @@ export async function runSchedule(schedule: Schedule, run: Run): Promise<Outcome
         [...told.map((one) => JSON.stringify(one)), printed].join('\n'),
       )
   }
-  return { name, what, faults, seconds, accounts, plaintexts, mayDouble, figures: stage.figures }
+  return {
+    name,
+    what,
+    faults,
+    seconds,
+    accounts,
+    plaintexts,
+    mayDouble,
+    figures: stage.figures,
+    series: stage.series,
+  }
 }

@@ -1,13 +1,20 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, logLevel, type Admin } from 'kafkajs'
-import type { DecryptRule, RenewedEncryptRule } from '../../src/index.js'
+import type { DecryptRule, EncryptionConfig, RenewedEncryptRule } from '../../src/index.js'
+import { createKeyring } from '../../src/kms/local/index.js'
 import { accountsOf, type Accounts } from './accounts.js'
 import type { BreakableBroker } from './broker.js'
 import { Child } from './child.js'
 import { FaultyKms } from './kms.js'
 import { consumedIn, producedIn } from './ledger.js'
-import type { ConsumerSetup, DecryptSetup, EncryptionSetup, ProducerSetup } from './processes/setup.js'
+import type {
+  ConsumerSetup,
+  DecryptSetup,
+  EncryptionSetup,
+  ForgerSetup,
+  ProducerSetup,
+} from './processes/setup.js'
 import { Progress } from './progress.js'
 import type { Random } from './random.js'
 import { Tail } from './tail.js'
@@ -25,14 +32,20 @@ export interface StageOptions {
 }
 
 /** Rules of one CMK for all topics. */
-export interface RuleSetup {
+export interface RuleSetup extends Pick<EncryptionConfig, 'cache' | 'kmsRateLimit'> {
   readonly encrypt?: Omit<RenewedEncryptRule, 'cmk'>
   readonly decrypt?: Omit<DecryptSetup, 'cmk'>
+}
+
+export interface LocalKeyring {
+  readonly options: { readonly keyring: string }
+  readonly cmkId: string
 }
 
 /** Long enough for what takes its time on a busy machine; a wait that fails says for what. */
 const WAIT_MS = 60_000
 const LOOK_MS = 50
+const MIB = 2 ** 20
 
 /** Where a schedule plays: its topics, KMSs and processes, and the books that they keep. */
 export class Stage {
@@ -42,8 +55,12 @@ export class Stage {
   readonly topics: string[] = []
   readonly producers: Child[] = []
   readonly consumers: Child[] = []
+  /** Those that keep no books. */
+  readonly others: Child[] = []
   /** What the schedule measured, for its row in the report. */
   readonly figures: Record<string, number> = {}
+  /** What it measured over time, for the chart: seconds and values. */
+  readonly series: Record<string, [seconds: number, value: number][]> = {}
   readonly #options: StageOptions
   readonly #kafka: Kafka
   readonly #kms: FaultyKms[] = []
@@ -57,6 +74,10 @@ export class Stage {
     this.isLong = options.isLong
     const brokers = [...(options.breakable?.direct ?? options.brokers)]
     this.#kafka = new Kafka({ brokers, clientId: options.name, logLevel: logLevel.NOTHING })
+  }
+
+  get children(): readonly Child[] {
+    return [...this.producers, ...this.consumers, ...this.others]
   }
 
   /** @throws Error unless the schedule `breaksBroker` */
@@ -89,9 +110,25 @@ export class Stage {
     return kms
   }
 
-  /** A new topic, named after the schedule. */
-  async topic(name: string, partitions = 3, config: Readonly<Record<string, string>> = {}): Promise<string> {
-    const topic = `${this.name}.${name}`
+  /** A new topic that the rule encrypts. */
+  topic(name: string, partitions = 3): Promise<string> {
+    return this.#newTopic(`${this.name}.${name}`, partitions, {})
+  }
+
+  /** The topic for dead letters, which the rule does not read. It does not exist at first. */
+  get deadLetters(): string {
+    return `dead-letters.${this.name}`
+  }
+
+  createDeadLetters(config: Readonly<Record<string, string>> = {}): Promise<string> {
+    return this.#newTopic(this.deadLetters, 1, config)
+  }
+
+  async #newTopic(
+    topic: string,
+    partitions: number,
+    config: Readonly<Record<string, string>>,
+  ): Promise<string> {
     const admin = await this.admin()
     const configEntries = Object.entries(config).map(([entry, value]) => ({ name: entry, value }))
     await admin.createTopics({
@@ -108,15 +145,26 @@ export class Stage {
     return topic
   }
 
+  /** A new keyring, for schedules that need more DEKs than a service gives, and no fault of it. */
+  async keyring(name: string): Promise<LocalKeyring> {
+    const keyring = join(this.folder, `${name}.keyring`)
+    await createKeyring(keyring, [{ id: 'main', type: 'aes-256' }])
+    return { options: { keyring }, cmkId: 'main' }
+  }
+
   /** An encryption in which every topic is under the CMK of one KMS. */
-  encryption(kms: FaultyKms, { encrypt = {}, decrypt = {} }: RuleSetup = {}): EncryptionSetup {
+  encryption(
+    kms: FaultyKms | LocalKeyring,
+    { encrypt = {}, decrypt = {}, ...others }: RuleSetup = {},
+  ): EncryptionSetup {
     return {
+      ...others,
       kms: { kms: kms.options },
       cmks: { main: [{ kms: 'kms', id: kms.cmkId }] },
       topics: [
         {
           name: 'all',
-          match: ['*'],
+          match: [`${this.name}.*`],
           encrypt: { cmk: 'main', ...encrypt },
           decrypt: { cmk: 'main', ...decrypt } satisfies DecryptRule,
         },
@@ -163,6 +211,41 @@ export class Stage {
     this.#progress.consumed(new Tail(child.ledger))
     await this.#ready(child)
     return child
+  }
+
+  /** Sends envelopes that were sealed under a CMK of the same name in another KMS, each under a DEK of its own. */
+  async forger(setup: Pick<ForgerSetup, 'topic' | 'encryption' | 'count'>): Promise<Child> {
+    const forger = new Child('forger', { ...this.#common('forger'), ...setup } satisfies ForgerSetup)
+    this.others.push(forger)
+    await this.#ready(forger)
+    return forger
+  }
+
+  /**
+   * Looks at the memory of processes at intervals, after a forced collection, and keeps what it sees as series: MiB of
+   * heap and of resident memory, and the number of open handles.
+   */
+  async watchMemory(children: readonly Child[], times: number, everyMs: number): Promise<void> {
+    const started = performance.now()
+    for (let time = 0; time < times; time++) {
+      await sleep(Math.max(0, started + time * everyMs - performance.now()))
+      for (const child of children) {
+        const { heapBytes, residentBytes, handles } = await child.memory()
+        const seconds = (performance.now() - started) / 1000
+        const note = (what: string, value: number): void => {
+          ;(this.series[`${child.name} ${what}`] ??= []).push([seconds, value])
+        }
+        note('heap', heapBytes / MIB)
+        note('resident', residentBytes / MIB)
+        note('handles', handles)
+      }
+    }
+  }
+
+  /** Records on a topic. */
+  async written(topic: string): Promise<number> {
+    const offsets = await (await this.admin()).fetchTopicOffsets(topic)
+    return offsets.reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0)
   }
 
   /** Records that a producer had acknowledged so far. */
@@ -228,7 +311,7 @@ export class Stage {
 
   /** Ends all processes, then what they used. */
   async close(): Promise<void> {
-    const children = [...this.producers, ...this.consumers].filter(({ isGone }) => !isGone)
+    const children = this.children.filter(({ isGone }) => !isGone)
     await Promise.all(
       children.map((child) => Promise.race([child.end(), sleep(10_000).then(() => child.kill())])),
     )
@@ -242,7 +325,7 @@ export class Stage {
 
   #ready(child: Child): Promise<void> {
     return this.until(`${child.name} to start`, () => {
-      if (child.isGone) throw new Error(`${child.name} ended: ${child.printed.slice(-2000)}`)
+      if (child.isGone) throw new Error(`${child.name} did not start`)
       return child.heard('ready').length > 0
     })
   }

@@ -22,6 +22,7 @@ const encryption = await encryptionOf(
   decides === undefined ? {} : { onInvalid: decide, onUnreadable: decide },
 )
 const kafka = kafkaOf(setup)
+const deadLetters = kafkaOf({ ...setup, brokers: setup.deadLetterBrokers ?? setup.brokers }).producer()
 const consumer = decryptConsumer(
   kafka.consumer({
     groupId: group,
@@ -31,7 +32,7 @@ const consumer = decryptConsumer(
     maxWaitTimeInMs: 100,
   }),
   encryption,
-  { deadLetters: kafka.producer() },
+  { deadLetters },
 )
 let isEnding = false
 serve({ end: () => void end() })
@@ -45,6 +46,7 @@ consumer.on(consumer.events.CRASH, ({ payload }) => {
   tell('crash', { reason: reasonOf(payload.error), restart: payload.restart })
   if (!payload.restart && isSupervised && !isEnding) void restart()
 })
+await deadLetters.connect()
 await run()
 tell('ready')
 
@@ -105,6 +107,7 @@ async function restart(): Promise<void> {
 async function end(): Promise<void> {
   isEnding = true
   await consumer.disconnect()
+  await deadLetters.disconnect()
   await encryption.close()
   process.disconnect()
 }

@@ -4,6 +4,9 @@ import { sealRecords } from '../../../src/record/index.js'
 import { FORGED } from '../record.js'
 import type { PoisonKind, PoisonSetup } from './setup.js'
 
+/** After the marker `C3 01` an envelope names its format. */
+const FINGERPRINT_AT = 2
+
 export interface Poisoning {
   readonly encryption: Encryption
   /** Sends without sealing. */
@@ -31,6 +34,7 @@ function spoilt(kind: PoisonKind, envelope: Buffer | string | null): Buffer {
   const bytes = Buffer.from(envelope ?? '')
   if (kind === 'plaintext') return Buffer.from(FORGED)
   if (kind === 'cut') return bytes.subarray(0, bytes.length - 3)
-  bytes.writeUInt8(bytes.readUInt8(bytes.length - 1) ^ 1, bytes.length - 1)
+  const flipped = kind === 'unknown' ? FINGERPRINT_AT : bytes.length - 1
+  bytes.writeUInt8(bytes.readUInt8(flipped) ^ 1, flipped)
   return bytes
 }

@@ -21,16 +21,21 @@ export function tell(what: string, details: Told['details'] = {}): void {
     process.send?.({ what, details } satisfies Told, undefined, undefined, () => undefined)
 }
 
-const EVENTS = [
+const TOLD = [
   'consumer.waiting',
   'consumer.stopped',
-  'record.rejected',
   'dek.created',
   'dek.retired',
   'dek.grace',
   'dek.waited',
-  'kms.call',
 ] as const
+/** How often each of the events happened that are too many to tell. */
+const counts: Record<string, number> = {}
+
+function count(...what: readonly (string | undefined)[]): void {
+  const name = what.filter((part) => part !== undefined).join(' ')
+  counts[name] = (counts[name] ?? 0) + 1
+}
 
 /** An encryption of the setup, which tells its events. @param policies replace those of all decrypt rules */
 export async function encryptionOf(
@@ -50,11 +55,17 @@ export async function encryptionOf(
       'decrypt' in rule ? { ...rule, decrypt: { ...rule.decrypt, ...policies } } : rule,
     ),
   })
-  for (const name of EVENTS) {
+  for (const name of TOLD) {
     made.on(name, (event) => {
       tell(name, { ...event })
     })
   }
+  made.on('kms.call', ({ operation, outcome, code }) => {
+    count(operation, outcome, code)
+  })
+  made.on('record.rejected', ({ action, kind }) => {
+    count(action, kind)
+  })
   return made
 }
 
@@ -77,6 +88,7 @@ export function reasonOf(error: unknown): string {
 export function serve(answers: Readonly<Partial<Record<Asked, () => void>>>): void {
   process.on('message', (asked: Asked) => {
     if (asked === 'memory') tell('memory', { ...memory() })
+    else if (asked === 'counts') tell('counts', counts)
     else answers[asked]?.()
   })
   process.on('disconnect', () => process.exit())

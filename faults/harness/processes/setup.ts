@@ -43,8 +43,16 @@ export interface PoisonSetup {
   readonly kinds: readonly PoisonKind[]
 }
 
-/** `plaintext`: a value that nobody sealed. `tampered`, `cut`: an envelope with a bit flipped, or without its end. */
-export type PoisonKind = 'plaintext' | 'tampered' | 'cut'
+/**
+ * Invalid: `plaintext`, a value that was not sealed; `tampered`, `cut`: an envelope with a bit flipped, or without its
+ * end. Unreadable: `unknown`, an envelope of a format that no reader knows yet.
+ */
+export type PoisonKind = 'plaintext' | 'tampered' | 'cut' | 'unknown'
+
+export interface ForgerSetup extends Setup {
+  readonly topic: string
+  readonly count: number
+}
 
 export interface ConsumerSetup extends Setup {
   readonly group: string
@@ -54,6 +62,8 @@ export interface ConsumerSetup extends Setup {
   /** For each record, or batch. */
   readonly handleMs: number
   readonly sessionTimeoutMs: number
+  /** If dead letters go to another cluster. */
+  readonly deadLetterBrokers?: readonly string[]
   /** What a handler of the policies decides: values of a decrypt rule that are functions. */
   readonly decides?: 'skip' | 'stop' | 'replace' | { readonly deadLetter: string }
   /** Whether it is run again after it stopped, as a supervisor would. */
@@ -73,7 +83,7 @@ export interface Told {
 }
 
 /** What a process can be asked for while it runs. */
-export type Asked = 'continue' | 'finish' | 'end' | 'memory'
+export type Asked = 'continue' | 'finish' | 'end' | 'memory' | 'counts'
 
 export interface Memory {
   /** After a forced collection. */
