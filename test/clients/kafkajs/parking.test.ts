@@ -19,7 +19,7 @@ async function consuming(count = 1) {
         decrypt: { cmk: 'main' },
       },
     ],
-    { kmsRetries: 0 },
+    { kmsRetries: 0, kmsTimeout: '15s' },
   )
   const messages: KafkaMessage[] = []
   for (let i = 0; i < count; i++) {
