@@ -3,6 +3,8 @@ export interface Random {
   /** A whole number from `low` to `high`, both included. */
   int(low: number, high: number): number
   pick<T>(choices: readonly T[]): T
+  /** The same choices in another order. */
+  shuffled<T>(choices: readonly T[]): T[]
   /** Whether something with this probability happens. */
   chance(probability: number): boolean
 }
@@ -22,6 +24,10 @@ export function randomOf(seed: number, name: string): Random {
   return {
     int,
     pick: <T>(choices: readonly T[]): T => choices[int(0, choices.length - 1)] as T,
+    shuffled: <T>(choices: readonly T[]): T[] => {
+      const rest = [...choices]
+      return choices.flatMap(() => rest.splice(int(0, rest.length - 1), 1))
+    },
     chance: (probability) => next() < probability,
   }
 }

@@ -8,3 +8,6 @@ export const NO_QUOTA = {
     opening: { perSecond: 10_000, burst: 100_000 },
   },
 } as const
+
+/** The broker's default of `group.min.session.timeout.ms`: after that time it gives away a killed consumer's partitions. */
+export const SHORTEST_SESSION_MS = 6000

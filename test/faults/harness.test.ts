@@ -47,6 +47,9 @@ it('drawn numbers reach both ends and stay between them', () => {
   const drawn = new Set(Array.from({ length: 200 }, () => random.int(2, 4)))
   expect([...drawn].sort()).toEqual([2, 3, 4])
   expect(random.pick(['only'])).toBe('only')
+  const choices = [1, 2, 3, 4, 5, 6]
+  expect(random.shuffled(choices).sort()).toEqual(choices)
+  expect(new Set(Array.from({ length: 50 }, () => random.shuffled(choices).join())).size).toBeGreaterThan(30)
 })
 
 it('a ledger gives back what was written into it, while it grows', () => {

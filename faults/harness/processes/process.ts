@@ -69,11 +69,12 @@ export async function encryptionOf(
   return made
 }
 
-export function kafkaOf({ brokers, name }: Setup): Kafka {
+export function kafkaOf({ brokers, name, requestTimeoutMs }: Setup): Kafka {
   return new Kafka({
     clientId: name,
     brokers: [...brokers],
     logLevel: logLevel.NOTHING,
+    ...(requestTimeoutMs === undefined ? {} : { requestTimeout: requestTimeoutMs }),
     retry: { initialRetryTime: 50, maxRetryTime: 1000 },
   })
 }

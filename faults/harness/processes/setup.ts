@@ -7,6 +7,8 @@ export interface Setup {
   readonly brokers: readonly string[]
   readonly ledger: string
   readonly encryption: EncryptionSetup
+  /** How long KafkaJS waits for an answer of the broker; its default is 30 s. */
+  readonly requestTimeoutMs?: number
 }
 
 /** A configuration without what only code can provide. */
