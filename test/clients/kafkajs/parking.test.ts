@@ -142,10 +142,13 @@ it('a wait is reported while it lasts, with the last failure', async () => {
     kms.hold = true
     await vi.advanceTimersByTimeAsync(30_000)
     const waits = events.flatMap((event) => (event.name === 'consumer.waiting' ? [event] : []))
-    const [first, second, tenSeconds, ...rest] = waits.map(({ code }) => code)
-    expect([first, second, tenSeconds]).toEqual(['KMS_UNAVAILABLE', 'KMS_THROTTLED', 'KMS_THROTTLED'])
-    // The call itself took too long.
-    expect(new Set(rest)).toEqual(new Set(['KMS_TIMEOUT']))
+    const codes = waits.map(({ code }) => code)
+    // In the end, the call itself took too long.
+    expect(codes.filter((code, i) => code !== codes[i - 1])).toEqual([
+      'KMS_UNAVAILABLE',
+      'KMS_THROTTLED',
+      'KMS_TIMEOUT',
+    ])
     const waited = waits.map(({ waitedMs }) => waitedMs)
     for (const [i, ms] of waited.entries()) {
       expect(ms - (waited[i - 1] ?? 0)).toBeGreaterThanOrEqual(0)
