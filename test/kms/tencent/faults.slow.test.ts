@@ -14,9 +14,10 @@ import {
 } from '../../../packages/tencent-kms-emulator/src/index.js'
 
 /** Of one call. */
-const DEADLINE_MS = 300
-/** Of a call of the owner, with three attempts and the pauses between them. */
-const KMS_TIMEOUT_MS = 3000
+const DEADLINE = '600ms'
+const DEADLINE_MS = Number.parseInt(DEADLINE)
+/** Of a call of the owner: three attempts, and the pauses between them, begin in its first half. */
+const KMS_TIMEOUT_MS = 6000
 /** The time that a busy machine may add. */
 const SLACK_MS = 2000
 const ATTEMPTS = 3
@@ -88,7 +89,7 @@ function provider(): Kms {
   const kms = tencentKms({
     endpoint: emulator.url,
     credentials: EMULATOR_CREDENTIAL,
-    requestTimeout: '300ms',
+    requestTimeout: DEADLINE,
     cmks: { [rsa]: { type: 'rsa-2048' } },
   })
   open.push(kms)
@@ -192,7 +193,7 @@ async function owner(): Promise<Encryption> {
       tencent: tencentKms({
         endpoint: emulator.url,
         credentials: EMULATOR_CREDENTIAL,
-        requestTimeout: '300ms',
+        requestTimeout: DEADLINE,
       }),
     },
     cmks: { orders: [{ kms: 'tencent', id: symmetric }] },
