@@ -14,10 +14,10 @@ import {
 } from '../../../packages/tencent-kms-emulator/src/index.js'
 
 /** Of one call. */
-const DEADLINE = '600ms'
+const DEADLINE = '1000ms'
 const DEADLINE_MS = Number.parseInt(DEADLINE)
 /** Of a call of the owner: three attempts, and the pauses between them, begin in its first half. */
-const KMS_TIMEOUT_MS = 6000
+const KMS_TIMEOUT_MS = 8000
 /** The time that a busy machine may add. */
 const SLACK_MS = 2000
 const ATTEMPTS = 3
