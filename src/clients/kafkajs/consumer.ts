@@ -178,7 +178,7 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
       inner.seek(to)
       claims.seek(to)
       waits.movedTo(to, to.offset)
-      parking.leave(to)
+      parking.movesOn(to)
     },
     pause(paused): void {
       inner.pause(paused)
@@ -226,7 +226,11 @@ function readingOf(inner: Consumer): Reading {
       inner.pause([{ topic, partitions: [...paused, partition] }])
     },
     resume({ topic, partition }) {
-      inner.resume([{ topic, partitions: [partition] }])
+      try {
+        inner.resume([{ topic, partitions: [partition] }])
+      } catch {
+        // KafkaJS has stopped, so that nothing is paused anymore.
+      }
     },
   }
 }

@@ -121,6 +121,7 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     if (opened === undefined) return undefined
     const delivered = this.#decider.deliver(rule, source, record, opened)
     this.#waits.movedTo(source, undefined)
+    this.#parking.movesOn(source)
     reportDecisions(this.#internals.events, rule, source, [delivered])
     return { delivered: [delivered], decided: 1, error: undefined }
   }
@@ -212,6 +213,7 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     const error = last?.action === 'stop' ? (last.fatal ?? last.error) : undefined
     const decided = decisions.length - (error === undefined ? 0 : 1)
     this.#waits.movedTo(source, error === undefined ? records[decided]?.offset : undefined)
+    this.#parking.movesOn(source)
     reportDecisions(this.#internals.events, rule, source, decisions)
     return { delivered: deliveredOf(decisions), decided, error }
   }

@@ -31,7 +31,7 @@ export class Parking {
   readonly #reading: Reading
   readonly #clock: Clock
   readonly #parked = new Map<string, Parked>()
-  /** Partitions that were resumed and not read since. */
+  /** Partitions whose wait is over, and whose next record has not been decided since. */
   readonly #returning = new Set<string>()
 
   constructor(reading: Reading, clock: Clock) {
@@ -39,13 +39,18 @@ export class Parking {
     this.#clock = clock
   }
 
-  /** Pauses a partition until its wait is over. Its records must be left to be fetched again. */
+  /**
+   * Pauses a partition until its wait is over. Its records must be left to be fetched again.
+   *
+   * @throws the error of `Reading.pause`
+   */
   park({ topic, partition }: Place, wait: Wait): void {
     const name = nameOf({ topic, partition })
     this.#leave(name)
+    this.#returning.delete(name)
     const parked = { topic, partition, abort: new AbortController() }
-    this.#parked.set(name, parked)
     this.#reading.pause(parked)
+    this.#parked.set(name, parked)
     void this.#waitFor(parked, wait).then(
       () => {
         if (this.#leave(name, parked)) this.#returning.add(name)
@@ -57,12 +62,15 @@ export class Parking {
 
   /** Whether a partition is read for the first time after its wait was over. */
   returns(place: Place): boolean {
-    return this.#returning.size > 0 && this.#returning.delete(nameOf(place))
+    return this.#returning.has(nameOf(place))
   }
 
-  /** Ends the wait of a partition that the application moves elsewhere. */
-  leave(place: Place): void {
-    this.#leave(nameOf(place))
+  /** The partition moves on, after its next record or because of the application. Ends its wait. */
+  movesOn(place: Place): void {
+    if (this.#parked.size === 0 && this.#returning.size === 0) return
+    const name = nameOf(place)
+    this.#leave(name)
+    this.#returning.delete(name)
   }
 
   /** Keeps the assigned partitions parked. Others are no longer paused, in case they are assigned again later. */

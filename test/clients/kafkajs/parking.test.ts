@@ -111,6 +111,21 @@ it('a key that was lost from the cache before it was used is waited for in place
   await encryption.close()
 })
 
+it('a partition whose wait is over waits in place for its next key for a second at most, like any other', async () => {
+  const { encryption, kms, messages, kafka, delivered, waiting } = await consuming(2)
+  const topic = messages.map((one, offset) => ({ ...one, offset: String(offset) }))
+  kms.failure = away
+  await kafka.fetch(topic.slice(0, 1))
+  kms.failure = undefined
+  await kafka.resumed()
+  await kafka.fetch(topic.slice(0, 1))
+  expect(delivered).toEqual(['0/0'])
+  kms.hold = true
+  await kafka.fetch(topic)
+  expect(waiting()).toEqual([0])
+  await encryption.close()
+})
+
 it('a record that its KMS finally refuses ends its wait, and is treated as the rule says', async () => {
   const { encryption, kms, messages, kafka } = await consuming()
   kms.failure = away
