@@ -41,6 +41,7 @@ afterEach(async () => {
   for (const each of open.splice(0)) await each.close()
 })
 
+const PATIENCE = { timeout: 20_000 }
 const ROTATE = { maxMessages: 10, allowFrequentRotation: true } satisfies RotationConfig
 
 async function owner(rotate: RotationConfig): Promise<{
@@ -116,7 +117,7 @@ async function consumerUnder(code: ErrorCode): Promise<string> {
   const waits = () => events.flatMap((event) => (event.name === 'consumer.waiting' ? [event.code] : []))
   await vi.waitFor(() => {
     expect(stops.length + waits().length).toBeGreaterThan(0)
-  })
+  }, PATIENCE)
   expect(delivered).toEqual([])
   expect(new Set([...stops, ...waits()])).toEqual(new Set([code]))
   if (stops.length > 0) return 'stop'
