@@ -51,7 +51,7 @@ async function deciding(
     await new Promise((resolve) => setTimeout(resolve, 5))
     return answer(offset)
   }
-  const on = await fixture('deciding', {
+  const on = await fixture('raw.deciding', {
     encrypt: { rotate: { maxMessages: 1, allowFrequentRotation: true } },
     decrypt: { onInvalid: decide, onUnreadable: decide },
   })
@@ -83,7 +83,7 @@ async function run(consumer: Consumer, kind: 'eachMessage' | 'eachBatch', seen: 
 
 describe.each(['eachMessage', 'eachBatch'] as const)('%s: a function that decides', (kind) => {
   it('a function that decides about each record skips, replaces, writes a dead letter and stops; nothing else is passed or lost', async () => {
-    const dead = await newTopic('deciding.dead')
+    const dead = await newTopic('raw.deciding.dead')
     const answers: Readonly<Record<string, RejectionAnswer>> = {
       1: 'skip',
       2: { value: Buffer.from('mended') },
