@@ -37,6 +37,13 @@ export interface RuleSetup extends Pick<EncryptionConfig, 'cache' | 'kmsRateLimi
   readonly decrypt?: Omit<DecryptSetup, 'cmk'>
 }
 
+export interface Watch {
+  /** What is seen meanwhile is not kept. */
+  readonly warmUpMs: number
+  readonly forMs: number
+  readonly everyMs: number
+}
+
 export interface LocalKeyring {
   readonly options: { readonly keyring: string }
   readonly cmkId: string
@@ -225,15 +232,17 @@ export class Stage {
    * Looks at the memory of processes at intervals, after a forced collection, and keeps what it sees as series: MiB of
    * heap and of resident memory, and the number of open handles.
    */
-  async watchMemory(children: readonly Child[], times: number, everyMs: number): Promise<void> {
+  async watchMemory(children: readonly Child[], { warmUpMs, forMs, everyMs }: Watch): Promise<void> {
     const started = performance.now()
-    for (let time = 0; time < times; time++) {
-      await sleep(Math.max(0, started + time * everyMs - performance.now()))
+    for (let atMs = 0; atMs <= warmUpMs + forMs; atMs += everyMs) {
+      await sleep(Math.max(0, started + atMs - performance.now()))
       for (const child of children) {
         const { heapBytes, residentBytes, handles } = await child.memory()
-        const seconds = (performance.now() - started) / 1000
+        // Looked at all the same: a collection that is forced for the first time changes how much memory stays resident.
+        if (atMs < warmUpMs) continue
         const note = (what: string, value: number): void => {
-          ;(this.series[`${child.name} ${what}`] ??= []).push([seconds, value])
+          const points = (this.series[`${child.name} ${what}`] ??= [])
+          points.push([(atMs - warmUpMs) / 1000, Math.round(value * 100) / 100])
         }
         note('heap', heapBytes / MIB)
         note('resident', residentBytes / MIB)

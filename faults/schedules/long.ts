@@ -4,7 +4,6 @@ import { slopePerMinute } from '../harness/slope.js'
 import type { Stage } from '../harness/stage.js'
 
 const MINUTE_MS = 60_000
-const EVERY_MS = 10_000
 const MAX_MIB_PER_MINUTE = 1
 
 const soak: Schedule = {
@@ -17,7 +16,7 @@ const soak: Schedule = {
     const rotate = { maxMessages: 1000 }
     // The cache is full before the warm-up ends.
     const encryption = stage.encryption(kms, { encrypt: { rotate }, cache: { maxDeks: 10 } })
-    const producer = await stage.producer({ topic, encryption, pauseMs: 50 })
+    const producer = await stage.producer({ topic, encryption, pauseMs: 30 })
     const consumer = await stage.consumer({ topics: [topic], encryption, handler: 'eachMessage' })
     const state = { isOver: false }
     const outages = (async () => {
@@ -28,8 +27,8 @@ const soak: Schedule = {
         await kms.recover()
       }
     })()
-    await stage.sleep(2 * MINUTE_MS)
-    await stage.watchMemory([producer, consumer], (10 * MINUTE_MS) / EVERY_MS + 1, EVERY_MS)
+    const times = { warmUpMs: 2 * MINUTE_MS, forMs: 10 * MINUTE_MS, everyMs: 10_000 }
+    await stage.watchMemory([producer, consumer], times)
     state.isOver = true
     await outages
     await stage.drained()
