@@ -1,15 +1,17 @@
 import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { CANARY } from './record.js'
 
 /**
- * How often the canary stands in the log folders of these topics. The processes do not compress batches, so that it would
- * be seen.
+ * How often a text stands in the log folders of these topics. The processes do not compress batches, so that it would be
+ * seen.
  *
  * @throws Error if a topic has no folder: a search in the wrong place finds nothing
  */
-export async function canariesIn(dataFolder: string, topics: readonly string[]): Promise<number> {
+export async function countInLogs(
+  text: string,
+  { dataFolder, topics }: { readonly dataFolder: string; readonly topics: readonly string[] },
+): Promise<number> {
   const folders = await readdir(dataFolder)
   let found = 0
   for (const topic of topics) {
@@ -18,20 +20,20 @@ export async function canariesIn(dataFolder: string, topics: readonly string[]):
     for (const folder of own) {
       const files = await readdir(join(dataFolder, folder))
       for (const file of files.filter((name) => name.endsWith('.log')))
-        found += await canariesInFile(join(dataFolder, folder, file))
+        found += await countInFile(text, join(dataFolder, folder, file))
     }
   }
   return found
 }
 
-async function canariesInFile(path: string): Promise<number> {
+async function countInFile(text: string, path: string): Promise<number> {
   let found = 0
   let rest = Buffer.alloc(0)
   for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) {
     const bytes = Buffer.concat([rest, chunk as Buffer])
-    for (let at = bytes.indexOf(CANARY); at >= 0; at = bytes.indexOf(CANARY, at + 1)) found++
+    for (let at = bytes.indexOf(text); at >= 0; at = bytes.indexOf(text, at + 1)) found++
     // One that lies across two chunks is whole in the next; none is counted twice.
-    rest = bytes.subarray(Math.max(0, bytes.length - CANARY.length + 1))
+    rest = bytes.subarray(Math.max(0, bytes.length - text.length + 1))
   }
   return found
 }

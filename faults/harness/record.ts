@@ -5,6 +5,9 @@ export const CANARY = 'canary-of-the-fault-suite'
 /** Stands in every record that a schedule forges. */
 export const FORGED = 'forged-by-the-fault-suite'
 
+/** Begins every key. Keys are not encrypted. */
+export const KEY = 'key-of-the-fault-suite-'
+
 /** What a record says about itself. Records of one key are numbered in the order in which they are sent. */
 export interface Numbered {
   readonly producer: string

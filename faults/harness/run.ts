@@ -4,9 +4,9 @@ import { messageOf, type Broker } from '../../scripts/broker/broker.js'
 import { faultsIn, type Accounts } from './accounts.js'
 import { startBreakable } from './broker.js'
 import { coordinatorReady } from './coordinator.js'
-import { canariesIn } from './plaintext.js'
+import { countInLogs } from './plaintext.js'
 import { randomOf } from './random.js'
-import { CANARY } from './record.js'
+import { CANARY, KEY } from './record.js'
 import type { Schedule } from './schedule.js'
 import { Stage } from './stage.js'
 
@@ -57,11 +57,12 @@ export async function runSchedule(schedule: Schedule, run: Run): Promise<Outcome
   await stage.close()
   const accounts = stage.accounts()
   faults.push(...faultsIn(accounts, mayDouble))
-  const emitted = children.map(({ told, printed }) => printed + JSON.stringify(told)).join('\n')
-  const plaintexts =
-    (dataFolder === undefined ? 0 : await canariesIn(dataFolder, stage.topics)) +
-    emitted.split(CANARY).length -
-    1
+  let plaintexts = 0
+  try {
+    plaintexts = await plaintextsOf(stage, dataFolder)
+  } catch (error) {
+    faults.push(`plaintext was not searched for: ${messageOf(error)}`)
+  }
   await breakable?.stop()
   if (plaintexts > 0) faults.push(`plaintexts found: ${String(plaintexts)}`)
   // What a person needs who looks for the cause.
@@ -83,4 +84,14 @@ export async function runSchedule(schedule: Schedule, run: Run): Promise<Outcome
     figures: stage.figures,
     series: stage.series,
   }
+}
+
+/** Counts canaries in the broker's logs, and in what processes printed and told. */
+async function plaintextsOf({ topics, children }: Stage, dataFolder: string | undefined): Promise<number> {
+  if (dataFolder === undefined) throw new Error('the broker keeps its logs elsewhere')
+  const inLogs = (text: string): Promise<number> => countInLogs(text, { dataFolder, topics })
+  // Keys are not encrypted: where none is found, records are elsewhere.
+  if ((await inLogs(KEY)) === 0) throw new Error('the logs have no record')
+  const emitted = children.map(({ told, printed }) => printed + JSON.stringify(told)).join('\n')
+  return (await inLogs(CANARY)) + emitted.split(CANARY).length - 1
 }

@@ -22,8 +22,8 @@ const flood: Schedule = {
     const before = await consumer.memory()
     const forger = await stage.forger({ topic, encryption: forging, count })
     const skipped = async (): Promise<number> => (await consumer.counts())['skip invalid'] ?? 0
-    await stage.until('the flood', () => forger.heard('finished').length > 0, 300_000)
-    await stage.until('its end', async () => (await skipped()) === count, 300_000)
+    await stage.until('the flood', () => forger.heard('finished').length > 0, 600_000)
+    await stage.until('its end', async () => (await skipped()) === count, 600_000)
     await stage.drained()
     const after = await consumer.memory()
     stage.figures['forged'] = count

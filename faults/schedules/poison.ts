@@ -102,7 +102,7 @@ function passed({ name, what, rule, actions }: Policy): Schedule {
       stage.check((await stage.written(letters)) === dead, `${String(dead)} dead letters, each once`)
       stage.figures['bad records'] = invalid + unreadable
       stage.figures['dead letters'] = dead
-      stage.checkCalm(performance.now())
+      stage.checkCalm(0)
     },
   }
 }

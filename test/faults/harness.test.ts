@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { consumedIn, Ledger, producedIn } from '../../faults/harness/ledger.js'
-import { canariesIn } from '../../faults/harness/plaintext.js'
+import { countInLogs } from '../../faults/harness/plaintext.js'
 import { Progress } from '../../faults/harness/progress.js'
 import { randomOf } from '../../faults/harness/random.js'
 import { CANARY, FORGED, numberedIn, valueOf } from '../../faults/harness/record.js'
@@ -100,14 +100,15 @@ it('plaintext in the log folder of a topic is found, also across the bounds of w
   for (const name of ['orders-0', 'orders-1', 'others-0']) await mkdir(join(data, name), { recursive: true })
   await writeFile(join(data, 'others-0', '0.log'), CANARY)
   await writeFile(join(data, 'orders-0', '0.log'), 'sealed')
-  expect(await canariesIn(data, ['orders'])).toBe(0)
+  expect(await countInLogs(CANARY, { dataFolder: data, topics: ['orders'] })).toBe(0)
   await writeFile(join(data, 'orders-1', '0.log'), `${'x'.repeat(2 ** 20 - 9)}${CANARY} and ${CANARY}`)
-  expect(await canariesIn(data, ['orders'])).toBe(2)
+  expect(await countInLogs(CANARY, { dataFolder: data, topics: ['orders'] })).toBe(2)
 })
 
 it('a search for plaintext in the wrong place is an error', async () => {
   await mkdir(join(folder, 'empty'))
-  await expect(canariesIn(join(folder, 'empty'), ['orders'])).rejects.toThrow('no folder of orders')
+  const place = { dataFolder: join(folder, 'empty'), topics: ['orders'] }
+  await expect(countInLogs(CANARY, place)).rejects.toThrow('no folder of orders')
 })
 
 it('schedules have names of their own, which can be topics', async () => {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Message } from 'kafkajs'
 import { encryptProducer } from '../../../src/clients/kafkajs/index.js'
 import { Ledger, now, type Produced } from '../ledger.js'
-import { valueOf } from '../record.js'
+import { KEY, valueOf } from '../record.js'
 import { poisoning } from './poison.js'
 import { encryptionOf, kafkaOf, reasonOf, serve, setup as given, tell } from './process.js'
 import type { ProducerSetup } from './setup.js'
@@ -59,7 +59,7 @@ tell('finished')
 async function sendUntilAcknowledged(from: number, to: number): Promise<void> {
   const messages = Array.from({ length: to - from }, (_, i) => {
     const n = from + i
-    const key = `key-${String(n % keys)}`
+    const key = `${KEY}${String(n % keys)}`
     return { key, value: valueOf({ producer: name, n, key }, valueBytes) }
   })
   const note = (what: Produced['what']): void => {
