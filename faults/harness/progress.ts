@@ -7,7 +7,8 @@ const [ACKED, DELIVERED] = [1, 2] as const
 export class Progress {
   acknowledged = 0
   delivered = 0
-  readonly byTopic = new Map<string, number>()
+  /** Deliveries from a topic, and of a producer. */
+  readonly of = new Map<string, number>()
   readonly #states = new Map<string, number[]>()
   readonly #producers: Tail[] = []
   readonly #consumers: Tail[] = []
@@ -40,7 +41,7 @@ export class Progress {
         const { topic, record } = consumedIn(line)
         if (record === undefined || !this.#reached(record.producer, record.n, DELIVERED)) continue
         this.delivered++
-        this.byTopic.set(topic, (this.byTopic.get(topic) ?? 0) + 1)
+        for (const origin of [topic, record.producer]) this.of.set(origin, (this.of.get(origin) ?? 0) + 1)
       }
     }
     return this

@@ -262,10 +262,10 @@ export class Stage {
     return this.#progress.look().acknowledged
   }
 
-  /** Different records that were delivered so far, from one topic or from all. */
-  delivered(topic?: string): number {
-    const { delivered, byTopic } = this.#progress.look()
-    return topic === undefined ? delivered : (byTopic.get(topic) ?? 0)
+  /** Different records that were delivered so far: all, those from a topic, or those of a producer. */
+  delivered(origin?: string): number {
+    const { delivered, of } = this.#progress.look()
+    return origin === undefined ? delivered : (of.get(origin) ?? 0)
   }
 
   sleep(ms: number): Promise<void> {

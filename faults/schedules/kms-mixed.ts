@@ -1,7 +1,6 @@
-import { OUTAGES, type FaultyKms, type Outage, type Refusal } from '../harness/kms.js'
+import { OUTAGES, type Outage, type Refusal } from '../harness/kms.js'
 import { MANY_DEKS } from '../harness/rules.js'
 import type { Schedule } from '../harness/schedule.js'
-import type { Stage } from '../harness/stage.js'
 
 /** As long as the vendor's slowest answers that still work with the defaults. */
 const SLOW_MS = 5000
@@ -58,59 +57,6 @@ function refused(refusal: Refusal, what: string): Schedule {
   }
 }
 
-const othersGoOn: Schedule = {
-  name: 'kms-others-go-on',
-  what: 'one of two KMSs goes away: topics under the other go on within seconds, in one consumer',
-  async run(stage) {
-    const [broken, sound] = [await stage.kms(), await stage.kms()]
-    const topics = [await stage.topic('broken'), await stage.topic('sound')] as const
-    const encryption = underTwo(broken, sound, topics)
-    for (const topic of topics) await stage.producer({ topic, encryption })
-    // Each alone, so that the consumer has all partitions of both.
-    const concurrency = stage.random.int(1, 4)
-    await stage.consumer({ topics, encryption, concurrency })
-    await stage.flows(100)
-    const settled = performance.now()
-    await broken.begin(stage.random.pick(['down', 'halfOpen', 'throttled', 'garbage']))
-    await stage.until('the broken topic to wait', () => isWaiting(stage))
-    let slowest = 0
-    for (let looks = 0; looks < (stage.isLong ? 30 : 8); looks++) {
-      const before = stage.delivered(topics[1])
-      const began = performance.now()
-      await stage.until('deliveries from the sound topic', () => stage.delivered(topics[1]) > before, 5000)
-      slowest = Math.max(slowest, performance.now() - began)
-      await stage.sleep(1000)
-    }
-    stage.figures['longest wait of others, ms'] = Math.round(slowest)
-    await broken.recover()
-    const before = stage.delivered(topics[0])
-    await stage.until('the broken topic to go on', () => stage.delivered(topics[0]) > before + 50)
-    await stage.drained()
-    stage.checkCalm(settled)
-  },
-}
-
-function isWaiting({ consumers }: Stage): boolean {
-  return consumers.some((consumer) => consumer.heard('consumer.waiting').length > 0)
-}
-
-function underTwo(
-  broken: FaultyKms,
-  sound: FaultyKms,
-  topics: readonly [string, string],
-): ReturnType<Stage['encryption']> {
-  const rule = (cmk: string, topic: string) => ({
-    match: [topic],
-    encrypt: { cmk, ...MANY_DEKS },
-    decrypt: { cmk },
-  })
-  return {
-    kms: { broken: broken.options, sound: sound.options },
-    cmks: { broken: [{ kms: 'broken', id: broken.cmkId }], sound: [{ kms: 'sound', id: sound.cmkId }] },
-    topics: [rule('broken', topics[0]), rule('sound', topics[1])],
-  }
-}
-
 const mixed: Schedule = {
   name: 'kms-mixed',
   what: 'outages of all kinds in random order and length, with more producers and consumers',
@@ -137,7 +83,6 @@ const schedules: readonly Schedule[] = [
   slow,
   refused('denied', 'the KMS denies producer and consumer, until someone grants the permission again'),
   refused('disabled', 'the CMK is disabled, and enabled again'),
-  othersGoOn,
   mixed,
 ]
 export default schedules

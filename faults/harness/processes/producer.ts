@@ -14,6 +14,7 @@ const setup = given() as ProducerSetup
 const {
   name,
   topic,
+  partition,
   keys,
   batch,
   count = Infinity,
@@ -45,8 +46,10 @@ const send: (messages: Message[]) => Promise<unknown> =
   poison === undefined
     ? (messages) => producer.send({ topic, messages })
     : poisoning({ encryption, plain, topic, poison })
+// One that has a number of records to send finishes with the last of them.
+const isEndless = count === Infinity
 tell('ready')
-for (let from = 0; from < count && !state.isFinishing; from += batch) {
+for (let from = 0; from < count && !(isEndless && state.isFinishing); from += batch) {
   const to = Math.min(from + batch, count)
   if (from === pausesAt) await told
   await sendUntilAcknowledged(from, to)
@@ -60,7 +63,8 @@ async function sendUntilAcknowledged(from: number, to: number): Promise<void> {
   const messages = Array.from({ length: to - from }, (_, i) => {
     const n = from + i
     const key = `${KEY}${String(n % keys)}`
-    return { key, value: valueOf({ producer: name, n, key }, valueBytes) }
+    const value = valueOf({ producer: name, n, key }, valueBytes)
+    return partition === undefined ? { key, value } : { key, value, partition }
   })
   const note = (what: Produced['what']): void => {
     ledger.produced({ at: now(), what, producer: name, from, to })

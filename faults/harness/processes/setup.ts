@@ -23,6 +23,8 @@ export interface EncryptionSetup extends Omit<
 
 export interface ProducerSetup extends Setup {
   readonly topic: string
+  /** Where all records go; by their keys if absent. */
+  readonly partition?: number
   /** Records are spread over as many keys. */
   readonly keys: number
   /** Records in a send. */
