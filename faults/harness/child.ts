@@ -1,6 +1,6 @@
 import { execFileSync, fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import type { Asked, Memory, Setup, Told } from './processes/setup.js'
+import type { Asked, ClockStep, Memory, Setup, Told } from './processes/setup.js'
 
 const COMPILED = '.cache/faults-js'
 
@@ -28,7 +28,11 @@ export class Child {
   #isGone = false
   #isEnded = false
 
-  constructor(program: 'producer' | 'consumer' | 'forger', setup: Setup, env: NodeJS.ProcessEnv = {}) {
+  constructor(
+    program: 'producer' | 'consumer' | 'forger' | 'recipe',
+    setup: Setup,
+    env: NodeJS.ProcessEnv = {},
+  ) {
     this.name = setup.name
     this.ledger = setup.ledger
     this.#process = fork(`${COMPILED}/faults/harness/processes/${program}.js`, [JSON.stringify(setup)], {
@@ -59,7 +63,7 @@ export class Child {
     return this.told.filter((one) => one.what === what && one.atMs >= since)
   }
 
-  ask(asked: Asked): void {
+  ask(asked: Asked | ClockStep): void {
     if (this.#process.connected) this.#process.send(asked)
   }
 
@@ -87,6 +91,13 @@ export class Child {
   async end(): Promise<void> {
     this.#isEnded = true
     this.ask('end')
+    await this.#exited
+  }
+
+  /** Asks it to kill itself at a certain point, and waits for that. */
+  async crash(asked: Asked): Promise<void> {
+    this.#isEnded = true
+    this.ask(asked)
     await this.#exited
   }
 

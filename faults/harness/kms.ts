@@ -86,6 +86,12 @@ export class FaultyKms {
     }
   }
 
+  /** An outage for those who seal, or for those who open. */
+  beginOn(side: 'sealing' | 'opening'): void {
+    const action = side === 'sealing' ? 'GenerateDataKey' : 'Decrypt'
+    this.#emulator.faults.inject({ kind: 'http', status: 503, action, times: Infinity })
+  }
+
   slow(ms: number): void {
     this.#emulator.faults.inject({ kind: 'latency', ms, times: Infinity })
   }

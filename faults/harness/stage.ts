@@ -14,6 +14,7 @@ import type {
   EncryptionSetup,
   ForgerSetup,
   ProducerSetup,
+  RecipeSetup,
 } from './processes/setup.js'
 import { Progress } from './progress.js'
 import type { Random } from './random.js'
@@ -226,6 +227,22 @@ export class Stage {
     this.others.push(forger)
     await this.#ready(forger)
     return forger
+  }
+
+  /** A process that runs the recipe for exactly once. */
+  async recipe(
+    setup: Pick<RecipeSetup, 'from' | 'to' | 'encryption'> & Partial<RecipeSetup>,
+  ): Promise<Child> {
+    const count = this.others.length
+    const recipe = new Child('recipe', {
+      ...this.#common(`recipe-${String(count)}`),
+      folder: this.folder,
+      commitDelayMs: 0,
+      ...setup,
+    } satisfies RecipeSetup)
+    this.others.push(recipe)
+    await this.#ready(recipe)
+    return recipe
   }
 
   /**

@@ -1,4 +1,4 @@
-import { Kafka, logLevel } from 'kafkajs'
+import { Kafka, logLevel, type KafkaConfig } from 'kafkajs'
 import {
   createEncryption,
   isEnvelopeError,
@@ -8,7 +8,8 @@ import {
 } from '../../../src/index.js'
 import { localKms } from '../../../src/kms/local/index.js'
 import { tencentKms } from '../../../src/kms/tencent/index.js'
-import type { Asked, Memory, Setup, Told } from './setup.js'
+import type { Asked, ClockStep, Memory, Setup, Told } from './setup.js'
+import { stepClock } from './stepped-clock.js'
 
 /* What producers and consumers share: each is a process of its own, which uses the public API alone. */
 
@@ -69,14 +70,18 @@ export async function encryptionOf(
   return made
 }
 
-export function kafkaOf({ brokers, name, requestTimeoutMs }: Setup): Kafka {
-  return new Kafka({
+export function kafkaOf(setup: Setup): Kafka {
+  return new Kafka(kafkaConfigOf(setup))
+}
+
+export function kafkaConfigOf({ brokers, name, requestTimeoutMs }: Setup): KafkaConfig {
+  return {
     clientId: name,
     brokers: [...brokers],
     logLevel: logLevel.NOTHING,
     ...(requestTimeoutMs === undefined ? {} : { requestTimeout: requestTimeoutMs }),
     retry: { initialRetryTime: 50, maxRetryTime: 1000 },
-  })
+  }
 }
 
 /** What went wrong, without what it may quote. */
@@ -87,8 +92,9 @@ export function reasonOf(error: unknown): string {
 
 /** Answers what the parent asks, until it asks for the end. A process whose parent is gone ends. */
 export function serve(answers: Readonly<Partial<Record<Asked, () => void>>>): void {
-  process.on('message', (asked: Asked) => {
-    if (asked === 'memory') tell('memory', { ...memory() })
+  process.on('message', (asked: Asked | ClockStep) => {
+    if (typeof asked === 'object') stepClock(asked.stepClockMs)
+    else if (asked === 'memory') tell('memory', { ...memory() })
     else if (asked === 'counts') tell('counts', counts)
     else answers[asked]?.()
   })

@@ -74,6 +74,19 @@ export interface ConsumerSetup extends Setup {
   readonly isSupervised: boolean
 }
 
+/** The program of docs/recipes.md that reads, writes and commits exactly once. */
+export interface RecipeSetup extends Setup {
+  /** Where the program is written. */
+  readonly folder: string
+  readonly from: string
+  readonly to: string
+  /** Between the send of offsets and the commit. */
+  readonly commitDelayMs: number
+}
+
+/** What happens at the next commit of the recipe: an abort instead of it, or SIGKILL before or after it. */
+export type Breaks = 'abort' | 'crash before commit' | 'crash after commit'
+
 /** The rule of a decrypt setup, as far as JSON can say it. */
 export type DecryptSetup = Omit<DecryptRule, 'onInvalid' | 'onUnreadable'> & {
   readonly onInvalid?: 'stop' | 'skip' | { readonly deadLetter: string }
@@ -87,7 +100,13 @@ export interface Told {
 }
 
 /** What a process can be asked for while it runs. */
-export type Asked = 'continue' | 'finish' | 'end' | 'memory' | 'counts'
+export type Asked = 'continue' | 'finish' | 'end' | 'memory' | 'counts' | Breaks
+
+/** A process may also be told to step its wall clock. */
+export interface ClockStep {
+  /** Negative to set it back. */
+  readonly stepClockMs: number
+}
 
 export interface Memory {
   /** After a forced collection. */
