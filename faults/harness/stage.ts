@@ -119,8 +119,8 @@ export class Stage {
   }
 
   /** A new topic that the rule encrypts. */
-  topic(name: string, partitions = 3): Promise<string> {
-    return this.#newTopic(`${this.name}.${name}`, partitions, {})
+  topic(name: string, partitions = 3, config: Readonly<Record<string, string>> = {}): Promise<string> {
+    return this.#newTopic(`${this.name}.${name}`, partitions, config)
   }
 
   /** The topic for dead letters, which the rule does not read. It does not exist at first. */

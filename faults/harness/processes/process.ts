@@ -87,7 +87,9 @@ export function kafkaConfigOf({ brokers, name, requestTimeoutMs }: Setup): Kafka
 /** What went wrong, without what it may quote. */
 export function reasonOf(error: unknown): string {
   if (isEnvelopeError(error)) return error.code
-  return error instanceof Error ? error.name : typeof error
+  // KafkaJS names the broker's answer in `type`.
+  if (error instanceof Error) return 'type' in error ? String(error.type) : error.name
+  return typeof error
 }
 
 /** Answers what the parent asks, until it asks for the end. A process whose parent is gone ends. */
