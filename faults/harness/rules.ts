@@ -11,3 +11,6 @@ export const NO_QUOTA = {
 
 /** The broker's default of `group.min.session.timeout.ms`: after that time it gives away a killed consumer's partitions. */
 export const SHORTEST_SESSION_MS = 6000
+
+/** Others go on "within seconds", on a busy machine too. */
+export const SECONDS_MS = 10_000

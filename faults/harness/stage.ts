@@ -51,7 +51,7 @@ export interface LocalKeyring {
 }
 
 /** Long enough for what takes its time on a busy machine; a wait that fails says for what. */
-const WAIT_MS = 60_000
+const WAIT_MS = 120_000
 const LOOK_MS = 50
 const MIB = 2 ** 20
 

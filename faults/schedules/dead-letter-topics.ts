@@ -1,6 +1,7 @@
 import kafkajs from 'kafkajs'
 import { startBreakable } from '../harness/broker.js'
 import type { ConsumerSetup } from '../harness/processes/setup.js'
+import { SECONDS_MS } from '../harness/rules.js'
 import type { Schedule } from '../harness/schedule.js'
 import type { Stage } from '../harness/stage.js'
 
@@ -65,7 +66,7 @@ async function othersGoOn(stage: Stage, good: string): Promise<void> {
   await stage.until('a wait', () => stage.consumers[0]?.heard('consumer.waiting').length !== 0)
   for (let looks = 0; looks < 4; looks++) {
     const before = stage.delivered(good)
-    await stage.until('deliveries from the other topic', () => stage.delivered(good) > before, 5000)
+    await stage.until('deliveries from the other topic', () => stage.delivered(good) > before, SECONDS_MS)
     await stage.sleep(1000)
   }
 }

@@ -1,5 +1,5 @@
 import type { FaultyKms } from '../harness/kms.js'
-import { MANY_DEKS } from '../harness/rules.js'
+import { MANY_DEKS, SECONDS_MS } from '../harness/rules.js'
 import type { Schedule } from '../harness/schedule.js'
 import type { Stage } from '../harness/stage.js'
 
@@ -32,7 +32,7 @@ function othersGoOn(
       let slowest = 0
       for (let looks = 0; looks < (stage.isLong ? 30 : 8); looks++) {
         const [before, began] = [stage.delivered(others), performance.now()]
-        await stage.until('deliveries of the others', () => stage.delivered(others) > before, 5000)
+        await stage.until('deliveries of the others', () => stage.delivered(others) > before, SECONDS_MS)
         slowest = Math.max(slowest, performance.now() - began)
         await stage.sleep(1000)
       }

@@ -1,0 +1,61 @@
+import { rounded } from '../../bench/table.js'
+import type { Report } from '../harness/report.js'
+import type { Outcome } from '../harness/run.js'
+
+const BETWEEN = /<!-- results -->[^]*<!-- end of results -->/
+
+/** The page with the results between its marks. */
+export function withResults(page: string, report: Report): string {
+  if (!BETWEEN.test(page)) throw new Error('the page has no marks for the results')
+  const { machine, seed, isLong, outcomes, numPassedTests, numFailedTests } = report
+  const about =
+    `The ${isLong ? 'long' : 'short'} form with seed ${String(seed)}, on ${machine.startedAt.slice(0, 10)} at commit ` +
+    `\`${machine.commit.slice(0, 10)}\`: Node.js ${machine.node}, ${machine.platform}, ${String(machine.cores)} cores ` +
+    `(${machine.cpu}), ${String(machine.memoryGiB)} GiB of memory. ${String(numPassedTests)} schedules passed, ` +
+    `${String(numFailedTests)} failed.`
+  const parts = ['<!-- results -->', about, accountsTable(outcomes), figuresTable(outcomes)]
+  return page.replace(BETWEEN, () => [...parts, '<!-- end of results -->'].join('\n\n'))
+}
+
+function accountsTable(outcomes: readonly Outcome[]): string {
+  return table(
+    [
+      ...['schedule', 'what breaks', 'acknowledged', 'delivered', 'lost', 'written twice', 'delivered twice'],
+      ...['out of order', 'unauthenticated', 'plaintexts', 'seconds', ''],
+    ],
+    outcomes.map(({ name, what, accounts, plaintexts, seconds, faults }) => [
+      `\`${name}\``,
+      what,
+      ...[accounts.acknowledged, accounts.delivered, accounts.lost].map(rounded),
+      ...[accounts.writtenTwice, accounts.deliveredTwice, accounts.disordered].map(rounded),
+      ...[accounts.unauthenticated + accounts.unknown, plaintexts, Math.round(seconds)].map(rounded),
+      faults.length === 0 ? 'passed' : `failed: ${faults[0] ?? ''}`,
+    ]),
+  )
+}
+
+/** What schedules measured, and why a record may come twice. */
+function figuresTable(outcomes: readonly Outcome[]): string {
+  return table(
+    ['schedule', 'measured', 'may come twice'],
+    outcomes
+      .map(({ name, figures, mayDouble }): string[] => [
+        `\`${name}\``,
+        Object.entries(figures)
+          .map(([figure, value]) => `${figure}: ${rounded(value)}`)
+          .join('; '),
+        (['written', 'delivered'] as const)
+          .filter((where) => mayDouble[where] !== undefined)
+          .map((where) => `${where}: ${mayDouble[where] ?? ''}`)
+          .join('; '),
+      ])
+      .filter((cells) => cells.slice(1).some((cell) => cell !== '')),
+  )
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  // A bar would end a cell.
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+}
