@@ -64,16 +64,14 @@ async function main(): Promise<number> {
   const outcomes: Outcome[] = []
   try {
     await coordinatorReady(broker)
-    const together = chosen.filter(({ runsAlone }) => runsAlone !== true)
-    const queue = together.values()
+    // What takes longest begins first.
+    const queue = chosen.toSorted((a, b) => Number(b.isLong ?? false) - Number(a.isLong ?? false)).values()
     // One iterator for all, so that each takes what comes next.
     await Promise.all(
       Array.from({ length: Number(options.jobs) }, async () => {
         for (const schedule of queue) outcomes.push(await run(schedule, broker))
       }),
     )
-    for (const schedule of chosen.filter(({ runsAlone }) => runsAlone === true))
-      outcomes.push(await run(schedule, broker))
   } finally {
     await broker.stop()
   }

@@ -13,8 +13,6 @@ export interface Schedule {
   readonly isLong?: true
   /** It breaks its broker or the network, so that it has a broker of its own: `stage.breakable`. */
   readonly breaksBroker?: true
-  /** No other schedule may run at the same time. */
-  readonly runsAlone?: true
   /**
    * Starts processes on the stage, lets things break, and mends them. Afterwards every record is accounted for.
    * @throws Error if the library did not behave as promised
