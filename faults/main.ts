@@ -8,7 +8,7 @@ import { obtainBroker } from '../scripts/broker/obtain.js'
 import { startJvm } from '../scripts/broker/jvm.js'
 import { compilePrograms } from './harness/child.js'
 import { coordinatorReady } from './harness/coordinator.js'
-import { reportOf } from './harness/report.js'
+import { reportOf, type Report } from './harness/report.js'
 import { runSchedule, type Outcome } from './harness/run.js'
 import type { Schedule } from './harness/schedule.js'
 import { allSchedules } from './schedules.js'
@@ -69,21 +69,27 @@ async function main(): Promise<number> {
     // One iterator for all, so that each takes what comes next.
     await Promise.all(
       Array.from({ length: Number(options.jobs) }, async () => {
-        for (const schedule of queue) outcomes.push(await run(schedule, broker))
+        for (const schedule of queue) {
+          outcomes.push(await run(schedule, broker))
+          // Each time, so that a run that is killed leaves what it found.
+          write(reportOf({ machine: facts, seed, isLong: options.long, outcomes }))
+        }
       }),
     )
   } finally {
     await broker.stop()
   }
   const report = reportOf({ machine: facts, seed, isLong: options.long, outcomes })
-  if (options.report !== undefined) {
-    const path = resolve(options.report)
-    mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(path, `${JSON.stringify(report, undefined, 1)}\n`)
-  }
   const { numPassedTests: passed, numFailedTests: failed } = report
   console.log(`faults: ${String(passed)} passed, ${String(failed)} failed, seed ${String(seed)}`)
   return failed > 0 ? 1 : 0
+}
+
+function write(report: Report): void {
+  if (options.report === undefined) return
+  const path = resolve(options.report)
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, `${JSON.stringify(report, undefined, 1)}\n`)
 }
 
 async function run(schedule: Schedule, broker: Broker): Promise<Outcome> {

@@ -67,7 +67,7 @@ const topics = othersGoOn(
 
 const partitions = othersGoOn(
   'kms-other-partitions-go-on',
-  'the same, with partitions of one topic',
+  'one of two KMSs goes away: partitions of the same topic under the other go on within seconds, in one consumer',
   async (stage, broken, sound) => {
     const topic = await stage.topic('orders', 2)
     const rule = (cmk: string) => ({

@@ -109,7 +109,7 @@ function passed({ name, what, rule, actions }: Policy): Schedule {
 
 const stopped: Schedule = {
   name: 'poison-stop',
-  what: 'the same, with the default: the consumer stops exactly there, and goes on there once the rule is changed',
+  what: 'invalid records at the beginning, in the middle and at the end of batches, with the default: the consumer stops exactly there, and goes on there once the rule is changed',
   async run(stage) {
     const { topics, encryption } = await poisoned(stage, 10)
     // A consumer for each, so that each stops at its own record.
