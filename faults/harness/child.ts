@@ -101,6 +101,15 @@ export class Child {
     await this.#exited
   }
 
+  /** Lets it do nothing until `thaw`, as a machine that stands still. */
+  freeze(): void {
+    this.#process.kill('SIGSTOP')
+  }
+
+  thaw(): void {
+    this.#process.kill('SIGCONT')
+  }
+
   /** Ends it with SIGKILL. */
   async kill(): Promise<void> {
     this.#isEnded = true

@@ -1,5 +1,5 @@
 import type { Child } from '../harness/child.js'
-import { MANY_DEKS, NO_QUOTA } from '../harness/rules.js'
+import { MANY_DEKS, NO_QUOTA, SHORTEST_SESSION_MS } from '../harness/rules.js'
 import type { Schedule } from '../harness/schedule.js'
 import type { Stage } from '../harness/stage.js'
 
@@ -9,7 +9,7 @@ import type { Stage } from '../harness/stage.js'
  */
 
 const OUTAGES = ['sealing outage', 'opening outage'] as const
-const CRASHES = ['crash before commit', 'crash after commit', 'killed'] as const
+const CRASHES = ['crash before commit', 'crash after commit', 'killed', 'frozen'] as const
 
 function eventsOf({ isLong, random }: Stage) {
   const chosen = isLong ? [...OUTAGES, ...CRASHES] : [random.pick(OUTAGES), random.pick(CRASHES)]
@@ -18,7 +18,7 @@ function eventsOf({ isLong, random }: Stage) {
 
 const inTrouble: Schedule = {
   name: 'exactly-once',
-  what: 'the recipe for exactly once, with outages of the KMS, aborts, and crashes before, after and between commits',
+  what: 'the recipe for exactly once, with outages of the KMS, aborts, crashes before, after and between commits, and a process that freezes and wakes up too late',
   async run(stage) {
     const kms = await stage.kms()
     const [from, to] = [await stage.topic('orders', 2), await stage.topic('invoices', 2)]
@@ -42,7 +42,15 @@ const inTrouble: Schedule = {
           // The next worker is there before, and takes over.
           const next = await join()
           await heard(stage, next, 'ready')
-          await (event === 'killed' ? worker.kill() : worker.crash(event))
+          if (event === 'frozen') {
+            // It wakes up when its partitions have another owner, and goes on with what it had begun.
+            worker.freeze()
+            await stage.sleep(SHORTEST_SESSION_MS)
+            await stage.flows(30)
+            worker.thaw()
+            await stage.flows(30)
+            await worker.kill()
+          } else await (event === 'killed' ? worker.kill() : worker.crash(event))
           worker = next
         }
         await stage.flows(30)
