@@ -1,16 +1,14 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, logLevel, type Admin } from 'kafkajs'
-import type { DecryptRule, EncryptionConfig, RenewedEncryptRule } from '../../src/index.js'
-import { createKeyring } from '../../src/kms/local/index.js'
 import { accountsOf, type Accounts } from './accounts.js'
 import type { BreakableBroker } from './broker.js'
 import { Child } from './child.js'
+import { newKeyring, underOneCmk, type LocalKeyring, type RuleSetup } from './encryption.js'
 import { FaultyKms } from './kms.js'
 import { consumedIn, producedIn } from './ledger.js'
 import type {
   ConsumerSetup,
-  DecryptSetup,
   EncryptionSetup,
   ForgerSetup,
   ProducerSetup,
@@ -18,6 +16,7 @@ import type {
 } from './processes/setup.js'
 import { Progress } from './progress.js'
 import type { Random } from './random.js'
+import type { Point } from './slope.js'
 import { Tail } from './tail.js'
 
 /** What the runner gives a schedule. */
@@ -32,28 +31,9 @@ export interface StageOptions {
   readonly isLong: boolean
 }
 
-/** Rules of one CMK for all topics. */
-export interface RuleSetup extends Pick<EncryptionConfig, 'cache' | 'kmsRateLimit'> {
-  readonly encrypt?: Omit<RenewedEncryptRule, 'cmk'>
-  readonly decrypt?: Omit<DecryptSetup, 'cmk'>
-}
-
-export interface Watch {
-  /** What is seen meanwhile is not kept. */
-  readonly warmUpMs: number
-  readonly forMs: number
-  readonly everyMs: number
-}
-
-export interface LocalKeyring {
-  readonly options: { readonly keyring: string }
-  readonly cmkId: string
-}
-
 /** Long enough for what takes its time on a busy machine; a wait that fails says for what. */
 const WAIT_MS = 120_000
 const LOOK_MS = 50
-const MIB = 2 ** 20
 
 /** Where a schedule plays: its topics, KMSs and processes, and the books that they keep. */
 export class Stage {
@@ -68,7 +48,7 @@ export class Stage {
   /** What the schedule measured, for its row in the report. */
   readonly figures: Record<string, number> = {}
   /** What it measured over time, for the chart: seconds and values. */
-  readonly series: Record<string, [seconds: number, value: number][]> = {}
+  readonly series: Record<string, Point[]> = {}
   readonly #options: StageOptions
   readonly #kafka: Kafka
   readonly #kms: FaultyKms[] = []
@@ -154,30 +134,13 @@ export class Stage {
   }
 
   /** A new keyring, for schedules that need more DEKs than a service gives, and no fault of it. */
-  async keyring(name: string): Promise<LocalKeyring> {
-    const keyring = join(this.folder, `${name}.keyring`)
-    await createKeyring(keyring, [{ id: 'main', type: 'aes-256' }])
-    return { options: { keyring }, cmkId: 'main' }
+  keyring(name: string): Promise<LocalKeyring> {
+    return newKeyring(join(this.folder, `${name}.keyring`))
   }
 
-  /** An encryption in which every topic is under the CMK of one KMS. */
-  encryption(
-    kms: FaultyKms | LocalKeyring,
-    { encrypt = {}, decrypt = {}, ...others }: RuleSetup = {},
-  ): EncryptionSetup {
-    return {
-      ...others,
-      kms: { kms: kms.options },
-      cmks: { main: [{ kms: 'kms', id: kms.cmkId }] },
-      topics: [
-        {
-          name: 'all',
-          match: [`${this.name}.*`],
-          encrypt: { cmk: 'main', ...encrypt },
-          decrypt: { cmk: 'main', ...decrypt } satisfies DecryptRule,
-        },
-      ],
-    }
+  /** An encryption in which every topic of the schedule is under the CMK of one KMS. */
+  encryption(kms: FaultyKms | LocalKeyring, rules: RuleSetup = {}): EncryptionSetup {
+    return underOneCmk(`${this.name}.*`, kms, rules)
   }
 
   async producer(
@@ -243,29 +206,6 @@ export class Stage {
     this.others.push(recipe)
     await this.#ready(recipe)
     return recipe
-  }
-
-  /**
-   * Looks at the memory of processes at intervals, after a forced collection, and keeps what it sees as series: MiB of
-   * heap and of resident memory, and the number of open handles.
-   */
-  async watchMemory(children: readonly Child[], { warmUpMs, forMs, everyMs }: Watch): Promise<void> {
-    const started = performance.now()
-    for (let atMs = 0; atMs <= warmUpMs + forMs; atMs += everyMs) {
-      await sleep(Math.max(0, started + atMs - performance.now()))
-      for (const child of children) {
-        const { heapBytes, residentBytes, handles } = await child.memory()
-        // Looked at all the same: a collection that is forced for the first time changes how much memory stays resident.
-        if (atMs < warmUpMs) continue
-        const note = (what: string, value: number): void => {
-          const points = (this.series[`${child.name} ${what}`] ??= [])
-          points.push([(atMs - warmUpMs) / 1000, Math.round(value * 100) / 100])
-        }
-        note('heap', heapBytes / MIB)
-        note('resident', residentBytes / MIB)
-        note('handles', handles)
-      }
-    }
   }
 
   /** Records on a topic. */

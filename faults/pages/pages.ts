@@ -2,6 +2,7 @@ import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import prettier from 'prettier'
+import { allSchedules } from '../schedules.js'
 import type { Report } from '../harness/report.js'
 import { memoryChart } from './memory-chart.js'
 import { withResults } from './table.js'
@@ -21,7 +22,8 @@ export async function pages(): Promise<Map<string, string>> {
   const soak = report.outcomes.find(({ name }) => name === 'soak')
   if (soak === undefined) throw new Error(`${newest} has no soak: it is not of the long form`)
   const options = await prettier.resolveConfig(join(ROOT, PAGE))
-  const text = withResults(await readFile(join(ROOT, PAGE), 'utf8'), report)
+  const names = (await allSchedules()).map(({ name }) => name)
+  const text = withResults(await readFile(join(ROOT, PAGE), 'utf8'), report, names)
   return new Map([
     [PAGE, await prettier.format(text, { ...options, filepath: PAGE })],
     ['docs/images/soak.svg', memoryChart(soak)],

@@ -4,16 +4,20 @@ import type { Outcome } from '../harness/run.js'
 
 const BETWEEN = /<!-- results -->[^]*<!-- end of results -->/
 
-/** The page with the results between its marks. */
-export function withResults(page: string, report: Report): string {
+/** The page with the results between its marks. @param all the names of all schedules */
+export function withResults(page: string, report: Report, all: readonly string[]): string {
   if (!BETWEEN.test(page)) throw new Error('the page has no marks for the results')
   const { machine, seed, isLong, outcomes, numPassedTests, numFailedTests } = report
   const about =
     `The ${isLong ? 'long' : 'short'} form with seed ${String(seed)}, on ${machine.startedAt.slice(0, 10)} at commit ` +
     `\`${machine.commit.slice(0, 10)}\`: Node.js ${machine.node}, ${machine.platform}, ${String(machine.cores)} cores ` +
-    `(${machine.cpu}), ${String(machine.memoryGiB)} GiB of memory. ${String(numPassedTests)} schedules passed, ` +
+    `(${machine.cpu}), ${String(machine.memoryGiB)} GiB of memory, load ` +
+    `${machine.load.join(', ')} at the start. ${String(numPassedTests)} schedules passed, ` +
     `${String(numFailedTests)} failed.`
-  const parts = ['<!-- results -->', about, accountsTable(outcomes), figuresTable(outcomes)]
+  const leftOut = all.filter((name) => !outcomes.some((outcome) => outcome.name === name))
+  const missing =
+    leftOut.length === 0 ? [] : [`Not in this run: ${leftOut.map((name) => `\`${name}\``).join(', ')}.`]
+  const parts = ['<!-- results -->', about, ...missing, accountsTable(outcomes), figuresTable(outcomes)]
   return page.replace(BETWEEN, () => [...parts, '<!-- end of results -->'].join('\n\n'))
 }
 

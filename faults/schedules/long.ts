@@ -1,3 +1,4 @@
+import { watchMemory } from '../harness/memory.js'
 import { NO_QUOTA } from '../harness/rules.js'
 import type { Schedule } from '../harness/schedule.js'
 import { slopePerMinute } from '../harness/slope.js'
@@ -28,7 +29,7 @@ const soak: Schedule = {
       }
     })()
     const times = { warmUpMs: 2 * MINUTE_MS, forMs: 10 * MINUTE_MS, everyMs: 10_000 }
-    await stage.watchMemory([producer, consumer], times)
+    Object.assign(stage.series, await watchMemory([producer, consumer], times))
     state.isOver = true
     await outages
     await stage.drained()
