@@ -58,7 +58,10 @@ export interface KmsCallLimits {
  *   wrapping with a cached public key is the exception.
  */
 export interface Kms {
-  /** Says what the CMK is. Called once per configured CMK, before any client connects. */
+  /**
+   * Says what the CMK is. Called once per configured CMK, before any client connects. `createEncryption` rejects with its
+   * error, without a retry: a provider that answers from its options lets a process start during an outage.
+   */
   describe(cmkId: string, signal: AbortSignal): Promise<CmkDescription>
   /** Makes a new DEK and its ciphertext under the CMK, which has 1 to 1,024 bytes. */
   generateDek(call: KmsCall): Promise<GeneratedDek>

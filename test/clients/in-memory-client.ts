@@ -39,6 +39,7 @@ export function inMemoryConsumer(topics: Topics, encryption: Encryption, heartbe
   const [claims, waits] = [new Claims(), new Waits(internals.clock)]
   let isPaused = false
   const reading = {
+    isPaused: () => false,
     pause: () => {
       isPaused = true
     },

@@ -4,6 +4,7 @@ import type {
   ConsumerCrashEvent,
   ConsumerGroupJoinEvent,
   ConsumerRunConfig,
+  ConsumerStartBatchProcessEvent,
   KafkaMessage,
   Message,
   Producer,
@@ -23,11 +24,14 @@ import { delegate } from '../shared/delegate.js'
 import { Claims } from '../shared/claims.js'
 import { Delivery, type DeliveryClient } from '../shared/delivery.js'
 import { Parking, type Reading } from '../shared/parking.js'
+import type { Place } from '../shared/place.js'
 import { Waits } from '../shared/waits.js'
 import { deadLetter } from './dead-letter.js'
 import { checkGiven } from './given.js'
 import { openingEachBatch, openingEachMessage, type Handling, type Pausing } from './handlers.js'
+import { LeftBatches } from './left-batches.js'
 import { letterSender } from './letter-sender.js'
+import { Pauses } from './pauses.js'
 import {
   checkDeadLetters,
   checkDeadLettersOfPattern,
@@ -76,14 +80,22 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
   let groupId: string | undefined
   const claims = new Claims()
   const waits = new Waits(host.clock)
-  const parking = new Parking(readingOf(inner), host.clock)
+  const pauses = new Pauses()
+  const left = new LeftBatches()
+  const parking: Parking = new Parking(
+    readingOf(inner, pauses, (place) => parking.has(place)),
+    host.clock,
+  )
   const pausing: Pausing = {
     paused(places) {
+      pauses.pause(places)
       claims.pause(places)
       for (const place of parking.paused(places)) waits.movedTo(place, undefined)
+      parking.pauseAgain()
     },
     resumed(places) {
-      parking.resumed(places)
+      pauses.resume(places)
+      parking.pauseAgain()
     },
   }
   const { rules, events, deadLetters, consumers: active } = host
@@ -94,18 +106,24 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
       parking.leaveAll()
     },
   }
-  /** KafkaJS forgets which partitions are paused when it stops. */
-  const unpark = (): void => {
+  /** KafkaJS forgets what is paused when it stops. */
+  const forget = (): void => {
     parking.clear()
+    pauses.clear()
+    left.clear()
+    waits.allOver()
   }
   const release = (): void => {
     crash = undefined
-    unpark()
+    forget()
     active.delete(self)
   }
   // Also handles an application that disconnects the inner consumer. A crash is reported after this event.
   inner.on(inner.events.DISCONNECT, release)
-  inner.on(inner.events.STOP, unpark)
+  inner.on(inner.events.STOP, forget)
+  inner.on(inner.events.START_BATCH_PROCESS, ({ payload }: ConsumerStartBatchProcessEvent) => {
+    left.began(payload)
+  })
 
   inner.on(inner.events.GROUP_JOIN, ({ payload }: ConsumerGroupJoinEvent) => {
     groupId = payload.groupId
@@ -114,7 +132,7 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
     active.add(self)
   })
   inner.on(inner.events.CRASH, ({ payload }: ConsumerCrashEvent) => {
-    unpark()
+    forget()
     if (claims.stopped) {
       // KafkaJS sets its restart timer after this event, even if it was stopped. Stopping it again ends the timer.
       if (payload.restart) queueMicrotask(() => void inner.stop().catch(() => undefined))
@@ -149,6 +167,7 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
       waits.clear()
       claims.start()
       active.add(self)
+      const { eachMessage, eachBatch, eachBatchAutoResolve = true, autoCommit = true } = config
       const letters = deadLetters && letterSender(deadLetters)
       const client: DeliveryClient<KafkaMessage, Message> = {
         letters,
@@ -161,11 +180,14 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
         delivery: new Delivery(host, client, { waits, parking }),
         claims,
         pausing,
+        left,
+        keepPosition: async (at) => {
+          if (autoCommit) await inner.commitOffsets([{ ...at }])
+        },
         seek: (to) => {
           inner.seek(to)
         },
       }
-      const { eachMessage, eachBatch, eachBatchAutoResolve = true } = config
       await inner.run({
         ...config,
         ...(eachMessage ? { eachMessage: openingEachMessage(eachMessage, handling) } : {}),
@@ -178,7 +200,7 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
       inner.seek(to)
       claims.seek(to)
       waits.movedTo(to, to.offset)
-      parking.movesOn(to)
+      parking.leave(to)
     },
     pause(paused): void {
       inner.pause(paused)
@@ -212,18 +234,26 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
   async function stopped(stopping: Promise<void>): Promise<void> {
     claims.stop()
     waits.clear()
-    unpark()
+    forget()
     await stopping
   }
   return consumer
 }
 
-function readingOf(inner: Consumer): Reading {
+/** @param isParked whether a partition is parked */
+function readingOf(inner: Consumer, pauses: Pauses, isParked: (place: Place) => boolean): Reading {
   return {
+    isPaused: (place) => pauses.include(place),
     pause({ topic, partition }) {
-      // If a whole topic is paused, but for some partitions, KafkaJS takes a pause of one of these for a new list.
-      const paused = inner.paused().find((one) => one.topic === topic)?.partitions ?? []
-      inner.pause([{ topic, partitions: [...paused, partition] }])
+      const exceptions = pauses.exceptions(topic)
+      if (exceptions === undefined) {
+        inner.pause([{ topic, partitions: [partition] }])
+        return
+      }
+      // The whole topic is paused. A pause of one partition would replace that, so it takes fewer exceptions instead.
+      inner.pause([{ topic }])
+      const partitions = exceptions.filter((one) => one !== partition && !isParked({ topic, partition: one }))
+      if (partitions.length > 0) inner.resume([{ topic, partitions }])
     },
     resume({ topic, partition }) {
       try {

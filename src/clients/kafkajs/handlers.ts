@@ -14,6 +14,7 @@ import type { Delivery, OpenedRun, Run } from '../shared/delivery.js'
 import type { Place, Places } from '../shared/place.js'
 import type { Part } from '../shared/part.js'
 import { batchWith } from './batch.js'
+import type { LeftBatches } from './left-batches.js'
 import { messageOf } from './messages.js'
 import { withoutCause } from './without-cause.js'
 
@@ -34,14 +35,21 @@ export interface Handling {
   readonly delivery: Delivery<KafkaMessage, Message>
   readonly claims: Claims
   readonly pausing: Pausing
+  readonly left: LeftBatches
+  /**
+   * Commits the position of a partition that is parked, unless the application commits itself. A new group would else
+   * begin after the record if it rebalances meanwhile.
+   */
+  keepPosition(at: Place & { readonly offset: string }): Promise<void>
   readonly seek: Consumer['seek']
 }
 
 /** Delivers each message opened. Does not use `eachBatch`, because tracers would lose their span for each message. */
 export function openingEachMessage(handler: EachMessageHandler, handling: Handling): EachMessageHandler {
-  const { claims, seek } = handling
+  const { claims, left } = handling
   return async (payload) => {
     const { topic, partition, message, heartbeat } = payload
+    if (left.skips(payload, message)) return
     const rule = ruleOf(payload, handling)
     if (rule === undefined && !claims.stopped) return handler(payload)
     const claim = claims.begin(topic, partition)
@@ -54,8 +62,10 @@ export function openingEachMessage(handler: EachMessageHandler, handling: Handli
       claims.end(claim)
     }
     if (part === undefined || claim.interrupted) {
-      if (!claim.hasSeeked) seek({ topic, partition, offset: message.offset })
-      leave(message)
+      const { offset } = message
+      left.leave(claim, message)
+      if (claims.stopped) endForgottenRun(claim, offset, handling)
+      else if (!claim.interrupted) await handling.keepPosition({ topic, partition, offset })
       return
     }
     if (part.error !== undefined) throw forKafkaJs(part.error, claim)
@@ -70,14 +80,11 @@ export function openingEachMessage(handler: EachMessageHandler, handling: Handli
 }
 
 /**
- * Leaves a message to be fetched again, without an error: KafkaJS would count an error, and restart a consumer that has
- * no retry left, even one that was stopped. KafkaJS resolves the offset that the message has after the handler, so the
- * message gets the offset before its own. The seek before that stops KafkaJS from continuing with the batch, whatever
- * else happened to the partition. If KafkaJS was stopped while it joined, it forgets its run, which continues: then the
- * seek throws, and that ends the run.
+ * If KafkaJS was stopped while it joined, it forgets its run, which continues. Then this seek throws, and that ends the
+ * run.
  */
-function leave(message: KafkaMessage): void {
-  message.offset = (offsetNumber(message.offset) - 1n).toString()
+function endForgottenRun(claim: Claim, offset: string, { seek }: Handling): void {
+  if (!claim.hasSeeked) seek({ topic: claim.topic, partition: claim.partition, offset })
 }
 
 /**
@@ -89,10 +96,12 @@ export function openingEachBatch(
   handling: Handling,
   autoResolve: boolean,
 ): EachBatchHandler {
-  const { claims, seek } = handling
+  const { claims } = handling
   return async (payload) => {
     const { batch, heartbeat, isStale } = payload
     const { topic, partition } = batch
+    // The application has moved the partition elsewhere since the fetch.
+    if (isStale()) return
     const rule = ruleOf(batch, handling)
     if (rule === undefined && !claims.stopped) {
       await handler(payload)
@@ -111,9 +120,9 @@ export function openingEachBatch(
     }
     // KafkaJS resolves nothing by itself here (see `run`), so returning leaves the batch to be fetched again.
     if (part === undefined || claim.interrupted || isStale()) {
-      // As in `leave`: ends a run that KafkaJS forgot when it was stopped.
-      if (claims.stopped && !claim.hasSeeked)
-        seek({ topic, partition, offset: batch.messages[0]?.offset ?? '0' })
+      const offset = batch.messages[0]?.offset ?? '0'
+      if (claims.stopped) endForgottenRun(claim, offset, handling)
+      else if (!claim.interrupted && !isStale()) await handling.keepPosition({ topic, partition, offset })
       return
     }
     const end = endOf(payload, part)

@@ -47,7 +47,7 @@ const MAX_LOST = 3
 
 /** The last letters of one partition that were sent and are not acknowledged yet. */
 interface Entry {
-  readonly name: string
+  readonly names: readonly string[]
   gzip: boolean
   /** How often the connection was lost while they were sent. */
   lost: number
@@ -56,12 +56,14 @@ interface Entry {
 
 /**
  * Sends the letters of a consumer: at most one request in flight for each partition that it reads. A client continues a
- * request that took too long, or that a rebalance interrupted. If the same letters have to be sent again, this class
- * waits for that request instead; other letters wait until it ends.
+ * request that took too long, or that a rebalance interrupted. If letters have to be sent again meanwhile, this class
+ * waits for that request, and sends those that it did not contain.
  */
 export class DeadLetterOutbox<L extends PlainRecord> {
   readonly #sender: LetterSender<L>
   readonly #entries = new Map<string, Entry>()
+  /** By partition, the letters that are acknowledged, until it moves on: a batch may have to be read again. */
+  readonly #acknowledged = new Map<string, Set<string>>()
 
   constructor(sender: LetterSender<L>) {
     this.#sender = sender
@@ -74,16 +76,20 @@ export class DeadLetterOutbox<L extends PlainRecord> {
    */
   async send(partition: string, letters: Letters<L>, awaitSend: AwaitSend): Promise<Failure | undefined> {
     const { topic, gzip } = letters
-    const name = nameOf(letters)
+    const names = namesOf(letters)
     let entry = this.#entries.get(partition)
-    if (entry?.sending !== undefined && (entry.name !== name || entry.gzip !== gzip)) {
+    if (entry?.sending !== undefined && !(isSame(entry.names, names) && entry.gzip === gzip)) {
       if (!(await awaitSend(entry.sending))) return late(topic)
       entry.sending = undefined
+      const left = letters.letters.slice(this.acknowledged(partition, letters))
+      if (left.length === 0) return undefined
+      if (left.length < letters.letters.length)
+        return this.send(partition, { ...letters, letters: left }, awaitSend)
     }
-    if (entry?.name !== name)
-      this.#entries.set(partition, (entry = { name, gzip, lost: 0, sending: undefined }))
+    if (entry === undefined || !isSame(entry.names, names))
+      this.#entries.set(partition, (entry = { names, gzip, lost: 0, sending: undefined }))
     entry.gzip = gzip
-    const sending = (entry.sending ??= this.#start(letters, entry))
+    const sending = (entry.sending ??= this.#start(partition, letters, entry))
     // An idempotent producer retries forever.
     if (!(await awaitSend(sending))) return late(topic)
     const failure = await sending
@@ -92,9 +98,37 @@ export class DeadLetterOutbox<L extends PlainRecord> {
     return failure
   }
 
-  #start(letters: Letters<L>, entry: Entry): Promise<Failure | undefined> {
+  /** How many letters, from the first on, are acknowledged already. */
+  acknowledged(partition: string, letters: Omit<Letters<L>, 'gzip'>): number {
+    const known = this.#acknowledged.get(partition)
+    if (known === undefined) return 0
+    const missing = namesOf(letters).findIndex((name) => !known.has(name))
+    return missing < 0 ? letters.letters.length : missing
+  }
+
+  /** Resolves when the request of a partition has ended. Returns whether it was acknowledged. */
+  async ended(partition: string): Promise<boolean> {
+    const sending = this.#entries.get(partition)?.sending
+    return sending !== undefined && (await sending) === undefined
+  }
+
+  /** Forgets which letters were acknowledged, once the partition has moved on. */
+  movedOn(partition: string): void {
+    this.#acknowledged.delete(partition)
+  }
+
+  #acknowledge(partition: string, names: readonly string[]): void {
+    const known = this.#acknowledged.get(partition) ?? new Set()
+    this.#acknowledged.set(partition, known)
+    for (const name of names) known.add(name)
+  }
+
+  #start(partition: string, letters: Letters<L>, entry: Entry): Promise<Failure | undefined> {
     return this.#sender.send(letters).then(
-      () => undefined,
+      () => {
+        this.#acknowledge(partition, entry.names)
+        return undefined
+      },
       (error: unknown) => {
         const { why, isTransient, isTooLarge, lostConnection } = this.#sender.failureOf(error)
         const { topic } = letters
@@ -119,12 +153,15 @@ export function refused(topic: string, why: string): EnvelopeError {
   return new EnvelopeError('DEAD_LETTER_REFUSED', `topic ${topic} refused a dead letter: ${why}`)
 }
 
-/** Letters are the same if their reasons and the positions of their records are. */
-function nameOf({ topic, letters }: Letters<PlainRecord>): string {
-  const reasons = letters.map(({ headers }) =>
-    ['error', 'offset'].map((header) => String(headers?.[`kafka-envelope.${header}`])),
+/** Letters are the same if their topics, their reasons and the positions of their records are. */
+function namesOf({ topic, letters }: Omit<Letters<PlainRecord>, 'gzip'>): string[] {
+  return letters.map(({ headers }) =>
+    [topic, ...['error', 'offset'].map((header) => String(headers?.[`kafka-envelope.${header}`]))].join(' '),
   )
-  return JSON.stringify([topic, reasons])
+}
+
+function isSame(some: readonly string[], others: readonly string[]): boolean {
+  return some.length === others.length && some.every((name, i) => name === others[i])
 }
 
 function late(topic: string): Failure {

@@ -1,4 +1,4 @@
-import { pause } from '../../cancellation.js'
+import { pause, raceAbort } from '../../cancellation.js'
 import { stopwatch } from '../../clock.js'
 import type { RejectionAnswer } from '../../config/rejection.js'
 import { isEnvelopeError, type EnvelopeError } from '../../errors.js'
@@ -26,6 +26,7 @@ import { KeyGates } from './key-gates.js'
 import { openPatiently, PATIENCE_MS, type HeldUp } from './open-patiently.js'
 import type { Parking } from './parking.js'
 import type { ConsumedRecord, DeliveredRecord, Part, WaitFor } from './part.js'
+import { nameOf } from './place.js'
 import { LetterPauses, publishDecided, type Published } from './publish-decided.js'
 import { Interrupted, WaitInPlace } from './wait-in-place.js'
 import type { Waits } from './waits.js'
@@ -55,6 +56,8 @@ export interface Run<R> {
   readonly rule: ReadingRule
   readonly records: readonly R[]
   readonly opening: Opening
+  /** How long to wait in place for the key of the first record, in ms. */
+  readonly firstKeyMs: number
   /** Undefined while records wait for keys. */
   readonly decisions: readonly (Decision<R> | Undecided<R>)[] | undefined
 }
@@ -72,6 +75,8 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
   readonly #parking: Parking
   readonly #gates: KeyGates
   readonly #letterPauses: LetterPauses
+  /** The answers of handlers, by partition and offset, until the partition moves on. */
+  readonly #answers = new Map<string, Map<string, RejectionAnswer>>()
   readonly #decider = new Decider()
   readonly #outbox: DeadLetterOutbox<L> | undefined
 
@@ -98,6 +103,8 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
    */
   begin(claim: Claim, rule: ReadingRule, records: readonly R[]): Run<R> | OpenedRun<R> {
     const source = sourceOf(claim)
+    // The key that it was parked for may have been lost from the cache again: then it waits for it here.
+    const firstKeyMs = this.#parking.returns(source) ? Infinity : PATIENCE_MS
     try {
       const [first] = records
       const alone = records.length === 1 && first ? this.#openAlone(claim, rule, source, first) : undefined
@@ -108,7 +115,7 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
         : undefined
       if (decisions?.every(isOpened) === true && !claim.interrupted)
         return { part: this.#part(source, rule, records, decisions) }
-      return { claim, rule, records, opening, decisions }
+      return { claim, rule, records, opening, decisions, firstKeyMs }
     } catch (error) {
       throw withPosition(error, source)
     }
@@ -121,7 +128,6 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     if (opened === undefined) return undefined
     const delivered = this.#decider.deliver(rule, source, record, opened)
     this.#waits.movedTo(source, undefined)
-    this.#parking.movesOn(source)
     reportDecisions(this.#internals.events, rule, source, [delivered])
     return { delivered: [delivered], decided: 1, error: undefined }
   }
@@ -134,18 +140,17 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
    * @throws EnvelopeError as `begin` does; the error of `heartbeat`
    */
   async complete(run: Run<R>, heartbeat: () => Promise<void>): Promise<Part<R> | undefined> {
-    const { claim, rule, records, opening } = run
+    const { claim, rule, records, opening, firstKeyMs } = run
     const source = sourceOf(claim)
     try {
       const waitFor = (what: () => WaitFor): WaitInPlace => this.#waitInPlace(claim, heartbeat, what)
-      const firstKeyMs = this.#parking.returns(claim) ? Infinity : PATIENCE_MS
       const wait = waitFor(() => records[opening.results.length] as R)
       const patience = { wait, gates: this.#gates, firstKeyMs }
       const heldUp = opening.isDone ? undefined : await openPatiently(opening, records, patience)
       // Also applies if nothing waited at that moment, such as during a heartbeat.
       refuseInterrupted(claim)
       if (heldUp !== undefined) {
-        this.#parkForKey(source, records[0] as R, heldUp)
+        this.#parkForKey(source, records[0] as R, heldUp, wait.waitedMs)
         return undefined
       }
       const decisions = run.decisions ?? this.#decider.decide(rule, source, records, opening.results)
@@ -170,6 +175,14 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     }
   }
 
+  /** Forgets what was remembered in case the batch has to be read again. */
+  #movedOn(source: Required<Source>): void {
+    if (this.#outbox === undefined && this.#answers.size === 0) return
+    const name = nameOf(source)
+    this.#outbox?.movedOn(name)
+    this.#answers.delete(name)
+  }
+
   /** Asks the handler of a rule, with heartbeats. @throws as `answerOf` does; Interrupted */
   async #ask(
     { topic, partition, signal }: Claim,
@@ -177,6 +190,9 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     { action: handler, record, error }: Undecided<R>,
     heartbeat: () => Promise<void>,
   ): Promise<RejectionAnswer> {
+    const name = nameOf({ topic, partition })
+    const known = this.#answers.get(name)?.get(record.offset)
+    if (known !== undefined) return known
     const message = sealedMessage({ topic, partition }, record)
     const asking = answerOf(handler, message, error, {
       takesDeadLetters: this.#outbox !== undefined,
@@ -184,7 +200,10 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     })
     const report = (): void => undefined
     await new WaitInPlace({ heartbeat, interrupted: signal, report }, this.#internals.clock).for(asking)
-    return asking
+    const answer = await asking
+    const answers = this.#answers.get(name) ?? new Map<string, RejectionAnswer>()
+    this.#answers.set(name, answers.set(record.offset, answer))
+    return answer
   }
 
   #publish(
@@ -213,43 +232,55 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     const error = last?.action === 'stop' ? (last.fatal ?? last.error) : undefined
     const decided = decisions.length - (error === undefined ? 0 : 1)
     this.#waits.movedTo(source, error === undefined ? records[decided]?.offset : undefined)
-    this.#parking.movesOn(source)
+    this.#movedOn(source)
     reportDecisions(this.#internals.events, rule, source, decisions)
     return { delivered: deliveredOf(decisions), decided, error }
   }
 
-  #parkForKey(source: Required<Source>, { offset }: R, { key, failure }: HeldUp): void {
-    this.#park(source, { offset }, failure, (signal, failed) => this.#gates.ask(key, signal, failed))
+  #parkForKey(source: Required<Source>, { offset }: R, { key, failure }: HeldUp, waitedMs: number): void {
+    this.#park(
+      source,
+      { offset },
+      { failure: failure ?? this.#gates.failureOf(key), waitedMs },
+      (signal, report) => this.#gates.ask(key, failure, { signal, report }),
+    )
   }
 
   #parkForLetter(
     source: Required<Source>,
-    { by, topic, failure }: NonNullable<Published<R>['heldUp']>,
+    { by, topic, failure, waitedMs }: NonNullable<Published<R>['heldUp']>,
   ): void {
     const { clock } = this.#internals
-    this.#park(source, by, failure, (signal) => pause(this.#letterPauses.next(topic), signal, clock))
+    const ended = this.#outbox?.ended(nameOf(source)) ?? Promise.resolve(false)
+    this.#park(source, by, { failure, waitedMs }, async (signal) => {
+      if (!(await raceAbort(ended, signal))) await pause(this.#letterPauses.next(topic), signal, clock)
+    })
   }
 
   /** Holds no records, so that a long wait takes no memory. */
   #park(
     source: Required<Source>,
     what: WaitFor,
-    failure: EnvelopeError | undefined,
+    soFar: { readonly failure: EnvelopeError | undefined; readonly waitedMs: number },
     until: (signal: AbortSignal, failed: (failure: EnvelopeError) => void) => Promise<void>,
   ): void {
-    const waitedMs = stopwatch(this.#internals.clock)
-    let last = failure
+    const parkedMs = stopwatch(this.#internals.clock)
+    let last = soFar.failure
     const report = (): void => {
-      this.#report(source, what, last, waitedMs())
+      this.#report(source, what, last, soFar.waitedMs + parkedMs())
     }
-    this.#parking.park(source, {
+    const isParked = this.#parking.park(source, {
       report,
+      over: () => {
+        this.#waits.over(source)
+      },
       until: (signal) =>
         until(signal, (error) => {
           last = error
           report()
         }),
     })
+    if (!isParked) this.#waits.movedTo(source, undefined)
   }
 
   #waitInPlace(

@@ -1,19 +1,23 @@
 import { Backoff } from '../../backoff.js'
-import { pause, raceAbort } from '../../cancellation.js'
+import { cancelled, raceAbort, waitFor } from '../../cancellation.js'
 import type { Clock } from '../../clock.js'
 import type { EnvelopeError } from '../../errors.js'
 import type { MissingKey } from '../../record/opening.js'
+import { Turns } from './turns.js'
 
 const PAUSES = { firstMs: 200, maxMs: 10_000 } as const
 
 /**
- * How often a consumer asks for keys while a KMS fails. Each set of CMKs that may give a key has a gate. While calls
- * succeed, every partition asks for its own key. After a failure, one call at a time is made, after a growing pause with
- * full jitter. Once it succeeds, all others ask again.
+ * How parked partitions ask for keys. While the calls for the keys of a set of CMKs succeed, each partition asks for its
+ * own. Once one fails, a gate lets one call at a time through: at once for a key that has not been asked for yet, so that
+ * keys that always fail do not hold up others; after a growing pause with full jitter for a key that has failed. Once a
+ * call succeeds, all partitions ask again.
  */
 export class KeyGates {
   readonly #clock: Clock
   readonly #gates = new Map<string, Gate>()
+  /** How many partitions ask, by set of CMKs. */
+  readonly #asking = new Map<string, number>()
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -31,97 +35,101 @@ export class KeyGates {
     else gate.failure = failure
   }
 
+  /** Whether a partition asks for a key of these CMKs, since their KMS fails or is slow. */
+  isAsking({ cmks }: MissingKey): boolean {
+    return this.#asking.has(cmks)
+  }
+
   /**
    * Asks for a key until it is known, or finally refused.
    *
-   * @param report called after each call of its own that failed
+   * @param failure the failure of the last call for this key, if one was made
+   * @param report called after each further call that failed
    * @throws EnvelopeError as soon as the signal aborts
    */
-  async ask(key: MissingKey, signal: AbortSignal, report: (failure: EnvelopeError) => void): Promise<void> {
-    for (;;) {
-      const leave = await this.#gates.get(key.cmks)?.enter(signal)
-      let failure: EnvelopeError | undefined
-      try {
-        failure = await raceAbort(key.ask(), signal)
-      } catch (error) {
-        leave?.()
-        throw error
+  async ask(
+    key: MissingKey,
+    failure: EnvelopeError | undefined,
+    { signal, report }: { readonly signal: AbortSignal; readonly report: (failure: EnvelopeError) => void },
+  ): Promise<void> {
+    const { cmks } = key
+    this.#count(cmks, 1)
+    try {
+      for (let last = failure; ;) {
+        const leave = await this.#gates.get(cmks)?.enter(last !== undefined, signal)
+        try {
+          last = await raceAbort(key.ask(), signal)
+        } finally {
+          leave?.()
+        }
+        if (last === undefined) break
+        this.failed(key, last)
+        report(last)
       }
-      if (failure === undefined) {
-        this.#gates.get(key.cmks)?.open()
-        this.#gates.delete(key.cmks)
-        return
-      }
-      this.failed(key, failure)
-      leave?.()
-      report(failure)
+      this.#gates.get(cmks)?.open()
+      this.#gates.delete(cmks)
+    } finally {
+      this.#count(cmks, -1)
     }
+  }
+
+  #count(cmks: string, change: 1 | -1): void {
+    const count = (this.#asking.get(cmks) ?? 0) + change
+    if (count > 0) this.#asking.set(cmks, count)
+    else this.#asking.delete(cmks)
   }
 }
 
-/** Lets one caller at a time through, until it opens. */
 class Gate {
   /** Why it is closed. */
   failure: EnvelopeError
   readonly #clock: Clock
   readonly #pauses: Backoff
-  readonly #waiting = new Set<() => void>()
+  readonly #pausing = new Turns()
+  readonly #calling = new Turns()
+  readonly #opened: Promise<void>
+  #open = (): void => undefined
   #isOpen = false
-  #isTaken = false
 
   constructor(failure: EnvelopeError, clock: Clock) {
     this.failure = failure
     this.#clock = clock
     this.#pauses = new Backoff(PAUSES, () => clock.jitter())
+    this.#opened = new Promise((resolve) => (this.#open = resolve))
   }
 
   /**
-   * Resolves when it is the caller's turn, or when the gate opens. Call the result once the call has failed.
+   * Resolves when the caller may call. Call the result after the call.
    *
+   * @param hasFailed whether the last call of the caller failed, so that it pauses first
    * @throws EnvelopeError as soon as the signal aborts
    */
-  async enter(signal: AbortSignal): Promise<() => void> {
-    const leave = (): void => {
-      this.#leave()
-    }
-    if (this.#isTaken) await this.#turn(signal)
-    if (this.#isOpen) return leave
-    this.#isTaken = true
+  async enter(hasFailed: boolean, signal: AbortSignal): Promise<() => void> {
+    const endPause = hasFailed ? await this.#pausing.take(signal) : undefined
     try {
-      await pause(this.#pauses.next(), signal, this.#clock)
+      if (hasFailed) await this.#pause(signal)
+      const endCall = await this.#calling.take(signal)
+      return () => {
+        endCall()
+        endPause?.()
+      }
     } catch (error) {
-      leave()
+      endPause?.()
       throw error
     }
-    return leave
   }
 
   /** Lets all callers through. */
   open(): void {
     this.#isOpen = true
-    for (const go of this.#waiting) go()
-    this.#waiting.clear()
+    this.#open()
+    this.#pausing.end()
+    this.#calling.end()
   }
 
-  /** Gives the turn to the caller that has waited longest. */
-  #leave(): void {
-    const [next] = this.#waiting
-    this.#isTaken = next !== undefined
-    if (next === undefined) return
-    this.#waiting.delete(next)
-    next()
-  }
-
-  async #turn(signal: AbortSignal): Promise<void> {
-    let go = (): void => undefined
-    const turn = new Promise<void>((resolve) => (go = resolve))
-    this.#waiting.add(go)
-    try {
-      await raceAbort(turn, signal)
-    } catch (error) {
-      // It may have got its turn at the same moment.
-      if (!this.#waiting.delete(go)) this.#leave()
-      throw error
-    }
+  async #pause(signal: AbortSignal): Promise<void> {
+    if (this.#isOpen) return
+    await waitFor(this.#opened, { clock: this.#clock, ms: this.#pauses.next(), signal })
+    if (signal.aborted) throw cancelled(signal)
   }
 }

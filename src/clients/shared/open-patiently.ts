@@ -20,7 +20,7 @@ export interface Patience {
 /** The first record of a run waits for its key. */
 export interface HeldUp {
   readonly key: MissingKey
-  /** The failure of the last call for it; undefined if none has failed yet. */
+  /** The failure of the last call for this key; undefined if none was made, or it has not ended. */
   readonly failure: EnvelopeError | undefined
 }
 
@@ -41,10 +41,13 @@ export async function openPatiently(
     const { missingKey: key, failure } = opening
     if (key === undefined) return undefined
     if (failure !== undefined) gates.failed(key, failure)
-    if (results.length === 0) return { key, failure: gates.failureOf(key) }
+    if (results.length === 0) return { key, failure }
     if (failure !== undefined) wait.failed(failure)
     return undefined
   }
+  // Others have waited for these CMKs in vain. Only a key that has just been lost again is worth a wait.
+  const isKnownToFail = (key: MissingKey): boolean =>
+    gates.failureOf(key) !== undefined || (gates.isAsking(key) && firstKeyMs <= PATIENCE_MS)
   let hasProgressed = false
   try {
     do {
@@ -55,7 +58,7 @@ export async function openPatiently(
         const hasOpened = results.some(({ error }) => error === undefined)
         leftMs = Math.max(0, (hasOpened ? PATIENCE_MS : firstKeyMs) - wait.waitedMs)
         // Calls that the rate limit held back are worth another attempt, as long as others got through.
-        const fails = failure === undefined ? gates.failureOf(key) !== undefined : hasOpened || !hasProgressed
+        const fails = failure === undefined ? isKnownToFail(key) : hasOpened || !hasProgressed
         if (fails || leftMs === 0) return heldUp()
       }
       if (!(await wait.for(opening.ready(), leftMs))) return heldUp()

@@ -4,6 +4,8 @@ import { includes, nameOf, type Place, type Places } from './place.js'
 
 /** The operations of a client that stop and continue the reading of one partition. */
 export interface Reading {
+  /** Whether the application has paused it. */
+  isPaused(place: Place): boolean
   pause(place: Place): void
   resume(place: Place): void
 }
@@ -14,6 +16,8 @@ export interface Wait {
   until(signal: AbortSignal): Promise<void>
   /** Called when the partition is parked, and regularly after that. */
   report(): void
+  /** Called when the wait is over. */
+  over(): void
 }
 
 interface Parked extends Place {
@@ -31,7 +35,7 @@ export class Parking {
   readonly #reading: Reading
   readonly #clock: Clock
   readonly #parked = new Map<string, Parked>()
-  /** Partitions whose wait is over, and whose next record has not been decided since. */
+  /** Partitions whose wait is over, and which have not been read since. */
   readonly #returning = new Set<string>()
 
   constructor(reading: Reading, clock: Clock) {
@@ -40,34 +44,37 @@ export class Parking {
   }
 
   /**
-   * Pauses a partition until its wait is over. Its records must be left to be fetched again.
+   * Pauses a partition until its wait is over. Its records must be left to be fetched again. Returns false if the
+   * application has paused it, so that there is nothing to wait for.
    *
    * @throws the error of `Reading.pause`
    */
-  park({ topic, partition }: Place, wait: Wait): void {
+  park({ topic, partition }: Place, wait: Wait): boolean {
     const name = nameOf({ topic, partition })
     this.#leave(name)
-    this.#returning.delete(name)
+    if (this.#reading.isPaused({ topic, partition })) return false
     const parked = { topic, partition, abort: new AbortController() }
     this.#reading.pause(parked)
     this.#parked.set(name, parked)
     void this.#waitFor(parked, wait).then(
       () => {
-        if (this.#leave(name, parked)) this.#returning.add(name)
+        if (!this.#leave(name, parked)) return
+        this.#returning.add(name)
+        wait.over()
       },
       // It was taken off the list meanwhile.
       () => undefined,
     )
+    return true
   }
 
   /** Whether a partition is read for the first time after its wait was over. */
   returns(place: Place): boolean {
-    return this.#returning.has(nameOf(place))
+    return this.#returning.size > 0 && this.#returning.delete(nameOf(place))
   }
 
-  /** The partition moves on, after its next record or because of the application. Ends its wait. */
-  movesOn(place: Place): void {
-    if (this.#parked.size === 0 && this.#returning.size === 0) return
+  /** Ends the wait of a partition that the application moves elsewhere. */
+  leave(place: Place): void {
     const name = nameOf(place)
     this.#leave(name)
     this.#returning.delete(name)
@@ -92,9 +99,11 @@ export class Parking {
     this.#returning.clear()
   }
 
-  /** The application paused these partitions, which ends their waits. Returns them. */
+  /** The application paused these partitions, which ends their waits. Returns those that waited. */
   paused(all: readonly Places[]): Place[] {
-    const among = this.#among(all)
+    const among = [...this.#parked.values()].filter((parked) =>
+      all.some((places) => includes(places, parked)),
+    )
     for (const parked of among) {
       this.#parked.delete(nameOf(parked))
       parked.abort.abort()
@@ -102,18 +111,14 @@ export class Parking {
     return among
   }
 
-  /** The application resumed these partitions, which does not end their waits. */
-  resumed(all: readonly Places[]): void {
-    for (const parked of this.#among(all)) this.#reading.pause(parked)
+  /** Pauses all parked partitions again, after the application changed what is paused. */
+  pauseAgain(): void {
+    for (const parked of this.#parked.values()) this.#reading.pause(parked)
   }
 
   /** Whether a partition is parked. */
   has(place: Place): boolean {
     return this.#parked.has(nameOf(place))
-  }
-
-  #among(all: readonly Places[]): Parked[] {
-    return [...this.#parked.values()].filter((parked) => all.some((places) => includes(places, parked)))
   }
 
   #leave(name: string, parked = this.#parked.get(name)): boolean {

@@ -46,8 +46,9 @@ export async function publish<L extends PlainRecord>(
   letters: readonly L[],
   awaitSend: AwaitSend,
 ): Promise<Unpublished | undefined> {
-  const runs = runsOf(letters)
-  let done = 0
+  const { outbox, partition, topic } = route
+  let done = outbox.acknowledged(partition, { topic, letters })
+  const runs = runsOf(letters.slice(done))
   for (let run = runs.shift(); run !== undefined; run = runs.shift()) {
     const failure = await sendRun(route, run, awaitSend)
     if (failure?.tooLarge === true && run.length > 1) {

@@ -4,6 +4,7 @@ import type { EnvelopeError, ErrorCode } from '../../errors.js'
 import { isDeadLetter, type Decision, type Rejected } from '../../record/decide.js'
 import type { PlainRecord, Source } from '../../record/record.js'
 import type { DeadLetterOutbox } from './dead-letter-outbox.js'
+import { PATIENCE_MS } from './open-patiently.js'
 import type { ConsumedRecord, WaitFor } from './part.js'
 import { nameOf } from './place.js'
 import { publish } from './publish-dead-letters.js'
@@ -22,17 +23,33 @@ export interface Publishing<R, L extends PlainRecord> {
 export interface Published<R> {
   readonly decisions: readonly Decision<R>[]
   /** The first record waits for this topic to accept its dead letter. Then there are no decisions. */
-  readonly heldUp?: { readonly by: WaitFor; readonly topic: string; readonly failure: EnvelopeError }
+  readonly heldUp?: {
+    readonly by: WaitFor
+    readonly topic: string
+    readonly failure: EnvelopeError
+    readonly waitedMs: number
+  }
 }
 
-/** The delays between attempts to publish on topics that accept no dead letter. */
+/** The delays between attempts to publish on topics that accept no dead letter, or accept them slowly. */
 export class LetterPauses {
   readonly #pauses = new Map<string, Backoff>()
+  readonly #late = new Set<string>()
   readonly #share: () => number
 
   /** @param share as for `Backoff` */
   constructor(share: () => number) {
     this.#share = share
+  }
+
+  /** Records that a topic has not answered in time. */
+  late(topic: string): void {
+    this.#late.add(topic)
+  }
+
+  /** How long to wait in place for an acknowledgement, in ms. The send continues after that. */
+  patienceMs(topic: string): number {
+    return this.#late.has(topic) ? 0 : PATIENCE_MS
   }
 
   /** Records a failed attempt. Returns how long to wait before the next one, in ms. */
@@ -42,17 +59,16 @@ export class LetterPauses {
     return pauses.next()
   }
 
-  /** Records that a topic has accepted a dead letter. */
+  /** Records that a topic has accepted a dead letter in time. */
   accepted(topic: string): void {
     this.#pauses.delete(topic)
+    this.#late.delete(topic)
   }
 }
 
 type DeadLetter<R> = Rejected<R, DeadLetterPolicy>
 
 const PAUSES = { firstMs: 200, maxMs: 10_000 } as const
-/** How long to wait in place for an acknowledgement. The send continues after that. */
-const SEND_MS = 5000
 /**
  * How long a send in flight may still take once the consumer stops. Without its acknowledgement, the letter would be
  * written again.
@@ -76,9 +92,10 @@ export async function publishDecided<R extends ConsumedRecord, L extends PlainRe
     return { offset: record.offset, deadLetter: { topic: action.deadLetter, code: error.code } }
   }
   const wait = waitFor(waitsFor)
-  const send = (work: Promise<unknown>): Promise<boolean> => wait.for(work, SEND_MS, LETTER_GRACE_MS)
   while (written < dead.length) {
     const [topic, run] = sameTopic(dead, written)
+    const send = (work: Promise<unknown>): Promise<boolean> =>
+      wait.for(work, Math.max(0, pauses.patienceMs(topic) - wait.waitedMs), LETTER_GRACE_MS)
     const letters = run.map(({ record, error: { code } }) => letterOf(record, code))
     const failed = await publish({ outbox, partition, topic }, letters, send)
     const accepted = failed?.index ?? run.length
@@ -87,10 +104,12 @@ export async function publishDecided<R extends ConsumedRecord, L extends PlainRe
     if (failed === undefined) continue
     const rejected = dead[written] as DeadLetter<R>
     const before = decisions.slice(0, decisions.indexOf(rejected))
+    if (accepted === 0) pauses.late(topic)
     const failure = failed.error.at({ ...source, offset: rejected.record.offset })
     if (failure.kind !== 'transient')
       return { decisions: [...before, { ...rejected, action: 'stop', fatal: failure }] }
-    if (before.length === 0) return { decisions: [], heldUp: { by: waitsFor(), topic, failure } }
+    if (before.length === 0)
+      return { decisions: [], heldUp: { by: waitsFor(), topic, failure, waitedMs: wait.waitedMs } }
     wait.failed(failure)
     return { decisions: before }
   }

@@ -2,7 +2,11 @@ import type { Waiting } from '../../events.js'
 import { stopwatch, type Clock } from '../../clock.js'
 import { nameOf, type Place } from './place.js'
 
-type Entry = Omit<Waiting, 'waitedMs'> & { readonly since: number }
+type Entry = Omit<Waiting, 'waitedMs'> & {
+  readonly since: number
+  /** Whether its wait is over, though its record is not decided yet. */
+  isOver: boolean
+}
 
 /**
  * The records that a consumer waits with, one for each partition. An entry lasts from the start of a wait until its
@@ -22,7 +26,7 @@ export class Waits {
     const known = this.#entries.get(name)
     const now = this.#now()
     const since = known?.offset === wait.offset ? known.since : now - waitedMs
-    this.#entries.set(name, { ...wait, since })
+    this.#entries.set(name, { ...wait, since, isOver: false })
     return { ...wait, waitedMs: now - since }
   }
 
@@ -42,12 +46,25 @@ export class Waits {
       if (assigned[topic]?.includes(partition) !== true) this.movedTo({ topic, partition }, undefined)
   }
 
+  /** Lists a partition no longer. If it waits with the same record again, that counts as one wait. */
+  over(place: Place): void {
+    const entry = this.#entries.get(nameOf(place))
+    if (entry !== undefined) entry.isOver = true
+  }
+
+  /** The same for all partitions, when the client has stopped. */
+  allOver(): void {
+    for (const entry of this.#entries.values()) entry.isOver = true
+  }
+
   clear(): void {
     this.#entries.clear()
   }
 
   list(): Waiting[] {
     const now = this.#now()
-    return [...this.#entries.values()].map(({ since, ...wait }) => ({ ...wait, waitedMs: now - since }))
+    return [...this.#entries.values()]
+      .filter(({ isOver }) => !isOver)
+      .map(({ since, isOver: _, ...wait }) => ({ ...wait, waitedMs: now - since }))
   }
 }

@@ -185,6 +185,57 @@ describe('dead letters that are not acknowledged', () => {
     expect([delivered, letters, kafka.position]).toEqual([['0', '1', '3'], ['2', '4'], 5])
     await encryption.close()
   })
+
+  it('dead letters that are acknowledged late, while more bad records arrive, are written once, and the consumer moves on', async () => {
+    const { encryption } = await nearAndFar({ onInvalid: { deadLetter: 'dead' }, maxInvalidShare: 1 })
+    const topic = Array.from({ length: 8 }, (_, offset) => message(PLAINTEXT, offset))
+    const { kafka, letters } = await consuming(
+      encryption,
+      'eachBatch',
+      box(() => later(1500)),
+    )
+    for (let count = 1; count <= topic.length; count++) {
+      await kafka.resumed()
+      await kafka.fetch(topic.slice(0, count))
+      await later(400)
+    }
+    while (kafka.position < topic.length) {
+      await kafka.resumed()
+      await kafka.fetch(topic)
+    }
+    expect(letters).toEqual(topic.map(({ offset }) => offset))
+    await encryption.close()
+  })
+
+  it('dead letters that are not acknowledged: a function that asked for them is not asked again', async () => {
+    const asked: string[] = []
+    const { encryption } = await nearAndFar({
+      onInvalid: ({ offset }) => {
+        asked.push(offset)
+        return { deadLetter: 'dead' }
+      },
+      maxInvalidShare: 1,
+    })
+    const topic = [0, 1, 2].map((offset) => message(PLAINTEXT, offset))
+    let missing = true
+    const { kafka, letters } = await consuming(
+      encryption,
+      'eachBatch',
+      box(() => (missing ? Promise.reject(new Error('no such topic')) : Promise.resolve())),
+    )
+    for (let attempt = 0; attempt < 3; attempt++) {
+      await kafka.resumed()
+      await kafka.fetch(topic)
+    }
+    missing = false
+    await kafka.resumed()
+    await kafka.fetch(topic)
+    expect([asked, letters]).toEqual([
+      ['0', '1', '2'],
+      ['0', '1', '2'],
+    ])
+    await encryption.close()
+  })
 })
 
 describe('a batch that grows when it is opened', () => {
@@ -438,7 +489,8 @@ describe('a dead letter that is not acknowledged', () => {
       'eachMessage',
       box(() => new Promise<void>((resolve) => (acknowledge = resolve))),
     )
-    const fetching = kafka.fetch([message(PLAINTEXT, 7)])
+    const topic = [message(PLAINTEXT, 7)]
+    const fetching = kafka.fetch(topic)
     const wait = {
       topic: 't',
       partition: 0,
@@ -448,8 +500,11 @@ describe('a dead letter that is not acknowledged', () => {
     }
     await untilReported(events, wait)
     expect(encryption.health()).toMatchObject({ status: 'degraded', waiting: [wait] })
-    acknowledge()
     await fetching
+    expect([kafka.isPaused(), kafka.position]).toEqual([true, 7])
+    acknowledge()
+    await kafka.resumed()
+    await kafka.fetch(topic)
     expect([letters, kafka.position]).toEqual([['7'], 8])
     expect(encryption.health()).toMatchObject({ status: 'ok', waiting: [] })
     await encryption.close()
@@ -485,8 +540,10 @@ it('a record counts as waiting since its first attempt, however often KafkaJS re
     await kafka.fetch(topic)
     expect(kafka.isPaused()).toBe(true)
     kafka.restart()
+    expect(encryption.health().waiting).toEqual([])
     await later(100)
   }
+  await kafka.fetch(topic)
   expect(encryption.health()).toMatchObject({ status: 'degraded', waiting: [{ offset: '0' }] })
   expect(encryption.health().waiting[0]?.waitedMs).toBeGreaterThan(300)
   const waited = events.flatMap((event) => (event.name === 'consumer.waiting' ? [event.waitedMs] : []))

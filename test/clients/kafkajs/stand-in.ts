@@ -12,6 +12,10 @@ export class StandIn {
   /** Where the next fetch begins. */
   position = 0
   heartbeats = 0
+  /** The offsets that were committed explicitly, as partition/offset. */
+  readonly committed: string[] = []
+  /** Called before it looks whether it goes on with a batch of messages. */
+  beforeNext: () => unknown = () => undefined
   /** Called during each heartbeat. */
   onHeartbeat: () => unknown = () => undefined
   /** To be passed to `decryptConsumer`. */
@@ -29,6 +33,7 @@ export class StandIn {
         DISCONNECT: 'consumer.disconnect',
         STOP: 'consumer.stop',
         GROUP_JOIN: 'consumer.group_join',
+        START_BATCH_PROCESS: 'consumer.start_batch_process',
       },
       on: (name: string, listener: (event: unknown) => void) => {
         this.#listeners.set(name, [...(this.#listeners.get(name) ?? []), listener])
@@ -41,6 +46,10 @@ export class StandIn {
       },
       stop: () => this.#stop(),
       disconnect: () => this.#stop(),
+      commitOffsets: (offsets: { partition: number; offset: string }[]) => {
+        this.committed.push(...offsets.map(({ partition, offset }) => `${String(partition)}/${offset}`))
+        return Promise.resolve()
+      },
       seek: ({ offset }: { offset: string }) => {
         this.#seek = offset
       },
@@ -81,6 +90,7 @@ export class StandIn {
     // KafkaJS decodes the messages again at each fetch.
     const messages = topic.filter(({ offset }) => Number(offset) >= this.position).map((one) => ({ ...one }))
     if (this.#paused.has(partition) || messages.length === 0) return
+    this.emit('consumer.start_batch_process', { topic: 't', partition })
     if (this.#config.eachBatch) await this.#batch(messages, partition)
     else await this.#each(messages, partition)
   }
@@ -96,6 +106,7 @@ export class StandIn {
         pause: () => this.#pause(partition),
       })
       this.position = Number(one.offset) + 1
+      await this.beforeNext()
       if (this.#paused.has(partition)) break
     }
   }

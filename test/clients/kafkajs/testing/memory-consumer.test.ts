@@ -166,6 +166,33 @@ describe('a handler under test', () => {
     expect(seen).toEqual(values)
   })
 
+  it('a handler under test that is stopped during a wait for its KMS and run again gets its messages', async () => {
+    const messages = await sealed()
+    encryption.evict('orders')
+    kms.setAvailable(false)
+    const seen: unknown[] = []
+    const config: ConsumerRunConfig = {
+      eachMessage: ({ message }) => Promise.resolve(void seen.push(String(message.value))),
+    }
+    const { deliver, consumer } = await running(config)
+    expect(await deliver('orders', messages)).toBe('7')
+    await consumer.stop()
+    kms.setAvailable(true)
+    await consumer.run(config)
+    expect(await deliver('orders', messages)).toBe('11')
+    expect(seen).toEqual(values)
+  })
+
+  it('a handler under test gets messages of a partition that was resumed alone, while its topic is paused', async () => {
+    const { deliver, consumer } = await running({ eachMessage: () => Promise.resolve() })
+    consumer.pause([{ topic: 'orders' }])
+    consumer.resume([{ topic: 'orders', partitions: [1] }])
+    expect(await deliver('orders', await sealed(), 1)).toBe('11')
+    const waiting = deliver('orders', await sealed(), 0)
+    consumer.resume([{ topic: 'orders' }])
+    expect(await waiting).toBe('11')
+  })
+
   it('a handler under test has to run before a message can be delivered', async () => {
     const inner = memoryConsumer()
     const consumer = decryptConsumer(inner, encryption)
