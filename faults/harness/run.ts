@@ -17,6 +17,8 @@ export interface Outcome {
   /** Empty if it passed. */
   readonly faults: readonly string[]
   readonly seconds: number
+  /** It failed before its end, so that records were not delivered yet. Nothing says that they are lost. */
+  readonly endedEarly?: true
   readonly accounts: Accounts
   /** How often the canary was found in the broker's log folders, and in what processes printed and told. */
   readonly plaintexts: number
@@ -44,11 +46,13 @@ export async function runSchedule(schedule: Schedule, run: Run): Promise<Outcome
   const { brokers, dataFolder } = breakable ?? broker
   const stage = new Stage({ name, brokers, breakable, folder, random: randomOf(seed, name), isLong })
   const faults: string[] = []
+  let endedEarly = false
   const started = performance.now()
   try {
     await schedule.run(stage)
   } catch (error) {
     faults.push(messageOf(error))
+    endedEarly = true
   }
   const seconds = Math.round((performance.now() - started) / 100) / 10
   const { children } = stage
@@ -56,7 +60,8 @@ export async function runSchedule(schedule: Schedule, run: Run): Promise<Outcome
     if (child.hasCrashed) faults.push(`${child.name} ended by itself: ${child.printed.slice(-2000)}`)
   await stage.close()
   const accounts = stage.accounts()
-  faults.push(...faultsIn(accounts, mayDouble))
+  const found = faultsIn(accounts, mayDouble)
+  faults.push(...(endedEarly ? found.filter((fault) => !fault.startsWith('lost')) : found))
   let plaintexts = 0
   try {
     plaintexts = await plaintextsOf(stage, dataFolder)
@@ -78,6 +83,7 @@ export async function runSchedule(schedule: Schedule, run: Run): Promise<Outcome
     what,
     faults,
     seconds,
+    ...(endedEarly ? { endedEarly } : {}),
     accounts,
     plaintexts,
     mayDouble,

@@ -27,10 +27,11 @@ function accountsTable(outcomes: readonly Outcome[]): string {
       ...['schedule', 'what breaks', 'acknowledged', 'delivered', 'lost', 'written twice', 'delivered twice'],
       ...['out of order', 'unauthenticated', 'plaintexts', 'seconds', ''],
     ],
-    outcomes.map(({ name, what, accounts, plaintexts, seconds, faults }) => [
+    outcomes.map(({ name, what, accounts, plaintexts, seconds, faults, endedEarly }) => [
       `\`${name}\``,
       what,
-      ...[accounts.acknowledged, accounts.delivered, accounts.lost].map(rounded),
+      ...[accounts.acknowledged, accounts.delivered].map(rounded),
+      endedEarly === true ? 'not known' : rounded(accounts.lost),
       ...[accounts.writtenTwice, accounts.deliveredTwice, accounts.disordered].map(rounded),
       ...[accounts.unauthenticated + accounts.unknown, plaintexts, Math.round(seconds)].map(rounded),
       faults.length === 0 ? 'passed' : `failed: ${faults[0] ?? ''}`,
