@@ -78,6 +78,7 @@ export function decryptConsumer(
 export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consumer {
   let crash: ConsumerStopped | undefined
   let groupId: string | undefined
+  let delivery: Delivery<KafkaMessage, Message> | undefined
   const claims = new Claims()
   const waits = new Waits(host.clock)
   const pauses = new Pauses()
@@ -127,8 +128,10 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
 
   inner.on(inner.events.GROUP_JOIN, ({ payload }: ConsumerGroupJoinEvent) => {
     groupId = payload.groupId
+    claims.keepOnly(payload.memberAssignment)
     waits.keepOnly(payload.memberAssignment)
     parking.keepOnly(payload.memberAssignment)
+    delivery?.forget()
     active.add(self)
   })
   inner.on(inner.events.CRASH, ({ payload }: ConsumerCrashEvent) => {
@@ -174,15 +177,21 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
         groupId: () => groupId,
         deadLetter,
       }
+      delivery = new Delivery(host, client, { waits, parking })
       const handling: Handling = {
         ruleOf,
         rules: new Map(),
-        delivery: new Delivery(host, client, { waits, parking }),
+        delivery,
         claims,
         pausing,
         left,
         keepPosition: async (at) => {
-          if (autoCommit) await inner.commitOffsets([{ ...at }])
+          if (!autoCommit) return
+          try {
+            await inner.commitOffsets([{ ...at }])
+          } catch {
+            // KafkaJS would not join again after an error from here. Its own next heartbeat reports the cause, if it lasts.
+          }
         },
         seek: (to) => {
           inner.seek(to)
@@ -201,6 +210,7 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
       claims.seek(to)
       waits.movedTo(to, to.offset)
       parking.leave(to)
+      delivery?.forget()
     },
     pause(paused): void {
       inner.pause(paused)

@@ -13,7 +13,7 @@ export class Claim {
     this.partition = partition
   }
 
-  /** Whether the application stopped the consumer, or seeked or paused the partition. */
+  /** Whether the application stopped the consumer, or seeked or paused the partition; or the partition was lost. */
   get interrupted(): boolean {
     return this.#interrupted
   }
@@ -30,7 +30,7 @@ export class Claim {
     return this.#abort.signal
   }
 
-  interrupt(by: 'stop' | 'seek' | 'pause'): void {
+  interrupt(by: 'stop' | 'seek' | 'pause' | 'lost'): void {
     this.#interrupted = true
     if (by === 'seek') this.#hasSeeked = true
     this.#abort?.abort()
@@ -56,6 +56,12 @@ export class Claims {
 
   end(claim: Claim): void {
     this.#open.delete(claim)
+  }
+
+  /** Interrupts claims of partitions that go to other consumers. */
+  keepOnly(assigned: Readonly<Record<string, readonly number[]>>): void {
+    for (const claim of this.#open)
+      if (assigned[claim.topic]?.includes(claim.partition) !== true) claim.interrupt('lost')
   }
 
   start(): void {

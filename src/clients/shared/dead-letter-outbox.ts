@@ -48,6 +48,8 @@ const MAX_LOST = 3
 /** The last letters of one partition that were sent and are not acknowledged yet. */
 interface Entry {
   readonly names: readonly string[]
+  /** The offsets of their records. */
+  readonly offsets: readonly bigint[]
   gzip: boolean
   /** How often the connection was lost while they were sent. */
   lost: number
@@ -62,8 +64,11 @@ interface Entry {
 export class DeadLetterOutbox<L extends PlainRecord> {
   readonly #sender: LetterSender<L>
   readonly #entries = new Map<string, Entry>()
-  /** By partition, the letters that are acknowledged, until it moves on: a batch may have to be read again. */
-  readonly #acknowledged = new Map<string, Set<string>>()
+  /**
+   * By partition, the letters that are acknowledged, with the offsets of their records, until the partition moves past
+   * them: a batch may have to be read again.
+   */
+  readonly #acknowledged = new Map<string, Map<string, bigint>>()
 
   constructor(sender: LetterSender<L>) {
     this.#sender = sender
@@ -87,7 +92,10 @@ export class DeadLetterOutbox<L extends PlainRecord> {
         return this.send(partition, { ...letters, letters: left }, awaitSend)
     }
     if (entry === undefined || !isSame(entry.names, names))
-      this.#entries.set(partition, (entry = { names, gzip, lost: 0, sending: undefined }))
+      this.#entries.set(
+        partition,
+        (entry = { names, offsets: letters.letters.map(offsetOf), gzip, lost: 0, sending: undefined }),
+      )
     entry.gzip = gzip
     const sending = (entry.sending ??= this.#start(partition, letters, entry))
     // An idempotent producer retries forever.
@@ -108,25 +116,37 @@ export class DeadLetterOutbox<L extends PlainRecord> {
 
   /** Resolves when the request of a partition has ended. Returns whether it was acknowledged. */
   async ended(partition: string): Promise<boolean> {
-    const sending = this.#entries.get(partition)?.sending
-    return sending !== undefined && (await sending) === undefined
+    const entry = this.#entries.get(partition)
+    const sending = entry?.sending
+    if (entry === undefined || sending === undefined) return false
+    const failure = await sending
+    // The next attempt is another request.
+    if (failure?.error.kind === 'transient' && entry.sending === sending) entry.sending = undefined
+    return failure === undefined
   }
 
-  /** Forgets which letters were acknowledged, once the partition has moved on. */
-  movedOn(partition: string): void {
-    this.#acknowledged.delete(partition)
+  /** Forgets which letters were acknowledged, for records before this offset. */
+  movedOn(partition: string, offset: bigint): void {
+    const known = this.#acknowledged.get(partition)
+    for (const [name, of] of known ?? []) if (of < offset) known?.delete(name)
+    if (known?.size === 0) this.#acknowledged.delete(partition)
   }
 
-  #acknowledge(partition: string, names: readonly string[]): void {
-    const known = this.#acknowledged.get(partition) ?? new Set()
+  /** Forgets which letters were acknowledged. */
+  forget(): void {
+    this.#acknowledged.clear()
+  }
+
+  #acknowledge(partition: string, { names, offsets }: Entry): void {
+    const known = this.#acknowledged.get(partition) ?? new Map<string, bigint>()
     this.#acknowledged.set(partition, known)
-    for (const name of names) known.add(name)
+    names.forEach((name, i) => known.set(name, offsets[i] as bigint))
   }
 
   #start(partition: string, letters: Letters<L>, entry: Entry): Promise<Failure | undefined> {
     return this.#sender.send(letters).then(
       () => {
-        this.#acknowledge(partition, entry.names)
+        this.#acknowledge(partition, entry)
         return undefined
       },
       (error: unknown) => {
@@ -158,6 +178,10 @@ function namesOf({ topic, letters }: Omit<Letters<PlainRecord>, 'gzip'>): string
   return letters.map(({ headers }) =>
     [topic, ...['error', 'offset'].map((header) => String(headers?.[`kafka-envelope.${header}`]))].join(' '),
   )
+}
+
+function offsetOf({ headers }: PlainRecord): bigint {
+  return BigInt(String(headers?.['kafka-envelope.offset'] ?? -1))
 }
 
 function isSame(some: readonly string[], others: readonly string[]): boolean {

@@ -1,7 +1,7 @@
 import { pause, raceAbort } from '../../cancellation.js'
 import { stopwatch } from '../../clock.js'
 import type { RejectionAnswer } from '../../config/rejection.js'
-import { isEnvelopeError, type EnvelopeError } from '../../errors.js'
+import { isEnvelopeError, type EnvelopeError, type ErrorCode } from '../../errors.js'
 import type { DeadLetterReason } from '../../record/dead-letter.js'
 import {
   Decider,
@@ -16,7 +16,7 @@ import {
 import { hasMisreadHeader, withHeadersAsWritten } from '../../record/headers.js'
 import type { Internals } from '../../record/internals.js'
 import type { Opening } from '../../record/opening.js'
-import type { PlainRecord, Source } from '../../record/record.js'
+import { offsetNumber, type PlainRecord, type Source } from '../../record/record.js'
 import { answerOf, sealedMessage } from '../../record/rejection-handler.js'
 import { reportDecisions } from '../../record/report.js'
 import type { ReadingRule } from '../../record/topic-rules.js'
@@ -67,6 +67,12 @@ export interface OpenedRun<R> {
   readonly part: Part<R>
 }
 
+/** What a handler answered to an error. */
+interface Answered {
+  readonly code: ErrorCode
+  readonly answer: RejectionAnswer
+}
+
 /** Opens records for one run of a consumer, and applies the policy to those that do not open. */
 export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
   readonly #internals: Pick<Internals, 'rules' | 'opener' | 'events' | 'clock'>
@@ -75,8 +81,8 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
   readonly #parking: Parking
   readonly #gates: KeyGates
   readonly #letterPauses: LetterPauses
-  /** The answers of handlers, by partition and offset, until the partition moves on. */
-  readonly #answers = new Map<string, Map<string, RejectionAnswer>>()
+  /** The answers of handlers, by partition and offset, until the partition moves past them. */
+  readonly #answers = new Map<string, Map<string, Answered>>()
   readonly #decider = new Decider()
   readonly #outbox: DeadLetterOutbox<L> | undefined
 
@@ -175,12 +181,20 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     }
   }
 
-  /** Forgets what was remembered in case the batch has to be read again. */
-  #movedOn(source: Required<Source>): void {
-    if (this.#outbox === undefined && this.#answers.size === 0) return
-    const name = nameOf(source)
-    this.#outbox?.movedOn(name)
-    this.#answers.delete(name)
+  /** Forgets what was remembered in case batches have to be read again, since partitions are read from elsewhere. */
+  forget(): void {
+    this.#answers.clear()
+    this.#outbox?.forget()
+  }
+
+  /** The same, for the records of a partition up to the last one that is decided. */
+  #movedOn(source: Required<Source>, last: R | undefined): void {
+    if (last === undefined || (this.#outbox === undefined && this.#answers.size === 0)) return
+    const [name, next] = [nameOf(source), offsetNumber(last.offset) + 1n]
+    this.#outbox?.movedOn(name, next)
+    const answers = this.#answers.get(name)
+    for (const offset of answers?.keys() ?? []) if (BigInt(offset) < next) answers?.delete(offset)
+    if (answers?.size === 0) this.#answers.delete(name)
   }
 
   /** Asks the handler of a rule, with heartbeats. @throws as `answerOf` does; Interrupted */
@@ -191,8 +205,9 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     heartbeat: () => Promise<void>,
   ): Promise<RejectionAnswer> {
     const name = nameOf({ topic, partition })
-    const known = this.#answers.get(name)?.get(record.offset)
-    if (known !== undefined) return known
+    const answers = this.#answers.get(name) ?? new Map<string, Answered>()
+    const known = answers.get(record.offset)
+    if (known?.code === error.code) return known.answer
     const message = sealedMessage({ topic, partition }, record)
     const asking = answerOf(handler, message, error, {
       takesDeadLetters: this.#outbox !== undefined,
@@ -201,8 +216,9 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     const report = (): void => undefined
     await new WaitInPlace({ heartbeat, interrupted: signal, report }, this.#internals.clock).for(asking)
     const answer = await asking
-    const answers = this.#answers.get(name) ?? new Map<string, RejectionAnswer>()
-    this.#answers.set(name, answers.set(record.offset, answer))
+    // A long wait must not keep values in memory.
+    if (typeof answer === 'string' || 'deadLetter' in answer)
+      this.#answers.set(name, answers.set(record.offset, { code: error.code, answer }))
     return answer
   }
 
@@ -232,7 +248,7 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     const error = last?.action === 'stop' ? (last.fatal ?? last.error) : undefined
     const decided = decisions.length - (error === undefined ? 0 : 1)
     this.#waits.movedTo(source, error === undefined ? records[decided]?.offset : undefined)
-    this.#movedOn(source)
+    this.#movedOn(source, records[decided - 1])
     reportDecisions(this.#internals.events, rule, source, decisions)
     return { delivered: deliveredOf(decisions), decided, error }
   }

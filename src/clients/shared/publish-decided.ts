@@ -49,7 +49,7 @@ export class LetterPauses {
 
   /** How long to wait in place for an acknowledgement, in ms. The send continues after that. */
   patienceMs(topic: string): number {
-    return this.#late.has(topic) ? 0 : PATIENCE_MS
+    return this.#late.has(topic) ? LATE_PATIENCE_MS : PATIENCE_MS
   }
 
   /** Records a failed attempt. Returns how long to wait before the next one, in ms. */
@@ -59,15 +59,20 @@ export class LetterPauses {
     return pauses.next()
   }
 
-  /** Records that a topic has accepted a dead letter in time. */
-  accepted(topic: string): void {
+  /**
+   * Records that a topic has accepted a dead letter.
+   * @param inTime whether a consumer waited for it in place, and not in vain
+   */
+  accepted(topic: string, inTime: boolean): void {
     this.#pauses.delete(topic)
-    this.#late.delete(topic)
+    if (inTime) this.#late.delete(topic)
   }
 }
 
 type DeadLetter<R> = Rejected<R, DeadLetterPolicy>
 
+/** How long to wait in place for a topic that was late the last time. Several partitions may wait for it in turn. */
+const LATE_PATIENCE_MS = 100
 const PAUSES = { firstMs: 200, maxMs: 10_000 } as const
 /**
  * How long a send in flight may still take once the consumer stops. Without its acknowledgement, the letter would be
@@ -97,9 +102,10 @@ export async function publishDecided<R extends ConsumedRecord, L extends PlainRe
     const send = (work: Promise<unknown>): Promise<boolean> =>
       wait.for(work, Math.max(0, pauses.patienceMs(topic) - wait.waitedMs), LETTER_GRACE_MS)
     const letters = run.map(({ record, error: { code } }) => letterOf(record, code))
+    const known = outbox.acknowledged(partition, { topic, letters })
     const failed = await publish({ outbox, partition, topic }, letters, send)
     const accepted = failed?.index ?? run.length
-    if (accepted > 0) pauses.accepted(topic)
+    if (accepted > 0) pauses.accepted(topic, accepted > known)
     written += accepted
     if (failed === undefined) continue
     const rejected = dead[written] as DeadLetter<R>

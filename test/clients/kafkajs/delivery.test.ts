@@ -207,16 +207,37 @@ describe('dead letters that are not acknowledged', () => {
     await encryption.close()
   })
 
+  it('dead letters that are not acknowledged are sent again at each attempt, also after one that was late', async () => {
+    const { encryption } = await nearAndFar({ onInvalid: { deadLetter: 'dead' } })
+    const topic = [message(PLAINTEXT, 0)]
+    let sends = 0
+    const { kafka } = await consuming(
+      encryption,
+      'eachBatch',
+      // The first fails in time, and makes the topic late. The others fail after the consumer gave up.
+      box(async () => {
+        if (++sends > 1) await later(200)
+        throw new Error('no such topic')
+      }),
+    )
+    for (let attempt = 1; attempt <= 4; attempt++) {
+      await kafka.resumed()
+      await kafka.fetch(topic)
+      expect(sends).toBe(attempt)
+    }
+    await encryption.close()
+  })
+
   it('dead letters that are not acknowledged: a function that asked for them is not asked again', async () => {
     const asked: string[] = []
-    const { encryption } = await nearAndFar({
+    const { encryption, near } = await nearAndFar({
       onInvalid: ({ offset }) => {
         asked.push(offset)
         return { deadLetter: 'dead' }
       },
       maxInvalidShare: 1,
     })
-    const topic = [0, 1, 2].map((offset) => message(PLAINTEXT, offset))
+    const topic = [...(await near(1)), PLAINTEXT, PLAINTEXT, PLAINTEXT].map(message)
     let missing = true
     const { kafka, letters } = await consuming(
       encryption,
@@ -231,8 +252,8 @@ describe('dead letters that are not acknowledged', () => {
     await kafka.resumed()
     await kafka.fetch(topic)
     expect([asked, letters]).toEqual([
-      ['0', '1', '2'],
-      ['0', '1', '2'],
+      ['1', '2', '3'],
+      ['1', '2', '3'],
     ])
     await encryption.close()
   })

@@ -232,6 +232,27 @@ it('the position of a parked partition is committed, so that a new group does no
   await encryption.close()
 })
 
+it('a position that cannot be committed is no error for KafkaJS, which would not join the group again', async () => {
+  const { encryption, kms, messages, kafka, waiting } = await consuming()
+  kafka.onCommit = () => Promise.reject(new Error('the group is rebalancing'))
+  kms.failure = away
+  await kafka.fetch(messages)
+  expect([kafka.isPaused(), waiting()]).toEqual([true, [0]])
+  await encryption.close()
+})
+
+it('a partition that goes to another consumer while its record is opened is not parked, and its position not committed', async () => {
+  const { encryption, kms, messages, kafka, waiting } = await consuming()
+  kms.hold = true
+  const fetching = kafka.fetch(messages)
+  await kms.waitForHeld()
+  kafka.emit('consumer.group_join', { groupId: 'g', memberAssignment: { t: [1] } })
+  await fetching
+  expect([kafka.isPaused(), waiting(), kafka.committed, kafka.position]).toEqual([false, [], [], 0])
+  kms.held[0]?.succeed()
+  await encryption.close()
+})
+
 it('the rest of a batch is not handled, even if its partition can go on before KafkaJS has gone through it', async () => {
   const { encryption, kms, messages, kafka, delivered } = await consuming(2)
   const topic = messages.map((one, offset) => ({ ...one, offset: String(offset) }))

@@ -14,6 +14,8 @@ export class StandIn {
   heartbeats = 0
   /** The offsets that were committed explicitly, as partition/offset. */
   readonly committed: string[] = []
+  /** Called for each explicit commit. */
+  onCommit: () => Promise<void> = () => Promise.resolve()
   /** Called before it looks whether it goes on with a batch of messages. */
   beforeNext: () => unknown = () => undefined
   /** Called during each heartbeat. */
@@ -48,7 +50,7 @@ export class StandIn {
       disconnect: () => this.#stop(),
       commitOffsets: (offsets: { partition: number; offset: string }[]) => {
         this.committed.push(...offsets.map(({ partition, offset }) => `${String(partition)}/${offset}`))
-        return Promise.resolve()
+        return this.onCommit()
       },
       seek: ({ offset }: { offset: string }) => {
         this.#seek = offset

@@ -41,10 +41,16 @@ const nothing = (): void => undefined
 export function memoryConsumer(): MemoryConsumer {
   let config: ConsumerRunConfig | undefined
   const pauses = new Pauses()
-  const emitter = new EventEmitter()
+  // Any number of deliveries may wait.
+  const emitter = new EventEmitter().setMaxListeners(0)
+  const configured = (): ConsumerRunConfig => {
+    if (config === undefined) throw new Error('memoryConsumer(): the code under test did not call run()')
+    return config
+  }
   const end = (): Promise<void> => {
     config = undefined
     pauses.clear()
+    emitter.emit('resumed')
     return done()
   }
   return {
@@ -82,13 +88,13 @@ export function memoryConsumer(): MemoryConsumer {
     }),
     describeGroup: never,
     async deliver(topic, messages, partition = 0) {
-      if (config === undefined) throw new Error('memoryConsumer(): the code under test did not call run()')
+      configured()
       const isPaused = (): boolean => pauses.include({ topic, partition })
       const began = (): void =>
         void emitter.emit(EVENTS.START_BATCH_PROCESS, { payload: { topic, partition } })
       const place = { topic, partition, isPaused, began }
-      const { eachBatch, eachMessage = done } = config
       while (isPaused()) await once(emitter, 'resumed')
+      const { eachBatch, eachMessage = done } = configured()
       return eachBatch
         ? deliverBatches(eachBatch, place, messages)
         : deliverEach(eachMessage, place, messages)
