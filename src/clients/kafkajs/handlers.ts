@@ -37,8 +37,8 @@ export interface Handling {
   readonly pausing: Pausing
   readonly left: LeftBatches
   /**
-   * Commits the position of a partition that is parked, unless the application commits itself. A new group would else
-   * begin after the record if it rebalances meanwhile.
+   * Commits the position of a partition that is parked, unless the application commits itself. Otherwise, a group that has
+   * committed nothing yet might begin after the record when it rebalances.
    */
   keepPosition(at: Place & { readonly offset: string }): Promise<void>
   readonly seek: Consumer['seek']
@@ -100,8 +100,6 @@ export function openingEachBatch(
   return async (payload) => {
     const { batch, heartbeat, isStale } = payload
     const { topic, partition } = batch
-    // The application has moved the partition elsewhere since the fetch.
-    if (isStale()) return
     const rule = ruleOf(batch, handling)
     if (rule === undefined && !claims.stopped) {
       await handler(payload)
@@ -109,6 +107,8 @@ export function openingEachBatch(
       if (autoResolve) payload.resolveOffset(batch.lastOffset())
       return
     }
+    // The application has moved the partition elsewhere since the fetch.
+    if (isStale()) return
     const claim = claims.begin(topic, partition)
     let part: Part<KafkaMessage> | undefined
     try {
