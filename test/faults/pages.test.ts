@@ -22,12 +22,12 @@ it('the page of the fault suite names every schedule, also one that has no resul
     ...{ machine, seed: 1, isLong: true },
     ...{ outcomes: [], numPassedTests: 0, numFailedTests: 0 },
   }
-  expect(withResults('<!-- results --><!-- end of results -->', report, ['new'])).toContain(
+  expect(withResults('<!-- results --><!-- end of results -->', [report], ['new'])).toContain(
     'Not in this run: `new`.',
   )
 })
 
 it('a page without marks, and a soak without series, are errors: they would look complete', () => {
-  expect(() => withResults('no marks', {} as Report, [])).toThrow('no marks')
+  expect(() => withResults('no marks', [], [])).toThrow('no marks')
   expect(() => memoryChart({ series: {} })).toThrow('no series')
 })
