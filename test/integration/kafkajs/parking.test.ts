@@ -60,8 +60,7 @@ describe('while a partition waits for its KMS', () => {
         partitionsConsumedConcurrently: concurrency,
       }))
       await until('a wait', () => encryption.health().waiting.length > 0)
-      // In one case, for longer than a session lasts.
-      const end = Date.now() + (kind === 'eachMessage' && concurrency === 1 ? 7000 : 1500)
+      const end = Date.now() + 1500
       let sent = 0
       while (Date.now() < end) {
         await send('near', 1, 10)
