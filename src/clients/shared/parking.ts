@@ -80,7 +80,7 @@ export class Parking {
     this.#returning.delete(name)
   }
 
-  /** Keeps the assigned partitions parked. Others are no longer paused, in case they are assigned again later. */
+  /** Keeps assigned partitions parked, and resumes the others: they may be assigned again later. */
   keepOnly(assigned: Readonly<Record<string, readonly number[]>>): void {
     for (const [name, { topic, partition }] of this.#parked)
       if (assigned[topic]?.includes(partition) !== true) this.#leave(name)

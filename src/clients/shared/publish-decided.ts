@@ -22,7 +22,7 @@ export interface Publishing<R, L extends PlainRecord> {
 /** Decisions whose dead letters are acknowledged. */
 export interface Published<R> {
   readonly decisions: readonly Decision<R>[]
-  /** The first record waits for this topic to accept its dead letter. Then there are no decisions. */
+  /** Set if the first record waits for this topic to accept its dead letter. Then `decisions` is empty. */
   readonly heldUp?: {
     readonly by: WaitFor
     readonly topic: string

@@ -12,7 +12,7 @@ export interface PlaceKeeping {
   readonly report: (waitedMs: number, failure?: EnvelopeError) => void
 }
 
-/** Ends a wait that is no longer needed, since the consumer stops, seeks or pauses. Handlers never see it. */
+/** Ends a wait because the consumer stops, seeks or pauses, or loses the partition. Handlers never see it. */
 export class Interrupted extends Error {}
 
 const TICK_MS = 1000
