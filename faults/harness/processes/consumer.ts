@@ -5,7 +5,7 @@ import { decryptConsumer, envelopeOf } from '../../../src/clients/kafkajs/index.
 import type { RejectionAnswer } from '../../../src/index.js'
 import { Ledger, now } from '../ledger.js'
 import { numberedIn } from '../record.js'
-import { encryptionOf, kafkaOf, reasonOf, serve, setup as given, tell } from './process.js'
+import { encryptionOf, kafkaOf, reasonOf, serve, setup as given, tell, tellTimeouts } from './process.js'
 import type { ConsumerSetup } from './setup.js'
 
 const RESTART_MS = 500
@@ -46,6 +46,7 @@ consumer.on(consumer.events.CRASH, ({ payload }) => {
   tell('crash', { reason: reasonOf(payload.error), restart: payload.restart })
   if (!payload.restart && isSupervised && !isEnding) void restart()
 })
+tellTimeouts(consumer)
 await deadLetters.connect()
 await run()
 tell('ready')

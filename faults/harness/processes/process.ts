@@ -1,4 +1,4 @@
-import { Kafka, logLevel, type KafkaConfig } from 'kafkajs'
+import { Kafka, logLevel, type Consumer, type KafkaConfig } from 'kafkajs'
 import {
   createEncryption,
   isEnvelopeError,
@@ -82,6 +82,13 @@ export function kafkaConfigOf({ brokers, name, requestTimeoutMs }: Setup): Kafka
     ...(requestTimeoutMs === undefined ? {} : { requestTimeout: requestTimeoutMs }),
     retry: { initialRetryTime: 50, maxRetryTime: 1000 },
   }
+}
+
+/** Tells of each request of a consumer that the broker did not answer in time. */
+export function tellTimeouts(consumer: Consumer): void {
+  consumer.on(consumer.events.REQUEST_TIMEOUT, ({ payload }) => {
+    tell('request timed out', { api: payload.apiName })
+  })
 }
 
 /** What went wrong, without what it may quote. */

@@ -10,7 +10,7 @@ import {
 } from 'kafkajs'
 import type { Encryption } from '../../../src/index.js'
 import { SHORTEST_SESSION_MS } from '../rules.js'
-import { encryptionOf, kafkaConfigOf, setup as given, tell } from './process.js'
+import { encryptionOf, kafkaConfigOf, setup as given, tell, tellTimeouts } from './process.js'
 import type { Breaks, RecipeSetup } from './setup.js'
 
 export { encryptKafka } from '../../../src/clients/kafkajs/index.js'
@@ -49,6 +49,7 @@ export class Kafka extends KafkaJs {
       maxBytesPerPartition: 4096,
       maxWaitTimeInMs: 100,
     })
+    tellTimeouts(consumer)
     return consumer
   }
 
