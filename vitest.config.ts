@@ -52,8 +52,6 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
-          // One small broker: files take turns.
-          fileParallelism: false,
           sequence: { groupOrder: 2 },
         },
       },
