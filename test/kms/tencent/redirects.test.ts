@@ -7,7 +7,7 @@ import type { Kms } from '../../../src/kms/kms.js'
 import { tencentKms, type TencentKmsOptions } from '../../../src/kms/tencent/index.js'
 import { sealRecords } from '../../../src/record/index.js'
 import { thrownBy } from '../../support/emissions.js'
-import { CERTIFICATE, CERTIFICATE_KEY } from './certificate.js'
+import { CERTIFICATE, CERTIFICATE_KEY } from '../certificate.js'
 import { CMK, KEY_ID, SECRET } from './service.js'
 
 const call = { cmkId: CMK, context: {}, signal: new AbortController().signal }
