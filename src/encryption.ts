@@ -149,7 +149,8 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
           { path: 'createProvisionedDek()', message: `no rule with \`encrypt\` is named "${rule}"` },
         ])
       }
-      const made = await sealing.cmks.newDek(sealing.encrypt.context, lifetime.signal)
+      const { context } = sealing.encrypt
+      const made = await sealing.cmks.newDek({ context, sealUnder: 'all', signal: lifetime.signal })
       try {
         return JSON.stringify(storableDek(made, sealing, clock))
       } finally {

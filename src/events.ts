@@ -52,7 +52,10 @@ export interface EncryptionEvents {
     readonly rule: string
     /** Only with `dekScope: 'topic'`. */
     readonly topic?: string
+    /** The CMKs that can unwrap it. */
     readonly cmkIds: readonly string[]
+    /** The other CMKs of the rule, which failed, and how; only with `sealUnder: 'any'`. */
+    readonly missing?: readonly { readonly cmkId: string; readonly code: ErrorCode }[]
     /** 32 hex digits. */
     readonly sessionId: string
     /** `stored`: it was loaded from the `dekStore`. */

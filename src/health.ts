@@ -9,7 +9,7 @@ import type { ActiveConsumer, ConsumerStopped } from './record/internals.js'
 export interface Health {
   /**
    * `failed` while a consumer is stopped permanently; `degraded` while a DEK seals past a limit because the KMS fails
-   * transiently, while the last attempt to get a DEK has failed, or while a consumer waits; `closed` after `close()`.
+   * transiently or lacks a CMK, while the last attempt to get a DEK has failed, or while a consumer waits; `closed` after `close()`.
    */
   readonly status: 'ok' | 'degraded' | 'failed' | 'closed'
   /** What seals and opens: `native` if `kafka-envelope-native` is installed, else `node` (`node:crypto`). */
@@ -60,5 +60,10 @@ export function healthOf({ isClosed, engine, sealingKeys, openingKeys, cmks, con
 }
 
 function isDegraded(states: readonly SealingState[], waiting: readonly Waiting[]): boolean {
-  return waiting.length > 0 || states.some(({ state, failure }) => state === 'grace' || failure !== undefined)
+  return (
+    waiting.length > 0 ||
+    states.some(
+      ({ state, failure, missing }) => state === 'grace' || failure !== undefined || missing !== undefined,
+    )
+  )
 }

@@ -99,10 +99,11 @@ function resolved(
  */
 export async function verifyRule({ sealing, reading }: ResolvedRule, signal: AbortSignal): Promise<void> {
   if (sealing) {
-    const { provisionedDek, context } = sealing.encrypt
-    await sealing.cmks.verify(provisionedDek === undefined ? 'wrap' : 'unwrap', context, signal)
+    const { provisionedDek, context, sealUnder } = sealing.encrypt
+    if (provisionedDek === undefined) await sealing.cmks.verify('wrap', sealUnder, context, signal)
+    else await sealing.cmks.verify('unwrap', 'any', context, signal)
   }
   // Records that a rule seals have the context of its `encrypt`; for records sealed elsewhere, only `require` is known.
   const context = sealing?.encrypt.context ?? reading?.decrypt.require.context
-  if (reading && context) await reading.cmks.verify('unwrap', context, signal)
+  if (reading && context) await reading.cmks.verify('unwrap', 'any', context, signal)
 }

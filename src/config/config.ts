@@ -150,6 +150,8 @@ export type EncryptRule<CmkName extends string = string, DictionaryName extends 
 interface EncryptRuleBase<CmkName extends string, DictionaryName extends string> {
   /** A name from `cmks`. */
   readonly cmk: CmkName
+  /** Whether a DEK is wrapped under all CMKs of `cmk`, or at least under one, so that sealing goes on while another fails. With `any`, readers that may use only a CMK that failed cannot open these records. Default `all`. */
+  readonly sealUnder?: 'all' | 'any'
   /** Encryption context: passed to the KMS, and authenticated in every envelope, where it is visible. Default none. */
   readonly context?: EncryptionContext
   /** Whether the record key is authenticated with the value. Default true. */

@@ -128,6 +128,14 @@ export const CROSS_CHECKS = table({
       }
     }
   },
+  'sealing under any CMK has several to choose from': function* ({ rules, cmks }) {
+    for (const { rule, path } of rules) {
+      const { sealUnder, cmk } = asRecord(rule['encrypt'])
+      if (sealUnder !== 'any' || typeof cmk !== 'string' || !Object.hasOwn(cmks, cmk)) continue
+      if (asArray(cmks[cmk]).length === 1)
+        yield { path: `${path}.encrypt.sealUnder`, message: `has no effect, because cmks.${cmk} has one CMK` }
+    }
+  },
   'dead letters do not come back': function* ({ rules, show }) {
     const index = new TopicIndex(rules, ({ rule }) => textsOf(rule['match']))
     const next = (rule: RuleAt): RuleAt[] =>

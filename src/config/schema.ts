@@ -68,6 +68,7 @@ export const encryptSchema = v.pipe(
       ),
       'none',
     ),
+    sealUnder: v.optional(v.picklist(['all', 'any'], "expected 'all' or 'any'"), 'all'),
     dekScope: v.optional(v.picklist(['rule', 'topic'], "expected 'rule' or 'topic'"), 'rule'),
     tombstones: v.optional(tombstones, 'pass'),
     passSealed: v.optional(flag, false),

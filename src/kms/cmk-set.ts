@@ -1,6 +1,6 @@
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
 import type { WrappedDek } from '../envelope/format.js'
-import { Cmk, type NewDek } from './cmk.js'
+import { Cmk, type NewDek, type NewDekOptions, type SealUnder } from './cmk.js'
 import {
   decisive,
   UNWRAPPING_TO_OPEN,
@@ -40,9 +40,9 @@ export class CmkSet {
     return this.list.some(({ id }) => id === cmkId)
   }
 
-  /** Makes a DEK and wraps it under every CMK. @throws EnvelopeError as `Cmk.newDek` says */
-  newDek(context: EncryptionContext, signal: AbortSignal): Promise<NewDek> {
-    return Cmk.newDek(this.list, context, signal)
+  /** Makes a DEK and wraps it under the CMKs. @throws EnvelopeError as `Cmk.newDek` says */
+  newDek(options: NewDekOptions): Promise<NewDek> {
+    return Cmk.newDek(this.list, options)
   }
 
   /** The wrappings that a CMK of the set can unwrap, in the order of the set. */
@@ -85,13 +85,18 @@ export class CmkSet {
   }
 
   /**
-   * Proves that this process may use the CMKs: all of them to wrap, at least one to unwrap. Ends when every call has ended.
+   * Proves that this process may use the CMKs: `all` or `any` of them. Ends when every call has ended.
    * @throws EnvelopeError of several failures, the one that wrapping or unwrapping would report
    */
-  async verify(use: 'wrap' | 'unwrap', context: EncryptionContext, signal: AbortSignal): Promise<void> {
+  async verify(
+    use: 'wrap' | 'unwrap',
+    needs: SealUnder,
+    context: EncryptionContext,
+    signal: AbortSignal,
+  ): Promise<void> {
     const verified = await Promise.allSettled(this.list.map((cmk) => cmk.verify(use, context, signal)))
     const failures = verified.flatMap((one): unknown[] => (one.status === 'rejected' ? [one.reason] : []))
-    const needed = use === 'wrap' ? this.list.length : 1
+    const needed = needs === 'all' ? this.list.length : 1
     if (this.list.length - failures.length >= needed) return
     throw decisive(failures, use === 'wrap' ? WRAPPING : this.#unwrapping)
   }

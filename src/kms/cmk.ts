@@ -1,16 +1,38 @@
 import type { Clock } from '../clock.js'
 import { Dek } from '../crypto/dek.js'
 import type { WrappedDek } from '../envelope/format.js'
-import { EnvelopeError } from '../errors.js'
+import { EnvelopeError, isEnvelopeError, type ErrorCode } from '../errors.js'
 import { decisive, WRAPPING } from './cmk-failures.js'
 import { CmkOutage } from './cmk-outage.js'
 import { checkedDescription } from './description.js'
-import type { CmkDescription, EncryptionContext, Kms } from './kms.js'
+import type { CmkDescription, EncryptionContext, GeneratedDek, Kms } from './kms.js'
 
-/** A new DEK and its wrapping under each of several CMKs, in their order. */
+/** A new DEK and its wrappings under several CMKs, in their order. */
 export interface NewDek {
   readonly dek: Dek
   readonly wrappings: readonly WrappedDek[]
+  /** The CMKs that failed to wrap it; only if not all of them must. */
+  readonly missing: readonly MissingCmk[]
+}
+
+/** A CMK that cannot unwrap a DEK, because it failed when the DEK was made. */
+export interface MissingCmk {
+  readonly cmkId: string
+  readonly code: ErrorCode
+}
+
+/** Whether a DEK must be wrapped under each of its CMKs, or under at least one. */
+export type SealUnder = 'all' | 'any'
+
+export interface NewDekOptions {
+  readonly context: EncryptionContext
+  readonly sealUnder: SealUnder
+  readonly signal: AbortSignal
+}
+
+interface Failure {
+  readonly cmk: Cmk
+  readonly error: unknown
 }
 
 /** Identifies a CMK in its KMS. */
@@ -61,38 +83,61 @@ export class Cmk {
   }
 
   /**
-   * Makes a DEK under the first CMK and wraps it under the others; fails unless all succeed. If the first fails, the
-   * others are not asked. Ends when every call has ended.
+   * Makes a DEK under the first CMK and wraps it under the others. With `all` it fails unless all succeed; if the first
+   * fails, the others are not asked. With `any` the first CMK that succeeds makes the DEK, and those that fail are
+   * missing. Ends when every call has ended.
    * @throws EnvelopeError of several failures, the one that `cmk-failures.ts` selects
    */
   static async newDek(
     cmks: readonly [Cmk, ...Cmk[]],
-    context: EncryptionContext,
-    signal: AbortSignal,
+    { context, sealUnder, signal }: NewDekOptions,
   ): Promise<NewDek> {
-    const [first, ...others] = cmks
-    const { dek, ciphertextDek } = await first.#kms.generateDek({ cmkId: first.id, context, signal })
+    const failures: Failure[] = []
+    const { maker, made } = await Cmk.#generated(cmks, { context, sealUnder, signal }, failures)
+    const { dek, ciphertextDek } = made
     try {
-      const wrapped = await Promise.allSettled(
-        others.map(async (cmk) =>
-          cmk.#wrapping(await cmk.#kms.wrapDek({ cmkId: cmk.id, context, signal, dek })),
-        ),
+      // Those before the maker have failed.
+      const others = cmks.slice(cmks.indexOf(maker) + 1)
+      const wrapped = await Promise.all(
+        others.map(async (cmk) => {
+          try {
+            return cmk.#wrapping(await cmk.#kms.wrapDek({ cmkId: cmk.id, context, signal, dek }))
+          } catch (error) {
+            failures.push({ cmk, error })
+            return undefined
+          }
+        }),
       )
-      const failures = wrapped.flatMap((result): unknown[] =>
-        result.status === 'rejected' ? [result.reason] : [],
-      )
-      if (failures.length > 0) throw decisive(failures, WRAPPING)
-      const wrappings = wrapped.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+      const missing = missingOf(failures, sealUnder)
       // Checked right before it is imported: a provider that wrongly caches results returns one that has been wiped.
       if (dek.every((byte) => byte === 0))
         throw new EnvelopeError(
           'KMS_RESPONSE_INVALID',
-          `CMK ${first.id} returned a DEK of zeros, or a DEK that it returned before`,
+          `CMK ${maker.id} returned a DEK of zeros, or a DEK that it returned before`,
         )
-      return { dek: Dek.take(dek), wrappings: [first.#wrapping(ciphertextDek), ...wrappings] }
+      const wrappings = wrapped.filter((one) => one !== undefined)
+      return { dek: Dek.take(dek), wrappings: [maker.#wrapping(ciphertextDek), ...wrappings], missing }
     } finally {
       dek.fill(0)
     }
+  }
+
+  /** A DEK of the first CMK; with `any`, of the first that makes one. */
+  static async #generated(
+    cmks: readonly [Cmk, ...Cmk[]],
+    { context, sealUnder, signal }: NewDekOptions,
+    failures: Failure[],
+  ): Promise<{ readonly maker: Cmk; readonly made: GeneratedDek }> {
+    for (const maker of cmks) {
+      try {
+        return { maker, made: await maker.#kms.generateDek({ cmkId: maker.id, context, signal }) }
+      } catch (error) {
+        failures.push({ cmk: maker, error })
+        if (signal.aborted) break
+        missingOf(failures, sealUnder)
+      }
+    }
+    throw decisive(errorsOf(failures), WRAPPING)
   }
 
   /** @throws EnvelopeError as `Kms.unwrapDek` does */
@@ -115,4 +160,23 @@ export class Cmk {
   #wrapping(ciphertextDek: Uint8Array): WrappedDek {
     return { provider: this.provider, cmkId: this.id, ciphertextDek: Buffer.from(ciphertextDek) }
   }
+}
+
+/**
+ * The CMKs that a DEK may lack.
+ * @throws EnvelopeError the decisive failure, if it may lack none; or one that says nothing about a CMK, such as that
+ * of a closed KMS, which has no kind
+ */
+function missingOf(failures: readonly Failure[], sealUnder: SealUnder): MissingCmk[] {
+  const missing = failures.flatMap(({ cmk, error }): MissingCmk[] =>
+    sealUnder === 'any' && isEnvelopeError(error) && error.kind !== undefined
+      ? [{ cmkId: cmk.id, code: error.code }]
+      : [],
+  )
+  if (missing.length < failures.length) throw decisive(errorsOf(failures), WRAPPING)
+  return missing
+}
+
+function errorsOf(failures: readonly Failure[]): unknown[] {
+  return failures.map(({ error }) => error)
 }

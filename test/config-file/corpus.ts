@@ -36,6 +36,7 @@ export const good: readonly Json[] = [
           bindKey: true,
           bindHeaders: ['type', 'ü'],
           compression: 'gzip',
+          sealUnder: 'all',
           dekScope: 'topic',
           tombstones: 'reject',
           passSealed: true,
@@ -357,6 +358,10 @@ const tried: readonly (readonly [path: Path, values: readonly Json[]])[] = [
       { dictionary: 'a', level: 9 },
       { dictionary: 1 },
     ],
+  ],
+  [
+    ['topics', 0, 'encrypt', 'sealUnder'],
+    ['any', 'first'],
   ],
   [
     ['topics', 0, 'encrypt', 'dekScope'],

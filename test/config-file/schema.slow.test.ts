@@ -31,6 +31,7 @@ const ONLY_THE_CHECKER: readonly CrossCheckName[] = [
   'a decrypt rule names no CMK twice',
   'frequent rotation is confirmed',
   'prefetch is less than maxAge',
+  'sealing under any CMK has several to choose from',
   'dead letters do not come back',
   'a context fits into an envelope',
   'bound headers fit into an envelope',
@@ -118,6 +119,11 @@ describe('the JSON Schema and the checker', () => {
         maxAge: '1m',
         prefetch: '1m',
       }),
+      'sealing under any CMK has several to choose from': put(
+        put(good[0] as Json, ['cmks', 'main'], [{ kms: 'gz', id: 'ap-guangzhou/1' }]),
+        [...rule, 'encrypt', 'sealUnder'],
+        'any',
+      ),
       'dead letters do not come back': put(
         good[0] as Json,
         [...rule, 'decrypt', 'onInvalid', 'deadLetter'],

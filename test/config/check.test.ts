@@ -467,6 +467,11 @@ describe('a mistake', () => {
       'dekStore: expected a store for ciphertext DEKs, for example fileDekStore({ folder }); got object',
     ],
     [
+      'sealing under any of one CMK',
+      config({ match: ['a'], encrypt: { cmk: 'main', sealUnder: 'any' } }),
+      'topics[0].encrypt.sealUnder: has no effect, because cmks.main has one CMK',
+    ],
+    [
       'grace for a provisioned DEK',
       config({
         match: ['a'],

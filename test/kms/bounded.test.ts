@@ -117,7 +117,7 @@ describe('a raw DEK', () => {
 
   it('a raw DEK is wiped as soon as it is imported', async () => {
     const { cmk: made, returned } = await cmk()
-    const { dek, wrappings } = await Cmk.newDek([made], {}, signal)
+    const { dek, wrappings } = await Cmk.newDek([made], { context: {}, sealUnder: 'all', signal })
     const again = await made.unwrap(wrappings[0]?.ciphertextDek ?? Buffer.alloc(0), {}, signal)
     expect(returned).toHaveLength(2)
     expect(returned.every(zeros)).toBe(true)

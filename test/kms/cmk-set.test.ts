@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { EnvelopeError, type ErrorCode } from '../../src/errors.js'
+import { DEFAULT_SUITE } from '../../src/crypto/suites.js'
 import { CmkSet } from '../../src/kms/cmk-set.js'
 import type { Cmk } from '../../src/kms/cmk.js'
 import { cmkOf } from '../support/cmks.js'
@@ -16,7 +17,7 @@ async function stage(side: 'forSealing' | 'forOpening', ...codes: (ErrorCode | u
   const kmss = codes.map((_, i) => new MemoryKms({ provider: `p${String(i)}` }))
   const cmks = await Promise.all(kmss.map((kms, i) => cmkOf(`kms ${String(i)}`, kms, 'cmk', clock)))
   const set = CmkSet[side](cmks as [Cmk, ...Cmk[]])
-  const { wrappings } = await set.newDek({}, signal)
+  const { wrappings } = await set.newDek({ context: {}, sealUnder: 'all', signal })
   for (const [i, kms] of kmss.entries()) {
     kms.calls.length = 0
     kms.failure = codes[i] === undefined ? undefined : failure(codes[i])
@@ -51,15 +52,80 @@ describe('a new DEK', () => {
     'a new DEK that the other CMKs fail to wrap (%j) fails with %s: a denial, else a final failure, else the first',
     async (codes, code) => {
       const { set, asked } = await stage('forSealing', undefined, ...codes)
-      expect(await codeOf(() => set.newDek({}, signal))).toBe(code)
+      expect(await codeOf(() => set.newDek({ context: {}, sealUnder: 'all', signal }))).toBe(code)
       expect(asked()).toEqual([0, ...codes.map((_, i) => i + 1)])
     },
   )
 
   it('a new DEK fails if the first CMK fails, and the others are not asked', async () => {
     const { set, asked } = await stage('forSealing', 'KMS_UNAVAILABLE', 'CMK_DISABLED')
-    expect(await codeOf(() => set.newDek({}, signal))).toBe('KMS_UNAVAILABLE')
+    expect(await codeOf(() => set.newDek({ context: {}, sealUnder: 'all', signal }))).toBe('KMS_UNAVAILABLE')
     expect(asked()).toEqual([0])
+  })
+})
+
+describe('a new DEK under any CMK', () => {
+  const any = { context: {}, sealUnder: 'any', signal } as const
+
+  it.each([
+    [
+      [undefined, 'KMS_UNAVAILABLE', undefined],
+      [0, 2],
+    ],
+    [
+      ['KMS_UNAVAILABLE', undefined, undefined],
+      [1, 2],
+    ],
+    [['KMS_DENIED', 'CMK_DISABLED', undefined], [2]],
+    [
+      [undefined, undefined, undefined],
+      [0, 1, 2],
+    ],
+  ] as const)(
+    'a new DEK under any of several CMKs is wrapped under those that work (%j), and names the others',
+    async (codes, working) => {
+      const { set, asked } = await stage('forSealing', ...codes)
+      const { dek, wrappings, missing } = await set.newDek(any)
+      expect(wrappings.map(({ provider }) => provider)).toEqual(working.map((i) => `p${String(i)}`))
+      expect(missing).toEqual(codes.flatMap((code) => (code === undefined ? [] : [{ cmkId: 'cmk', code }])))
+      // Each is asked once, whether it fails to make the DEK or to wrap it.
+      expect(asked()).toEqual([0, 1, 2])
+      const opened = await set.unwrap(set.matching(wrappings), ({ cmk, ciphertextDek }) =>
+        cmk.unwrap(ciphertextDek, {}, signal),
+      )
+      const session = Buffer.alloc(16)
+      expect(opened.contentKey(DEFAULT_SUITE, session).commitment).toEqual(
+        dek.contentKey(DEFAULT_SUITE, session).commitment,
+      )
+    },
+  )
+
+  it('a new DEK under any of several CMKs fails if all of them fail: with a denial, else a final failure, else the first', async () => {
+    const { set } = await stage('forSealing', 'KMS_UNAVAILABLE', 'KMS_REFUSED', 'CMK_DISABLED')
+    expect(await codeOf(() => set.newDek(any))).toBe('CMK_DISABLED')
+  })
+
+  it('the error of a KMS that was closed is not tolerated, since it says nothing about a CMK', async () => {
+    for (const codes of [
+      ['ENCRYPTION_CLOSED', undefined],
+      [undefined, 'ENCRYPTION_CLOSED'],
+    ] as const) {
+      const { set } = await stage('forSealing', ...codes)
+      expect(await codeOf(() => set.newDek(any))).toBe('ENCRYPTION_CLOSED')
+    }
+  })
+
+  it('after its caller cancelled it, the other CMKs are not asked', async () => {
+    const { set, asked } = await stage('forSealing', 'KMS_TIMEOUT', undefined)
+    expect(await codeOf(() => set.newDek({ ...any, signal: AbortSignal.abort() }))).toBe('KMS_TIMEOUT')
+    expect(asked()).toEqual([0])
+  })
+
+  it('verifying needs one of them', async () => {
+    const { set } = await stage('forSealing', 'KMS_UNAVAILABLE', undefined)
+    await set.verify('wrap', 'any', {}, signal)
+    const none = await stage('forSealing', 'KMS_UNAVAILABLE', 'KMS_TIMEOUT')
+    expect(await codeOf(() => none.set.verify('wrap', 'any', {}, signal))).toBe('KMS_UNAVAILABLE')
   })
 })
 
@@ -169,9 +235,9 @@ describe.each(['forSealing', 'forOpening'] as const)('unwrapping (%s)', (side) =
 describe('verifying a set of CMKs', () => {
   it('verifying a set of CMKs to wrap needs all of them, and fails as wrapping would', async () => {
     const { set, kmss } = await stage('forSealing', undefined, 'KMS_UNAVAILABLE', 'KMS_DENIED')
-    expect(await codeOf(() => set.verify('wrap', {}, signal))).toBe('KMS_DENIED')
+    expect(await codeOf(() => set.verify('wrap', 'all', {}, signal))).toBe('KMS_DENIED')
     for (const kms of kmss) kms.failure = undefined
-    await set.verify('wrap', {}, signal)
+    await set.verify('wrap', 'all', {}, signal)
   })
 
   it.each([
@@ -183,9 +249,9 @@ describe('verifying a set of CMKs', () => {
     'verifying a set of CMKs to unwrap needs one of them (%s, %j), and fails as unwrapping would',
     async (side, codes, code) => {
       const none = await stage(side, ...codes)
-      expect(await codeOf(() => none.set.verify('unwrap', {}, signal))).toBe(code)
+      expect(await codeOf(() => none.set.verify('unwrap', 'any', {}, signal))).toBe(code)
       const one = await stage(side, ...codes, undefined)
-      await one.set.verify('unwrap', {}, signal)
+      await one.set.verify('unwrap', 'any', {}, signal)
     },
   )
 })

@@ -104,7 +104,7 @@ export class DekRotation {
 
   state(): SealingState {
     const { names } = this.#events
-    return sealingState(names, this.#scope.encrypt, this.#state, this.#now(), (id) => this.#session(id).id)
+    return sealingState(names, this.#scope.encrypt, this.#state, this.#now(), (id) => this.#session(id))
   }
 
   #on(event: RotationEvent): Grant | undefined {

@@ -37,11 +37,13 @@ export class KmsDekSupplier implements DekSupplier {
   async next(signal: AbortSignal): Promise<SuppliedDek> {
     const stored = await this.#fromStore(signal)
     if (stored !== undefined) return stored
-    const made = await this.#scope.cmks.newDek(this.#scope.encrypt.context, signal)
+    const { context, sealUnder } = this.#scope.encrypt
+    const made = await this.#scope.cmks.newDek({ context, sealUnder, signal })
     if (signal.aborted) made.dek.destroy()
     signal.throwIfAborted()
     this.#skipStore = false
-    if (this.#store !== undefined) {
+    // One that lacks a CMK ends with this process.
+    if (this.#store !== undefined && made.missing.length === 0) {
       const storable = storableDek(made, this.#scope, this.#clock)
       this.#ignoreStoredUntil = Math.max(this.#ignoreStoredUntil, storable.createdAt)
       this.#write(storable)

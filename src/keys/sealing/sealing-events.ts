@@ -10,18 +10,23 @@ type Effect<Do extends RotationEffect['do']> = Extract<RotationEffect, { readonl
 export class SealingEvents {
   /** Members of all its events. */
   readonly names: { readonly rule: string; readonly topic?: string }
-  readonly #cmkIds: readonly [string, ...string[]]
+  readonly #firstCmkId: string
   readonly #hub: EventHub
 
   constructor({ rule, topic, cmks }: SealingScope, hub: EventHub) {
-    const [first, ...others] = cmks.list
     this.names = topic === undefined ? { rule } : { rule, topic }
-    this.#cmkIds = [first.id, ...others.map(({ id }) => id)]
+    this.#firstCmkId = cmks.list[0].id
     this.#hub = hub
   }
 
   created(session: SealingSession, origin: DekOrigin): void {
-    this.#hub.emit('dek.created', { ...this.#of(session), cmkIds: this.#cmkIds, origin })
+    const { wrappings, missing } = session
+    this.#hub.emit('dek.created', {
+      ...this.#of(session),
+      cmkIds: wrappings.map(({ cmkId }) => cmkId),
+      origin,
+      ...(missing.length === 0 ? {} : { missing }),
+    })
   }
 
   retired(session: SealingSession, { reason, usage, ageMs, grace }: Effect<'retire'>): void {
@@ -35,7 +40,7 @@ export class SealingEvents {
   }
 
   destroyed(): void {
-    this.#hub.emit('dek.destroyed', { side: 'sealing', cmkId: this.#cmkIds[0] })
+    this.#hub.emit('dek.destroyed', { side: 'sealing', cmkId: this.#firstCmkId })
   }
 
   grace(session: SealingSession, { limit, code }: Effect<'grace'>, graceMs: number): void {

@@ -3,7 +3,7 @@ import type { ContentKey } from '../../crypto/content-key.js'
 import type { Suite } from '../../crypto/suites.js'
 import { SESSION_ID_BYTES } from '../../envelope/bounds.js'
 import type { WrappedDek } from '../../envelope/format.js'
-import type { NewDek } from '../../kms/cmk.js'
+import type { MissingCmk, NewDek } from '../../kms/cmk.js'
 
 /**
  * One sealing session: a random id, one content key derived with it, one IV counter. It lives in one
@@ -12,6 +12,8 @@ import type { NewDek } from '../../kms/cmk.js'
 export class SealingSession {
   readonly id: Buffer
   readonly wrappings: readonly WrappedDek[]
+  /** The CMKs of the rule that cannot unwrap its DEK. */
+  readonly missing: readonly MissingCmk[]
   readonly #key: ContentKey
   readonly #onDestroyed: () => void
   #nextCounter = 0
@@ -19,9 +21,10 @@ export class SealingSession {
   #isRetired = false
 
   /** Takes over the DEK and destroys it, also if it throws: the session needs only the content key. */
-  constructor({ dek, wrappings }: NewDek, suite: Suite, onDestroyed: () => void) {
+  constructor({ dek, wrappings, missing }: NewDek, suite: Suite, onDestroyed: () => void) {
     this.id = randomBytes(SESSION_ID_BYTES)
     this.wrappings = wrappings
+    this.missing = missing
     this.#onDestroyed = onDestroyed
     try {
       this.#key = dek.contentKey(suite, this.id)

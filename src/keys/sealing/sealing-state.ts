@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../../errors.js'
 import type { Limit } from '../../events.js'
 import type { Instant } from '../../clock.js'
+import type { MissingCmk } from '../../kms/cmk.js'
 import {
   currentDek,
   dekAgeMs,
@@ -8,6 +9,7 @@ import {
   type RotationRule,
   type RotationState,
 } from '../../policy/rotation-state.js'
+import type { SealingSession } from './sealing-session.js'
 
 /** The state of the DEKs of a rule, or of one of its topics, as `health()` reports it. */
 export interface SealingState {
@@ -24,6 +26,8 @@ export interface SealingState {
   readonly ageMs?: number
   /** Until `maxAge` at the latest; 0 during a grace. */
   readonly rotatesInMs?: number
+  /** The CMKs that cannot unwrap the DEK, because they failed when it was made (`sealUnder: 'any'`). */
+  readonly missing?: readonly MissingCmk[]
   /** Whether the next DEK has already been fetched. */
   readonly nextReady?: boolean
   /** The code with which the last attempt to get a DEK failed; absent once one has succeeded. */
@@ -31,12 +35,14 @@ export interface SealingState {
   readonly grace?: { readonly limit: Limit; readonly code: ErrorCode; readonly leftMs: number }
 }
 
+type Described = Pick<SealingSession, 'id' | 'missing'>
+
 export function sealingState(
   names: { readonly rule: string; readonly topic?: string },
   rule: RotationRule,
   state: RotationState,
   now: Instant,
-  sessionIdOf: (id: number) => Buffer,
+  sessionOf: (id: number) => Described,
 ): SealingState {
   const dek = currentDek(state)
   const failure = state.failures.last
@@ -44,7 +50,7 @@ export function sealingState(
     ...names,
     state: state.at,
     ...(dek && {
-      sessionId: sessionIdOf(dek.id).toString('hex'),
+      ...described(sessionOf(dek.id)),
       ...dek.usage,
       ageMs: dekAgeMs(dek, now),
       rotatesInMs: state.at === 'grace' ? 0 : Math.max(0, rule.rotate.maxAgeMs - dekAgeMs(dek, now)),
@@ -59,4 +65,8 @@ export function sealingState(
       },
     }),
   }
+}
+
+function described({ id, missing }: Described): Pick<SealingState, 'sessionId' | 'missing'> {
+  return { sessionId: id.toString('hex'), ...(missing.length === 0 ? {} : { missing }) }
 }

@@ -11,7 +11,7 @@ const SKEW_MS = 300_000
 
 /** The form in which a store or a configuration keeps a DEK that was just made. */
 export function storableDek(
-  { dek, wrappings }: NewDek,
+  { dek, wrappings }: Pick<NewDek, 'dek' | 'wrappings'>,
   { encrypt }: Pick<SealingScope, 'encrypt'>,
   clock: Clock,
 ): StoredDek {
@@ -70,7 +70,7 @@ export async function unwrapStored(
     refuseCancelled(signal)
     return cmk.unwrap(ciphertextDek, encrypt.context, signal)
   })
-  if (isIntact(stored, dek)) return { dek, wrappings }
+  if (isIntact(stored, dek)) return { dek, wrappings, missing: [] }
   dek.destroy()
   // No other wrapping is tried: anyone who forges one can also make a MAC that matches it.
   throw new EnvelopeError('UNWRAP_FAILED', 'a stored ciphertext DEK was changed after it was created')

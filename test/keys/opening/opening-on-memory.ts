@@ -18,7 +18,7 @@ export async function opening(limits: Partial<{ maxDeks: number; ttlMs: number }
   const cmks = CmkSet.forOpening([cmk])
   /** The names of a new session under a new DEK. */
   const request = async (): Promise<OpeningRequest & { readonly candidates: readonly [Candidate] }> => {
-    const { dek, wrappings } = await cmks.newDek({}, signal)
+    const { dek, wrappings } = await cmks.newDek({ context: {}, sealUnder: 'all', signal })
     const sessionId = Buffer.alloc(16, 1)
     const { commitment } = dek.contentKey(DEFAULT_SUITE, sessionId)
     const ciphertextDek = wrappings[0]?.ciphertextDek ?? Buffer.alloc(0)

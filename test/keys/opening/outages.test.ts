@@ -32,7 +32,7 @@ async function regions(count = 2) {
   const request = async (): Promise<OpeningRequest> => {
     const failures = kmss.map((kms) => kms.failure)
     for (const kms of kmss) kms.failure = undefined
-    const { dek, wrappings } = await set.newDek({}, signal)
+    const { dek, wrappings } = await set.newDek({ context: {}, sealUnder: 'all', signal })
     for (const [i, kms] of kmss.entries()) kms.failure = failures[i]
     const sessionId = Buffer.alloc(16, 1)
     const { commitment } = dek.contentKey(DEFAULT_SUITE, sessionId)

@@ -85,7 +85,7 @@ async function stage(
   }
   /** A DEK that another process keeps in the store, of the given age. */
   const another = async (agoMs = 0): Promise<StoredDek> => {
-    const made = await scope.cmks.newDek(encrypt.context, signal)
+    const made = await scope.cmks.newDek({ context: encrypt.context, sealUnder: 'all', signal })
     const past = new FakeClock()
     past.step(clock.wallMs() - agoMs - past.wallMs())
     store.stored = storableDek(made, scope, past)
@@ -107,7 +107,7 @@ describe('a stored DEK', () => {
     const { store, another, source, origin, failures, kmss, scope } = await stage()
     const honest = await another()
     const far = scope.cmks.list[1] as Cmk
-    const theirs = await Cmk.newDek([far], scope.encrypt.context, signal)
+    const theirs = await Cmk.newDek([far], { context: scope.encrypt.context, sealUnder: 'all', signal })
     const ciphertexts = [
       honest.wrappings[0]?.ciphertextDek ?? '',
       theirs.wrappings[0]?.ciphertextDek.toString('base64') ?? '',

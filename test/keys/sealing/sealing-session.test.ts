@@ -8,7 +8,7 @@ const destroyedKey = expect.objectContaining({ code: 'KEY_DESTROYED' }) as Error
 function session(suite: Suite = DEFAULT_SUITE) {
   const destroyed = { times: 0 }
   const dek = Dek.take(new Uint8Array(32).fill(7))
-  const made = new SealingSession({ dek, wrappings: [] }, suite, () => destroyed.times++)
+  const made = new SealingSession({ dek, wrappings: [], missing: [] }, suite, () => destroyed.times++)
   return { made, dek, destroyed }
 }
 
@@ -75,6 +75,8 @@ it('a session that cannot derive its key destroys the DEK all the same', () => {
   dek.contentKey = () => {
     throw new Error('no key')
   }
-  expect(() => new SealingSession({ dek, wrappings: [] }, DEFAULT_SUITE, () => undefined)).toThrow('no key')
+  expect(
+    () => new SealingSession({ dek, wrappings: [], missing: [] }, DEFAULT_SUITE, () => undefined),
+  ).toThrow('no key')
   expect(dek.destroyed).toBe(true)
 })

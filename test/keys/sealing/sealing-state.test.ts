@@ -22,7 +22,7 @@ const dek = (id: number): RotatingDek => ({
   prefetchAt: {} as RotatingDek['prefetchAt'],
 })
 const reported = (state: RotationState, atMs = 100) =>
-  sealingState({ rule: 'r' }, RULE, state, at(atMs), (id) => Buffer.alloc(16, id))
+  sealingState({ rule: 'r' }, RULE, state, at(atMs), (id) => ({ id: Buffer.alloc(16, id), missing: [] }))
 
 const OF_DEK = { sessionId: '07'.repeat(16), messages: 3, bytes: 30, ageMs: 110, rotatesInMs: 890 }
 

@@ -30,7 +30,7 @@ async function stage() {
     cmks: CmkSet.forSealing(cmks),
     suite: DEFAULT_SUITE,
   }
-  const made = await Cmk.newDek(cmks, encrypt.context, signal)
+  const made = await Cmk.newDek(cmks, { context: encrypt.context, sealUnder: 'all', signal })
   return { near, far, scope, made, stored: storableDek(made, scope, clock), clock }
 }
 
@@ -106,7 +106,11 @@ describe('the MAC of a stored DEK', () => {
 
   it('the MAC of a stored DEK that does not verify is final: a second wrapping that an attacker added, with a matching MAC, is not used', async () => {
     const { scope, stored } = await stage()
-    const theirs = await Cmk.newDek([scope.cmks.list[1] as Cmk], scope.encrypt.context, signal)
+    const theirs = await Cmk.newDek([scope.cmks.list[1] as Cmk], {
+      context: scope.encrypt.context,
+      sealUnder: 'all',
+      signal,
+    })
     const wrappings = [
       {
         ...stored.wrappings[0],
