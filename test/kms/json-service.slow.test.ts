@@ -91,7 +91,7 @@ describe('a JSON service', () => {
     })
   })
 
-  it('a body may be empty, and requests need not have one', async () => {
+  it('an empty body is allowed, in requests and in answers', async () => {
     const url = await serving((request, answer) => {
       expect(request.headers['content-type']).toBeUndefined()
       answer.writeHead(204).end()

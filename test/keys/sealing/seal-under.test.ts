@@ -69,7 +69,7 @@ it('the next DEK is under all CMKs again', async () => {
   expect((await openRecords(await owner([NEAR]), sealed))[0]?.value?.toString()).toBe(CANARY)
 })
 
-it('by default, sealing needs all of them', async () => {
+it('sealing needs all CMKs by default', async () => {
   const { far, producer } = await stage('all')
   far.failure = down()
   await expect(seal(producer)).rejects.toMatchObject({ code: 'KMS_UNAVAILABLE' })
