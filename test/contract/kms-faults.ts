@@ -8,7 +8,7 @@ import type { FaultProxy, ProxyFault } from '../support/fault-proxy.js'
 /** A provider that reaches its service through a proxy. */
 export interface KmsBehindProxy {
   readonly proxy: FaultProxy
-  /** A new provider, whose calls have a time-out of {@link REQUEST_TIMEOUT_MS}. It makes one request for each call once it is warm. */
+  /** A new provider, whose calls have a time-out of {@link REQUEST_TIMEOUT}. It makes one request for each call once it is warm. */
   readonly provider: () => Kms
   /** Whose wrapping needs the service. */
   readonly cmkId: string
@@ -19,7 +19,8 @@ export interface KmsBehindProxy {
 }
 
 /** For `requestTimeout` of the provider. */
-export const REQUEST_TIMEOUT_MS = 500
+export const REQUEST_TIMEOUT = '500ms'
+const REQUEST_TIMEOUT_MS = Number.parseInt(REQUEST_TIMEOUT)
 /** The time that a busy machine may add. */
 const SLACK_MS = 2500
 const KMS_TIMEOUT_MS = 8000

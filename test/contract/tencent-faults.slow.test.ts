@@ -1,7 +1,10 @@
 import { tencentKms } from '../../src/kms/tencent/index.js'
-import { EMULATOR_CREDENTIAL, startTencentKmsEmulator } from '../../packages/tencent-kms-emulator/src/index.js'
+import {
+  EMULATOR_CREDENTIAL,
+  startTencentKmsEmulator,
+} from '../../packages/tencent-kms-emulator/src/index.js'
 import { faultProxy } from '../support/fault-proxy.js'
-import { describeKmsFaults, REQUEST_TIMEOUT_MS } from './kms-faults.js'
+import { describeKmsFaults, REQUEST_TIMEOUT } from './kms-faults.js'
 
 const error = (Code: string) =>
   ({
@@ -22,7 +25,7 @@ describeKmsFaults(
         tencentKms({
           endpoint: proxy.url,
           credentials: EMULATOR_CREDENTIAL,
-          requestTimeout: `${String(REQUEST_TIMEOUT_MS)}ms`,
+          requestTimeout: REQUEST_TIMEOUT,
         }),
       cmkId: `${region}/${keyId}`,
       throttles: error('RequestLimitExceeded'),

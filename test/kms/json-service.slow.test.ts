@@ -64,7 +64,7 @@ async function failure(request: Promise<unknown>): Promise<{ code: string; messa
 }
 
 describe('a JSON service', () => {
-  it('gets the request as it is, and its answer is returned, whatever the status', async () => {
+  it('a JSON service gets the request as it is, and its answer is returned, whatever the status', async () => {
     const url = await serving((request, answer) => {
       const chunks: Buffer[] = []
       request.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -91,7 +91,7 @@ describe('a JSON service', () => {
     })
   })
 
-  it('an empty body is allowed, in requests and in answers', async () => {
+  it('a request and its answer may have empty bodies', async () => {
     const url = await serving((request, answer) => {
       expect(request.headers['content-type']).toBeUndefined()
       answer.writeHead(204).end()
