@@ -1,7 +1,7 @@
 import { pause, raceAbort } from '../../cancellation.js'
 import { stopwatch } from '../../clock.js'
 import type { RejectionAnswer } from '../../config/rejection.js'
-import { isEnvelopeError, type EnvelopeError, type ErrorCode } from '../../errors.js'
+import { isEnvelopeError, type EnvelopeError } from '../../errors.js'
 import type { DeadLetterReason } from '../../record/dead-letter.js'
 import {
   Decider,
@@ -22,6 +22,7 @@ import { reportDecisions } from '../../record/report.js'
 import type { ReadingRule } from '../../record/topic-rules.js'
 import type { Claim } from './claims.js'
 import { DeadLetterOutbox, type LetterSender } from './dead-letter-outbox.js'
+import { HandlerAnswers } from './handler-answers.js'
 import { KeyGates } from './key-gates.js'
 import { openPatiently, PATIENCE_MS, type HeldUp } from './open-patiently.js'
 import type { Parking } from './parking.js'
@@ -67,12 +68,6 @@ export interface OpenedRun<R> {
   readonly part: Part<R>
 }
 
-/** What a handler answered to an error. */
-interface Answered {
-  readonly code: ErrorCode
-  readonly answer: RejectionAnswer
-}
-
 /** Opens records for one run of a consumer, and applies the policy to those that do not open. */
 export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
   readonly #internals: Pick<Internals, 'rules' | 'opener' | 'events' | 'clock'>
@@ -81,8 +76,7 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
   readonly #parking: Parking
   readonly #gates: KeyGates
   readonly #letterPauses: LetterPauses
-  /** The answers of handlers, by partition and offset, until the partition moves past them. */
-  readonly #answers = new Map<string, Map<string, Answered>>()
+  readonly #answers = new HandlerAnswers()
   readonly #decider = new Decider()
   readonly #outbox: DeadLetterOutbox<L> | undefined
 
@@ -183,18 +177,16 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
 
   /** Forgets what was remembered in case batches have to be read again, since partitions are read from elsewhere. */
   forget(): void {
-    this.#answers.clear()
+    this.#answers.forget()
     this.#outbox?.forget()
   }
 
   /** The same, for the records of a partition up to the last one that is decided. */
   #movedOn(source: Required<Source>, last: R | undefined): void {
-    if (last === undefined || (this.#outbox === undefined && this.#answers.size === 0)) return
+    if (last === undefined || (this.#outbox === undefined && this.#answers.isEmpty)) return
     const [name, next] = [nameOf(source), offsetNumber(last.offset) + 1n]
     this.#outbox?.movedOn(name, next)
-    const answers = this.#answers.get(name)
-    for (const offset of answers?.keys() ?? []) if (BigInt(offset) < next) answers?.delete(offset)
-    if (answers?.size === 0) this.#answers.delete(name)
+    this.#answers.movedOn(name, next)
   }
 
   /** Asks the handler of a rule, with heartbeats. @throws as `answerOf` does; Interrupted */
@@ -205,9 +197,8 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     heartbeat: () => Promise<void>,
   ): Promise<RejectionAnswer> {
     const name = nameOf({ topic, partition })
-    const answers = this.#answers.get(name) ?? new Map<string, Answered>()
-    const known = answers.get(record.offset)
-    if (known?.code === error.code) return known.answer
+    const known = this.#answers.known(name, record.offset, error.code)
+    if (known !== undefined) return known
     const message = sealedMessage({ topic, partition }, record)
     const asking = answerOf(handler, message, error, {
       takesDeadLetters: this.#outbox !== undefined,
@@ -216,9 +207,7 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     const report = (): void => undefined
     await new WaitInPlace({ heartbeat, interrupted: signal, report }, this.#internals.clock).for(asking)
     const answer = await asking
-    // A long wait must not keep values in memory.
-    if (typeof answer === 'string' || 'deadLetter' in answer)
-      this.#answers.set(name, answers.set(record.offset, { code: error.code, answer }))
+    this.#answers.remember(name, record.offset, error.code, answer)
     return answer
   }
 
