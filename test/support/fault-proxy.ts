@@ -98,6 +98,8 @@ interface Answered {
 async function forwarded(target: string, { method, path, headers, body }: Received): Promise<Answered> {
   const sent = request(new URL(path, target), { method, headers, agent: false })
   const [answer] = (await once(sent.end(body), 'response')) as [IncomingMessage]
+  // The whole body is passed on, with its length.
+  delete answer.headers['transfer-encoding']
   return { status: answer.statusCode ?? 0, headers: answer.headers, body: await whole(answer) }
 }
 

@@ -410,7 +410,7 @@ it('numbers are printed with few digits', () => {
   expect([1, 2 ** 36, 1500].map(byteCount)).toEqual(['1B', '64GiB', '1,500B'])
 })
 
-it('a KMS is assumed to be that of Tencent if the ids of its CMKs are a region and a key', () => {
+it('a KMS is recognised by the form of the ids of its CMKs', () => {
   expect(
     [
       ['ap-guangzhou/1'],
@@ -419,6 +419,8 @@ it('a KMS is assumed to be that of Tencent if the ids of its CMKs are a region a
       ['a/b'],
       [],
       ['ap-guangzhou/1', 'x'],
+      ['projects/p/locations/global/keyRings/r/cryptoKeys/k'],
+      ['projects/p/locations/global/keyRings/r/cryptoKeys/k', 'ap-guangzhou/1'],
     ].map(vendorOf),
-  ).toEqual(['tencent', 'tencent', 'local', 'local', 'local', 'local'])
+  ).toEqual(['tencent', 'tencent', 'local', 'local', 'local', 'local', 'gcp', 'local'])
 })

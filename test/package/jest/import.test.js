@@ -7,6 +7,7 @@ test('every entry is imported', () => {
     '/config-file',
     '/kms/local',
     '/kms/tencent',
+    '/kms/gcp',
     '/testing',
   ].map((entry) => require(`kafka-envelope${entry}`))
   for (const entry of entries) expect(Object.keys(entry)).not.toEqual([])

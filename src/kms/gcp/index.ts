@@ -1,0 +1,3 @@
+/** `kafka-envelope/kms/gcp`: Google Cloud KMS. */
+export { gcpKms } from './gcp-kms.js'
+export type { AccessTokenProvider, AccessTokenSource, GcpKmsOptions } from './options.js'

@@ -1,0 +1,118 @@
+import { Agent } from 'node:http'
+import * as v from 'valibot'
+import { configError } from '../../errors.js'
+import { duration, type Duration } from '../../units.js'
+import { whyNoBaseUrl } from '../json-service.js'
+import { DEFAULT_QUOTA } from './limits.js'
+
+/**
+ * Where access tokens come from: a function, or an object with `getAccessToken()`, such as a `GoogleAuth` of
+ * `google-auth-library`. It is asked before each request, so it must keep a token for as long as it is valid.
+ */
+export type AccessTokenSource = (() => Promise<string>) | AccessTokenProvider
+
+export interface AccessTokenProvider {
+  getAccessToken(): Promise<string | null | undefined | { readonly token?: string | null | undefined }>
+}
+
+/** Options of {@link gcpKms}. Unknown members are errors. */
+export interface GcpKmsOptions {
+  readonly accessToken: AccessTokenSource
+  /**
+   * The address of the service: that of a region (`https://cloudkms.europe-west3.rep.googleapis.com`), or your own
+   * endpoint of Private Service Connect. Default `https://cloudkms.googleapis.com`. Plain http is only for loopback
+   * addresses.
+   */
+  readonly endpoint?: string
+  /** Certificates in PEM form that are trusted besides those of Node.js. */
+  readonly ca?: string
+  /** Your own agent, for a proxy or client certificates. You close it. Excludes `ca`. */
+  readonly agent?: Agent
+  /**
+   * How long one request may take, and how long `accessToken` may take: 1ms to 1m; a number is milliseconds, at least
+   * 1,000. Default 10s.
+   */
+  readonly requestTimeout?: Duration
+  /**
+   * Calls a second that this process may make for the keys of a project in a location. Set it to your quota, divided
+   * by the number of processes that call at the same time. Above 0, at most 100,000. Default 800: four fifths of the
+   * default quota for software keys. That for HSM keys is lower.
+   */
+  readonly quota?: number
+}
+
+/** Valid options, with defaults filled in. */
+export interface CheckedOptions {
+  readonly token: () => unknown
+  readonly endpoint: URL
+  readonly ca: string | undefined
+  readonly agent: Agent | undefined
+  readonly requestTimeoutMs: number
+  readonly quota: number
+}
+
+const PER_SECOND = 'expected a number above 0 and at most 100,000'
+const PEM = /^\s*-----BEGIN CERTIFICATE-----/
+
+const schema = v.pipe(
+  v.strictObject({
+    accessToken: v.custom<AccessTokenSource>(
+      (value) =>
+        typeof value === 'function' ||
+        typeof (value as Partial<AccessTokenProvider> | null | undefined)?.getAccessToken === 'function',
+      'expected a function, or an object with getAccessToken()',
+    ),
+    endpoint: v.optional(
+      v.pipe(
+        v.string('expected a URL'),
+        v.rawCheck(({ dataset, addIssue }) => {
+          const why = dataset.typed ? whyNoBaseUrl(dataset.value) : undefined
+          if (why !== undefined) addIssue({ message: why })
+        }),
+      ),
+      'https://cloudkms.googleapis.com',
+    ),
+    ca: v.optional(v.pipe(v.string('expected PEM'), v.regex(PEM, 'expected certificates in PEM form'))),
+    agent: v.optional(v.instance(Agent, 'expected an agent of node:http or node:https')),
+    requestTimeout: v.optional(duration(1, 60_000, 1000), '10s'),
+    quota: v.optional(
+      v.pipe(v.number(PER_SECOND), v.gtValue(0, PER_SECOND), v.maxValue(100_000, PER_SECOND)),
+      DEFAULT_QUOTA,
+    ),
+  }),
+  v.forward(
+    v.check(
+      ({ agent, ca }) => agent === undefined || ca === undefined,
+      'cannot be combined with `agent`, which has certificates of its own',
+    ),
+    ['ca'],
+  ),
+)
+
+/** @throws EnvelopeError CONFIG_INVALID with all mistakes in `issues`; no message repeats a value */
+export function checkOptions(options: GcpKmsOptions): CheckedOptions {
+  const parsed = v.safeParse(schema, options)
+  if (!parsed.success) {
+    const issues = parsed.issues.map((issue) => ({
+      path: v.getDotPath(issue) ?? '(root)',
+      message:
+        issue.type === 'strict_object' && issue.expected === 'never' ? 'unknown member' : issue.message,
+    }))
+    throw configError(issues, { subject: 'the options of gcpKms()' })
+  }
+  const { accessToken, endpoint, requestTimeout, ca, agent, quota } = parsed.output
+  return {
+    token: () => tokenOf(accessToken),
+    endpoint: new URL(endpoint),
+    ca,
+    agent,
+    requestTimeoutMs: requestTimeout,
+    quota,
+  }
+}
+
+/** Some classes of `google-auth-library` give the token in an object. */
+async function tokenOf(source: AccessTokenSource): Promise<unknown> {
+  const given: unknown = await (typeof source === 'function' ? source() : source.getAccessToken())
+  return typeof given === 'object' && given !== null ? (given as { readonly token?: unknown }).token : given
+}

@@ -1,0 +1,135 @@
+/**
+ * Provider `gcp-kms`, a key with the purpose ENCRYPT_DECRYPT. DEKs are made here, because the service makes none. A
+ * ciphertext DEK is the `ciphertext` of the service, without base64; it names the version of the key itself. The
+ * canonical context is the additional authenticated data.
+ */
+import { randomFillSync } from 'node:crypto'
+import { DEK_BYTES } from '../../crypto/dek.js'
+import { MAX_CIPHERTEXT_DEK_BYTES } from '../../envelope/bounds.js'
+import { canonicalContext } from '../../envelope/context.js'
+import { EnvelopeError, isEnvelopeError } from '../../errors.js'
+import type { BearerService } from '../bearer-service.js'
+import type { EncryptionContext, GeneratedDek } from '../kms.js'
+import { unwrappedDek, wrappedDek } from './answers.js'
+import type { CmkName } from './cmk-name.js'
+import { crc32c } from './crc32c.js'
+import { failureOf, type Action } from './failures.js'
+
+/** The members of a call other than the CMK. */
+interface CallContext {
+  readonly context: EncryptionContext
+  readonly signal: AbortSignal
+}
+
+/** Bytes that no key made, for `verify` by an identity that may only decrypt. */
+const NO_CIPHERTEXT = Buffer.from('kafka-envelope-verifies')
+
+export class SymmetricCmk {
+  readonly provider = 'gcp-kms'
+  readonly publicKeyWraps = false
+  readonly #service: BearerService
+  readonly #cmk: CmkName
+
+  constructor(service: BearerService, cmk: CmkName) {
+    this.#service = service
+    this.#cmk = cmk
+  }
+
+  async generateDek(call: CallContext): Promise<GeneratedDek> {
+    const dek = randomFillSync(new Uint8Array(DEK_BYTES))
+    try {
+      return { dek, ciphertextDek: await this.wrapDek(dek, call) }
+    } catch (error) {
+      dek.fill(0)
+      throw error
+    }
+  }
+
+  async wrapDek(dek: Uint8Array, { context, signal }: CallContext): Promise<Uint8Array> {
+    if (dek.length !== DEK_BYTES)
+      throw new EnvelopeError('CMK_UNUSABLE', `CMK ${this.#cmk.id} wraps only 32-byte DEKs`)
+    const body = { ...checksummed('plaintext', dek), ...contextParams(context) }
+    const answer = await this.#call('encrypt', body, signal)
+    const withContext = canonicalContext(context) !== ''
+    return wrappedDek(answer, withContext, { action: 'encrypt', cmk: this.#cmk })
+  }
+
+  async unwrapDek(ciphertextDek: Uint8Array, { context, signal }: CallContext): Promise<Uint8Array> {
+    // The vendor may change its form, so nothing more is checked. Has no details: the defect is not disclosed.
+    if (ciphertextDek.length === 0 || ciphertextDek.length > MAX_CIPHERTEXT_DEK_BYTES)
+      throw new EnvelopeError(
+        'CIPHERTEXT_DEK_INVALID',
+        `CMK ${this.#cmk.id} cannot unwrap the ciphertext DEK`,
+      )
+    const body = { ...checksummed('ciphertext', ciphertextDek), ...contextParams(context) }
+    return unwrappedDek(await this.#call('decrypt', body, signal), { action: 'decrypt', cmk: this.#cmk })
+  }
+
+  async verifyWrap(call: CallContext): Promise<void> {
+    ;(await this.generateDek(call)).dek.fill(0)
+  }
+
+  /**
+   * Makes a round trip if this identity may also encrypt. Otherwise asks to decrypt bytes that no key made: the service
+   * checks the permission before the bytes, and answers that they do not open. That proves nothing about the versions.
+   */
+  async verifyUnwrap(call: CallContext): Promise<void> {
+    let made: GeneratedDek
+    try {
+      made = await this.generateDek(call)
+    } catch (error) {
+      if (!isEnvelopeError(error) || error.code !== 'KMS_DENIED') throw error
+      await this.#expectOpensNothing(call)
+      return
+    }
+    try {
+      const unwrapped = await this.unwrapDek(made.ciphertextDek, call)
+      const same = Buffer.compare(made.dek, unwrapped) === 0
+      unwrapped.fill(0)
+      if (!same) throw this.#untrue('did not unwrap what it wrapped')
+    } finally {
+      made.dek.fill(0)
+    }
+  }
+
+  async #expectOpensNothing(call: CallContext): Promise<void> {
+    let opened: Uint8Array
+    try {
+      opened = await this.unwrapDek(NO_CIPHERTEXT, call)
+    } catch (error) {
+      if (isEnvelopeError(error) && error.code === 'CIPHERTEXT_DEK_INVALID') return
+      throw error
+    }
+    opened.fill(0)
+    throw this.#untrue('unwrapped bytes that were never wrapped')
+  }
+
+  #untrue(what: string): EnvelopeError {
+    return new EnvelopeError('KMS_RESPONSE_INVALID', `CMK ${this.#cmk.id} ${what}`)
+  }
+
+  async #call(action: Action, body: object, signal: AbortSignal): Promise<unknown> {
+    const path = `/v1/${this.#cmk.id}:${action}`
+    const answer = await this.#service.request(
+      { action, cmkId: this.#cmk.id, method: 'POST', path, body },
+      signal,
+    )
+    if (answer.status === 200) return answer.body
+    throw failureOf(answer, { action, cmk: this.#cmk })
+  }
+}
+
+/** An empty context is left out: the service takes no additional data as empty data. */
+function contextParams(context: EncryptionContext): Readonly<Record<string, string>> {
+  const text = canonicalContext(context)
+  return text === '' ? {} : checksummed('additionalAuthenticatedData', Buffer.from(text))
+}
+
+/** Bytes with their checksum, which the service compares. The text of key bytes cannot be wiped. */
+function checksummed(name: string, bytes: Uint8Array): Readonly<Record<string, string>> {
+  const { buffer, byteOffset, byteLength } = bytes
+  return {
+    [name]: Buffer.from(buffer, byteOffset, byteLength).toString('base64'),
+    [`${name}Crc32c`]: String(crc32c(bytes)),
+  }
+}
