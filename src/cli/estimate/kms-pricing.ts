@@ -47,16 +47,20 @@ export const VENDORS = {
       dollarsPerCmkAndDay: 0.06 / 30,
     },
   },
+  // It is run by its users, who agree on a price with HashiCorp or pay none; it has no quota unless they set one.
+  // `vault:v1:` and base64 of IV, ciphertext and tag.
+  vault: { title: 'Vault or OpenBao', provider: 'vault-transit', ciphertextDekBytes: 9 + 80 },
   // Version, IV, ciphertext, tag: docs/format.md.
   local: { title: 'a keyring file', provider: 'local', ciphertextDekBytes: 4 + 12 + 32 + 16 },
 } as const satisfies Record<string, Vendor>
 
 export type VendorName = keyof typeof VENDORS
 
-/** The forms of the ids of CMKs. Those of Tencent are `<region>/<key id>`. */
+/** The forms of the ids of CMKs. Those of Tencent are `<region>/<key id>`, those of Vault `<DNS name>/<key>`. */
 const ID_FORMS: readonly (readonly [VendorName, RegExp])[] = [
   ['tencent', /^[a-z]{2,}(-[a-z0-9]+)+\/[!-~]+$/],
   ['gcp', /^projects\/[^/]+\/locations\//],
+  ['vault', /^[a-z0-9-]+(\.[a-z0-9-]+)+\/[\w.-]+$/],
 ]
 
 /** Recognises a KMS by the ids of its CMKs. */

@@ -421,6 +421,8 @@ it('a KMS is recognised by the form of the ids of its CMKs', () => {
       ['ap-guangzhou/1', 'x'],
       ['projects/p/locations/global/keyRings/r/cryptoKeys/k'],
       ['projects/p/locations/global/keyRings/r/cryptoKeys/k', 'ap-guangzhou/1'],
+      ['transit.vault.example.com/orders', 'vault.example/a_b.c'],
+      ['transit.vault.example.com/orders', 'ap-guangzhou/1'],
     ].map(vendorOf),
-  ).toEqual(['tencent', 'tencent', 'local', 'local', 'local', 'local', 'gcp', 'local'])
+  ).toEqual(['tencent', 'tencent', 'local', 'local', 'local', 'local', 'gcp', 'local', 'vault', 'local'])
 })

@@ -8,6 +8,7 @@ test('every entry is imported', () => {
     '/kms/local',
     '/kms/tencent',
     '/kms/gcp',
+    '/kms/vault',
     '/testing',
   ].map((entry) => require(`kafka-envelope${entry}`))
   for (const entry of entries) expect(Object.keys(entry)).not.toEqual([])

@@ -4,6 +4,7 @@ import { decryptConsumer, encryptProducer, envelopeOf } from 'kafka-envelope/kaf
 import { memoryConsumer, type MemoryConsumer } from 'kafka-envelope/kafkajs/testing'
 import { localKms } from 'kafka-envelope/kms/local'
 import { tencentKms, type TencentClient } from 'kafka-envelope/kms/tencent'
+import { vaultKms, type VaultAuth } from 'kafka-envelope/kms/vault'
 import { envelopeType, headerType } from 'kafka-envelope/avro'
 import { instrument } from 'kafka-envelope/opentelemetry'
 import { openRecords, sealRecords } from 'kafka-envelope/record'
@@ -11,10 +12,15 @@ import { loadConfig, type LoadOptions } from 'kafka-envelope/config-file'
 import { startTencentKmsEmulator, type TencentKmsEmulator } from 'kafka-envelope-tencent-kms-emulator'
 
 const client: TencentClient = { request: async (action, params, { signal }) => ({ action, params, signal }) }
+const auth: VaultAuth = { method: 'kubernetes', role: 'orders' }
 
 async function main(): Promise<void> {
   const config: EncryptionConfig = {
-    kms: { dev: localKms({ keyring: './dev.keyring' }), tencent: tencentKms({ client: () => client }) },
+    kms: {
+      dev: localKms({ keyring: './dev.keyring' }),
+      tencent: tencentKms({ client: () => client }),
+      vault: vaultKms({ address: 'http://127.0.0.1:8200', name: 'transit.vault.example.com', auth }),
+    },
     cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
     dictionaries: { orders: Buffer.from('{"order":'), old: { base64: 'eyI=' } },
     topics: [

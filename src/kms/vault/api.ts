@@ -1,0 +1,37 @@
+import { isEnvelopeError } from '../../errors.js'
+import type { Tokens } from './auth/tokens.js'
+import { isRefusedToken } from './failures.js'
+import type { Answer } from './responses.js'
+import type { VaultCall, VaultService } from './service.js'
+
+/** The API of Vault, with this process's own token. */
+export class VaultApi {
+  readonly #service: VaultService
+  readonly #tokens: Tokens
+
+  constructor(service: VaultService, tokens: Tokens) {
+    this.#service = service
+    this.#tokens = tokens
+  }
+
+  /**
+   * If the call is denied and another token is to be had, it is repeated once with that: the service does not say
+   * whether the policy or the token is to blame.
+   */
+  async call(call: VaultCall, signal: AbortSignal): Promise<Answer> {
+    const token = await this.#tokens.get(signal)
+    try {
+      return await this.#service.send(call, token, signal)
+    } catch (error) {
+      if (!isEnvelopeError(error) || !isRefusedToken(error)) throw error
+      const other = await this.#tokens.instead(token, signal)
+      if (other === undefined) throw error
+      return this.#service.send(call, other, signal)
+    }
+  }
+
+  close(): void {
+    this.#tokens.close()
+    this.#service.close()
+  }
+}

@@ -1,0 +1,23 @@
+/** A key of a transit engine, by its name in configuration and on the wire. */
+export interface CmkName {
+  /** `<name>/<key>`. */
+  readonly id: string
+  /** The name of the key in the transit engine. It becomes part of a path, so it is checked before any use. */
+  readonly key: string
+}
+
+/** The names that the transit engine accepts. */
+const KEY = /^\w(?:[\w.-]*\w)?$/
+const NAME = /^[a-z0-9-]+(?:\.[a-z0-9-]+)+$/
+
+/** Whether `text` may name a transit engine in envelopes: a DNS name, so that no other organisation uses the same one. */
+export function isEngineName(text: string): boolean {
+  return text.length <= 128 && NAME.test(text)
+}
+
+/** Undefined if `id` is not a key of the engine that envelopes call `name`. */
+export function parseCmkName(id: string, name: string): CmkName | undefined {
+  const prefix = `${name}/`
+  const key = id.slice(prefix.length)
+  return id.startsWith(prefix) && KEY.test(key) ? { id, key } : undefined
+}

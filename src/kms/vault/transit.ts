@@ -1,0 +1,108 @@
+/**
+ * Provider `vault-transit`: a derived key of the transit engine of HashiCorp Vault or OpenBao. The engine derives the
+ * encrypting key from the context, so a ciphertext DEK opens only in its own.
+ */
+import { canonicalContext } from '../../envelope/context.js'
+import { EnvelopeError, isEnvelopeError } from '../../errors.js'
+import type { EncryptionContext, GeneratedDek } from '../kms.js'
+import type { VaultApi } from './api.js'
+import { isCiphertextDek, neverMade } from './ciphertext-dek.js'
+import type { CmkName } from './cmk-name.js'
+import type { KeyGuard } from './key-guard.js'
+import type { Answer } from './responses.js'
+
+/** How long ago a key may have been checked. */
+const MAX_AGE_MS = 60_000
+/** The same before `encrypt`, which creates a missing key if the policy lets it. */
+const MAX_AGE_BEFORE_ENCRYPT_MS = 1000
+
+/** Stands for the empty context, which the engine refuses. No other context has this text. */
+const EMPTY_CONTEXT = '{}'
+
+/** The members of a call other than the CMK. */
+export interface CallContext {
+  readonly context: EncryptionContext
+  readonly signal: AbortSignal
+}
+
+/** The operations of a transit engine. */
+export class Transit {
+  readonly #api: VaultApi
+  readonly #guard: KeyGuard
+  readonly #mount: string
+
+  constructor(api: VaultApi, guard: KeyGuard, mount: string) {
+    this.#api = api
+    this.#guard = guard
+    this.#mount = mount
+  }
+
+  async generateDek(cmk: CmkName, call: CallContext, maxAgeMs = MAX_AGE_MS): Promise<GeneratedDek> {
+    await this.#guard.admit(cmk, maxAgeMs, call.signal)
+    const answer = await this.#post('datakey', cmk, call, { bits: 256 })
+    const ciphertextDek = answer.ciphertextDek()
+    return { dek: answer.generatedDek(), ciphertextDek }
+  }
+
+  async wrapDek(cmk: CmkName, dek: Uint8Array, call: CallContext): Promise<Uint8Array> {
+    await this.#guard.admit(cmk, MAX_AGE_BEFORE_ENCRYPT_MS, call.signal)
+    return (await this.#post('encrypt', cmk, call, { plaintext: base64(dek) })).ciphertextDek()
+  }
+
+  async unwrapDek(cmk: CmkName, ciphertextDek: Uint8Array, call: CallContext): Promise<Uint8Array> {
+    if (!isCiphertextDek(ciphertextDek)) {
+      // No details: the defect of a ciphertext DEK is not disclosed.
+      throw new EnvelopeError('CIPHERTEXT_DEK_INVALID', `CMK ${cmk.id} cannot unwrap the ciphertext DEK`)
+    }
+    await this.#guard.admit(cmk, MAX_AGE_MS, call.signal)
+    return this.#decrypt(cmk, ciphertextDek, call)
+  }
+
+  async verifyWrap(cmk: CmkName, call: CallContext): Promise<void> {
+    ;(await this.generateDek(cmk, call, 0)).dek.fill(0)
+  }
+
+  /**
+   * Tries to decrypt bytes that cannot open. The service checks the policy first, so this proves the permission to
+   * decrypt, and a reader needs no other.
+   */
+  async verifyUnwrap(cmk: CmkName, call: CallContext): Promise<void> {
+    const { latestVersion } = await this.#guard.admit(cmk, 0, call.signal)
+    let opened: Uint8Array
+    try {
+      opened = await this.#decrypt(cmk, neverMade(latestVersion), call)
+    } catch (error) {
+      if (isEnvelopeError(error) && error.code === 'CIPHERTEXT_DEK_INVALID') return
+      throw error
+    }
+    opened.fill(0)
+    throw new EnvelopeError('KMS_RESPONSE_INVALID', `CMK ${cmk.id} unwrapped bytes that were never wrapped`)
+  }
+
+  async #decrypt(cmk: CmkName, ciphertextDek: Uint8Array, call: CallContext): Promise<Uint8Array> {
+    const ciphertext = Buffer.from(ciphertextDek).toString('latin1')
+    return (await this.#post('decrypt', cmk, call, { ciphertext })).unwrappedDek()
+  }
+
+  #post(
+    action: 'datakey' | 'encrypt' | 'decrypt',
+    { id, key }: CmkName,
+    { context, signal }: CallContext,
+    members: Readonly<Record<string, string | number>>,
+  ): Promise<Answer> {
+    const endpoint = action === 'datakey' ? 'datakey/plaintext' : action
+    const body = { ...members, context: encoded(context) }
+    const path = `${this.#mount}/${endpoint}/${key}`
+    return this.#api.call({ action, cmkId: id, method: 'POST', path, body }, signal)
+  }
+}
+
+function encoded(context: EncryptionContext): string {
+  const text = canonicalContext(context)
+  return Buffer.from(text === '' ? EMPTY_CONTEXT : text).toString('base64')
+}
+
+/** Without an extra copy of the bytes. The text cannot be wiped. */
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
+}
