@@ -1,40 +1,20 @@
-import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { KNOWN_ANSWERS } from '../../src/kms/vault/failures.js'
 import { vaultKms } from '../../src/kms/vault/index.js'
 import { startOpenBao, suiteOnOpenBao, whyNoOpenBao, type OpenBao } from '../support/servers/openbao.js'
+import { describeProviderPage } from './provider-page.js'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const text = await readFile(join(root, 'docs/vault-kms.md'), 'utf8')
+const text = await readFile(new URL('../../docs/vault-kms.md', import.meta.url), 'utf8')
 
-/** Snippets of a language, also where a list indents them. */
-const snippets = (language: string): string[] =>
-  [...text.matchAll(new RegExp(`^( *)\`\`\`${language}\n(.*?)^\\1\`\`\``, 'gms'))].map(
-    ([, indent = '', code = '']) => code.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
-  )
+const policies = [...text.matchAll(/^```hcl\n(.*?)^```/gms)].map(([, policy = '']) => policy)
 
-describe('docs/vault-kms.md', () => {
-  it.each(snippets('ts').map((code, i) => [i + 1, code] as const))(
-    'docs/vault-kms.md runs its TypeScript snippet %i',
-    async (_, code) => {
-      const folder = await mkdtemp(join(root, 'test/.docs-'))
-      try {
-        const script = join(folder, 'snippet.ts')
-        const runs = code
-          .replace("'kafka-envelope'", `'${root}src/index.ts'`)
-          .replace("'kafka-envelope/kms/vault'", `'${root}src/kms/vault/index.ts'`)
-          // There is no Vault here, so nothing can be proved about it.
-          .replace('await encryption.verify()', '')
-        await writeFile(script, `${runs}\nif (typeof encryption !== 'undefined') await encryption.close()\n`)
-        await promisify(execFile)(process.execPath, ['--import', 'tsx', script], { timeout: 60_000 })
-      } finally {
-        await rm(folder, { recursive: true, force: true })
-      }
-    },
-  )
+await describeProviderPage({
+  page: 'docs/vault-kms.md',
+  codes: KNOWN_ANSWERS.flatMap(({ says }) => (says === undefined ? [] : [says])),
+  entry: 'kafka-envelope/kms/vault',
+  source: 'src/kms/vault/index.ts',
+  replaced: [],
 })
 
 describe.skipIf(whyNoOpenBao !== undefined)(`the policies of docs/vault-kms.md ${suiteOnOpenBao}`, () => {
@@ -48,7 +28,7 @@ describe.skipIf(whyNoOpenBao !== undefined)(`the policies of docs/vault-kms.md $
     bao = await startOpenBao()
     await bao.admin('POST', 'transit/keys/orders', { derived: true })
     tokens = await Promise.all(
-      snippets('hcl').map(async (policy, at) => {
+      policies.map(async (policy, at) => {
         await bao.admin('PUT', `sys/policies/acl/role-${String(at)}`, { policy })
         const made = await bao.admin('POST', 'auth/token/create', { policies: [`role-${String(at)}`] })
         return String(made['client_token'])

@@ -40,7 +40,8 @@ const ROWS: readonly Row[] = [
     status: 403,
     to: ['log in'],
     code: 'KMS_DENIED',
-    remedy: 'Check the role, its bound service accounts and the token in `auth`: the login was refused',
+    remedy:
+      'Check the role, its bounds and the token in `auth`, and `auth.mount` and `namespace`: the login was refused',
   },
   {
     status: 404,
