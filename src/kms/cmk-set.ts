@@ -45,10 +45,16 @@ export class CmkSet {
     return Cmk.newDek(this.list, options)
   }
 
-  /** The wrappings that a CMK of the set can unwrap, in the order of the set. */
+  /**
+   * The wrappings that a CMK of the set can unwrap, in the order of the set. A CMK gets the wrapping that was made under
+   * its own id, or else the first one that it unwraps for another CMK.
+   */
   matching(wrappings: readonly WrappedDek[]): CmkWrapping[] {
     return this.list.flatMap((cmk) => {
-      const made = wrappings.find(({ provider, cmkId }) => provider === cmk.provider && cmkId === cmk.id)
+      const ofProvider = wrappings.filter(({ provider }) => provider === cmk.provider)
+      const made =
+        ofProvider.find(({ cmkId }) => cmkId === cmk.id) ??
+        ofProvider.find(({ cmkId }) => cmk.unwrapsFor(cmkId))
       return made === undefined ? [] : [{ cmk, ciphertextDek: made.ciphertextDek }]
     })
   }

@@ -54,6 +54,8 @@ export class Cmk {
   readonly id: string
   readonly provider: string
   readonly publicKeyWraps: boolean
+  /** As in `CmkDescription`. */
+  readonly unwrapsFor: (cmkId: string) => boolean
   readonly #kms: Kms
   readonly #outage: CmkOutage
 
@@ -63,6 +65,7 @@ export class Cmk {
     this.id = id
     this.provider = description.provider
     this.publicKeyWraps = description.publicKeyWraps
+    this.unwrapsFor = description.unwrapsFor ?? (() => false)
     this.#outage = outage
   }
 

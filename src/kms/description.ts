@@ -11,7 +11,9 @@ const ASYMMETRIC = /\/(?:rsa-oaep-sha256|sm2)$/
  * @throws EnvelopeError CONFIG_INVALID
  */
 export function checkedDescription(kms: string, cmkId: string, described: unknown): CmkDescription {
-  const { provider, publicKeyWraps } = (described ?? {}) as Partial<Record<keyof CmkDescription, unknown>>
+  const { provider, publicKeyWraps, unwrapsFor } = (described ?? {}) as Partial<
+    Record<keyof CmkDescription, unknown>
+  >
   const refused = (message: string): EnvelopeError =>
     configError([{ path: `kms.${kms}`, message }], { subject: `CMK ${cmkId}` })
   if (typeof provider !== 'string' || !PROVIDER.pattern.test(provider)) {
@@ -23,5 +25,10 @@ export function checkedDescription(kms: string, cmkId: string, described: unknow
   if (!publicKeyWraps && ASYMMETRIC.test(provider)) {
     throw refused(`provider ${provider} wraps with a public key by its name, but \`publicKeyWraps\` is false`)
   }
-  return { provider, publicKeyWraps }
+  if (unwrapsFor === undefined) return { provider, publicKeyWraps }
+  if (typeof unwrapsFor !== 'function')
+    throw refused('describe() returned an `unwrapsFor` that is not a function')
+  // Only `true` counts: a provider that returned a promise would accept every id.
+  const answer = unwrapsFor as (cmkId: string) => unknown
+  return { provider, publicKeyWraps, unwrapsFor: (id) => answer(id) === true }
 }

@@ -19,6 +19,12 @@ export interface CmkDescription {
    * opt in (`acceptPublicKeySealing`).
    */
   readonly publicKeyWraps: boolean
+  /**
+   * Whether this CMK unwraps what another CMK of the same provider wrapped, as replicas of one key in several regions do
+   * for each other. `cmkId` comes from an envelope, and nothing vouches for it: decide by the ids alone. If it does,
+   * `unwrapDek` is called with the id of this CMK. If absent, this CMK unwraps only under its own id.
+   */
+  readonly unwrapsFor?: (cmkId: string) => boolean
 }
 
 /** Given to every call. */

@@ -3,6 +3,7 @@ import { EnvelopeError, type ErrorCode } from '../../src/errors.js'
 import { DEFAULT_SUITE } from '../../src/crypto/suites.js'
 import { CmkSet } from '../../src/kms/cmk-set.js'
 import type { Cmk } from '../../src/kms/cmk.js'
+import type { Kms } from '../../src/kms/kms.js'
 import { cmkOf } from '../support/cmks.js'
 import { thrownBy } from '../support/emissions.js'
 import { FakeClock } from '../support/fake-clock.js'
@@ -230,6 +231,62 @@ describe.each(['forSealing', 'forOpening'] as const)('unwrapping (%s)', (side) =
     )
     expect([first, tried]).toEqual([1, ['p0']])
   })
+})
+
+describe('a CMK that unwraps for others, such as a replica of their key', () => {
+  const made = (provider: string, cmkId: string) => ({ provider, cmkId, ciphertextDek: Buffer.from(cmkId) })
+
+  /** A set of replicas, by their ids. A replica unwraps for every id that begins like its own. */
+  async function replicas(unwrapsFor: (id: string, other: string) => unknown, ...ids: string[]) {
+    const kms = new MemoryKms({ provider: 'p' })
+    const describing: Kms = {
+      ...kms.client(),
+      describe: (id) =>
+        Promise.resolve({
+          provider: 'p',
+          publicKeyWraps: false,
+          unwrapsFor: (other) => unwrapsFor(id, other) as boolean,
+        }),
+    }
+    const cmks = await Promise.all(ids.map((id) => cmkOf('kms', describing, id)))
+    const set = CmkSet.forOpening(cmks as [Cmk, ...Cmk[]])
+    return (...wrappings: ReturnType<typeof made>[]): string[][] =>
+      set.matching(wrappings).map(({ cmk, ciphertextDek }) => [cmk.id, ciphertextDek.toString()])
+  }
+  const sameKey = (id: string, other: string): boolean => id.slice(0, 2) === other.slice(0, 2)
+
+  it('a CMK that unwraps for others unwraps what they wrapped, under its own id', async () => {
+    const matching = await replicas(sameKey, 'k1-here', 'k2-here')
+    expect(matching(made('p', 'k2-there'), made('p', 'k3-there'))).toEqual([['k2-here', 'k2-there']])
+  })
+
+  it('a CMK that unwraps for others takes its own wrapping first, then the first of theirs', async () => {
+    const matching = await replicas(sameKey, 'k1-here')
+    const [far, near, farther] = [made('p', 'k1-far'), made('p', 'k1-here'), made('p', 'k1-farther')]
+    expect(matching(far, near)).toEqual([['k1-here', 'k1-here']])
+    expect(matching(farther, far)).toEqual([['k1-here', 'k1-farther']])
+  })
+
+  it('replicas in one set can each unwrap a single wrapping, so the outage of one region is no obstacle', async () => {
+    const matching = await replicas(sameKey, 'k1-here', 'k1-there')
+    expect(matching(made('p', 'k1-there'))).toEqual([
+      ['k1-here', 'k1-there'],
+      ['k1-there', 'k1-there'],
+    ])
+  })
+
+  it('a CMK that unwraps for others does so only for its own provider', async () => {
+    const matching = await replicas(sameKey, 'k1-here')
+    expect(matching(made('q', 'k1-there'), made('p/rsa-oaep-sha256', 'k1-there'))).toEqual([])
+  })
+
+  it.each([1, {}, 'yes', Promise.resolve(false)])(
+    'a CMK does not unwrap for others if its provider answers %o instead of true',
+    async (answer) => {
+      const matching = await replicas(() => answer, 'k1-here')
+      expect(matching(made('p', 'k1-there'))).toEqual([])
+    },
+  )
 })
 
 describe('verifying a set of CMKs', () => {

@@ -36,6 +36,10 @@ describe('the description of a CMK by a provider', () => {
       { provider: 'corp/rsa-oaep-sha256', publicKeyWraps: false },
     ],
     ['has the name of an SM2 provider, and denies it', { provider: 'corp/sm2', publicKeyWraps: false }],
+    [
+      'unwraps for other CMKs, and does not tell for which',
+      { provider: 'corp', publicKeyWraps: false, unwrapsFor: true },
+    ],
   ])('the description of a CMK by a provider is a configuration error if it %s', async (_, described) => {
     expect(await thrownBy(() => owned(described))).toMatchObject({
       code: 'CONFIG_INVALID',
@@ -49,6 +53,7 @@ describe('the description of a CMK by a provider', () => {
     { provider: 'corp/rsa-oaep-sha256', publicKeyWraps: true },
     { provider: 'corp/sm2', publicKeyWraps: true },
     { provider: 'rsa-oaep-sha256', publicKeyWraps: false },
+    { provider: 'corp', publicKeyWraps: false, unwrapsFor: () => false },
   ])('the description of a CMK by a provider is accepted as %j', async (described) => {
     expect(await owned(described)).toBe('created')
   })
