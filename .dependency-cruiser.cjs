@@ -104,6 +104,19 @@ module.exports = {
       to: { path: 'node_modules/tencentcloud-sdk' },
     },
     {
+      name: 'aws-sdk-is-loaded-when-needed',
+      severity: 'error',
+      comment: 'It is optional, and slow to load',
+      from: { path: '^src' },
+      to: { path: 'node_modules/@aws-sdk', dynamic: false },
+    },
+    {
+      name: 'aws-sdk-is-loaded-in-one-place',
+      severity: 'error',
+      from: { path: '^src', pathNot: '^src/kms/aws/sdk\\.ts$' },
+      to: { path: 'node_modules/@aws-sdk' },
+    },
+    {
       name: 'providers-do-not-know-each-other',
       severity: 'error',
       from: { path: '^src/kms/([^/]+)/' },
@@ -128,7 +141,7 @@ module.exports = {
       from: { path: '^src' },
       to: {
         dependencyTypes: ['npm-dev'],
-        pathNot: 'node_modules/(avsc|kafkajs|tencentcloud-sdk|@opentelemetry/api)',
+        pathNot: 'node_modules/(avsc|kafkajs|tencentcloud-sdk|@aws-sdk/client-kms|@opentelemetry/api)',
       },
     },
     {
@@ -138,7 +151,7 @@ module.exports = {
       from: { path: '^src' },
       to: {
         dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown'],
-        pathNot: 'node_modules/(avsc|kafkajs|tencentcloud-sdk|@opentelemetry/api)',
+        pathNot: 'node_modules/(avsc|kafkajs|tencentcloud-sdk|@aws-sdk/client-kms|@opentelemetry/api)',
       },
     },
   ],

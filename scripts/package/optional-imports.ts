@@ -2,7 +2,11 @@ import { readFileSync, writeFileSync } from 'node:fs'
 
 // In CommonJS, tsc moves a dynamic import into a callback, out of the `try` that tells bundlers that the package may be
 // missing.
-const OPTIONAL = { 'dist/cjs/kms/tencent/sdk.js': 2, 'dist/cjs/crypto/choose-engine.js': 1 }
+const OPTIONAL = {
+  'dist/cjs/kms/aws/sdk.js': 1,
+  'dist/cjs/kms/tencent/sdk.js': 2,
+  'dist/cjs/crypto/choose-engine.js': 1,
+}
 const MOVED = /Promise\.resolve\(\)\.then\(\(\) => (__importStar\(require\('[^']+'\)\))\)/g
 
 for (const [file, imports] of Object.entries(OPTIONAL)) {

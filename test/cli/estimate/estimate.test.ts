@@ -423,6 +423,21 @@ it('a KMS is recognised by the form of the ids of its CMKs', () => {
       ['projects/p/locations/global/keyRings/r/cryptoKeys/k', 'ap-guangzhou/1'],
       ['transit.vault.example.com/orders', 'vault.example/a_b.c'],
       ['transit.vault.example.com/orders', 'ap-guangzhou/1'],
+      ['arn:aws:kms:eu-west-1:111122223333:key/1', 'arn:aws-cn:kms:cn-north-1:111122223333:key/mrk-1'],
+      ['arn:aws:kms:eu-west-1:111122223333:key/1', 'orders'],
     ].map(vendorOf),
-  ).toEqual(['tencent', 'tencent', 'local', 'local', 'local', 'local', 'gcp', 'local', 'vault', 'local'])
+  ).toEqual([
+    'tencent',
+    'tencent',
+    'local',
+    'local',
+    'local',
+    'local',
+    'gcp',
+    'local',
+    'vault',
+    'local',
+    'aws',
+    'local',
+  ])
 })

@@ -7,6 +7,7 @@ test('every entry is imported', () => {
     '/config-file',
     '/kms/local',
     '/kms/tencent',
+    '/kms/aws',
     '/kms/gcp',
     '/kms/vault',
     '/testing',

@@ -1,0 +1,100 @@
+import { EnvelopeError, isEnvelopeError } from '../../errors.js'
+import {
+  cancelled,
+  onAbort,
+  raceAbort,
+  refuseCancelled,
+  withDeadline,
+  withoutListenerLimit,
+} from '../../cancellation.js'
+import type { Clock } from '../../clock.js'
+import type { AwsKmsClient, Connections } from './client.js'
+import type { CmkArn } from './cmk-arn.js'
+import { failureOf, isStaleCredentials, timedOut, type Action, type FailedCall } from './failures.js'
+import { Answer } from './responses.js'
+import type { AwsSdk } from './sdk.js'
+
+type Input = Readonly<Record<string, unknown>>
+
+export interface AwsApiOptions {
+  readonly sdk: () => Promise<AwsSdk>
+  readonly connections: Connections
+  readonly timeoutMs: number
+  readonly clock: Clock
+}
+
+/** Calls to the service. Each has its own deadline, and fails only with an `EnvelopeError`. */
+export class AwsApi {
+  readonly #options: AwsApiOptions
+  readonly #closing = new AbortController()
+
+  constructor(options: AwsApiOptions) {
+    this.#options = options
+    withoutListenerLimit(this.#closing.signal)
+  }
+
+  /** Aborted by `close()`. For calls that no caller's signal ends. */
+  get lifetime(): AbortSignal {
+    return this.#closing.signal
+  }
+
+  /** @throws EnvelopeError KMS_SDK_MISSING */
+  async prepare(): Promise<void> {
+    await this.#options.sdk()
+  }
+
+  /** @throws EnvelopeError as `Kms` says, or ENCRYPTION_CLOSED if `close()` ended the call; nothing else */
+  async call(action: Action, cmk: CmkArn, input: Input, signal: AbortSignal): Promise<Answer> {
+    refuseCancelled(this.#closing.signal)
+    refuseCancelled(signal)
+    const ended = new AbortController()
+    const stops = [this.#closing.signal, signal].map((each) =>
+      onAbort(each, () => {
+        ended.abort(cancelled(each))
+      }),
+    )
+    try {
+      return await this.#attempts({ action, cmk }, input, ended.signal)
+    } finally {
+      for (const stop of stops) stop()
+    }
+  }
+
+  /** Ends all calls, including those already sent: each rejects immediately. */
+  close(): void {
+    this.#closing.abort(new EnvelopeError('ENCRYPTION_CLOSED', 'this KMS client was closed'))
+    this.#options.connections.close()
+  }
+
+  async #attempts(call: FailedCall, input: Input, signal: AbortSignal): Promise<Answer> {
+    const command = `${call.action}Command` as const
+    for (let attempt = 1; ; attempt++) {
+      const { connections, sdk } = this.#options
+      const { client, renew } = await raceAbort(connections.connect(call.cmk.region, signal), signal)
+      const { [command]: Command } = await sdk()
+      try {
+        // The SDK changes a command as it sends it, so each attempt has its own.
+        return new Answer(
+          call,
+          await this.#send(client, call, new Command({ ...input, KeyId: call.cmk.id }), signal),
+        )
+      } catch (error) {
+        if (isEnvelopeError(error)) throw error
+        if (attempt > 1 || !isStaleCredentials(error)) throw failureOf(error, call)
+      }
+      await renew(signal)
+    }
+  }
+
+  #send(client: AwsKmsClient, call: FailedCall, command: object, signal: AbortSignal): Promise<unknown> {
+    const { clock, timeoutMs: ms } = this.#options
+    const deadline = { clock, ms, late: () => timedOut(call, ms) }
+    return withDeadline((abortSignal) => client.send(command, { abortSignal }), signal, deadline, wiped)
+  }
+}
+
+/** Wipes the DEK in an output that comes too late. */
+function wiped(output: unknown): void {
+  const { Plaintext: plaintext } = (output ?? {}) as { readonly Plaintext?: unknown }
+  if (plaintext instanceof Uint8Array) plaintext.fill(0)
+}

@@ -1,0 +1,73 @@
+import { refuseCancelled, waitFor } from '../../cancellation.js'
+import type { Clock } from '../../clock.js'
+import { EnvelopeError } from '../../errors.js'
+import { nameOfThrown } from '../../events.js'
+import type { AwsCredentialProvider, AwsCredentials, Connections } from './client.js'
+import type { AwsSdk, SdkClient } from './sdk.js'
+
+export interface SdkClientOptions {
+  readonly sdk: () => Promise<AwsSdk>
+  /** The SDK's default chain if absent. */
+  readonly credentials: AwsCredentials | AwsCredentialProvider | undefined
+  /** An origin, in which `{region}` is replaced. */
+  readonly endpoint: string | undefined
+  readonly maxSockets: number
+  /** How long the credentials may take. */
+  readonly timeoutMs: number
+  readonly clock: Clock
+}
+
+/** Clients of the SDK, one for each region. The SDK's own retries are off, because this library retries. */
+export function sdkClients(options: SdkClientOptions): Connections {
+  const { sdk, credentials, endpoint, maxSockets, timeoutMs, clock } = options
+  const clients = new Map<string, SdkClient>()
+  const agent = { keepAlive: true, maxSockets } as const
+
+  const clientOf = async (region: string): Promise<SdkClient> => {
+    const { KMSClient } = await sdk()
+    const known = clients.get(region)
+    if (known !== undefined) return known
+    const client = new KMSClient({
+      region,
+      maxAttempts: 1,
+      ignoreConfiguredEndpointUrls: true,
+      requestHandler: { httpAgent: agent, httpsAgent: agent },
+      ...(endpoint === undefined ? {} : { endpoint: endpoint.replaceAll('{region}', region) }),
+      ...(credentials === undefined ? {} : { credentials }),
+    })
+    clients.set(region, client)
+    return client
+  }
+
+  /**
+   * Fetches credentials before a command needs them, so that the errors of their source, some of which are named like
+   * those of KMS, do not look like answers of KMS.
+   */
+  const ready = async (client: SdkClient, forceRefresh: boolean, signal: AbortSignal): Promise<void> => {
+    let answer: Awaited<ReturnType<typeof waitFor<AwsCredentials>>>
+    try {
+      const fetched = client.config.credentials(forceRefresh ? { forceRefresh } : {})
+      answer = await waitFor(fetched, { clock, ms: timeoutMs, signal })
+    } catch (error) {
+      // Its text may quote a secret.
+      throw unavailable(`failed with ${nameOfThrown(error)}`)
+    }
+    refuseCancelled(signal)
+    if (answer === 'late') throw unavailable(`gave none within ${String(timeoutMs)} ms`)
+  }
+
+  return {
+    async connect(region, signal) {
+      const client = await clientOf(region)
+      await ready(client, false, signal)
+      return { client, renew: (own) => ready(client, true, own) }
+    },
+    close() {
+      for (const client of clients.values()) client.destroy()
+    },
+  }
+}
+
+function unavailable(how: string): EnvelopeError {
+  return new EnvelopeError('KMS_CREDENTIALS_UNAVAILABLE', `the source of AWS credentials ${how}`)
+}

@@ -1,0 +1,103 @@
+/**
+ * Provider `aws-kms`, a symmetric CMK (KeySpec SYMMETRIC_DEFAULT). A ciphertext DEK is the `CiphertextBlob` as received.
+ * The context is KMS's own encryption context, which it authenticates.
+ */
+import { randomFillSync } from 'node:crypto'
+import { DEK_BYTES } from '../../crypto/dek.js'
+import { MAX_CIPHERTEXT_DEK_BYTES } from '../../envelope/bounds.js'
+import { isEnvelopeError } from '../../errors.js'
+import type { EncryptionContext, GeneratedDek } from '../kms.js'
+import type { AwsApi } from './api.js'
+import {
+  ciphertextDekInvalid,
+  expectOpensNothing,
+  expectSame,
+  type AwsCmk,
+  type CallContext,
+} from './aws-cmk.js'
+import type { CmkArn } from './cmk-arn.js'
+
+/** How DEKs are made: by the KMS (`GenerateDataKey`), or by this process, and then wrapped by the KMS (`Encrypt`). */
+export type DekSource = 'generate' | 'encrypt'
+
+/** Bytes that are not a valid blob, for `verify` by an identity that may only decrypt. */
+const NO_BLOB = Buffer.from('kafka-envelope-verifies')
+
+export class SymmetricCmk implements AwsCmk {
+  readonly provider = 'aws-kms'
+  readonly publicKeyWraps = false
+  readonly offline = false
+  readonly #api: AwsApi
+  readonly #cmk: CmkArn
+  readonly #source: DekSource
+
+  constructor(api: AwsApi, cmk: CmkArn, source: DekSource) {
+    this.#api = api
+    this.#cmk = cmk
+    this.#source = source
+  }
+
+  async generateDek(call: CallContext): Promise<GeneratedDek> {
+    if (this.#source === 'generate') return this.#generated(call)
+    const dek = randomFillSync(new Uint8Array(DEK_BYTES))
+    try {
+      return { dek, ciphertextDek: await this.wrapDek(dek, call) }
+    } catch (error) {
+      dek.fill(0)
+      throw error
+    }
+  }
+
+  async wrapDek(dek: Uint8Array, { context, signal }: CallContext): Promise<Uint8Array> {
+    const input = { Plaintext: dek, ...contextInput(context) }
+    return (await this.#api.call('Encrypt', this.#cmk, input, signal)).ciphertextBlob()
+  }
+
+  async unwrapDek(ciphertextDek: Uint8Array, { context, signal }: CallContext): Promise<Uint8Array> {
+    // The service may change its form, so nothing more is checked.
+    if (ciphertextDek.length === 0 || ciphertextDek.length > MAX_CIPHERTEXT_DEK_BYTES)
+      throw ciphertextDekInvalid(this.#cmk)
+    const input = { CiphertextBlob: ciphertextDek, ...contextInput(context) }
+    return (await this.#api.call('Decrypt', this.#cmk, input, signal)).unwrappedDek()
+  }
+
+  async verifyWrap(call: CallContext): Promise<void> {
+    ;(await this.generateDek(call)).dek.fill(0)
+  }
+
+  /**
+   * Makes a round trip if this identity may also wrap. Otherwise calls `Decrypt` with bytes that are not a blob: as the
+   * call names the CMK, the service can check the permission and the state of the CMK before it looks at the bytes.
+   */
+  async verifyUnwrap(call: CallContext): Promise<void> {
+    let made: GeneratedDek
+    try {
+      made = await this.#generated(call)
+    } catch (error) {
+      if (!isEnvelopeError(error) || error.code !== 'KMS_DENIED') throw error
+      await expectOpensNothing(this.unwrapDek(NO_BLOB, call), this.#cmk)
+      return
+    }
+    try {
+      expectSame(made.dek, await this.unwrapDek(made.ciphertextDek, call), this.#cmk)
+    } finally {
+      made.dek.fill(0)
+    }
+  }
+
+  async #generated({ context, signal }: CallContext): Promise<GeneratedDek> {
+    const input = { KeySpec: 'AES_256', ...contextInput(context) }
+    const answer = await this.#api.call('GenerateDataKey', this.#cmk, input, signal)
+    const dek = answer.generatedDek()
+    try {
+      return { dek, ciphertextDek: answer.ciphertextBlob() }
+    } catch (error) {
+      dek.fill(0)
+      throw error
+    }
+  }
+}
+
+function contextInput(context: EncryptionContext): { EncryptionContext?: EncryptionContext } {
+  return Object.keys(context).length === 0 ? {} : { EncryptionContext: { ...context } }
+}

@@ -1,0 +1,243 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { access, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { createServer, type IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const VERSION = 'v0.0.0-20260228092603-2a5e92d09ab6'
+const CACHE = fileURLToPath(new URL('../../../.cache/local-kms', import.meta.url))
+const ACCOUNT = '111122223333'
+/** The region of local-kms. Multi-region keys also have replicas in all other regions. */
+export const REGION = 'eu-west-2'
+
+/** The path of local-kms (github.com/nsmithuk/local-kms), which is built once. Undefined without Go. */
+export async function localKmsProgram(): Promise<string | undefined> {
+  const run = promisify(execFile)
+  const folder = join(CACHE, VERSION)
+  const program = join(folder, 'local-kms')
+  const exists = await access(program).then(
+    () => true,
+    () => false,
+  )
+  if (exists) return program
+  const hasGo = await run('go', ['version']).then(
+    () => true,
+    () => false,
+  )
+  if (!hasGo) return undefined
+  await mkdir(CACHE, { recursive: true })
+  // Other test files may be building too; the first to finish wins.
+  const own = await mkdtemp(join(CACHE, 'build-'))
+  try {
+    const args = ['install', `github.com/nsmithuk/local-kms@${VERSION}`]
+    await run('go', args, { env: { ...process.env, GOBIN: own, GOTOOLCHAIN: 'local' } })
+    await rename(own, folder).catch(() => access(program))
+  } finally {
+    await rm(own, { recursive: true, force: true })
+  }
+  return program
+}
+
+/** The keys of a {@link LocalKms}, by their ids. */
+export const KEYS = {
+  orders: '5b3c1a9e-1d2f-4c6b-9a0e-7f8d6c5b4a39',
+  other: '0c9b8a7d-6e5f-4a3b-8c2d-1e0f9a8b7c6d',
+  multiRegion: 'mrk-1234abcd12ab34cd56ef1234567890ab',
+  rsa: '8d7c6b5a-4f3e-4d2c-8b1a-0f9e8d7c6b5a',
+  otherRsa: '7e6d5c4b-3a29-4817-9605-f4e3d2c1b0a9',
+} as const
+
+export function arnOf(keyId: string, region: string = REGION): string {
+  return `arn:aws:kms:${region}:${ACCOUNT}:key/${keyId}`
+}
+
+/** Emulates AWS KMS on loopback. */
+export interface LocalKms {
+  readonly url: string
+  /** The public key of {@link KEYS}.rsa, in PEM form. */
+  readonly publicKey: string
+  /** Adds a version to each symmetric key. */
+  rotate(): Promise<void>
+  /** Makes any call, such as `DisableKey`, as an administrator. */
+  administer(action: string, input: Readonly<Record<string, unknown>>): Promise<void>
+  close(): Promise<void>
+}
+
+/**
+ * local-kms, behind a front that mends where it differs from AWS KMS: local-kms believes the name of the CMK in a blob,
+ * which AWS KMS authenticates; a blob that is too short ends the connection; and it has no replicas of multi-region keys.
+ */
+export async function startLocalKms(program: string): Promise<LocalKms> {
+  const folder = await mkdtemp(join(tmpdir(), 'local-kms-'))
+  const rsa = [KEYS.rsa, KEYS.otherRsa].map((id) => ({
+    id,
+    pair: generateKeyPairSync('rsa', { modulusLength: 2048 }),
+  }))
+  const versions = [randomBytes(32), randomBytes(32)]
+  const seed = (count: number): string => {
+    const symmetric = [KEYS.orders, KEYS.other, KEYS.multiRegion].map((id, i) => ({
+      Metadata: { KeyId: id },
+      // Each key has bytes of its own.
+      BackingKeys: versions
+        .slice(0, count)
+        .map((bytes) => Buffer.from(bytes.map((byte) => byte ^ i)).toString('hex')),
+    }))
+    const asymmetric = rsa.map(({ id, pair }) => ({
+      Metadata: { KeyId: id, KeyUsage: 'ENCRYPT_DECRYPT' },
+      PrivateKeyPem: pair.privateKey.export({ type: 'pkcs8', format: 'pem' }),
+    }))
+    // JSON is YAML.
+    return JSON.stringify({ Keys: { Symmetric: { Aes: symmetric }, Asymmetric: { Rsa: asymmetric } } })
+  }
+  let running = await startProgram(program, join(folder, '1'), seed(1))
+  const front = createServer((request, response) => {
+    void (async () => {
+      const { status, body } = await answered(running.url, request)
+      const headers = {
+        'content-type': TYPE,
+        'content-length': String(Buffer.byteLength(body)),
+        'x-amzn-requestid': REQUEST_ID,
+      }
+      response.writeHead(status, headers).end(body)
+    })().catch(() => request.socket.destroy())
+  })
+  await once(front.listen(0, '127.0.0.1'), 'listening')
+  return {
+    url: `http://127.0.0.1:${String((front.address() as AddressInfo).port)}`,
+    publicKey: String(rsa[0]?.pair.publicKey.export({ type: 'spki', format: 'pem' })),
+    async rotate() {
+      const next = await startProgram(program, join(folder, '2'), seed(2))
+      await running.stop()
+      running = next
+    },
+    async administer(action, input) {
+      const { status } = await forwarded(running.url, `TrentService.${action}`, JSON.stringify(input))
+      if (status !== 200) throw new Error(`${action} failed with HTTP status ${String(status)}`)
+    },
+    async close() {
+      front.closeAllConnections()
+      front.close()
+      await running.stop()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+const TYPE = 'application/x-amz-json-1.1'
+const REQUEST_ID = '0f1e2d3c-0000-4000-8000-123456789abc'
+
+interface Answered {
+  readonly status: number
+  readonly body: string
+}
+
+async function answered(url: string, request: IncomingMessage): Promise<Answered> {
+  const chunks: Buffer[] = []
+  for await (const chunk of request) chunks.push(chunk as Buffer)
+  const region =
+    /\/([a-z0-9-]+)\/kms\/aws4_request/.exec(String(request.headers.authorization))?.[1] ?? REGION
+  const target = String(request.headers['x-amz-target'])
+  const input = JSON.parse(Buffer.concat(chunks).toString()) as Input
+  // The replica in the region that the call was signed for is the key that local-kms has.
+  const replica = `:${region}:${ACCOUNT}:key/mrk-`
+  const original = `:${REGION}:${ACCOUNT}:key/mrk-`
+  const keyId = input.KeyId?.replace(replica, original)
+  const answer =
+    (target === 'TrentService.Decrypt' ? refusal(keyId, input.CiphertextBlob) : undefined) ??
+    (await forwarded(url, target, JSON.stringify({ ...input, KeyId: keyId })))
+  return { ...answer, body: answer.body.replaceAll(original, replica) }
+}
+
+interface Input {
+  readonly KeyId?: string
+  readonly CiphertextBlob?: string
+}
+
+const SYMMETRIC: readonly string[] = [KEYS.orders, KEYS.other, KEYS.multiRegion].map((id) => arnOf(id))
+
+/** What AWS KMS answers to a blob that local-kms does not handle as it does; undefined for any other. */
+function refusal(keyId = '', ciphertextBlob = ''): Answered | undefined {
+  if (!SYMMETRIC.includes(keyId)) return undefined
+  const blob = Buffer.from(ciphertextBlob, 'base64')
+  const nameLength = blob[0] ?? 0
+  // Name, version, IV, tag and at least one byte.
+  if (blob.length < 1 + nameLength + 4 + 12 + 16 + 1) return refused('InvalidCiphertextException')
+  const name = blob.subarray(1, 1 + nameLength).toString('latin1')
+  if (name === keyId) return undefined
+  return refused(SYMMETRIC.includes(name) ? 'IncorrectKeyException' : 'InvalidCiphertextException')
+}
+
+function refused(code: string): Answered {
+  return { status: 400, body: JSON.stringify({ __type: code }) }
+}
+
+async function forwarded(url: string, target: string, body: string): Promise<Answered> {
+  const headers = { 'content-type': TYPE, 'x-amz-target': target }
+  const answer = await fetch(url, { method: 'POST', headers, body })
+  return { status: answer.status, body: await answer.text() }
+}
+
+interface Running {
+  readonly url: string
+  stop(): Promise<void>
+}
+
+async function startProgram(program: string, folder: string, seed: string): Promise<Running> {
+  await mkdir(folder, { recursive: true })
+  const file = join(folder, 'seed.yaml')
+  await writeFile(file, seed)
+  const env = {
+    PORT: '0',
+    KMS_ACCOUNT_ID: ACCOUNT,
+    KMS_REGION: REGION,
+    KMS_SEED_PATH: file,
+    KMS_DATA_PATH: join(folder, 'data'),
+  }
+  const child = spawn(program, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const stop = stopping(child)
+  try {
+    return { url: `http://127.0.0.1:${await portOf(child)}`, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** Stops it, also when this process ends first. */
+function stopping(child: ChildProcess): () => Promise<void> {
+  const ended = once(child, 'close')
+  const kill = (): void => {
+    child.kill('SIGKILL')
+  }
+  process.once('exit', kill)
+  return async () => {
+    process.off('exit', kill)
+    kill()
+    await ended
+  }
+}
+
+/** local-kms logs the port that it got. */
+async function portOf({ stdout, stderr }: ReturnType<typeof spawn>): Promise<string> {
+  const lines: string[] = []
+  for (const output of [stderr, stdout]) output?.resume()
+  return new Promise((resolve, reject) => {
+    for (const output of [stdout, stderr]) {
+      if (output === null) continue
+      createInterface({ input: output }).on('line', (line) => {
+        lines.push(line)
+        const port = /started on [\d.]+:(\d+)/.exec(line)?.[1]
+        if (port !== undefined) resolve(port)
+      })
+    }
+    stderr?.once('close', () => {
+      reject(new Error(`local-kms ended:\n${lines.join('\n')}`))
+    })
+  })
+}
