@@ -225,7 +225,7 @@ describe('kafka-envelope check', () => {
     for (const args of [
       ['--producers', 'many'],
       ['--readers', '-1'],
-      ['--kms', 'gz=aws'],
+      ['--kms', 'gz=unknown'],
       ['--kms', 'gz'],
       ['--env', '=x'],
     ]) {
