@@ -1,4 +1,5 @@
 import { EnvelopeError, type ErrorCode } from '../../errors.js'
+import { member } from '../json-member.js'
 
 /** The calls that this provider makes. */
 export type Action =
@@ -153,6 +154,6 @@ function matches(row: Row, { action }: DescribedCall, status: number, texts: rea
 
 /** The texts of Vault's own form, `{"errors": [...]}`; undefined for any other. */
 function textsOf(body: unknown): readonly string[] | undefined {
-  const { errors } = (typeof body === 'object' && body !== null ? body : {}) as { errors?: unknown }
+  const errors = member(body, 'errors')
   return Array.isArray(errors) && errors.every((each) => typeof each === 'string') ? errors : undefined
 }

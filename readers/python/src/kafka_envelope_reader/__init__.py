@@ -7,6 +7,7 @@ from .kms import Kms
 from .opener import Opener
 from .rsa import RsaPrivateKeys
 from .rule import Rule
+from .vault import VaultTransit
 
 __all__ = [
     "Code",
@@ -19,4 +20,5 @@ __all__ = [
     "RecordHeader",
     "RsaPrivateKeys",
     "Rule",
+    "VaultTransit",
 ]

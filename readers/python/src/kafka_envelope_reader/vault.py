@@ -1,0 +1,166 @@
+"""The provider `vault-transit`: the transit engine of HashiCorp Vault or OpenBao (format section 10)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import ssl
+from collections.abc import Callable, Mapping
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from .errors import Code, ConfigurationError, EnvelopeError
+
+VAULT_TRANSIT: Final = "vault-transit"
+
+_CIPHERTEXT: Final = re.compile(rb"vault:v[1-9][0-9]{0,8}:([A-Za-z0-9+/]+={0,2})")
+_KEY: Final = re.compile(r"\w(?:[\w.-]*\w)?", re.ASCII)
+_PATH: Final = re.compile(r"(?!\.+(?:/|$))[\w.-]+(?:/(?!\.+(?:/|$))[\w.-]+)*", re.ASCII)
+_NAME: Final = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+")
+_TOKEN: Final = re.compile(r"[!-~]+")
+_LOOPBACK: Final = re.compile(r"127(?:\.\d{1,3}){3}|localhost|::1")
+_MAX_BODY_BYTES: Final = 65_536
+# The engine requires a context. No other one has this text.
+_EMPTY_CONTEXT: Final = b"{}"
+
+_MEANINGS: Final[tuple[tuple[int, str, Code], ...]] = (
+    (400, "encryption key not found", "CMK_NOT_FOUND"),
+    (400, "version is too new", "CMK_NOT_FOUND"),
+    (400, "soft-deleted key", "CMK_DISABLED"),
+    (400, "disallowed by policy (too old)", "CMK_DISABLED"),
+    (400, "not supported for key type", "CMK_UNUSABLE"),
+    (400, "message authentication failed", "UNWRAP_FAILED"),
+    (400, "invalid ciphertext", "UNWRAP_FAILED"),
+    (403, "", "KMS_DENIED"),
+    (404, "no handler for route", "CMK_NOT_FOUND"),
+    (429, "", "KMS_THROTTLED"),
+)
+
+
+class VaultTransit:
+    """
+    A `Kms` that asks Vault or OpenBao, with nothing but the standard library.
+
+    `address` is a URL such as `https://vault.example.com:8200`; plain http is only for loopback addresses. `name` is
+    the part of the CMKs' ids before the slash. `token` is called for each request. Redirects are not followed, and
+    proxies of the environment are not used. Raises `ConfigurationError` if an argument is not valid.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        name: str,
+        token: Callable[[], str],
+        mount: str = "transit",
+        namespace: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        timeout_seconds: float = 10,
+    ) -> None:
+        url = urlsplit(address)
+        is_plain = url.scheme == "http" and _LOOPBACK.fullmatch(url.hostname or "") is not None
+        if not url.hostname or url.username is not None or url.query or url.fragment:
+            raise ConfigurationError("the address of Vault is not a URL of a host")
+        if url.scheme != "https" and not is_plain:
+            raise ConfigurationError("the address of Vault is not https")
+        if _NAME.fullmatch(name) is None or _PATH.fullmatch(mount) is None:
+            raise ConfigurationError("the name or the mount of the transit engine is not valid")
+        if namespace is not None and _PATH.fullmatch(namespace) is None:
+            raise ConfigurationError("the namespace is not valid")
+        self._host, self._port, self._base = url.hostname, url.port, url.path.rstrip("/")
+        self._tls = None if is_plain else (tls or ssl.create_default_context())
+        self._prefix, self._token, self._mount = f"{name}/", token, mount
+        self._namespace, self._timeout = namespace, timeout_seconds
+
+    def is_asymmetric(self, provider: str) -> bool:
+        """Tell that only those who may use the key can wrap."""
+        return False
+
+    def unwrap(self, provider: str, cmk_id: str, ciphertext_dek: bytes, canonical_context: bytes) -> bytes:
+        """Unwrap, after a look at the key: one that is not derived would ignore the context (`CMK_UNUSABLE`)."""
+        key = cmk_id.removeprefix(self._prefix)
+        if provider != VAULT_TRANSIT or not cmk_id.startswith(self._prefix) or _KEY.fullmatch(key) is None:
+            raise EnvelopeError("CMK_NOT_FOUND", "the CMK is not one of this transit engine")
+        if not _is_canonical(ciphertext_dek):
+            raise EnvelopeError("UNWRAP_FAILED", "the ciphertext DEK does not have the form of the transit engine")
+        if self._call("GET", f"keys/{key}").get("derived") is not True:
+            raise EnvelopeError("CMK_UNUSABLE", "the key is not derived, so the context would be ignored")
+        context = base64.b64encode(canonical_context or _EMPTY_CONTEXT).decode()
+        body = {"ciphertext": ciphertext_dek.decode("ascii"), "context": context}
+        return _decoded(self._call("POST", f"decrypt/{key}", body).get("plaintext"))
+
+    def _call(self, method: str, path: str, body: Mapping[str, str] | None = None) -> Mapping[str, Any]:
+        status, text = self._exchange(method, path, body)
+        try:
+            answer = json.loads(text)
+        except ValueError:
+            answer = None
+        answer = answer if isinstance(answer, dict) else {}
+        data = answer.get("data")
+        if status == 200 and isinstance(data, dict):
+            return data
+        raise EnvelopeError(_meaning(method, status, answer.get("errors")), f"Vault answered with HTTP status {status}")
+
+    def _exchange(self, method: str, path: str, body: Mapping[str, str] | None) -> tuple[int, bytes]:
+        token = self._token()
+        if _TOKEN.fullmatch(token) is None:
+            raise EnvelopeError("KMS_UNAVAILABLE", "there is no token for Vault")
+        headers = {"X-Vault-Token": token, "X-Vault-Request": "true", "Content-Type": "application/json"}
+        if self._namespace is not None:
+            headers["X-Vault-Namespace"] = self._namespace
+        connection = self._connection()
+        try:
+            sent = None if body is None else json.dumps(body)
+            connection.request(method, f"{self._base}/v1/{self._mount}/{path}", sent, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read(_MAX_BODY_BYTES)
+        except TimeoutError:
+            raise EnvelopeError("KMS_TIMEOUT", "Vault did not answer in time") from None
+        except (OSError, HTTPException):
+            raise EnvelopeError("KMS_UNAVAILABLE", "Vault did not answer") from None
+        finally:
+            connection.close()
+
+    def _connection(self) -> HTTPConnection:
+        if self._tls is None:
+            return HTTPConnection(self._host, self._port, timeout=self._timeout)
+        return HTTPSConnection(self._host, self._port, timeout=self._timeout, context=self._tls)
+
+
+def _is_canonical(ciphertext_dek: bytes) -> bool:
+    """Tell whether this is the one form that the format allows; the engine itself opens several."""
+    match = _CIPHERTEXT.fullmatch(ciphertext_dek)
+    if match is None:
+        return False
+    try:
+        return base64.b64encode(base64.b64decode(match[1], validate=True)) == match[1]
+    except binascii.Error:
+        return False
+
+
+def _meaning(method: str, status: int, errors: object) -> Code:
+    """
+    Return the code for an answer that is not a success. Its text is compared, and never repeated.
+
+    Only Vault itself says `errors`. An answer of something else, or one that is unknown, is not taken for a refusal.
+    """
+    if not isinstance(errors, list):
+        return "KMS_THROTTLED" if status == 429 else "KMS_UNAVAILABLE"
+    if method == "GET" and status == 404:
+        return "CMK_NOT_FOUND"
+    texts = [each for each in errors if isinstance(each, str)]
+    for row_status, part, code in _MEANINGS:
+        if status == row_status and (part == "" or any(part in text for text in texts)):
+            return code
+    return "KMS_UNAVAILABLE"
+
+
+def _decoded(plaintext: object) -> bytes:
+    """Return the bytes, of any length: the caller checks that."""
+    try:
+        return base64.b64decode(plaintext if isinstance(plaintext, str) else "?", validate=True)
+    except binascii.Error:
+        raise EnvelopeError("KMS_UNAVAILABLE", "Vault answered without a plaintext") from None
