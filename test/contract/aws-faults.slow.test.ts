@@ -1,7 +1,7 @@
 import { describe } from 'vitest'
 import { awsKms } from '../../src/kms/aws/index.js'
 import { faultProxy, type ProxyFault } from '../support/fault-proxy.js'
-import { arnOf, KEYS, localKmsProgram, startLocalKms } from '../support/servers/local-kms.js'
+import { arnOf, KEYS, localKmsProgram, startLocalKms, suiteOnLocalKms } from '../support/servers/local-kms.js'
 import { describeKmsFaults, REQUEST_TIMEOUT } from './kms-faults.js'
 
 const program = await localKmsProgram()
@@ -14,7 +14,7 @@ const failed = (code: string): ProxyFault => ({
   body: JSON.stringify({ __type: code, message: 'as the service says' }),
 })
 
-describe.skipIf(program === undefined)('AWS KMS on local-kms, which needs Go to be built', () => {
+describe.skipIf(program === undefined)(suiteOnLocalKms(program), () => {
   describeKmsFaults('aws', async () => {
     const service = await startLocalKms(program ?? '')
     const proxy = await faultProxy(service.url)

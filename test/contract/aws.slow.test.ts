@@ -1,6 +1,6 @@
 import { describe } from 'vitest'
 import { awsKms, type AwsCmkOptions } from '../../src/kms/aws/index.js'
-import { arnOf, KEYS, localKmsProgram, startLocalKms } from '../support/servers/local-kms.js'
+import { arnOf, KEYS, localKmsProgram, startLocalKms, suiteOnLocalKms } from '../support/servers/local-kms.js'
 import { describeKmsContract, type KmsUnderTest } from './kms-contract.js'
 
 const CREDENTIALS = { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'secret-of-an-example' }
@@ -34,7 +34,7 @@ async function setup(
   }
 }
 
-describe.skipIf(program === undefined)('AWS KMS on local-kms, which needs Go to be built', () => {
+describe.skipIf(program === undefined)(suiteOnLocalKms(program), () => {
   const symmetric = [KEYS.orders, KEYS.other] as const
 
   describeKmsContract('aws, symmetric, DEKs by GenerateDataKey', async () => ({

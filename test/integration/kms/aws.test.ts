@@ -1,12 +1,18 @@
 import { describe } from 'vitest'
 import { awsKms } from '../../../src/kms/aws/index.js'
 import { faultProxy } from '../../support/fault-proxy.js'
-import { arnOf, KEYS, localKmsProgram, startLocalKms } from '../../support/servers/local-kms.js'
+import {
+  arnOf,
+  KEYS,
+  localKmsProgram,
+  startLocalKms,
+  suiteOnLocalKms,
+} from '../../support/servers/local-kms.js'
 import { describeKmsOnKafka } from './kms-on-kafka.js'
 
 const program = await localKmsProgram()
 
-describe.skipIf(program === undefined)('AWS KMS on local-kms, which needs Go to be built', () => {
+describe.skipIf(program === undefined)(suiteOnLocalKms(program), () => {
   describeKmsOnKafka('awsKms', async () => {
     const service = await startLocalKms(program ?? '')
     const proxy = await faultProxy(service.url)

@@ -10,6 +10,7 @@ import {
   localKmsProgram,
   REGION,
   startLocalKms,
+  suiteOnLocalKms,
   type LocalKms,
 } from '../../support/servers/local-kms.js'
 import { SECRET, signal } from './service.js'
@@ -18,7 +19,7 @@ const program = await localKmsProgram()
 const NEAR = arnOf(KEYS.multiRegion)
 const FAR = arnOf(KEYS.multiRegion, 'us-east-1')
 
-describe.skipIf(program === undefined)('replicas on local-kms, which needs Go to be built', () => {
+describe.skipIf(program === undefined)(suiteOnLocalKms(program), () => {
   let service: LocalKms
   let proxy: FaultProxy
   const open: Encryption[] = []

@@ -1,12 +1,14 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { access, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
@@ -18,30 +20,47 @@ export const REGION = 'eu-west-2'
 
 /** The path of local-kms (github.com/nsmithuk/local-kms), which is built once. Undefined without Go. */
 export async function localKmsProgram(): Promise<string | undefined> {
-  const run = promisify(execFile)
-  const folder = join(CACHE, VERSION)
-  const program = join(folder, 'local-kms')
-  const exists = await access(program).then(
-    () => true,
-    () => false,
-  )
-  if (exists) return program
-  const hasGo = await run('go', ['version']).then(
-    () => true,
-    () => false,
-  )
-  if (!hasGo) return undefined
+  const program = join(CACHE, VERSION, 'local-kms')
+  if (existsSync(program)) return program
+  if (spawnSync('go', ['version']).status !== 0) return undefined
   await mkdir(CACHE, { recursive: true })
-  // Other test files may be building too; the first to finish wins.
-  const own = await mkdtemp(join(CACHE, 'build-'))
-  try {
-    const args = ['install', `github.com/nsmithuk/local-kms@${VERSION}`]
-    await run('go', args, { env: { ...process.env, GOBIN: own, GOTOOLCHAIN: 'local' } })
-    await rename(own, folder).catch(() => access(program))
-  } finally {
-    await rm(own, { recursive: true, force: true })
-  }
+  await inTurn(join(CACHE, `${VERSION}.lock`), async () => {
+    if (existsSync(program)) return
+    const own = await mkdtemp(join(CACHE, 'build-'))
+    try {
+      const args = ['install', `github.com/nsmithuk/local-kms@${VERSION}`]
+      await promisify(execFile)('go', args, { env: { ...process.env, GOBIN: own, GOTOOLCHAIN: 'local' } })
+      await rename(own, join(CACHE, VERSION))
+    } finally {
+      await rm(own, { recursive: true, force: true })
+    }
+  })
   return program
+}
+
+/** The name of a suite that needs it. If it is skipped, the name says why. */
+export function suiteOnLocalKms(program: string | undefined): string {
+  return `on local-kms${program === undefined ? ', left out: Go is missing, which builds it' : ''}`
+}
+
+/** A build takes a minute, so one test file builds, and the others wait for it. */
+async function inTurn(lock: string, build: () => Promise<void>): Promise<void> {
+  const started = performance.now()
+  while (
+    !(await mkdir(lock).then(
+      () => true,
+      () => false,
+    ))
+  ) {
+    // A process that was killed leaves its lock behind.
+    if (performance.now() - started > 180_000) await rm(lock, { recursive: true, force: true })
+    await sleep(500)
+  }
+  try {
+    await build()
+  } finally {
+    await rm(lock, { recursive: true, force: true })
+  }
 }
 
 /** The keys of a {@link LocalKms}, by their ids. */
