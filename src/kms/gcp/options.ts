@@ -1,8 +1,7 @@
-import { Agent } from 'node:http'
+import type { Agent } from 'node:http'
 import * as v from 'valibot'
-import { configError } from '../../errors.js'
-import { duration, type Duration } from '../../units.js'
 import { whyNoBaseUrl } from '../json-service.js'
+import { checkedOptions, perSecond, serviceOptions, type ServiceOptions } from '../service-options.js'
 import { DEFAULT_QUOTA } from './limits.js'
 
 /**
@@ -16,7 +15,7 @@ export interface AccessTokenProvider {
 }
 
 /** Options of {@link gcpKms}. Unknown members are errors. */
-export interface GcpKmsOptions {
+export interface GcpKmsOptions extends ServiceOptions {
   readonly accessToken: AccessTokenSource
   /**
    * The address of the service: that of a region (`https://cloudkms.europe-west3.rep.googleapis.com`), or your own
@@ -24,15 +23,6 @@ export interface GcpKmsOptions {
    * addresses.
    */
   readonly endpoint?: string
-  /** Certificates in PEM form that are trusted besides those of Node.js. */
-  readonly ca?: string
-  /** Your own agent, for a proxy or client certificates. You close it. Excludes `ca`. */
-  readonly agent?: Agent
-  /**
-   * How long one request may take, and how long `accessToken` may take: 1ms to 1m; a number is milliseconds, at least
-   * 1,000. Default 10s.
-   */
-  readonly requestTimeout?: Duration
   /**
    * Calls a second that this process may make for the keys of a project in a location. Set it to your quota, divided
    * by the number of processes that call at the same time. Above 0, at most 100,000. Default 800: four fifths of the
@@ -51,56 +41,34 @@ export interface CheckedOptions {
   readonly quota: number
 }
 
-const PER_SECOND = 'expected a number above 0 and at most 100,000'
-const PEM = /^\s*-----BEGIN CERTIFICATE-----/
-
-const schema = v.pipe(
-  v.strictObject({
-    accessToken: v.custom<AccessTokenSource>(
-      (value) =>
-        typeof value === 'function' ||
-        typeof (value as Partial<AccessTokenProvider> | null | undefined)?.getAccessToken === 'function',
-      'expected a function, or an object with getAccessToken()',
-    ),
-    endpoint: v.optional(
-      v.pipe(
-        v.string('expected a URL'),
-        v.rawCheck(({ dataset, addIssue }) => {
-          const why = dataset.typed ? whyNoBaseUrl(dataset.value) : undefined
-          if (why !== undefined) addIssue({ message: why })
-        }),
-      ),
-      'https://cloudkms.googleapis.com',
-    ),
-    ca: v.optional(v.pipe(v.string('expected PEM'), v.regex(PEM, 'expected certificates in PEM form'))),
-    agent: v.optional(v.instance(Agent, 'expected an agent of node:http or node:https')),
-    requestTimeout: v.optional(duration(1, 60_000, 1000), '10s'),
-    quota: v.optional(
-      v.pipe(v.number(PER_SECOND), v.gtValue(0, PER_SECOND), v.maxValue(100_000, PER_SECOND)),
-      DEFAULT_QUOTA,
-    ),
-  }),
-  v.forward(
-    v.check(
-      ({ agent, ca }) => agent === undefined || ca === undefined,
-      'cannot be combined with `agent`, which has certificates of its own',
-    ),
-    ['ca'],
+const schema = v.strictObject({
+  accessToken: v.custom<AccessTokenSource>(
+    (value) =>
+      typeof value === 'function' ||
+      typeof (value as Partial<AccessTokenProvider> | null | undefined)?.getAccessToken === 'function',
+    'expected a function, or an object with getAccessToken()',
   ),
-)
+  endpoint: v.optional(
+    v.pipe(
+      v.string('expected a URL'),
+      v.rawCheck(({ dataset, addIssue }) => {
+        const why = dataset.typed ? whyNoBaseUrl(dataset.value) : undefined
+        if (why !== undefined) addIssue({ message: why })
+      }),
+    ),
+    'https://cloudkms.googleapis.com',
+  ),
+  ...serviceOptions,
+  quota: perSecond(DEFAULT_QUOTA),
+})
 
 /** @throws EnvelopeError CONFIG_INVALID with all mistakes in `issues`; no message repeats a value */
 export function checkOptions(options: GcpKmsOptions): CheckedOptions {
-  const parsed = v.safeParse(schema, options)
-  if (!parsed.success) {
-    const issues = parsed.issues.map((issue) => ({
-      path: v.getDotPath(issue) ?? '(root)',
-      message:
-        issue.type === 'strict_object' && issue.expected === 'never' ? 'unknown member' : issue.message,
-    }))
-    throw configError(issues, { subject: 'the options of gcpKms()' })
-  }
-  const { accessToken, endpoint, requestTimeout, ca, agent, quota } = parsed.output
+  const { accessToken, endpoint, requestTimeout, ca, agent, quota } = checkedOptions(
+    schema,
+    options,
+    'gcpKms()',
+  )
   return {
     token: () => tokenOf(accessToken),
     endpoint: new URL(endpoint),

@@ -4,24 +4,17 @@
  */
 import { randomFillSync, type KeyObject } from 'node:crypto'
 import type { EnvelopeError } from '../../errors.js'
-import { stopwatch, type Clock } from '../../clock.js'
-import { DEK_BYTES } from '../../crypto/dek.js'
-import { refuseCancelled, raceAbort } from '../../cancellation.js'
+import type { Clock } from '../../clock.js'
+import { refuseCancelled } from '../../cancellation.js'
+import { Kept } from '../kept.js'
 import type { GeneratedDek } from '../kms.js'
+import { ciphertextDekInvalid, expectOpensNothing, expectRoundTrip, madeHere } from '../proofs.js'
 import { modulusBits, readPublicKey, readSpki, whyUnusable, wrapWithPublicKey } from '../rsa-public-key.js'
 import type { TencentApi } from './api.js'
 import type { CmkName } from './cmk-name.js'
-import {
-  base64,
-  ciphertextDekInvalid,
-  expectOpensNothing,
-  expectSame,
-  type CallContext,
-  type TencentCmk,
-} from './tencent-cmk.js'
+import { base64, type CallContext, type TencentCmk } from './tencent-cmk.js'
 
 const BITS = 2048
-const KEEP_MS = 3_600_000
 
 /** @throws the error that `refused` returns, if `pem` is not the public key of an RSA-2048 CMK */
 export function readRsa2048(pem: string, refused: (why: string) => EnvelopeError): KeyObject {
@@ -42,16 +35,15 @@ export class RsaCmk implements TencentCmk {
   readonly #api: TencentApi
   readonly #cmk: CmkName
   readonly #pinned: KeyObject | undefined
-  #kept: { readonly key: KeyObject; readonly until: number } | undefined
-  readonly #elapsedMs: () => number
-  #fetching: Promise<KeyObject> | undefined
+  /** Asymmetric CMKs do not rotate. */
+  readonly #kept: Kept<KeyObject>
 
   /** @param pinned the public key; the service is then never asked for it */
   constructor(api: TencentApi, cmk: CmkName, pinned: KeyObject | undefined, clock: Clock) {
     this.#api = api
     this.#cmk = cmk
     this.#pinned = pinned
-    this.#elapsedMs = stopwatch(clock)
+    this.#kept = new Kept({ fetch: (signal) => this.#fetch(signal), lifetime: api.lifetime, clock })
   }
 
   get offline(): boolean {
@@ -60,13 +52,7 @@ export class RsaCmk implements TencentCmk {
 
   async generateDek({ signal }: CallContext): Promise<GeneratedDek> {
     const key = await this.#publicKey(signal)
-    const dek = randomFillSync(new Uint8Array(DEK_BYTES))
-    try {
-      return { dek, ciphertextDek: wrapWithPublicKey(key, dek) }
-    } catch (error) {
-      dek.fill(0)
-      throw error
-    }
+    return madeHere((dek) => Promise.resolve(wrapWithPublicKey(key, dek)))
   }
 
   async wrapDek(dek: Uint8Array, { signal }: CallContext): Promise<Uint8Array> {
@@ -74,7 +60,7 @@ export class RsaCmk implements TencentCmk {
   }
 
   async unwrapDek(ciphertextDek: Uint8Array, { signal }: CallContext): Promise<Uint8Array> {
-    if (ciphertextDek.length !== BITS / 8) throw ciphertextDekInvalid(this.#cmk)
+    if (ciphertextDek.length !== BITS / 8) throw ciphertextDekInvalid(this.#cmk.id)
     const params = {
       KeyId: this.#cmk.keyId,
       Ciphertext: base64(ciphertextDek),
@@ -85,7 +71,7 @@ export class RsaCmk implements TencentCmk {
 
   /** Fetches the public key, because a cached one says nothing about the CMK's present state. */
   async verifyWrap({ signal }: CallContext): Promise<void> {
-    if (this.#pinned === undefined) await this.#fetch(signal)
+    if (this.#pinned === undefined) await this.#kept.renew(signal)
     else refuseCancelled(signal)
   }
 
@@ -96,33 +82,19 @@ export class RsaCmk implements TencentCmk {
    */
   async verifyUnwrap(call: CallContext): Promise<void> {
     if (this.#pinned !== undefined) {
-      const { dek, ciphertextDek } = await this.generateDek(call)
-      try {
-        expectSame(dek, await this.unwrapDek(ciphertextDek, call), this.#cmk)
-      } finally {
-        dek.fill(0)
-      }
+      const made = await this.generateDek(call)
+      await expectRoundTrip(made, (ciphertextDek) => this.unwrapDek(ciphertextDek, call), this.#cmk.id)
       return
     }
     const bytes = randomFillSync(new Uint8Array(BITS / 8))
     // Makes the number smaller than any modulus of this size.
     bytes[0] = 0
-    await expectOpensNothing(this.unwrapDek(bytes, call), this.#cmk)
+    await expectOpensNothing(this.unwrapDek(bytes, call), this.#cmk.id)
   }
 
-  /**
-   * The pinned key, or one that is cached for an hour, since asymmetric CMKs do not rotate. Concurrent callers share
-   * one request.
-   */
   async #publicKey(signal: AbortSignal): Promise<KeyObject> {
     refuseCancelled(signal)
-    if (this.#pinned !== undefined) return this.#pinned
-    if (this.#kept !== undefined && this.#elapsedMs() < this.#kept.until) return this.#kept.key
-    // The request outlives its first caller: others may wait for it too. It has a deadline of its own.
-    this.#fetching ??= this.#fetch(this.#api.lifetime).finally(() => {
-      this.#fetching = undefined
-    })
-    return raceAbort(this.#fetching, signal)
+    return this.#pinned ?? this.#kept.get(signal)
   }
 
   async #fetch(signal: AbortSignal): Promise<KeyObject> {
@@ -130,7 +102,6 @@ export class RsaCmk implements TencentCmk {
     const key = readSpki(answer.publicKey(), () => answer.invalidPublicKey())
     const why = whyNoRsa2048(key)
     if (why !== undefined) throw answer.unusablePublicKey(why)
-    this.#kept = { key, until: this.#elapsedMs() + KEEP_MS }
     return key
   }
 }

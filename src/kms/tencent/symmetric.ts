@@ -3,22 +3,14 @@
  * `CiphertextBlob` as received, in ASCII; it names its CMK itself. It is not base64, whatever the vendor's
  * documentation says.
  */
-import { randomFillSync } from 'node:crypto'
-import { DEK_BYTES } from '../../crypto/dek.js'
 import { MAX_CIPHERTEXT_DEK_BYTES } from '../../envelope/bounds.js'
 import { canonicalContext } from '../../envelope/context.js'
 import { EnvelopeError, isEnvelopeError } from '../../errors.js'
 import type { EncryptionContext, GeneratedDek } from '../kms.js'
+import { ciphertextDekInvalid, expectOpensNothing, expectRoundTrip, madeHere } from '../proofs.js'
 import type { TencentApi } from './api.js'
 import type { CmkName } from './cmk-name.js'
-import {
-  base64,
-  ciphertextDekInvalid,
-  expectOpensNothing,
-  expectSame,
-  type CallContext,
-  type TencentCmk,
-} from './tencent-cmk.js'
+import { base64, type CallContext, type TencentCmk } from './tencent-cmk.js'
 
 /** How DEKs are made: by the KMS (`GenerateDataKey`), or by this process, and then wrapped by the KMS (`Encrypt`). */
 export type DekSource = 'generate' | 'encrypt'
@@ -45,13 +37,7 @@ export class SymmetricCmk implements TencentCmk {
 
   async generateDek(call: CallContext): Promise<GeneratedDek> {
     if (this.#source === 'generate') return this.#generated(call)
-    const dek = randomFillSync(new Uint8Array(DEK_BYTES))
-    try {
-      return { dek, ciphertextDek: await this.wrapDek(dek, call) }
-    } catch (error) {
-      dek.fill(0)
-      throw error
-    }
+    return madeHere((dek) => this.wrapDek(dek, call))
   }
 
   async wrapDek(dek: Uint8Array, { context, signal }: CallContext): Promise<Uint8Array> {
@@ -62,11 +48,11 @@ export class SymmetricCmk implements TencentCmk {
   async unwrapDek(ciphertextDek: Uint8Array, { context, signal }: CallContext): Promise<Uint8Array> {
     // The vendor may change its form, so nothing more is checked.
     if (ciphertextDek.length === 0 || ciphertextDek.length > MAX_CIPHERTEXT_DEK_BYTES)
-      throw ciphertextDekInvalid(this.#cmk)
-    if (!ciphertextDek.every((byte) => byte > 0x20 && byte < 0x7f)) throw ciphertextDekInvalid(this.#cmk)
+      throw ciphertextDekInvalid(this.#cmk.id)
+    if (!ciphertextDek.every((byte) => byte > 0x20 && byte < 0x7f)) throw ciphertextDekInvalid(this.#cmk.id)
     const params = { CiphertextBlob: Buffer.from(ciphertextDek).toString('latin1'), ...contextParam(context) }
     // The service cannot have wrapped a DEK with such a context.
-    if ((params.EncryptionContext ?? '').length > MAX_CONTEXT) throw ciphertextDekInvalid(this.#cmk)
+    if ((params.EncryptionContext ?? '').length > MAX_CONTEXT) throw ciphertextDekInvalid(this.#cmk.id)
     return (await this.#api.call('Decrypt', this.#cmk, params, signal)).unwrappedDek()
   }
 
@@ -85,14 +71,10 @@ export class SymmetricCmk implements TencentCmk {
       made = await this.#generated(call)
     } catch (error) {
       if (!isEnvelopeError(error) || !onlyUnwraps(error)) throw error
-      await expectOpensNothing(this.unwrapDek(Buffer.from(NO_BLOB), call), this.#cmk)
+      await expectOpensNothing(this.unwrapDek(Buffer.from(NO_BLOB), call), this.#cmk.id)
       return
     }
-    try {
-      expectSame(made.dek, await this.unwrapDek(made.ciphertextDek, call), this.#cmk)
-    } finally {
-      made.dek.fill(0)
-    }
+    await expectRoundTrip(made, (ciphertextDek) => this.unwrapDek(ciphertextDek, call), this.#cmk.id)
   }
 
   async #generated({ context, signal }: CallContext): Promise<GeneratedDek> {
