@@ -425,6 +425,9 @@ it('a KMS is recognised by the form of the ids of its CMKs', () => {
       ['transit.vault.example.com/orders', 'ap-guangzhou/1'],
       ['arn:aws:kms:eu-west-1:111122223333:key/1', 'arn:aws-cn:kms:cn-north-1:111122223333:key/mrk-1'],
       ['arn:aws:kms:eu-west-1:111122223333:key/1', 'orders'],
+      ['https://acme.vault.azure.net/keys/orders', 'https://acme.vault.azure.cn/keys/orders'],
+      ['https://acme.managedhsm.azure.net/keys/orders'],
+      ['https://acme.vault.azure.net/keys/orders', 'https://acme.managedhsm.azure.net/keys/orders'],
     ].map(vendorOf),
   ).toEqual([
     'tencent',
@@ -438,6 +441,9 @@ it('a KMS is recognised by the form of the ids of its CMKs', () => {
     'vault',
     'local',
     'aws',
+    'local',
+    'azure',
+    'azure-hsm',
     'local',
   ])
 })

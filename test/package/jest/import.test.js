@@ -9,6 +9,7 @@ test('every entry is imported', () => {
     '/kms/tencent',
     '/kms/aws',
     '/kms/gcp',
+    '/kms/azure',
     '/kms/vault',
     '/testing',
   ].map((entry) => require(`kafka-envelope${entry}`))

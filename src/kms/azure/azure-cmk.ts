@@ -1,0 +1,21 @@
+import type { CmkDescription, EncryptionContext, GeneratedDek } from '../kms.js'
+
+/** The members of a call other than the CMK. */
+export interface CallContext {
+  readonly context: EncryptionContext
+  readonly signal: AbortSignal
+}
+
+/** One CMK, with everything that depends on its type. */
+export interface AzureCmk extends CmkDescription {
+  generateDek(call: CallContext): Promise<GeneratedDek>
+  wrapDek(dek: Uint8Array, call: CallContext): Promise<Uint8Array>
+  unwrapDek(ciphertextDek: Uint8Array, call: CallContext): Promise<Uint8Array>
+  verifyWrap(call: CallContext): Promise<void>
+  verifyUnwrap(call: CallContext): Promise<void>
+}
+
+/** Base64url, without an extra copy of the bytes. The text cannot be wiped. */
+export function base64url(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64url')
+}
