@@ -16,6 +16,9 @@ const CACHE = fileURLToPath(new URL('../../../.cache/', import.meta.url))
 const HOME = join(CACHE, PACKAGE.replace('==', '-'))
 const PROGRAM = join(HOME, 'bin/bao')
 
+/** Runs the program that its arguments name. Even if this process is killed, the pipe ends, and so does the program. */
+const UNTIL_STDIN_ENDS = '"$@" & cat >/dev/null; kill -9 $!; wait 2>/dev/null; exit 0'
+
 /** Why the tests that need the program cannot run here; undefined if they can. */
 export const whyNoOpenBao: string | undefined =
   existsSync(PROGRAM) || spawnSync('python3', ['-m', 'pip', '--version']).status === 0
@@ -43,19 +46,16 @@ export async function startOpenBao(): Promise<OpenBao> {
   const rootToken = `root-${randomUUID()}`
   const address = `127.0.0.1:${String(await freePort())}`
   const home = await mkdtemp(join(tmpdir(), 'openbao-'))
-  const server = spawn(
-    PROGRAM,
-    ['server', '-dev', `-dev-listen-address=${address}`, '-dev-no-store-token', '-log-level=error'],
-    { env: { HOME: home, BAO_DEV_ROOT_TOKEN_ID: rootToken }, stdio: 'ignore' },
-  )
-  const kill = (): void => void server.kill('SIGKILL')
-  process.once('exit', kill)
+  const options = [`-dev-listen-address=${address}`, '-dev-no-store-token', '-log-level=error']
+  const server = spawn('sh', ['-c', UNTIL_STDIN_ENDS, 'sh', PROGRAM, 'server', '-dev', ...options], {
+    env: { HOME: home, PATH: process.env['PATH'], BAO_DEV_ROOT_TOKEN_ID: rootToken },
+    stdio: ['pipe', 'ignore', 'ignore'],
+  })
   const url = `http://${address}`
   const close = async (): Promise<void> => {
-    process.removeListener('exit', kill)
-    if (server.exitCode === null && server.signalCode === null) {
+    if (server.exitCode === null) {
       const ended = once(server, 'exit')
-      kill()
+      server.stdin.end()
       await ended
     }
     await rm(home, { recursive: true, force: true })
@@ -80,7 +80,7 @@ export async function startOpenBao(): Promise<OpenBao> {
     close,
   }
   try {
-    await ready(url, () => server.exitCode !== null)
+    await ready(url)
     await bao.admin('POST', 'sys/mounts/transit', { type: 'transit' })
     return bao
   } catch (error) {
@@ -113,11 +113,11 @@ async function freePort(): Promise<number> {
   return port
 }
 
-async function ready(url: string, hasEnded: () => boolean): Promise<void> {
+async function ready(url: string): Promise<void> {
   for (let left = 300; ; left--) {
     const answer = await fetch(`${url}/v1/sys/health`).catch(() => undefined)
     if (answer?.status === 200) return
-    if (left === 0 || hasEnded()) throw new Error('OpenBao did not start')
+    if (left === 0) throw new Error('OpenBao did not start')
     await sleep(100)
   }
 }

@@ -4,7 +4,8 @@ package io.github.kafkaenvelope;
  * Unwraps the DEKs of one provider: the interface to a KMS. Implementations are safe for use by several threads.
  *
  * <p>The library calls it only for a wrapping whose (provider, cmkId) is in the rule, and caches the result. Endpoint,
- * region and credentials come from the implementation's own configuration; {@code cmkId} must not become part of a URL.
+ * region and credentials come from the implementation's own configuration; {@code cmkId} must not decide where a call
+ * goes.
  * If the KMS returns the id of the key that it used, the implementation compares it with the configured one. An
  * implementation limits its time and its calls, separately from calls for sealing.
  *
