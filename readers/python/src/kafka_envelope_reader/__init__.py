@@ -1,6 +1,7 @@
 """Opens Kafka record values in envelope format version 1."""
 
 from .aad import RecordHeader
+from .aws import AwsKms, AwsKmsClient
 from .errors import Code, ConfigurationError, EnvelopeError, Kind
 from .keyring import Keyring
 from .kms import Kms
@@ -10,6 +11,8 @@ from .rule import Rule
 from .vault import VaultTransit
 
 __all__ = [
+    "AwsKms",
+    "AwsKmsClient",
     "Code",
     "ConfigurationError",
     "EnvelopeError",

@@ -1,0 +1,104 @@
+"""The providers `aws-kms` and `aws-kms/rsa-oaep-sha256` (format section 10), over a client of boto3."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
+
+from .errors import Code, EnvelopeError
+
+AWS_KMS: Final = "aws-kms"
+AWS_KMS_RSA: Final = "aws-kms/rsa-oaep-sha256"
+
+_ARN: Final = re.compile(
+    r"arn:aws(?:-[a-z]{1,16}){0,3}:kms:([a-z]{2,8}(?:-[a-z]{1,16}){1,3}-[0-9]{1,2}):[0-9]{12}:key/[A-Za-z0-9-]{1,128}"
+)
+_MODULUS_BYTES: Final = (256, 384, 512)
+
+_MEANINGS: Final[dict[str, Code]] = {
+    "InvalidCiphertextException": "UNWRAP_FAILED",
+    "IncorrectKeyException": "UNWRAP_FAILED",
+    "NotFoundException": "CMK_NOT_FOUND",
+    "InvalidArnException": "CMK_NOT_FOUND",
+    "DisabledException": "CMK_DISABLED",
+    "KMSInvalidStateException": "CMK_DISABLED",
+    "InvalidKeyUsageException": "CMK_UNUSABLE",
+    "UnsupportedOperationException": "CMK_UNUSABLE",
+    "AccessDeniedException": "KMS_DENIED",
+    "AccessDenied": "KMS_DENIED",
+    "UnrecognizedClientException": "KMS_DENIED",
+    "InvalidClientTokenId": "KMS_DENIED",
+    "InvalidSignatureException": "KMS_DENIED",
+    "SignatureDoesNotMatch": "KMS_DENIED",
+    "ExpiredTokenException": "KMS_DENIED",
+    "ThrottlingException": "KMS_THROTTLED",
+    "TooManyRequestsException": "KMS_THROTTLED",
+    "LimitExceededException": "KMS_THROTTLED",
+}
+"""The service's codes. One that is not listed is not taken for a refusal."""
+
+
+class AwsKmsClient(Protocol):
+    """The part of `boto3.client("kms")` that is used."""
+
+    def decrypt(self, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401
+        """Call `Decrypt`."""
+        ...
+
+
+class AwsKms:
+    """
+    A `Kms` that asks AWS KMS.
+
+    `client` returns a client for a region, such as `lambda region: boto3.client("kms", region_name=region)`. It is
+    called once for each region that a rule names. Time-outs, retries and credentials are the client's. A CMK unwraps
+    only under its own ARN: to open what another replica of a multi-region key sealed, name that replica in the rule.
+    """
+
+    def __init__(self, client: Callable[[str], AwsKmsClient]) -> None:
+        self._make = client
+        self._clients: dict[str, AwsKmsClient] = {}
+
+    def is_asymmetric(self, provider: str) -> bool:
+        """Tell that anyone who has the public key of an RSA CMK can wrap."""
+        return provider == AWS_KMS_RSA
+
+    def unwrap(self, provider: str, cmk_id: str, ciphertext_dek: bytes, canonical_context: bytes) -> bytes:
+        """Unwrap under this CMK, and no other that the caller may use."""
+        arn = _ARN.fullmatch(cmk_id)
+        if provider not in (AWS_KMS, AWS_KMS_RSA) or arn is None:
+            raise EnvelopeError("CMK_NOT_FOUND", "the CMK is not named by the ARN of a key of AWS KMS")
+        arguments: dict[str, Any] = {"KeyId": cmk_id, "CiphertextBlob": ciphertext_dek}
+        if provider == AWS_KMS_RSA:
+            if len(ciphertext_dek) not in _MODULUS_BYTES:
+                raise EnvelopeError("UNWRAP_FAILED", "the ciphertext DEK does not have the length of a modulus")
+            arguments["EncryptionAlgorithm"] = "RSAES_OAEP_SHA_256"
+        elif canonical_context:
+            arguments["EncryptionContext"] = json.loads(canonical_context)
+        answer = self._decrypt(arn[1], arguments)
+        if answer.get("KeyId") != cmk_id:
+            raise EnvelopeError("UNWRAP_FAILED", "AWS KMS used another CMK")
+        plaintext = answer.get("Plaintext")
+        if not isinstance(plaintext, bytes):
+            raise EnvelopeError("KMS_UNAVAILABLE", "AWS KMS answered without a plaintext")
+        return plaintext
+
+    def _decrypt(self, region: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            if region not in self._clients:
+                self._clients[region] = self._make(region)
+            return self._clients[region].decrypt(**arguments)
+        except Exception as error:
+            # Its text may quote identities, so neither it nor the exception is passed on.
+            code = _code_of(error)
+        raise EnvelopeError(_MEANINGS.get(code, "KMS_UNAVAILABLE"), "AWS KMS did not unwrap the ciphertext DEK")
+
+
+def _code_of(error: Exception) -> str:
+    """Return the service's code in an error of boto3, or nothing."""
+    response = getattr(error, "response", None)
+    details = response.get("Error") if isinstance(response, dict) else None
+    code = details.get("Code") if isinstance(details, dict) else None
+    return code if isinstance(code, str) else ""

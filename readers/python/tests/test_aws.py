@@ -1,0 +1,160 @@
+"""Section 10: `aws-kms`, on a client that answers as a test says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from kafka_envelope_reader import AwsKms, EnvelopeError, Opener, Rule
+from vectors.encode import array, wrapping
+from vectors.plan import Plan, seal
+
+from .example import DEK, HEADERS, KEY, PLAINTEXT, code_of
+
+CMK_ID = "arn:aws:kms:eu-west-1:111122223333:key/5b3c1a9e-1d2f-4c6b-9a0e-7f8d6c5b4a39"
+OTHER_ID = "arn:aws:kms:us-east-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab"
+CONTEXT = b'{"env":"prod","tenant":"acme"}'
+CIPHERTEXT = bytes(184)
+
+
+class ClientError(Exception):
+    """As botocore's."""
+
+    def __init__(self, response: object) -> None:
+        super().__init__("User secret is not authorized")
+        self.response = response
+
+
+class FakeClient:
+    """Answers or raises, and records what it was asked."""
+
+    def __init__(self, answer: Mapping[str, Any] | Exception) -> None:
+        self.answer = answer
+        self.asked: list[Mapping[str, Any]] = []
+        self.regions: list[str] = []
+
+    def __call__(self, region: str) -> FakeClient:
+        self.regions.append(region)
+        return self
+
+    def decrypt(self, **arguments: Any) -> Mapping[str, Any]:  # noqa: ANN401
+        self.asked.append(arguments)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def opening(cmk_id: str = CMK_ID) -> FakeClient:
+    return FakeClient({"KeyId": cmk_id, "Plaintext": DEK})
+
+
+def unwrap(
+    client: FakeClient, provider: str = "aws-kms", cmk_id: str = CMK_ID, ciphertext_dek: bytes = CIPHERTEXT
+) -> str:
+    """Return `opens` if the DEK of the worked example comes out, or the code."""
+
+    def action() -> None:
+        assert AwsKms(client).unwrap(provider, cmk_id, ciphertext_dek, CONTEXT) == DEK
+
+    return code_of(action)
+
+
+def test_decrypt_names_the_cmk_and_the_context_and_goes_to_the_region_of_the_arn() -> None:
+    client = opening()
+    kms = AwsKms(client)
+    assert kms.unwrap("aws-kms", CMK_ID, CIPHERTEXT, CONTEXT) == DEK
+    assert kms.unwrap("aws-kms", CMK_ID, CIPHERTEXT, b"") == DEK
+    assert client.asked == [
+        {"KeyId": CMK_ID, "CiphertextBlob": CIPHERTEXT, "EncryptionContext": {"env": "prod", "tenant": "acme"}},
+        {"KeyId": CMK_ID, "CiphertextBlob": CIPHERTEXT},
+    ]
+    assert client.regions == ["eu-west-1"]
+
+
+def test_an_rsa_cmk_gets_the_algorithm_and_no_context() -> None:
+    client = opening()
+    assert AwsKms(client).unwrap("aws-kms/rsa-oaep-sha256", CMK_ID, bytes(256), CONTEXT) == DEK
+    algorithm = "RSAES_OAEP_SHA_256"
+    assert client.asked == [{"KeyId": CMK_ID, "CiphertextBlob": bytes(256), "EncryptionAlgorithm": algorithm}]
+    assert unwrap(client, "aws-kms/rsa-oaep-sha256", ciphertext_dek=bytes(255)) == "UNWRAP_FAILED"
+    assert len(client.asked) == 1
+
+
+def test_only_the_rsa_provider_is_asymmetric() -> None:
+    kms = AwsKms(opening())
+    assert [kms.is_asymmetric(each) for each in ("aws-kms", "aws-kms/rsa-oaep-sha256")] == [False, True]
+
+
+def test_a_record_opens() -> None:
+    wrapped_deks = array([wrapping(b"aws-kms", CMK_ID.encode(), CIPHERTEXT)])
+    value = seal(Plan(dek=DEK, wrapped_deks=wrapped_deks)).value()
+    rule = Rule(topic="orders.eu", cmks=(("aws-kms", CMK_ID),))
+    assert Opener(rule, {"aws-kms": AwsKms(opening())}).open(value, key=KEY, headers=HEADERS) == PLAINTEXT
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("InvalidCiphertextException", "UNWRAP_FAILED"),
+        ("IncorrectKeyException", "UNWRAP_FAILED"),
+        ("NotFoundException", "CMK_NOT_FOUND"),
+        ("InvalidArnException", "CMK_NOT_FOUND"),
+        ("DisabledException", "CMK_DISABLED"),
+        ("KMSInvalidStateException", "CMK_DISABLED"),
+        ("InvalidKeyUsageException", "CMK_UNUSABLE"),
+        ("UnsupportedOperationException", "CMK_UNUSABLE"),
+        ("AccessDeniedException", "KMS_DENIED"),
+        ("AccessDenied", "KMS_DENIED"),
+        ("UnrecognizedClientException", "KMS_DENIED"),
+        ("InvalidClientTokenId", "KMS_DENIED"),
+        ("InvalidSignatureException", "KMS_DENIED"),
+        ("SignatureDoesNotMatch", "KMS_DENIED"),
+        ("ExpiredTokenException", "KMS_DENIED"),
+        ("ThrottlingException", "KMS_THROTTLED"),
+        ("TooManyRequestsException", "KMS_THROTTLED"),
+        ("LimitExceededException", "KMS_THROTTLED"),
+        ("KMSInternalException", "KMS_UNAVAILABLE"),
+        ("OfTomorrowException", "KMS_UNAVAILABLE"),
+    ],
+)
+def test_a_code_of_the_service_has_a_meaning_and_its_text_is_not_repeated(name: str, code: str) -> None:
+    client = FakeClient(ClientError({"Error": {"Code": name, "Message": "secret"}}))
+    with pytest.raises(EnvelopeError) as raised:
+        AwsKms(client).unwrap("aws-kms", CMK_ID, CIPHERTEXT, CONTEXT)
+    assert raised.value.code == code
+    assert "secret" not in str(raised.value)
+    assert raised.value.__context__ is None
+
+
+@pytest.mark.parametrize("response", [None, "text", {}, {"Error": "AccessDeniedException"}, {"Error": {"Code": 7}}])
+def test_an_error_without_a_code_is_transient(response: object) -> None:
+    assert unwrap(FakeClient(ClientError(response))) == "KMS_UNAVAILABLE"
+    assert unwrap(FakeClient(OSError("reset"))) == "KMS_UNAVAILABLE"
+
+
+def test_an_answer_that_names_another_cmk_is_not_believed() -> None:
+    assert unwrap(opening(OTHER_ID)) == "UNWRAP_FAILED"
+    assert unwrap(FakeClient({"Plaintext": DEK})) == "UNWRAP_FAILED"
+
+
+@pytest.mark.parametrize("plaintext", [None, "text", 7])
+def test_an_answer_without_a_plaintext_is_transient(plaintext: object) -> None:
+    assert unwrap(FakeClient({"KeyId": CMK_ID, "Plaintext": plaintext})) == "KMS_UNAVAILABLE"
+
+
+@pytest.mark.parametrize(
+    "cmk_id",
+    [
+        "arn:aws:kms:eu-west-1:111122223333:alias/orders",
+        "5b3c1a9e-1d2f-4c6b-9a0e-7f8d6c5b4a39",
+        "arn:aws:kms:eu-west-1.evil.example:111122223333:key/x",
+        CMK_ID + "\n",
+    ],
+)
+def test_only_the_arn_of_a_key_names_a_cmk(cmk_id: str) -> None:
+    client = opening(cmk_id)
+    assert unwrap(client, cmk_id=cmk_id) == "CMK_NOT_FOUND"
+    assert unwrap(client, provider="tencent-kms") == "CMK_NOT_FOUND"
+    assert client.regions == []
