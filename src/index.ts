@@ -28,6 +28,7 @@ export type {
 export type { DekStore, StoredDek } from './dek-store/dek-store.js'
 export { fileDekStore, type FileDekStoreOptions } from './dek-store/file-dek-store.js'
 export type { SealingState } from './keys/sealing/sealing-state.js'
+export type { MissingCmk } from './kms/cmk.js'
 export type { KeyLookups } from './keys/opening/opening-keys.js'
 export type { KmsCallSpan, KmsTracer, TracedKmsCall } from './kms/tracers.js'
 export type {
