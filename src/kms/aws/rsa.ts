@@ -4,27 +4,20 @@
  */
 import { randomFillSync, type KeyObject } from 'node:crypto'
 import type { EnvelopeError } from '../../errors.js'
-import { stopwatch, type Clock } from '../../clock.js'
-import { DEK_BYTES } from '../../crypto/dek.js'
-import { refuseCancelled, raceAbort } from '../../cancellation.js'
+import type { Clock } from '../../clock.js'
+import { refuseCancelled } from '../../cancellation.js'
+import { Kept } from '../kept.js'
 import type { GeneratedDek } from '../kms.js'
+import { ciphertextDekInvalid, expectOpensNothing, expectRoundTrip, madeHere } from '../proofs.js'
 import { modulusBits, readPublicKey, readSpki, whyUnusable, wrapWithPublicKey } from '../rsa-public-key.js'
 import type { AwsApi } from './api.js'
-import {
-  ciphertextDekInvalid,
-  expectOpensNothing,
-  expectSame,
-  type AwsCmk,
-  type CallContext,
-} from './aws-cmk.js'
+import type { AwsCmk, CallContext } from './aws-cmk.js'
 import type { CmkArn } from './cmk-arn.js'
 
 /** The key specs of RSA CMKs. */
 export type RsaType = 'rsa-2048' | 'rsa-3072' | 'rsa-4096'
 
 const BITS: Readonly<Record<RsaType, number>> = { 'rsa-2048': 2048, 'rsa-3072': 3072, 'rsa-4096': 4096 }
-
-const KEEP_MS = 3_600_000
 
 /** @throws the error that `refused` returns, if `pem` is not the public key of an RSA CMK of this type */
 export function readRsa(pem: string, type: RsaType, refused: (why: string) => EnvelopeError): KeyObject {
@@ -54,16 +47,15 @@ export class RsaCmk implements AwsCmk {
   readonly #cmk: CmkArn
   readonly #type: RsaType
   readonly #pinned: KeyObject | undefined
-  #kept: { readonly key: KeyObject; readonly until: number } | undefined
-  readonly #elapsedMs: () => number
-  #fetching: Promise<KeyObject> | undefined
+  /** Asymmetric CMKs do not rotate. */
+  readonly #kept: Kept<KeyObject>
 
   constructor(api: AwsApi, cmk: CmkArn, { type, publicKey }: RsaCmkOptions, clock: Clock) {
     this.#api = api
     this.#cmk = cmk
     this.#type = type
     this.#pinned = publicKey
-    this.#elapsedMs = stopwatch(clock)
+    this.#kept = new Kept({ fetch: (signal) => this.#fetch(signal), lifetime: api.lifetime, clock })
   }
 
   get offline(): boolean {
@@ -72,13 +64,7 @@ export class RsaCmk implements AwsCmk {
 
   async generateDek({ signal }: CallContext): Promise<GeneratedDek> {
     const key = await this.#publicKey(signal)
-    const dek = randomFillSync(new Uint8Array(DEK_BYTES))
-    try {
-      return { dek, ciphertextDek: wrapWithPublicKey(key, dek) }
-    } catch (error) {
-      dek.fill(0)
-      throw error
-    }
+    return madeHere((dek) => Promise.resolve(wrapWithPublicKey(key, dek)))
   }
 
   async wrapDek(dek: Uint8Array, { signal }: CallContext): Promise<Uint8Array> {
@@ -86,14 +72,14 @@ export class RsaCmk implements AwsCmk {
   }
 
   async unwrapDek(ciphertextDek: Uint8Array, { signal }: CallContext): Promise<Uint8Array> {
-    if (ciphertextDek.length !== this.#modulusBytes) throw ciphertextDekInvalid(this.#cmk)
+    if (ciphertextDek.length !== this.#modulusBytes) throw ciphertextDekInvalid(this.#cmk.id)
     const input = { CiphertextBlob: ciphertextDek, EncryptionAlgorithm: 'RSAES_OAEP_SHA_256' }
     return (await this.#api.call('Decrypt', this.#cmk, input, signal)).unwrappedDek()
   }
 
   /** Fetches the public key, because a cached one says nothing about the CMK's present state. */
   async verifyWrap({ signal }: CallContext): Promise<void> {
-    if (this.#pinned === undefined) await this.#fetch(signal)
+    if (this.#pinned === undefined) await this.#kept.renew(signal)
     else refuseCancelled(signal)
   }
 
@@ -104,37 +90,23 @@ export class RsaCmk implements AwsCmk {
    */
   async verifyUnwrap(call: CallContext): Promise<void> {
     if (this.#pinned !== undefined) {
-      const { dek, ciphertextDek } = await this.generateDek(call)
-      try {
-        expectSame(dek, await this.unwrapDek(ciphertextDek, call), this.#cmk)
-      } finally {
-        dek.fill(0)
-      }
+      const made = await this.generateDek(call)
+      await expectRoundTrip(made, (ciphertextDek) => this.unwrapDek(ciphertextDek, call), this.#cmk.id)
       return
     }
     const bytes = randomFillSync(new Uint8Array(this.#modulusBytes))
     // Makes the number smaller than any modulus of this size.
     bytes[0] = 0
-    await expectOpensNothing(this.unwrapDek(bytes, call), this.#cmk)
+    await expectOpensNothing(this.unwrapDek(bytes, call), this.#cmk.id)
   }
 
   get #modulusBytes(): number {
     return BITS[this.#type] / 8
   }
 
-  /**
-   * The pinned key, or one that is cached for an hour, since asymmetric CMKs do not rotate. Concurrent callers share
-   * one request.
-   */
   async #publicKey(signal: AbortSignal): Promise<KeyObject> {
     refuseCancelled(signal)
-    if (this.#pinned !== undefined) return this.#pinned
-    if (this.#kept !== undefined && this.#elapsedMs() < this.#kept.until) return this.#kept.key
-    // The request outlives its first caller: others may wait for it too. It has a deadline of its own.
-    this.#fetching ??= this.#fetch(this.#api.lifetime).finally(() => {
-      this.#fetching = undefined
-    })
-    return raceAbort(this.#fetching, signal)
+    return this.#pinned ?? this.#kept.get(signal)
   }
 
   async #fetch(signal: AbortSignal): Promise<KeyObject> {
@@ -142,7 +114,6 @@ export class RsaCmk implements AwsCmk {
     const key = readSpki(answer.publicKey(), () => answer.invalidPublicKey())
     const why = whyNot(key, this.#type)
     if (why !== undefined) throw answer.unusablePublicKey(why)
-    this.#kept = { key, until: this.#elapsedMs() + KEEP_MS }
     return key
   }
 }

@@ -2,19 +2,12 @@
  * Provider `aws-kms`, a symmetric CMK (KeySpec SYMMETRIC_DEFAULT). A ciphertext DEK is the `CiphertextBlob` as received.
  * The context is KMS's own encryption context, which it authenticates.
  */
-import { randomFillSync } from 'node:crypto'
-import { DEK_BYTES } from '../../crypto/dek.js'
 import { MAX_CIPHERTEXT_DEK_BYTES } from '../../envelope/bounds.js'
 import { isEnvelopeError } from '../../errors.js'
 import type { EncryptionContext, GeneratedDek } from '../kms.js'
+import { ciphertextDekInvalid, expectOpensNothing, expectRoundTrip, madeHere } from '../proofs.js'
 import type { AwsApi } from './api.js'
-import {
-  ciphertextDekInvalid,
-  expectOpensNothing,
-  expectSame,
-  type AwsCmk,
-  type CallContext,
-} from './aws-cmk.js'
+import type { AwsCmk, CallContext } from './aws-cmk.js'
 import type { CmkArn } from './cmk-arn.js'
 
 /** How DEKs are made: by the KMS (`GenerateDataKey`), or by this process, and then wrapped by the KMS (`Encrypt`). */
@@ -39,13 +32,7 @@ export class SymmetricCmk implements AwsCmk {
 
   async generateDek(call: CallContext): Promise<GeneratedDek> {
     if (this.#source === 'generate') return this.#generated(call)
-    const dek = randomFillSync(new Uint8Array(DEK_BYTES))
-    try {
-      return { dek, ciphertextDek: await this.wrapDek(dek, call) }
-    } catch (error) {
-      dek.fill(0)
-      throw error
-    }
+    return madeHere((dek) => this.wrapDek(dek, call))
   }
 
   async wrapDek(dek: Uint8Array, { context, signal }: CallContext): Promise<Uint8Array> {
@@ -56,7 +43,7 @@ export class SymmetricCmk implements AwsCmk {
   async unwrapDek(ciphertextDek: Uint8Array, { context, signal }: CallContext): Promise<Uint8Array> {
     // The service may change its form, so nothing more is checked.
     if (ciphertextDek.length === 0 || ciphertextDek.length > MAX_CIPHERTEXT_DEK_BYTES)
-      throw ciphertextDekInvalid(this.#cmk)
+      throw ciphertextDekInvalid(this.#cmk.id)
     const input = { CiphertextBlob: ciphertextDek, ...contextInput(context) }
     return (await this.#api.call('Decrypt', this.#cmk, input, signal)).unwrappedDek()
   }
@@ -75,14 +62,10 @@ export class SymmetricCmk implements AwsCmk {
       made = await this.#generated(call)
     } catch (error) {
       if (!isEnvelopeError(error) || error.code !== 'KMS_DENIED') throw error
-      await expectOpensNothing(this.unwrapDek(NO_BLOB, call), this.#cmk)
+      await expectOpensNothing(this.unwrapDek(NO_BLOB, call), this.#cmk.id)
       return
     }
-    try {
-      expectSame(made.dek, await this.unwrapDek(made.ciphertextDek, call), this.#cmk)
-    } finally {
-      made.dek.fill(0)
-    }
+    await expectRoundTrip(made, (ciphertextDek) => this.unwrapDek(ciphertextDek, call), this.#cmk.id)
   }
 
   async #generated({ context, signal }: CallContext): Promise<GeneratedDek> {
