@@ -1,4 +1,4 @@
-import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { execFile, spawn, spawnSync } from 'node:child_process'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -207,56 +208,53 @@ interface Running {
   stop(): Promise<void>
 }
 
+/** Runs the program that its arguments name. Even if this process is killed, the pipe ends, and so does the program. */
+const UNTIL_STDIN_ENDS = '"$@" & cat >/dev/null; kill -9 $!; wait 2>/dev/null; exit 0'
+
 async function startProgram(program: string, folder: string, seed: string): Promise<Running> {
   await mkdir(folder, { recursive: true })
   const file = join(folder, 'seed.yaml')
   await writeFile(file, seed)
   const env = {
+    PATH: process.env['PATH'],
     PORT: '0',
     KMS_ACCOUNT_ID: ACCOUNT,
     KMS_REGION: REGION,
     KMS_SEED_PATH: file,
     KMS_DATA_PATH: join(folder, 'data'),
   }
-  const child = spawn(program, { env, stdio: ['ignore', 'pipe', 'pipe'] })
-  const stop = stopping(child)
+  const child = spawn('sh', ['-c', UNTIL_STDIN_ENDS, 'sh', program], { env })
+  const ended = once(child, 'close')
+  const stop = async (): Promise<void> => {
+    child.stdin.end()
+    await ended
+  }
   try {
-    return { url: `http://127.0.0.1:${await portOf(child)}`, stop }
+    return { url: `http://127.0.0.1:${await portOf([child.stdout, child.stderr])}`, stop }
   } catch (error) {
     await stop()
     throw error
   }
 }
 
-/** Stops it, also when this process ends first. */
-function stopping(child: ChildProcess): () => Promise<void> {
-  const ended = once(child, 'close')
-  const kill = (): void => {
-    child.kill('SIGKILL')
-  }
-  process.once('exit', kill)
-  return async () => {
-    process.off('exit', kill)
-    kill()
-    await ended
-  }
-}
-
 /** local-kms logs the port that it got. */
-async function portOf({ stdout, stderr }: ReturnType<typeof spawn>): Promise<string> {
+async function portOf(outputs: readonly Readable[]): Promise<string> {
   const lines: string[] = []
-  for (const output of [stderr, stdout]) output?.resume()
   return new Promise((resolve, reject) => {
-    for (const output of [stdout, stderr]) {
-      if (output === null) continue
+    const timer = setTimeout(() => {
+      reject(new Error(`local-kms did not start:\n${lines.join('\n')}`))
+    }, 15_000)
+    for (const output of outputs) {
       createInterface({ input: output }).on('line', (line) => {
-        lines.push(line)
         const port = /started on [\d.]+:(\d+)/.exec(line)?.[1]
-        if (port !== undefined) resolve(port)
+        if (port === undefined) {
+          // What it logs for each call is read, so that it can go on, and forgotten.
+          if (lines.length < 100) lines.push(line)
+          return
+        }
+        clearTimeout(timer)
+        resolve(port)
       })
     }
-    stderr?.once('close', () => {
-      reject(new Error(`local-kms ended:\n${lines.join('\n')}`))
-    })
   })
 }
