@@ -158,3 +158,47 @@ def test_only_the_arn_of_a_key_names_a_cmk(cmk_id: str) -> None:
     assert unwrap(client, cmk_id=cmk_id) == "CMK_NOT_FOUND"
     assert unwrap(client, provider="tencent-kms") == "CMK_NOT_FOUND"
     assert client.regions == []
+
+
+REPLICA = OTHER_ID.replace("us-east-1", "eu-west-1")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        OTHER_ID.replace("1111", "4444"),
+        OTHER_ID.replace("1234", "5678"),
+        OTHER_ID.replace("arn:aws:", "arn:aws-cn:"),
+        OTHER_ID.replace(":key/", ":alias/"),
+        CMK_ID,
+        "mrk-1",
+    ],
+)
+def test_only_replicas_of_one_key_unwrap_for_each_other(other: str) -> None:
+    kms = AwsKms(opening())
+    assert kms.unwraps_for(REPLICA, OTHER_ID)
+    assert not kms.unwraps_for(REPLICA, other)
+    assert not kms.unwraps_for(CMK_ID, CMK_ID.replace("eu-west-1", "us-east-1"))
+
+
+def opened_under_replica(sealed_under: list[str], client: FakeClient) -> str:
+    """Return the code, or `opens`, of a reader that accepts REPLICA."""
+    wrappings = [wrapping(provider=b"aws-kms", cmk_id=cmk_id.encode()) for cmk_id in sealed_under]
+    plan = Plan(wrapped_deks=array(wrappings))
+    rule = Rule(topic=plan.record.topic, cmks=(("aws-kms", REPLICA),))
+    opener = Opener(rule, {"aws-kms": AwsKms(client)})
+    value = seal(plan).value()
+    return code_of(lambda: opener.open(value, key=plan.record.key, headers=plan.record.headers))
+
+
+def test_a_replica_opens_what_another_sealed_in_its_own_region_and_under_its_own_name() -> None:
+    client = FakeClient({"KeyId": REPLICA, "Plaintext": Plan().actual_dek()})
+    assert opened_under_replica([CMK_ID, OTHER_ID], client) == "opens"
+    assert client.regions == ["eu-west-1"]
+    assert client.asked[0]["KeyId"] == REPLICA
+
+
+def test_a_cmk_that_is_no_replica_is_no_candidate() -> None:
+    client = opening(REPLICA)
+    assert opened_under_replica([CMK_ID], client) == "NO_CANDIDATE"
+    assert client.regions == []

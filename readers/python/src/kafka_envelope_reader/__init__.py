@@ -4,7 +4,7 @@ from .aad import RecordHeader
 from .aws import AwsKms, AwsKmsClient
 from .errors import Code, ConfigurationError, EnvelopeError, Kind
 from .keyring import Keyring
-from .kms import Kms
+from .kms import Kms, ReplicatedKms
 from .opener import Opener
 from .rsa import RsaPrivateKeys
 from .rule import Rule
@@ -21,6 +21,7 @@ __all__ = [
     "Kms",
     "Opener",
     "RecordHeader",
+    "ReplicatedKms",
     "RsaPrivateKeys",
     "Rule",
     "VaultTransit",

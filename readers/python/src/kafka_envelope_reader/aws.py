@@ -13,7 +13,8 @@ AWS_KMS: Final = "aws-kms"
 AWS_KMS_RSA: Final = "aws-kms/rsa-oaep-sha256"
 
 _ARN: Final = re.compile(
-    r"arn:aws(?:-[a-z]{1,16}){0,3}:kms:([a-z]{2,8}(?:-[a-z]{1,16}){1,3}-[0-9]{1,2}):[0-9]{12}:key/[A-Za-z0-9-]{1,128}"
+    r"(arn:aws(?:-[a-z]{1,16}){0,3}:kms:)([a-z]{2,8}(?:-[a-z]{1,16}){1,3}-[0-9]{1,2})"
+    r"(:[0-9]{12}:key/([A-Za-z0-9-]{1,128}))"
 )
 _MODULUS_BYTES: Final = (256, 384, 512)
 
@@ -53,8 +54,8 @@ class AwsKms:
     A `Kms` that asks AWS KMS.
 
     `client` returns a client for a region, such as `lambda region: boto3.client("kms", region_name=region)`. It is
-    called once for each region that a rule names. Time-outs, retries and credentials are the client's. A CMK unwraps
-    only under its own ARN: to open what another replica of a multi-region key sealed, name that replica in the rule.
+    called once for each region that a rule names. Time-outs, retries and credentials are the client's. The
+    replicas of a multi-region key unwrap for each other: only the region of the replica in the rule is asked.
     """
 
     def __init__(self, client: Callable[[str], AwsKmsClient]) -> None:
@@ -64,6 +65,13 @@ class AwsKms:
     def is_asymmetric(self, provider: str) -> bool:
         """Tell that anyone who has the public key of an RSA CMK can wrap."""
         return provider == AWS_KMS_RSA
+
+    def unwraps_for(self, cmk_id: str, other_cmk_id: str) -> bool:
+        """Tell whether both are replicas of one multi-region key: their ARNs differ in nothing but the region."""
+        arn, other = _ARN.fullmatch(cmk_id), _ARN.fullmatch(other_cmk_id)
+        if arn is None or other is None or not arn[4].startswith("mrk-"):
+            return False
+        return (arn[1], arn[3]) == (other[1], other[3])
 
     def unwrap(self, provider: str, cmk_id: str, ciphertext_dek: bytes, canonical_context: bytes) -> bytes:
         """Unwrap under this CMK, and no other that the caller may use."""
@@ -77,7 +85,7 @@ class AwsKms:
             arguments["EncryptionAlgorithm"] = "RSAES_OAEP_SHA_256"
         elif canonical_context:
             arguments["EncryptionContext"] = json.loads(canonical_context)
-        answer = self._decrypt(arn[1], arguments)
+        answer = self._decrypt(arn[2], arguments)
         if answer.get("KeyId") != cmk_id:
             raise EnvelopeError("UNWRAP_FAILED", "AWS KMS used another CMK")
         plaintext = answer.get("Plaintext")

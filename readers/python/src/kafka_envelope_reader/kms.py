@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from .errors import Code, EnvelopeError
 from .suite import DEK_BYTES
@@ -58,6 +58,24 @@ class Kms(Protocol):
         `canonical_context` means no encryption context at all; asymmetric providers ignore it.
         """
         ...
+
+
+@runtime_checkable
+class ReplicatedKms(Kms, Protocol):
+    """A `Kms` in which a CMK may unwrap what another one wrapped, as replicas of one key do for each other."""
+
+    def unwraps_for(self, cmk_id: str, other_cmk_id: str) -> bool:
+        """
+        Tell whether `cmk_id`, which the rule accepts, unwraps for `other_cmk_id`. `unwrap` then gets the former.
+
+        `other_cmk_id` is from an envelope and not authenticated: decide by the two ids alone.
+        """
+        ...
+
+
+def unwraps_for(kms: Kms, cmk_id: str, other_cmk_id: str) -> bool:
+    """Tell whether `kms` says so. By default a CMK unwraps only under its own id."""
+    return isinstance(kms, ReplicatedKms) and kms.unwraps_for(cmk_id, other_cmk_id)
 
 
 def is_asymmetric(provider: str, kms: Kms) -> bool:

@@ -11,7 +11,7 @@ from .aad import RecordHeader, build_aad, canonical_context
 from .cache import DekCache, DekKey
 from .compression import decompress, dictionaries_by_name, require_known
 from .errors import ConfigurationError, EnvelopeError
-from .kms import Kms, is_asymmetric, unwrap
+from .kms import Kms, is_asymmetric, unwrap, unwraps_for
 from .rule import Rule
 from .suite import SUITE, decrypt, verified_content_key
 from .wire import Header, Wrapping, parse_envelope, parse_header
@@ -105,11 +105,27 @@ class Opener:
         """Return the accepted wrappings in the order of the rule, but those with a cached DEK first."""
         by_cmk = {(wrapping.provider, wrapping.cmk_id): wrapping for wrapping in wrappings}
         candidates = [
-            (provider, cmk_id, context, by_cmk[provider, cmk_id].ciphertext_dek)
+            (provider, cmk_id, context, wrapping.ciphertext_dek)
             for provider, cmk_id in self._rule.cmks
-            if (provider, cmk_id) in by_cmk and provider not in self._ignored
+            if provider not in self._ignored
+            if (wrapping := self._wrapping_for(provider, cmk_id, by_cmk)) is not None
         ]
         return sorted(candidates, key=lambda candidate: candidate not in self._cache)
+
+    def _wrapping_for(
+        self, provider: str, cmk_id: str, by_cmk: Mapping[tuple[str, str], Wrapping]
+    ) -> Wrapping | None:
+        """Return the wrapping under the CMK itself, or else the first one that it unwraps for another CMK."""
+        own = by_cmk.get((provider, cmk_id))
+        if own is not None:
+            return own
+        kms = self._kms[provider]
+        others = (
+            wrapping
+            for wrapping in by_cmk.values()
+            if wrapping.provider == provider and unwraps_for(kms, cmk_id, wrapping.cmk_id)
+        )
+        return next(others, None)
 
     def _try(self, candidate: DekKey, header: Header) -> bytes:
         """Return the content key by one candidate (steps 9 and 10)."""

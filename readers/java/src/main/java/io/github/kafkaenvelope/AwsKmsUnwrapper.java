@@ -21,14 +21,14 @@ import software.amazon.awssdk.services.kms.model.EncryptionAlgorithmSpec;
 /**
  * The providers {@code aws-kms} and {@code aws-kms/rsa-oaep-sha256}, over clients of the AWS SDK for Java 2.
  *
- * <p>The clients belong to the application, with their credentials, time-outs and retries. A CMK unwraps only what names
- * its own ARN, not what another replica of a multi-region key sealed.
+ * <p>The clients belong to the application, with their credentials, time-outs and retries. The replicas
+ * of a multi-region key unwrap for each other: only the region of the replica in the rule is asked.
  *
  * <p>Source: docs/format.md, section 10.
  */
 public final class AwsKmsUnwrapper implements Unwrapper {
-    private static final Pattern ARN = Pattern.compile("arn:aws(?:-[a-z]{1,16}){0,3}:kms:"
-            + "([a-z]{2,8}(?:-[a-z]{1,16}){1,3}-[0-9]{1,2}):[0-9]{12}:key/[A-Za-z0-9-]{1,128}");
+    private static final Pattern ARN = Pattern.compile("(arn:aws(?:-[a-z]{1,16}){0,3}:kms:)"
+            + "([a-z]{2,8}(?:-[a-z]{1,16}){1,3}-[0-9]{1,2})(:[0-9]{12}:key/([A-Za-z0-9-]{1,128}))");
     private static final Set<Integer> MODULUS_BYTES = Set.of(256, 384, 512);
     private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -81,6 +81,14 @@ public final class AwsKmsUnwrapper implements Unwrapper {
         return rsa;
     }
 
+    @Override
+    public boolean unwrapsFor(String cmkId, String otherCmkId) {
+        Matcher arn = ARN.matcher(cmkId);
+        Matcher other = ARN.matcher(otherCmkId);
+        return arn.matches() && other.matches() && arn.group(4).startsWith("mrk-")
+                && arn.group(1).equals(other.group(1)) && arn.group(3).equals(other.group(3));
+    }
+
     /** @throws EnvelopeException as the interface says */
     @Override
     public byte[] unwrap(String cmkId, byte[] ciphertextDek, String canonicalContext) {
@@ -88,7 +96,7 @@ public final class AwsKmsUnwrapper implements Unwrapper {
         if (!arn.matches()) {
             throw ErrorCode.CMK_NOT_FOUND.error("the CMK is not named by the ARN of a key of AWS KMS");
         }
-        KmsClient client = clients.get(arn.group(1));
+        KmsClient client = clients.get(arn.group(2));
         if (client == null) {
             throw ErrorCode.CMK_NOT_FOUND.error("there is no client for the region of the CMK");
         }

@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.LongSupplier;
 import java.util.stream.Collectors;
@@ -72,11 +73,22 @@ final class ContentKeys {
             if (!rule.acceptsPublicKeySealing() && asymmetric.contains(cmk.provider())) {
                 continue;
             }
-            envelope.wrappings().stream()
-                    .filter(w -> w.cmk().equals(cmk))
-                    .forEach(w -> candidates.add(new DekId(rule, cmk, context, ByteBuffer.wrap(w.ciphertextDek()))));
+            wrappingFor(cmk, envelope.wrappings())
+                    .ifPresent(w -> candidates.add(new DekId(rule, cmk, context, ByteBuffer.wrap(w.ciphertextDek()))));
         }
         return candidates;
+    }
+
+    /** The wrapping under the CMK itself, or else the first one that it unwraps for another CMK. */
+    private Optional<Wrapping> wrappingFor(CmkRef cmk, List<Wrapping> wrappings) {
+        List<Wrapping> ofProvider =
+                wrappings.stream().filter(w -> w.cmk().provider().equals(cmk.provider())).toList();
+        return ofProvider.stream()
+                .filter(w -> w.cmk().equals(cmk))
+                .findFirst()
+                .or(() -> ofProvider.stream()
+                        .filter(w -> unwrappers.get(cmk.provider()).unwrapsFor(cmk.cmkId(), w.cmk().cmkId()))
+                        .findFirst());
     }
 
     private byte[] tryInOrder(List<DekId> candidates, EnvelopeHeader header) {

@@ -3,7 +3,7 @@ package io.github.kafkaenvelope;
 /**
  * Unwraps the DEKs of one provider: the interface to a KMS. Implementations are safe for use by several threads.
  *
- * <p>The library calls it only for a wrapping whose (provider, cmkId) is in the rule, and caches the result. Endpoint,
+ * <p>The library calls it only for a (provider, cmkId) that is in the rule, and caches the result. Endpoint,
  * region and credentials come from the implementation's own configuration; {@code cmkId} must not decide where a call
  * goes.
  * If the KMS returns the id of the key that it used, the implementation compares it with the configured one. An
@@ -34,6 +34,17 @@ public interface Unwrapper {
      *     text must contain neither key bytes nor record content
      */
     byte[] unwrap(String cmkId, byte[] ciphertextDek, String canonicalContext);
+
+    /**
+     * Whether a CMK unwraps what another CMK of the provider wrapped, as replicas of one key do for each other. If so,
+     * {@link #unwrap} gets the id of the first. By default a CMK unwraps only under its own id.
+     *
+     * @param cmkId of a CMK in the rule
+     * @param otherCmkId from an envelope, not authenticated: decide by the two ids alone
+     */
+    default boolean unwrapsFor(String cmkId, String otherCmkId) {
+        return false;
+    }
 
     /** The failure {@code UNWRAP_FAILED}, of kind {@link Kind#INVALID}. */
     static EnvelopeException unwrapFailed() {

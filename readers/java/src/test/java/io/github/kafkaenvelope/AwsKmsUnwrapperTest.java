@@ -159,6 +159,17 @@ class AwsKmsUnwrapperTest {
         assertEquals(List.of(), asked);
     }
 
+    @Test
+    void onlyReplicasOfOneKeyUnwrapForEachOther() {
+        String replica = "arn:aws:kms:eu-west-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab";
+        assertTrue(symmetric().unwrapsFor(replica, replica.replace("eu-west-1", "us-east-1")));
+        assertFalse(symmetric().unwrapsFor(CMK, CMK.replace("eu-west-1", "us-east-1")));
+        for (String other : List.of(replica.replace("1111", "4444"), replica.replace("1234", "5678"),
+                replica.replace("arn:aws:", "arn:aws-cn:"), replica.replace(":key/", ":alias/"), CMK, "mrk-1")) {
+            assertFalse(symmetric().unwrapsFor(replica, other), other);
+        }
+    }
+
     private Unwrapper symmetric() {
         return AwsKmsUnwrapper.symmetric(Map.of("eu-west-1", client));
     }

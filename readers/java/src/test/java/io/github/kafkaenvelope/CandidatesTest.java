@@ -29,6 +29,23 @@ class CandidatesTest {
     }
 
     @Test
+    void aCmkIsAskedForItsReplicaUnderItsOwnId() {
+        kms.withReplicas();
+        assertOpens(opener("kms:a"), sealed("kms:B", "kms:A"));
+        assertEquals(List.of("a"), kms.calls);
+        assertCode("NO_CANDIDATE", () -> open(opener("kms:a"), sealed("kms:B", "kms2:A")));
+    }
+
+    @Test
+    void aWrappingUnderTheCmkItselfComesBeforeThatOfAReplica() {
+        byte[] value = sealed("kms:A", "kms:a");
+        assertOpens(opener("kms:a"), value);
+        kms.withReplicas();
+        assertOpens(opener("kms:a"), value);
+        assertEquals(List.of("a", "a"), kms.calls);
+    }
+
+    @Test
     void unknownProvidersAreIgnored() {
         assertOpens(opener("kms:a"), sealed("nobody/knows-it:x", "kms:a"));
     }

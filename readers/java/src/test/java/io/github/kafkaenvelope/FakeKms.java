@@ -3,6 +3,7 @@ package io.github.kafkaenvelope;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Supplier;
 
@@ -11,6 +12,7 @@ final class FakeKms implements Unwrapper {
     final List<String> calls = new ArrayList<>();
     private final Map<String, Supplier<byte[]>> answers = new HashMap<>();
     private final boolean asymmetric;
+    private boolean replicas;
 
     FakeKms(boolean asymmetric) {
         this.asymmetric = asymmetric;
@@ -18,6 +20,11 @@ final class FakeKms implements Unwrapper {
 
     FakeKms answers(String cmkId, Supplier<byte[]> answer) {
         answers.put(cmkId, answer);
+        return this;
+    }
+
+    FakeKms withReplicas() {
+        replicas = true;
         return this;
     }
 
@@ -30,6 +37,12 @@ final class FakeKms implements Unwrapper {
     @Override
     public boolean asymmetric() {
         return asymmetric;
+    }
+
+    /** {@code b} unwraps for {@code B}, and so on. */
+    @Override
+    public boolean unwrapsFor(String cmkId, String otherCmkId) {
+        return cmkId.toUpperCase(Locale.ROOT).equals(otherCmkId) && replicas;
     }
 
     @Override
