@@ -36,8 +36,9 @@ export class CmkSet {
     return new CmkSet(list, UNWRAPPING_TO_OPEN)
   }
 
+  /** Whether the set has this CMK, or one that unwraps for it. */
   includes(cmkId: string): boolean {
-    return this.list.some(({ id }) => id === cmkId)
+    return this.list.some((cmk) => cmk.id === cmkId || cmk.unwrapsFor(cmkId))
   }
 
   /** Makes a DEK and wraps it under the CMKs. @throws EnvelopeError as `Cmk.newDek` says */

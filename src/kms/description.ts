@@ -11,9 +11,8 @@ const ASYMMETRIC = /\/(?:rsa-oaep-sha256|sm2)$/
  * @throws EnvelopeError CONFIG_INVALID
  */
 export function checkedDescription(kms: string, cmkId: string, described: unknown): CmkDescription {
-  const { provider, publicKeyWraps, unwrapsFor } = (described ?? {}) as Partial<
-    Record<keyof CmkDescription, unknown>
-  >
+  const given = (described ?? {}) as Partial<Record<keyof CmkDescription, unknown>>
+  const { provider, publicKeyWraps, unwrapsFor } = given
   const refused = (message: string): EnvelopeError =>
     configError([{ path: `kms.${kms}`, message }], { subject: `CMK ${cmkId}` })
   if (typeof provider !== 'string' || !PROVIDER.pattern.test(provider)) {
@@ -28,7 +27,14 @@ export function checkedDescription(kms: string, cmkId: string, described: unknow
   if (unwrapsFor === undefined) return { provider, publicKeyWraps }
   if (typeof unwrapsFor !== 'function')
     throw refused('describe() returned an `unwrapsFor` that is not a function')
-  // Only `true` counts: a provider that returned a promise would accept every id.
-  const answer = unwrapsFor as (cmkId: string) => unknown
-  return { provider, publicKeyWraps, unwrapsFor: (id) => answer(id) === true }
+  return { provider, publicKeyWraps, unwrapsFor: (id) => isTrue(() => unwrapsFor.call(given, id) as unknown) }
+}
+
+/** Only `true` counts: a provider that returned a promise would accept every id. One that throws accepts none. */
+function isTrue(answer: () => unknown): boolean {
+  try {
+    return answer() === true
+  } catch {
+    return false
+  }
 }

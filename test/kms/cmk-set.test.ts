@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { EnvelopeError, type ErrorCode } from '../../src/errors.js'
 import { DEFAULT_SUITE } from '../../src/crypto/suites.js'
 import { CmkSet } from '../../src/kms/cmk-set.js'
+import { checkedDescription } from '../../src/kms/description.js'
 import type { Cmk } from '../../src/kms/cmk.js'
 import type { Kms } from '../../src/kms/kms.js'
 import { cmkOf } from '../support/cmks.js'
@@ -278,6 +279,36 @@ describe('a CMK that unwraps for others, such as a replica of their key', () => 
   it('a CMK that unwraps for others does so only for its own provider', async () => {
     const matching = await replicas(sameKey, 'k1-here')
     expect(matching(made('q', 'k1-there'), made('p/rsa-oaep-sha256', 'k1-there'))).toEqual([])
+  })
+
+  it('a CMK does not unwrap for others if its provider throws', async () => {
+    const matching = await replicas(() => {
+      throw new Error('broken')
+    }, 'k1-here')
+    expect(matching(made('p', 'k1-there'))).toEqual([])
+  })
+
+  it('a provider answers for which CMKs one unwraps as a method of its description', () => {
+    const described = {
+      provider: 'p',
+      publicKeyWraps: false,
+      other: 'k1-there',
+      unwrapsFor(id: string) {
+        return id === this.other
+      },
+    }
+    const { unwrapsFor } = checkedDescription('kms', 'k1-here', described)
+    expect(['k1-there', 'k2-there'].map((id) => unwrapsFor?.(id))).toEqual([true, false])
+  })
+
+  it('a set includes the CMKs for which its own unwrap', async () => {
+    const describing: Kms = {
+      ...new MemoryKms().client(),
+      describe: () =>
+        Promise.resolve({ provider: 'p', publicKeyWraps: false, unwrapsFor: (id) => id === 'k1-there' }),
+    }
+    const set = CmkSet.forSealing([await cmkOf('kms', describing, 'k1-here')])
+    expect(['k1-here', 'k1-there', 'k2-there'].map((id) => set.includes(id))).toEqual([true, true, false])
   })
 
   it.each([1, {}, 'yes', Promise.resolve(false)])(

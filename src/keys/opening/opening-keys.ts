@@ -102,9 +102,9 @@ export class OpeningKeys {
     }
   }
 
-  /** Drops everything that came from a CMK, including calls in flight. */
+  /** Drops everything that came from a CMK, or from one that unwraps for it, including calls in flight. */
   evict(cmkId: string): void {
-    this.#drop((cmk) => cmk.id === cmkId)
+    this.#drop((cmk) => cmk.id === cmkId || cmk.unwrapsFor(cmkId))
   }
 
   /** How often `find` has found a key, and how often it has not. */

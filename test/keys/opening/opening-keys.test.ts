@@ -85,7 +85,7 @@ describe('the key of a session', () => {
 })
 
 describe('a DEK that arrives after its CMK was evicted, or everything was closed', () => {
-  it.each(['evict', 'close'] as const)(
+  it.each(['evict', 'evict its replica', 'close'] as const)(
     'a DEK that arrives after its CMK was evicted, or everything was closed, is not used, and is destroyed (%s)',
     async (how) => {
       const { kms, keys, request } = await opening()
@@ -95,10 +95,11 @@ describe('a DEK that arrives after its CMK was evicted, or everything was closed
       const loading = keys.load(wanted)
       await kms.waitForHeld()
       if (how === 'evict') keys.evict('cmk')
+      else if (how === 'evict its replica') keys.evict('replica')
       else keys.close()
       kms.held[0]?.succeed()
       await expect(loading).rejects.toMatchObject(
-        how === 'evict'
+        how !== 'close'
           ? { code: 'KMS_TIMEOUT', message: expect.stringMatching(/evicted/) as string }
           : { code: 'ENCRYPTION_CLOSED' },
       )

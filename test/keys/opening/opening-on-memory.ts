@@ -12,6 +12,11 @@ const signal = new AbortController().signal
 /** Opening keys on a KMS that nothing guards: it answers whenever it likes, aborted or not. */
 export async function opening(limits: Partial<{ maxDeks: number; ttlMs: number }> = {}) {
   const kms = new MemoryKms()
+  const describe = kms.describe.bind(kms)
+  kms.describe = async (...args) => ({
+    ...(await describe(...args)),
+    unwrapsFor: (id: string) => id === 'replica',
+  })
   const clock = new FakeClock()
   const keys = new OpeningKeys({ maxDeks: 10, ttlMs: 3_600_000, ...limits }, clock, new EventHub())
   const cmk = await cmkOf('memory', kms, 'cmk')
