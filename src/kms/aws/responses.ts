@@ -1,6 +1,7 @@
 import { DEK_BYTES } from '../../crypto/dek.js'
 import { MAX_CIPHERTEXT_DEK_BYTES } from '../../envelope/bounds.js'
 import { EnvelopeError, type ErrorCode } from '../../errors.js'
+import { areReplicas, parseCmkArn } from './cmk-arn.js'
 import { described, requestIdIn, type FailedCall } from './failures.js'
 
 /** That of an RSA-4096 CMK has 550 bytes. */
@@ -20,10 +21,12 @@ export class Answer {
     const { KeyId: keyId } = this.#members
     if (keyId === call.cmk.id) return
     this.#wipePlaintext()
-    if (typeof keyId !== 'string' || !/^[!-~]{1,256}$/.test(keyId)) throw this.#invalid('KeyId')
-    // Only a ciphertext DEK can have selected another CMK.
-    const code = call.action === 'Decrypt' ? 'CMK_MISMATCH' : 'KMS_RESPONSE_INVALID'
-    throw this.#error(code, `${described(call)} used another CMK, ${keyId}`)
+    const used = typeof keyId === 'string' ? parseCmkArn(keyId) : undefined
+    if (used === undefined) throw this.#invalid('KeyId')
+    // Only a ciphertext DEK can have selected another CMK, and it cannot select a replica of the one that was asked.
+    const blames = call.action === 'Decrypt' && !areReplicas(call.cmk, used)
+    const code = blames ? 'CMK_MISMATCH' : 'KMS_RESPONSE_INVALID'
+    throw this.#error(code, `${described(call)} used another CMK, ${used.id}`)
   }
 
   /** 1 to 1,024 bytes, in their own memory. */
@@ -82,6 +85,7 @@ export class Answer {
   #bytes(member: string, max: number): Uint8Array {
     const value = Object.hasOwn(this.#members, member) ? this.#members[member] : undefined
     if (value instanceof Uint8Array && value.length > 0 && value.length <= max) return value
+    this.#wipePlaintext()
     throw this.#invalid(member)
   }
 

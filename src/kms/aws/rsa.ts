@@ -18,6 +18,7 @@ import type { CmkArn } from './cmk-arn.js'
 export type RsaType = 'rsa-2048' | 'rsa-3072' | 'rsa-4096'
 
 const BITS: Readonly<Record<RsaType, number>> = { 'rsa-2048': 2048, 'rsa-3072': 3072, 'rsa-4096': 4096 }
+const MODULUS_BYTES: ReadonlySet<number> = new Set(Object.values(BITS).map((bits) => bits / 8))
 
 /** @throws the error that `refused` returns, if `pem` is not the public key of an RSA CMK of this type */
 export function readRsa(pem: string, type: RsaType, refused: (why: string) => EnvelopeError): KeyObject {
@@ -72,7 +73,8 @@ export class RsaCmk implements AwsCmk {
   }
 
   async unwrapDek(ciphertextDek: Uint8Array, { signal }: CallContext): Promise<Uint8Array> {
-    if (ciphertextDek.length !== this.#modulusBytes) throw ciphertextDekInvalid(this.#cmk.id)
+    // Any size, because the configured type may be wrong, and that must not blame a record. The service decides.
+    if (!MODULUS_BYTES.has(ciphertextDek.length)) throw ciphertextDekInvalid(this.#cmk.id)
     const input = { CiphertextBlob: ciphertextDek, EncryptionAlgorithm: 'RSAES_OAEP_SHA_256' }
     return (await this.#api.call('Decrypt', this.#cmk, input, signal)).unwrappedDek()
   }
@@ -94,14 +96,10 @@ export class RsaCmk implements AwsCmk {
       await expectRoundTrip(made, (ciphertextDek) => this.unwrapDek(ciphertextDek, call), this.#cmk.id)
       return
     }
-    const bytes = randomFillSync(new Uint8Array(this.#modulusBytes))
+    const bytes = randomFillSync(new Uint8Array(BITS[this.#type] / 8))
     // Makes the number smaller than any modulus of this size.
     bytes[0] = 0
     await expectOpensNothing(this.unwrapDek(bytes, call), this.#cmk.id)
-  }
-
-  get #modulusBytes(): number {
-    return BITS[this.#type] / 8
   }
 
   async #publicKey(signal: AbortSignal): Promise<KeyObject> {

@@ -88,6 +88,22 @@ describe('an answer of AWS KMS', () => {
     expect(Plaintext.every((byte) => byte === 0)).toBe(true)
   })
 
+  it('an answer of AWS KMS that names another replica is wrong, and does not blame the record', async () => {
+    const [near, far] = ['eu-west-1', 'us-east-1'].map(
+      (region) => `arn:aws:kms:${region}:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab`,
+    )
+    const kms = kmsOf(clientThat(() => ({ KeyId: far, Plaintext: Uint8Array.from(DEK) })))
+    const unwrapped = kms.unwrapDek({ ...call, cmkId: near ?? '', ciphertextDek })
+    expect(await thrownBy(() => unwrapped)).toMatchObject({ code: 'KMS_RESPONSE_INVALID' })
+  })
+
+  it('a DEK in an answer of AWS KMS that is too long is wiped', async () => {
+    const Plaintext = new Uint8Array(4097).fill(7)
+    const kms = kmsOf(clientThat(() => ({ KeyId: CMK, Plaintext })))
+    expect(await thrownBy(() => unwrap(kms))).toMatchObject({ code: 'KMS_RESPONSE_INVALID' })
+    expect(Plaintext.every((byte) => byte === 0)).toBe(true)
+  })
+
   const complete = { KeyId: CMK, Plaintext: DEK, CiphertextBlob: ciphertextDek }
   it.each<[string, unknown, (kms: Kms) => Promise<unknown>]>([
     ['nothing', undefined, unwrap],
@@ -96,6 +112,8 @@ describe('an answer of AWS KMS', () => {
     ['no KeyId', { Plaintext: DEK }, unwrap],
     ['a KeyId that is not text', { ...complete, KeyId: 7 }, unwrap],
     ['a KeyId with other characters', { ...complete, KeyId: 'a b' }, unwrap],
+    ['a KeyId that is not an ARN', { ...complete, KeyId: CMK.slice(CMK.lastIndexOf('/') + 1) }, unwrap],
+    ['the KeyId of an alias', { ...complete, KeyId: CMK.replace(/key\/.*/, 'alias/orders') }, unwrap],
     ['no DEK', { KeyId: CMK, CiphertextBlob: ciphertextDek }, generate],
     ['an empty DEK', { ...complete, Plaintext: new Uint8Array(0) }, unwrap],
     ['a DEK that is text', { ...complete, Plaintext: 'AAAA' }, unwrap],
@@ -193,7 +211,7 @@ describe('an RSA CMK of AWS KMS', () => {
     ['rsa-2048', 256],
     ['rsa-3072', 384],
     ['rsa-4096', 512],
-  ] as const)('a CMK of type %s is asked only for ciphertexts of %d bytes', async (type, length) => {
+  ] as const)('a CMK of type %s is asked only for ciphertexts of an RSA size', async (type, length) => {
     const client = clientThat(() => ({ KeyId: CMK, Plaintext: Uint8Array.from(DEK) }))
     const kms = rsa(client, { type })
     for (const other of [1, length - 1, length + 1]) {
@@ -203,7 +221,8 @@ describe('an RSA CMK of AWS KMS', () => {
       })
     }
     expect(client.sent).toEqual([])
-    expect(await kms.unwrapDek({ ...call, ciphertextDek: new Uint8Array(length) })).toEqual(DEK)
+    for (const size of [256, 384, 512])
+      expect(await kms.unwrapDek({ ...call, ciphertextDek: new Uint8Array(size) })).toEqual(DEK)
   })
 })
 
