@@ -45,4 +45,19 @@ it(`${page} shows policies that IAM can parse, with no more rights than the libr
   expect(allowed[2]?.filter((action) => /Decrypt|Encrypt|DataKey|Grant|Deletion$/.test(action))).toEqual([
     'kms:CancelKeyDeletion',
   ])
+  const denied = policies[2]?.Statement.find(({ Effect }) => Effect === 'Deny')
+  expect(denied?.Resource).toEqual(['*'])
+  expect(denied?.Action).toEqual(
+    expect.arrayContaining(
+      [
+        'GenerateDataKey*',
+        'Encrypt',
+        'Decrypt',
+        'ReEncrypt*',
+        'CreateGrant',
+        'ReplicateKey',
+        'PutKeyPolicy',
+      ].map((action) => `kms:${action}`),
+    ),
+  )
 })
