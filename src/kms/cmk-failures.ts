@@ -54,6 +54,16 @@ export const WRAPPING: FailureRule = {
 }
 
 /**
+ * For wrapping that needs any CMK, after all of them failed. One that fails transiently may work again soon, so a
+ * denial of another one does not end the DEK in use.
+ */
+export const WRAPPING_ANY: FailureRule = {
+  asksAwayLast: false,
+  isOver: () => false,
+  reports: [isTransient, isDenial],
+}
+
+/**
  * For unwrapping a stored DEK in order to seal. One CMK suffices to unwrap, but sealing needs them all, so a CMK that
  * is denied to everyone ends it. (A CMK that only this identity may not unwrap with does not.) A CMK that failed
  * transiently may still unwrap the DEK later. The order stays as configured: a CMK that failed a short time ago is

@@ -6,6 +6,7 @@ import {
   UNWRAPPING_TO_OPEN,
   UNWRAPPING_TO_SEAL,
   WRAPPING,
+  WRAPPING_ANY,
   type FailureRule,
 } from './cmk-failures.js'
 import type { EncryptionContext } from './kms.js'
@@ -105,7 +106,7 @@ export class CmkSet {
     const failures = verified.flatMap((one): unknown[] => (one.status === 'rejected' ? [one.reason] : []))
     const needed = needs === 'all' ? this.list.length : 1
     if (this.list.length - failures.length >= needed) return
-    throw decisive(failures, use === 'wrap' ? WRAPPING : this.#unwrapping)
+    throw decisive(failures, use === 'unwrap' ? this.#unwrapping : needs === 'any' ? WRAPPING_ANY : WRAPPING)
   }
 }
 

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.js'
 import { Dek } from '../crypto/dek.js'
 import type { WrappedDek } from '../envelope/format.js'
 import { EnvelopeError, isEnvelopeError, type ErrorCode } from '../errors.js'
-import { decisive, WRAPPING } from './cmk-failures.js'
+import { decisive, WRAPPING, WRAPPING_ANY } from './cmk-failures.js'
 import { CmkOutage } from './cmk-outage.js'
 import { checkedDescription } from './description.js'
 import type { CmkDescription, EncryptionContext, GeneratedDek, Kms } from './kms.js'
@@ -140,7 +140,7 @@ export class Cmk {
         missingOf(failures, sealUnder)
       }
     }
-    throw decisive(errorsOf(failures), WRAPPING)
+    throw decisive(errorsOf(failures), sealUnder === 'any' ? WRAPPING_ANY : WRAPPING)
   }
 
   /** @throws EnvelopeError as `Kms.unwrapDek` does */
@@ -167,17 +167,19 @@ export class Cmk {
 
 /**
  * The CMKs that a DEK may lack.
- * @throws EnvelopeError the decisive failure, if it may lack none; or one that says nothing about a CMK, such as that
- * of a closed KMS, which has no kind
+ * @throws EnvelopeError the decisive failure, if it may lack none; or one that says nothing about a CMK
  */
 function missingOf(failures: readonly Failure[], sealUnder: SealUnder): MissingCmk[] {
-  const missing = failures.flatMap(({ cmk, error }): MissingCmk[] =>
-    sealUnder === 'any' && isEnvelopeError(error) && error.kind !== undefined
-      ? [{ cmkId: cmk.id, code: error.code }]
-      : [],
-  )
-  if (missing.length < failures.length) throw decisive(errorsOf(failures), WRAPPING)
-  return missing
+  if (sealUnder === 'all' && failures.length > 0) throw decisive(errorsOf(failures), WRAPPING)
+  return failures.map(({ cmk, error }) => {
+    if (!isOfCmk(error)) throw error
+    return { cmkId: cmk.id, code: error.code }
+  })
+}
+
+/** Not so is the error of a closed KMS, which has no kind, nor that of a call that our own limit held back. */
+function isOfCmk(error: unknown): error is EnvelopeError {
+  return isEnvelopeError(error) && error.kind !== undefined && error.code !== 'KMS_RATE_LIMITED'
 }
 
 function errorsOf(failures: readonly Failure[]): unknown[] {

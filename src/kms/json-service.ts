@@ -1,4 +1,10 @@
-import { Agent as HttpAgent, request as requestHttp, type Agent, type IncomingHttpHeaders } from 'node:http'
+import {
+  Agent as HttpAgent,
+  request as requestHttp,
+  type Agent,
+  type ClientRequest,
+  type IncomingHttpHeaders,
+} from 'node:http'
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import { rootCertificates } from 'node:tls'
 import { cancelled, onAbort, refuseCancelled, withDeadline, withoutListenerLimit } from '../cancellation.js'
@@ -123,7 +129,7 @@ export class JsonService {
       const failed = (error: unknown): void => {
         reject(this.#unanswered(request, error))
       }
-      const sent = open({
+      const options = {
         hostname: baseUrl.hostname.replace(/^\[|\]$/g, ''),
         port: baseUrl.port,
         // As it is: a URL would resolve dots in it, and a second slash in front would name a host.
@@ -138,7 +144,15 @@ export class JsonService {
             : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }),
           ...request.headers,
         },
-      })
+      }
+      let sent: ClientRequest
+      try {
+        sent = open(options)
+      } catch (error) {
+        // Such as an agent for another protocol.
+        failed(error)
+        return
+      }
       sent.once('error', failed)
       sent.once('response', (answer) => {
         const chunks: Buffer[] = []
@@ -153,8 +167,10 @@ export class JsonService {
           }
         })
         answer.once('end', () => {
-          const text = Buffer.concat(chunks).toString()
-          resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text })
+          const whole = Buffer.concat(chunks)
+          resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text: whole.toString() })
+          // The text cannot be wiped; what it was made from can.
+          for (const part of [...chunks, whole]) part.fill(0)
         })
       })
       sent.end(body)

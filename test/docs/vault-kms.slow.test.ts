@@ -87,4 +87,16 @@ describe.skipIf(whyNoOpenBao !== undefined)(`the policies of docs/vault-kms.md $
       verifyUnwrap: not,
     })
   })
+
+  it('the policy of administrators in docs/vault-kms.md pulls the emergency brake, and releases it', async () => {
+    const [producer, , administrator = ''] = tokens
+    const pull = async (method: string, path: string): Promise<number> => {
+      const headers = { 'x-vault-token': administrator }
+      return (await fetch(`${bao.url}/v1/transit/keys/orders/${path}`, { method, headers })).status
+    }
+    expect(await pull('DELETE', 'soft-delete')).toBeLessThan(300)
+    await expect(rights(producer)).rejects.toMatchObject({ code: 'CMK_DISABLED' })
+    expect(await pull('POST', 'soft-delete-restore')).toBeLessThan(300)
+    expect((await rights(producer))['generate']).toBe('may')
+  })
 })

@@ -102,9 +102,27 @@ describe('a new DEK under any CMK', () => {
     },
   )
 
-  it('a new DEK under any of several CMKs fails if all of them fail: with a denial, else a final failure, else the first', async () => {
-    const { set } = await stage('forSealing', 'KMS_UNAVAILABLE', 'KMS_REFUSED', 'CMK_DISABLED')
-    expect(await codeOf(() => set.newDek(any))).toBe('CMK_DISABLED')
+  it.each([
+    [['CMK_DISABLED', 'KMS_UNAVAILABLE', 'KMS_TIMEOUT'], 'KMS_UNAVAILABLE'],
+    [['KMS_REFUSED', 'CMK_DISABLED'], 'CMK_DISABLED'],
+    [['KMS_REFUSED', 'KMS_CREDENTIALS_UNAVAILABLE'], 'KMS_CREDENTIALS_UNAVAILABLE'],
+  ] as const)(
+    'a new DEK under any of several CMKs that all fail (%j) fails with %s: a transient failure, which may pass soon, else a denial',
+    async (codes, code) => {
+      const { set } = await stage('forSealing', ...codes)
+      expect(await codeOf(() => set.newDek(any))).toBe(code)
+      expect(await codeOf(() => set.verify('wrap', 'any', {}, signal))).toBe(code)
+    },
+  )
+
+  it('a call that our own limit held back does not make a DEK that lacks a CMK', async () => {
+    for (const codes of [
+      ['KMS_RATE_LIMITED', undefined],
+      [undefined, 'KMS_RATE_LIMITED'],
+    ] as const) {
+      const { set } = await stage('forSealing', ...codes)
+      expect(await codeOf(() => set.newDek(any))).toBe('KMS_RATE_LIMITED')
+    }
   })
 
   it('the error of a KMS that was closed is not tolerated, since it says nothing about a CMK', async () => {

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
+import { Agent, createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -167,6 +167,19 @@ describe('a JSON service', () => {
     expect((await failure(refused.request(WRAP, signal))).message).toContain('(ECONNREFUSED)')
     const url = await serving((_, answer) => answer.socket?.resetAndDestroy())
     expect((await failure(serviceAt(url).request(WRAP, signal))).message).toContain('(ECONNRESET)')
+  })
+
+  it('an agent for another protocol is a failure of the connection', async () => {
+    const service = new JsonService({
+      name: 'Service',
+      baseUrl: new URL('https://127.0.0.1:9'),
+      requestTimeoutMs: 2000,
+      clock: systemClock,
+      agent: new Agent(),
+    })
+    const { code, message } = await failure(service.request(WRAP, signal))
+    expect(code).toBe('KMS_UNAVAILABLE')
+    expect(message).toContain('(ERR_INVALID_PROTOCOL)')
   })
 
   it('a certificate must be trusted, by Node.js or by `ca`', async () => {

@@ -1,8 +1,10 @@
-import { isEnvelopeError } from '../../errors.js'
+import { isEnvelopeError, type ErrorCode } from '../../errors.js'
 import type { Tokens } from './auth/tokens.js'
 import { isRefusedToken } from './failures.js'
 import type { Answer } from './responses.js'
 import type { VaultCall, VaultService } from './service.js'
+
+const HIDES_A_DENIAL: ReadonlySet<ErrorCode> = new Set(['KMS_CREDENTIALS_UNAVAILABLE', 'KMS_DENIED'])
 
 /** The API of Vault, with this process's own token. */
 export class VaultApi {
@@ -16,7 +18,7 @@ export class VaultApi {
 
   /**
    * If the call is denied and another token is to be had, it is repeated once with that: the service does not say
-   * whether the policy or the token is to blame.
+   * whether the policy or the token is to blame. If no other token is to be had, it stays denied.
    */
   async call(call: VaultCall, signal: AbortSignal): Promise<Answer> {
     const token = await this.#tokens.get(signal)
@@ -24,7 +26,11 @@ export class VaultApi {
       return await this.#service.send(call, token, signal)
     } catch (error) {
       if (!isEnvelopeError(error) || !isRefusedToken(error)) throw error
-      const other = await this.#tokens.instead(token, signal)
+      const other = await this.#tokens.instead(token, signal).catch((failure: unknown) => {
+        // A denial must not look like an outage because a secret is good for one login only, or its file is gone.
+        if (isEnvelopeError(failure) && HIDES_A_DENIAL.has(failure.code)) return undefined
+        throw failure
+      })
       if (other === undefined) throw error
       return this.#service.send(call, other, signal)
     }

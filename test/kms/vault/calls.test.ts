@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -98,6 +99,19 @@ describe('calls to Vault', () => {
     ])
       await expect(made()).rejects.toMatchObject({ code: 'CMK_NOT_FOUND' })
     expect(stub.asked).toEqual([])
+  })
+
+  it('a denial stays a denial if there is no other token', async () => {
+    const file = join(folder, 'token-that-goes')
+    await writeFile(file, TOKEN)
+    stub = await startStub((asked) => {
+      if (!asked.path.includes('/decrypt/')) return works(asked)
+      rmSync(file)
+      return refused(403, 'permission denied')
+    })
+    const kms = stub.kms({ auth: { method: 'token-file', file } })
+    await expect(kms.unwrapDek(unwrap)).rejects.toMatchObject({ code: 'KMS_DENIED', kmsCode: '403' })
+    await expect(kms.unwrapDek(unwrap)).rejects.toMatchObject({ code: 'KMS_CREDENTIALS_UNAVAILABLE' })
   })
 
   it('describe() makes no call, so that a process can start while Vault is down', async () => {
