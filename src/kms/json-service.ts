@@ -7,9 +7,10 @@ import {
 } from 'node:http'
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import { rootCertificates } from 'node:tls'
-import { cancelled, onAbort, refuseCancelled, withDeadline, withoutListenerLimit } from '../cancellation.js'
+import { withDeadline } from '../cancellation.js'
 import type { Clock } from '../clock.js'
 import { EnvelopeError } from '../errors.js'
+import { CallLifetime } from './call-lifetime.js'
 
 /** Answers of a KMS have a few hundred bytes. */
 const MAX_BODY_BYTES = 65_536
@@ -56,12 +57,11 @@ export interface JsonAnswer {
 export class JsonService {
   readonly #options: JsonServiceOptions
   readonly #agent: Agent
-  readonly #closing = new AbortController()
+  readonly #lifetime = new CallLifetime()
 
   constructor(options: JsonServiceOptions) {
     this.#options = options
     this.#agent = options.agent ?? ownAgent(options)
-    withoutListenerLimit(this.#closing.signal)
   }
 
   /**
@@ -73,27 +73,17 @@ export class JsonService {
    * anything of a body.
    */
   async request(request: JsonRequest, signal: AbortSignal): Promise<JsonAnswer> {
-    refuseCancelled(this.#closing.signal)
-    refuseCancelled(signal)
-    const ended = new AbortController()
-    const stops = [this.#closing.signal, signal].map((each) =>
-      onAbort(each, () => {
-        ended.abort(cancelled(each))
-      }),
-    )
     const { clock, requestTimeoutMs: ms } = this.#options
     const late = (): EnvelopeError =>
       new EnvelopeError('KMS_TIMEOUT', `${this.#described(request)} got no answer within ${String(ms)} ms`)
-    try {
-      return await withDeadline((own) => this.#send(request, own), ended.signal, { clock, ms, late })
-    } finally {
-      for (const stop of stops) stop()
-    }
+    return this.#lifetime.during(signal, (open) =>
+      withDeadline((own) => this.#send(request, own), open, { clock, ms, late }),
+    )
   }
 
   /** Ends requests in progress: each rejects with ENCRYPTION_CLOSED immediately. Closes connections. */
   close(): void {
-    this.#closing.abort(new EnvelopeError('ENCRYPTION_CLOSED', 'this KMS client was closed'))
+    this.#lifetime.close()
     if (this.#options.agent === undefined) this.#agent.destroy()
   }
 

@@ -1,13 +1,7 @@
-import { EnvelopeError, isEnvelopeError } from '../../errors.js'
-import {
-  cancelled,
-  onAbort,
-  raceAbort,
-  refuseCancelled,
-  withDeadline,
-  withoutListenerLimit,
-} from '../../cancellation.js'
+import { isEnvelopeError } from '../../errors.js'
+import { raceAbort, withDeadline } from '../../cancellation.js'
 import type { Clock } from '../../clock.js'
+import { CallLifetime } from '../call-lifetime.js'
 import type { AwsKmsClient, Connections } from './client.js'
 import type { CmkArn } from './cmk-arn.js'
 import { failureOf, isStaleCredentials, timedOut, type Action, type FailedCall } from './failures.js'
@@ -26,16 +20,15 @@ export interface AwsApiOptions {
 /** Calls to the service. Each has its own deadline, and fails only with an `EnvelopeError`. */
 export class AwsApi {
   readonly #options: AwsApiOptions
-  readonly #closing = new AbortController()
+  readonly #lifetime = new CallLifetime()
 
   constructor(options: AwsApiOptions) {
     this.#options = options
-    withoutListenerLimit(this.#closing.signal)
   }
 
   /** Aborted by `close()`. For calls that no caller's signal ends. */
   get lifetime(): AbortSignal {
-    return this.#closing.signal
+    return this.#lifetime.signal
   }
 
   /** @throws EnvelopeError KMS_SDK_MISSING */
@@ -45,24 +38,12 @@ export class AwsApi {
 
   /** @throws EnvelopeError as `Kms` says, or ENCRYPTION_CLOSED if `close()` ended the call; nothing else */
   async call(action: Action, cmk: CmkArn, input: Input, signal: AbortSignal): Promise<Answer> {
-    refuseCancelled(this.#closing.signal)
-    refuseCancelled(signal)
-    const ended = new AbortController()
-    const stops = [this.#closing.signal, signal].map((each) =>
-      onAbort(each, () => {
-        ended.abort(cancelled(each))
-      }),
-    )
-    try {
-      return await this.#attempts({ action, cmk }, input, ended.signal)
-    } finally {
-      for (const stop of stops) stop()
-    }
+    return this.#lifetime.during(signal, (own) => this.#attempts({ action, cmk }, input, own))
   }
 
   /** Ends all calls, including those already sent: each rejects immediately. */
   close(): void {
-    this.#closing.abort(new EnvelopeError('ENCRYPTION_CLOSED', 'this KMS client was closed'))
+    this.#lifetime.close()
     this.#options.connections.close()
   }
 

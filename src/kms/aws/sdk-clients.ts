@@ -40,8 +40,8 @@ export function sdkClients(options: SdkClientOptions): Connections {
   }
 
   /**
-   * Fetches credentials before a command needs them, so that the errors of their source, some of which are named like
-   * those of KMS, do not look like answers of KMS.
+   * Fetches credentials before a command needs them. Some errors of their source have the same names as errors of KMS,
+   * and would look like its answers.
    */
   const ready = async (client: SdkClient, forceRefresh: boolean, signal: AbortSignal): Promise<void> => {
     let answer: Awaited<ReturnType<typeof waitFor<AwsCredentials>>>

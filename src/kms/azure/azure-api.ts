@@ -10,7 +10,7 @@ import type { KeyId } from './key-id.js'
 /** The version of the REST API. */
 const API_VERSION = '7.4'
 
-/** What gets access tokens: any credential of `@azure/identity`. */
+/** A source of access tokens, such as any credential of `@azure/identity`. */
 export interface TokenCredential {
   getToken(scopes: string | string[]): Promise<{ readonly token: string } | null>
 }

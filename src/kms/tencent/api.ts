@@ -1,13 +1,7 @@
-import { EnvelopeError, isEnvelopeError } from '../../errors.js'
-import {
-  cancelled,
-  onAbort,
-  raceAbort,
-  refuseCancelled,
-  withDeadline,
-  withoutListenerLimit,
-} from '../../cancellation.js'
+import { isEnvelopeError } from '../../errors.js'
+import { onAbort, raceAbort, withDeadline } from '../../cancellation.js'
 import type { Clock } from '../../clock.js'
+import { CallLifetime } from '../call-lifetime.js'
 import type { Connections, TencentClient } from './client.js'
 import type { CmkName } from './cmk-name.js'
 import { failureOf, isStaleCredentials, timedOut, type Action, type FailedCall } from './failures.js'
@@ -18,18 +12,17 @@ export class TencentApi {
   readonly #connections: Connections
   readonly #timeoutMs: number
   readonly #clock: Clock
-  readonly #closing = new AbortController()
+  readonly #lifetime = new CallLifetime()
 
   constructor(connections: Connections, timeoutMs: number, clock: Clock) {
     this.#connections = connections
     this.#timeoutMs = timeoutMs
     this.#clock = clock
-    withoutListenerLimit(this.#closing.signal)
   }
 
   /** Aborted by `close()`. For calls that no caller's signal ends. */
   get lifetime(): AbortSignal {
-    return this.#closing.signal
+    return this.#lifetime.signal
   }
 
   /** @throws EnvelopeError KMS_SDK_MISSING */
@@ -44,24 +37,12 @@ export class TencentApi {
     params: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<Answer> {
-    refuseCancelled(this.#closing.signal)
-    refuseCancelled(signal)
-    const ended = new AbortController()
-    const stops = [this.#closing.signal, signal].map((each) =>
-      onAbort(each, () => {
-        ended.abort(cancelled(each))
-      }),
-    )
-    try {
-      return await this.#attempts({ action, cmk }, params, ended.signal)
-    } finally {
-      for (const stop of stops) stop()
-    }
+    return this.#lifetime.during(signal, (own) => this.#attempts({ action, cmk }, params, own))
   }
 
   /** Ends all calls, including those already sent: each rejects immediately. */
   close(): void {
-    this.#closing.abort(new EnvelopeError('ENCRYPTION_CLOSED', 'this KMS client was closed'))
+    this.#lifetime.close()
     this.#connections.close()
   }
 

@@ -35,7 +35,7 @@ async function stage(sealUnder: 'all' | 'any', dekStore?: DekStore) {
 const seal = (by: Encryption) => sealRecords(by, [{ topic: 't', value: CANARY }])
 const down = () => new EnvelopeError('KMS_UNAVAILABLE', 'away')
 
-it('with `sealUnder: any` records are sealed while one of two KMSs is away, and its readers alone cannot open them', async () => {
+it('with `sealUnder: any` records are sealed while one of two KMSs is away, and readers that may use only that one cannot open them', async () => {
   const { near, far, owner, producer, events } = await stage('any')
   near.failure = down()
   const sealed = await seal(producer)
