@@ -2,7 +2,7 @@ import { cancelled, onAbort, refuseCancelled, withDeadline, withoutListenerLimit
 import type { Clock } from '../clock.js'
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
 import { nameOfThrown } from '../events.js'
-import type { JsonAnswer, JsonRequest, JsonService } from './json-service.js'
+import type { JsonAnswer, JsonRequest, JsonService, RawAnswer } from './json-service.js'
 
 /** Visible ASCII, so that no token can add a header. Tokens of the clouds have up to a few thousand characters. */
 const TOKEN = /^[!-~]{1,16384}$/
@@ -17,8 +17,8 @@ export interface BearerServiceOptions {
 }
 
 /**
- * A service that takes OAuth 2.0 bearer tokens (RFC 6750). If it answers 401, and the application has another token by
- * then, the request is repeated once with that.
+ * A service that takes OAuth 2.0 bearer tokens (RFC 6750). If the answer has status 401, and the application has another
+ * token by then, the request is repeated once with that.
  */
 export class BearerService {
   readonly #options: BearerServiceOptions
@@ -33,9 +33,10 @@ export class BearerService {
   async request(request: JsonRequest, signal: AbortSignal): Promise<JsonAnswer> {
     const token = await this.#token(signal)
     const answer = await this.#send(request, token, signal)
-    if (answer.status !== 401) return answer
+    // A gateway in front of the service may answer 401 itself, and not in JSON.
+    if (answer.status !== 401) return answer.json()
     const fresh = await this.#token(signal)
-    return fresh === token ? answer : this.#send(request, fresh, signal)
+    return (fresh === token ? answer : await this.#send(request, fresh, signal)).json()
   }
 
   /** Calls in progress reject with ENCRYPTION_CLOSED. */
@@ -44,11 +45,8 @@ export class BearerService {
     this.#options.service.close()
   }
 
-  #send(request: JsonRequest, token: string, signal: AbortSignal): Promise<JsonAnswer> {
-    return this.#options.service.request(
-      { ...request, headers: { authorization: `Bearer ${token}` } },
-      signal,
-    )
+  #send(request: JsonRequest, token: string, signal: AbortSignal): Promise<RawAnswer> {
+    return this.#options.service.send({ ...request, headers: { authorization: `Bearer ${token}` } }, signal)
   }
 
   async #token(signal: AbortSignal): Promise<string> {

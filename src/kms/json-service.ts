@@ -48,6 +48,13 @@ export interface JsonAnswer {
   readonly body: unknown
 }
 
+/** An answer whose body may be anything. */
+export interface RawAnswer {
+  readonly status: number
+  /** @throws EnvelopeError if the body is neither JSON nor empty, as `JsonService.request` says */
+  json(): JsonAnswer
+}
+
 /**
  * An HTTPS service that takes and answers JSON. It connects only to its base URL: redirects are refused, because a DEK
  * would go to any host that an answer names, and a proxy of the environment is not used.
@@ -73,6 +80,15 @@ export class JsonService {
    * anything of a body.
    */
   async request(request: JsonRequest, signal: AbortSignal): Promise<JsonAnswer> {
+    return (await this.send(request, signal)).json()
+  }
+
+  /**
+   * Resolves for every answer but a redirect, whatever its body.
+   *
+   * @throws EnvelopeError as `request` does, but for what is not JSON
+   */
+  async send(request: JsonRequest, signal: AbortSignal): Promise<RawAnswer> {
     const { clock, requestTimeoutMs: ms } = this.#options
     const late = (): EnvelopeError =>
       new EnvelopeError('KMS_TIMEOUT', `${this.#described(request)} got no answer within ${String(ms)} ms`)
@@ -87,17 +103,22 @@ export class JsonService {
     if (this.#options.agent === undefined) this.#agent.destroy()
   }
 
-  async #send(request: JsonRequest, signal: AbortSignal): Promise<JsonAnswer> {
+  async #send(request: JsonRequest, signal: AbortSignal): Promise<RawAnswer> {
     const { status, headers, text } = await this.#exchange(request, signal)
     const how = `was answered with HTTP status ${String(status)}`
     if (status >= 300 && status < 400)
       throw this.#invalid(request, `${how}, a redirect, which is not followed`)
-    if (text === '') return { status, headers, body: undefined }
-    try {
-      return { status, headers, body: JSON.parse(text) as unknown }
-    } catch {
-      // Its text may be anything.
-      throw this.#notJson(request, status, how)
+    return {
+      status,
+      json: () => {
+        if (text === '') return { status, headers, body: undefined }
+        try {
+          return { status, headers, body: JSON.parse(text) as unknown }
+        } catch {
+          // Its text may be anything.
+          throw this.#notJson(request, status, how)
+        }
+      },
     }
   }
 
