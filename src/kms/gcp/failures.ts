@@ -20,6 +20,8 @@ interface Row {
 
 const RESTORE =
   'Restore the version before its date and enable it; once it is destroyed, everything sealed under it is lost'
+const NOT_READY =
+  'Retry: Cloud KMS enables the version as soon as it is ready; if this persists, look at the state of the version'
 const DESTROYED = 'This version of the key was destroyed; what was sealed under it is lost'
 
 /**
@@ -41,6 +43,9 @@ const CODES: Readonly<Record<string, Row>> = {
     remedy:
       'Retry: the request was damaged on its way to the service; if this persists, look for what changes it',
   },
+  // A new version: one in an HSM is not made at once.
+  'FAILED_PRECONDITION.PENDING_GENERATION': { code: 'KMS_UNAVAILABLE', remedy: NOT_READY },
+  'FAILED_PRECONDITION.PENDING_IMPORT': { code: 'KMS_UNAVAILABLE', remedy: NOT_READY },
 
   // Denied
   UNAUTHENTICATED: {
