@@ -29,6 +29,16 @@ export interface BatchEvent {
   readonly bytes: number
 }
 
+/** Plaintext of one topic and partition that was delivered, because its rule still allows it. */
+export interface PlaintextEvent extends BatchEvent {
+  readonly partition: number
+  /** Kafka offsets, decimal: of the first and the last of these records in the batch. */
+  readonly firstOffset: string
+  readonly lastOffset: string
+  /** The offset from which on the rule refuses plaintext. */
+  readonly untilOffset: string
+}
+
 /** A record that holds up a consumer. */
 export interface Waiting {
   readonly topic: string
@@ -108,6 +118,10 @@ export interface EncryptionEvents {
   'batch.sealed': BatchEvent
   /** A batch was opened; only sealed records that opened count. */
   'batch.opened': BatchEvent
+  /** Values that were envelopes already are sent unchanged, because the rule has `passSealed`. `bytes` are theirs. */
+  'sealed.passed': BatchEvent
+  /** A batch contained plaintext that a rule still allows (`decrypt.plaintext`). Tombstones and passthrough do not count. */
+  'plaintext.delivered': PlaintextEvent
   /** A call to a KMS ended; includes retries after transient failures and the wait for its turn. */
   'kms.call': {
     /** The name of the KMS in the configuration. */

@@ -23,6 +23,7 @@ export type {
   KmsOperation,
   Limit,
   RetireReason,
+  PlaintextEvent,
   Waiting,
 } from './events.js'
 export type { DekStore, StoredDek } from './dek-store/dek-store.js'

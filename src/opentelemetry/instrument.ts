@@ -27,23 +27,26 @@ export function instrument(encryption: Encryption, options: InstrumentOptions = 
   const { meterProvider = metrics.getMeterProvider(), tracerProvider = trace.getTracerProvider() } = options
   const meter = meterProvider.getMeter(NAME, VERSION)
   const instruments = createInstruments(meter)
-  const sealed = new Tally(
-    instruments['kafka_envelope.sealed.records'],
-    instruments['kafka_envelope.sealed.bytes'],
-  )
-  const opened = new Tally(
-    instruments['kafka_envelope.opened.records'],
-    instruments['kafka_envelope.opened.bytes'],
-  )
+  const tallies = {
+    'batch.sealed': new Tally(
+      instruments['kafka_envelope.sealed.records'],
+      instruments['kafka_envelope.sealed.bytes'],
+    ),
+    'batch.opened': new Tally(
+      instruments['kafka_envelope.opened.records'],
+      instruments['kafka_envelope.opened.bytes'],
+    ),
+    'sealed.passed': new Tally(instruments['kafka_envelope.passed.records']),
+    'plaintext.delivered': new Tally(instruments['kafka_envelope.plaintext.records']),
+  }
   const removers = [
-    encryption.on('batch.sealed', (batch) => {
-      sealed.add(batch)
-    }),
-    encryption.on('batch.opened', (batch) => {
-      opened.add(batch)
-    }),
+    ...(Object.keys(tallies) as (keyof typeof tallies)[]).map((name) =>
+      encryption.on(name, (batch) => {
+        tallies[name].add(batch)
+      }),
+    ),
     ...countEvents(encryption, instruments),
-    readStates(encryption, meter, instruments, [sealed, opened]),
+    readStates(encryption, meter, instruments, Object.values(tallies)),
     encryption.trace(kmsTracer(tracerProvider.getTracer(NAME, VERSION))),
   ]
   return () => {

@@ -48,6 +48,16 @@ const INSTRUMENTS = {
     unit: 'By',
     description: 'Bytes of values opened, after decompression.',
   },
+  'kafka_envelope.passed.records': {
+    kind: 'counter',
+    unit: '{record}',
+    description: 'Envelopes that were sent unchanged, because a rule has `passSealed`.',
+  },
+  'kafka_envelope.plaintext.records': {
+    kind: 'counter',
+    unit: '{record}',
+    description: 'Plaintext records delivered, because a rule still allows them.',
+  },
   'kafka_envelope.rejected.records': {
     kind: 'counter',
     unit: '{record}',

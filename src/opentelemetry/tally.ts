@@ -14,10 +14,10 @@ interface Sum {
  */
 export class Tally {
   readonly #records: Counter
-  readonly #bytes: Counter
+  readonly #bytes: Counter | undefined
   readonly #sums = new Map<string, Sum>()
 
-  constructor(records: Counter, bytes: Counter) {
+  constructor(records: Counter, bytes?: Counter) {
     this.#records = records
     this.#bytes = bytes
   }
@@ -36,7 +36,7 @@ export class Tally {
     for (const sum of this.#sums.values()) {
       if (sum.messages === 0) continue
       this.#records.add(sum.messages, sum.attributes)
-      this.#bytes.add(sum.bytes, sum.attributes)
+      this.#bytes?.add(sum.bytes, sum.attributes)
       sum.messages = 0
       sum.bytes = 0
     }

@@ -40,7 +40,7 @@ export async function openRecords(
       const batch = indexes.map((i) => at(own, i))
       const opening = opener.begin(rule, source, batch)
       const opened = opening.isDone ? opening.results : await openAll(opening)
-      reportOpened(events, rule, topic, opened)
+      reportOpened(events, rule, source, opened, (i) => at(batch, i).offset)
       for (let n = 0; n < indexes.length; n++) results[at(indexes, n)] = at(opened, n)
     }
   }

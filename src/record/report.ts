@@ -6,10 +6,12 @@ import type { ReadingRule } from './topic-rules.js'
 /** Reports opened records to listeners. Call it once for each record, however often it is opened. */
 export function reportOpened(
   events: EventHub,
-  { name: rule }: ReadingRule,
-  topic: string,
+  rule: ReadingRule,
+  source: Source,
   results: readonly (OpenedRecord | Decision<unknown>)[],
+  offsetOf: (index: number) => string | undefined,
 ): void {
+  reportPlaintext(events, rule, source, results, offsetOf)
   if (!events.has('batch.opened')) return
   let messages = 0
   let bytes = 0
@@ -18,7 +20,35 @@ export function reportOpened(
     messages++
     bytes += result.value?.length ?? 0
   }
-  if (messages > 0) events.emit('batch.opened', { rule, topic, messages, bytes })
+  if (messages > 0) events.emit('batch.opened', { rule: rule.name, topic: source.topic, messages, bytes })
+}
+
+/** Reports values that were delivered although they were not sealed. Costs nothing where a rule allows none. */
+function reportPlaintext(
+  events: EventHub,
+  { name: rule, decrypt }: ReadingRule,
+  { topic, partition }: Source,
+  results: readonly (OpenedRecord | Decision<unknown>)[],
+  offsetOf: (index: number) => string | undefined,
+): void {
+  if (partition === undefined || !events.has('plaintext.delivered')) return
+  const untilOffset = decrypt.plaintext.untilOffsets.get(topic)?.get(partition)?.toString()
+  if (untilOffset === undefined) return
+  let [messages, bytes] = [0, 0]
+  let firstOffset: string | undefined
+  let lastOffset: string | undefined
+  for (const [i, result] of results.entries()) {
+    if (!('envelope' in result) || result.envelope !== undefined || result.value === null) continue
+    messages++
+    bytes += result.value.length
+    lastOffset = offsetOf(i)
+    firstOffset ??= lastOffset
+  }
+  if (firstOffset === undefined || lastOffset === undefined) return
+  events.emit('plaintext.delivered', {
+    ...{ rule, topic, partition, messages, bytes },
+    ...{ firstOffset, lastOffset, untilOffset },
+  })
 }
 
 /** Reports decisions that were carried out: the opened records, and each rejected record. */
@@ -28,7 +58,7 @@ export function reportDecisions(
   source: Required<Source>,
   decisions: readonly Decision<{ readonly offset: string }>[],
 ): void {
-  reportOpened(events, rule, source.topic, decisions)
+  reportOpened(events, rule, source, decisions, (i) => decisions[i]?.record.offset)
   for (const one of decisions) {
     if (one.action === 'deliver') continue
     const { code, kind } = one.error

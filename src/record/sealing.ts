@@ -91,6 +91,8 @@ class SealedBatch implements OutgoingBatch {
   #done = 0
   /** Bytes of values before sealing and compression; counted only if there is a listener. */
   #bytes = 0
+  /** Values that are envelopes already, and their bytes. */
+  readonly #passed = { messages: 0, bytes: 0 }
   /** Whether it cannot go on before there is a DEK. */
   #needsDek = false
   /** How long it has waited for DEKs: not how long it took to seal in between. */
@@ -136,6 +138,8 @@ class SealedBatch implements OutgoingBatch {
       const forwarded = ownCopy(value) as Buffer
       checkEnvelope(forwarded)
       this.#values[index] = forwarded
+      this.#passed.messages++
+      this.#passed.bytes += forwarded.length
       return
     }
     const plainSize = byteLength(value)
@@ -182,7 +186,10 @@ class SealedBatch implements OutgoingBatch {
    * @throws EnvelopeError DEK_LIMIT_TOO_SMALL, ENCRYPTION_CLOSED, INVALID_RECORD
    */
   proceed(): void {
-    if (this.isDone) return
+    if (this.isDone) {
+      this.#reportPassed()
+      return
+    }
     this.#compress()
     if (!this.#isCompressed) return
     this.#needsDek = false
@@ -201,6 +208,7 @@ class SealedBatch implements OutgoingBatch {
     if (end < this.#bodies.length) return
     this.#reportWait('ok')
     this.#report()
+    this.#reportPassed()
   }
 
   hold(): void {
@@ -251,6 +259,15 @@ class SealedBatch implements OutgoingBatch {
       messages: this.#bodies.length,
       bytes: this.#bytes,
     })
+  }
+
+  /** Once: a batch that is done may be told to proceed again. */
+  #reportPassed(): void {
+    const { messages, bytes } = this.#passed
+    if (messages === 0) return
+    this.#passed.messages = 0
+    const { sealing, events } = this.#target
+    events.emit('sealed.passed', { rule: sealing.name, topic: this.#topic, messages, bytes })
   }
 
   #seal({ session, key, firstCounter, count }: Grant): void {

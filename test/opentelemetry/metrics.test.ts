@@ -69,6 +69,29 @@ describe('records and bytes', () => {
     expect(await seen.value('kafka_envelope.opened.records')).toBe(1)
   })
 
+  it('envelopes that pass unchanged, and plaintext that a rule still allows, count on instruments of their own', async () => {
+    const made = await instrumented({
+      config: {
+        topics: [
+          {
+            match: ['t'],
+            encrypt: { cmk: 'main', passSealed: true },
+            decrypt: { cmk: 'main', plaintext: { untilOffsets: { t: { 0: '5' } } } },
+          },
+        ],
+      },
+    })
+    const [envelope = null] = await made.seal(1)
+    await sealRecords(made.encryption, [{ topic: 't', value: envelope }])
+    const read = (offset: string) => ({ topic: 't', partition: 0, offset, value: Buffer.from(CANARY) })
+    await openRecords(made.encryption, [read('3'), read('4'), read('5')])
+    const t = { 'messaging.destination.name': 't', 'kafka_envelope.rule': 't', 'messaging.system': 'kafka' }
+    expect(await seen.value('kafka_envelope.passed.records', t)).toBe(1)
+    expect(await seen.value('kafka_envelope.plaintext.records', t)).toBe(2)
+    expect(await seen.value('kafka_envelope.opened.records')).toBeUndefined()
+    end()
+  })
+
   it('a batch that crosses a limit of rotation counts once', async () => {
     const made = await instrumented({ encrypt: { rotate: { maxMessages: 2, allowFrequentRotation: true } } })
     await made.seal(5)

@@ -19,6 +19,8 @@ const EVENTS: Record<EventName, true> = {
   'dek.storeFailed': true,
   'batch.sealed': true,
   'batch.opened': true,
+  'sealed.passed': true,
+  'plaintext.delivered': true,
   'kms.call': true,
   'record.rejected': true,
   'send.uncompressed': true,

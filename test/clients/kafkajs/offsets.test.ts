@@ -7,7 +7,9 @@ import { decryptConsumer } from '../../../src/clients/kafkajs/index.js'
 
 /** Runs a wrapped consumer, and gives it the messages that the test lets KafkaJS read. */
 async function running(decrypt: Omit<DecryptRule, 'cmk'>, resolves?: readonly unknown[]) {
-  const { encryption } = await memoryEncryption([{ match: ['t'], decrypt: { cmk: 'main', ...decrypt } }])
+  const { encryption, events } = await memoryEncryption([
+    { match: ['t'], decrypt: { cmk: 'main', ...decrypt } },
+  ])
   const configs: ConsumerRunConfig[] = []
   const inner = {
     events: { CRASH: 'consumer.crash', STOP: 'consumer.stop', GROUP_JOIN: 'consumer.group_join' },
@@ -41,6 +43,7 @@ async function running(decrypt: Omit<DecryptRule, 'cmk'>, resolves?: readonly un
   }
   return {
     encryption,
+    events,
     delivered,
     resolved,
     eachMessage: async (message: object) => {
@@ -94,5 +97,24 @@ it('a handler can resolve the delivered part of a batch that stops, with any for
   expect(delivered).toEqual([CANARY, CANARY])
   // No further than the record before the one that stopped it.
   expect(resolved).toEqual(['-1', '0', '1', '1', '1'])
+  await encryption.close()
+})
+
+it('plaintext that is still allowed is counted for eachMessage and eachBatch, as far as it is delivered', async () => {
+  const { eachMessage, eachBatch, delivered, events, encryption } = await running({
+    plaintext: { untilOffsets: { t: { 0: '3' } } },
+  })
+  const message = { key: null, value: Buffer.from(CANARY), headers: {}, timestamp: '0', attributes: 0 }
+  await eachMessage({ ...message, offset: '0' })
+  await eachMessage({ ...message, offset: '1', value: null })
+  const batch = ['1', '2', '3', '4'].map((offset) => ({ ...message, offset }))
+  expect(await thrownBy(() => eachBatch(...batch))).toMatchObject({ code: 'NOT_SEALED' })
+  expect(delivered).toEqual([CANARY, 'null', CANARY, CANARY])
+  const told = events.filter(({ name }) => name === 'plaintext.delivered')
+  const common = { name: 'plaintext.delivered', rule: 't', topic: 't', partition: 0, untilOffset: '3' }
+  expect(told).toEqual([
+    { ...common, messages: 1, bytes: CANARY.length, firstOffset: '0', lastOffset: '0' },
+    { ...common, messages: 2, bytes: 2 * CANARY.length, firstOffset: '1', lastOffset: '2' },
+  ])
   await encryption.close()
 })

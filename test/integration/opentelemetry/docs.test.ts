@@ -95,7 +95,7 @@ describe('docs/operations.md', () => {
     const plain = (text: string): string => text.replaceAll(/\s+/g, ' ').trim()
     const queries = [...operations.matchAll(/^```promql\n(.*?)^```/gms)].map(([, query = '']) => plain(query))
     const tested = plain(await readFile(join(root, 'test/alerts/questions.yml'), 'utf8'))
-    expect(queries).toHaveLength(3)
+    expect(queries).toHaveLength(4)
     for (const query of queries) {
       expectAnswerable(query)
       expect(tested).toContain(`expr: ${query}`)

@@ -7,6 +7,7 @@ import { CANARY } from '../../support/emissions.js'
 import { memoryEncryption } from '../../support/encryption.js'
 import type { Telemetry } from '../../support/telemetry.js'
 import { until } from '../support/pair.js'
+import { sealRecords } from '../../../src/record/index.js'
 import { decryptConsumer, encryptProducer } from '../../../src/clients/kafkajs/index.js'
 
 const away = new EnvelopeError('KMS_UNAVAILABLE', 'away')
@@ -30,8 +31,9 @@ function recording(inner: MeterProvider): { meterProvider: MeterProvider; create
 }
 
 /**
- * Everything that there is an instrument for, on a real broker: sends that are split and that wait in vain, a grace, a
- * store that fails, records that are skipped, a consumer that waits for the KMS, and one that stops permanently.
+ * Everything that there is an instrument for, on a real broker: plaintext of a migration, envelopes that pass, sends
+ * that are split and that wait in vain, a grace, a store that fails, records that are skipped, a consumer that waits for
+ * the KMS, and one that stops permanently.
  */
 export async function everything(seen: Telemetry): Promise<{ created: string[]; topics: string[] }> {
   const [orders, payments] = [await newTopic('all.orders'), await newTopic('all.payments')]
@@ -44,8 +46,13 @@ export async function everything(seen: Telemetry): Promise<{ created: string[]; 
           cmk: 'main',
           rotate: { maxMessages: 10, allowFrequentRotation: true, grace: '1h' },
           maxBatchBytes: '64KiB',
+          passSealed: true,
         },
-        decrypt: { cmk: 'main', onInvalid: 'skip' },
+        decrypt: {
+          cmk: 'main',
+          onInvalid: 'skip',
+          plaintext: { untilOffsets: { [orders]: { 0: '1' } } },
+        },
       },
       { name: 'payments', match: [payments], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main' } },
     ],
@@ -64,11 +71,14 @@ export async function everything(seen: Telemetry): Promise<{ created: string[]; 
     until(name, () => events.some((event) => event.name === name))
 
   await Promise.all([producer, plain, ...consumers.map(({ consumer }) => consumer)].map((c) => c.connect()))
+  await plain.send({ topic: orders, messages: [{ value: CANARY }] })
   const big = `${CANARY} `.padEnd(30_000)
   await producer.send({
     topic: orders,
     messages: Array.from({ length: 4 }, () => ({ key: 'key-of-a-record', value: big })),
   })
+  const [sealed] = await sealRecords(encryption, [{ topic: orders, value: CANARY }])
+  await producer.send({ topic: orders, messages: [{ value: sealed?.value ?? null }] })
   for (const topic of [orders, payments])
     await plain.send({ topic, messages: [{ key: 'plain', value: CANARY }] })
 
@@ -84,6 +94,7 @@ export async function everything(seen: Telemetry): Promise<{ created: string[]; 
   await seen.exposition()
   kms.failure = undefined
   await happened('batch.opened')
+  await happened('plaintext.delivered')
   await happened('record.rejected')
   await happened('consumer.stopped')
   await until('a record that was skipped', () =>
