@@ -1,7 +1,8 @@
 import { Agent } from 'node:http'
 import * as v from 'valibot'
-import { configError, type ConfigIssue } from '../errors.js'
+import { configError } from '../errors.js'
 import { duration, type Duration } from '../units.js'
+import { parseOptions } from './option-schema.js'
 
 /** How to reach a service over HTTPS. */
 export interface ServiceOptions {
@@ -28,15 +29,6 @@ export const serviceOptions = {
   requestTimeout: v.optional(duration(1, 60_000, 1000), '10s'),
 }
 
-const PER_SECOND = 'expected a number above 0 and at most 100,000'
-
-/** Calls a second. */
-export const perSecond = (byDefault: number): v.GenericSchema<number | undefined, number> =>
-  v.optional(
-    v.pipe(v.number(PER_SECOND), v.gtValue(0, PER_SECOND), v.maxValue(100_000, PER_SECOND)),
-    byDefault,
-  )
-
 interface CheckedServiceOptions {
   readonly ca?: string | undefined
   readonly agent?: Agent | undefined
@@ -51,13 +43,9 @@ export function checkedOptions<Checked extends CheckedServiceOptions>(
   options: unknown,
   factory: string,
 ): Checked {
-  const parsed = v.safeParse(schema, options)
-  const issues: ConfigIssue[] = (parsed.issues ?? []).map((issue) => ({
-    path: v.getDotPath(issue) ?? '(root)',
-    message: issue.type === 'strict_object' && issue.expected === 'never' ? 'unknown member' : issue.message,
-  }))
-  if (parsed.success && parsed.output.agent !== undefined && parsed.output.ca !== undefined)
+  const { issues, checked } = parseOptions(schema, options)
+  if (checked?.agent !== undefined && checked.ca !== undefined)
     issues.push({ path: 'ca', message: 'cannot be combined with `agent`, which has certificates of its own' })
-  if (parsed.success && issues.length === 0) return parsed.output
+  if (checked !== undefined && issues.length === 0) return checked
   throw configError(issues, { subject: `the options of ${factory}` })
 }

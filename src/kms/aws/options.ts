@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import * as v from 'valibot'
 import { configError, EnvelopeError, type ConfigIssue } from '../../errors.js'
 import { duration, type Duration } from '../../units.js'
+import { members, NAMED, oneOfKinds, parseOptions, perSecond } from '../option-schema.js'
 import type { AwsCredentialProvider, AwsCredentials, AwsKmsClient } from './client.js'
 import { parseCmkArn } from './cmk-arn.js'
 import { whyNoEndpoint } from './endpoint.js'
@@ -75,17 +76,10 @@ export type CheckedCmk =
   | { readonly type: 'symmetric'; readonly dek: DekSource }
   | { readonly type: RsaType; readonly publicKey: KeyObject | undefined }
 
-const PER_SECOND = 'expected a number above 0 and at most 100,000'
-const perSecond = (byDefault: number) =>
-  v.optional(
-    v.pipe(v.number(PER_SECOND), v.gtValue(0, PER_SECOND), v.maxValue(100_000, PER_SECOND)),
-    byDefault,
-  )
-
 const VISIBLE = 'expected visible ASCII characters'
 const visible = v.custom<string>((value) => typeof value === 'string' && /^[!-~]+$/.test(value), VISIBLE)
 
-const credentials = v.strictObject({
+const credentials = members({
   accessKeyId: visible,
   secretAccessKey: visible,
   sessionToken: v.optional(visible),
@@ -96,17 +90,17 @@ const functionOf = <F>(expected: string) =>
   v.custom<F>((value) => typeof value === 'function', `expected ${expected}`)
 
 const rsa = <T extends RsaType>(type: T) =>
-  v.strictObject({
+  members({
     type: v.literal(type),
     publicKey: v.optional(v.string('expected a public key in PEM form')),
   })
 
-const schema = v.strictObject({
+const schema = members({
   credentials: v.optional(
     v.lazy((given) =>
-      typeof given === 'function'
-        ? functionOf<AwsCredentialProvider>('a function that returns credentials')
-        : credentials,
+      typeof given === 'object' && given !== null
+        ? credentials
+        : functionOf<AwsCredentialProvider>('credentials, or a function that returns them'),
     ),
   ),
   client: v.optional(functionOf<(region: string) => AwsKmsClient>('a function that takes a region')),
@@ -122,7 +116,7 @@ const schema = v.strictObject({
       v.variant(
         'type',
         [
-          v.strictObject({
+          members({
             type: v.literal('symmetric'),
             dek: v.optional(
               v.picklist(['generate', 'encrypt'], "expected 'generate' or 'encrypt'"),
@@ -133,8 +127,9 @@ const schema = v.strictObject({
           rsa('rsa-3072'),
           rsa('rsa-4096'),
         ],
-        "expected 'symmetric', 'rsa-2048', 'rsa-3072' or 'rsa-4096'",
+        oneOfKinds('type', "'symmetric', 'rsa-2048', 'rsa-3072' or 'rsa-4096'"),
       ),
+      NAMED,
     ),
     {},
   ),
@@ -149,7 +144,7 @@ const schema = v.strictObject({
   ),
   requestTimeout: v.optional(duration(1, 60_000, 1000), '10s'),
   quota: v.optional(
-    v.strictObject({
+    members({
       symmetric: perSecond(DEFAULT_QUOTA.symmetric),
       rsa: perSecond(DEFAULT_QUOTA.rsa),
     }),
@@ -159,20 +154,16 @@ const schema = v.strictObject({
 
 /** @throws EnvelopeError CONFIG_INVALID with all mistakes in `issues`; no message repeats a value */
 export function checkOptions(options: AwsKmsOptions): CheckedOptions {
-  const parsed = v.safeParse(schema, options)
-  const issues: ConfigIssue[] = (parsed.issues ?? []).map((issue) => ({
-    path: v.getDotPath(issue) ?? '(root)',
-    message: issue.type === 'strict_object' && issue.expected === 'never' ? 'unknown member' : issue.message,
-  }))
-  if (!parsed.success) throw configError(issues, { subject: 'the options of awsKms()' })
-  const { credentials, client, cmks, endpoint, requestTimeout, quota } = parsed.output
+  const { issues, checked } = parseOptions(schema, options)
+  if (checked === undefined) throw configError(issues, { subject: 'the options of awsKms()' })
+  const { credentials, client, cmks, endpoint, requestTimeout, quota } = checked
   if (client !== undefined) {
     for (const path of ['credentials', 'endpoint'] as const) {
       if (options[path] !== undefined)
         issues.push({ path, message: 'cannot be combined with `client`: your clients bring their own' })
     }
   }
-  const checked = new Map(
+  const cmkTypes = new Map(
     Object.entries(cmks).map(([id, cmk]): [string, CheckedCmk] => [
       id,
       cmk.type === 'symmetric'
@@ -181,7 +172,7 @@ export function checkOptions(options: AwsKmsOptions): CheckedOptions {
     ]),
   )
   if (issues.length > 0) throw configError(issues, { subject: 'the options of awsKms()' })
-  return { credentials, client, cmks: checked, endpoint, requestTimeoutMs: requestTimeout, quota }
+  return { credentials, client, cmks: cmkTypes, endpoint, requestTimeoutMs: requestTimeout, quota }
 }
 
 function pinned(

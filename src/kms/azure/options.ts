@@ -1,7 +1,8 @@
 import type { Agent } from 'node:http'
 import * as v from 'valibot'
 import { whyNoBaseUrl } from '../json-service.js'
-import { checkedOptions, perSecond, serviceOptions, type ServiceOptions } from '../service-options.js'
+import { members, NAMED, perSecond } from '../option-schema.js'
+import { checkedOptions, serviceOptions, type ServiceOptions } from '../service-options.js'
 import type { TokenCredential } from './azure-api.js'
 import type { HostOptions } from './key-id.js'
 import { DEFAULT_QUOTA } from './limits.js'
@@ -40,21 +41,22 @@ export interface CheckedOptions {
 const isHost = (text: string): boolean =>
   whyNoBaseUrl(`https://${text}`) === undefined && new URL(`https://${text}`).host === text
 
-const schema = v.strictObject({
+const schema = members({
   credential: v.custom<TokenCredential>(
     (value) => typeof (value as Partial<TokenCredential> | null | undefined)?.getToken === 'function',
-    'expected an object with getToken()',
+    'expected an object with getToken(), such as a credential of @azure/identity',
   ),
   hosts: v.optional(
     v.record(
       v.pipe(v.string(), v.check(isHost, 'expected a host such as vault.example.com:8443, in small letters')),
-      v.strictObject({
+      members({
         type: v.picklist(['vault', 'managed-hsm'], "expected 'vault' or 'managed-hsm'"),
         scope: v.pipe(
           v.string('expected a scope such as https://vault.azure.net/.default'),
           v.regex(/^https:\/\/[!-~]{1,200}$/, 'expected a scope such as https://vault.azure.net/.default'),
         ),
       }),
+      NAMED,
     ),
     {},
   ),

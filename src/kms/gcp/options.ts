@@ -1,7 +1,8 @@
 import type { Agent } from 'node:http'
 import * as v from 'valibot'
 import { whyNoBaseUrl } from '../json-service.js'
-import { checkedOptions, perSecond, serviceOptions, type ServiceOptions } from '../service-options.js'
+import { members, perSecond } from '../option-schema.js'
+import { checkedOptions, serviceOptions, type ServiceOptions } from '../service-options.js'
 import { DEFAULT_QUOTA } from './limits.js'
 
 /**
@@ -41,16 +42,16 @@ export interface CheckedOptions {
   readonly quota: number
 }
 
-const schema = v.strictObject({
+const schema = members({
   accessToken: v.custom<AccessTokenSource>(
     (value) =>
       typeof value === 'function' ||
       typeof (value as Partial<AccessTokenProvider> | null | undefined)?.getAccessToken === 'function',
-    'expected a function, or an object with getAccessToken()',
+    'expected a function that returns an access token, or an object with getAccessToken(), such as GoogleAuth of google-auth-library',
   ),
   endpoint: v.optional(
     v.pipe(
-      v.string('expected a URL'),
+      v.string('expected a URL such as https://cloudkms.googleapis.com'),
       v.rawCheck(({ dataset, addIssue }) => {
         const why = dataset.typed ? whyNoBaseUrl(dataset.value) : undefined
         if (why !== undefined) addIssue({ message: why })

@@ -22,11 +22,13 @@ export interface LocalKmsOptions {
  * @throws EnvelopeError CONFIG_INVALID if `keyring` is not a path
  */
 export function localKms(options: LocalKmsOptions): Kms {
-  if (typeof options.keyring !== 'string' || options.keyring === '') {
+  // Callers in JavaScript may pass anything.
+  const path: unknown = (options as LocalKmsOptions | null | undefined)?.keyring
+  if (typeof path !== 'string' || path === '') {
     const issue = { path: 'keyring', message: 'expected the path of a keyring file' }
     throw configError([issue], { subject: 'the options of localKms()' })
   }
-  const file = resolve(options.keyring)
+  const file = resolve(path)
 
   return keyringKms(() => readKeyring(file), file)
 }

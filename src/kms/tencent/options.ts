@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import * as v from 'valibot'
 import { configError, EnvelopeError, type ConfigIssue } from '../../errors.js'
 import { duration, type Duration } from '../../units.js'
+import { members, NAMED, oneOfKinds, parseOptions, perSecond } from '../option-schema.js'
 import type { TencentClient } from './client.js'
 import { parseCmkName } from './cmk-name.js'
 import { isVisible, NAMED_PROVIDERS, type NamedProvider, type TencentCredentials } from './credentials.js'
@@ -75,14 +76,7 @@ export type CheckedCmk =
   | { readonly type: 'symmetric'; readonly dek: DekSource }
   | { readonly type: 'rsa-2048'; readonly publicKey: KeyObject | undefined }
 
-const PER_SECOND = 'expected a number above 0 and at most 100,000'
-const perSecond = (byDefault: number) =>
-  v.optional(
-    v.pipe(v.number(PER_SECOND), v.gtValue(0, PER_SECOND), v.maxValue(100_000, PER_SECOND)),
-    byDefault,
-  )
-
-const credential = v.strictObject({
+const credential = members({
   secretId: v.custom<string>(isVisible, 'expected visible ASCII characters'),
   secretKey: v.custom<string>(isVisible, 'expected visible ASCII characters'),
   token: v.optional(v.custom<string>(isVisible, 'expected visible ASCII characters')),
@@ -90,18 +84,18 @@ const credential = v.strictObject({
 
 const provider = v.custom<Extract<TencentCredentials, { getCredential: unknown }>>(
   (value) => typeof (value as { getCredential?: unknown } | null)?.getCredential === 'function',
-  'expected getCredential()',
+  'expected an object with getCredential()',
 )
 
-const schema = v.strictObject({
+const schema = members({
   credentials: v.optional(
     v.lazy((given) =>
-      typeof given === 'string'
+      typeof given !== 'object' || given === null
         ? v.picklist<readonly NamedProvider[], string>(
             NAMED_PROVIDERS,
             `expected ${NAMED_PROVIDERS.join(', ')}, a credential or a provider`,
           )
-        : typeof given === 'object' && given !== null && 'getCredential' in given
+        : 'getCredential' in given
           ? provider
           : credential,
     ),
@@ -121,20 +115,21 @@ const schema = v.strictObject({
       v.variant(
         'type',
         [
-          v.strictObject({
+          members({
             type: v.literal('symmetric'),
             dek: v.optional(
               v.picklist(['generate', 'encrypt'], "expected 'generate' or 'encrypt'"),
               'generate',
             ),
           }),
-          v.strictObject({
+          members({
             type: v.literal('rsa-2048'),
             publicKey: v.optional(v.string('expected a public key in PEM form')),
           }),
         ],
-        "expected 'symmetric' or 'rsa-2048' (SM2 is not supported)",
+        oneOfKinds('type', "'symmetric' or 'rsa-2048' (SM2 is not supported)"),
       ),
+      NAMED,
     ),
     {},
   ),
@@ -156,7 +151,7 @@ const schema = v.strictObject({
   ),
   requestTimeout: v.optional(duration(1, 60_000, 1000), '10s'),
   quota: v.optional(
-    v.strictObject({
+    members({
       symmetric: perSecond(DEFAULT_QUOTA.symmetric),
       rsa: perSecond(DEFAULT_QUOTA.rsa),
     }),
@@ -166,13 +161,9 @@ const schema = v.strictObject({
 
 /** @throws EnvelopeError CONFIG_INVALID with all mistakes in `issues`; no message repeats a value */
 export function checkOptions(options: TencentKmsOptions): CheckedOptions {
-  const parsed = v.safeParse(schema, options)
-  const issues: ConfigIssue[] = (parsed.issues ?? []).map((issue) => ({
-    path: v.getDotPath(issue) ?? '(root)',
-    message: issue.type === 'strict_object' && issue.expected === 'never' ? 'unknown member' : issue.message,
-  }))
-  if (!parsed.success) throw configError(issues, { subject: 'the options of tencentKms()' })
-  const { credentials, client, cmks, endpoint, proxy, requestTimeout, ...numbers } = parsed.output
+  const { issues, checked } = parseOptions(schema, options)
+  if (checked === undefined) throw configError(issues, { subject: 'the options of tencentKms()' })
+  const { credentials, client, cmks, endpoint, proxy, requestTimeout, ...numbers } = checked
   if (client === undefined && credentials === undefined && !sealsOffline(options.cmks)) {
     issues.push({ path: 'credentials', message: 'missing; pass `credentials` or `client`' })
   }
@@ -189,7 +180,7 @@ export function checkOptions(options: TencentKmsOptions): CheckedOptions {
       message: 'cannot be used with a plain http endpoint: the proxy could read DEKs',
     })
   }
-  const checked = new Map(
+  const cmkTypes = new Map(
     Object.entries(cmks).map(([id, cmk]): [string, CheckedCmk] => [
       id,
       cmk.type === 'symmetric' ? cmk : { type: cmk.type, publicKey: pinned(id, cmk.publicKey, issues) },
@@ -199,7 +190,7 @@ export function checkOptions(options: TencentKmsOptions): CheckedOptions {
   return {
     credentials,
     client,
-    cmks: checked,
+    cmks: cmkTypes,
     endpoint,
     proxy,
     requestTimeoutMs: requestTimeout,

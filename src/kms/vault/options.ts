@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import { configError, type ConfigIssue } from '../../errors.js'
 import { duration, type Duration } from '../../units.js'
 import { whyNoBaseUrl } from '../json-service.js'
+import { members, oneOfKinds, parseOptions } from '../option-schema.js'
 import { isEngineName } from './cmk-name.js'
 import { isToken } from './responses.js'
 
@@ -85,26 +86,26 @@ const path = v.custom<string>(
 const auth = v.variant(
   'method',
   [
-    v.strictObject({ method: v.literal('token'), token: visible }),
-    v.strictObject({ method: v.literal('token-file'), file }),
-    v.strictObject({
+    members({ method: v.literal('token'), token: visible }),
+    members({ method: v.literal('token-file'), file }),
+    members({
       method: v.literal('approle'),
       roleId: visible,
       secretId: v.optional(visible),
       secretIdFile: v.optional(file),
       mount: v.optional(path, 'approle'),
     }),
-    v.strictObject({
+    members({
       method: v.literal('kubernetes'),
       role: visible,
       tokenFile: v.optional(file, '/var/run/secrets/kubernetes.io/serviceaccount/token'),
       mount: v.optional(path, 'kubernetes'),
     }),
   ],
-  "expected 'token', 'token-file', 'approle' or 'kubernetes'",
+  oneOfKinds('method', "'token', 'token-file', 'approle' or 'kubernetes'"),
 )
 
-const schema = v.strictObject({
+const schema = members({
   address: v.pipe(
     v.string('expected a URL such as https://vault.example.com:8200'),
     v.rawCheck(({ dataset, addIssue }) => {
@@ -134,15 +135,11 @@ export type CheckedOptions = v.InferOutput<typeof schema>
 
 /** @throws EnvelopeError CONFIG_INVALID with all mistakes in `issues`; no message repeats a value */
 export function checkOptions(options: VaultKmsOptions): CheckedOptions {
-  const parsed = v.safeParse(schema, options)
-  const issues: ConfigIssue[] = (parsed.issues ?? []).map((issue) => ({
-    path: v.getDotPath(issue) ?? '(root)',
-    message: issue.type === 'strict_object' && issue.expected === 'never' ? 'unknown member' : issue.message,
-  }))
-  if (parsed.success) issues.push(...contradictions(parsed.output))
-  if (!parsed.success || issues.length > 0)
+  const { issues, checked } = parseOptions(schema, options)
+  if (checked !== undefined) issues.push(...contradictions(checked))
+  if (checked === undefined || issues.length > 0)
     throw configError(issues, { subject: 'the options of vaultKms()' })
-  return parsed.output
+  return checked
 }
 
 function contradictions({ agent, ca, auth: how }: CheckedOptions): ConfigIssue[] {
