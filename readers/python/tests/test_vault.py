@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -15,6 +13,7 @@ from kafka_envelope_reader import ConfigurationError, EnvelopeError, Opener, Rul
 from vectors.encode import array, wrapping
 from vectors.plan import Plan, seal
 
+from .answering import Answering, Reply, Request
 from .example import DEK, HEADERS, KEY, PLAINTEXT, code_of
 
 NAME = "transit.vault.example.com"
@@ -26,42 +25,21 @@ Answer = tuple[int, object]
 
 
 class FakeVault:
-    """Answers each request as `answer` says, and records what came."""
+    """Answers looks at a key and unwrapping as a test says, and records what came."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, str, dict[str, str], Any]] = []
-        self.key: Answer = (200, {"data": {"derived": True}})
+        self.asked: list[tuple[str, str, Mapping[str, str], Any]] = []
+        self.key: Answer = (200, {"data": {"derived": True, "supports_encryption": True}})
         self.decrypted: Answer = (200, {"data": {"plaintext": base64.b64encode(DEK).decode()}})
-        fake = self
+        self._server = Answering()
+        self._server.reply = self._reply
+        self.address, self.close = self._server.address, self._server.close
 
-        class Handler(BaseHTTPRequestHandler):
-            def _answer(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                fake.asked.append((self.command, self.path, headers, json.loads(body) if body else None))
-                status, answer = fake.key if self.command == "GET" else fake.decrypted
-                text = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-                self.send_response(status)
-                if status == 307:
-                    self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/elsewhere")  # type: ignore[attr-defined]
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
-
-            do_GET = do_POST = _answer  # noqa: N815
-
-            def log_message(self, *_: object) -> None:
-                """Print nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self.server.server_port}"
-        self._thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
-        self._thread.start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self._thread.join()
+    def _reply(self, request: Request) -> Reply:
+        body = json.loads(request.body) if request.body else None
+        self.asked.append((request.method, request.path, request.headers, body))
+        status, answer = self.key if request.method == "GET" else self.decrypted
+        return status, answer if isinstance(answer, bytes) else json.dumps(answer).encode()
 
 
 @pytest.fixture
@@ -111,8 +89,8 @@ def test_a_record_opens(fake: FakeVault) -> None:
 @pytest.mark.parametrize(
     ("key", "code"),
     [
-        ((200, {"data": {"derived": False}}), "CMK_UNUSABLE"),
-        ((200, {"data": {}}), "CMK_UNUSABLE"),
+        ((200, {"data": {"derived": False, "supports_encryption": True}}), "CMK_UNUSABLE"),
+        ((200, {"data": {}}), "KMS_UNAVAILABLE"),
         ((200, {}), "KMS_UNAVAILABLE"),
         ((404, {"errors": []}), "CMK_NOT_FOUND"),
         ((404, {"errors": ["no handler for route"]}), "CMK_NOT_FOUND"),
@@ -128,32 +106,12 @@ def test_a_key_that_is_not_fit_is_not_used(fake: FakeVault, key: Answer, code: s
     assert [method for method, _, _, _ in fake.asked] == ["GET"]
 
 
-@pytest.mark.parametrize(
-    ("status", "text", "code"),
-    [
-        (400, "encryption key not found", "CMK_NOT_FOUND"),
-        (400, "invalid ciphertext: version is too new", "CMK_NOT_FOUND"),
-        (400, "refusing to use soft-deleted key", "CMK_DISABLED"),
-        (400, "ciphertext or signature version is disallowed by policy (too old)", "CMK_DISABLED"),
-        (400, "message decryption not supported for key type ed25519", "CMK_UNUSABLE"),
-        (400, "cipher: message authentication failed", "UNWRAP_FAILED"),
-        (400, "invalid ciphertext length", "UNWRAP_FAILED"),
-        (400, "something new", "KMS_UNAVAILABLE"),
-        (403, "1 error occurred:\n\t* permission denied\n\n", "KMS_DENIED"),
-        (404, "no handler for route", "CMK_NOT_FOUND"),
-        (429, "rate limit quota exceeded", "KMS_THROTTLED"),
-        (500, "internal error", "KMS_UNAVAILABLE"),
-        (503, "Vault is sealed", "KMS_UNAVAILABLE"),
-    ],
-)
-def test_each_answer_has_a_code_and_its_text_is_not_repeated(
-    fake: FakeVault, status: int, text: str, code: str
-) -> None:
-    fake.decrypted = (status, {"errors": [text]})
+def test_the_text_of_an_answer_is_not_repeated(fake: FakeVault) -> None:
+    fake.decrypted = (403, {"errors": ["1 error occurred:\n\t* hunter2\n\n"]})
     with pytest.raises(EnvelopeError) as caught:
         kms(fake).unwrap("vault-transit", CMK_ID, CIPHERTEXT, CONTEXT)
-    assert caught.value.code == code
-    assert text not in str(caught.value)
+    assert caught.value.code == "KMS_DENIED"
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -18,27 +18,26 @@ _ARN: Final = re.compile(
 )
 _MODULUS_BYTES: Final = (256, 384, 512)
 
-_MEANINGS: Final[dict[str, Code]] = {
-    "InvalidCiphertextException": "UNWRAP_FAILED",
-    "IncorrectKeyException": "UNWRAP_FAILED",
-    "NotFoundException": "CMK_NOT_FOUND",
-    "InvalidArnException": "CMK_NOT_FOUND",
-    "DisabledException": "CMK_DISABLED",
-    "KMSInvalidStateException": "CMK_DISABLED",
-    "InvalidKeyUsageException": "CMK_UNUSABLE",
-    "UnsupportedOperationException": "CMK_UNUSABLE",
-    "AccessDeniedException": "KMS_DENIED",
-    "AccessDenied": "KMS_DENIED",
-    "UnrecognizedClientException": "KMS_DENIED",
-    "InvalidClientTokenId": "KMS_DENIED",
-    "InvalidSignatureException": "KMS_DENIED",
-    "SignatureDoesNotMatch": "KMS_DENIED",
-    "ExpiredTokenException": "KMS_DENIED",
-    "ThrottlingException": "KMS_THROTTLED",
-    "TooManyRequestsException": "KMS_THROTTLED",
-    "LimitExceededException": "KMS_THROTTLED",
+_NAMES: Final[dict[Code, str]] = {
+    "UNWRAP_FAILED": "InvalidCiphertextException IncorrectKeyException",
+    "CMK_NOT_FOUND": "NotFoundException InvalidArnException",
+    "CMK_DISABLED": "DisabledException KMSInvalidStateException",
+    "CMK_UNUSABLE": "InvalidKeyUsageException UnsupportedOperationException",
+    "KMS_DENIED": "AccessDeniedException AccessDenied NotAuthorized UnauthorizedOperation InvalidGrantTokenException"
+    " OptInRequired UnrecognizedClientException InvalidClientTokenId InvalidSignatureException SignatureDoesNotMatch"
+    " IncompleteSignature IncompleteSignatureException MissingAuthenticationToken MissingAuthenticationTokenException"
+    " ExpiredTokenException ExpiredToken RequestExpired",
+    "KMS_REFUSED": "ValidationException ValidationError SerializationException UnknownOperationException InvalidAction"
+    " InvalidParameterValue InvalidParameterCombination MissingParameter MissingAction DryRunOperationException",
+    # botocore gives the HTTP status where an answer has no code.
+    "KMS_THROTTLED": "ThrottlingException Throttling TooManyRequestsException RequestLimitExceeded"
+    " LimitExceededException 429",
 }
-"""The service's codes. One that is not listed is not taken for a refusal."""
+"""The codes of the service. One that is not listed is not taken for a refusal: it is `KMS_UNAVAILABLE`."""
+
+_MEANINGS: Final[dict[str, Code]] = {name: code for code, names in _NAMES.items() for name in names.split()}
+_TIMEOUTS: Final = ("ReadTimeoutError", "ConnectTimeoutError")
+"""Classes of botocore, by name, since it is not imported here."""
 
 
 class AwsKmsClient(Protocol):
@@ -86,10 +85,13 @@ class AwsKms:
         elif canonical_context:
             arguments["EncryptionContext"] = json.loads(canonical_context)
         answer = self._decrypt(arn[2], arguments)
-        if answer.get("KeyId") != cmk_id:
-            raise EnvelopeError("UNWRAP_FAILED", "AWS KMS used another CMK")
+        used = answer.get("KeyId")
+        if used != cmk_id:
+            # Only a ciphertext DEK can have selected another CMK, and it cannot select a replica of the one asked.
+            blames = isinstance(used, str) and _ARN.fullmatch(used) and not self.unwraps_for(cmk_id, used)
+            raise EnvelopeError("UNWRAP_FAILED" if blames else "KMS_UNAVAILABLE", "AWS KMS named another CMK")
         plaintext = answer.get("Plaintext")
-        if not isinstance(plaintext, bytes):
+        if not isinstance(plaintext, bytes) or not plaintext:
             raise EnvelopeError("KMS_UNAVAILABLE", "AWS KMS answered without a plaintext")
         return plaintext
 
@@ -100,13 +102,15 @@ class AwsKms:
             return self._clients[region].decrypt(**arguments)
         except Exception as error:
             # Its text may quote identities, so neither it nor the exception is passed on.
-            code = _code_of(error)
-        raise EnvelopeError(_MEANINGS.get(code, "KMS_UNAVAILABLE"), "AWS KMS did not unwrap the ciphertext DEK")
+            meaning = _meaning(error)
+        raise EnvelopeError(meaning, "AWS KMS did not unwrap the ciphertext DEK")
 
 
-def _code_of(error: Exception) -> str:
-    """Return the service's code in an error of boto3, or nothing."""
+def _meaning(error: Exception) -> Code:
+    """Return the code for an error of boto3."""
+    if type(error).__name__ in _TIMEOUTS:
+        return "KMS_TIMEOUT"
     response = getattr(error, "response", None)
     details = response.get("Error") if isinstance(response, dict) else None
     code = details.get("Code") if isinstance(details, dict) else None
-    return code if isinstance(code, str) else ""
+    return _MEANINGS.get(code, "KMS_UNAVAILABLE") if isinstance(code, str) else "KMS_UNAVAILABLE"

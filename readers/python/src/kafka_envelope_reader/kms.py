@@ -19,6 +19,7 @@ _CODES: Final[frozenset[Code]] = frozenset(
         "CMK_DISABLED",
         "CMK_UNUSABLE",
         "KMS_DENIED",
+        "KMS_REFUSED",
         "KMS_UNAVAILABLE",
         "KMS_THROTTLED",
         "KMS_TIMEOUT",
@@ -36,8 +37,9 @@ class Kms(Protocol):
 
     - `KMS_UNAVAILABLE`, `KMS_THROTTLED`, `KMS_TIMEOUT`, `KMS_RATE_LIMITED` (transient): the KMS cannot answer now, or
       the object's own limit on calls is reached; a retry may succeed.
-    - `KMS_DENIED`, `CMK_NOT_FOUND`, `CMK_DISABLED`, `CMK_UNUSABLE` (unreadable): access is denied, or the CMK is
-      deleted, disabled, or cannot unwrap. Another reader may succeed.
+    - `KMS_DENIED`, `KMS_REFUSED`, `CMK_NOT_FOUND`, `CMK_DISABLED`, `CMK_UNUSABLE` (unreadable): access is denied, the
+      KMS refuses the call for another reason, or the CMK is deleted, disabled, or cannot unwrap. Another reader may
+      succeed.
     - `UNWRAP_FAILED` (invalid): the KMS has the CMK, but the ciphertext was not made with it under that context; also
       if the KMS says that it used a CMK other than `cmk_id`.
 

@@ -26,18 +26,22 @@ _MAX_BODY_BYTES: Final = 65_536
 # The engine requires a context. No other one has this text.
 _EMPTY_CONTEXT: Final = b"{}"
 
-_MEANINGS: Final[tuple[tuple[int, str, Code], ...]] = (
-    (400, "encryption key not found", "CMK_NOT_FOUND"),
-    (400, "version is too new", "CMK_NOT_FOUND"),
-    (400, "soft-deleted key", "CMK_DISABLED"),
-    (400, "disallowed by policy (too old)", "CMK_DISABLED"),
-    (400, "not supported for key type", "CMK_UNUSABLE"),
-    (400, "message authentication failed", "UNWRAP_FAILED"),
-    (400, "invalid ciphertext", "UNWRAP_FAILED"),
-    (403, "", "KMS_DENIED"),
-    (404, "no handler for route", "CMK_NOT_FOUND"),
-    (429, "", "KMS_THROTTLED"),
+_MEANINGS: Final[tuple[tuple[str, int, str, Code], ...]] = (
+    ("", 400, "encryption key not found", "CMK_NOT_FOUND"),
+    ("", 404, "no handler for route", "CMK_NOT_FOUND"),
+    ("GET", 404, "", "CMK_NOT_FOUND"),
+    ("", 400, "soft-deleted key", "CMK_DISABLED"),
+    ("", 400, "disallowed by policy (too old)", "CMK_DISABLED"),
+    ("POST", 400, "version is too new", "CMK_NOT_FOUND"),
+    ("", 400, "not supported for key type", "CMK_UNUSABLE"),
+    ("POST", 400, "message authentication failed", "UNWRAP_FAILED"),
+    ("POST", 400, "invalid ciphertext", "UNWRAP_FAILED"),
+    ("", 400, "missing 'context'", "KMS_REFUSED"),
+    ("", 403, "", "KMS_DENIED"),
+    ("", 405, "", "KMS_REFUSED"),
+    ("", 429, "", "KMS_THROTTLED"),
 )
+"""Method, status, and part of a text in `errors`, each for any if empty. The first row that matches counts."""
 
 
 class VaultTransit:
@@ -80,14 +84,13 @@ class VaultTransit:
         return False
 
     def unwrap(self, provider: str, cmk_id: str, ciphertext_dek: bytes, canonical_context: bytes) -> bytes:
-        """Unwrap, after a look at the key: one that is not derived would ignore the context (`CMK_UNUSABLE`)."""
+        """Unwrap, after a look at the key, because one that is not derived would ignore the context."""
         key = cmk_id.removeprefix(self._prefix)
         if provider != VAULT_TRANSIT or not cmk_id.startswith(self._prefix) or _KEY.fullmatch(key) is None:
             raise EnvelopeError("CMK_NOT_FOUND", "the CMK is not one of this transit engine")
         if not _is_canonical(ciphertext_dek):
             raise EnvelopeError("UNWRAP_FAILED", "the ciphertext DEK does not have the form of the transit engine")
-        if self._call("GET", f"keys/{key}").get("derived") is not True:
-            raise EnvelopeError("CMK_UNUSABLE", "the key is not derived, so the context would be ignored")
+        _require_fit(self._call("GET", f"keys/{key}"))
         context = base64.b64encode(canonical_context or _EMPTY_CONTEXT).decode()
         body = {"ciphertext": ciphertext_dek.decode("ascii"), "context": context}
         return _decoded(self._call("POST", f"decrypt/{key}", body).get("plaintext"))
@@ -141,26 +144,36 @@ def _is_canonical(ciphertext_dek: bytes) -> bool:
         return False
 
 
+def _require_fit(key: Mapping[str, Any]) -> None:
+    """Refuse a key that would not bind the context, or that this library never wraps with."""
+    fit, convergent = (key.get("derived"), key.get("supports_encryption")), key.get("convergent_encryption", False)
+    # Absent in Vault, which cannot delete softly.
+    deleted = key.get("soft_deleted", False)
+    if not all(isinstance(each, bool) for each in (*fit, convergent, deleted)):
+        raise EnvelopeError("KMS_UNAVAILABLE", "Vault answered without the properties of the key")
+    if not all(fit) or convergent:
+        raise EnvelopeError("CMK_UNUSABLE", "the key is not derived, is convergent, or cannot encrypt")
+    if deleted:
+        raise EnvelopeError("CMK_DISABLED", "the key was soft-deleted")
+
+
 def _meaning(method: str, status: int, errors: object) -> Code:
     """
     Return the code for an answer that is not a success. Its text is compared, and never repeated.
 
     Only Vault itself says `errors`. An answer of something else, or one that is unknown, is not taken for a refusal.
     """
-    if not isinstance(errors, list):
+    if not isinstance(errors, list) or not all(isinstance(each, str) for each in errors):
         return "KMS_THROTTLED" if status == 429 else "KMS_UNAVAILABLE"
-    if method == "GET" and status == 404:
-        return "CMK_NOT_FOUND"
-    texts = [each for each in errors if isinstance(each, str)]
-    for row_status, part, code in _MEANINGS:
-        if status == row_status and (part == "" or any(part in text for text in texts)):
+    for row_method, row_status, part, code in _MEANINGS:
+        if row_method in ("", method) and row_status == status and (not part or any(part in each for each in errors)):
             return code
     return "KMS_UNAVAILABLE"
 
 
 def _decoded(plaintext: object) -> bytes:
-    """Return the bytes, of any length: the caller checks that."""
+    """Return the bytes, of any length but 0: the caller checks that."""
     try:
-        return base64.b64decode(plaintext if isinstance(plaintext, str) else "?", validate=True)
+        return base64.b64decode(plaintext if isinstance(plaintext, str) and plaintext else "?", validate=True)
     except binascii.Error:
         raise EnvelopeError("KMS_UNAVAILABLE", "Vault answered without a plaintext") from None

@@ -7,11 +7,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import software.amazon.awssdk.awscore.exception.AwsErrorDetails;
-import software.amazon.awssdk.awscore.exception.AwsServiceException;
 import software.amazon.awssdk.core.SdkBytes;
-import software.amazon.awssdk.core.exception.ApiCallAttemptTimeoutException;
-import software.amazon.awssdk.core.exception.ApiCallTimeoutException;
 import software.amazon.awssdk.core.exception.SdkException;
 import software.amazon.awssdk.services.kms.KmsClient;
 import software.amazon.awssdk.services.kms.model.DecryptRequest;
@@ -31,27 +27,6 @@ public final class AwsKmsUnwrapper implements Unwrapper {
             + "([a-z]{2,8}(?:-[a-z]{1,16}){1,3}-[0-9]{1,2})(:[0-9]{12}:key/([A-Za-z0-9-]{1,128}))");
     private static final Set<Integer> MODULUS_BYTES = Set.of(256, 384, 512);
     private static final ObjectMapper JSON = new ObjectMapper();
-
-    /** The service's codes. One that is not listed is not taken for a refusal. */
-    private static final Map<String, ErrorCode> MEANINGS = Map.ofEntries(
-            Map.entry("InvalidCiphertextException", ErrorCode.UNWRAP_FAILED),
-            Map.entry("IncorrectKeyException", ErrorCode.UNWRAP_FAILED),
-            Map.entry("NotFoundException", ErrorCode.CMK_NOT_FOUND),
-            Map.entry("InvalidArnException", ErrorCode.CMK_NOT_FOUND),
-            Map.entry("DisabledException", ErrorCode.CMK_DISABLED),
-            Map.entry("KMSInvalidStateException", ErrorCode.CMK_DISABLED),
-            Map.entry("InvalidKeyUsageException", ErrorCode.CMK_UNUSABLE),
-            Map.entry("UnsupportedOperationException", ErrorCode.CMK_UNUSABLE),
-            Map.entry("AccessDeniedException", ErrorCode.KMS_DENIED),
-            Map.entry("AccessDenied", ErrorCode.KMS_DENIED),
-            Map.entry("UnrecognizedClientException", ErrorCode.KMS_DENIED),
-            Map.entry("InvalidClientTokenId", ErrorCode.KMS_DENIED),
-            Map.entry("InvalidSignatureException", ErrorCode.KMS_DENIED),
-            Map.entry("SignatureDoesNotMatch", ErrorCode.KMS_DENIED),
-            Map.entry("ExpiredTokenException", ErrorCode.KMS_DENIED),
-            Map.entry("ThrottlingException", ErrorCode.KMS_THROTTLED),
-            Map.entry("TooManyRequestsException", ErrorCode.KMS_THROTTLED),
-            Map.entry("LimitExceededException", ErrorCode.KMS_THROTTLED));
 
     private final Map<String, KmsClient> clients;
     private final boolean rsa;
@@ -104,13 +79,20 @@ public final class AwsKmsUnwrapper implements Unwrapper {
             throw Unwrapper.unwrapFailed();
         }
         DecryptResponse response = decrypt(client, request(cmkId, ciphertextDek, canonicalContext));
-        if (!cmkId.equals(response.keyId())) {
-            throw ErrorCode.UNWRAP_FAILED.error("AWS KMS used another CMK");
-        }
-        if (response.plaintext() == null) {
+        requireNamed(cmkId, response.keyId());
+        byte[] plaintext = response.plaintext() == null ? new byte[0] : response.plaintext().asByteArray();
+        if (plaintext.length == 0) {
             throw ErrorCode.KMS_UNAVAILABLE.error("AWS KMS answered without a plaintext");
         }
-        return response.plaintext().asByteArray();
+        return plaintext;
+    }
+
+    /** Only a ciphertext DEK can have selected another CMK, and it cannot select a replica of the one that was asked. */
+    private void requireNamed(String cmkId, String used) {
+        if (!cmkId.equals(used)) {
+            boolean blames = used != null && ARN.matcher(used).matches() && !unwrapsFor(cmkId, used);
+            throw (blames ? ErrorCode.UNWRAP_FAILED : ErrorCode.KMS_UNAVAILABLE).error("AWS KMS named another CMK");
+        }
     }
 
     private DecryptRequest request(String cmkId, byte[] ciphertextDek, String canonicalContext) {
@@ -138,17 +120,7 @@ public final class AwsKmsUnwrapper implements Unwrapper {
             return client.decrypt(request);
         } catch (SdkException e) {
             // Its text may quote identities, so neither it nor the exception is passed on.
-            throw meaning(e).error("AWS KMS did not unwrap the ciphertext DEK");
+            throw AwsKmsFailures.meaning(e).error("AWS KMS did not unwrap the ciphertext DEK");
         }
-    }
-
-    private static ErrorCode meaning(SdkException e) {
-        if (e instanceof ApiCallTimeoutException || e instanceof ApiCallAttemptTimeoutException) {
-            return ErrorCode.KMS_TIMEOUT;
-        }
-        AwsErrorDetails details = e instanceof AwsServiceException answer ? answer.awsErrorDetails() : null;
-        return details == null || details.errorCode() == null
-                ? ErrorCode.KMS_UNAVAILABLE
-                : MEANINGS.getOrDefault(details.errorCode(), ErrorCode.KMS_UNAVAILABLE);
     }
 }

@@ -34,6 +34,8 @@ public enum ErrorCode {
     CMK_UNUSABLE(Kind.UNREADABLE),
     /** This reader may not use the CMK. */
     KMS_DENIED(Kind.UNREADABLE),
+    /** The KMS refuses the call for another reason; repeating it does not help. */
+    KMS_REFUSED(Kind.UNREADABLE),
     /** The KMS does not answer, or an {@link Unwrapper} failed in a way that has no code. */
     KMS_UNAVAILABLE(Kind.TRANSIENT),
     KMS_THROTTLED(Kind.TRANSIENT),

@@ -12,7 +12,6 @@ import java.net.http.HttpTimeoutException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Base64;
-import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
 import java.util.regex.Matcher;
@@ -35,19 +34,6 @@ public final class VaultTransitUnwrapper implements Unwrapper {
     private static final ObjectMapper JSON = new ObjectMapper();
     /** The engine requires a context. No other one has this text. */
     private static final String EMPTY_CONTEXT = "{}";
-
-    /** What an answer means; the first row that matches counts. */
-    private static final List<Row> ROWS = List.of(
-            new Row(400, "encryption key not found", ErrorCode.CMK_NOT_FOUND),
-            new Row(400, "version is too new", ErrorCode.CMK_NOT_FOUND),
-            new Row(400, "soft-deleted key", ErrorCode.CMK_DISABLED),
-            new Row(400, "disallowed by policy (too old)", ErrorCode.CMK_DISABLED),
-            new Row(400, "not supported for key type", ErrorCode.CMK_UNUSABLE),
-            new Row(400, "message authentication failed", ErrorCode.UNWRAP_FAILED),
-            new Row(400, "invalid ciphertext", ErrorCode.UNWRAP_FAILED),
-            new Row(403, "", ErrorCode.KMS_DENIED),
-            new Row(404, "no handler for route", ErrorCode.CMK_NOT_FOUND),
-            new Row(429, "", ErrorCode.KMS_THROTTLED));
 
     private final HttpClient http;
     private final String base;
@@ -92,14 +78,33 @@ public final class VaultTransitUnwrapper implements Unwrapper {
         if (!canonical(ciphertext)) {
             throw Unwrapper.unwrapFailed();
         }
-        JsonNode derived = call("keys/" + key, null).path("derived");
-        if (!derived.isBoolean() || !derived.booleanValue()) {
-            throw ErrorCode.CMK_UNUSABLE.error("the key is not derived, so the context would be ignored");
-        }
+        requireFit(call("keys/" + key, null));
         String context = canonicalContext.isEmpty() ? EMPTY_CONTEXT : canonicalContext;
         byte[] utf8 = context.getBytes(StandardCharsets.UTF_8);
         Map<String, String> body = Map.of("ciphertext", ciphertext, "context", Base64.getEncoder().encodeToString(utf8));
         return decoded(call("decrypt/" + key, body).path("plaintext"));
+    }
+
+    /** Refuses a key that would not bind the context, or that no writer wraps with. */
+    private static void requireFit(JsonNode key) {
+        boolean derives = flag(key, "derived");
+        boolean encrypts = flag(key, "supports_encryption");
+        boolean convergent = key.has("convergent_encryption") && flag(key, "convergent_encryption");
+        // Absent in Vault, which cannot delete softly.
+        boolean deleted = key.has("soft_deleted") && flag(key, "soft_deleted");
+        if (!derives || !encrypts || convergent) {
+            throw ErrorCode.CMK_UNUSABLE.error("the key is not derived, is convergent, or cannot encrypt");
+        }
+        if (deleted) {
+            throw ErrorCode.CMK_DISABLED.error("the key was soft-deleted");
+        }
+    }
+
+    private static boolean flag(JsonNode key, String name) {
+        if (!key.path(name).isBoolean()) {
+            throw ErrorCode.KMS_UNAVAILABLE.error("Vault answered without the properties of the key");
+        }
+        return key.path(name).booleanValue();
     }
 
     /** Whether this is the one form that the format allows; the engine itself opens several. */
@@ -123,7 +128,8 @@ public final class VaultTransitUnwrapper implements Unwrapper {
         if (response.statusCode() == 200 && answer.path("data").isObject()) {
             return answer.path("data");
         }
-        throw meaning(body == null, response.statusCode(), answer.path("errors"))
+        VaultTransitFailures.Call call = body == null ? VaultTransitFailures.Call.KEY : VaultTransitFailures.Call.DECRYPT;
+        throw VaultTransitFailures.meaning(call, response.statusCode(), answer.path("errors"))
                 .error("Vault answered with HTTP status " + response.statusCode());
     }
 
@@ -160,36 +166,24 @@ public final class VaultTransitUnwrapper implements Unwrapper {
         }
     }
 
-    /** Only Vault itself says {@code errors}. What is unknown, or comes from something else, is not a refusal. */
-    private static ErrorCode meaning(boolean looks, int status, JsonNode errors) {
-        if (!errors.isArray()) {
-            return status == 429 ? ErrorCode.KMS_THROTTLED : ErrorCode.KMS_UNAVAILABLE;
-        }
-        if (looks && status == 404) {
-            return ErrorCode.CMK_NOT_FOUND;
-        }
-        String texts = errors.toString();
-        return ROWS.stream()
-                .filter(row -> row.status == status && texts.contains(row.says))
-                .findFirst()
-                .map(Row::code)
-                .orElse(ErrorCode.KMS_UNAVAILABLE);
-    }
-
     private static byte[] decoded(JsonNode plaintext) {
-        try {
-            return Base64.getDecoder().decode(plaintext.isTextual() ? plaintext.textValue() : "?");
-        } catch (IllegalArgumentException e) {
+        byte[] bytes = new byte[0];
+        if (plaintext.isTextual()) {
+            try {
+                bytes = Base64.getDecoder().decode(plaintext.textValue());
+            } catch (IllegalArgumentException e) {
+                // It is not base64.
+            }
+        }
+        if (bytes.length == 0) {
             throw ErrorCode.KMS_UNAVAILABLE.error("Vault answered without a plaintext");
         }
+        return bytes;
     }
 
     private static void require(boolean condition, String otherwise) {
         if (!condition) {
             throw new IllegalArgumentException(otherwise);
         }
-    }
-
-    private record Row(int status, String says, ErrorCode code) {
     }
 }

@@ -36,7 +36,7 @@ class ErrorsTest {
         assertEquals(16, stated.size());
         ROW_OF_14.matcher(format).results().forEach((MatchResult row) -> Pattern.compile("[A-Z_]+").matcher(row.group(1)).results()
                 .forEach(code -> stated.put(code.group(), row.group(2).toUpperCase(Locale.ROOT))));
-        assertEquals(16 + 9, stated.size());
+        assertEquals(16 + 10, stated.size());
         stated.put("KEYRING_INVALID", "UNREADABLE");
         Map<String, String> actual = new TreeMap<>();
         for (ErrorCode code : ErrorCode.values()) {
