@@ -11,6 +11,7 @@ import { withDeadline } from '../cancellation.js'
 import type { Clock } from '../clock.js'
 import { EnvelopeError } from '../errors.js'
 import { CallLifetime } from './call-lifetime.js'
+import { whyReadable } from './origin.js'
 
 /** Answers of a KMS have a few hundred bytes. */
 const MAX_BODY_BYTES = 65_536
@@ -204,18 +205,14 @@ export class JsonService {
   }
 }
 
-const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|localhost|\[::1\])$/
-
 /** Why `text` cannot be the base URL of a KMS; undefined if it can. */
 export function whyNoBaseUrl(text: string): string | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || !['http:', 'https:'].includes(url.protocol))
     return 'expected a URL such as https://kms.example.com'
-  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '')
+  if (url.username !== '' || url.password !== '' || /[?#]/.test(text))
     return 'expected a URL without a user, a query and a fragment'
-  if (url.protocol === 'http:' && !LOOPBACK.test(url.hostname))
-    return 'expected https, because DEKs travel over this connection; plain http is only for loopback addresses'
-  return undefined
+  return whyReadable(url)
 }
 
 function ownAgent({ baseUrl, ca }: JsonServiceOptions): Agent {

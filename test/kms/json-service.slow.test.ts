@@ -209,6 +209,7 @@ describe('a base URL', () => {
     ['https://me:secret@kms.example.com', 'without a user'],
     ['https://kms.example.com/?a=b', 'without a user'],
     ['https://kms.example.com/#a', 'without a user'],
+    ['https://kms.example.com?', 'without a user'],
   ])('%s is refused', (text, why) => {
     expect(whyNoBaseUrl(text)).toContain(why)
   })

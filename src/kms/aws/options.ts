@@ -3,9 +3,9 @@ import * as v from 'valibot'
 import { configError, EnvelopeError, type ConfigIssue } from '../../errors.js'
 import { duration, type Duration } from '../../units.js'
 import { members, NAMED, oneOfKinds, parseOptions, perSecond } from '../option-schema.js'
+import { whyNoOrigin } from '../origin.js'
 import type { AwsCredentialProvider, AwsCredentials, AwsKmsClient } from './client.js'
 import { parseCmkArn } from './cmk-arn.js'
-import { whyNoEndpoint } from './endpoint.js'
 import { DEFAULT_QUOTA, type Quota } from './limits.js'
 import { readRsa, type RsaType } from './rsa.js'
 import type { DekSource } from './symmetric.js'
@@ -137,7 +137,9 @@ const schema = members({
     v.pipe(
       v.string('expected an origin'),
       v.rawCheck(({ dataset, addIssue }) => {
-        const why = dataset.typed ? whyNoEndpoint(dataset.value) : undefined
+        const why = dataset.typed
+          ? whyNoOrigin(dataset.value, 'expected an origin such as https://kms.{region}.example.com')
+          : undefined
         if (why !== undefined) addIssue({ message: why })
       }),
     ),

@@ -2,6 +2,7 @@ import { refuseCancelled, waitFor } from '../../cancellation.js'
 import type { Clock } from '../../clock.js'
 import { EnvelopeError } from '../../errors.js'
 import { nameOfThrown } from '../../events.js'
+import { originOf } from '../origin.js'
 import type { AwsCredentialProvider, AwsCredentials, Connections } from './client.js'
 import type { AwsSdk, SdkClient } from './sdk.js'
 
@@ -32,7 +33,7 @@ export function sdkClients(options: SdkClientOptions): Connections {
       maxAttempts: 1,
       ignoreConfiguredEndpointUrls: true,
       requestHandler: { httpAgent: agent, httpsAgent: agent },
-      ...(endpoint === undefined ? {} : { endpoint: endpoint.replaceAll('{region}', region) }),
+      ...(endpoint === undefined ? {} : { endpoint: originOf(endpoint, region).origin }),
       ...(credentials === undefined ? {} : { credentials }),
     })
     clients.set(region, client)

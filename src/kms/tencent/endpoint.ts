@@ -1,3 +1,5 @@
+import { originOf, whyNoOrigin } from '../origin.js'
+
 const NAMED = {
   regional: 'https://kms.{region}.tencentcloudapi.com',
   internal: 'https://kms.internal.tencentcloudapi.com',
@@ -12,28 +14,14 @@ const NAMED = {
  */
 export type EndpointOption = string
 
-const LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|localhost|\[::1\])$/
 const BARE_LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|localhost|\[::1\]):\d{1,5}$/
 
 /** Why `option` is not an endpoint; undefined if it is one. */
 export function whyNoEndpoint(option: EndpointOption): string | undefined {
-  const text = template(option).replaceAll('{region}', 'ap-guangzhou')
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || !['http:', 'https:'].includes(url.protocol)) {
-    return `expected ${Object.keys(NAMED).join(', ')}, or an origin such as https://kms.example.com`
-  }
-  if (
-    url.username !== '' ||
-    url.password !== '' ||
-    url.pathname !== '/' ||
-    url.search !== '' ||
-    url.hash !== ''
+  return whyNoOrigin(
+    template(option),
+    `expected ${Object.keys(NAMED).join(', ')}, or an origin such as https://kms.example.com`,
   )
-    return 'expected only a scheme, a host and a port'
-  if (url.protocol === 'http:' && !LOOPBACK.test(url.hostname)) {
-    return 'expected https, because DEKs travel over this connection; plain http is only for loopback addresses'
-  }
-  return undefined
 }
 
 /**
@@ -41,7 +29,7 @@ export function whyNoEndpoint(option: EndpointOption): string | undefined {
  * `parseCmkName` accepts.
  */
 export function endpointOf(option: EndpointOption, region: string): { protocol: string; host: string } {
-  const { protocol, host } = new URL(template(option).replaceAll('{region}', region))
+  const { protocol, host } = originOf(template(option), region)
   return { protocol, host }
 }
 

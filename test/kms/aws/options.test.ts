@@ -62,6 +62,8 @@ describe('options of awsKms()', () => {
     [{ endpoint: 'kms.example.com' }, ['endpoint']],
     [{ endpoint: 'ftp://x' }, ['endpoint']],
     [{ endpoint: 'https://x/path' }, ['endpoint']],
+    [{ endpoint: 'https://kms.{regoin}.example.com' }, ['endpoint']],
+    [{ endpoint: 'https://kms.example.com?' }, ['endpoint']],
     [{ endpoint: 'https://user:hunter2@x' }, ['endpoint']],
     // DEKs would go over it in the clear.
     [{ endpoint: 'http://kms.example.com' }, ['endpoint']],

@@ -85,6 +85,8 @@ describe('options', () => {
     [{ credentials: SECRET, endpoint: '127.0.0.1:8080', proxy: 'http://proxy.example' }, ['proxy']],
     [{ credentials: SECRET, endpoint: 'ftp://x' }, ['endpoint']],
     [{ credentials: SECRET, endpoint: 'https://x/path' }, ['endpoint']],
+    [{ credentials: SECRET, endpoint: 'https://kms.{regoin}.example.com' }, ['endpoint']],
+    [{ credentials: SECRET, endpoint: 'https://kms.example.com?' }, ['endpoint']],
     [{ credentials: SECRET, endpoint: 'https://user:hunter2@x' }, ['endpoint']],
     // DEKs would go over it in the clear.
     [{ credentials: SECRET, endpoint: 'http://kms.example.com' }, ['endpoint']],
