@@ -1,4 +1,4 @@
-import { EnvelopeError } from '../../errors.js'
+import { configError, EnvelopeError } from '../../errors.js'
 import { refuseCancelled } from '../../cancellation.js'
 import { systemClock, type Clock } from '../../clock.js'
 import { DEK_BYTES } from '../../crypto/dek.js'
@@ -6,7 +6,7 @@ import type { CmkDescription, Kms, KmsCall } from '../kms.js'
 import { AwsApi } from './api.js'
 import type { AwsCmk } from './aws-cmk.js'
 import { givenClients, type Connections } from './client.js'
-import { areReplicas, parseCmkArn, type CmkArn } from './cmk-arn.js'
+import { areReplicas, parseCmkArn, whyNotInPartition, type CmkArn } from './cmk-arn.js'
 import { concurrencyOf, limitsOf } from './limits.js'
 import { checkOptions, type AwsKmsOptions, type CheckedCmk, type CheckedOptions } from './options.js'
 import { RsaCmk } from './rsa.js'
@@ -105,15 +105,19 @@ function replicasOf(arn: CmkArn): Pick<CmkDescription, 'unwrapsFor'> {
   }
 }
 
-/** @throws EnvelopeError CMK_NOT_FOUND */
+/** @throws EnvelopeError CMK_NOT_FOUND, CONFIG_INVALID */
 function arnOf(id: string): CmkArn {
   const arn = parseCmkArn(id)
-  if (arn !== undefined) return arn
-  // Not repeated: a malformed id might be a secret.
-  throw new EnvelopeError(
-    'CMK_NOT_FOUND',
-    'expected the ARN of a key of AWS KMS, arn:aws:kms:<region>:<account>:key/<key id>; aliases are refused, because they can change',
-  )
+  if (arn === undefined) {
+    // Not repeated: a malformed id might be a secret.
+    throw new EnvelopeError(
+      'CMK_NOT_FOUND',
+      'expected the ARN of a key of AWS KMS, arn:aws:kms:<region>:<account>:key/<key id>; aliases are refused, because they can change',
+    )
+  }
+  const why = whyNotInPartition(arn)
+  if (why !== undefined) throw configError([{ path: 'id', message: why }], { subject: `CMK ${id}` })
+  return arn
 }
 
 function makeCmk(api: AwsApi, arn: CmkArn, cmk: CheckedCmk, clock: Clock): AwsCmk {

@@ -5,7 +5,7 @@ import { duration, type Duration } from '../../units.js'
 import { members, NAMED, oneOfKinds, parseOptions, perSecond } from '../option-schema.js'
 import { whyNoOrigin } from '../origin.js'
 import type { AwsCredentialProvider, AwsCredentials, AwsKmsClient } from './client.js'
-import { parseCmkArn } from './cmk-arn.js'
+import { parseCmkArn, whyNotInPartition } from './cmk-arn.js'
 import { DEFAULT_QUOTA, type Quota } from './limits.js'
 import { readRsa, type RsaType } from './rsa.js'
 import type { DekSource } from './symmetric.js'
@@ -108,10 +108,14 @@ const schema = members({
     v.record(
       v.pipe(
         v.string(),
-        v.check(
-          (id) => parseCmkArn(id) !== undefined,
-          'expected arn:aws:kms:<region>:<account>:key/<key id>',
-        ),
+        v.rawCheck(({ dataset, addIssue }) => {
+          const arn = dataset.typed ? parseCmkArn(dataset.value) : undefined
+          const why =
+            arn === undefined
+              ? 'expected arn:aws:kms:<region>:<account>:key/<key id>'
+              : whyNotInPartition(arn)
+          if (why !== undefined) addIssue({ message: why })
+        }),
       ),
       v.variant(
         'type',

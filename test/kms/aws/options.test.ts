@@ -16,6 +16,36 @@ function mistakes(options: unknown): string[] {
   }
 }
 
+const arnIn = ([partition, region]: readonly [string, string]): string =>
+  `arn:${partition}:kms:${region}:111122223333:key/mrk-1`
+const IN_PARTITION = (
+  [
+    ['aws', 'eu-west-1'],
+    ['aws', 'us-east-1'],
+    // Regions and partitions to come
+    ['aws', 'xx-north-9'],
+    ['aws-mars', 'mars-north-1'],
+    ['aws-cn', 'cn-north-1'],
+    ['aws-us-gov', 'us-gov-west-1'],
+    ['aws-iso', 'us-iso-east-1'],
+    ['aws-iso-b', 'us-isob-east-1'],
+    ['aws-iso-e', 'eu-isoe-west-1'],
+    ['aws-iso-f', 'us-isof-south-1'],
+    ['aws-eusc', 'eusc-de-east-1'],
+  ] as const
+).map(arnIn)
+const NOT_IN_PARTITION = (
+  [
+    ['aws', 'cn-north-1'],
+    ['aws', 'us-gov-west-1'],
+    ['aws', 'us-iso-east-1'],
+    ['aws-cn', 'eu-west-1'],
+    ['aws-us-gov', 'us-east-1'],
+    ['aws-iso', 'us-isob-east-1'],
+    ['aws-mars', 'cn-north-1'],
+  ] as const
+).map(arnIn)
+
 const client = (): never => {
   throw new Error('not called')
 }
@@ -32,7 +62,7 @@ describe('options of awsKms()', () => {
     { cmks: { [CMK]: { type: 'rsa-2048', publicKey: PEM } } },
     { cmks: { [CMK]: { type: 'rsa-4096' } } },
     { cmks: { [CMK]: { type: 'symmetric', dek: 'encrypt' } } },
-    { cmks: { 'arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/mrk-1': { type: 'symmetric' } } },
+    ...IN_PARTITION.map((id) => ({ cmks: { [id]: { type: 'symmetric' as const } } })),
     { endpoint: 'https://kms.{region}.example.com:8443' },
     { endpoint: 'http://127.0.0.1:8080' },
     { endpoint: 'http://[::1]:8080' },
@@ -54,6 +84,10 @@ describe('options of awsKms()', () => {
       { cmks: { 'arn:aws:kms:eu-west-1:111122223333:alias/orders': { type: 'symmetric' } } },
       ['cmks.arn:aws:kms:eu-west-1:111122223333:alias/orders'],
     ],
+    ...NOT_IN_PARTITION.map((id): [unknown, string[]] => [
+      { cmks: { [id]: { type: 'symmetric' } } },
+      [`cmks.${id}`],
+    ]),
     [{ cmks: { [CMK]: { type: 'rsa' } } }, [`cmks.${CMK}.type`]],
     [{ cmks: { [CMK]: { type: 'symmetric', publicKey: PEM } } }, [`cmks.${CMK}.publicKey`]],
     [{ cmks: { [CMK]: { type: 'symmetric', dek: 'local' } } }, [`cmks.${CMK}.dek`]],
@@ -93,6 +127,15 @@ describe('options of awsKms()', () => {
     expect(String(failure)).not.toContain(SECRET.secretAccessKey)
   })
 })
+
+it.each(NOT_IN_PARTITION)(
+  'the CMK %s names a region of another partition, so no process starts with it',
+  async (id) => {
+    const failure = await thrownBy(() => kmsOf({ send: client }).describe(id, signal))
+    expect(failure).toMatchObject({ code: 'CONFIG_INVALID' })
+    expect(String(failure)).toContain('copy the ARN')
+  },
+)
 
 describe('the replicas of a multi-region key', () => {
   const arn = (region: string, key: string, account = '111122223333', partition = 'aws'): string =>
