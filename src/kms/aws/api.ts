@@ -31,9 +31,9 @@ export class AwsApi {
     return this.#lifetime.signal
   }
 
-  /** @throws EnvelopeError KMS_SDK_MISSING */
-  async prepare(): Promise<void> {
-    await this.#options.sdk()
+  /** @throws EnvelopeError KMS_SDK_MISSING, or ENCRYPTION_CLOSED if `close()` ended the wait */
+  async prepare(signal: AbortSignal): Promise<void> {
+    await this.#lifetime.during(signal, (own) => raceAbort(this.#options.sdk(), own))
   }
 
   /** @throws EnvelopeError as `Kms` says, or ENCRYPTION_CLOSED if `close()` ended the call; nothing else */
@@ -48,11 +48,10 @@ export class AwsApi {
   }
 
   async #attempts(call: FailedCall, input: Input, signal: AbortSignal): Promise<Answer> {
-    const command = `${call.action}Command` as const
+    const { connections, sdk } = this.#options
+    const { [`${call.action}Command` as const]: Command } = await raceAbort(sdk(), signal)
     for (let attempt = 1; ; attempt++) {
-      const { connections, sdk } = this.#options
       const { client, renew } = await raceAbort(connections.connect(call.cmk.region, signal), signal)
-      const { [command]: Command } = await sdk()
       try {
         // The SDK changes a command as it sends it, so each attempt has its own.
         return new Answer(

@@ -52,7 +52,7 @@ export function awsKms(options: AwsKmsOptions = {}): Kms {
     async describe(cmkId, signal) {
       refuseCancelled(signal)
       const { provider, publicKeyWraps, offline } = find(cmkId)
-      if (!offline) await api.prepare()
+      if (!offline) await api.prepare(signal)
       return { provider, publicKeyWraps, ...replicasOf(arnOf(cmkId)) }
     },
     generateDek: async (call) => find(call.cmkId).generateDek(call),

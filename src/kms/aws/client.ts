@@ -39,7 +39,10 @@ export interface Connection {
 
 /** The source of clients. */
 export interface Connections {
-  /** @throws EnvelopeError KMS_CREDENTIALS_UNAVAILABLE or KMS_REFUSED */
+  /**
+   * @param signal aborted by `close()`, too
+   * @throws EnvelopeError KMS_CREDENTIALS_UNAVAILABLE or KMS_REFUSED
+   */
   connect(region: string, signal: AbortSignal): Promise<Connection>
   /** Releases sockets and timers. */
   close(): void

@@ -24,8 +24,10 @@ export function sdkClients(options: SdkClientOptions): Connections {
   const clients = new Map<string, SdkClient>()
   const agent = { keepAlive: true, maxSockets } as const
 
-  const clientOf = async (region: string): Promise<SdkClient> => {
+  const clientOf = async (region: string, signal: AbortSignal): Promise<SdkClient> => {
     const { KMSClient } = await sdk()
+    // A client that is made after `close()` would never be destroyed.
+    refuseCancelled(signal)
     const known = clients.get(region)
     if (known !== undefined) return known
     const client = new KMSClient({
@@ -59,7 +61,7 @@ export function sdkClients(options: SdkClientOptions): Connections {
 
   return {
     async connect(region, signal) {
-      const client = await clientOf(region)
+      const client = await clientOf(region, signal)
       await ready(client, false, signal)
       return { client, renew: (own) => ready(client, true, own) }
     },

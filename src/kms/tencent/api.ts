@@ -25,9 +25,9 @@ export class TencentApi {
     return this.#lifetime.signal
   }
 
-  /** @throws EnvelopeError KMS_SDK_MISSING */
-  prepare(): Promise<void> {
-    return this.#connections.prepare()
+  /** @throws EnvelopeError KMS_SDK_MISSING, or ENCRYPTION_CLOSED if `close()` ended the wait */
+  prepare(signal: AbortSignal): Promise<void> {
+    return this.#lifetime.during(signal, (own) => raceAbort(this.#connections.prepare(), own))
   }
 
   /** @throws EnvelopeError as `Kms` says, or ENCRYPTION_CLOSED if `close()` ended the call; nothing else */

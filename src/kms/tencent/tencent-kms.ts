@@ -44,7 +44,7 @@ export function tencentKms(options: TencentKmsOptions): Kms {
     async describe(cmkId, signal) {
       refuseCancelled(signal)
       const { provider, publicKeyWraps, offline } = find(cmkId)
-      if (!offline) await api.prepare()
+      if (!offline) await api.prepare(signal)
       return { provider, publicKeyWraps }
     },
     generateDek: async (call) => find(call.cmkId).generateDek(call),
