@@ -213,7 +213,7 @@ module.exports = {
     may('testing/', ['testing/', 'kms/kms\\.ts$', 'kms/local/']),
     may('avro/', ['avro/']),
     may('cli/', ['cli/', ...ENTRIES, 'policy/', 'config/', 'config-file/', 'kms/local/']),
-    may('cli/estimate/', ['envelope/formats\\.ts$']),
+    may('cli/estimate/', ['envelope/formats\\.ts$', 'kms/aws/cmk-arn\\.ts$']),
     may('cli/dictionary/', ['record/index\\.ts$', 'envelope/formats\\.ts$']),
     { from: { path: '^packages/([^/]+)/src/' }, to: { path: '^packages/$1/src/' } },
   ],

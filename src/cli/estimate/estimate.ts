@@ -10,7 +10,7 @@ import { encryptSchema } from '../../config/schema.js'
 import { deksOf, unwrapsPerReader, type Deks, type Load, type Renewal } from './dek-counts.js'
 import { DEFAULT_FORMAT } from '../../envelope/formats.js'
 import { TopicIndex } from '../../policy/topics.js'
-import { VENDORS, vendorOf, type Vendor, type VendorName } from './kms-pricing.js'
+import { billingOf, VENDORS, vendorOf, type Vendor, type VendorName } from './kms-pricing.js'
 
 /** The cost of a configuration under a load. Calculated, not measured; assumes that records flow evenly. */
 export interface Estimate {
@@ -38,7 +38,10 @@ export interface ReadingEstimate {
   readonly deks: Deks
   /** Whether the records are encrypted elsewhere; then the default rotation is assumed. */
   readonly sealedElsewhere: boolean
-  /** The CMK that opens: the first one of the decrypt rule that also seals. Undefined if none does. */
+  /**
+   * The CMK that opens: the first one of the decrypt rule that also seals, or that unwraps for one that does. Undefined if
+   * there is none.
+   */
   readonly cmk: CmkRef | undefined
   /** By all readers. */
   readonly unwrapsPerDay: number
@@ -95,7 +98,7 @@ export function estimate(
       rule,
       path: `topics[${String(i)}]`,
       sealing: rule.encrypt && sealing(rule, rule.encrypt, { policy, load, topics: own, vendors: known }),
-      reading: rule.decrypt && reading(rule, rule.decrypt, policy, load, own.length),
+      reading: rule.decrypt && reading(rule, rule.decrypt, { policy, load, topics: own, vendors: known }),
     }
   })
   const kmses = Object.entries(known).map(([name, vendor]) => kmsEstimate(name, vendor, rules, policy, load))
@@ -110,7 +113,7 @@ function lessFreeCalls(kmses: readonly KmsEstimate[]): readonly KmsEstimate[] {
   const left = new Map<VendorName, number>()
   return kmses.map((kms) => {
     const { vendor, callsPerDay, dollars } = kms
-    const { billing }: Vendor = VENDORS[vendor]
+    const billing = billingOf(vendor)
     if (billing === undefined || dollars === undefined) return kms
     const available = left.get(vendor) ?? billing.freeCallsPerMonth
     const calls = 30 * (callsPerDay.generate + callsPerDay.wrap + callsPerDay.unwrap)
@@ -169,19 +172,25 @@ function sealing(
 function reading(
   { encrypt }: CheckedRule,
   decrypt: CheckedDecryptRule,
-  policy: CheckedPolicy,
-  load: Load,
-  topics: number,
+  { policy, load, topics, vendors }: Surroundings,
 ): ReadingEstimate {
-  const deks = deksOf(encrypt ?? DEFAULT_RENEWAL, Math.max(topics, 1), load)
+  const deks = deksOf(encrypt ?? DEFAULT_RENEWAL, Math.max(topics.length, 1), load)
   const accepted = decrypt.cmks.flatMap((name) => policy.cmks[name] ?? [])
   const sealed = encrypt ? (policy.cmks[encrypt.cmk] ?? []) : accepted
   return {
     deks,
     sealedElsewhere: encrypt === undefined,
-    cmk: accepted.find(({ kms, id }) => sealed.some((cmk) => cmk.kms === kms && cmk.id === id)),
+    cmk: accepted.find((own) => sealed.some((cmk) => unwraps(own, cmk, vendors))),
     unwrapsPerDay: load.readers * unwrapsPerReader(deks, policy.cache.ttlMs),
   }
+}
+
+/** Whether `own` unwraps what `cmk` wrapped. Entries under `kms` are names of this configuration, and do not matter. */
+function unwraps(own: CmkRef, cmk: CmkRef, vendors: Surroundings['vendors']): boolean {
+  const vendor = vendors[own.kms] ?? 'local'
+  if (vendor !== (vendors[cmk.kms] ?? 'local')) return false
+  const { unwrapsFor }: Vendor = VENDORS[vendor]
+  return own.id === cmk.id || unwrapsFor?.(own.id, cmk.id) === true
 }
 
 function kmsEstimate(
@@ -204,7 +213,7 @@ function kmsEstimate(
   const read = rules.flatMap(({ reading: reads }) => (reads?.cmk?.kms === name ? [reads.deks] : []))
   const live = read.reduce((sum, { sealers }) => sum + sealers, 0)
   const kept = read.reduce((sum, deks) => sum + Math.max(deks.perDay * load.retentionDays, deks.sealers), 0)
-  const { billing }: Vendor = VENDORS[vendorName]
+  const billing = billingOf(vendorName)
   const restart = (deks: number): Restart => ({
     calls: load.readers * deks,
     deks,
@@ -222,7 +231,7 @@ function kmsEstimate(
     ...(billing && {
       quotaShare: perDay / billing.quota / 86_400,
       dollars: {
-        cmks: 30 * cmks * billing.dollarsPerCmkAndDay,
+        cmks: cmks * billing.dollarsPerCmk,
         calls: 30 * perDay * billing.dollarsPerCall,
       },
     }),

@@ -2,8 +2,8 @@ import type { CheckedPolicy, CheckedRule } from '../../config/checked.js'
 import { DEFAULT_FORMAT } from '../../envelope/formats.js'
 import type { Deks, Load } from './dek-counts.js'
 import type { Estimate, KmsEstimate, Restart, RuleEstimate } from './estimate.js'
-import { byteCount, figure, timeSpan } from './format-units.js'
-import { VENDORS, type Vendor } from './kms-pricing.js'
+import { byteCount, figure, money, percent, timeSpan } from './format-units.js'
+import { billingOf, VENDORS, type Billing, type Vendor } from './kms-pricing.js'
 import type { Warning } from './warnings.js'
 
 /** A dictionary of the configuration. Error messages name it by its SHA-256. */
@@ -144,20 +144,23 @@ function readingLines(
 }
 
 function kmsLines(
-  { vendor, callsPerDay, cmks, quotaShare, dollars, restart }: KmsEstimate,
+  { vendor, callsPerDay, cmks, quotaShare = 0, dollars, restart }: KmsEstimate,
   load: Load,
 ): string[] {
-  const { billing }: Vendor = VENDORS[vendor]
+  const { fetchesPublicKey, terms }: Vendor = VENDORS[vendor]
+  const billing = billingOf(vendor)
   const { generate, wrap, unwrap } = callsPerDay
   return [
-    `calls a day: ${figure(generate)} to make DEKs, ${figure(wrap)} to wrap, ${figure(unwrap)} to unwrap`,
-    ...(billing && quotaShare !== undefined && dollars
+    fetchesPublicKey
+      ? `calls a day: at most ${figure(generate + wrap)} to fetch the public key, which wraps DEKs in the process, ${figure(unwrap)} to unwrap`
+      : `calls a day: ${figure(generate)} to make DEKs, ${figure(wrap)} to wrap, ${figure(unwrap)} to unwrap`,
+    ...(billing && dollars
       ? [
-          `${figure(quotaShare * 100)}% of the quota on average (default: ${figure(billing.quota)} calls a second per region, all three kinds together)`,
-          `cost in 30 days: $${figure(dollars.cmks + dollars.calls)} = $${figure(dollars.cmks)} for CMKs (${figure(cmks)} × $${String(billing.dollarsPerCmkAndDay)} a day) + $${figure(dollars.calls)} for calls ($${figure(billing.dollarsPerCall * 10_000)} for 10,000, after ${figure(billing.freeCallsPerMonth)} free calls per account, deducted once for all KMS services)`,
-          "this is the vendor's pay-as-you-go list price, not checked against a bill; a prepaid edition has its own price and quota",
+          `${percent(quotaShare)} of the quota on average (default: ${figure(billing.quota)} calls a second for ${billing.quotaOf})`,
+          `cost in 30 days: ${cost(dollars, cmks, billing)}`,
+          `this is the vendor's pay-as-you-go list price, not checked against a bill; ${billing.except}`,
         ]
-      : ['no cost and no quota']),
+      : [String(terms)]),
     ...(restart.resuming.calls > 0
       ? [
           `all readers restart where they stopped: ${restartLine(restart.resuming, billing?.dollarsPerCall)}`,
@@ -167,14 +170,32 @@ function kmsLines(
   ]
 }
 
+function cost(
+  dollars: NonNullable<KmsEstimate['dollars']>,
+  cmks: number,
+  { dollarsPerCmk, dollarsPerCall, freeCallsPerMonth }: Billing,
+): string {
+  const free =
+    freeCallsPerMonth === 0
+      ? ''
+      : `, after ${figure(freeCallsPerMonth)} free calls per account, deducted once for all entries under \`kms\``
+  const forCalls = `${money(dollars.calls)} for calls (${money(dollarsPerCall * 10_000)} for 10,000${free})`
+  if (dollarsPerCmk === 0) return forCalls
+  const forCmks = `${money(dollars.cmks)} for CMKs (${figure(cmks)} × ${money(dollarsPerCmk)})`
+  return `${money(dollars.cmks + dollars.calls)} = ${forCmks} + ${forCalls}`
+}
+
 function restartLine(
-  { calls, deks, rateLimitSeconds, quotaSeconds }: Restart,
+  { calls, deks, rateLimitSeconds, quotaSeconds = 0 }: Restart,
   dollars: number | undefined,
 ): string {
+  const takes = [
+    ...(rateLimitSeconds >= 1 ? [`${figure(rateLimitSeconds)} s with \`kmsRateLimit\``] : []),
+    ...(quotaSeconds >= 1 ? [`${figure(quotaSeconds)} s with the quota`] : []),
+  ]
   return [
     `${figure(calls)} unwraps, ${figure(deks)} per reader`,
-    ...(dollars === undefined ? [] : [`$${figure(calls * dollars)}`]),
-    `at least ${figure(rateLimitSeconds)} s with \`kmsRateLimit\``,
-    ...(quotaSeconds === undefined ? [] : [`${figure(quotaSeconds)} s with the quota`]),
+    ...(dollars === undefined ? [] : [money(calls * dollars)]),
+    ...(takes.length === 0 ? [] : [`at least ${takes.join(', ')}`]),
   ].join(', ')
 }

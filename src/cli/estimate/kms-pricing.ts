@@ -1,3 +1,5 @@
+import { areReplicas, parseCmkArn } from '../../kms/aws/cmk-arn.js'
+
 /** Facts about a kind of KMS, for `kafka-envelope check`. */
 export interface Vendor {
   readonly title: string
@@ -5,17 +7,32 @@ export interface Vendor {
   readonly provider: string
   /** Length of a DEK wrapped under a symmetric CMK. */
   readonly ciphertextDekBytes: number
-  /** Absent if nothing costs anything. */
-  readonly billing?: {
-    /**
-     * Calls per second to a region that an account may make by default, for making, wrapping and unwrapping together.
-     */
-    readonly quota: number
-    readonly dollarsPerCall: number
-    /** Calls of an account that are free. */
-    readonly freeCallsPerMonth: number
-    readonly dollarsPerCmkAndDay: number
-  }
+  /** Whether DEKs are wrapped in the process, with a public key. Then a new DEK takes a call only to fetch that. */
+  readonly fetchesPublicKey?: true
+  /** Whether a CMK unwraps what another one wrapped, by their ids. */
+  readonly unwrapsFor?: (cmkId: string, other: string) => boolean
+  /** What is billed and limited, or in words why nothing can be calculated. */
+  readonly terms: Billing | string
+}
+
+export interface Billing {
+  /** Calls per second that are allowed by default, for making, wrapping and unwrapping together. */
+  readonly quota: number
+  /** Whose quota it is. */
+  readonly quotaOf: string
+  readonly dollarsPerCall: number
+  /** Calls of an account that are free. */
+  readonly freeCallsPerMonth: number
+  /** For 30 days. */
+  readonly dollarsPerCmk: number
+  /** What has another price or quota. */
+  readonly except: string
+}
+
+/** Undefined if cost and quota cannot be calculated. */
+export function billingOf(vendor: VendorName): Billing | undefined {
+  const { terms }: Vendor = VENDORS[vendor]
+  return typeof terms === 'string' ? undefined : terms
 }
 
 export const VENDORS = {
@@ -26,11 +43,13 @@ export const VENDORS = {
     title: 'Tencent Cloud KMS',
     provider: 'tencent-kms',
     ciphertextDekBytes: 210,
-    billing: {
+    terms: {
       quota: 300,
+      quotaOf: 'a region',
       dollarsPerCall: 0.18 / 10_000,
       freeCallsPerMonth: 20_000,
-      dollarsPerCmkAndDay: 0.06,
+      dollarsPerCmk: 30 * 0.06,
+      except: 'a prepaid edition has its own price and quota',
     },
   },
   // As AWS listed them in 2025 for most regions: symmetric operations share 5,500 calls a second; $1 a month for a CMK;
@@ -39,11 +58,17 @@ export const VENDORS = {
     title: 'AWS KMS',
     provider: 'aws-kms',
     ciphertextDekBytes: 184,
-    billing: {
+    unwrapsFor: (cmkId, other) => {
+      const [one, two] = [parseCmkArn(cmkId), parseCmkArn(other)]
+      return one !== undefined && two !== undefined && areReplicas(one, two)
+    },
+    terms: {
       quota: 5500,
+      quotaOf: 'a region',
       dollarsPerCall: 0.03 / 10_000,
       freeCallsPerMonth: 20_000,
-      dollarsPerCmkAndDay: 1 / 30,
+      dollarsPerCmk: 1,
+      except: 'RSA CMKs have a lower quota, and those above 2,048 bits a higher price',
     },
   },
   // As Google listed them in November 2026, for software keys: 60,000 cryptographic requests a minute for a project;
@@ -53,32 +78,52 @@ export const VENDORS = {
     title: 'Google Cloud KMS',
     provider: 'gcp-kms',
     ciphertextDekBytes: 112,
-    billing: {
+    terms: {
       quota: 1000,
+      quotaOf: 'a project',
       dollarsPerCall: 0.03 / 10_000,
       freeCallsPerMonth: 0,
-      dollarsPerCmkAndDay: 0.06 / 30,
+      dollarsPerCmk: 0.06,
+      except:
+        'each old version of a key that is enabled costs as much again; HSM keys cost more and have a lower quota',
     },
   },
   // As Microsoft listed them in November 2026, for 2,048-bit software keys in a vault: 4,000 operations in 10 seconds;
-  // $0.03 for 10,000 operations. Not checked against a bill. Wrapping is counted here, but happens in the process.
+  // $0.03 for 10,000 operations. Not checked against a bill.
   azure: {
     title: 'Azure Key Vault',
     provider: 'azure-key-vault/rsa-oaep-sha256',
     ciphertextDekBytes: 1 + 16 + 256,
-    billing: { quota: 400, dollarsPerCall: 0.03 / 10_000, freeCallsPerMonth: 0, dollarsPerCmkAndDay: 0 },
+    fetchesPublicKey: true,
+    terms: {
+      quota: 400,
+      quotaOf: 'a vault',
+      dollarsPerCall: 0.03 / 10_000,
+      freeCallsPerMonth: 0,
+      dollarsPerCmk: 0,
+      except: 'keys above 2,048 bits and HSM keys cost more and have a lower quota',
+    },
   },
-  // Billed by the hour, whatever is called. Its quota depends on the pool.
   'azure-hsm': {
     title: 'Azure Managed HSM',
     provider: 'azure-managed-hsm',
     ciphertextDekBytes: 1 + 16 + 12 + 32 + 16,
+    terms: 'the pool of HSMs is billed by the hour, whatever is called; its size decides how many it takes',
   },
-  // It is run by its users, who agree on a price with HashiCorp or pay none; it has no quota unless they set one.
   // `vault:v1:` and base64 of IV, ciphertext and tag.
-  vault: { title: 'Vault or OpenBao', provider: 'vault-transit', ciphertextDekBytes: 9 + 80 },
+  vault: {
+    title: 'Vault or OpenBao',
+    provider: 'vault-transit',
+    ciphertextDekBytes: 9 + 80,
+    terms: 'calls have no price; who runs the service decides how many it takes',
+  },
   // Version, IV, ciphertext, tag: docs/format.md.
-  local: { title: 'a keyring file', provider: 'local', ciphertextDekBytes: 4 + 12 + 32 + 16 },
+  local: {
+    title: 'a keyring file',
+    provider: 'local',
+    ciphertextDekBytes: 4 + 12 + 32 + 16,
+    terms: 'no cost and no quota',
+  },
 } as const satisfies Record<string, Vendor>
 
 export type VendorName = keyof typeof VENDORS

@@ -4,7 +4,7 @@ import type { Estimate, KmsEstimate, RuleEstimate } from './estimate.js'
 import { figure, timeSpan } from './format-units.js'
 import { REJECTION_POLICIES } from '../../config/rejection.js'
 import { matches, TopicIndex } from '../../policy/topics.js'
-import { VENDORS, type Vendor } from './kms-pricing.js'
+import { billingOf, VENDORS } from './kms-pricing.js'
 
 /** Something that is valid and probably not intended. */
 export interface Warning {
@@ -167,13 +167,13 @@ function* ofKms(
   { kmsRateLimit }: CheckedPolicy,
   { readers }: Load,
 ): Iterable<Warning> {
-  const { title, billing }: Vendor = VENDORS[vendor]
+  const billing = billingOf(vendor)
   const { perSecond } = kmsRateLimit.opening
   const { deks } = restart.rereading
   if (billing && readers * Math.min(perSecond, deks) > billing.quota) {
     yield {
       path: 'kmsRateLimit.opening.perSecond',
-      message: `${figure(readers)} readers that start together, each with ${figure(perSecond)} calls a second, exceed the ${figure(billing.quota)} that ${title} allows (${name}): set at most ${figure(Math.floor((10 * billing.quota) / readers) / 10)}`,
+      message: `${figure(readers)} readers that start together, each with ${figure(perSecond)} calls a second, exceed the ${figure(billing.quota)} that ${VENDORS[vendor].title} allows (${name}): set at most ${figure(Math.floor((10 * billing.quota) / readers) / 10)}`,
     }
   }
 }

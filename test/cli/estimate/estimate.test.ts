@@ -17,7 +17,7 @@ import type { CheckedPolicy } from '../../../src/config/checked.js'
 import type { ConfigFile } from '../../../src/config/config.js'
 import type { Load } from '../../../src/cli/estimate/dek-counts.js'
 import { estimate } from '../../../src/cli/estimate/estimate.js'
-import { byteCount, figure, timeSpan } from '../../../src/cli/estimate/format-units.js'
+import { byteCount, figure, money, percent, timeSpan } from '../../../src/cli/estimate/format-units.js'
 import { show } from '../../../src/config/paths.js'
 import { vendorOf } from '../../../src/cli/estimate/kms-pricing.js'
 import { warnings } from '../../../src/cli/estimate/warnings.js'
@@ -174,6 +174,24 @@ describe('the calls to a KMS', () => {
       rereading: { calls: 168_000, deks: 16_800, rateLimitSeconds: 165, quotaSeconds: 560 },
     })
     expect(sh?.restart.rereading.calls).toBe(0)
+  })
+
+  it('the calls to a KMS include unwrapping under a replica of the key that sealed', () => {
+    const arn = (region: string, key: string) => `arn:aws:kms:${region}:111122223333:key/${key}`
+    const read = (id: string, kms = 'eu') => {
+      const cmks = { main: [{ kms: 'us', id: arn('us-east-1', 'mrk-1') }], far: [{ kms, id }] }
+      const policy = policyOf([{ ...rule({ rotate: exact }), decrypt: { cmk: 'far' } }], { cmks })
+      const found = estimate(policy, LOAD, [], {})
+      const unwrap = found.kmses.find(({ name }) => name === kms)?.callsPerDay.unwrap
+      return {
+        unwrap,
+        cannot: warnings(policy, LOAD, found).some(({ path }) => path.endsWith('decrypt.cmk')),
+      }
+    }
+    expect(read(arn('eu-west-1', 'mrk-1'))).toEqual({ unwrap: 24_000, cannot: false })
+    expect(read(arn('eu-west-1', 'mrk-1'), 'us')).toEqual({ unwrap: 24_000, cannot: false })
+    for (const other of [arn('eu-west-1', 'mrk-2'), arn('eu-west-1', '1'), 'ap-guangzhou/1'])
+      expect(read(other)).toEqual({ unwrap: 0, cannot: true })
   })
 
   it('the calls to a KMS of records that are sealed elsewhere are estimated with the default rotation', () => {
@@ -407,6 +425,15 @@ it('numbers are printed with few digits', () => {
     '2d',
     '3,600,001ms',
   ])
+  expect([0, 0.001, 0.013, 1 / 30, 1.8, 1234.567].map(money)).toEqual([
+    '$0.00',
+    'less than $0.01',
+    '$0.01',
+    '$0.03',
+    '$1.80',
+    '$1,234.57',
+  ])
+  expect([0, 8e-9, 0.0126, 1.5].map(percent)).toEqual(['0%', 'less than 0.01%', '1.3%', '150%'])
   expect([1, 2 ** 36, 1500].map(byteCount)).toEqual(['1B', '64GiB', '1,500B'])
 })
 
