@@ -154,13 +154,14 @@ function kmsLines(
     fetchesPublicKey
       ? `calls a day: at most ${figure(generate + wrap)} to fetch the public key, which wraps DEKs in the process, ${figure(unwrap)} to unwrap`
       : `calls a day: ${figure(generate)} to make DEKs, ${figure(wrap)} to wrap, ${figure(unwrap)} to unwrap`,
+    ...(typeof terms === 'string' ? [terms] : []),
     ...(billing && dollars
       ? [
           `${percent(quotaShare)} of the quota on average (default: ${figure(billing.quota)} calls a second for ${billing.quotaOf})`,
           `cost in 30 days: ${cost(dollars, cmks, billing)}`,
           `this is the vendor's pay-as-you-go list price, not checked against a bill; ${billing.except}`,
         ]
-      : [String(terms)]),
+      : []),
     ...(restart.resuming.calls > 0
       ? [
           `all readers restart where they stopped: ${restartLine(restart.resuming, billing?.dollarsPerCall)}`,
