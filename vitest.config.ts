@@ -1,11 +1,21 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import { compiler } from './scripts/native/compile.js'
 
-// Four projects. `unit` and `slow` need nothing; `slow` has the tests that take seconds, start processes or mock
-// modules, and is told by the name: *.slow.test.ts. `integration` needs a broker in KAFKA_BROKERS, which `npm test`
-// provides. `after-all` looks at what all others left behind, so it runs last.
+// Five projects. `unit`, `slow` and `services` need nothing; the last two have the tests that take seconds, start
+// processes or mock modules, and are told by the name: *.slow.test.ts. `integration` needs a broker in KAFKA_BROKERS,
+// which `npm test` provides. `after-all` looks at what all others left behind, so it runs last.
 const TESTS = ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts']
-const SLOW = TESTS.map((files) => files.replace('*.test.ts', '*.slow.test.ts'))
+const slow = (files: string): string => files.replace(/.test.ts$/, '.slow.test.ts')
+const SLOW = TESTS.map(slow)
+// The slow tests of what does not depend on the version of Node, so that CI need not run them on a second one: laws and
+// faults of the providers whose KMS is a service, and the programs and pages of this repository.
+const SERVICES = [
+  'test/contract/{aws,azure,gcp,tencent,vault}{,-faults}.test.ts',
+  'test/kms/{aws,azure,gcp,tencent,vault}/**/*.test.ts',
+  'test/{docs,faults,scripts}/**/*.test.ts',
+  'packages/*/test/**/*.test.ts',
+].map(slow)
 const WITHOUT_COMPILER = compiler() === undefined ? ['test/native/**'] : []
 // Vitest loads this file several times.
 if (WITHOUT_COMPILER.length > 0 && process.env['KAFKA_ENVELOPE_NO_COMPILER'] === undefined) {
@@ -21,8 +31,8 @@ export default defineConfig({
     env: { KAFKA_ENVELOPE_ENGINE: process.env['KAFKA_ENVELOPE_ENGINE'] ?? 'node' },
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    // Vitest's own default leaves a machine of two cores with one worker.
-    maxWorkers: '100%',
+    // One more than there are cores, since many files wait for a broker, a server or a process of theirs.
+    maxWorkers: availableParallelism() + 1,
     coverage: {
       provider: 'v8',
       include: ['src/**', 'packages/*/src/**'],
@@ -37,7 +47,7 @@ export default defineConfig({
           name: 'unit',
           include: TESTS,
           exclude: NOT_UNIT,
-          // Files share two processes, so that each module is loaded twice and not a hundred times.
+          // Files share a process for each worker, so that each module is loaded a few times and not a hundred times.
           isolate: false,
           setupFiles: 'test/support/clean-process.ts',
           sequence: { groupOrder: 0 },
@@ -45,8 +55,14 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'slow', include: SLOW, exclude: WITHOUT_COMPILER, sequence: { groupOrder: 1 } },
+        test: {
+          name: 'slow',
+          include: SLOW,
+          exclude: [...SERVICES, ...WITHOUT_COMPILER],
+          sequence: { groupOrder: 1 },
+        },
       },
+      { extends: true, test: { name: 'services', include: SERVICES, sequence: { groupOrder: 1 } } },
       {
         extends: true,
         test: {

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,6 +14,7 @@ import {
   type Target,
 } from '../../test/fuzz/plan.js'
 import { writeSeeds } from '../../test/fuzz/seeds.js'
+import { sideBySide, succeeds } from '../side-by-side.js'
 
 const USAGE = `usage: npm run fuzz -- [--long] [--runs N] [--seed N] [--coverage] [TARGET…]
        npm run fuzz -- --input FILE TARGET
@@ -56,7 +57,7 @@ writeFileSync(`${compiled}/package.json`, '{ "type": "commonjs" }\n')
 const [first] = targets
 if (options.input === undefined) {
   const node = nodeForAddon()
-  for (const target of targets) if (!fuzz(target, node)) process.exitCode = 1
+  if (!(await sideBySide(targets, (target) => fuzz(target, node)))) process.exitCode = 1
 } else if (first !== undefined) {
   const module = createRequire(import.meta.url)(entry(first)) as { fuzz(input: Buffer): void | Promise<void> }
   await module.fuzz(readFileSync(options.input))
@@ -64,7 +65,7 @@ if (options.input === undefined) {
 }
 
 /** Fuzzes one target to its end; returns false if it found something. */
-function fuzz(target: Target, node: readonly string[]): boolean {
+async function fuzz(target: Target, node: readonly string[]): Promise<boolean> {
   const { name, maxLength } = target
   const runs = options.runs ?? String(options.long ? target.runs.long : target.runs.short)
   const [seeds, corpus, findings] = ['seeds', 'corpus', 'findings'].map((kind) => {
@@ -86,13 +87,15 @@ function fuzz(target: Target, node: readonly string[]): boolean {
     ...(target.sync ? ['--sync'] : []),
   ]
   const log = `${FOLDER}/${name}.log`
+  rmSync(log, { force: true })
   const limits = [`-max_len=${String(maxLength)}`, `-rss_limit_mb=${String(MAX_RSS_MIB)}`]
   const engine = [`-runs=${runs}`, `-seed=${options.seed}`, ...limits, `-artifact_prefix=${findings}/`]
-  const succeeded = logged(log, [...command, '--', ...engine])
+  const succeeded = await succeeds([...command, '--', ...engine], log)
   if (options.coverage) {
     const report = `${FOLDER}/${name}-coverage.log`
+    rmSync(report, { force: true })
     const reporter = ['--coverage', '--coverageReporters', 'text', '--coverageDirectory', corpus]
-    logged(report, [...command, '--mode', 'regression', ...reporter])
+    await succeeds([...command, '--mode', 'regression', ...reporter], report)
     console.log(readFileSync(report, 'utf8').replace(/^[^]*?(?=-----)/, ''))
   }
   const said = readFileSync(log, 'utf8')
@@ -112,14 +115,6 @@ function fuzz(target: Target, node: readonly string[]): boolean {
 
 function entry({ name }: Target): string {
   return `${compiled}/test/fuzz/targets/${name}.js`
-}
-
-/** Runs a command whose output goes to a file itself: through a pipe, a burst at the end would be lost. */
-function logged(file: string, [program = '', ...args]: readonly string[]): boolean {
-  const log = openSync(file, 'w')
-  const { status } = spawnSync(program, args, { stdio: ['ignore', log, log] })
-  closeSync(log)
-  return status === 0
 }
 
 /** The command that runs Node.js so that the addon of Jazzer.js loads. */

@@ -21,9 +21,9 @@ it('a flood of 100,000 forged envelopes makes a bounded number of calls, while g
     return record as ReadRecord
   }
   const good = await seal(CANARY)
+  const value = good.value as Buffer
+  const { wrappedDeks, headerBytes, bytes } = decodePreamble(value)
   const forge = (): ReadRecord => {
-    const value = good.value as Buffer
-    const { wrappedDeks, headerBytes, bytes } = decodePreamble(value)
     const forged = wrappedDeks.map((wrapped) => ({ ...wrapped, ciphertextDek: randomBytes(24) }))
     return {
       topic: 't',
