@@ -12,6 +12,7 @@ import { createEncryption } from '../../src/index.js'
 import { createKeyring, localKms } from '../../src/kms/local/index.js'
 import { sealRecords } from '../../src/record/index.js'
 import { removeTopics, testKafka } from '../support/broker.js'
+import { claimDocumentedTopics } from '../support/documented-topics.js'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -50,12 +51,17 @@ beforeAll(async () => {
   await run('npm', ['run', 'prepack'], { cwd: root })
   const isInstalled = existsSync(join(examples, 'node_modules'))
   if (!isInstalled) await run('npm', ['ci', '--no-progress'], { cwd: examples })
+}, 300_000)
+
+claimDocumentedTopics()
+
+beforeAll(async () => {
   // Below the examples, so that their packages are found.
   folder = await mkdtemp(join(examples, '.run-'))
   await createKeyring(join(folder, 'dev.keyring'), [{ id: 'orders', type: 'aes-256' }])
   await copyFile(join(examples, 'kafka-envelope.yaml'), join(folder, 'kafka-envelope.yaml'))
   await removeLeftTopics()
-}, 300_000)
+})
 
 afterAll(async () => {
   await removeLeftTopics()

@@ -7,10 +7,13 @@ import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { afterAll, expect, it } from 'vitest'
 import { removeTopics } from '../support/broker.js'
+import { claimDocumentedTopics } from '../support/documented-topics.js'
 import { install } from '../support/installed.js'
 
 const run = promisify(execFile)
 let folder = ''
+
+claimDocumentedTopics()
 
 afterAll(async () => {
   await rm(folder, { recursive: true, force: true })

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { removeTopics, testKafka } from '../support/broker.js'
+import { claimDocumentedTopics } from '../support/documented-topics.js'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -23,6 +24,8 @@ const PAGES = { 'rules.md': 1, 'clients.md': 1, 'dead-letters.md': 2, 'events.md
 let readme = ''
 let pages: Record<string, string> = {}
 let folder = ''
+
+claimDocumentedTopics()
 
 beforeAll(async () => {
   readme = await readFile(join(root, 'README.md'), 'utf8')

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createEncryption, type Encryption } from '../../src/index.js'
 import { createKeyring, localKms } from '../../src/kms/local/index.js'
 import { removeTopics, testKafka } from '../support/broker.js'
+import { claimDocumentedTopics } from '../support/documented-topics.js'
 import { CANARY } from '../support/emissions.js'
 import { memoryEncryption } from '../support/encryption.js'
 import { openRecords, sealRecords } from '../../src/record/index.js'
@@ -18,6 +19,8 @@ const TOPICS = ['orders', 'users', 'invoices']
 const PORT = 18_473
 let folder = ''
 let page = ''
+
+claimDocumentedTopics()
 
 beforeAll(async () => {
   page = await readFile(join(root, 'docs/recipes.md'), 'utf8')
