@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -11,6 +11,14 @@ import { promisify } from 'node:util'
 
 const READERS = fileURLToPath(new URL('../../readers', import.meta.url))
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024
+
+/** Why the reader in a language cannot be tested on this machine; undefined if it can, once it is built. */
+export const whyNotInPython = whyNot('python3', '--version', 'Python')
+export const whyNotInJava = whyNot('java', '-version', 'Java')
+
+function whyNot(program: string, versionFlag: string, language: string): string | undefined {
+  return spawnSync(program, [versionFlag]).status === 0 ? undefined : `left out: ${language} is missing`
+}
 
 export async function java(...args: string[]): Promise<string> {
   const folder = join(READERS, 'java')

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
-from botocore.config import Config
 
 from kafka_envelope_reader import AwsKms, EnvelopeError, VaultTransit
 from kafka_envelope_reader.kms import Kms
 from kafka_envelope_reader.kms import unwrap as unwrap_checked
 
 from .answering import Answering, Reply, Request
+from .boto3_clients import clients_for
 from .test_vectors import FOLDER
 
 CONTEXT = b'{"tenant":"acme"}'
@@ -43,14 +43,7 @@ def server() -> Iterator[Answering]:
 
 @pytest.fixture(scope="module")
 def aws(server: Answering) -> AwsKms:
-    return AwsKms(client_for(server.address))
-
-
-def client_for(address: str, timeout_seconds: float = 5) -> Callable[[str], Any]:
-    """Return what makes clients of boto3, which neither retry nor look at the environment."""
-    config = Config(retries={"total_max_attempts": 1}, read_timeout=timeout_seconds, connect_timeout=timeout_seconds)
-    session = boto3.Session(aws_access_key_id="AKIAEXAMPLE", aws_secret_access_key="secret-of-an-example")  # noqa: S106
-    return lambda region: session.client("kms", region_name=region, endpoint_url=address, config=config)
+    return AwsKms(clients_for(server.address))
 
 
 def outcome(kms: Kms, provider: str, cmk_id: str, ciphertext_dek: bytes) -> tuple[object, ...]:
@@ -91,7 +84,7 @@ def test_an_answer_of_vault_means_what_the_table_says(server: Answering, answer:
 def test_a_service_that_does_not_answer_in_time_is_a_time_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        aws = AwsKms(client_for(address, 0.1))
+        aws = AwsKms(clients_for(address, 0.1))
         vault = VaultTransit(address, name=VAULT["name"], token=lambda: "s.token", timeout_seconds=0.1)
         timed_out = ("KMS_TIMEOUT", "transient")
         assert outcome(aws, "aws-kms", AWS["cmkId"], bytes(256)) == timed_out

@@ -12,6 +12,7 @@ import java.util.List;
  * <pre>
  * vectors FILE…                                       a line per disagreement, then a count; exit 1 on any
  * written CASES OUT                                   values sealed with dictionaries, as vectors for other readers
+ * kms CASES                                           a JSON line per record, opened with the help of a KMS
  * topics --brokers HOST:PORT --keyring FILE TOPIC…    a JSON line per record, from the beginning to the current end
  * </pre>
  */
@@ -30,11 +31,15 @@ public final class Open {
             Written.write(Path.of(words.get(1)), Path.of(words.get(2)));
             return;
         }
+        if (words.size() == 2 && words.get(0).equals("kms")) {
+            OpenWithKms.run(Path.of(words.get(1)), System.out);
+            return;
+        }
         if (words.size() > 5 && words.get(0).equals("topics") && words.get(1).equals("--brokers") && words.get(3).equals("--keyring")) {
             Topics.run(words.get(2), words.get(4), words.subList(5, words.size()), System.out);
             return;
         }
-        System.err.println("usage: Open vectors FILE...\n       Open written CASES OUT\n       Open topics --brokers HOST:PORT --keyring FILE TOPIC...");
+        System.err.println("usage: Open vectors FILE...\n       Open written CASES OUT\n       Open kms CASES\n       Open topics --brokers HOST:PORT --keyring FILE TOPIC...");
         System.exit(USAGE);
     }
 }
