@@ -4,9 +4,18 @@ import type { Clock } from '../../clock.js'
 import { CallLifetime } from '../call-lifetime.js'
 import type { AwsKmsClient, Connections } from './client.js'
 import type { CmkArn } from './cmk-arn.js'
-import { failureOf, isStaleCredentials, timedOut, type Action, type FailedCall } from './failures.js'
+import {
+  failureOf,
+  isAnswer,
+  isStaleCredentials,
+  timedOut,
+  withoutCredentials,
+  type Action,
+  type FailedCall,
+} from './failures.js'
 import { Answer } from './responses.js'
 import type { AwsSdk } from './sdk.js'
+import { Sending } from './sending.js'
 
 type Input = Readonly<Record<string, unknown>>
 
@@ -52,14 +61,14 @@ export class AwsApi {
     const { [`${call.action}Command` as const]: Command } = await raceAbort(sdk(), signal)
     for (let attempt = 1; ; attempt++) {
       const { client, renew } = await raceAbort(connections.connect(call.cmk.region, signal), signal)
+      // The SDK changes a command as it sends it, so each attempt has its own.
+      const command = new Command({ ...input, KeyId: call.cmk.id })
+      const sending = new Sending(command)
       try {
-        // The SDK changes a command as it sends it, so each attempt has its own.
-        return new Answer(
-          call,
-          await this.#send(client, call, new Command({ ...input, KeyId: call.cmk.id }), signal),
-        )
+        return new Answer(call, await this.#send(client, call, command, signal))
       } catch (error) {
         if (isEnvelopeError(error)) throw error
+        if (sending.failedBefore && isAnswer(error)) throw withoutCredentials(error, call)
         if (attempt > 1 || !isStaleCredentials(error)) throw failureOf(error, call)
       }
       await renew(signal)

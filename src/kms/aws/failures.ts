@@ -148,6 +148,14 @@ export function failureOf(thrown: unknown, call: FailedCall): EnvelopeError {
   })
 }
 
+/** The answer of another service, which was asked for credentials first. */
+export function withoutCredentials(thrown: unknown, call: FailedCall): EnvelopeError {
+  return new EnvelopeError(
+    'KMS_CREDENTIALS_UNAVAILABLE',
+    `${described(call)} was not sent: the source of credentials failed with ${codeOf(thrown) ?? 'an error'}`,
+  )
+}
+
 /** No answer within the time for one call. */
 export function timedOut(call: FailedCall, timeoutMs: number): EnvelopeError {
   return new EnvelopeError('KMS_TIMEOUT', `${described(call)} got no answer within ${String(timeoutMs)} ms`)
@@ -172,18 +180,20 @@ function rowOf(kmsCode: string, action: Action): Row {
   }
 }
 
+/** Whether the SDK threw the answer of a service. Recognised by its shape, since an application may have another copy. */
+export function isAnswer(thrown: unknown): boolean {
+  const { $fault: fault } = membersOf(thrown)
+  return fault === 'client' || fault === 'server'
+}
+
 /** The names that the SDK gives to an error of the service without a code. */
 const NO_CODE: ReadonlySet<string> = new Set(['Unknown', 'UnknownError'])
 
-/**
- * The service's code, if there was an answer, or the name of an error of the source of credentials. Recognised by its
- * shape: an application may have another copy of the SDK, with error classes of its own.
- */
+/** The service's code, if there was an answer, or the name of an error of the source of credentials. */
 function codeOf(thrown: unknown): string | undefined {
-  const { name, $fault: fault } = membersOf(thrown)
+  const { name } = membersOf(thrown)
   if (typeof name !== 'string' || NO_CODE.has(name) || !/^[A-Z][A-Za-z]{2,99}$/.test(name)) return undefined
-  const isAnswer = fault === 'client' || fault === 'server'
-  return isAnswer || CODES[name]?.code === 'KMS_CREDENTIALS_UNAVAILABLE' ? name : undefined
+  return isAnswer(thrown) || CODES[name]?.code === 'KMS_CREDENTIALS_UNAVAILABLE' ? name : undefined
 }
 
 /** The names that Node and OpenSSL give to network failures. Only these are repeated. */

@@ -6,6 +6,7 @@ import { members, NAMED, oneOfKinds, parseOptions, perSecond } from '../option-s
 import { whyNoOrigin } from '../origin.js'
 import type { AwsCredentialProvider, AwsCredentials, AwsKmsClient } from './client.js'
 import { parseCmkArn, whyNotInPartition } from './cmk-arn.js'
+import { isVisible } from './credentials.js'
 import { DEFAULT_QUOTA, type Quota } from './limits.js'
 import { readRsa, type RsaType } from './rsa.js'
 import type { DekSource } from './symmetric.js'
@@ -77,7 +78,7 @@ export type CheckedCmk =
   | { readonly type: RsaType; readonly publicKey: KeyObject | undefined }
 
 const VISIBLE = 'expected visible ASCII characters'
-const visible = v.custom<string>((value) => typeof value === 'string' && /^[!-~]+$/.test(value), VISIBLE)
+const visible = v.custom<string>(isVisible, VISIBLE)
 
 const credentials = members({
   accessKeyId: visible,

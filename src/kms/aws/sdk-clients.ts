@@ -4,6 +4,7 @@ import { EnvelopeError } from '../../errors.js'
 import { nameOfThrown } from '../../events.js'
 import { originOf } from '../origin.js'
 import type { AwsCredentialProvider, AwsCredentials, Connections } from './client.js'
+import { checkedSource, NotCredentials } from './credentials.js'
 import type { AwsSdk, SdkClient } from './sdk.js'
 
 export interface SdkClientOptions {
@@ -23,6 +24,7 @@ export function sdkClients(options: SdkClientOptions): Connections {
   const { sdk, credentials, endpoint, maxSockets, timeoutMs, clock } = options
   const clients = new Map<string, SdkClient>()
   const agent = { keepAlive: true, maxSockets } as const
+  const source = typeof credentials === 'function' ? checkedSource(credentials) : credentials
 
   const clientOf = async (region: string, signal: AbortSignal): Promise<SdkClient> => {
     const { KMSClient } = await sdk()
@@ -36,7 +38,7 @@ export function sdkClients(options: SdkClientOptions): Connections {
       ignoreConfiguredEndpointUrls: true,
       requestHandler: { httpAgent: agent, httpsAgent: agent },
       ...(endpoint === undefined ? {} : { endpoint: originOf(endpoint, region).origin }),
-      ...(credentials === undefined ? {} : { credentials }),
+      ...(source === undefined ? {} : { credentials: source }),
     })
     clients.set(region, client)
     return client
@@ -52,6 +54,7 @@ export function sdkClients(options: SdkClientOptions): Connections {
       const fetched = client.config.credentials(forceRefresh ? { forceRefresh } : {})
       answer = await waitFor(fetched, { clock, ms: timeoutMs, signal })
     } catch (error) {
+      if (error instanceof NotCredentials) throw invalid()
       // Its text may quote a secret.
       throw unavailable(`failed with ${nameOfThrown(error)}`)
     }
@@ -71,6 +74,14 @@ export function sdkClients(options: SdkClientOptions): Connections {
   }
 }
 
-function unavailable(how: string): EnvelopeError {
-  return new EnvelopeError('KMS_CREDENTIALS_UNAVAILABLE', `the source of AWS credentials ${how}`)
+function unavailable(how: string, remedy?: string): EnvelopeError {
+  const what = `the source of AWS credentials ${how}`
+  return new EnvelopeError('KMS_CREDENTIALS_UNAVAILABLE', what, remedy === undefined ? {} : { remedy })
+}
+
+function invalid(): EnvelopeError {
+  return unavailable(
+    'gave something other than credentials',
+    'Return `accessKeyId` and `secretAccessKey`, for temporary credentials also `sessionToken`, all as visible ASCII characters, and `expiration`, if it is there, as a Date',
+  )
 }

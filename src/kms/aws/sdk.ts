@@ -1,7 +1,17 @@
 import { EnvelopeError } from '../../errors.js'
 import type { AwsCredentialProvider, AwsCredentials, AwsKmsClient } from './client.js'
 
-type Command = new (input: Readonly<Record<string, unknown>>) => object
+type Command = new (input: Readonly<Record<string, unknown>>) => SdkCommand
+
+export interface SdkCommand {
+  /** The steps that a client of the SDK takes to send this command, besides its own. */
+  readonly middlewareStack: {
+    add(
+      middleware: (next: (args: unknown) => unknown) => (args: unknown) => unknown,
+      options: { readonly step: 'initialize' | 'deserialize' },
+    ): void
+  }
+}
 
 /** The parts of the SDK that are used here. */
 export interface AwsSdk {

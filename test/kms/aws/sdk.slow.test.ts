@@ -165,6 +165,68 @@ describe('credentials of AWS', () => {
     },
   )
 
+  it.each<[string, unknown]>([
+    ['nothing', undefined],
+    ['an empty object', {}],
+    ['no secret', { accessKeyId: SECRET.accessKeyId }],
+    ['a secret with a line break', { ...SECRET, secretAccessKey: `${SECRET.secretAccessKey}\n` }],
+    ['a session token that is not text', { ...SECRET, sessionToken: 7 }],
+    ['a time in text', { ...SECRET, expiration: '2030-01-01T00:00:00Z' }],
+    ['a time that is none', { ...SECRET, expiration: new Date('never') }],
+  ])(
+    'a source of credentials of AWS that gives %s is an outage until it gives credentials',
+    async (_, given) => {
+      const gives = [given, SECRET]
+      const kms = kmsWith({ credentials: () => Promise.resolve(gives.shift()) as Promise<typeof SECRET> })
+      const error = await thrownBy(() => kms.generateDek(call))
+      expect(error).toMatchObject({ code: 'KMS_CREDENTIALS_UNAVAILABLE', retriable: true })
+      expect(String(error)).toContain('`accessKeyId` and `secretAccessKey`')
+      expect(String(error)).not.toContain(SECRET.secretAccessKey)
+      expect(asked).toEqual([])
+      expect((await kms.generateDek(call)).dek).toEqual(DEK)
+    },
+  )
+
+  it('a source of credentials of AWS gets the configuration of the client, as the SDK passes it', async () => {
+    const got: unknown[] = []
+    const credentials = (options?: unknown) => {
+      got.push(options)
+      return Promise.resolve(SECRET)
+    }
+    await kmsWith({ credentials }).generateDek(call)
+    expect(got).toMatchObject([{ callerClientConfig: {} }])
+  })
+
+  it.each(['AccessDenied', 'AccessDeniedException', 'ExpiredTokenException', 'Unknown'])(
+    'an error %s of another service that a client of the application asks for credentials is no denial by KMS',
+    async (name) => {
+      const client = new KMSClient({
+        region: REGION,
+        endpoint: url,
+        credentials: () => Promise.reject(named(name)),
+        maxAttempts: 1,
+      })
+      const kms = awsKms({ client: () => client })
+      const error = await thrownBy(() => kms.generateDek(call))
+      expect(error).toMatchObject({
+        code: 'KMS_CREDENTIALS_UNAVAILABLE',
+        retriable: true,
+        kmsCode: undefined,
+      })
+      expect(String(error)).not.toContain(SECRET.secretAccessKey)
+      expect(asked).toEqual([])
+      client.destroy()
+    },
+  )
+
+  it('a denial by KMS stays one with a client of the application', async () => {
+    const client = new KMSClient({ region: REGION, endpoint: url, credentials: SECRET, maxAttempts: 1 })
+    answers = [[400, { __type: 'AccessDeniedException' }]]
+    const error = await thrownBy(() => awsKms({ client: () => client }).generateDek(call))
+    expect(error).toMatchObject({ code: 'KMS_DENIED', kmsCode: 'AccessDeniedException' })
+    client.destroy()
+  })
+
   it('a call that waits for credentials of AWS ends when it is cancelled', async () => {
     const kms = kmsWith({ credentials: () => new Promise(() => undefined) })
     const controller = new AbortController()
