@@ -19,9 +19,16 @@ export class VaultApi {
   /**
    * If the call is denied and another token is to be had, it is repeated once with that: the service does not say
    * whether the policy or the token is to blame. If no other token is to be had, it stays denied.
+   *
+   * @param admit runs before each attempt, when no other wait is ahead; the call fails as it does
    */
-  async call(call: VaultCall, signal: AbortSignal): Promise<Answer> {
+  async call(
+    call: VaultCall,
+    signal: AbortSignal,
+    admit = (): Promise<unknown> => Promise.resolve(),
+  ): Promise<Answer> {
     const token = await this.#tokens.get(signal)
+    await admit()
     try {
       return await this.#service.send(call, token, signal)
     } catch (error) {
@@ -32,6 +39,7 @@ export class VaultApi {
         throw failure
       })
       if (other === undefined) throw error
+      await admit()
       return this.#service.send(call, other, signal)
     }
   }

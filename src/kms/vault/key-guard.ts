@@ -12,9 +12,10 @@ interface Seen {
 }
 
 /**
- * Refuses keys that would ignore the encryption context: those that are not `derived`. The service takes a context for
- * them without a word. A key cannot be changed in this respect, but it can be deleted and made anew, so it is asked for
- * again from time to time. Only a good answer is kept, and no call goes on with one that is older than the caller allows.
+ * Refuses keys that are weaker than DEKs, or that would ignore the encryption context: those that are not `derived`. The
+ * service takes a context for them without a word. A key cannot be changed in this respect, but it can be deleted and made anew, so it is asked for
+ * again from time to time. Only a good answer is kept. No call goes on with one that is older than the caller allows,
+ * unless the service was asked after the caller came: no newer one can be had.
  */
 export class KeyGuard {
   readonly #api: VaultApi
@@ -33,17 +34,21 @@ export class KeyGuard {
   }
 
   /**
-   * The state of a key that binds the context, asked for at most `maxAgeMs` ago.
+   * The state of a key that binds the context, asked for at most `maxAgeMs` ago, or since this call.
    *
    * @throws EnvelopeError CMK_UNUSABLE, CMK_DISABLED, CMK_NOT_FOUND, or as the call fails
    */
   async admit(cmk: CmkName, maxAgeMs: number, signal: AbortSignal): Promise<KeyState> {
     refuseCancelled(signal)
-    const seen = this.#seen.get(cmk.key)
-    if (seen !== undefined && seen.ageMs() < maxAgeMs) return seen.state
-    // One that is under way may have been answered already, which is too old for a caller that accepts no age.
-    const asked = maxAgeMs > 0 ? this.#shared(cmk) : this.#ask(cmk)
-    return (await raceAbort(asked, signal)).state
+    const kept = this.#seen.get(cmk.key)
+    if (kept !== undefined && kept.ageMs() < maxAgeMs) return kept.state
+    const waitedMs = ageMeter(this.#clock)
+    for (;;) {
+      const seen = await raceAbort(this.#shared(cmk), signal)
+      const ageMs = seen.ageMs()
+      // A request that others had made already may have taken too long. The next one is newer than this call.
+      if (ageMs < maxAgeMs || ageMs <= waitedMs()) return seen.state
+    }
   }
 
   #shared(cmk: CmkName): Promise<Seen> {
@@ -89,6 +94,12 @@ function refuseUnfit({ id }: CmkName, state: KeyState): void {
     throw unusable(
       'uses convergent encryption, which wraps equal DEKs to equal ciphertext DEKs',
       'Create another key without `convergent_encryption`',
+    )
+  }
+  if (!state.has256Bits) {
+    throw unusable(
+      'is not of a type with 256 bits, so it is weaker than the DEKs that it would wrap',
+      'Create another key of the type aes256-gcm96 with `derived=true`; the type of an existing key cannot be changed',
     )
   }
   if (state.softDeleted) {

@@ -8,6 +8,8 @@ export interface KeyState {
   readonly derived: boolean
   readonly convergent: boolean
   readonly encrypts: boolean
+  /** Whether it is of a type that is known to have as many bits as a DEK. */
+  readonly has256Bits: boolean
   /** OpenBao's way of disabling a key. */
   readonly softDeleted: boolean
   readonly latestVersion: number
@@ -20,6 +22,13 @@ export interface Lease {
   readonly leaseMs: number
   readonly renewable: boolean
 }
+
+/** The types of keys that can be derived and have 256 bits. The last one is only in OpenBao. */
+const TYPES_OF_256_BITS: ReadonlySet<string> = new Set([
+  'aes256-gcm96',
+  'chacha20-poly1305',
+  'xchacha20-poly1305',
+])
 
 const MAX_LEASE_SECONDS = 10 * 365 * 86_400
 
@@ -67,17 +76,19 @@ export class Answer {
   }
 
   key(): KeyState {
-    const { derived, supports_encryption: encrypts, latest_version: latestVersion } = this.#data
+    const { derived, supports_encryption: encrypts, latest_version: latestVersion, type } = this.#data
     // Absent from keys that are not derived, and from services that cannot delete softly.
     const { convergent_encryption: convergent = false, soft_deleted: softDeleted = false } = this.#data
     for (const [member, value] of Object.entries({ derived, encrypts, convergent, softDeleted }))
       if (typeof value !== 'boolean') throw this.#invalid(member)
+    if (typeof type !== 'string') throw this.#invalid('type')
     if (!Number.isSafeInteger(latestVersion) || Number(latestVersion) < 1)
       throw this.#invalid('latest_version')
     return {
       derived: derived === true,
       convergent: convergent !== false,
       encrypts: encrypts === true,
+      has256Bits: TYPES_OF_256_BITS.has(type),
       softDeleted: softDeleted !== false,
       latestVersion: Number(latestVersion),
     }

@@ -38,15 +38,14 @@ export class Transit {
   }
 
   async generateDek(cmk: CmkName, call: CallContext, maxAgeMs = MAX_AGE_MS): Promise<GeneratedDek> {
-    await this.#guard.admit(cmk, maxAgeMs, call.signal)
-    const answer = await this.#post('datakey', cmk, call, { bits: 256 })
+    const answer = await this.#post('datakey', cmk, call, { bits: 256 }, maxAgeMs)
     const ciphertextDek = answer.ciphertextDek()
     return { dek: answer.generatedDek(), ciphertextDek }
   }
 
   async wrapDek(cmk: CmkName, dek: Uint8Array, call: CallContext): Promise<Uint8Array> {
-    await this.#guard.admit(cmk, MAX_AGE_BEFORE_ENCRYPT_MS, call.signal)
-    return (await this.#post('encrypt', cmk, call, { plaintext: base64(dek) })).ciphertextDek()
+    const members = { plaintext: base64(dek) }
+    return (await this.#post('encrypt', cmk, call, members, MAX_AGE_BEFORE_ENCRYPT_MS)).ciphertextDek()
   }
 
   async unwrapDek(cmk: CmkName, ciphertextDek: Uint8Array, call: CallContext): Promise<Uint8Array> {
@@ -54,7 +53,6 @@ export class Transit {
       // No details: the defect of a ciphertext DEK is not disclosed.
       throw new EnvelopeError('CIPHERTEXT_DEK_INVALID', `CMK ${cmk.id} cannot unwrap the ciphertext DEK`)
     }
-    await this.#guard.admit(cmk, MAX_AGE_MS, call.signal)
     return this.#decrypt(cmk, ciphertextDek, call)
   }
 
@@ -81,19 +79,22 @@ export class Transit {
 
   async #decrypt(cmk: CmkName, ciphertextDek: Uint8Array, call: CallContext): Promise<Uint8Array> {
     const ciphertext = Buffer.from(ciphertextDek).toString('latin1')
-    return (await this.#post('decrypt', cmk, call, { ciphertext })).unwrappedDek()
+    return (await this.#post('decrypt', cmk, call, { ciphertext }, MAX_AGE_MS)).unwrappedDek()
   }
 
   #post(
     action: 'datakey' | 'encrypt' | 'decrypt',
-    { id, key }: CmkName,
+    cmk: CmkName,
     { context, signal }: CallContext,
     members: Readonly<Record<string, string | number>>,
+    maxAgeMs: number,
   ): Promise<Answer> {
     const endpoint = action === 'datakey' ? 'datakey/plaintext' : action
     const body = { ...members, context: encoded(context) }
-    const path = `${this.#mount}/${endpoint}/${key}`
-    return this.#api.call({ action, cmkId: id, method: 'POST', path, body }, signal)
+    const path = `${this.#mount}/${endpoint}/${cmk.key}`
+    return this.#api.call({ action, cmkId: cmk.id, method: 'POST', path, body }, signal, () =>
+      this.#guard.admit(cmk, maxAgeMs, signal),
+    )
   }
 }
 

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { nextTurn } from '../../../src/clock.js'
 import {
   call,
   CIPHERTEXT,
@@ -34,6 +35,19 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const unwrap = { ...call, ciphertextDek: Buffer.from(CIPHERTEXT) }
 const paths = (): string[] => stub.asked.map(({ method, path }) => `${method} ${path}`)
+/** An answer that comes when a test says so. */
+function held() {
+  let release = (): void => undefined
+  const promise = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  return {
+    promise,
+    release: () => {
+      release()
+    },
+  }
+}
 const looks = (): number => stub.asked.filter(({ path }) => path.includes('/keys/')).length
 
 describe('calls to Vault', () => {
@@ -127,6 +141,8 @@ describe('calls to Vault', () => {
     ['would ignore the context', { derived: false }],
     ['cannot encrypt', { supports_encryption: false }],
     ['encrypts equal DEKs equally', { convergent_encryption: true }],
+    ['is weaker than a DEK', { type: 'aes128-gcm96' }],
+    ['is of an unknown type', { type: 'rot13' }],
   ])('a key that %s is refused in every call, before it is used', async (_, change) => {
     stub = await startStub((asked) =>
       asked.path.includes('/keys/') ? data({ ...GOOD_KEY, ...change }) : works(asked),
@@ -173,6 +189,61 @@ describe('calls to Vault', () => {
     const before = paths().length
     await expect(kms.wrapDek({ ...call, dek: DEK })).rejects.toMatchObject({ code: 'CMK_NOT_FOUND' })
     expect(paths().slice(before)).toEqual(['GET /v1/transit/keys/orders'])
+  })
+
+  it('before wrapping, a key is looked at again if the look of another call took longer than a second', async () => {
+    vi.useFakeTimers({ toFake: ['performance', 'Date'] })
+    const answered = held()
+    stub = await startStub(async (asked) => {
+      if (asked.path.includes('/keys/') && looks() === 1) await answered.promise
+      return works(asked)
+    })
+    const kms = stub.kms()
+    const unwrapped = kms.unwrapDek(unwrap)
+    await vi.waitUntil(() => looks() === 1)
+    vi.advanceTimersByTime(500)
+    const wrapped = [1, 2].map(() => kms.wrapDek({ ...call, dek: DEK }))
+    for (let turn = 0; turn < 10; turn++) await nextTurn()
+    vi.advanceTimersByTime(500)
+    answered.release()
+    await unwrapped
+    await Promise.all(wrapped)
+    expect(paths().slice(1).sort()).toEqual([
+      'GET /v1/transit/keys/orders',
+      'GET /v1/transit/keys/orders',
+      'POST /v1/transit/decrypt/orders',
+      'POST /v1/transit/encrypt/orders',
+      'POST /v1/transit/encrypt/orders',
+    ])
+    expect(paths().findLastIndex((path) => path.startsWith('GET'))).toBeLessThan(
+      paths().findIndex((path) => path.includes('/encrypt/')),
+    )
+  })
+
+  it('before wrapping, a key is looked at again if the wait for a token took longer than a second', async () => {
+    vi.useFakeTimers({ toFake: ['performance', 'Date'] })
+    const answered = held()
+    let logins = 0
+    stub = await startStub(async (asked) => {
+      if (asked.path !== '/v1/auth/approle/login') return works(asked)
+      if (++logins === 2) await answered.promise
+      return lease(`token-${String(logins)}`, 1)
+    })
+    const kms = stub.kms({ auth: { method: 'approle', roleId: 'role', secretId: 'secret' } })
+    await kms.unwrapDek(unwrap)
+    vi.advanceTimersByTime(600)
+    await kms.verify({ ...call, use: 'wrap' })
+    vi.advanceTimersByTime(400)
+    const wrapped = kms.wrapDek({ ...call, dek: DEK })
+    await vi.waitUntil(() => logins === 2)
+    vi.advanceTimersByTime(700)
+    answered.release()
+    await wrapped
+    expect(paths().slice(-3)).toEqual([
+      'POST /v1/auth/approle/login',
+      'GET /v1/transit/keys/orders',
+      'POST /v1/transit/encrypt/orders',
+    ])
   })
 
   it('verify() always looks at the key, and a failure to look is not kept', async () => {

@@ -100,6 +100,7 @@ describe.skipIf(whyNoOpenBao !== undefined)(`vaultKms() ${suiteOnOpenBao}`, () =
     ['that is not derived', {}],
     ['of RSA', { type: 'rsa-2048' }],
     ['for signing', { type: 'ed25519', derived: true }],
+    ['of 128 bits', { type: 'aes128-gcm96', derived: true }],
     ['with convergent encryption', { derived: true, convergent_encryption: true }],
   ])('a key %s is CMK_UNUSABLE', async (what, settings) => {
     const call = await key(`unfit-${String(what.length)}`, settings)
@@ -108,7 +109,7 @@ describe.skipIf(whyNoOpenBao !== undefined)(`vaultKms() ${suiteOnOpenBao}`, () =
     await expect(kms.verify({ ...call, use: 'unwrap' })).rejects.toMatchObject({ code: 'CMK_UNUSABLE' })
   })
 
-  it.each(['aes128-gcm96', 'aes256-gcm96', 'chacha20-poly1305', 'xchacha20-poly1305'])(
+  it.each(['aes256-gcm96', 'chacha20-poly1305', 'xchacha20-poly1305'])(
     'derived keys of the type %s work',
     async (type) => {
       const call = await key(`type-${type}`, { type, derived: true })

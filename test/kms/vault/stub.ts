@@ -28,6 +28,7 @@ export const call = { cmkId: CMK, context: { tenant: 'acme' }, signal } as const
 
 /** What Vault says of a key that is as it should be. */
 export const GOOD_KEY = {
+  type: 'aes256-gcm96',
   derived: true,
   convergent_encryption: false,
   supports_encryption: true,
@@ -58,7 +59,7 @@ export interface Stub {
   close(): Promise<void>
 }
 
-export async function startStub(answer: (asked: Asked) => Reply = works): Promise<Stub> {
+export async function startStub(answer: (asked: Asked) => Reply | Promise<Reply> = works): Promise<Stub> {
   const asked: Asked[] = []
   const made: Kms[] = []
   const server = createServer((request, response) => {
@@ -69,8 +70,9 @@ export async function startStub(answer: (asked: Asked) => Reply = works): Promis
       const text = Buffer.concat(chunks).toString()
       const one = { method, path, headers, body: (text === '' ? {} : JSON.parse(text)) as Asked['body'] }
       asked.push(one)
-      const { status, body } = answer(one)
-      response.writeHead(status).end(body === undefined ? '' : JSON.stringify(body))
+      void Promise.resolve(answer(one)).then(({ status, body }) => {
+        response.writeHead(status).end(body === undefined ? '' : JSON.stringify(body))
+      })
     })
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
