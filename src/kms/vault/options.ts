@@ -1,14 +1,13 @@
-import { Agent } from 'node:http'
 import * as v from 'valibot'
-import { configError, type ConfigIssue } from '../../errors.js'
-import { duration, type Duration } from '../../units.js'
+import type { Duration } from '../../units.js'
 import { whyNoBaseUrl } from '../json-service.js'
-import { members, oneOfKinds, parseOptions } from '../option-schema.js'
+import { members, oneOfKinds } from '../option-schema.js'
+import { checkedOptions, serviceOptions, type ServiceOptions } from '../service-options.js'
 import { isEngineName } from './cmk-name.js'
 import { isToken } from './responses.js'
 
 /** Options of {@link vaultKms}. Unknown members are errors. */
-export interface VaultKmsOptions {
+export interface VaultKmsOptions extends ServiceOptions {
   /** For example `https://vault.example.com:8200`. A path in it comes before `/v1`. */
   readonly address: string
   /**
@@ -23,10 +22,6 @@ export interface VaultKmsOptions {
   /** Namespace of HashiCorp Vault Enterprise or OpenBao. */
   readonly namespace?: string
   readonly auth: VaultAuth
-  /** Certificates in PEM form that are trusted besides those of Node.js. */
-  readonly ca?: string
-  /** Your own agent of `node:https`, for a proxy or client certificates. You close it. Excludes `ca`. */
-  readonly agent?: Agent
   /**
    * How long one request may take: 1ms to 1m; a number is milliseconds, at least 1,000. Default 10s: a request that is
    * given up too early makes a DEK that no caller receives.
@@ -88,13 +83,22 @@ const auth = v.variant(
   [
     members({ method: v.literal('token'), token: visible }),
     members({ method: v.literal('token-file'), file }),
-    members({
-      method: v.literal('approle'),
-      roleId: visible,
-      secretId: v.optional(visible),
-      secretIdFile: v.optional(file),
-      mount: v.optional(path, 'approle'),
-    }),
+    v.pipe(
+      members({
+        method: v.literal('approle'),
+        roleId: visible,
+        secretId: v.optional(visible),
+        secretIdFile: v.optional(file),
+        mount: v.optional(path, 'approle'),
+      }),
+      v.forward(
+        v.check(
+          ({ secretId, secretIdFile }) => secretId === undefined || secretIdFile === undefined,
+          'cannot be combined with `secretId`',
+        ),
+        ['secretIdFile'],
+      ),
+    ),
     members({
       method: v.literal('kubernetes'),
       role: visible,
@@ -120,14 +124,7 @@ const schema = members({
   mount: v.optional(path, 'transit'),
   namespace: v.optional(path),
   auth,
-  ca: v.optional(
-    v.custom<string>(
-      (value) => typeof value === 'string' && value.includes('-----BEGIN CERTIFICATE-----'),
-      'expected certificates in PEM form',
-    ),
-  ),
-  agent: v.optional(v.custom<Agent>((value) => value instanceof Agent, 'expected an agent of node:https')),
-  requestTimeout: v.optional(duration(1, 60_000, 1000), '10s'),
+  ...serviceOptions,
 })
 
 /** Valid options, with defaults filled in. */
@@ -135,18 +132,5 @@ export type CheckedOptions = v.InferOutput<typeof schema>
 
 /** @throws EnvelopeError CONFIG_INVALID with all mistakes in `issues`; no message repeats a value */
 export function checkOptions(options: VaultKmsOptions): CheckedOptions {
-  const { issues, checked } = parseOptions(schema, options)
-  if (checked !== undefined) issues.push(...contradictions(checked))
-  if (checked === undefined || issues.length > 0)
-    throw configError(issues, { subject: 'the options of vaultKms()' })
-  return checked
-}
-
-function contradictions({ agent, ca, auth: how }: CheckedOptions): ConfigIssue[] {
-  const issues: ConfigIssue[] = []
-  if (agent !== undefined && ca !== undefined)
-    issues.push({ path: 'ca', message: 'cannot be combined with `agent`: pass it to your agent' })
-  if (how.method === 'approle' && how.secretId !== undefined && how.secretIdFile !== undefined)
-    issues.push({ path: 'auth.secretIdFile', message: 'cannot be combined with `secretId`' })
-  return issues
+  return checkedOptions(schema, options, 'vaultKms()')
 }

@@ -63,6 +63,11 @@ describe('options of vaultKms()', () => {
       ['auth.secretIdFile'],
     ],
     ['certificates in another form', { ca: 'AAAA' }, ['ca']],
+    [
+      'a private key before its certificate',
+      { ca: `-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n${CA}` },
+      ['ca'],
+    ],
     ['certificates besides an agent', { ca: CA, agent: new Agent() }, ['ca']],
     ['a plain object as agent', { agent: {} }, ['agent']],
     ['a time-out without a unit', { requestTimeout: 5 }, ['requestTimeout']],
