@@ -10,8 +10,9 @@ export interface KmsBehindProxy {
   readonly proxy: FaultProxy
   /** A new provider, whose calls have a time-out of {@link REQUEST_TIMEOUT}. It makes one request for each call once it is warm. */
   readonly provider: () => Kms
-  /** Whose wrapping needs the service. */
   readonly cmkId: string
+  /** Whether wrapping needs the service only for the public key. Then a new provider makes each call, so that it does. */
+  readonly keepsPublicKey?: boolean
   /** What the service itself answers. */
   readonly throttles: ProxyFault
   readonly denies: ProxyFault
@@ -109,7 +110,13 @@ export function describeKmsFaults(
       const encryption = await createEncryption({
         kms: { one: under.provider() },
         cmks: { orders: [{ kms: 'one', id: under.cmkId }] },
-        topics: [{ match: ['orders'], encrypt: { cmk: 'orders' }, decrypt: { cmk: 'orders' } }],
+        topics: [
+          {
+            match: ['orders'],
+            encrypt: { cmk: 'orders' },
+            decrypt: { cmk: 'orders', acceptPublicKeySealing: under.keepsPublicKey === true },
+          },
+        ],
         kmsTimeout: KMS_TIMEOUT_MS,
       })
       open.push(encryption)
@@ -121,17 +128,20 @@ export function describeKmsFaults(
       const codes = others[what] ?? row.codes
       it(`${what}: every call ends with ${codes.join(' or ')} in time, and the next one succeeds`, async () => {
         const { dek, ciphertextDek } = await kms.generateDek(call())
-        for (const [operation, run] of [
-          ['generateDek', () => kms.generateDek(call())],
-          ['wrapDek', () => kms.wrapDek({ ...call(), dek })],
-          ['unwrapDek', () => kms.unwrapDek({ ...call(), ciphertextDek })],
+        for (const [operation, by] of [
+          ['generateDek', (own: Kms) => own.generateDek(call())],
+          ['wrapDek', (own: Kms) => own.wrapDek({ ...call(), dek })],
+          ['unwrapDek', (own: Kms) => own.unwrapDek({ ...call(), ciphertextDek })],
         ] as const) {
+          const own = under.keepsPublicKey ? under.provider() : kms
+          const run = () => by(own)
           under.proxy.inject(row.fault(under))
           const started = performance.now()
           expect(codes, operation).toContain(await codeOf(run()))
           expect(performance.now() - started, operation).toBeLessThan(2 * REQUEST_TIMEOUT_MS + SLACK_MS)
           under.proxy.heal()
           expect(await codeOf(run()), operation).toBe('none')
+          if (own !== kms) await own.close?.()
         }
       })
     }
