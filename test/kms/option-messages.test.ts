@@ -94,6 +94,11 @@ const ROWS: Readonly<Record<string, Row>> = {
         ...WRONG.map((wrong) => ({ 'vault.example.com': wrong })),
         ...WRONG.map((wrong) => ({ 'vault.example.com': { type: wrong, scope: wrong } })),
       ],
+      cmks: WRONG.flatMap((wrong) => [
+        { 'https://acme.vault.azure.net/keys/orders': wrong },
+        { 'https://acme.vault.azure.net/keys/orders': { version: wrong, publicKey: wrong } },
+        { 'https://acme.vault.azure.net/keys/orders': { version: '0'.repeat(32), publicKey: SECRET } },
+      ]),
       ca: [],
       agent: [],
       requestTimeout: [],

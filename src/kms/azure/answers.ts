@@ -8,7 +8,8 @@ import { described, invalidAnswer, type FailedCall } from './failures.js'
 
 const BASE64URL = /^[A-Za-z0-9_-]*$/
 const MAX_CHARACTERS = 8192
-const BITS: readonly number[] = [2048, 3072, 4096]
+/** The sizes of RSA keys in vaults. */
+export const BITS: readonly number[] = [2048, 3072, 4096]
 
 /** The public key of one version of an RSA key. */
 export interface PublicVersion {

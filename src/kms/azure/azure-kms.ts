@@ -22,7 +22,8 @@ import { RsaCmk } from './rsa.js'
  * `describe` makes no call, so that a process can start while a vault is down. Beyond what `Kms` says, a call rejects
  * with `KMS_CREDENTIALS_UNAVAILABLE` or `KMS_REFUSED`. If the service does not accept a token, and the credential has
  * another one by then, the call is repeated once. Under an RSA key, wrapping uses a public key that was fetched up to an
- * hour ago, so it does not notice at once that the key was disabled or rotated.
+ * hour ago, so it does not notice at once that the key was disabled or rotated; one that is pinned (`cmks`) stays until
+ * the options change.
  *
  * `close()` cancels calls in progress: they reject with `ENCRYPTION_CLOSED`.
  *
@@ -31,7 +32,7 @@ import { RsaCmk } from './rsa.js'
  * @throws EnvelopeError CONFIG_INVALID with all mistakes in `issues`
  */
 export function azureKms(options: AzureKmsOptions): Kms {
-  const { hosts, quota, ...rest } = checkOptions(options)
+  const { hosts, pinned, quota, ...rest } = checkOptions(options)
   const clock = systemClock
   const api = new AzureApi({ ...rest, clock })
   const cmks = new Map<string, AzureCmk>()
@@ -45,7 +46,8 @@ export function azureKms(options: AzureKmsOptions): Kms {
         'CMK_NOT_FOUND',
         'expected the id of a key without a version, https://<vault>.vault.azure.net/keys/<name>, in a domain of Azure or at one of `hosts` of azureKms()',
       )
-    const made = key.type === 'vault' ? new RsaCmk(api, key, clock) : new AesCmk(api, key)
+    const made =
+      key.type === 'vault' ? new RsaCmk(api, key, { pinned: pinned.get(id), clock }) : new AesCmk(api, key)
     cmks.set(id, made)
     return made
   }

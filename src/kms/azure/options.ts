@@ -1,10 +1,15 @@
+import type { KeyObject } from 'node:crypto'
 import type { Agent } from 'node:http'
 import * as v from 'valibot'
+import { configError, EnvelopeError, type ConfigIssue } from '../../errors.js'
 import { whyNoBaseUrl } from '../json-service.js'
 import { members, NAMED, perSecond } from '../option-schema.js'
 import { checkedOptions, serviceOptions, type ServiceOptions } from '../service-options.js'
+import { modulusBits, readPublicKey } from '../rsa-public-key.js'
+import { BITS, type PublicVersion } from './answers.js'
 import type { TokenCredential } from './azure-api.js'
-import type { HostOptions } from './key-id.js'
+import { VERSION } from './ciphertext-dek.js'
+import { parseKeyId, type HostOptions } from './key-id.js'
 import { DEFAULT_QUOTA } from './limits.js'
 
 /** Options of {@link azureKms}. Unknown members are errors. */
@@ -20,6 +25,8 @@ export interface AzureKmsOptions extends ServiceOptions {
    * host are refused, because access tokens and DEKs go there.
    */
   readonly hosts?: Readonly<Record<string, HostOptions>>
+  /** By id of the CMK: RSA keys in a vault whose public key is pinned. That of another one comes from its vault. */
+  readonly cmks?: Readonly<Record<string, AzureCmkOptions>>
   /**
    * Calls a second that this process may make to a vault or Managed HSM. Set it to what the vault takes, divided by the
    * number of processes that call at the same time. Above 0, at most 100,000. Default 320: four fifths of what a vault
@@ -28,10 +35,23 @@ export interface AzureKmsOptions extends ServiceOptions {
   readonly quota?: number
 }
 
+/**
+ * One version of an RSA key in a vault. Sealing wraps under it without a call to the vault, whatever becomes of the version
+ * there, until this is changed.
+ */
+export interface AzureCmkOptions {
+  /** 32 hexadecimal digits. The vault needs it to unwrap. */
+  readonly version: string
+  /** The public key of this version, in PEM form. */
+  readonly publicKey: string
+}
+
 /** Valid options, with defaults filled in. */
 export interface CheckedOptions {
   readonly credential: TokenCredential
   readonly hosts: Readonly<Record<string, HostOptions>>
+  /** Pinned public keys, by id of the CMK. */
+  readonly pinned: ReadonlyMap<string, PublicVersion>
   readonly ca: string | undefined
   readonly agent: Agent | undefined
   readonly requestTimeoutMs: number
@@ -40,6 +60,10 @@ export interface CheckedOptions {
 
 const isHost = (text: string): boolean =>
   whyNoBaseUrl(`https://${text}`) === undefined && new URL(`https://${text}`).host === text
+
+const VERSION_EXPECTED = 'expected the version of the key, 32 hexadecimal digits in small letters'
+const PUBLIC_KEY_EXPECTED =
+  'expected the public key of an RSA key of 2,048, 3,072 or 4,096 bits in PEM form (az keyvault key download --encoding PEM)'
 
 const schema = members({
   credential: v.custom<TokenCredential>(
@@ -60,12 +84,42 @@ const schema = members({
     ),
     {},
   ),
+  cmks: v.optional(
+    v.record(
+      v.string(),
+      members({
+        version: v.pipe(v.string(VERSION_EXPECTED), v.regex(VERSION, VERSION_EXPECTED)),
+        publicKey: v.string(PUBLIC_KEY_EXPECTED),
+      }),
+      NAMED,
+    ),
+    {},
+  ),
   ...serviceOptions,
   quota: perSecond(DEFAULT_QUOTA),
 })
 
 /** @throws EnvelopeError CONFIG_INVALID with all mistakes in `issues`; no message repeats a value */
 export function checkOptions(options: AzureKmsOptions): CheckedOptions {
-  const { requestTimeout, ca, agent, ...rest } = checkedOptions(schema, options, 'azureKms()')
-  return { ...rest, ca, agent, requestTimeoutMs: requestTimeout }
+  const { cmks, requestTimeout, ca, agent, ...rest } = checkedOptions(schema, options, 'azureKms()')
+  const issues: ConfigIssue[] = []
+  const pinned = new Map<string, PublicVersion>()
+  for (const [id, { version, publicKey }] of Object.entries(cmks)) {
+    if (parseKeyId(id, rest.hosts)?.type !== 'vault')
+      issues.push({ path: `cmks.${id}`, message: 'expected the id of a key in a vault, without a version' })
+    const key = rsaKey(publicKey)
+    if (key === undefined) issues.push({ path: `cmks.${id}.publicKey`, message: PUBLIC_KEY_EXPECTED })
+    else pinned.set(id, { version, key })
+  }
+  if (issues.length > 0) throw configError(issues, { subject: 'the options of azureKms()' })
+  return { ...rest, pinned, ca, agent, requestTimeoutMs: requestTimeout }
+}
+
+function rsaKey(pem: string): KeyObject | undefined {
+  try {
+    const key = readPublicKey(pem, (why) => new EnvelopeError('CONFIG_INVALID', why))
+    return BITS.includes(modulusBits(key)) ? key : undefined
+  } catch {
+    return undefined
+  }
 }

@@ -3,6 +3,7 @@
  * key of its current version as in `rsa-public-key.ts`, and unwrapped by the vault. `ciphertext-dek.ts` has the layout.
  */
 import { randomFillSync } from 'node:crypto'
+import { refuseCancelled } from '../../cancellation.js'
 import type { Clock } from '../../clock.js'
 import { isEnvelopeError } from '../../errors.js'
 import { Kept } from '../kept.js'
@@ -20,12 +21,19 @@ export class RsaCmk implements AzureCmk {
   readonly publicKeyWraps = true
   readonly #api: AzureApi
   readonly #key: KeyId
+  /** If there is one, the vault is never asked for another. */
+  readonly #pinned: PublicVersion | undefined
   /** For an hour: for so long, a rotated key may go on to wrap under the former version. */
   readonly #current: Kept<PublicVersion>
 
-  constructor(api: AzureApi, key: KeyId, clock: Clock) {
+  constructor(
+    api: AzureApi,
+    key: KeyId,
+    { pinned, clock }: { readonly pinned: PublicVersion | undefined; readonly clock: Clock },
+  ) {
     this.#api = api
     this.#key = key
+    this.#pinned = pinned
     this.#current = new Kept({
       fetch: async (signal) =>
         publicVersion(await api.call('get', key, {}, signal), clock.wallMs() / 1000, { action: 'get', key }),
@@ -35,12 +43,12 @@ export class RsaCmk implements AzureCmk {
   }
 
   async generateDek({ signal }: CallContext): Promise<GeneratedDek> {
-    const current = await this.#current.get(signal)
+    const current = await this.#version(signal)
     return madeHere((dek) => Promise.resolve(wrapUnder(current, dek)))
   }
 
   async wrapDek(dek: Uint8Array, { signal }: CallContext): Promise<Uint8Array> {
-    return wrapUnder(await this.#current.get(signal), dek)
+    return wrapUnder(await this.#version(signal), dek)
   }
 
   async unwrapDek(ciphertextDek: Uint8Array, { signal }: CallContext): Promise<Uint8Array> {
@@ -49,19 +57,19 @@ export class RsaCmk implements AzureCmk {
     return this.#unwrap(sealed, signal)
   }
 
-  /** Fetches the public key, because a kept one says nothing about the present state of the key. */
+  /** Fetches the public key, unless it is pinned: a kept one says nothing about the present state of the key. */
   async verifyWrap({ signal }: CallContext): Promise<void> {
-    await this.#current.renew(signal)
+    await this.#presentVersion(signal)
   }
 
   /**
-   * Makes a round trip, if this identity may read the public key. Otherwise asks to unwrap bytes that cannot open: the
+   * Makes a round trip, if the public key is pinned or this identity may read it. Otherwise asks to unwrap bytes that cannot open: the
    * vault says so only to an identity that may unwrap.
    */
   async verifyUnwrap(call: CallContext): Promise<void> {
     let current: PublicVersion
     try {
-      current = await this.#current.renew(call.signal)
+      current = await this.#presentVersion(call.signal)
     } catch (error) {
       if (!isEnvelopeError(error) || error.code !== 'KMS_DENIED') throw error
       const bytes = randomFillSync(new Uint8Array(256))
@@ -72,6 +80,16 @@ export class RsaCmk implements AzureCmk {
     }
     const made = await madeHere((dek) => Promise.resolve(wrapUnder(current, dek)))
     await expectRoundTrip(made, (ciphertextDek) => this.unwrapDek(ciphertextDek, call), this.#key.id)
+  }
+
+  async #version(signal: AbortSignal): Promise<PublicVersion> {
+    refuseCancelled(signal)
+    return this.#pinned ?? this.#current.get(signal)
+  }
+
+  async #presentVersion(signal: AbortSignal): Promise<PublicVersion> {
+    refuseCancelled(signal)
+    return this.#pinned ?? this.#current.renew(signal)
   }
 
   /** Without a version, under the current one. */
