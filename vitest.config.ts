@@ -68,12 +68,13 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
-          sequence: { groupOrder: 2 },
+          // With the slow ones, so that no worker is idle between the two.
+          sequence: { groupOrder: 1 },
         },
       },
       {
         extends: true,
-        test: { name: 'after-all', include: ['test/after-all/**/*.test.ts'], sequence: { groupOrder: 3 } },
+        test: { name: 'after-all', include: ['test/after-all/**/*.test.ts'], sequence: { groupOrder: 2 } },
       },
     ],
   },
