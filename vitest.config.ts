@@ -29,7 +29,7 @@ export default defineConfig({
     globalSetup: 'test/support/emissions-setup.ts',
     // Whether the native engine was built here must not decide what is tested. CI runs the tests with each.
     env: { KAFKA_ENVELOPE_ENGINE: process.env['KAFKA_ENVELOPE_ENGINE'] ?? 'node' },
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     // One more than there are cores, since many files wait for a broker, a server or a process of theirs.
     maxWorkers: availableParallelism() + 1,

@@ -187,7 +187,7 @@ export async function fixture(
 }
 
 /** Resolves once `condition` holds; a wait that fails says for what. */
-export async function until(what: string, condition: () => unknown, timeoutMs = 20_000): Promise<void> {
+export async function until(what: string, condition: () => unknown, timeoutMs = 40_000): Promise<void> {
   const end = Date.now() + timeoutMs
   while (!(await condition())) {
     if (Date.now() > end) throw new Error(`waited in vain for ${what}`)

@@ -162,7 +162,7 @@ describe.each(KINDS)('$name', (kind) => {
     for (const { value } of standing) expect(value?.includes(CANARY)).toBe(false)
   })
 
-  it('a reader that may not decrypt gets KMS_DENIED and no plaintext, and commits nothing', async () => {
+  it('a reader that may not decrypt gets KMS_DENIED and no plaintext, and commits no record', async () => {
     await stage(kind)
     await send(0, 3)
     const denied = identity('denied')
@@ -171,7 +171,8 @@ describe.each(KINDS)('$name', (kind) => {
     expect(there.fatal).toMatchObject([{ code: 'KMS_DENIED', topic, offset: '0' }])
     expect(await there.end()).toBe(0)
     expect(there.delivered).toEqual([])
-    expect(await committed()).toBe('-1')
+    // A partition whose KMS takes over a second goes back to its record, and KafkaJS commits that place.
+    expect(['-1', '0']).toContain(await committed())
     expect(callsBy(kms, denied)).toEqual({ [`${kind.opens} UnauthorizedOperation`]: 1 })
 
     // Only this reader was at fault: one that may decrypt continues from the first record.
