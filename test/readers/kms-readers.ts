@@ -15,6 +15,7 @@ export interface Case {
   readonly url: string
   /** For Vault. */
   readonly token?: string
+  readonly namespace?: string
 }
 
 /** What a reader says of a case. */
@@ -54,9 +55,10 @@ export async function outcomes(
   const folder = await mkdtemp(join(tmpdir(), 'kafka-envelope-kms-readers-'))
   try {
     const file = join(folder, 'cases.json')
-    const hexed = cases.map(({ envelope, token = '', ...rest }) => ({
+    const hexed = cases.map(({ envelope, token = '', namespace = '', ...rest }) => ({
       ...rest,
       token,
+      namespace,
       topic: TOPIC,
       key: Buffer.from(KEY).toString('hex'),
       envelope: envelope.toString('hex'),

@@ -30,6 +30,7 @@ const EXPECTED: Readonly<Record<string, Outcome>> = {
   'with a context': OPENS,
   'without a context': OPENS,
   'sealed before a rotation of the key': OPENS,
+  'under a key of a namespace': OPENS,
   'with another context than it was sealed with': UNWRAP_FAILED,
   'that names another key than it was sealed under': UNWRAP_FAILED,
   'under a key that the rule does not accept': { code: 'NO_CANDIDATE', kind: 'unreadable' },
@@ -62,8 +63,9 @@ describe.skipIf(whyNoOpenBao !== undefined)(`Vault ${suiteOnOpenBao}`, () => {
   }
 
   async function casesOf(): Promise<readonly Case[]> {
-    const kms = () =>
-      vaultKms({ address: bao.url, name: NAME, auth: { method: 'token', token: bao.rootToken } })
+    const root = { method: 'token', token: bao.rootToken } as const
+    const kms = () => vaultKms({ address: bao.url, name: NAME, auth: root })
+    const kmsIn = (namespace: string) => vaultKms({ address: bao.url, name: NAME, auth: root, namespace })
     for (const key of ['orders', 'others', 'oldest', 'killed'])
       await bao.admin('POST', `transit/keys/${key}`, { derived: true })
     await bao.admin('POST', 'transit/keys/simple')
@@ -79,6 +81,11 @@ describe.skipIf(whyNoOpenBao !== undefined)(`Vault ${suiteOnOpenBao}`, () => {
     await bao.admin('POST', 'transit/keys/oldest/config', { min_decryption_version: 2 })
     await bao.admin('DELETE', 'transit/keys/killed/soft-delete')
 
+    await bao.admin('POST', 'sys/namespaces/team')
+    await bao.admin('POST', 'team/sys/mounts/transit', { type: 'transit' })
+    await bao.admin('POST', 'team/transit/keys/orders', { derived: true })
+    const inTeam = await sealedBy(() => kmsIn('team'), `${NAME}/orders`, context)
+
     const common = { provider: 'vault-transit', url: bao.url, token: await token('reader') }
     const orders = { ...common, cmkId: `${NAME}/orders`, envelope: sealed }
     const renamed = (key: string) => ({
@@ -91,6 +98,14 @@ describe.skipIf(whyNoOpenBao !== undefined)(`Vault ${suiteOnOpenBao}`, () => {
       { ...orders, name: 'with a context' },
       { ...orders, name: 'without a context', envelope: await sealedBy(kms, `${NAME}/orders`) },
       { ...orders, name: 'sealed before a rotation of the key', envelope: before },
+      {
+        ...common,
+        name: 'under a key of a namespace',
+        cmkId: `${NAME}/orders`,
+        envelope: inTeam,
+        token: bao.rootToken,
+        namespace: 'team',
+      },
       {
         ...orders,
         name: 'with another context than it was sealed with',

@@ -24,6 +24,9 @@ class Answering:
     """Calls `reply` with each request, for a status and a body. A redirect is to the path `/elsewhere`."""
 
     def __init__(self) -> None:
+        self.stalls = False
+        """Whether the body of an answer ends after its first byte, until `close`."""
+        self._closing = threading.Event()
         self.reply: Callable[[Request], Reply] = lambda request: (500, b"")
         answering = self
 
@@ -37,6 +40,9 @@ class Answering:
                     self.send_header("Location", f"{answering.address}/elsewhere")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
+                if answering.stalls:
+                    self.wfile.write(body[:1])
+                    answering._closing.wait()
                 self.wfile.write(body)
 
             do_GET = do_POST = _answer  # noqa: N815
@@ -51,6 +57,7 @@ class Answering:
 
     def close(self) -> None:
         """Stop."""
+        self._closing.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

@@ -1,9 +1,10 @@
 """
 Open records with the help of a KMS, for tests in another language: `python -m tests.open_with_kms CASES`.
 
-`CASES` is JSON: a list of objects with a `name`, the `url` of a KMS, a `token` for it (empty for AWS), the one
-`provider` and `cmkId` that the rule accepts, and `topic`, `key` and `envelope` of a record, the last two in hex. For
-each one prints a line of JSON with the `plaintext` in hex, or `code` and `kind` of the error.
+`CASES` is JSON: a list of objects with a `name`, the `url` of a KMS, a `token` and a `namespace` for it (empty for AWS,
+and the latter where there is none), the one `provider` and `cmkId` that the rule accepts, and `topic`, `key` and
+`envelope` of a record, the last two in hex. For each one prints a line of JSON with the `plaintext` in hex, or `code`
+and `kind` of the error.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ def kms_of(case: dict[str, str]) -> Kms:
     """Return what an application would use."""
     if case["provider"] != "vault-transit":
         return AwsKms(clients_for(case["url"]))
-    return VaultTransit(case["url"], name=case["cmkId"].partition("/")[0], token=lambda: case["token"])
+    name, _, _ = case["cmkId"].partition("/")
+    return VaultTransit(case["url"], name=name, token=lambda: case["token"], namespace=case["namespace"] or None)
 
 
 def opened(case: dict[str, str]) -> dict[str, str]:

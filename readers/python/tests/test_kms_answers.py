@@ -91,6 +91,20 @@ def test_a_service_that_does_not_answer_in_time_is_a_time_out() -> None:
         assert outcome(vault, "vault-transit", VAULT["cmkId"], VAULT["ciphertextDek"].encode()) == timed_out
 
 
+def test_an_answer_that_stalls_is_a_time_out() -> None:
+    stalling = Answering()
+    stalling.stalls = True
+    stalling.reply = lambda request: (200, b"{}")
+    aws = AwsKms(clients_for(stalling.address, 0.2))
+    vault = VaultTransit(stalling.address, name=VAULT["name"], token=lambda: "s.token", timeout_seconds=0.2)
+    timed_out = ("KMS_TIMEOUT", "transient")
+    try:
+        assert outcome(aws, "aws-kms", AWS["cmkId"], bytes(256)) == timed_out
+        assert outcome(vault, "vault-transit", VAULT["cmkId"], VAULT["ciphertextDek"].encode()) == timed_out
+    finally:
+        stalling.close()
+
+
 def test_a_client_without_credentials_is_unavailable(server: Answering, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"):
         monkeypatch.delenv(name, raising=False)

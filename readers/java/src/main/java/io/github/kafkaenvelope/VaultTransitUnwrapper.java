@@ -1,5 +1,6 @@
 package io.github.kafkaenvelope;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
@@ -13,6 +14,11 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Base64;
 import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -30,7 +36,7 @@ public final class VaultTransitUnwrapper implements Unwrapper {
     private static final Pattern PATH = Pattern.compile("(?!\\.+(/|$))[\\w.-]+(/(?!\\.+(/|$))[\\w.-]+)*");
     private static final Pattern CIPHERTEXT = Pattern.compile("vault:v[1-9][0-9]{0,8}:([A-Za-z0-9+/]+={0,2})");
     private static final Pattern LOOPBACK = Pattern.compile("127(\\.\\d{1,3}){3}|localhost|\\[::1]");
-    private static final Duration TIMEOUT = Duration.ofSeconds(10);
+    private static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(10);
     private static final ObjectMapper JSON = new ObjectMapper();
     /** The engine requires a context. No other one has this text. */
     private static final String EMPTY_CONTEXT = "{}";
@@ -39,6 +45,8 @@ public final class VaultTransitUnwrapper implements Unwrapper {
     private final String base;
     private final String prefix;
     private final Supplier<String> token;
+    private final Optional<String> namespace;
+    private final Duration timeout;
 
     /**
      * @param http such as {@code HttpClient.newHttpClient()}; one that follows redirects is refused, because a DEK would
@@ -60,6 +68,33 @@ public final class VaultTransitUnwrapper implements Unwrapper {
         this.base = address.toString().replaceFirst("/$", "") + "/v1/" + mount + "/";
         this.prefix = name + "/";
         this.token = token;
+        this.namespace = Optional.empty();
+        this.timeout = DEFAULT_TIMEOUT;
+    }
+
+    private VaultTransitUnwrapper(VaultTransitUnwrapper other, Optional<String> namespace, Duration timeout) {
+        this.http = other.http;
+        this.base = other.base;
+        this.prefix = other.prefix;
+        this.token = other.token;
+        this.namespace = namespace;
+        this.timeout = timeout;
+    }
+
+    /**
+     * The same in a namespace of OpenBao, Vault Enterprise or HCP Vault, such as {@code admin/team}.
+     *
+     * @throws IllegalArgumentException if it is not valid
+     */
+    public VaultTransitUnwrapper inNamespace(String path) {
+        require(PATH.matcher(path).matches(), "the namespace is not valid");
+        return new VaultTransitUnwrapper(this, Optional.of(path), timeout);
+    }
+
+    /** The same with another limit for each request; by default it is 10 seconds. Unwrapping makes two requests. */
+    public VaultTransitUnwrapper withTimeout(Duration limit) {
+        require(!limit.isNegative() && !limit.isZero(), "the time limit is not positive");
+        return new VaultTransitUnwrapper(this, namespace, limit);
     }
 
     @Override
@@ -134,22 +169,36 @@ public final class VaultTransitUnwrapper implements Unwrapper {
     }
 
     private HttpResponse<byte[]> send(String path, Map<String, String> body) {
+        CompletableFuture<HttpResponse<byte[]>> response =
+                http.sendAsync(request(path, body), HttpResponse.BodyHandlers.ofByteArray());
         try {
-            HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(base + path))
-                    .timeout(TIMEOUT)
-                    .header("X-Vault-Token", token.get())
-                    .header("X-Vault-Request", "true");
-            if (body != null) {
-                request.POST(HttpRequest.BodyPublishers.ofByteArray(JSON.writeValueAsBytes(body)));
-            }
-            return http.send(request.build(), HttpResponse.BodyHandlers.ofByteArray());
-        } catch (HttpTimeoutException e) {
+            // The time limit of a request of the JDK ends with the headers of its answer.
+            return response.get(timeout.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (TimeoutException e) {
             throw ErrorCode.KMS_TIMEOUT.error("Vault did not answer in time");
-        } catch (IOException e) {
-            throw ErrorCode.KMS_UNAVAILABLE.error("Vault did not answer");
+        } catch (ExecutionException e) {
+            throw e.getCause() instanceof HttpTimeoutException
+                    ? ErrorCode.KMS_TIMEOUT.error("Vault did not answer in time")
+                    : ErrorCode.KMS_UNAVAILABLE.error("Vault did not answer");
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw ErrorCode.KMS_UNAVAILABLE.error("the call to Vault was interrupted");
+        } finally {
+            response.cancel(true);
+        }
+    }
+
+    private HttpRequest request(String path, Map<String, String> body) {
+        try {
+            HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(base + path))
+                    .header("X-Vault-Token", token.get())
+                    .header("X-Vault-Request", "true");
+            namespace.ifPresent(name -> request.header("X-Vault-Namespace", name));
+            return body == null
+                    ? request.build()
+                    : request.POST(HttpRequest.BodyPublishers.ofByteArray(JSON.writeValueAsBytes(body))).build();
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("texts are always JSON");
         } catch (IllegalArgumentException e) {
             // Its message may quote the token.
             throw ErrorCode.KMS_UNAVAILABLE.error("there is no token for Vault");

@@ -20,7 +20,6 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -45,7 +44,7 @@ class AwsKmsUnwrapperTest {
 
     private final List<JsonNode> asked = new ArrayList<>();
     private final List<String> targets = new ArrayList<>();
-    private final CountDownLatch stopped = new CountDownLatch(1);
+    private final Stall stall = new Stall();
     private HttpServer server;
     private KmsClient client;
     private boolean silent;
@@ -64,7 +63,7 @@ class AwsKmsUnwrapperTest {
             asked.add(JSON.readTree(exchange.getRequestBody().readAllBytes()));
             targets.add(exchange.getRequestHeaders().getFirst("X-Amz-Target"));
             if (silent) {
-                await(stopped);
+                stall.hold();
             }
             byte[] bytes = answer.getBytes(StandardCharsets.UTF_8);
             exchange.sendResponseHeaders(status, bytes.length);
@@ -77,7 +76,7 @@ class AwsKmsUnwrapperTest {
 
     @AfterEach
     void stop() {
-        stopped.countDown();
+        stall.end();
         client.close();
         server.stop(0);
     }
@@ -192,13 +191,5 @@ class AwsKmsUnwrapperTest {
     private static String opened(String cmkId) {
         String plaintext = Base64.getEncoder().encodeToString(Sealer.DEK);
         return "{\"KeyId\":\"" + cmkId + "\",\"Plaintext\":\"" + plaintext + "\"}";
-    }
-
-    private static void await(CountDownLatch latch) {
-        try {
-            latch.await();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
     }
 }

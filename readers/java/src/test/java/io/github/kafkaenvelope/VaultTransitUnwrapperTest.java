@@ -14,6 +14,7 @@ import java.net.InetSocketAddress;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
@@ -34,7 +35,10 @@ class VaultTransitUnwrapperTest {
     private static KmsAnswers table;
 
     private final List<String> asked = new ArrayList<>();
+    private final List<List<String>> namespaces = new ArrayList<>();
+    private final Stall stall = new Stall();
     private HttpServer server;
+    private boolean stalls;
     private int keyStatus = 200;
     private String key = "{\"data\":{\"derived\":true,\"supports_encryption\":true}}";
     private int status = 200;
@@ -53,10 +57,15 @@ class VaultTransitUnwrapperTest {
             String body = new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8);
             asked.add(exchange.getRequestMethod() + " " + exchange.getRequestURI() + " "
                     + exchange.getRequestHeaders().getFirst("X-Vault-Token") + " " + body);
+            namespaces.add(exchange.getRequestHeaders().getOrDefault("X-Vault-Namespace", List.of()));
             byte[] bytes = (looks ? key : answer).getBytes(StandardCharsets.UTF_8);
             exchange.getResponseHeaders().set("Location", "/elsewhere");
             exchange.sendResponseHeaders(looks ? keyStatus : status, bytes.length == 0 ? -1 : bytes.length);
-            exchange.getResponseBody().write(bytes);
+            exchange.getResponseBody().write(bytes, 0, stalls ? 1 : bytes.length);
+            if (stalls) {
+                exchange.getResponseBody().flush();
+                stall.hold();
+            }
             exchange.close();
         });
         server.start();
@@ -64,6 +73,7 @@ class VaultTransitUnwrapperTest {
 
     @AfterEach
     void stop() {
+        stall.end();
         server.stop(0);
     }
 
@@ -122,6 +132,20 @@ class VaultTransitUnwrapperTest {
     }
 
     @Test
+    void anAnswerThatStallsIsATimeOut() {
+        stalls = true;
+        Unwrapper impatient = vault().withTimeout(Duration.ofMillis(200));
+        assertCode("KMS_TIMEOUT", () -> impatient.unwrap(CMK, CIPHERTEXT, ""));
+    }
+
+    @Test
+    void aNamespaceIsSentOnlyIfThereIsOne() {
+        vault().unwrap(CMK, CIPHERTEXT, "");
+        vault().inNamespace("admin/team").unwrap(CMK, CIPHERTEXT, "");
+        assertEquals(List.of(List.of(), List.of(), List.of("admin/team"), List.of("admin/team")), namespaces);
+    }
+
+    @Test
     void anotherFormAndAnotherEngineAreRefusedWithoutACall() {
         for (String text : List.of("vault:v0:AAAA", "vault:v01:AAAA", "vault:v1:AAAA\n", "vault:v1:AAAAAB==",
                 "vault:v1:AAA", "vault:v1:", "vault:v1234567890:AAAA", "\0")) {
@@ -152,13 +176,15 @@ class VaultTransitUnwrapperTest {
         assertRefused(HTTP, https, NAME, "../sys");
         assertRefused(HTTP, https, NAME, "a//b");
         assertRefused(follows, https, NAME, "transit");
+        assertThrows(IllegalArgumentException.class, () -> vault().inNamespace("a\r\nb"));
+        assertThrows(IllegalArgumentException.class, () -> vault().withTimeout(Duration.ZERO));
     }
 
     private URI address() {
         return URI.create("http://127.0.0.1:" + server.getAddress().getPort());
     }
 
-    private Unwrapper vault() {
+    private VaultTransitUnwrapper vault() {
         return new VaultTransitUnwrapper(HTTP, address(), NAME, "team/transit", () -> "s.token");
     }
 

@@ -36,8 +36,8 @@ final class OpenWithKms {
     /**
      * Prints a line of JSON for each case: its name with the plaintext in hex, or with code and kind of the error.
      *
-     * @param cases JSON: a list of objects with a {@code name}, the {@code url} of a KMS, a {@code token} for it (empty for
-     *     AWS), the one {@code provider} and {@code cmkId} that the rule accepts, and {@code topic}, {@code key} and
+     * @param cases JSON: a list of objects with a {@code name}, the {@code url} of a KMS, a {@code token} and a {@code namespace} for it
+     *     (empty for AWS, and the latter where there is none), the one {@code provider} and {@code cmkId} that the rule accepts, and {@code topic}, {@code key} and
      *     {@code envelope} of a record, the last two in hex
      */
     static void run(Path cases, PrintStream out) throws IOException {
@@ -58,7 +58,10 @@ final class OpenWithKms {
             String name = cmk.cmkId().split("/")[0];
             URI address = URI.create(text(given, "url"));
             HttpClient http = HttpClient.newHttpClient();
-            return opened(given, cmk, new VaultTransitUnwrapper(http, address, name, "transit", () -> text(given, "token")));
+            VaultTransitUnwrapper vault =
+                    new VaultTransitUnwrapper(http, address, name, "transit", () -> text(given, "token"));
+            String namespace = text(given, "namespace");
+            return opened(given, cmk, namespace.isEmpty() ? vault : vault.inNamespace(namespace));
         }
         String region = cmk.cmkId().split(":")[3];
         try (KmsClient client = client(region, URI.create(text(given, "url")))) {
