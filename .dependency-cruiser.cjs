@@ -117,6 +117,13 @@ module.exports = {
       to: { path: 'node_modules/@aws-sdk' },
     },
     {
+      name: 'pkcs11js-is-loaded-in-one-place',
+      severity: 'error',
+      comment: 'It is optional, and native',
+      from: { path: '^src', pathNot: '^src/kms/pkcs11/sdk\\.cjs$' },
+      to: { path: '(^|node_modules/)pkcs11js' },
+    },
+    {
       name: 'providers-do-not-know-each-other',
       severity: 'error',
       from: { path: '^src/kms/([^/]+)/' },
@@ -141,7 +148,8 @@ module.exports = {
       from: { path: '^src' },
       to: {
         dependencyTypes: ['npm-dev'],
-        pathNot: 'node_modules/(avsc|kafkajs|tencentcloud-sdk|@aws-sdk/client-kms|@opentelemetry/api)',
+        pathNot:
+          'node_modules/(avsc|kafkajs|tencentcloud-sdk|@aws-sdk/client-kms|@opentelemetry/api)|^pkcs11js$|node_modules/pkcs11js',
       },
     },
     {
@@ -151,7 +159,8 @@ module.exports = {
       from: { path: '^src' },
       to: {
         dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown'],
-        pathNot: 'node_modules/(avsc|kafkajs|tencentcloud-sdk|@aws-sdk/client-kms|@opentelemetry/api)',
+        pathNot:
+          'node_modules/(avsc|kafkajs|tencentcloud-sdk|@aws-sdk/client-kms|@opentelemetry/api)|^pkcs11js$|node_modules/pkcs11js',
       },
     },
   ],
@@ -164,6 +173,7 @@ module.exports = {
           '^src/(errors|events|clock|cancellation|backoff|units|whole-file)\\.ts$',
           '^src/envelope/(bounds|bytes|context)\\.ts$',
           'node_modules',
+          '^pkcs11js$',
           '^(node:)?[a-z/_]+$',
         ],
       },

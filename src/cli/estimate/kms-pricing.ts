@@ -117,6 +117,13 @@ export const VENDORS = {
     ciphertextDekBytes: 9 + 80,
     terms: 'calls have no price; who runs the service decides how many it takes',
   },
+  // Version, length of the id, an id of one byte, IV, ciphertext and tag: docs/format.md.
+  pkcs11: {
+    title: 'an HSM',
+    provider: 'pkcs11',
+    ciphertextDekBytes: 3 + 12 + 32 + 16,
+    terms: 'calls have no price; the model of the HSM decides how many it takes',
+  },
   // Version, IV, ciphertext, tag: docs/format.md.
   local: {
     title: 'a keyring file',
@@ -136,6 +143,7 @@ const ID_FORMS: readonly (readonly [VendorName, RegExp])[] = [
   ['azure-hsm', /^https:\/\/[a-z0-9-]+\.managedhsm\.[a-z.]+\/keys\//],
   ['gcp', /^projects\/[^/]+\/locations\//],
   ['vault', /^[a-z0-9-]+(\.[a-z0-9-]+)+\/[\w.-]+$/],
+  ['pkcs11', /^pkcs11:token=[^;]+;object=[^;]+$/],
 ]
 
 /** Recognises a KMS by the ids of its CMKs. */

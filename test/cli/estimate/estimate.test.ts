@@ -455,6 +455,7 @@ it('a KMS is recognised by the form of the ids of its CMKs', () => {
       ['https://acme.vault.azure.net/keys/orders', 'https://acme.vault.azure.cn/keys/orders'],
       ['https://acme.managedhsm.azure.net/keys/orders'],
       ['https://acme.vault.azure.net/keys/orders', 'https://acme.managedhsm.azure.net/keys/orders'],
+      ['pkcs11:token=payments;object=orders'],
     ].map(vendorOf),
   ).toEqual([
     'tencent',
@@ -472,5 +473,6 @@ it('a KMS is recognised by the form of the ids of its CMKs', () => {
     'azure',
     'azure-hsm',
     'local',
+    'pkcs11',
   ])
 })

@@ -3,7 +3,14 @@ const root = require('kafka-envelope')
 const local = require('kafka-envelope/kms/local')
 const record = require('kafka-envelope/record')
 const tencent = require('kafka-envelope/kms/tencent')
-const { clients, emulatorRuns, records, tencent: tencentRoundTrip } = require('./round-trips.cjs')
+const pkcs11 = require('kafka-envelope/kms/pkcs11')
+const {
+  clients,
+  emulatorRuns,
+  pkcs11WithoutSdk,
+  records,
+  tencent: tencentRoundTrip,
+} = require('./round-trips.cjs')
 
 async function main() {
   await clients(root, require('kafka-envelope/kafkajs'), () => local.localKms({ keyring: './dev.keyring' }))
@@ -20,6 +27,7 @@ async function main() {
   await records(root, local, record, require('kafka-envelope/config-file'))
   await instruments()
   await tencentRoundTrip(root, record, tencent, require('kafka-envelope-tencent-kms-emulator'))
+  await pkcs11WithoutSdk(pkcs11)
   await emulatorRuns()
   if (loaded('avsc')) throw new Error('avsc was loaded')
 }

@@ -11,6 +11,7 @@ test('every entry is imported', () => {
     '/kms/gcp',
     '/kms/azure',
     '/kms/vault',
+    '/kms/pkcs11',
     '/testing',
   ].map((entry) => require(`kafka-envelope${entry}`))
   for (const entry of entries) expect(Object.keys(entry)).not.toEqual([])

@@ -165,6 +165,18 @@ exports.emulatorRuns = async () => {
   check(code === 0, `kms-emulator ended with ${code}`)
 }
 
+/** How the provider says that pkcs11js is not installed. The answer comes from the thread, so its file was found. */
+exports.pkcs11WithoutSdk = async ({ pkcs11Kms }) => {
+  const kms = pkcs11Kms({ library: '/none.so', token: 'payments', pin: '1234' })
+  const cmkId = 'pkcs11:token=payments;object=orders'
+  const code = await kms.generateDek({ cmkId, context: {}, signal: new AbortController().signal }).then(
+    () => 'none',
+    (error) => `${error.code} ${error.message.includes('npm install pkcs11js')}`,
+  )
+  check(code === 'KMS_SDK_MISSING true', `without pkcs11js: ${code}`)
+  await kms.close()
+}
+
 /** How the provider says that the SDK, which is optional, is not installed. */
 exports.tencentWithoutSdk = async ({ tencentKms }) => {
   const kms = tencentKms({ credentials: { secretId: 'id', secretKey: 'key' } })

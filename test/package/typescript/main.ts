@@ -5,6 +5,7 @@ import { memoryConsumer, type MemoryConsumer } from 'kafka-envelope/kafkajs/test
 import { localKms } from 'kafka-envelope/kms/local'
 import { tencentKms, type TencentClient } from 'kafka-envelope/kms/tencent'
 import { vaultKms, type VaultAuth } from 'kafka-envelope/kms/vault'
+import { pkcs11Kms } from 'kafka-envelope/kms/pkcs11'
 import { envelopeType, headerType } from 'kafka-envelope/avro'
 import { instrument } from 'kafka-envelope/opentelemetry'
 import { openRecords, sealRecords } from 'kafka-envelope/record'
@@ -20,6 +21,7 @@ async function main(): Promise<void> {
       dev: localKms({ keyring: './dev.keyring' }),
       tencent: tencentKms({ client: () => client }),
       vault: vaultKms({ address: 'http://127.0.0.1:8200', name: 'transit.vault.example.com', auth }),
+      hsm: pkcs11Kms({ library: '/usr/lib/hsm.so', token: 'payments', pin: '1234' }),
     },
     cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
     dictionaries: { orders: Buffer.from('{"order":'), old: { base64: 'eyI=' } },

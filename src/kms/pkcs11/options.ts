@@ -1,0 +1,64 @@
+import { isAbsolute } from 'node:path'
+import * as v from 'valibot'
+import { configError, type ConfigIssue } from '../../errors.js'
+import { duration, type Duration } from '../../units.js'
+import { isTokenLabel } from './cmk-name.js'
+
+/** Options of {@link pkcs11Kms}. Unknown members are errors. */
+export interface Pkcs11KmsOptions {
+  /**
+   * Absolute path of the PKCS#11 module of the HSM's vendor. It is native code that runs in this process: keep it as
+   * safe as the program itself.
+   */
+  readonly library: string
+  /** Label of the token: 1 to 32 characters `A-Z a-z 0-9 . _ -`. It is part of the id of each CMK. */
+  readonly token: string
+  /** PIN of the user (CKU_USER). */
+  readonly pin?: string
+  /** File that holds the PIN instead. A line break at its end is ignored. It is read for each login. */
+  readonly pinFile?: string
+  /**
+   * How long one call may take: 1ms to 1m; a number is milliseconds, at least 1,000. Default 10s. A call of PKCS#11
+   * cannot be cancelled: its thread is given up, and another one takes over.
+   */
+  readonly requestTimeout?: Duration
+}
+
+const PIN = 'expected a PIN of 1 to 256 characters'
+const path = v.custom<string>(
+  (value) => typeof value === 'string' && isAbsolute(value) && !value.includes('\0'),
+  'expected an absolute path',
+)
+
+const schema = v.strictObject({
+  library: path,
+  token: v.custom<string>(
+    (value) => typeof value === 'string' && isTokenLabel(value),
+    'expected 1 to 32 characters A-Z a-z 0-9 . _ -',
+  ),
+  pin: v.optional(v.pipe(v.string(PIN), v.minLength(1, PIN), v.maxLength(256, PIN))),
+  pinFile: v.optional(path),
+  requestTimeout: v.optional(duration(1, 60_000, 1000), '10s'),
+})
+
+/** Valid options, with defaults filled in. */
+export type CheckedOptions = v.InferOutput<typeof schema>
+
+/** @throws EnvelopeError CONFIG_INVALID with all mistakes in `issues`; no message repeats a value */
+export function checkOptions(options: Pkcs11KmsOptions): CheckedOptions {
+  const parsed = v.safeParse(schema, options)
+  const issues: ConfigIssue[] = (parsed.issues ?? []).map((issue) => ({
+    path: v.getDotPath(issue) ?? '(root)',
+    message: issue.type === 'strict_object' && issue.expected === 'never' ? 'unknown member' : issue.message,
+  }))
+  if (parsed.success) {
+    const { pin, pinFile } = parsed.output
+    if (pin === undefined && pinFile === undefined)
+      issues.push({ path: 'pin', message: 'missing; pass `pin` or `pinFile`' })
+    if (pin !== undefined && pinFile !== undefined)
+      issues.push({ path: 'pinFile', message: 'cannot be combined with `pin`' })
+  }
+  if (!parsed.success || issues.length > 0)
+    throw configError(issues, { subject: 'the options of pkcs11Kms()' })
+  return parsed.output
+}

@@ -1,0 +1,86 @@
+import { Worker } from 'node:worker_threads'
+import type { Answer, Failure, TokenCall, WorkerOptions } from './messages.js'
+import workerFile from './worker-file.cjs'
+
+/** How a call ended: with bytes, or with a failure. */
+export type Outcome = { readonly bytes: Uint8Array<ArrayBuffer> } | { readonly failure: Failure }
+
+/** One thread with one session. It makes one call at a time, and keeps the process alive only during a call. */
+export class TokenThread {
+  readonly #worker: Worker
+  #lastId = 0
+  #end: ((outcome: Outcome) => void) | undefined
+  #hasEnded = false
+  #isGivenUp = false
+  /** Why a call ends that no thread answers. */
+  #failure: Failure = { code: 'THREAD_ENDED' }
+
+  /** `ended` is called when the thread has ended. */
+  constructor(options: WorkerOptions, ended: () => void) {
+    // Not the arguments of this process: a loader of its own, say, has no business there.
+    this.#worker = new Worker(workerFile, {
+      workerData: options,
+      execArgv: [],
+      name: 'kafka-envelope-pkcs11',
+    })
+    this.#worker.unref()
+    this.#worker.on('message', (answer: Answer) => {
+      this.#receive(answer)
+    })
+    // It is followed by `exit`.
+    this.#worker.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'MODULE_NOT_FOUND') this.#failure = { code: 'NO_THREAD_FILE' }
+    })
+    this.#worker.once('exit', () => {
+      this.#hasEnded = true
+      this.#settle({ failure: this.#failure })
+      ended()
+    })
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded
+  }
+
+  /** Call it again only after the outcome. The buffer of `bytes` is transferred. */
+  call(call: TokenCall): Promise<Outcome> {
+    return new Promise((resolve) => {
+      if (this.#hasEnded) {
+        resolve({ failure: this.#failure })
+        return
+      }
+      this.#end = resolve
+      this.#worker.ref()
+      const transferred = 'bytes' in call ? [call.bytes.buffer] : []
+      this.#worker.postMessage({ ...call, id: ++this.#lastId }, transferred)
+    })
+  }
+
+  /**
+   * Lets the thread close its session and end, once a call that is running returns. Native code cannot be stopped, so
+   * terminating the thread would not be faster. A late DEK is wiped.
+   */
+  giveUp(): void {
+    this.#isGivenUp = true
+    this.#end = undefined
+    this.#worker.postMessage('close')
+    this.#worker.unref()
+  }
+
+  #receive(answer: Answer): void {
+    const outcome: Outcome =
+      answer.failure === undefined ? { bytes: answer.bytes } : { failure: answer.failure }
+    if (this.#isGivenUp || answer.id !== this.#lastId) {
+      if ('bytes' in outcome) outcome.bytes.fill(0)
+      return
+    }
+    this.#worker.unref()
+    this.#settle(outcome)
+  }
+
+  #settle(outcome: Outcome): void {
+    const end = this.#end
+    this.#end = undefined
+    end?.(outcome)
+  }
+}
