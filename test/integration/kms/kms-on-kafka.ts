@@ -19,7 +19,7 @@ export interface KmsOnKafka {
   readonly cmkId: string
   /** A provider that may wrap, and reaches its service through `proxy`. */
   readonly sealing: () => Kms
-  readonly proxy: FaultProxy
+  readonly proxy: Pick<FaultProxy, 'inject' | 'heal' | 'close'>
   /** How another process makes a provider that may only unwrap. */
   readonly reading: Pick<ReadingSetup, 'module' | 'options'>
   readonly publicKeyWraps?: boolean
