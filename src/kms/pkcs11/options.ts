@@ -1,7 +1,8 @@
 import { isAbsolute } from 'node:path'
 import * as v from 'valibot'
-import { configError, type ConfigIssue } from '../../errors.js'
+import { configError } from '../../errors.js'
 import { duration, type Duration } from '../../units.js'
+import { members, parseOptions } from '../option-schema.js'
 import { isTokenLabel } from './cmk-name.js'
 
 /** Options of {@link pkcs11Kms}. Unknown members are errors. */
@@ -30,7 +31,7 @@ const path = v.custom<string>(
   'expected an absolute path',
 )
 
-const schema = v.strictObject({
+const schema = members({
   library: path,
   token: v.custom<string>(
     (value) => typeof value === 'string' && isTokenLabel(value),
@@ -46,19 +47,14 @@ export type CheckedOptions = v.InferOutput<typeof schema>
 
 /** @throws EnvelopeError CONFIG_INVALID with all mistakes in `issues`; no message repeats a value */
 export function checkOptions(options: Pkcs11KmsOptions): CheckedOptions {
-  const parsed = v.safeParse(schema, options)
-  const issues: ConfigIssue[] = (parsed.issues ?? []).map((issue) => ({
-    path: v.getDotPath(issue) ?? '(root)',
-    message: issue.type === 'strict_object' && issue.expected === 'never' ? 'unknown member' : issue.message,
-  }))
-  if (parsed.success) {
-    const { pin, pinFile } = parsed.output
+  const { issues, checked } = parseOptions(schema, options)
+  if (checked !== undefined) {
+    const { pin, pinFile } = checked
     if (pin === undefined && pinFile === undefined)
       issues.push({ path: 'pin', message: 'missing; pass `pin` or `pinFile`' })
     if (pin !== undefined && pinFile !== undefined)
       issues.push({ path: 'pinFile', message: 'cannot be combined with `pin`' })
+    if (issues.length === 0) return checked
   }
-  if (!parsed.success || issues.length > 0)
-    throw configError(issues, { subject: 'the options of pkcs11Kms()' })
-  return parsed.output
+  throw configError(issues, { subject: 'the options of pkcs11Kms()' })
 }
