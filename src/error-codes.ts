@@ -223,6 +223,20 @@ export const CODES = {
       'Wait for the other process to finish; if none is running, delete the .lock file next to the keyring',
   },
 
+  // Audit logs
+  AUDIT_LOG_IN_USE: {
+    remedy:
+      'Give each process a file of its own; if no process writes to this one, delete the .lock file next to it',
+  },
+  AUDIT_LOG_UNUSABLE: {
+    remedy:
+      'Look at it with `npx kafka-envelope audit verify FILE`, and keep it; a log in a new file can begin at once',
+  },
+  AUDIT_LOG_WRITE_FAILED: {
+    remedy:
+      'Make room on the disk, or give access to the file; lines wait until then, and the log says how many it lost',
+  },
+
   // Command line
   EMULATOR_MISSING: { remedy: 'Run `npm install --save-dev kafka-envelope-tencent-kms-emulator`' },
 } as const satisfies Record<string, CodeRow>

@@ -113,7 +113,12 @@ export interface EncryptionEvents {
     readonly reason: string
   }
   /** Key material was destroyed. */
-  'dek.destroyed': { readonly side: 'sealing' | 'opening'; readonly cmkId: string }
+  'dek.destroyed': {
+    readonly side: 'sealing' | 'opening'
+    /** Only for `sealing`: `dek.retired` of this session says why. */
+    readonly sessionId?: string
+    readonly cmkId: string
+  }
   /** All records of a batch that a rule seals are sealed; records that pass unchanged do not count. */
   'batch.sealed': BatchEvent
   /** A batch was opened; only sealed records that opened count. */
@@ -162,6 +167,19 @@ export interface EncryptionEvents {
    * read, or once an attempt has failed transiently, and then after each of its attempts and every ten seconds.
    */
   'consumer.waiting': Waiting
+  /**
+   * Lines could not be written to an audit log (`kafka-envelope/audit`), or someone else changed, moved or deleted its
+   * file. Lines wait for the next attempt, as many as memory is set aside for.
+   */
+  'audit.failed': {
+    readonly file: string
+    /** The code of the error, such as `ENOSPC`; or how the file was found: `changed` or `missing`. */
+    readonly reason: string
+    /** Lines that wait. */
+    readonly waiting: number
+    /** Lines that were lost since lines could last be written. The log will say so itself. */
+    readonly lost: number
+  }
   /** A consumer stopped permanently: its process goes on without it until someone intervenes. */
   'consumer.stopped': {
     readonly groupId?: string

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 
 import { VERSION } from '../version.js'
+import { registerAudit } from './audit.js'
 import { registerCheck } from './check.js'
 import { registerDictionary } from './dictionary/dictionary.js'
 import { registerKeyring } from './keyring.js'
@@ -19,6 +20,7 @@ export function kafkaEnvelopeCommand(): Command {
     })
   registerKeyring(program)
   registerCheck(program)
+  registerAudit(program)
   registerDictionary(program)
   registerKmsEmulator(program)
   return program

@@ -27,6 +27,7 @@ const EVENTS: Record<EventName, true> = {
   'send.split': true,
   'consumer.waiting': true,
   'consumer.stopped': true,
+  'audit.failed': true,
 }
 
 /** An event with its name, in the order emitted. */

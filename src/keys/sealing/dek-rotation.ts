@@ -185,8 +185,8 @@ export class DekRotation {
       }
       this.#sessions.set(
         call,
-        new SealingSession(made, this.#scope.suite, () => {
-          this.#events.destroyed()
+        new SealingSession(made, this.#scope.suite, (session) => {
+          this.#events.destroyed(session)
         }),
       )
       event = { type: 'fetched', call, origin, ageMs, random: this.#clock.jitter() }

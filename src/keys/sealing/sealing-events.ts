@@ -39,8 +39,9 @@ export class SealingEvents {
     })
   }
 
-  destroyed(): void {
-    this.#hub.emit('dek.destroyed', { side: 'sealing', cmkId: this.#firstCmkId })
+  destroyed(session: SealingSession): void {
+    const sessionId = session.id.toString('hex')
+    this.#hub.emit('dek.destroyed', { side: 'sealing', sessionId, cmkId: this.#firstCmkId })
   }
 
   grace(session: SealingSession, { limit, code }: Effect<'grace'>, graceMs: number): void {

@@ -15,13 +15,17 @@ export class SealingSession {
   /** The CMKs of the rule that cannot unwrap its DEK. */
   readonly missing: readonly MissingCmk[]
   readonly #key: ContentKey
-  readonly #onDestroyed: () => void
+  readonly #onDestroyed: (session: SealingSession) => void
   #nextCounter = 0
   #inFlight = 0
   #isRetired = false
 
   /** Takes over the DEK and destroys it, also if it throws: the session needs only the content key. */
-  constructor({ dek, wrappings, missing }: NewDek, suite: Suite, onDestroyed: () => void) {
+  constructor(
+    { dek, wrappings, missing }: NewDek,
+    suite: Suite,
+    onDestroyed: (session: SealingSession) => void,
+  ) {
     this.id = randomBytes(SESSION_ID_BYTES)
     this.wrappings = wrappings
     this.missing = missing
@@ -72,7 +76,7 @@ export class SealingSession {
   #destroyIfDone(): void {
     if (!this.#isRetired || this.#inFlight > 0) return
     this.#key.destroy()
-    this.#onDestroyed()
+    this.#onDestroyed(this)
   }
 }
 

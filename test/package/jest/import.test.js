@@ -12,6 +12,7 @@ test('every entry is imported', () => {
     '/kms/azure',
     '/kms/vault',
     '/kms/pkcs11',
+    '/audit',
     '/testing',
   ].map((entry) => require(`kafka-envelope${entry}`))
   for (const entry of entries) expect(Object.keys(entry)).not.toEqual([])

@@ -6,6 +6,7 @@ import { localKms } from 'kafka-envelope/kms/local'
 import { tencentKms, type TencentClient } from 'kafka-envelope/kms/tencent'
 import { vaultKms, type VaultAuth } from 'kafka-envelope/kms/vault'
 import { pkcs11Kms } from 'kafka-envelope/kms/pkcs11'
+import { openAuditLog, type AuditLog } from 'kafka-envelope/audit'
 import { envelopeType, headerType } from 'kafka-envelope/avro'
 import { instrument } from 'kafka-envelope/opentelemetry'
 import { openRecords, sealRecords } from 'kafka-envelope/record'
@@ -50,7 +51,9 @@ async function main(): Promise<void> {
   const [opened] = await openRecords(encryption, sealed)
   if (opened?.value?.toString() !== 'v') throw new Error('not opened')
   stop()
+  const audit: AuditLog = await openAuditLog(encryption, { file: './audit.jsonl' })
   await encryption.close()
+  await audit.close()
   const kms: TencentKmsEmulator = await startTencentKmsEmulator()
   await kms.close()
 }

@@ -1,0 +1,58 @@
+import type { EncryptionEvents, EventName } from '../events.js'
+
+/** Takes from an event what its line says; undefined if there is no line for it. */
+type Row<N extends EventName, Nothing = undefined> = (
+  event: EncryptionEvents[N],
+) => Readonly<Record<string, unknown>> | Nothing
+
+/** The codes with which a KMS denies. Other failures of a call pass by themselves, or blame a record. */
+const DENIALS: ReadonlySet<string | undefined> = new Set([
+  'KMS_DENIED',
+  'KMS_REFUSED',
+  'CMK_DISABLED',
+  'CMK_NOT_FOUND',
+  'CMK_UNUSABLE',
+])
+
+/**
+ * The events that matter to auditors, with every member that a line has. A member that is added to an event does not
+ * get into logs by itself.
+ */
+export const AUDITED = {
+  'dek.created': ({ rule, topic, cmkIds, missing, sessionId, origin }) => ({
+    ...{ rule, topic, sessionId, origin, cmkIds },
+    missing: missing?.map(({ cmkId, code }) => ({ cmkId, code })),
+  }),
+  'dek.retired': ({ rule, topic, sessionId, reason, messages, bytes, ageMs, grace }) => ({
+    ...{ rule, topic, sessionId, reason, messages, bytes, ageMs: Math.round(ageMs) },
+    grace: grace && {
+      ...{ limit: grace.limit, messages: grace.messages, bytes: grace.bytes, ms: Math.round(grace.ms) },
+    },
+  }),
+  'dek.destroyed': ({ side, sessionId, cmkId }) => ({ side, sessionId, cmkId }),
+  'dek.grace': ({ rule, topic, sessionId, limit, code, graceMs }) => ({
+    ...{ rule, topic, sessionId, limit, code, graceMs },
+  }),
+  'kms.call': ({ kms, cmkId, operation, code }) =>
+    DENIALS.has(code) ? { kms, cmkId, operation, code } : undefined,
+  'record.rejected': ({ rule, topic, partition, offset, code, kind, action }) => ({
+    ...{ rule, topic, partition, offset, code, kind, action },
+  }),
+  'consumer.stopped': ({ groupId, topic, partition, offset, code }) => ({
+    ...{ groupId, topic, partition, offset, code },
+  }),
+} as const satisfies { readonly [N in EventName]?: Row<N> }
+
+/** Its events are added up before there is a line for them. */
+export const plaintextFields: Row<'plaintext.delivered', never> = ({
+  rule,
+  topic,
+  partition,
+  messages,
+  bytes,
+  firstOffset,
+  lastOffset,
+  untilOffset,
+}) => ({ rule, topic, partition, messages, bytes, firstOffset, lastOffset, untilOffset })
+
+export type AuditedName = keyof typeof AUDITED
