@@ -46,14 +46,15 @@ export interface Encryption {
    */
   createProvisionedDek(rule: string): Promise<string>
   /**
-   * Drops every key that came from a CMK, including keys being fetched; the KMS is asked again. Records that are already
-   * sealed, but wait for the rest of their send to get a DEK, are still sent.
+   * Drops every key that came from a CMK, including keys being fetched; the KMS is asked again. The id of any replica of
+   * a multi-region key drops the keys that came from its replicas. Records that are already sealed, but wait for the rest of their send to get a DEK, are still sent.
    */
   evict(cmkId: string): void
   health(): Health
   /**
-   * Proves that each rule can use its CMKs as this process needs them: wrapping under all CMKs of `encrypt` (unwrapping
-   * under one if its DEK is provisioned), and unwrapping under at least one CMK of `decrypt`.
+   * Proves that each rule can use its CMKs as this process needs them: making DEKs under the first CMK of `encrypt` and
+   * wrapping under the others (with `sealUnder: 'any'`, making them under at least one; with a provisioned DEK, unwrapping
+   * under one), and unwrapping under at least one CMK of `decrypt`.
    * @throws EnvelopeError the failure of the first KMS that does not work
    */
   verify(): Promise<void>

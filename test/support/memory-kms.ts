@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { canonicalContext } from '../../src/envelope/context.js'
 import { EnvelopeError } from '../../src/errors.js'
-import type { Kms, KmsCall } from '../../src/kms/kms.js'
+import type { CmkDescription, Kms, KmsCall } from '../../src/kms/kms.js'
 import { handedOut } from './emissions.js'
 
 /** One call to a `MemoryKms` that a test may hold back, fail or let through. */
@@ -24,9 +24,13 @@ export class MemoryKms implements Kms {
   readonly held: HeldCall[] = []
   /** All calls so far, for assertions. */
   readonly calls: { operation: string; cmkId: string; context: Readonly<Record<string, string>> }[] = []
+  /** The uses of `verify`. */
+  readonly verified: string[] = []
   /** Thrown by every call while set. */
   failure: unknown
   closed = false
+  /** Of all CMKs. */
+  unwrapsFor: CmkDescription['unwrapsFor']
   readonly provider: string
   readonly publicKeyWraps: boolean
   readonly #deks = new Map<string, { dek: Buffer; context: string; cmkId: string }>()
@@ -36,8 +40,9 @@ export class MemoryKms implements Kms {
     this.publicKeyWraps = options.publicKeyWraps ?? false
   }
 
-  describe(): Promise<{ provider: string; publicKeyWraps: boolean }> {
-    return Promise.resolve({ provider: this.provider, publicKeyWraps: this.publicKeyWraps })
+  describe(): Promise<CmkDescription> {
+    const { provider, publicKeyWraps, unwrapsFor } = this
+    return Promise.resolve({ provider, publicKeyWraps, ...(unwrapsFor && { unwrapsFor }) })
   }
 
   async generateDek(call: KmsCall): Promise<{ dek: Uint8Array; ciphertextDek: Uint8Array }> {
@@ -61,7 +66,8 @@ export class MemoryKms implements Kms {
     return Uint8Array.from(entry.dek)
   }
 
-  async verify(_call?: { readonly use?: string }): Promise<void> {
+  async verify(call?: { readonly use?: string }): Promise<void> {
+    if (call?.use !== undefined) this.verified.push(call.use)
     if (this.failure !== undefined) throw this.failure as Error
     await Promise.resolve()
   }

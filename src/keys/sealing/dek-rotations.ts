@@ -23,8 +23,12 @@ export class DekRotations {
   readonly #store: DekStore | undefined
   readonly #clock: Clock
   readonly #events: EventHub
-  /** Rules and CMKs that were revoked: a rotation created later must not start with a DEK from the store. */
-  readonly #revoked = new Set<string>()
+  /**
+   * Rules that were rotated and CMKs that were evicted: a rotation created later must not start with a DEK from the
+   * store. `undefined` stands for all rules.
+   */
+  readonly #rotated = new Set<string | undefined>()
+  readonly #evicted = new Set<string>()
   #closed = false
 
   constructor(store: DekStore | undefined, clock: Clock, events: EventHub) {
@@ -42,9 +46,10 @@ export class DekRotations {
       const { name, encrypt, cmks } = rule
       rotation = this.#make({ rule: name, topic: scope, encrypt, cmks, suite: DEFAULT_SUITE })
       if (
-        this.#revoked.has(ruleName(undefined)) ||
-        this.#revoked.has(ruleName(rule.name)) ||
-        rule.cmks.list.some(({ id }) => this.#revoked.has(cmkName(id)))
+        this.#rotated.has(undefined) ||
+        this.#rotated.has(name) ||
+        // Also by the id of a replica.
+        [...this.#evicted].some((cmkId) => cmks.includes(cmkId))
       )
         rotation.startAnew()
       if (this.#closed) void rotation.close()
@@ -64,7 +69,7 @@ export class DekRotations {
 
   /** @throws EnvelopeError if fetching the next DEK fails; the old DEKs have ended all the same */
   async rotate(rule?: string): Promise<void> {
-    this.#revoked.add(ruleName(rule))
+    this.#rotated.add(rule)
     const rotations = [...this.#rotations].flatMap(([{ name }, scopes]) =>
       rule === undefined || rule === name ? [...scopes.values()] : [],
     )
@@ -72,7 +77,7 @@ export class DekRotations {
   }
 
   evict(cmkId: string): void {
-    this.#revoked.add(cmkName(cmkId))
+    this.#evicted.add(cmkId)
     for (const rotation of this.#all()) rotation.evict(cmkId)
   }
 
@@ -98,12 +103,4 @@ export class DekRotations {
   #all(): DekRotation[] {
     return [...this.#rotations.values()].flatMap((scopes) => [...scopes.values()])
   }
-}
-
-function ruleName(rule: string | undefined): string {
-  return rule === undefined ? 'all rules' : `rule ${rule}`
-}
-
-function cmkName(id: string): string {
-  return `CMK ${id}`
 }

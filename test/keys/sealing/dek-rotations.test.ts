@@ -70,6 +70,16 @@ describe('only a scope whose DEKs were ended before its first use ignores older 
       expect(await origins(next)).toEqual(expected)
     },
   )
+
+  it('a scope ignores older DEKs in the store if a replica of its CMK was evicted before its first use', async () => {
+    const { kms, process } = stage()
+    kms.unwrapsFor = (cmkId) => cmkId === 'a in another region'
+    await origins(await process())
+    await settle()
+    const next = await process()
+    next.encryption.evict('a in another region')
+    expect(await origins(next)).toEqual(['made', 'made'])
+  })
 })
 
 describe('a process that is denied the first DEK that it finds in a store', () => {
