@@ -38,6 +38,7 @@ export type {
   GeneratedDek,
   Kms,
   KmsCall,
+  KmsUse,
   KmsCallLimits,
 } from './kms/kms.js'
 export type {

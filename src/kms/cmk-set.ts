@@ -93,7 +93,8 @@ export class CmkSet {
   }
 
   /**
-   * Proves that this process may use the CMKs: `all` or `any` of them. Ends when every call has ended.
+   * Proves that this process may use the CMKs: `all` or `any` of them. To wrap under `all`, the first one makes DEKs and
+   * the others wrap them, as in `newDek`; under `any`, it is enough that one makes them. Ends when every call has ended.
    * @throws EnvelopeError of several failures, the one that wrapping or unwrapping would report
    */
   async verify(
@@ -102,7 +103,11 @@ export class CmkSet {
     context: EncryptionContext,
     signal: AbortSignal,
   ): Promise<void> {
-    const verified = await Promise.allSettled(this.list.map((cmk) => cmk.verify(use, context, signal)))
+    const verified = await Promise.allSettled(
+      this.list.map((cmk, at) =>
+        cmk.verify(use === 'wrap' && (at === 0 || needs === 'any') ? 'generate' : use, context, signal),
+      ),
+    )
     const failures = verified.flatMap((one): unknown[] => (one.status === 'rejected' ? [one.reason] : []))
     const needed = needs === 'all' ? this.list.length : 1
     if (this.list.length - failures.length >= needed) return

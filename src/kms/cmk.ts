@@ -5,7 +5,7 @@ import { EnvelopeError, isEnvelopeError, type ErrorCode } from '../errors.js'
 import { decisive, WRAPPING, WRAPPING_ANY } from './cmk-failures.js'
 import { CmkOutage } from './cmk-outage.js'
 import { checkedDescription } from './description.js'
-import type { CmkDescription, EncryptionContext, GeneratedDek, Kms } from './kms.js'
+import type { CmkDescription, EncryptionContext, GeneratedDek, Kms, KmsUse } from './kms.js'
 
 /** A new DEK and its wrappings under several CMKs, in their order. */
 export interface NewDek {
@@ -156,7 +156,7 @@ export class Cmk {
     }
   }
 
-  verify(use: 'wrap' | 'unwrap', context: EncryptionContext, signal: AbortSignal): Promise<void> {
+  verify(use: KmsUse, context: EncryptionContext, signal: AbortSignal): Promise<void> {
     return this.#kms.verify({ cmkId: this.id, context, signal, use })
   }
 

@@ -36,6 +36,9 @@ export interface KmsCall {
   readonly signal: AbortSignal
 }
 
+/** What a process does with a CMK: `generateDek`, `wrapDek` or `unwrapDek`. */
+export type KmsUse = 'generate' | 'wrap' | 'unwrap'
+
 /** The limits of a service that a call counts against. */
 export interface KmsCallLimits {
   /** How many calls of one `group` may start in any second. This call counts as `calls`, default 1. */
@@ -78,8 +81,11 @@ export interface Kms {
    * a CMK other than `cmkId`, rejects with `CMK_MISMATCH`.
    */
   unwrapDek(call: KmsCall & { readonly ciphertextDek: Uint8Array }): Promise<Uint8Array>
-  /** Proves that this process may wrap or unwrap under the CMK; otherwise rejects as that call would. */
-  verify(call: KmsCall & { readonly use: 'wrap' | 'unwrap' }): Promise<void>
+  /**
+   * Proves that `generateDek`, `wrapDek` or `unwrapDek` works for this process under the CMK; otherwise rejects as that
+   * call would. Some services have a permission for each.
+   */
+  verify(call: KmsCall & { readonly use: KmsUse }): Promise<void>
   /**
    * The limits of the service for a call. All encryptions that use this object share them, and sealing goes before
    * opening. If absent, only `kmsRateLimit` of the configuration limits calls.

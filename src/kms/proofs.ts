@@ -15,6 +15,11 @@ export async function madeHere(wrap: (dek: Uint8Array) => Promise<Uint8Array>): 
   }
 }
 
+/** Wipes a DEK that was made only to prove that it can be. */
+export async function wipeMade(made: Promise<GeneratedDek>): Promise<void> {
+  ;(await made).dek.fill(0)
+}
+
 /**
  * Unwraps what was just wrapped, and wipes both.
  *

@@ -267,6 +267,7 @@ export function describeKmsContract(
         () => kms.generateDek(aborted),
         () => kms.wrapDek({ ...aborted, dek: sampleDek() }),
         () => kms.unwrapDek({ ...aborted, ciphertextDek }),
+        () => kms.verify({ ...aborted, use: 'generate' }),
         () => kms.verify({ ...aborted, use: 'wrap' }),
         () => kms.verify({ ...aborted, use: 'unwrap' }),
       ]
@@ -284,7 +285,8 @@ export function describeKmsContract(
       expect(['fulfilled', 'KMS_TIMEOUT']).toContain(ended)
     })
 
-    all('verifying succeeds if wrapping and unwrapping would', async () => {
+    all('verifying succeeds if making, wrapping and unwrapping DEKs would', async () => {
+      await expect(kms.verify({ ...call(), use: 'generate' })).resolves.toBeUndefined()
       await expect(kms.verify({ ...call(), use: 'wrap' })).resolves.toBeUndefined()
       await expect(kms.verify({ ...call(), use: 'unwrap' })).resolves.toBeUndefined()
       await expect(kms.verify({ ...call({}), use: 'unwrap' })).resolves.toBeUndefined()
@@ -301,6 +303,7 @@ export function describeKmsContract(
       expect(['CMK_NOT_FOUND', 'CMK_MISMATCH']).toContain(
         await codeOf(kms.unwrapDek({ ...unknown, ciphertextDek })),
       )
+      expect(await codeOf(kms.verify({ ...unknown, use: 'generate' }))).toBe('CMK_NOT_FOUND')
       expect(await codeOf(kms.verify({ ...unknown, use: 'wrap' }))).toBe('CMK_NOT_FOUND')
       expect(await codeOf(kms.verify({ ...unknown, use: 'unwrap' }))).toBe('CMK_NOT_FOUND')
     })
@@ -314,6 +317,7 @@ export function describeKmsContract(
         if (under.wrapsOffline !== true) {
           expect(await codeOf(kms.generateDek(call()))).toBe('CMK_DISABLED')
           expect(await codeOf(kms.wrapDek({ ...call(), dek: sampleDek() }))).toBe('CMK_DISABLED')
+          expect(await codeOf(kms.verify({ ...call(), use: 'generate' }))).toBe('CMK_DISABLED')
           expect(await codeOf(kms.verify({ ...call(), use: 'wrap' }))).toBe('CMK_DISABLED')
         }
         expect(await codeOf(unwrap(ciphertextDek))).toBe(disabledAs)

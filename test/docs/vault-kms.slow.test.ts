@@ -52,6 +52,7 @@ describe.skipIf(whyNoOpenBao !== undefined)(`the policies of docs/vault-kms.md $
         generate: await codeOf(own.generateDek(call)),
         wrap: await codeOf(own.wrapDek({ ...call, dek })),
         unwrap: await codeOf(own.unwrapDek({ ...call, ciphertextDek })),
+        verifyGenerate: await codeOf(own.verify({ ...call, use: 'generate' })),
         verifyWrap: await codeOf(own.verify({ ...call, use: 'wrap' })),
         verifyUnwrap: await codeOf(own.verify({ ...call, use: 'unwrap' })),
       }
@@ -69,6 +70,7 @@ describe.skipIf(whyNoOpenBao !== undefined)(`the policies of docs/vault-kms.md $
       generate: may,
       wrap: may,
       unwrap: not,
+      verifyGenerate: may,
       verifyWrap: may,
       verifyUnwrap: not,
     })
@@ -76,6 +78,7 @@ describe.skipIf(whyNoOpenBao !== undefined)(`the policies of docs/vault-kms.md $
       generate: not,
       wrap: not,
       unwrap: may,
+      verifyGenerate: not,
       verifyWrap: not,
       verifyUnwrap: may,
     })
@@ -83,6 +86,7 @@ describe.skipIf(whyNoOpenBao !== undefined)(`the policies of docs/vault-kms.md $
       generate: not,
       wrap: not,
       unwrap: not,
+      verifyGenerate: not,
       verifyWrap: not,
       verifyUnwrap: not,
     })

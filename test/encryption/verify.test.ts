@@ -24,10 +24,10 @@ async function asked(rule: TopicRule<'main'>): Promise<[string, EncryptionContex
 it('verify() uses the context that the rule seals with, for opening too', async () => {
   const context = { tenant: 'acme', env: 'prod' }
   const encrypt = { cmk: 'main', context } as const
-  expect(await asked({ match: ['t'], encrypt })).toEqual([['wrap', context]])
+  expect(await asked({ match: ['t'], encrypt })).toEqual([['generate', context]])
   const decrypt = { cmk: 'main', require: { context: { tenant: 'acme' } } } as const
   expect(await asked({ match: ['t'], encrypt, decrypt })).toEqual([
-    ['wrap', context],
+    ['generate', context],
     ['unwrap', context],
   ])
   // Of what is sealed elsewhere, no more is known.

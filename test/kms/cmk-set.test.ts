@@ -347,6 +347,18 @@ describe('verifying a set of CMKs', () => {
   })
 
   it.each([
+    ['all', ['generate', 'wrap', 'wrap']],
+    ['any', ['generate', 'generate', 'generate']],
+  ] as const)(
+    'verifying a set of CMKs to wrap under %s of them proves what a new DEK needs: %j',
+    async (needs, uses) => {
+      const { set, kmss } = await stage('forSealing', undefined, undefined, undefined)
+      await set.verify('wrap', needs, {}, signal)
+      expect(kmss.flatMap(({ verified }) => verified)).toEqual(uses)
+    },
+  )
+
+  it.each([
     ['forSealing', ['KMS_DENIED', 'KMS_TIMEOUT'], 'KMS_TIMEOUT'],
     ['forSealing', ['KMS_TIMEOUT', 'CMK_DISABLED'], 'CMK_DISABLED'],
     ['forOpening', ['KMS_DENIED', 'KMS_TIMEOUT'], 'KMS_TIMEOUT'],

@@ -1,4 +1,4 @@
-import type { EncryptionContext, GeneratedDek } from '../kms.js'
+import type { EncryptionContext, GeneratedDek, KmsUse } from '../kms.js'
 
 /** The members of a call other than the CMK. */
 export interface CallContext {
@@ -16,6 +16,6 @@ export interface AwsCmk {
   generateDek(call: CallContext): Promise<GeneratedDek>
   wrapDek(dek: Uint8Array, call: CallContext): Promise<Uint8Array>
   unwrapDek(ciphertextDek: Uint8Array, call: CallContext): Promise<Uint8Array>
-  verifyWrap(call: CallContext): Promise<void>
-  verifyUnwrap(call: CallContext): Promise<void>
+  /** What `Kms.verify` does for each use. */
+  readonly verify: Readonly<Record<KmsUse, (call: CallContext) => Promise<void>>>
 }

@@ -2,7 +2,7 @@ import { configError, EnvelopeError } from '../../errors.js'
 import { refuseCancelled } from '../../cancellation.js'
 import { systemClock, type Clock } from '../../clock.js'
 import { DEK_BYTES } from '../../crypto/dek.js'
-import type { CmkDescription, Kms, KmsCall } from '../kms.js'
+import type { CmkDescription, Kms } from '../kms.js'
 import { AwsApi } from './api.js'
 import type { AwsCmk } from './aws-cmk.js'
 import { givenClients, type Connections } from './client.js'
@@ -63,8 +63,7 @@ export function awsKms(options: AwsKmsOptions = {}): Kms {
       return find(call.cmkId).wrapDek(call.dek, call)
     },
     unwrapDek: async (call) => find(call.cmkId).unwrapDek(call.ciphertextDek, call),
-    verify: async (call: KmsCall & { use: 'wrap' | 'unwrap' }) =>
-      call.use === 'wrap' ? find(call.cmkId).verifyWrap(call) : find(call.cmkId).verifyUnwrap(call),
+    verify: async (call) => find(call.cmkId).verify[call.use](call),
     limits(operation, cmkId) {
       const arn = parseCmkArn(cmkId)
       const { type } = checked.cmks.get(cmkId) ?? UNSTATED

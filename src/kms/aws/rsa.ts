@@ -44,6 +44,11 @@ export interface RsaCmkOptions {
 export class RsaCmk implements AwsCmk {
   readonly provider = 'aws-kms/rsa-oaep-sha256'
   readonly publicKeyWraps = true
+  readonly verify = {
+    generate: (call: CallContext) => this.#verifyWrap(call),
+    wrap: (call: CallContext) => this.#verifyWrap(call),
+    unwrap: (call: CallContext) => this.#verifyUnwrap(call),
+  } as const
   readonly #api: AwsApi
   readonly #cmk: CmkArn
   readonly #type: RsaType
@@ -80,7 +85,7 @@ export class RsaCmk implements AwsCmk {
   }
 
   /** Fetches the public key, because a cached one says nothing about the CMK's present state. */
-  async verifyWrap({ signal }: CallContext): Promise<void> {
+  async #verifyWrap({ signal }: CallContext): Promise<void> {
     if (this.#pinned === undefined) await this.#kept.renew(signal)
     else refuseCancelled(signal)
   }
@@ -90,7 +95,7 @@ export class RsaCmk implements AwsCmk {
    * tries to decrypt bytes that cannot open: the service says so only to an identity that may decrypt, and a reader
    * needs no other permission.
    */
-  async verifyUnwrap(call: CallContext): Promise<void> {
+  async #verifyUnwrap(call: CallContext): Promise<void> {
     if (this.#pinned !== undefined) {
       const made = await this.generateDek(call)
       await expectRoundTrip(made, (ciphertextDek) => this.unwrapDek(ciphertextDek, call), this.#cmk.id)

@@ -5,7 +5,7 @@
 import { MAX_CIPHERTEXT_DEK_BYTES } from '../../envelope/bounds.js'
 import { isEnvelopeError } from '../../errors.js'
 import type { EncryptionContext, GeneratedDek } from '../kms.js'
-import { ciphertextDekInvalid, expectOpensNothing, expectRoundTrip, madeHere } from '../proofs.js'
+import { ciphertextDekInvalid, expectOpensNothing, expectRoundTrip, madeHere, wipeMade } from '../proofs.js'
 import type { AwsApi } from './api.js'
 import type { AwsCmk, CallContext } from './aws-cmk.js'
 import type { CmkArn } from './cmk-arn.js'
@@ -20,6 +20,11 @@ export class SymmetricCmk implements AwsCmk {
   readonly provider = 'aws-kms'
   readonly publicKeyWraps = false
   readonly offline = false
+  readonly verify = {
+    generate: (call: CallContext) => wipeMade(this.generateDek(call)),
+    wrap: (call: CallContext) => wipeMade(madeHere((dek) => this.wrapDek(dek, call))),
+    unwrap: (call: CallContext) => this.#verifyUnwrap(call),
+  } as const
   readonly #api: AwsApi
   readonly #cmk: CmkArn
   readonly #source: DekSource
@@ -48,15 +53,11 @@ export class SymmetricCmk implements AwsCmk {
     return (await this.#api.call('Decrypt', this.#cmk, input, signal)).unwrappedDek()
   }
 
-  async verifyWrap(call: CallContext): Promise<void> {
-    ;(await this.generateDek(call)).dek.fill(0)
-  }
-
   /**
    * Makes a round trip if this identity may also wrap. Otherwise calls `Decrypt` with bytes that are not a blob: as the
    * call names the CMK, the service can check the permission and the state of the CMK before it looks at the bytes.
    */
-  async verifyUnwrap(call: CallContext): Promise<void> {
+  async #verifyUnwrap(call: CallContext): Promise<void> {
     let made: GeneratedDek
     try {
       made = await this.#generated(call)

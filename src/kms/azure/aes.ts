@@ -5,7 +5,7 @@
 import { canonicalContext } from '../../envelope/context.js'
 import { isEnvelopeError } from '../../errors.js'
 import type { EncryptionContext, GeneratedDek } from '../kms.js'
-import { ciphertextDekInvalid, expectOpensNothing, expectRoundTrip, madeHere } from '../proofs.js'
+import { ciphertextDekInvalid, expectOpensNothing, expectRoundTrip, madeHere, wipeMade } from '../proofs.js'
 import { encryptedDek, unwrappedDek } from './answers.js'
 import type { AzureApi } from './azure-api.js'
 import { base64url, type AzureCmk, type CallContext } from './azure-cmk.js'
@@ -47,7 +47,7 @@ export class AesCmk implements AzureCmk {
   }
 
   async verifyWrap(call: CallContext): Promise<void> {
-    ;(await this.generateDek(call)).dek.fill(0)
+    await wipeMade(this.generateDek(call))
   }
 
   /**

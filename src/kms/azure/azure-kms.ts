@@ -66,7 +66,7 @@ export function azureKms(options: AzureKmsOptions): Kms {
     },
     unwrapDek: async (call) => find(call.cmkId).unwrapDek(call.ciphertextDek, call),
     verify: async (call) =>
-      call.use === 'wrap' ? find(call.cmkId).verifyWrap(call) : find(call.cmkId).verifyUnwrap(call),
+      call.use === 'unwrap' ? find(call.cmkId).verifyUnwrap(call) : find(call.cmkId).verifyWrap(call),
     limits(operation, cmkId) {
       const key = parseKeyId(cmkId, hosts)
       return key === undefined ? {} : limitsOf(operation, key, quota)

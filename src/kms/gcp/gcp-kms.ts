@@ -45,7 +45,7 @@ export function gcpKms(options: GcpKmsOptions): Kms {
     wrapDek: async (call) => find(call.cmkId).wrapDek(call.dek, call),
     unwrapDek: async (call) => find(call.cmkId).unwrapDek(call.ciphertextDek, call),
     verify: async (call) =>
-      call.use === 'wrap' ? find(call.cmkId).verifyWrap(call) : find(call.cmkId).verifyUnwrap(call),
+      call.use === 'unwrap' ? find(call.cmkId).verifyUnwrap(call) : find(call.cmkId).verifyWrap(call),
     limits(operation, cmkId) {
       const name = parseCmkName(cmkId)
       return name === undefined ? {} : limitsOf(operation, name, quota)

@@ -9,7 +9,7 @@ import { canonicalContext } from '../../envelope/context.js'
 import { EnvelopeError, isEnvelopeError } from '../../errors.js'
 import type { BearerService } from '../bearer-service.js'
 import type { EncryptionContext, GeneratedDek } from '../kms.js'
-import { ciphertextDekInvalid, expectOpensNothing, expectRoundTrip, madeHere } from '../proofs.js'
+import { ciphertextDekInvalid, expectOpensNothing, expectRoundTrip, madeHere, wipeMade } from '../proofs.js'
 import { unwrappedDek, wrappedDek } from './answers.js'
 import type { CmkName } from './cmk-name.js'
 import { crc32c } from './crc32c.js'
@@ -57,7 +57,7 @@ export class SymmetricCmk {
   }
 
   async verifyWrap(call: CallContext): Promise<void> {
-    ;(await this.generateDek(call)).dek.fill(0)
+    await wipeMade(this.generateDek(call))
   }
 
   /**

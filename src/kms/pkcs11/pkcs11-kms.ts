@@ -79,7 +79,7 @@ export function pkcs11Kms(options: Pkcs11KmsOptions): Kms {
     },
     async verify(call) {
       const { label } = nameOf(call.cmkId, tokenLabel)
-      if (call.use === 'wrap') (await generateDek(call)).dek.fill(0)
+      if (call.use !== 'unwrap') (await generateDek(call)).dek.fill(0)
       else await token.call(() => ({ action: 'verify unwrap', label }), call.cmkId, call.signal)
     },
     limits: () => LIMITS,

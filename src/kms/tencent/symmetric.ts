@@ -7,7 +7,7 @@ import { MAX_CIPHERTEXT_DEK_BYTES } from '../../envelope/bounds.js'
 import { canonicalContext } from '../../envelope/context.js'
 import { EnvelopeError, isEnvelopeError } from '../../errors.js'
 import type { EncryptionContext, GeneratedDek } from '../kms.js'
-import { ciphertextDekInvalid, expectOpensNothing, expectRoundTrip, madeHere } from '../proofs.js'
+import { ciphertextDekInvalid, expectOpensNothing, expectRoundTrip, madeHere, wipeMade } from '../proofs.js'
 import type { TencentApi } from './api.js'
 import type { CmkName } from './cmk-name.js'
 import { base64, type CallContext, type TencentCmk } from './tencent-cmk.js'
@@ -25,6 +25,11 @@ export class SymmetricCmk implements TencentCmk {
   readonly provider = 'tencent-kms'
   readonly publicKeyWraps = false
   readonly offline = false
+  readonly verify = {
+    generate: (call: CallContext) => wipeMade(this.generateDek(call)),
+    wrap: (call: CallContext) => wipeMade(madeHere((dek) => this.wrapDek(dek, call))),
+    unwrap: (call: CallContext) => this.#verifyUnwrap(call),
+  } as const
   readonly #api: TencentApi
   readonly #cmk: CmkName
   readonly #source: DekSource
@@ -56,16 +61,12 @@ export class SymmetricCmk implements TencentCmk {
     return (await this.#api.call('Decrypt', this.#cmk, params, signal)).unwrappedDek()
   }
 
-  async verifyWrap(call: CallContext): Promise<void> {
-    ;(await this.generateDek(call)).dek.fill(0)
-  }
-
   /**
    * Makes a round trip if this identity may also wrap. Otherwise calls `Decrypt` with bytes that are not a blob. That
    * proves that the credentials and the network path are right. It proves the permission to decrypt only if the service
    * checks permissions before the bytes, which is not documented. It proves nothing about the CMK.
    */
-  async verifyUnwrap(call: CallContext): Promise<void> {
+  async #verifyUnwrap(call: CallContext): Promise<void> {
     let made: GeneratedDek
     try {
       made = await this.#generated(call)

@@ -1,4 +1,4 @@
-import type { CmkDescription, EncryptionContext, GeneratedDek } from '../kms.js'
+import type { CmkDescription, EncryptionContext, GeneratedDek, KmsUse } from '../kms.js'
 
 /** The members of a call other than the CMK. */
 export interface CallContext {
@@ -13,8 +13,8 @@ export interface TencentCmk extends CmkDescription {
   generateDek(call: CallContext): Promise<GeneratedDek>
   wrapDek(dek: Uint8Array, call: CallContext): Promise<Uint8Array>
   unwrapDek(ciphertextDek: Uint8Array, call: CallContext): Promise<Uint8Array>
-  verifyWrap(call: CallContext): Promise<void>
-  verifyUnwrap(call: CallContext): Promise<void>
+  /** What `Kms.verify` does for each use. */
+  readonly verify: Readonly<Record<KmsUse, (call: CallContext) => Promise<void>>>
 }
 
 /** Base64, without an extra copy of the bytes. The text cannot be wiped. */

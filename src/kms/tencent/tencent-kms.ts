@@ -2,7 +2,7 @@ import { EnvelopeError } from '../../errors.js'
 import { refuseCancelled } from '../../cancellation.js'
 import { systemClock, type Clock } from '../../clock.js'
 import { DEK_BYTES } from '../../crypto/dek.js'
-import type { Kms, KmsCall } from '../kms.js'
+import type { Kms } from '../kms.js'
 import { TencentApi } from './api.js'
 import { givenClients, type Connections } from './client.js'
 import { parseCmkName } from './cmk-name.js'
@@ -55,8 +55,7 @@ export function tencentKms(options: TencentKmsOptions): Kms {
       return find(call.cmkId).wrapDek(call.dek, call)
     },
     unwrapDek: async (call) => find(call.cmkId).unwrapDek(call.ciphertextDek, call),
-    verify: async (call: KmsCall & { use: 'wrap' | 'unwrap' }) =>
-      call.use === 'wrap' ? find(call.cmkId).verifyWrap(call) : find(call.cmkId).verifyUnwrap(call),
+    verify: async (call) => find(call.cmkId).verify[call.use](call),
     limits(operation, cmkId) {
       const name = parseCmkName(cmkId)
       const { type } = checked.cmks.get(cmkId) ?? UNSTATED

@@ -4,7 +4,8 @@
  */
 import { canonicalContext } from '../../envelope/context.js'
 import { EnvelopeError, isEnvelopeError } from '../../errors.js'
-import type { EncryptionContext, GeneratedDek } from '../kms.js'
+import type { EncryptionContext, GeneratedDek, KmsUse } from '../kms.js'
+import { madeHere, wipeMade } from '../proofs.js'
 import type { VaultApi } from './api.js'
 import { isCiphertextDek, neverMade } from './ciphertext-dek.js'
 import type { CmkName } from './cmk-name.js'
@@ -43,9 +44,13 @@ export class Transit {
     return { dek: answer.generatedDek(), ciphertextDek }
   }
 
-  async wrapDek(cmk: CmkName, dek: Uint8Array, call: CallContext): Promise<Uint8Array> {
-    const members = { plaintext: base64(dek) }
-    return (await this.#post('encrypt', cmk, call, members, MAX_AGE_BEFORE_ENCRYPT_MS)).ciphertextDek()
+  async wrapDek(
+    cmk: CmkName,
+    dek: Uint8Array,
+    call: CallContext,
+    maxAgeMs = MAX_AGE_BEFORE_ENCRYPT_MS,
+  ): Promise<Uint8Array> {
+    return (await this.#post('encrypt', cmk, call, { plaintext: base64(dek) }, maxAgeMs)).ciphertextDek()
   }
 
   async unwrapDek(cmk: CmkName, ciphertextDek: Uint8Array, call: CallContext): Promise<Uint8Array> {
@@ -56,15 +61,23 @@ export class Transit {
     return this.#decrypt(cmk, ciphertextDek, call)
   }
 
-  async verifyWrap(cmk: CmkName, call: CallContext): Promise<void> {
-    ;(await this.generateDek(cmk, call, 0)).dek.fill(0)
+  /** As `Kms.verify` says. Looks at the key each time. */
+  async verify(use: KmsUse, cmk: CmkName, call: CallContext): Promise<void> {
+    switch (use) {
+      case 'generate':
+        return wipeMade(this.generateDek(cmk, call, 0))
+      case 'wrap':
+        return wipeMade(madeHere((dek) => this.wrapDek(cmk, dek, call, 0)))
+      case 'unwrap':
+        return this.#verifyUnwrap(cmk, call)
+    }
   }
 
   /**
    * Tries to decrypt bytes that cannot open. The service checks the policy first, so this proves the permission to
    * decrypt, and a reader needs no other.
    */
-  async verifyUnwrap(cmk: CmkName, call: CallContext): Promise<void> {
+  async #verifyUnwrap(cmk: CmkName, call: CallContext): Promise<void> {
     const { latestVersion } = await this.#guard.admit(cmk, 0, call.signal)
     let opened: Uint8Array
     try {

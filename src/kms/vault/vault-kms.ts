@@ -70,10 +70,7 @@ export function vaultKms(options: VaultKmsOptions): Kms {
       return transit.wrapDek(find(call.cmkId), call.dek, call)
     },
     unwrapDek: async (call) => transit.unwrapDek(find(call.cmkId), call.ciphertextDek, call),
-    verify: async (call) =>
-      call.use === 'wrap'
-        ? transit.verifyWrap(find(call.cmkId), call)
-        : transit.verifyUnwrap(find(call.cmkId), call),
+    verify: async (call) => transit.verify(call.use, find(call.cmkId), call),
     limits: () => ({ concurrency: { group: `calls to ${name}`, max: MAX_CONCURRENCY } }),
     close() {
       api.close()

@@ -226,6 +226,40 @@ describe('an RSA CMK of AWS KMS', () => {
   })
 })
 
+describe('verifying that an identity of AWS may make or wrap DEKs', () => {
+  const made = { KeyId: CMK, CiphertextBlob: ciphertextDek }
+
+  it('verifying that an identity of AWS may make or wrap DEKs needs the permission for that alone, and wipes them', async () => {
+    const plaintexts: Uint8Array[] = []
+    const client = clientThat(({ action, input }) => {
+      const Plaintext = action === 'Encrypt' ? (input['Plaintext'] as Uint8Array) : Uint8Array.from(DEK)
+      plaintexts.push(Plaintext)
+      return action === 'Encrypt' ? made : { ...made, Plaintext }
+    })
+    const kms = kmsOf(client)
+    await kms.verify({ ...call, use: 'generate' })
+    await kms.verify({ ...call, use: 'wrap' })
+    await kmsOf(client, { cmks: { [CMK]: { type: 'symmetric', dek: 'encrypt' } } }).verify({
+      ...call,
+      use: 'generate',
+    })
+    expect(client.sent.map(({ action }) => action)).toEqual(['GenerateDataKey', 'Encrypt', 'Encrypt'])
+    for (const plaintext of plaintexts) expect(plaintext).toEqual(new Uint8Array(32))
+  })
+
+  it.each([
+    ['generate', 'Encrypt'],
+    ['wrap', 'GenerateDataKey'],
+  ] as const)('verifying that an identity of AWS may %s fails if it may only %s', async (use, allowed) => {
+    const client = clientThat(({ action }) =>
+      action === allowed
+        ? { ...made, Plaintext: Uint8Array.from(DEK) }
+        : Promise.reject(failed('AccessDeniedException')),
+    )
+    expect(await thrownBy(() => kmsOf(client).verify({ ...call, use }))).toMatchObject({ code: 'KMS_DENIED' })
+  })
+})
+
 describe('verifying that an identity of AWS may unwrap', () => {
   const verify = (kms: Kms) => kms.verify({ ...call, use: 'unwrap' })
 

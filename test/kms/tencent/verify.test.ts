@@ -13,18 +13,19 @@ beforeEach(() => {
 })
 
 describe('verifying', () => {
-  it('verifying that wrapping works wraps a DEK', async () => {
+  it('verifying that making or wrapping DEKs works does just that', async () => {
+    await kms.verify({ ...call, use: 'generate' })
     await kms.verify({ ...call, use: 'wrap' })
     await under.kms({ cmks: { [CMK]: { type: 'symmetric', dek: 'encrypt' } } }).verify({
       ...call,
-      use: 'wrap',
+      use: 'generate',
     })
     under.service.answer = rsaCmk
     const rsa = under.kms({ cmks: { [CMK]: { type: 'rsa-2048' } } })
-    await rsa.verify({ ...call, use: 'wrap' })
+    await rsa.verify({ ...call, use: 'generate' })
     // Each time: a public key that was kept proves nothing.
     await rsa.verify({ ...call, use: 'wrap' })
-    expect(under.actions()).toEqual(['GenerateDataKey', 'Encrypt', 'GetPublicKey', 'GetPublicKey'])
+    expect(under.actions()).toEqual(['GenerateDataKey', 'Encrypt', 'Encrypt', 'GetPublicKey', 'GetPublicKey'])
   })
 
   it('verifying that unwrapping works makes a round trip', async () => {
@@ -37,7 +38,8 @@ describe('verifying', () => {
       const decrypts = symmetricCmks()
       under.service.answer = (asked) => (asked.action === 'Decrypt' ? decrypts(asked) : failed(code))
       await kms.verify({ ...call, use: 'unwrap' })
-      await expect(kms.verify({ ...call, use: 'wrap' })).rejects.toMatchObject({ kmsCode: code })
+      for (const use of ['generate', 'wrap'] as const)
+        await expect(kms.verify({ ...call, use })).rejects.toMatchObject({ kmsCode: code })
     }
     under.service.answer = () => failed('UnauthorizedOperation')
     await expect(kms.verify({ ...call, use: 'unwrap' })).rejects.toMatchObject({ code: 'KMS_DENIED' })

@@ -84,7 +84,7 @@ describe('calls to Vault', () => {
     stub = await startStub(({ path }) =>
       path.includes('/keys/') ? data(GOOD_KEY) : works({ path } as Asked),
     )
-    await stub.kms({ mount: 'team-a/transit' }).verify({ ...call, use: 'wrap' })
+    await stub.kms({ mount: 'team-a/transit' }).verify({ ...call, use: 'generate' })
     expect(paths().slice(1)).toEqual([
       'GET /v1/team-a/transit/keys/orders',
       'POST /v1/team-a/transit/datakey/plaintext/orders',
@@ -152,11 +152,12 @@ describe('calls to Vault', () => {
       () => kms.generateDek(call),
       () => kms.wrapDek({ ...call, dek: DEK }),
       () => kms.unwrapDek(unwrap),
+      () => kms.verify({ ...call, use: 'generate' }),
       () => kms.verify({ ...call, use: 'wrap' }),
       () => kms.verify({ ...call, use: 'unwrap' }),
     ])
       await expect(made()).rejects.toMatchObject({ code: 'CMK_UNUSABLE' })
-    expect(looks()).toBe(5)
+    expect(looks()).toBe(6)
     expect(paths().filter((path) => path.startsWith('POST'))).toEqual([])
   })
 
@@ -255,8 +256,9 @@ describe('calls to Vault', () => {
     await expect(kms.generateDek(call)).rejects.toMatchObject({ code: 'KMS_UNAVAILABLE' })
     fails = false
     await kms.generateDek(call)
+    await kms.verify({ ...call, use: 'generate' })
     await kms.verify({ ...call, use: 'wrap' })
-    expect(looks()).toBe(3)
+    expect(looks()).toBe(4)
   })
 
   it('verify() for unwrapping proves nothing if bytes open that no key made', async () => {
