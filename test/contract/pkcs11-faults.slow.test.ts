@@ -66,6 +66,7 @@ describe.skipIf(whyNoFaultyModule !== undefined)(suiteOnFaultyModule, { timeout:
     ['a token without sessions', { at: '*', kind: 'fails', number: 0xb1 }, 'KMS_THROTTLED'],
     ['a lost session', { at: 'C_FindObjectsInit', kind: 'loses' }, 'none'],
     ['a session lost before the cipher', { at: 'C_DecryptInit', kind: 'loses' }, 'none'],
+    ['a login that other code ended', { at: 'C_FindObjectsInit', kind: 'leaves' }, 'none'],
     ['a module that other code finalized', { at: 'C_FindObjectsInit', kind: 'ends' }, 'none'],
     ['a ciphertext of no bytes', { at: 'C_Encrypt', kind: 'length' }, 'KMS_RESPONSE_INVALID', 'none'],
     [

@@ -159,11 +159,17 @@ const FOUND: Readonly<Record<string, Row & { readonly what: string }>> = {
     what: 'the token did not unwrap what it had wrapped',
     remedy: MECHANISM,
   },
+  IV_REPLACED: { code: 'CMK_UNUSABLE', what: 'the token replaced the IV', remedy: MECHANISM },
   LENGTH_WRONG: { code: 'KMS_RESPONSE_INVALID', what: 'the token returned a wrong number of bytes' },
   NO_THREAD_FILE: {
     code: 'KMS_SDK_MISSING',
     what: 'the file of its thread is missing, as in a bundle',
     remedy: 'Leave kafka-envelope out of the bundle, and install it beside it',
+  },
+  NO_THREAD: {
+    code: 'KMS_UNAVAILABLE',
+    what: 'this process may not start a thread',
+    remedy: 'Allow threads, for example with --allow-worker of Node.js, and addons',
   },
   THREAD_ENDED: { code: 'KMS_UNAVAILABLE', what: 'the thread of the module ended' },
   THREADS_STUCK: {

@@ -21,7 +21,7 @@ const LIMITS: KmsCallLimits = { concurrency: { group: 'calls to the token', max:
  *
  * `describe` makes no call, so that a process can start while the HSM is down. Beyond what `Kms` says, a call rejects
  * with `KMS_SDK_MISSING` or `KMS_CREDENTIALS_UNAVAILABLE`. After the token has refused the PIN, calls are `KMS_DENIED`
- * until the process restarts: another try could lock the token.
+ * until you make another client: another try could lock the token.
  *
  * Calls run one after the other in a thread. `close()` cancels them: they reject with `ENCRYPTION_CLOSED`.
  *

@@ -23,6 +23,7 @@ export interface Pkcs11Module {
   C_GetSlotList(tokenPresent: boolean): Handle[]
   C_GetTokenInfo(slot: Handle): { readonly label: string; readonly flags: number }
   C_OpenSession(slot: Handle, flags: number): Handle
+  C_GetSessionInfo(session: Handle): { readonly state: number }
   C_CloseSession(session: Handle): void
   C_Login(session: Handle, userType: number, pin: string): void
   C_FindObjectsInit(session: Handle, template: readonly Attribute[]): void

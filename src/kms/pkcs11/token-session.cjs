@@ -15,6 +15,8 @@ const MAX_KEY_ID_BYTES = 64
 const MAX_KEYS = 256
 /** A code of PKCS#11 3.0, which pkcs11js does not know by name. */
 const CKR_AEAD_DECRYPT_FAILED = 0x42
+/** The state of a read-only session of a user who is logged in. pkcs11js has no name for it. */
+const CKS_RO_USER_FUNCTIONS = 1
 
 /** The session is gone, or the login: a new one may work. Nothing has happened, or may happen twice. */
 const SESSION_LOST = new Set([
@@ -194,9 +196,11 @@ class TokenSession {
   /** @param {Buffer} session @param {Key} key @param {Buffer} aad @param {Uint8Array} dek */
   #encrypt(session, key, aad, dek) {
     const iv = randomFillSync(Buffer.alloc(IV_BYTES))
-    // A copy, because a token may write into the parameter.
-    this.#call('C_EncryptInit', (m) => m.C_EncryptInit(session, this.#gcm(Buffer.from(iv), aad), key.handle))
+    const given = Buffer.from(iv)
+    this.#call('C_EncryptInit', (m) => m.C_EncryptInit(session, this.#gcm(given, aad), key.handle))
     const sealed = this.#call('C_Encrypt', (m) => m.C_Encrypt(session, viewOf(dek), Buffer.alloc(128)))
+    // Tokens that insist on an IV of their own write it there.
+    if (!given.equals(iv)) throw new TokenFailure('IV_REPLACED')
     if (sealed.length !== DEK_BYTES + TAG_BYTES) throw new TokenFailure('LENGTH_WRONG', 'C_Encrypt')
     return Buffer.concat([iv, sealed])
   }
@@ -249,7 +253,11 @@ class TokenSession {
         m.C_FindObjectsFinal(session)
       })
     }
-    if (handles.length === 0) throw new TokenFailure('KEY_NOT_FOUND')
+    if (handles.length === 0) {
+      // Without a login, private keys cannot be seen.
+      const { state } = this.#call('C_GetSessionInfo', (m) => m.C_GetSessionInfo(session))
+      throw new TokenFailure(state === CKS_RO_USER_FUNCTIONS ? 'KEY_NOT_FOUND' : 'CKR_USER_NOT_LOGGED_IN')
+    }
     if (handles.length > MAX_KEYS) throw new TokenFailure('TOO_MANY_KEYS')
     return handles.map((handle) => this.#keyOf(session, handle))
   }

@@ -15,8 +15,9 @@ export class TokenThread {
   /** Why a call ends that no thread answers. */
   #failure: Failure = { code: 'THREAD_ENDED' }
 
-  /** `ended` is called when the thread has ended. */
-  constructor(options: WorkerOptions, ended: () => void) {
+  readonly ended: Promise<void>
+
+  constructor(options: WorkerOptions) {
     // Not the arguments of this process: a loader of its own, say, has no business there.
     this.#worker = new Worker(workerFile, {
       workerData: options,
@@ -31,10 +32,12 @@ export class TokenThread {
     this.#worker.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'MODULE_NOT_FOUND') this.#failure = { code: 'NO_THREAD_FILE' }
     })
-    this.#worker.once('exit', () => {
-      this.#hasEnded = true
-      this.#settle({ failure: this.#failure })
-      ended()
+    this.ended = new Promise((resolve) => {
+      this.#worker.once('exit', () => {
+        this.#hasEnded = true
+        this.#settle({ failure: this.#failure })
+        resolve()
+      })
     })
   }
 

@@ -58,7 +58,7 @@ export class Token {
   async #make(call: TokenCall, described: FailedCall): Promise<Uint8Array<ArrayBuffer>> {
     if (this.#pinRefused) throw failureOf({ code: 'PIN_REFUSED_BEFORE' }, described)
     if (this.#stuck.size >= MAX_STUCK) throw failureOf({ code: 'THREADS_STUCK' }, described)
-    const thread = this.#liveThread()
+    const thread = this.#liveThread(described)
     const { requestTimeoutMs: ms, clock } = this.#limits
     const { signal } = this.#lifetime
     const outcome = await waitFor<Outcome>(thread.call(call), { ms, clock, signal })
@@ -75,16 +75,23 @@ export class Token {
     throw failureOf(failure, described)
   }
 
-  #liveThread(): TokenThread {
+  #liveThread(described: FailedCall): TokenThread {
     if (this.#thread !== undefined && !this.#thread.hasEnded) return this.#thread
-    this.#threadEnded = new Promise((resolve) => {
-      const thread = new TokenThread(this.#options, () => {
-        this.#stuck.delete(thread)
-        resolve()
-      })
-      this.#thread = thread
+    const thread = started(this.#options)
+    if (thread === undefined) throw failureOf({ code: 'NO_THREAD' }, described)
+    this.#threadEnded = thread.ended.then(() => {
+      this.#stuck.delete(thread)
     })
-    return this.#thread as TokenThread
+    return (this.#thread = thread)
+  }
+}
+
+/** Undefined where this process may not have threads. */
+function started(options: WorkerOptions): TokenThread | undefined {
+  try {
+    return new TokenThread(options)
+  } catch {
+    return undefined
   }
 }
 

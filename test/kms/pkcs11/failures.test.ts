@@ -20,6 +20,7 @@ const ROWS: Readonly<Partial<Record<ErrorCode, readonly string[]>>> = {
     'TOKEN_NOT_FOUND',
     'THREAD_ENDED',
     'THREADS_STUCK',
+    'NO_THREAD',
   ],
   KMS_THROTTLED: ['CKR_SESSION_COUNT'],
   KMS_DENIED: [
@@ -47,6 +48,7 @@ const ROWS: Readonly<Partial<Record<ErrorCode, readonly string[]>>> = {
     'KEY_ID_UNUSABLE',
     'KEYS_SHARE_ID',
     'TOO_MANY_KEYS',
+    'IV_REPLACED',
   ],
   CMK_NOT_FOUND: ['KEY_NOT_FOUND', 'VERSION_NOT_FOUND'],
   CIPHERTEXT_DEK_INVALID: ['CKR_ENCRYPTED_DATA_INVALID', 'CKR_AEAD_DECRYPT_FAILED', 'CIPHERTEXT_REFUSED'],

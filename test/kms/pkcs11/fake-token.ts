@@ -45,8 +45,9 @@ export class FakeToken {
   flags = 0
   /** What a wrong tag is answered with. */
   wrongTag = 'CKR_GENERAL_ERROR'
-  /** Whether the token replaces the IV of its caller without saying so. */
-  changesIv = false
+  /** Whether the token replaces the IV of its caller, and says so. */
+  changesIv: 'no' | 'silently' | 'and says so' = 'no'
+  isLoggedIn = false
   /** Returns the code with which a call fails. */
   fails: (call: string, nth: number) => string | undefined = () => undefined
 
@@ -93,10 +94,15 @@ export class FakeToken {
       C_GetTokenInfo: (slot) => ({ label: (this.labels[slot[0] ?? 0] ?? '').padEnd(32), flags: this.flags }),
       C_OpenSession: () => handle(1),
       C_CloseSession: () => undefined,
-      C_Login: () => undefined,
+      C_GetSessionInfo: () => ({ state: this.isLoggedIn ? 1 : 0 }),
+      C_Login: () => {
+        this.isLoggedIn = true
+      },
       C_FindObjectsInit: (_session, template) => {
         const label = template.find(({ type }) => type === CONSTANTS.CKA_LABEL)?.value
-        found = this.keys.flatMap((key, at) => (key.label === label ? [handle(at)] : []))
+        found = this.keys.flatMap((key, at) =>
+          key.label === label && (this.isLoggedIn || !key.isPrivate) ? [handle(at)] : [],
+        )
       },
       C_FindObjects: () => found,
       C_FindObjectsFinal: () => undefined,
@@ -110,7 +116,8 @@ export class FakeToken {
       },
       C_Encrypt: (_session, plain) => {
         const [, { parameter }, key] = operation as NonNullable<typeof operation>
-        const iv = this.changesIv ? randomBytes(12) : parameter.iv
+        const iv = this.changesIv === 'no' ? parameter.iv : randomBytes(12)
+        if (this.changesIv === 'and says so') parameter.iv.set(iv)
         const cipher = createCipheriv('aes-256-gcm', keyAt(key).value, iv, { authTagLength: 16 })
         cipher.setAAD(parameter.aad)
         return Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()])

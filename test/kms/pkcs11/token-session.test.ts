@@ -91,10 +91,16 @@ describe('a session with a token', () => {
     expect(codeOf(wrap)).toBe('TOO_MANY_KEYS')
   })
 
-  it('a token that replaces the IV seals nothing', () => {
+  it('a token that replaces the IV silently seals nothing', () => {
     token.add(1)
-    token.changesIv = true
+    token.changesIv = 'silently'
     expect(codeOf(wrap)).toBe('CKR_GENERAL_ERROR')
+  })
+
+  it('a token that says that it replaced the IV seals nothing, even under a key that may only encrypt', () => {
+    token.add(1, { decrypts: false })
+    token.changesIv = 'and says so'
+    expect(codeOf(wrap)).toBe('IV_REPLACED')
   })
 })
 
@@ -167,8 +173,20 @@ describe('the session and the login', () => {
     expect(token.count('C_OpenSession')).toBe(3)
   })
 
+  it('a login that others ended is made again, and keys that it hides do not count as gone', () => {
+    token.add(1)
+    const wrapped = wrap()
+    token.isLoggedIn = false
+    expect(unwrap(wrapped)).toEqual(dek())
+    expect(token.count('C_Login')).toBe(2)
+    token.keys.pop()
+    expect(codeOf(() => unwrap(wrapped))).toBe('KEY_NOT_FOUND')
+    expect(token.count('C_Login')).toBe(2)
+  })
+
   it('a login that others made in this process counts, and so does their initialisation', () => {
     token.add(1)
+    token.isLoggedIn = true
     token.fails = (call) =>
       ({ C_Login: 'CKR_USER_ALREADY_LOGGED_IN', C_Initialize: 'CKR_CRYPTOKI_ALREADY_INITIALIZED' })[call]
     expect(unwrap(wrap())).toEqual(dek())

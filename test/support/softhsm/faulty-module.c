@@ -6,8 +6,9 @@
  *   fails   with this code               hangs   until the line changes
  *   late    by this many milliseconds    length  the function says that it returned this many bytes
  *   loses   the session is closed first  ends    the module is finalized first
+ *   leaves  the user is logged out first
  *
- * The last two happen once for each line.
+ * The last three happen once for each line.
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -54,6 +55,7 @@ static CK_RV before(const char *function, CK_SESSION_HANDLE session) {
   if (is(&fault, "fails")) return fault.number;
   if (is(&fault, "late")) usleep(fault.number * 1000);
   if (is(&fault, "loses") && first_time(&fault)) real->C_CloseSession(session);
+  if (is(&fault, "leaves") && first_time(&fault)) real->C_Logout(session);
   if (is(&fault, "ends") && first_time(&fault)) real->C_Finalize(NULL_PTR);
   return CKR_OK;
 }

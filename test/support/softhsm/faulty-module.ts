@@ -37,7 +37,7 @@ type Function11 =
 /** `number` is a code of PKCS#11, milliseconds, or bytes: `faulty-module.c` says what each kind does. */
 export interface ModuleFault {
   readonly at: Function11
-  readonly kind: 'fails' | 'late' | 'hangs' | 'length' | 'loses' | 'ends'
+  readonly kind: 'fails' | 'late' | 'hangs' | 'length' | 'loses' | 'leaves' | 'ends'
   readonly number?: number
 }
 
