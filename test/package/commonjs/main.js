@@ -7,6 +7,7 @@ const pkcs11 = require('kafka-envelope/kms/pkcs11')
 const {
   clients,
   emulatorRuns,
+  otherKmses,
   pkcs11WithoutSdk,
   records,
   tencent: tencentRoundTrip,
@@ -28,6 +29,7 @@ async function main() {
   await instruments()
   await tencentRoundTrip(root, record, tencent, require('kafka-envelope-tencent-kms-emulator'))
   await pkcs11WithoutSdk(pkcs11)
+  await otherKmses(...['aws', 'azure', 'gcp', 'vault'].map((name) => require(`kafka-envelope/kms/${name}`)))
   await emulatorRuns()
   if (loaded('avsc')) throw new Error('avsc was loaded')
 }

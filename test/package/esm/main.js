@@ -1,14 +1,19 @@
 import * as root from 'kafka-envelope'
 import * as kafkajs from 'kafka-envelope/kafkajs'
+import * as aws from 'kafka-envelope/kms/aws'
+import * as azure from 'kafka-envelope/kms/azure'
+import * as gcp from 'kafka-envelope/kms/gcp'
 import * as local from 'kafka-envelope/kms/local'
 import * as record from 'kafka-envelope/record'
 import * as config from 'kafka-envelope/config-file'
 import * as tencent from 'kafka-envelope/kms/tencent'
+import * as vault from 'kafka-envelope/kms/vault'
 import * as pkcs11 from 'kafka-envelope/kms/pkcs11'
 import {
   clients,
   emulatorIsMissing,
   missingKeyring,
+  otherKmses,
   pkcs11WithoutSdk,
   records,
   tencentWithoutSdk,
@@ -19,6 +24,7 @@ await clients(root, kafkajs, () => local.localKms({ keyring: './dev.keyring' }))
 await missingKeyring(root, local)
 await tencentWithoutSdk(tencent)
 await pkcs11WithoutSdk(pkcs11)
+await otherKmses(aws, azure, gcp, vault)
 emulatorIsMissing()
 for (const optional of ['opentelemetry', 'avro']) {
   const loading = await import(`kafka-envelope/${optional}`).then(

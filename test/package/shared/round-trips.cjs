@@ -187,3 +187,42 @@ exports.tencentWithoutSdk = async ({ tencentKms }) => {
   check(code === 'KMS_SDK_MISSING', `without the SDK: ${code}`)
   await kms.close()
 }
+
+/** The other providers: those over HTTP make a call that nothing answers, and that of AWS lacks its SDK. */
+exports.otherKmses = async ({ awsKms }, { azureKms }, { gcpKms }, { vaultKms }) => {
+  // Nothing listens there.
+  const host = '127.0.0.1:1'
+  const url = `http://${host}`
+  const token = 'token'
+  const scope = 'https://managedhsm.azure.net/.default'
+  const providers = [
+    ['KMS_SDK_MISSING', awsKms(), 'arn:aws:kms:eu-west-1:111122223333:key/x'],
+    [
+      'KMS_UNAVAILABLE',
+      azureKms({
+        credential: { getToken: async () => ({ token }) },
+        hosts: { [host]: { type: 'managed-hsm', scope } },
+      }),
+      `${url}/keys/orders`,
+    ],
+    [
+      'KMS_UNAVAILABLE',
+      gcpKms({ accessToken: async () => token, endpoint: url }),
+      'projects/acme-prod/locations/europe-west3/keyRings/kafka/cryptoKeys/orders',
+    ],
+    [
+      'KMS_UNAVAILABLE',
+      vaultKms({ address: url, name: 'transit.vault.example.com', auth: { method: 'token', token } }),
+      'transit.vault.example.com/orders',
+    ],
+  ]
+  for (const [expected, kms, cmkId] of providers) {
+    const call = { cmkId, context: {}, signal: new AbortController().signal }
+    const code = await kms.generateDek(call).then(
+      () => 'none',
+      (error) => error.code,
+    )
+    check(code === expected, `a call under ${cmkId}: ${code}`)
+    await kms.close()
+  }
+}

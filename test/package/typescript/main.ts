@@ -2,6 +2,9 @@ import { Kafka, type Consumer, type Producer } from 'kafkajs'
 import { createEncryption, EnvelopeError, type EncryptionConfig } from 'kafka-envelope'
 import { decryptConsumer, encryptProducer, envelopeOf } from 'kafka-envelope/kafkajs'
 import { memoryConsumer, type MemoryConsumer } from 'kafka-envelope/kafkajs/testing'
+import { awsKms, type AwsCmkOptions } from 'kafka-envelope/kms/aws'
+import { azureKms, type TokenCredential } from 'kafka-envelope/kms/azure'
+import { gcpKms, type AccessTokenSource } from 'kafka-envelope/kms/gcp'
 import { localKms } from 'kafka-envelope/kms/local'
 import { tencentKms, type TencentClient } from 'kafka-envelope/kms/tencent'
 import { vaultKms, type VaultAuth } from 'kafka-envelope/kms/vault'
@@ -14,12 +17,18 @@ import { loadConfig, type LoadOptions } from 'kafka-envelope/config-file'
 import { startTencentKmsEmulator, type TencentKmsEmulator } from 'kafka-envelope-tencent-kms-emulator'
 
 const client: TencentClient = { request: async (action, params, { signal }) => ({ action, params, signal }) }
+const awsCmk: AwsCmkOptions = { type: 'symmetric', dek: 'encrypt' }
+const credential: TokenCredential = { getToken: async () => null }
+const accessToken: AccessTokenSource = async () => 'token'
 const auth: VaultAuth = { method: 'kubernetes', role: 'orders' }
 
 async function main(): Promise<void> {
   const config: EncryptionConfig = {
     kms: {
       dev: localKms({ keyring: './dev.keyring' }),
+      aws: awsKms({ cmks: { 'arn:aws:kms:eu-west-1:111122223333:key/x': awsCmk } }),
+      azure: azureKms({ credential }),
+      google: gcpKms({ accessToken }),
       tencent: tencentKms({ client: () => client }),
       vault: vaultKms({ address: 'http://127.0.0.1:8200', name: 'transit.vault.example.com', auth }),
       hsm: pkcs11Kms({ library: '/usr/lib/hsm.so', token: 'payments', pin: '1234' }),
