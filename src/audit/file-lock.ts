@@ -18,7 +18,11 @@ interface Holder {
 export async function lockFile(file: string): Promise<() => Promise<void>> {
   const lock = `${file}.lock`
   if (!(await created(lock))) await takeOver(lock)
-  return () => rm(lock, { force: true })
+  return async () => {
+    // Someone may have removed it, and another process may have taken it since.
+    const holder = await holderOf(lock)
+    if (holder?.pid === process.pid && holder.host === hostname()) await rm(lock, { force: true })
+  }
 }
 
 /** Only one process at a time may judge that a lock is abandoned: a second might remove the lock of the first. */

@@ -80,13 +80,12 @@ export async function openAuditLog(encryption: Encryption, options: AuditOptions
           stopListening()
           add('audit.closed', {})
           try {
-            const head = await last.flush()
-            reports.report()
-            return head
+            return await last.flush()
           } finally {
             last.stop()
-            await file.close()
-            await unlock()
+            // Also if the last lines could not be written: those before them are on the disk.
+            reports.report()
+            await file.close().finally(unlock)
           }
         })
       } catch (error) {

@@ -54,11 +54,11 @@ function textOf(result: AuditVerification, heads: number): string {
   const lines = [
     ...files.map(({ file, lines: count, firstSeq, lastSeq }) => {
       const numbers = firstSeq === undefined ? '' : `, numbers ${String(firstSeq)} to ${String(lastSeq)}`
-      return `${file}: ${count === 1 ? '1 line' : `${String(count)} lines`}${numbers}`
+      return `${shown(file)}: ${count === 1 ? '1 line' : `${String(count)} lines`}${numbers}`
     }),
-    ...notes.map(({ file, line, message }) => `note: ${file}:${String(line)}: ${message}`),
+    ...notes.map(({ file, line, message }) => `note: ${shown(file)}:${String(line)}: ${message}`),
     ...findings.map(({ file, line, problem, message }) => {
-      const place = file === undefined ? '' : `${file}:${String(line)}: `
+      const place = file === undefined ? '' : `${shown(file)}:${String(line)}: `
       return `BROKEN (${problem}): ${place}${message}`
     }),
     ...(left > 0 ? [`and ${String(left)} more`] : []),
@@ -70,6 +70,12 @@ function textOf(result: AuditVerification, heads: number): string {
         : `${String(findingCount)} findings`,
   ]
   return `${lines.join('\n')}\n`
+}
+
+/** The name of a file. Someone else may have chosen it, to write to the terminal. */
+function shown(file: string): string {
+  const escaped = (sign: string): string => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`
+  return /^[ -~]*$/.test(file) ? file : JSON.stringify(file).replaceAll(/[^ -~]/g, escaped)
 }
 
 function hash(text: string): string {

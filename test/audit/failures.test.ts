@@ -1,7 +1,7 @@
 import { appendFile, mkdir, open, readdir, readFile, rename, rm, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { verifyAuditLog, type AuditOptions } from '../../src/audit/index.js'
+import { verifyAuditLog, type AuditHead, type AuditOptions } from '../../src/audit/index.js'
 import { internalsOf } from '../../src/record/internals.js'
 import { temporaryFolder, type TemporaryFolder } from '../kms/local/temporary-folder.js'
 import { settle } from '../keys/owner.js'
@@ -113,12 +113,17 @@ describe('a disk that is full', () => {
   })
 
   it('a log that cannot write its last lines says so when it closes, and releases its file', async () => {
-    const { happen, encryption, audit } = await logging()
-    await fullDisk()
+    const heads: AuditHead[] = []
+    const { happen, encryption, audit, clock } = await logging({ onHead: (head) => heads.push(head) })
     happen(0)
+    await audit.flush()
+    await fullDisk()
+    happen(1)
     await encryption.close()
     const error = await thrownBy(() => audit.close())
     expect(error).toMatchObject({ code: 'AUDIT_LOG_WRITE_FAILED' })
+    expect(heads.at(-1)).toEqual(audit.head)
+    expect(clock.timers).toBe(0)
     expect(await readdir(folder.at('logs'))).toEqual(['audit.jsonl'])
     vi.restoreAllMocks()
     await (await logging()).end()

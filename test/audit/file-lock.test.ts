@@ -80,3 +80,11 @@ it('one of several starts that find an abandoned lock gets the file', async () =
   await Promise.all(owners.map(({ encryption }) => encryption.close()))
   for (const log of logs) await log.close()
 })
+
+it('a lock that another process has taken since is not released', async () => {
+  const { end } = await audited(file)
+  const other = JSON.stringify({ pid: process.pid + 1, host: hostname() })
+  await writeFile(lock, other)
+  await end()
+  expect(await readFile(lock, 'utf8')).toBe(other)
+})

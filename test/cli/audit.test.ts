@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import type { AuditVerification } from '../../src/audit/index.js'
 import { kafkaEnvelopeCommand, reportFailure } from '../../src/cli/program.js'
@@ -71,6 +71,16 @@ it('`audit verify` names each broken line and ends with 2', async () => {
   expect(stdout).toContain(`BROKEN (missing): ${file}:3: line number 2 is missing\n`)
   expect(stdout).toContain('BROKEN (head): no intact line has the hash 0000')
   expect(stdout).toContain('\n2 findings\n')
+})
+
+it('`audit verify` does not let the name of a file write to the terminal', async () => {
+  const hostile = folder.at('audit.jsonl.0\u001b[2J\u009b')
+  await log()
+  await rename(file, hostile)
+  const { code, stdout } = await verify(hostile)
+  expect(code).toBe(0)
+  expect(stdout).toContain(String.raw`audit.jsonl.0\u001b[2J\u009b": 5 lines`)
+  expect(stdout).toMatch(/^[\n -~]*$/)
 })
 
 it('`audit verify --json` prints the result of the library as one object', async () => {
