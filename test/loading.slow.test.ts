@@ -55,7 +55,7 @@ describe('what the entries of the package load', () => {
     }
     const optional = Object.keys(peerDependencies)
     expect(optional).toEqual(expect.arrayContaining(['@aws-sdk/client-kms', 'tencentcloud-sdk-nodejs']))
-    const providers = ['aws', 'azure', 'gcp', 'local', 'tencent', 'vault']
+    const providers = ['aws', 'azure', 'gcp', 'local', 'pkcs11', 'tencent', 'vault']
     expect([...loaded.keys()]).toEqual(expect.arrayContaining(providers.map((name) => `./kms/${name}`)))
     for (const [name, modules] of loaded) {
       const found = optional.filter((each) => modules.some((file) => file.includes(`/node_modules/${each}/`)))
