@@ -126,15 +126,23 @@ describe.skipIf(whyNoFaultyModule !== undefined)(suiteOnFaultyModule, { timeout:
       const number = numbers[name] ?? (name === 'CKR_AEAD_DECRYPT_FAILED' ? 0x42 : 0)
       expect(number).toBeGreaterThan(0)
       const kms = provider('10s')
-      hsm.inject({
-        at: /_(PIN|USER)_/.test(name) ? 'C_Login' : 'C_FindObjectsInit',
-        kind: 'fails',
-        number,
-      })
+      const at = /_(PIN|USER)_/.test(name) ? 'C_Login' : 'C_FindObjectsInit'
+      hsm.inject({ at, kind: 'fails', number })
       expect(await kms.generateDek(call).catch((error: unknown) => error)).toMatchObject({
-        code: failureOf({ code: name }, { action: 'wrap', cmkId }).code,
+        code: failureOf({ code: name, during: at }, { action: 'wrap', cmkId }).code,
         kmsCode: name,
       })
+    },
+  )
+
+  it.each([0x40, 0x42])(
+    'a token that answers %i even to what it has just wrapped is to blame, not the ciphertext',
+    async (number) => {
+      const kms = await warmProvider()
+      const { ciphertextDek } = await kms.generateDek(call)
+      hsm.inject({ at: 'C_Decrypt', kind: 'fails', number })
+      expect(await codeOf(kms.generateDek(call))).toBe('KMS_RESPONSE_INVALID')
+      expect(await codeOf(kms.unwrapDek({ ...call, ciphertextDek }))).toBe('KMS_RESPONSE_INVALID')
     },
   )
 

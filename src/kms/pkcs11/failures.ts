@@ -72,6 +72,11 @@ const RETURNED: Readonly<Record<string, Row>> = {
   CKR_AEAD_DECRYPT_FAILED: { code: 'CIPHERTEXT_DEK_INVALID' },
 }
 
+const UNKNOWN: Row = {
+  code: 'KMS_UNAVAILABLE',
+  remedy: 'Retry; if this persists, look up the code that the module returned',
+}
+
 /** What this provider found itself. */
 const FOUND: Readonly<Record<string, Row & { readonly what: string }>> = {
   NO_PKCS11JS: {
@@ -191,12 +196,10 @@ export function failureOf(failure: Failure, call: FailedCall): EnvelopeError {
   const found = Object.hasOwn(FOUND, failure.code) ? FOUND[failure.code] : undefined
   if (found !== undefined)
     return new EnvelopeError(found.code, `${described(call)} failed: ${found.what}`, remedied(found))
-  const row: Row = Object.hasOwn(RETURNED, failure.code)
-    ? (RETURNED[failure.code] as Row)
-    : {
-        code: 'KMS_UNAVAILABLE',
-        remedy: 'Retry; if this persists, look up the code that the module returned',
-      }
+  const known = Object.hasOwn(RETURNED, failure.code) ? RETURNED[failure.code] : undefined
+  // Only the function that gets the ciphertext can judge it.
+  const isMisplaced = known?.code === 'CIPHERTEXT_DEK_INVALID' && failure.during !== 'C_Decrypt'
+  const row = known === undefined || isMisplaced ? UNKNOWN : known
   const during = failure.during === undefined ? '' : ` in ${failure.during}`
   return new EnvelopeError(row.code, `${described(call)} failed with ${failure.code}${during}`, {
     kmsCode: failure.code,

@@ -32,6 +32,9 @@ const SESSION_LOST = new Set([
   'CKR_OPERATION_ACTIVE',
 ])
 
+/** With these, a token says itself that the ciphertext is to blame. */
+const CIPHERTEXT_CODES = ['CKR_ENCRYPTED_DATA_INVALID', 'CKR_AEAD_DECRYPT_FAILED']
+
 /** A failure by its name. */
 class TokenFailure extends Error {
   /** @param {string} code @param {string} [during] */
@@ -159,7 +162,7 @@ class TokenSession {
   #proofThatWorks(session, key, aad, name) {
     if (key.encrypts) return () => this.#probe(session, key, aad)
     const before = this.#opened.get(name)
-    return before && (() => void this.#decrypt(session, key, before.aad, before.body).fill(0))
+    return before && (() => void this.#mustOpen(session, key, before.aad, before.body).fill(0))
   }
 
   /**
@@ -187,10 +190,25 @@ class TokenSession {
 
   /** @param {Buffer} session @param {Key} key @param {Buffer} aad @param {Uint8Array} body @param {Uint8Array} plain */
   #expect(session, key, aad, body, plain) {
-    const opened = this.#decrypt(session, key, aad, body)
+    const opened = this.#mustOpen(session, key, aad, body)
     const same = opened.length === plain.length && timingSafeEqual(opened, plain)
     opened.fill(0)
     if (!same) throw new TokenFailure('ROUND_TRIP_FAILED')
+  }
+
+  /**
+   * Opens what the token wrapped or opened before. If it says that this is invalid, the token is to blame.
+   *
+   * @param {Buffer} session @param {Key} key @param {Buffer} aad @param {Uint8Array} body
+   */
+  #mustOpen(session, key, aad, body) {
+    try {
+      return this.#decrypt(session, key, aad, body)
+    } catch (error) {
+      throw CIPHERTEXT_CODES.some((code) => isCode(error, code))
+        ? new TokenFailure('ROUND_TRIP_FAILED')
+        : error
+    }
   }
 
   /** @param {Buffer} session @param {Key} key @param {Buffer} aad @param {Uint8Array} dek */
@@ -411,7 +429,9 @@ function codeIn(error) {
  * @param {unknown} error
  */
 function mayBlameCiphertext(error) {
-  return error instanceof TokenFailure && error.during === 'C_Decrypt' && !SESSION_LOST.has(error.code)
+  if (!(error instanceof TokenFailure) || error.during !== 'C_Decrypt') return false
+  // Not what this session found itself, such as a wrong length.
+  return error.code.startsWith('CKR_') && !SESSION_LOST.has(error.code)
 }
 
 /** @param {unknown} error @param {string} code */

@@ -70,6 +70,11 @@ describe('the failures of a token', () => {
     expect(error.message).toContain(`unwrap under CMK ${CALL.cmkId} failed`)
   })
 
+  it('a code that blames the ciphertext is transient if a function returns it that did not get the ciphertext', () => {
+    for (const code of ['CKR_ENCRYPTED_DATA_INVALID', 'CKR_AEAD_DECRYPT_FAILED'])
+      expect(failureOf({ code, during: 'C_FindObjects' }, CALL).code).toBe('KMS_UNAVAILABLE')
+  })
+
   it('a code that is not listed is transient, and named', () => {
     expect(failureOf({ code: 'CKR_VENDOR_DEFINED' }, CALL)).toMatchObject({
       code: 'KMS_UNAVAILABLE',

@@ -122,6 +122,25 @@ describe('a ciphertext that does not open', () => {
     expect(codeOf(() => unwrap(wrapped))).toBe('CKR_GENERAL_ERROR')
   })
 
+  it.each(['CKR_ENCRYPTED_DATA_INVALID', 'CKR_AEAD_DECRYPT_FAILED'])(
+    'the token is to blame if it answers %s to everything, whatever its key may do',
+    (code) => {
+      const key = token.add(1)
+      const wrapped = wrap()
+      const refuse = (call: string): string | undefined => (call === 'C_Decrypt' ? code : undefined)
+      token.fails = refuse
+      expect([codeOf(wrap), codeOf(() => unwrap(wrapped))]).toEqual([
+        'ROUND_TRIP_FAILED',
+        'ROUND_TRIP_FAILED',
+      ])
+      token.fails = () => undefined
+      key.encrypts = false
+      unwrap(wrapped)
+      token.fails = refuse
+      expect(codeOf(() => unwrap(wrapped))).toBe('ROUND_TRIP_FAILED')
+    },
+  )
+
   it('a fault that passes does not blame the ciphertext', () => {
     token.add(1)
     const wrapped = wrap()

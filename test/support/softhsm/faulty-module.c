@@ -90,18 +90,18 @@ IN_FRONT_OF(C_DecryptInit, session,
 
 static CK_RV C_Encrypt_or_fault(CK_SESSION_HANDLE session, CK_BYTE_PTR in, CK_ULONG in_length, CK_BYTE_PTR out,
                                 CK_ULONG_PTR out_length) {
-  CK_RV code = before("C_Encrypt", session);
-  if (code == CKR_OK) code = real->C_Encrypt(session, in, in_length, out, out_length);
+  CK_RV fault = before("C_Encrypt", session);
+  CK_RV code = real->C_Encrypt(session, in, in_length, out, out_length); /* Always, because a failure ends the operation. */
   after("C_Encrypt", out_length);
-  return code;
+  return fault == CKR_OK ? code : fault;
 }
 
 static CK_RV C_Decrypt_or_fault(CK_SESSION_HANDLE session, CK_BYTE_PTR in, CK_ULONG in_length, CK_BYTE_PTR out,
                                 CK_ULONG_PTR out_length) {
-  CK_RV code = before("C_Decrypt", session);
-  if (code == CKR_OK) code = real->C_Decrypt(session, in, in_length, out, out_length);
+  CK_RV fault = before("C_Decrypt", session);
+  CK_RV code = real->C_Decrypt(session, in, in_length, out, out_length); /* Always, because a failure ends the operation. */
   after("C_Decrypt", out_length);
-  return code;
+  return fault == CKR_OK ? code : fault;
 }
 
 CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR out) {
