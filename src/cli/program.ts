@@ -6,6 +6,7 @@ import { registerCheck } from './check.js'
 import { registerDictionary } from './dictionary/dictionary.js'
 import { registerKeyring } from './keyring.js'
 import { registerKmsEmulator } from './kms-emulator.js'
+import { registerScan } from './scan/scan.js'
 
 /** The whole command. Errors of usage are one line on stderr. */
 export function kafkaEnvelopeCommand(): Command {
@@ -22,6 +23,7 @@ export function kafkaEnvelopeCommand(): Command {
   registerCheck(program)
   registerAudit(program)
   registerDictionary(program)
+  registerScan(program)
   registerKmsEmulator(program)
   return program
 }

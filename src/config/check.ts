@@ -55,7 +55,8 @@ function kmsNames(input: unknown): UnknownRecord {
   return Object.fromEntries(refs.map((ref) => [String(asRecord(ref)['kms']), true] as const))
 }
 
-function shape<S extends v.GenericSchema>(
+/** Finds all mistakes in the form of an input. */
+export function shape<S extends v.GenericSchema>(
   schema: S,
   input: unknown,
   showing: Show,

@@ -26,7 +26,8 @@ afterAll(async () => {
 })
 afterEach(async () => {
   const { groups } = await admin.listGroups()
-  expect(groups.filter(({ groupId }) => groupId.startsWith('kafka-envelope-dictionary-'))).toEqual([])
+  const own = new RegExp(`^kafka-envelope-dictionary-.*-${String(process.pid)}$`)
+  expect(groups.filter(({ groupId }) => own.test(groupId))).toEqual([])
 })
 
 async function topicWith(messages: Message[], numPartitions = 1): Promise<string> {

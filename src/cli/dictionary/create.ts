@@ -1,5 +1,6 @@
 import { figure } from '../estimate/format-units.js'
-import { explainSizes, printable } from './explain.js'
+import { printable } from '../printable.js'
+import { explainSizes } from './explain.js'
 import type { Sample } from './sample.js'
 import { readSamples } from './file-samples.js'
 import { sha256 } from '../sha256.js'

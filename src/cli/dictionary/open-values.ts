@@ -1,7 +1,8 @@
-import type { EachBatchPayload, KafkaMessage } from 'kafkajs'
+import type { KafkaMessage } from 'kafkajs'
 import { Backoff } from '../../backoff.js'
 import { systemClock } from '../../clock.js'
 import type { Encryption } from '../../index.js'
+import type { ReadBatch } from '../../operate/topics/read-topics.js'
 import { openRecords } from '../../record/index.js'
 
 /** Pauses of half a minute in all, for a KMS that is unavailable for a moment. */
@@ -15,10 +16,9 @@ const PAUSES = { firstMs: 200, maxMs: 10_000 }
  */
 export async function openValues(
   encryption: Encryption,
-  { batch, heartbeat }: EachBatchPayload,
+  { topic, partition, heartbeat }: Pick<ReadBatch, 'topic' | 'partition' | 'heartbeat'>,
   messages: readonly KafkaMessage[],
 ): Promise<(Buffer | null)[]> {
-  const { topic, partition } = batch
   const records = messages.map(({ key, value, offset, headers }) => ({
     ...{ topic, partition, offset },
     ...{ key, value, headers },

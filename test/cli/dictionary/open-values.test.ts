@@ -1,4 +1,4 @@
-import type { EachBatchPayload, KafkaMessage } from 'kafkajs'
+import type { KafkaMessage } from 'kafkajs'
 import { expect, it } from 'vitest'
 import { openValues } from '../../../src/cli/dictionary/open-values.js'
 import { EnvelopeError } from '../../../src/errors.js'
@@ -12,14 +12,15 @@ it('values are opened again after a failure of the KMS that passes, with a heart
   const { encryption } = await memoryEncryption([rule], { kms, kmsRetries: 0 })
   const message = { value: sealed?.value, key: null, offset: '7', headers: {} } as unknown as KafkaMessage
   let heartbeats = 0
-  const payload = {
-    batch: { topic: 't', partition: 0 },
+  const batch = {
+    topic: 't',
+    partition: 0,
     heartbeat: () => {
       if (++heartbeats === 2) kms.failure = undefined
       return Promise.resolve()
     },
-  } as unknown as EachBatchPayload
+  }
   kms.failure = new EnvelopeError('KMS_UNAVAILABLE', 'the KMS is away')
-  expect(await openValues(encryption, payload, [message])).toEqual([Buffer.from('a')])
+  expect(await openValues(encryption, batch, [message])).toEqual([Buffer.from('a')])
   expect(heartbeats).toBe(3)
 })

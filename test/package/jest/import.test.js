@@ -13,6 +13,7 @@ test('every entry is imported', () => {
     '/kms/vault',
     '/kms/pkcs11',
     '/audit',
+    '/operate',
     '/testing',
   ].map((entry) => require(`kafka-envelope${entry}`))
   for (const entry of entries) expect(Object.keys(entry)).not.toEqual([])

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { printable } from '../../../src/cli/dictionary/explain.js'
+import { printable } from '../../src/cli/printable.js'
 
 it('text of any language is shown as it is', () => {
   for (const text of ['"name":"王小明"', 'Łódź, Αθήνα', 'שלום مرحبا', '😀', 'a ~!']) {

@@ -1,0 +1,121 @@
+import { InvalidArgumentError, Option, type Command } from 'commander'
+import {
+  mergeReports,
+  readReport,
+  scan,
+  whoNeedsCmk,
+  writeReport,
+  type CmkNeed,
+  type ScanReport,
+  type Start,
+} from '../../operate/index.js'
+import { interruptible } from '../interrupt.js'
+import { connectKafka, withKafkaOptions, type KafkaOptions } from '../kafka/connect.js'
+import { ProgressBar } from '../progress-bar.js'
+import { explainNeed } from './explain-need.js'
+import { explainReport } from './explain-report.js'
+
+interface Options extends KafkaOptions {
+  readonly from: Start
+  readonly cmk?: string
+  readonly report?: string
+  readonly json?: true
+}
+
+/** The answer is no, or the question cannot be answered. */
+const NOT_YES = 2
+
+/** `kafka-envelope scan TOPIC…`: what topics hold, without any key. */
+export function registerScan(program: Command): void {
+  const command = withKafkaOptions(
+    program
+      .command('scan')
+      .description('count what topics hold: formats, CMKs, DEKs, plaintext; needs no key and changes nothing')
+      .argument('<topic...>'),
+  )
+    .addOption(
+      new Option('--from <start>', 'an offset in each partition, or a time such as 2026-11-01T00:00Z')
+        .default('beginning', 'the oldest record')
+        .argParser(startOf),
+    )
+    .option(
+      '--cmk <id>',
+      'answer whether records still need this CMK; exit code 2 if they do, or if it is unclear',
+    )
+    .option(
+      '--report <file>',
+      'write the report here, every ten seconds; if the file exists, go on where it ended',
+    )
+    .option('--json', 'print one JSON object instead of text')
+    .action((topics: string[], options: Options) => runScan(topics, options))
+
+  withKafkaOptions(
+    command.command('merge').description('put reports of several scans together').argument('<file...>'),
+  )
+    .option('--cmk <id>', 'as for scan; asks the cluster for retention and consumer groups')
+    .option('--json', 'print one JSON object instead of text')
+    .action((files: string[], _: Options, command: Command) =>
+      runMerge(files, command.optsWithGlobals<Options>()),
+    )
+}
+
+function runScan(topics: readonly string[], options: Options): Promise<void> {
+  const { from, cmk, report: file } = options
+  const hint = (): string =>
+    file === undefined
+      ? 'interrupted; with --report FILE, the next scan would go on here'
+      : `interrupted; the same command goes on where ${file} ends`
+  return interruptible(async (signal) => {
+    const kafka = await connectKafka(options)
+    const resume = file === undefined ? undefined : await earlier(file)
+    const bar = new ProgressBar('offsets')
+    const report = await scan({
+      kafka,
+      topics,
+      start: from,
+      watch: cmk === undefined ? [] : [cmk],
+      ...(resume && { resume }),
+      ...(file !== undefined && { onCheckpoint: (current) => writeReport(file, current) }),
+      onProgress: (done, total) => {
+        bar.show(done, total)
+      },
+      signal,
+    }).finally(() => {
+      bar.end()
+    })
+    print(report, cmk === undefined ? undefined : await whoNeedsCmk(kafka, report, cmk), options)
+  }, hint)
+}
+
+async function runMerge(files: readonly string[], options: Options): Promise<void> {
+  const report = mergeReports(await Promise.all(files.map(readReport)))
+  const { cmk } = options
+  print(
+    report,
+    cmk === undefined ? undefined : await whoNeedsCmk(await connectKafka(options), report, cmk),
+    options,
+  )
+}
+
+function print(report: ScanReport, need: CmkNeed | undefined, { json }: Options): void {
+  if (json === true) process.stdout.write(`${JSON.stringify({ report, ...(need && { need }) }, null, 2)}\n`)
+  else process.stdout.write(explainReport(report) + (need === undefined ? '' : `\n${explainNeed(need)}`))
+  if (need !== undefined && need.needed !== 'no') process.exitCode = NOT_YES
+}
+
+/** The report of an earlier run, if there is one. */
+async function earlier(file: string): Promise<ScanReport | undefined> {
+  try {
+    return await readReport(file)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+function startOf(text: string): Start {
+  if (/^\d{1,19}$/.test(text)) return { offset: BigInt(text) }
+  const time = new Date(/^\d{4}-\d{2}-\d{2}/.test(text) ? text : NaN)
+  if (Number.isNaN(time.getTime())) throw new InvalidArgumentError('Expected an offset or a time.')
+  return { time }
+}

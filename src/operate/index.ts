@@ -1,0 +1,9 @@
+/** `kafka-envelope/operate`: what the commands for operators do, for programs. */
+export { scan, type ScanOptions } from './scan/scan.js'
+export type { PartitionReport, ScanReport, TopicReport } from './scan/report.js'
+export { mergeReports } from './scan/merge.js'
+export { readReport, writeReport } from './scan/report-file.js'
+export { whoNeedsCmk, type CmkNeed, type PartitionNeed } from './scan/cmk-need.js'
+export type { Distinct } from './scan/distinct.js'
+export type { Dimension, Occurrences, Tally } from './scan/tally.js'
+export type { Start } from './topics/ranges.js'

@@ -1,0 +1,172 @@
+import type { Admin, Kafka } from 'kafkajs'
+import type { ScanReport } from './report.js'
+import { OTHERS, type Occurrences } from './tally.js'
+
+/** Whether records still need a CMK, and which. */
+export interface CmkNeed {
+  readonly cmkId: string
+  /**
+   * `no`: nothing that was scanned needs it. `yes`: records have no other wrapping. `unclear`: some could not be read, or
+   * the scan is not complete. Records that another CMK can open as well do not need it.
+   */
+  readonly needed: 'yes' | 'no' | 'unclear'
+  /** Why it is unclear, one sentence each. */
+  readonly unclear: readonly string[]
+  /** Each partition that still has records under it. */
+  readonly partitions: readonly PartitionNeed[]
+}
+
+export interface PartitionNeed {
+  readonly topic: string
+  readonly partition: number
+  /** Records under this CMK that the partition still has, at most: some of them may be gone by retention. */
+  readonly records: number
+  /** Those of them that no other CMK opens. */
+  readonly only: number
+  /** Offsets, decimal. */
+  readonly first: string
+  readonly last: string
+  /** The largest timestamp, in ms since 1970. */
+  readonly latest?: number
+  /** Consumer groups that have not read past the last one, and the next offset of each. */
+  readonly groups: readonly { readonly groupId: string; readonly next: string }[]
+  /** By when retention by time will have removed them, in ms since 1970; null if it never will. */
+  readonly goneBy: number | null
+}
+
+/**
+ * Answers from a report, and from what the cluster says now, whether a CMK can be disabled or deleted. Only for what was
+ * scanned: other topics, backups and mirrors may need it, too, and a producer may go on to seal under it.
+ * @throws the errors of KafkaJS
+ */
+export async function whoNeedsCmk(kafka: Kafka, report: ScanReport, cmkId: string): Promise<CmkNeed> {
+  const admin = kafka.admin()
+  await admin.connect()
+  try {
+    const under = report.topics.flatMap((topic) => occurrencesOf(topic, cmkId))
+    const names = [...new Set(under.map(({ topic }) => topic))]
+    const lows = await lowOffsets(admin, names)
+    const left = under.filter(
+      ({ topic, partition, all }) => BigInt(all.last) >= (lows.get(`${topic} ${String(partition)}`) ?? 0n),
+    )
+    const groups = await positions(admin, [...new Set(left.map(({ topic }) => topic))])
+    const retention = await retentions(admin, names)
+    const partitions = left.map(({ topic, partition, all, only }): PartitionNeed => {
+      const keeps = retention.get(topic) ?? null
+      return {
+        topic,
+        partition,
+        records: all.records,
+        only,
+        first: all.first,
+        last: all.last,
+        ...(all.latest !== undefined && { latest: all.latest }),
+        groups: groups
+          .filter(
+            (each) => each.topic === topic && each.partition === partition && each.next <= BigInt(all.last),
+          )
+          .map(({ groupId, next }) => ({ groupId, next: String(next) })),
+        goneBy: keeps === null || all.latest === undefined ? null : all.latest + keeps,
+      }
+    })
+    const unclear = doubts(report)
+    const isNeeded = partitions.some(({ only }) => only > 0)
+    return { cmkId, needed: isNeeded ? 'yes' : unclear.length > 0 ? 'unclear' : 'no', unclear, partitions }
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+interface Under {
+  readonly topic: string
+  readonly partition: number
+  readonly all: Occurrences
+  readonly only: number
+}
+
+/** An id may occur under several providers, such as an RSA key that once wrapped in another way. */
+function occurrencesOf({ topic, partitions }: ScanReport['topics'][number], cmkId: string): Under[] {
+  return partitions.flatMap(({ partition, tally }) =>
+    Object.entries(tally.cmk)
+      .filter(([cmk]) => cmk.slice(cmk.indexOf(' ') + 1) === cmkId)
+      .map(([cmk, all]) => ({ topic, partition, all, only: tally.onlyCmk[cmk]?.records ?? 0 })),
+  )
+}
+
+function doubts({ topics, isComplete }: ScanReport): string[] {
+  const found = isComplete ? [] : ['the scan is not complete']
+  for (const { topic, partitions } of topics) {
+    const sum = (pick: (tally: (typeof partitions)[number]['tally']) => Occurrences | undefined): number =>
+      partitions.reduce((all, { tally }) => all + (pick(tally)?.records ?? 0), 0)
+    const malformed = sum(({ kind }) => kind['malformed'])
+    const unknown = sum(({ kind }) => kind['unknownFormat'])
+    const others = sum(({ cmk }) => cmk[OTHERS])
+    const say = (records: number, singular: string, plural: string): void => {
+      if (records === 1) found.push(`${topic}: 1 record ${singular}`)
+      else if (records > 1) found.push(`${topic}: ${String(records)} records ${plural}`)
+    }
+    say(malformed, 'is malformed', 'are malformed')
+    say(unknown, 'has an unknown format', 'have an unknown format')
+    const uncounted = 'under CMKs that were not counted one by one; scan again with this CMK'
+    say(others, `is ${uncounted}`, `are ${uncounted}`)
+  }
+  return found
+}
+
+async function lowOffsets(admin: Admin, topics: readonly string[]): Promise<Map<string, bigint>> {
+  const all = await Promise.all(
+    topics.map(async (topic) =>
+      (await admin.fetchTopicOffsets(topic)).map(
+        ({ partition, low }) => [`${topic} ${String(partition)}`, BigInt(low)] as const,
+      ),
+    ),
+  )
+  return new Map(all.flat())
+}
+
+interface Position {
+  readonly groupId: string
+  readonly topic: string
+  readonly partition: number
+  readonly next: bigint
+}
+
+/** Where each consumer group stands that has committed offsets of these topics. */
+async function positions(admin: Admin, topics: readonly string[]): Promise<Position[]> {
+  if (topics.length === 0) return []
+  const { groups } = await admin.listGroups()
+  const found: Position[] = []
+  for (const { groupId } of groups) {
+    for (const { topic, partitions } of await admin.fetchOffsets({ groupId, topics: [...topics] })) {
+      for (const { partition, offset } of partitions) {
+        if (BigInt(offset) >= 0n) found.push({ groupId, topic, partition, next: BigInt(offset) })
+      }
+    }
+  }
+  return found
+}
+
+/**
+ * How long each topic keeps a record at most, in ms, from its timestamp: a segment goes when its youngest record is too
+ * old. Null if time removes none.
+ */
+async function retentions(admin: Admin, topics: readonly string[]): Promise<Map<string, number | null>> {
+  if (topics.length === 0) return new Map()
+  const configNames = ['cleanup.policy', 'retention.ms', 'segment.ms']
+  // `ConfigResourceTypes.TOPIC` of KafkaJS, which is not loaded here.
+  const type = 2
+  const query: unknown = {
+    includeSynonyms: false,
+    resources: topics.map((name) => ({ type, name, configNames })),
+  }
+  const { resources } = await admin.describeConfigs(query as Parameters<Admin['describeConfigs']>[0])
+  return new Map(
+    resources.map(({ resourceName, configEntries }) => {
+      const value = (name: string): string =>
+        configEntries.find(({ configName }) => configName === name)?.configValue ?? ''
+      const [retention, segment] = [Number(value('retention.ms')), Number(value('segment.ms'))]
+      const isRemoved = value('cleanup.policy').split(',').includes('delete') && retention >= 0
+      return [resourceName, isRemoved ? retention + segment : null]
+    }),
+  )
+}

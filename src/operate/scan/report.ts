@@ -1,0 +1,43 @@
+import type { Distinct } from './distinct.js'
+import type { Tally } from './tally.js'
+
+/**
+ * What topics hold. Plain data for JSON, so that it can be kept in a file, merged and resumed; `Distinct` counts turn into
+ * lists of numbers.
+ */
+export interface ScanReport {
+  readonly version: 1
+  /** RFC 3339. */
+  readonly startedAt: string
+  /** Whether everything was read that the topics had when the scan began. */
+  readonly isComplete: boolean
+  /** Ids of CMKs that have a place of their own in the tallies, however many CMKs there are. */
+  readonly watched: readonly string[]
+  readonly topics: readonly TopicReport[]
+}
+
+export interface TopicReport {
+  readonly topic: string
+  /** Of sealing sessions. Nothing that a scan counts is authenticated. */
+  readonly sessions: Distinct
+  /** Of the ciphertext DEKs under each CMK, `<provider> <id>`. */
+  readonly deks: Readonly<Record<string, Distinct>>
+  readonly partitions: readonly PartitionReport[]
+}
+
+/** Offsets are decimal text. */
+export interface PartitionReport {
+  readonly partition: number
+  /** The offset that the scan began at. */
+  readonly from: string
+  /** The offset after the last record that was read. */
+  readonly next: string
+  /** The end that the partition had when the scan began; nothing from there on was read. */
+  readonly to: string
+  readonly records: number
+  /** Of values, as stored. */
+  readonly bytes: number
+  /** Of these, what sealing added. */
+  readonly overheadBytes: number
+  readonly tally: Tally
+}

@@ -1,0 +1,186 @@
+import type { Kafka } from 'kafkajs'
+import { stopwatch, systemClock } from '../../clock.js'
+import { rangesOf, type OffsetRange, type Start } from '../topics/ranges.js'
+import { readTopics, type ReadBatch } from '../topics/read-topics.js'
+import { Distinct } from './distinct.js'
+import { Findings, type Finding } from './findings.js'
+import { PartitionScan } from './partition-scan.js'
+import type { PartitionReport, ScanReport, TopicReport } from './report.js'
+
+export interface ScanOptions {
+  readonly kafka: Kafka
+  readonly topics: readonly string[]
+  /** Default: the oldest record of each partition. Without meaning for partitions that `resume` has. */
+  readonly start?: Start
+  /** Ids of CMKs that are counted however many CMKs occur: give those that you will ask about. */
+  readonly watch?: readonly string[]
+  /** An earlier report of the same topics: the scan goes on where that one ended, and adds to it. */
+  readonly resume?: ScanReport
+  /** Called about every ten seconds, and at an interruption, with all that was counted so far. */
+  readonly onCheckpoint?: (report: ScanReport) => Promise<void>
+  /** Offsets done, and in all. */
+  readonly onProgress?: (done: number, total: number) => void
+  readonly signal?: AbortSignal
+}
+
+const CHECKPOINT_MS = 10_000
+
+/**
+ * Reads topics up to the end that they have now, and counts what is in them, without any key. Commits no offsets. As a
+ * reader of committed records, it does not see records of aborted or open transactions.
+ *
+ * @throws Error for a topic that does not exist or an unfit `resume`; the errors of KafkaJS; the reason of `signal`
+ */
+export async function scan(options: ScanOptions): Promise<ScanReport> {
+  const { kafka, topics, start, watch = [], resume, onCheckpoint, onProgress, signal } = options
+  const admin = kafka.admin()
+  await admin.connect()
+  const wanted = await rangesOf(admin, topics, start).finally(() => admin.disconnect())
+  const scanned = new Scan(resume === undefined ? wanted : continued(wanted, resume), watch, resume)
+  const total = Number(scanned.total)
+  let sinceCheckpoint = stopwatch(systemClock)
+  const onBatch = async (batch: ReadBatch): Promise<undefined> => {
+    scanned.count(batch)
+    onProgress?.(Number(scanned.done), total)
+    if (onCheckpoint !== undefined && sinceCheckpoint() >= CHECKPOINT_MS) {
+      await onCheckpoint(scanned.report())
+      sinceCheckpoint = stopwatch(systemClock)
+    }
+  }
+  try {
+    await readTopics({ kafka, purpose: 'scan', ranges: scanned.ranges, onBatch, ...(signal && { signal }) })
+  } catch (error) {
+    await onCheckpoint?.(scanned.report())
+    throw error
+  }
+  scanned.finish()
+  const report = scanned.report()
+  await onCheckpoint?.(report)
+  return report
+}
+
+/** The ranges without what an earlier scan has read. */
+function continued(wanted: readonly OffsetRange[], { topics }: ScanReport): OffsetRange[] {
+  const left = topics.filter(({ topic }) => !wanted.some((range) => range.topic === topic))
+  if (left.length > 0) {
+    throw new Error(
+      `the earlier scan was also of ${left.map(({ topic }) => topic).join(', ')}: name these topics, too`,
+    )
+  }
+  return wanted.map((range) => {
+    const before = partitionOf(topics, range)
+    if (before === undefined) return range
+    const next = BigInt(before.next)
+    if (next > range.to) {
+      throw new Error(
+        `topic ${range.topic}: partition ${String(range.partition)} ends before offset ${before.next}, which the earlier scan had read: the topic was made again`,
+      )
+    }
+    return { ...range, from: next > range.from ? next : range.from }
+  })
+}
+
+function partitionOf(
+  topics: readonly TopicReport[],
+  { topic, partition }: Pick<OffsetRange, 'topic' | 'partition'>,
+): PartitionReport | undefined {
+  const found = topics.find((each) => each.topic === topic)
+  return found?.partitions.find((each) => each.partition === partition)
+}
+
+/** The counts of a scan that runs. */
+class Scan {
+  readonly ranges: readonly OffsetRange[]
+  readonly #startedAt: string
+  readonly #watched: readonly string[]
+  readonly #topics = new Map<string, TopicCounts>()
+  #isComplete = false
+
+  constructor(ranges: readonly OffsetRange[], watch: readonly string[], before?: ScanReport) {
+    this.ranges = ranges
+    this.#startedAt = before?.startedAt ?? new Date(systemClock.wallMs()).toISOString()
+    this.#watched = [...new Set([...(before?.watched ?? []), ...watch])]
+    const isWatched = (value: string): boolean => this.#watched.includes(value.slice(value.indexOf(' ') + 1))
+    const findings = new Findings()
+    for (const range of ranges) {
+      let counts = this.#topics.get(range.topic)
+      if (counts === undefined) {
+        counts = newCounts(before?.topics.find(({ topic }) => topic === range.topic))
+        this.#topics.set(range.topic, counts)
+      }
+      const earlier = before && partitionOf(before.topics, range)
+      counts.partitions.set(range.partition, new PartitionScan(range, findings, isWatched, earlier))
+    }
+  }
+
+  get total(): bigint {
+    return this.ranges.reduce((sum, { from, to }) => sum + (to - from), 0n)
+  }
+
+  get done(): bigint {
+    return this.#all().reduce((sum, { done }) => sum + done, 0n)
+  }
+
+  count({ topic, partition, messages }: ReadBatch): void {
+    const counts = this.#topics.get(topic)
+    counts?.partitions.get(partition)?.count(messages, (finding) => {
+      countDistinct(counts, finding)
+    })
+  }
+
+  finish(): void {
+    for (const partition of this.#all()) partition.finish()
+    this.#isComplete = true
+  }
+
+  report(): ScanReport {
+    return {
+      version: 1,
+      startedAt: this.#startedAt,
+      isComplete: this.#isComplete,
+      watched: this.#watched,
+      topics: [...this.#topics].map(([topic, { sessions, deks, partitions }]) => ({
+        topic,
+        sessions,
+        deks: Object.fromEntries(deks),
+        partitions: [...partitions.values()].map((partition) => partition.report()),
+      })),
+    }
+  }
+
+  #all(): PartitionScan[] {
+    return [...this.#topics.values()].flatMap(({ partitions }) => [...partitions.values()])
+  }
+}
+
+interface TopicCounts {
+  readonly sessions: Distinct
+  readonly deks: Map<string, Distinct>
+  readonly partitions: Map<number, PartitionScan>
+}
+
+function newCounts(before?: TopicReport): TopicCounts {
+  const counts: TopicCounts = { sessions: new Distinct(), deks: new Map(), partitions: new Map() }
+  if (before !== undefined) {
+    counts.sessions.addAll(before.sessions)
+    for (const [cmk, deks] of Object.entries(before.deks)) dekCount(counts, cmk)?.addAll(deks)
+  }
+  return counts
+}
+
+function countDistinct(counts: TopicCounts, { sealing }: Finding): void {
+  if (sealing === undefined) return
+  counts.sessions.add(sealing.sessionId)
+  for (const { provider, cmkId, ciphertextDek } of sealing.wrappedDeks) {
+    dekCount(counts, `${provider} ${cmkId}`)?.add(ciphertextDek)
+  }
+}
+
+/** Forged envelopes could name any number of CMKs. */
+const MAX_CMKS = 200
+
+function dekCount({ deks }: TopicCounts, cmk: string): Distinct | undefined {
+  let counted = deks.get(cmk)
+  if (counted === undefined && deks.size < MAX_CMKS) deks.set(cmk, (counted = new Distinct()))
+  return counted
+}

@@ -1,0 +1,141 @@
+import { hostname } from 'node:os'
+import type { Admin, Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs'
+import type { OffsetRange } from './ranges.js'
+import { ReadingProgress } from './reading-progress.js'
+
+/** Records of one partition, in the order of their offsets. */
+export interface ReadBatch {
+  readonly topic: string
+  readonly partition: number
+  /** Those of the range, each once. */
+  readonly messages: readonly KafkaMessage[]
+  /** Tells the broker that this process is alive. Call it every few seconds if the records take long. */
+  readonly heartbeat: () => Promise<void>
+}
+
+export interface TopicsReading {
+  readonly kafka: Kafka
+  /** For the name of the consumer group: `kafka-envelope-<purpose>-<host>-<process>`. */
+  readonly purpose: string
+  readonly ranges: readonly OffsetRange[]
+  /**
+   * Called for one batch after the other. `'stop'` ends the reading. A rejection ends it with this error, unless it is an
+   * error of KafkaJS that may pass: then the batch is read again.
+   */
+  readonly onBatch: (batch: ReadBatch) => Promise<'stop' | undefined> | 'stop' | undefined
+  readonly signal?: AbortSignal
+}
+
+/** The end of a partition may hold no record that can be fetched. So many fetches without a record end the reading. */
+const IDLE_FETCHES = 10
+const FETCH_MS = 500
+/** How often KafkaJS may start a consumer again after a failure that could pass. */
+const MAX_RESTARTS = 5
+
+/**
+ * Reads ranges of partitions, as a reader of committed records. Commits no offsets, creates no topic, and leaves no
+ * consumer group behind.
+ *
+ * @throws the error of `onBatch` or of KafkaJS, the reason of `signal`, or an Error if a partition has no leader
+ */
+export async function readTopics(reading: TopicsReading): Promise<void> {
+  const { kafka, purpose, ranges, signal } = reading
+  signal?.throwIfAborted()
+  const progress = new ReadingProgress(ranges)
+  if (progress.isDone) return
+  const groupId = `kafka-envelope-${purpose}-${hostname()}-${String(process.pid)}`
+  const consumer = kafka.consumer({ groupId, allowAutoTopicCreation: false, maxWaitTimeInMs: FETCH_MS })
+  const admin = kafka.admin()
+  await admin.connect()
+  try {
+    await consumer.connect()
+    await consumer.subscribe({ topics: topicsOf(ranges), fromBeginning: true })
+    const end = await readAll(consumer, progress, reading)
+    signal?.throwIfAborted()
+    if (end === 'idle') await refuseLeaderless(admin, progress.left)
+  } finally {
+    await consumer.disconnect()
+    // A broker may have dropped it: it is empty and has no offsets.
+    await admin.deleteGroups([groupId]).catch(() => undefined)
+    await admin.disconnect()
+  }
+}
+
+function readAll(
+  consumer: Consumer,
+  progress: ReadingProgress,
+  { onBatch, signal }: TopicsReading,
+): Promise<'all' | 'stop' | 'idle'> {
+  return new Promise((done, fail) => {
+    signal?.addEventListener('abort', () => {
+      done('stop')
+    })
+    let restarts = 0
+    consumer.on(consumer.events.CRASH, ({ payload: { error, restart } }) => {
+      if (!restart || ++restarts > MAX_RESTARTS) fail(error)
+    })
+    // Nothing is committed, so each assignment begins where the reading is.
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload: { memberAssignment } }) => {
+      for (const [topic, partitions] of Object.entries(memberAssignment)) {
+        for (const partition of partitions) goOn(consumer, progress, topic, partition)
+      }
+    })
+    // Each broker is fetched from on its own, and one may be slower than others.
+    const idle = new Map<number, number>()
+    consumer.on(consumer.events.FETCH_START, ({ payload: { nodeId } }) => {
+      if (!idle.has(nodeId)) idle.set(nodeId, 0)
+    })
+    consumer.on(consumer.events.FETCH, ({ payload: { nodeId } }) => {
+      idle.set(nodeId, (idle.get(nodeId) ?? 0) + 1)
+      if (Math.min(...idle.values()) >= IDLE_FETCHES) done('idle')
+    })
+    // KafkaJS emits this even for a batch without records to deliver, such as one of an aborted transaction.
+    consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { topic, partition, lastOffset } }) => {
+      for (const nodeId of idle.keys()) idle.set(nodeId, 0)
+      if (progress.passed(topic, partition, lastOffset)) consumer.pause([{ topic, partitions: [partition] }])
+      if (progress.isDone) done('all')
+    })
+    const eachBatch = async ({ batch, heartbeat }: EachBatchPayload): Promise<void> => {
+      const { topic, partition } = batch
+      const messages = progress.ahead(topic, partition, batch.messages)
+      if (messages.length === 0) return
+      if ((await onBatch({ topic, partition, messages, heartbeat })) === 'stop') done('stop')
+    }
+    consumer.run({ autoCommit: false, eachBatch: (payload) => eachBatch(payload).catch(passOn) }).catch(fail)
+
+    function passOn(thrown: unknown): never {
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+      // KafkaJS would read the batch again, or start the consumer again.
+      if (!isOfKafkaJs(error)) fail(error)
+      throw error
+    }
+  })
+}
+
+function goOn(consumer: Consumer, progress: ReadingProgress, topic: string, partition: number): void {
+  const next = progress.next(topic, partition)
+  if (next === undefined) consumer.pause([{ topic, partitions: [partition] }])
+  else consumer.seek({ topic, partition, offset: String(next) })
+}
+
+/** KafkaJS fetches nothing from a partition without a leader, and says nothing about it. */
+async function refuseLeaderless(admin: Admin, left: readonly OffsetRange[]): Promise<void> {
+  const { topics } = await admin.fetchTopicMetadata({ topics: topicsOf(left) })
+  for (const { name, partitions } of topics) {
+    for (const { partitionId, leader, partitionErrorCode } of partitions) {
+      const isLeft = left.some(({ topic, partition }) => topic === name && partition === partitionId)
+      if (isLeft && (leader < 0 || partitionErrorCode !== 0)) {
+        throw new Error(`topic ${name}: partition ${String(partitionId)} has no leader`)
+      }
+    }
+  }
+}
+
+function topicsOf(ranges: readonly OffsetRange[]): string[] {
+  return [...new Set(ranges.map(({ topic }) => topic))]
+}
+
+/** By its name, because KafkaJS is the caller's. */
+function isOfKafkaJs({ name }: Error): boolean {
+  return name.startsWith('KafkaJS')
+}
