@@ -22,9 +22,9 @@ CIPHERTEXT = bytes(184)
 class ClientError(Exception):
     """As botocore's."""
 
-    def __init__(self, response: object) -> None:
+    def __init__(self, response: object, operation_name: str = "Decrypt") -> None:
         super().__init__("User secret is not authorized")
-        self.response = response
+        self.response, self.operation_name = response, operation_name
 
 
 class FakeClient:
@@ -114,6 +114,12 @@ def test_the_name_of_an_exception_is_no_code_of_the_service() -> None:
 def test_an_error_without_a_code_is_transient(response: object) -> None:
     assert unwrap(FakeClient(ClientError(response))) == "KMS_UNAVAILABLE"
     assert unwrap(FakeClient(OSError("reset"))) == "KMS_UNAVAILABLE"
+
+
+def test_the_answer_of_a_service_that_was_asked_for_credentials_says_nothing_about_the_cmk() -> None:
+    denied = {"Error": {"Code": "AccessDenied"}}
+    assert unwrap(FakeClient(ClientError(denied, "AssumeRole"))) == "KMS_UNAVAILABLE"
+    assert unwrap(FakeClient(ClientError(denied))) == "KMS_DENIED"
 
 
 def test_an_answer_that_names_another_cmk_is_not_believed_and_one_that_names_none_blames_nothing() -> None:

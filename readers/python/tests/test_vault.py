@@ -29,7 +29,7 @@ class FakeVault:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, Mapping[str, str], Any]] = []
-        self.key: Answer = (200, {"data": {"derived": True, "supports_encryption": True}})
+        self.key: Answer = (200, {"data": {"derived": True, "supports_encryption": True, "type": "aes256-gcm96"}})
         self.decrypted: Answer = (200, {"data": {"plaintext": base64.b64encode(DEK).decode()}})
         self._server = Answering()
         self._server.reply = self._reply
@@ -89,7 +89,7 @@ def test_a_record_opens(fake: FakeVault) -> None:
 @pytest.mark.parametrize(
     ("key", "code"),
     [
-        ((200, {"data": {"derived": False, "supports_encryption": True}}), "CMK_UNUSABLE"),
+        ((200, {"data": {"derived": False, "supports_encryption": True, "type": "aes256-gcm96"}}), "CMK_UNUSABLE"),
         ((200, {"data": {}}), "KMS_UNAVAILABLE"),
         ((200, {}), "KMS_UNAVAILABLE"),
         ((404, {"errors": []}), "CMK_NOT_FOUND"),

@@ -110,6 +110,9 @@ def _meaning(error: Exception) -> Code:
     """Return the code for an error of boto3."""
     if type(error).__name__ in _TIMEOUTS:
         return "KMS_TIMEOUT"
+    if getattr(error, "operation_name", "Decrypt") != "Decrypt":
+        # The answer of another service, such as STS, is about credentials, and says nothing about the CMK.
+        return "KMS_UNAVAILABLE"
     response = getattr(error, "response", None)
     details = response.get("Error") if isinstance(response, dict) else None
     code = details.get("Code") if isinstance(details, dict) else None

@@ -23,6 +23,8 @@ _NAME: Final = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 _TOKEN: Final = re.compile(r"[!-~]+")
 _LOOPBACK: Final = re.compile(r"127(?:\.\d{1,3}){3}|localhost|::1")
 _MAX_BODY_BYTES: Final = 65_536
+# The types of keys that can be derived and are as strong as a DEK. The last one is only in OpenBao.
+_TYPES_OF_256_BITS: Final = ("aes256-gcm96", "chacha20-poly1305", "xchacha20-poly1305")
 # The engine requires a context. No other one has this text.
 _EMPTY_CONTEXT: Final = b"{}"
 
@@ -149,10 +151,13 @@ def _require_fit(key: Mapping[str, Any]) -> None:
     fit, convergent = (key.get("derived"), key.get("supports_encryption")), key.get("convergent_encryption", False)
     # Absent in Vault, which cannot delete softly.
     deleted = key.get("soft_deleted", False)
-    if not all(isinstance(each, bool) for each in (*fit, convergent, deleted)):
+    key_type = key.get("type")
+    if not all(isinstance(each, bool) for each in (*fit, convergent, deleted)) or not isinstance(key_type, str):
         raise EnvelopeError("KMS_UNAVAILABLE", "Vault answered without the properties of the key")
     if not all(fit) or convergent:
         raise EnvelopeError("CMK_UNUSABLE", "the key is not derived, is convergent, or cannot encrypt")
+    if key_type not in _TYPES_OF_256_BITS:
+        raise EnvelopeError("CMK_UNUSABLE", "the key is not of a type with 256 bits, so it is weaker than a DEK")
     if deleted:
         raise EnvelopeError("CMK_DISABLED", "the key was soft-deleted")
 

@@ -3,10 +3,10 @@ package io.github.kafkaenvelope;
 import java.util.HashMap;
 import java.util.Map;
 import software.amazon.awssdk.awscore.exception.AwsErrorDetails;
-import software.amazon.awssdk.awscore.exception.AwsServiceException;
 import software.amazon.awssdk.core.exception.ApiCallAttemptTimeoutException;
 import software.amazon.awssdk.core.exception.ApiCallTimeoutException;
 import software.amazon.awssdk.core.exception.SdkException;
+import software.amazon.awssdk.services.kms.model.KmsException;
 
 /** What errors of the AWS SDK mean for a record. */
 final class AwsKmsFailures {
@@ -45,7 +45,8 @@ final class AwsKmsFailures {
         if (e instanceof ApiCallTimeoutException || e instanceof ApiCallAttemptTimeoutException) {
             return ErrorCode.KMS_TIMEOUT;
         }
-        if (!(e instanceof AwsServiceException answer)) {
+        // The answer of another service, such as STS, is about credentials, and says nothing about the CMK.
+        if (!(e instanceof KmsException answer)) {
             return ErrorCode.KMS_UNAVAILABLE;
         }
         AwsErrorDetails details = answer.awsErrorDetails();

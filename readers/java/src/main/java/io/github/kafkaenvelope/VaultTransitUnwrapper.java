@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.util.Base64;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -38,6 +39,9 @@ public final class VaultTransitUnwrapper implements Unwrapper {
     private static final Pattern LOOPBACK = Pattern.compile("127(\\.\\d{1,3}){3}|localhost|\\[::1]");
     private static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(10);
     private static final ObjectMapper JSON = new ObjectMapper();
+    /** The types of keys that can be derived and are as strong as a DEK. The last one is only in OpenBao. */
+    private static final Set<String> TYPES_OF_256_BITS =
+            Set.of("aes256-gcm96", "chacha20-poly1305", "xchacha20-poly1305");
     /** The engine requires a context. No other one has this text. */
     private static final String EMPTY_CONTEXT = "{}";
 
@@ -127,8 +131,15 @@ public final class VaultTransitUnwrapper implements Unwrapper {
         boolean convergent = key.has("convergent_encryption") && flag(key, "convergent_encryption");
         // Absent in Vault, which cannot delete softly.
         boolean deleted = key.has("soft_deleted") && flag(key, "soft_deleted");
+        String type = key.path("type").textValue();
+        if (type == null) {
+            throw withoutProperties();
+        }
         if (!derives || !encrypts || convergent) {
             throw ErrorCode.CMK_UNUSABLE.error("the key is not derived, is convergent, or cannot encrypt");
+        }
+        if (!TYPES_OF_256_BITS.contains(type)) {
+            throw ErrorCode.CMK_UNUSABLE.error("the key is not of a type with 256 bits, so it is weaker than a DEK");
         }
         if (deleted) {
             throw ErrorCode.CMK_DISABLED.error("the key was soft-deleted");
@@ -137,9 +148,13 @@ public final class VaultTransitUnwrapper implements Unwrapper {
 
     private static boolean flag(JsonNode key, String name) {
         if (!key.path(name).isBoolean()) {
-            throw ErrorCode.KMS_UNAVAILABLE.error("Vault answered without the properties of the key");
+            throw withoutProperties();
         }
         return key.path(name).booleanValue();
+    }
+
+    private static EnvelopeException withoutProperties() {
+        return ErrorCode.KMS_UNAVAILABLE.error("Vault answered without the properties of the key");
     }
 
     /** Whether this is the one form that the format allows; the engine itself opens several. */

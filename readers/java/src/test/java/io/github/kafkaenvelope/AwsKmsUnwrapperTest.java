@@ -27,7 +27,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import software.amazon.awssdk.auth.credentials.AwsBasicCredentials;
+import software.amazon.awssdk.auth.credentials.AwsCredentialsProvider;
 import software.amazon.awssdk.auth.credentials.StaticCredentialsProvider;
+import software.amazon.awssdk.awscore.exception.AwsErrorDetails;
+import software.amazon.awssdk.awscore.exception.AwsServiceException;
 import software.amazon.awssdk.awscore.retry.AwsRetryStrategy;
 import software.amazon.awssdk.http.urlconnection.UrlConnectionHttpClient;
 import software.amazon.awssdk.regions.Region;
@@ -148,6 +151,23 @@ class AwsKmsUnwrapperTest {
         }
     }
 
+    /** STS, which is asked for credentials first, has codes that KMS has too. */
+    @Test
+    void theAnswerOfAnotherServiceSaysNothingAboutTheCmk() {
+        AwsServiceException denied = AwsServiceException.builder()
+                .statusCode(403)
+                .awsErrorDetails(AwsErrorDetails.builder().serviceName("Sts").errorCode("AccessDenied").build())
+                .build();
+        AwsCredentialsProvider failing = () -> {
+            throw denied;
+        };
+        try (KmsClient without = client(Duration.ofSeconds(5), failing)) {
+            Unwrapper aws = AwsKmsUnwrapper.symmetric(Map.of("eu-west-1", without));
+            assertCode("KMS_UNAVAILABLE", () -> aws.unwrap(CMK, CIPHERTEXT, ""));
+        }
+        assertEquals(List.of(), asked);
+    }
+
     @Test
     void onlyTheArnOfAKeyInAConfiguredRegionNamesACmk() {
         for (String id : List.of("arn:aws:kms:eu-west-1:111122223333:alias/orders", "5b3c1a9e-1d2f-4c6b-9a0e-7f8d6c5b4a39",
@@ -173,10 +193,14 @@ class AwsKmsUnwrapperTest {
     }
 
     private KmsClient client(Duration timeout) {
+        return client(timeout, StaticCredentialsProvider.create(AwsBasicCredentials.create("id", "secret")));
+    }
+
+    private KmsClient client(Duration timeout, AwsCredentialsProvider credentials) {
         return KmsClient.builder()
                 .region(Region.EU_WEST_1)
                 .endpointOverride(URI.create("http://127.0.0.1:" + server.getAddress().getPort()))
-                .credentialsProvider(StaticCredentialsProvider.create(AwsBasicCredentials.create("id", "secret")))
+                .credentialsProvider(credentials)
                 .httpClient(UrlConnectionHttpClient.create())
                 .overrideConfiguration(c -> c.apiCallTimeout(timeout).retryStrategy(AwsRetryStrategy.doNotRetry()))
                 .build();

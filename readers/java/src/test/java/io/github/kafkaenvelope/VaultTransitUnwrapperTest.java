@@ -40,7 +40,7 @@ class VaultTransitUnwrapperTest {
     private HttpServer server;
     private boolean stalls;
     private int keyStatus = 200;
-    private String key = "{\"data\":{\"derived\":true,\"supports_encryption\":true}}";
+    private String key = "{\"data\":{\"derived\":true,\"supports_encryption\":true,\"type\":\"aes256-gcm96\"}}";
     private int status = 200;
     private String answer = "{\"data\":{\"plaintext\":\"" + base64(Sealer.DEK) + "\"}}";
 
@@ -91,7 +91,9 @@ class VaultTransitUnwrapperTest {
 
     @Test
     void aKeyThatIsNotFitIsNotUsed() {
-        assertKey("CMK_UNUSABLE", 200, "{\"data\":{\"derived\":false,\"supports_encryption\":true}}");
+        String fit = key;
+        assertKey("CMK_UNUSABLE", 200, fit.replace("\"derived\":true", "\"derived\":false"));
+        assertKey("CMK_UNUSABLE", 200, fit.replace("aes256", "aes128"));
         assertKey("KMS_UNAVAILABLE", 200, "{\"data\":{}}");
         assertKey("KMS_UNAVAILABLE", 200, "{}");
         assertKey("CMK_NOT_FOUND", 404, "{\"errors\":[]}");
