@@ -223,6 +223,15 @@ module.exports = {
     may('opentelemetry/', ['opentelemetry/', 'version\\.ts$']),
     may('config-file/', ['config-file/', ...ENTRIES, 'config/']),
     may('audit/', ['audit/', 'record/internals\\.ts$', 'version\\.ts$']),
+    // A file loads the providers that it names, and no others.
+    {
+      from: { path: '^src/config-file/providers\\.ts$' },
+      to: { path: '^src/kms/[^/]+/in-file\\.ts$', dynamic: true },
+    },
+    {
+      from: { path: '^src/config-file/' },
+      to: { path: '^src/kms/(kms|file-form|[^/]+/in-file)\\.ts$', dependencyTypes: ['type-only'] },
+    },
     may('testing/', ['testing/', 'kms/kms\\.ts$', 'kms/local/']),
     may('avro/', ['avro/']),
     may('operate/', ['operate/', ...ENTRIES, 'record/', 'envelope/', 'policy/']),

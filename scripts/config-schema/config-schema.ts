@@ -1,4 +1,5 @@
 import { toJsonSchema } from '@valibot/to-json-schema'
+import { kmsInFileSchema, loadProviders, PROVIDER_NAMES } from '../../src/config-file/providers.js'
 import { RESERVED } from '../../src/config/object-issues.js'
 import { fileSchema } from '../../src/config/schema.js'
 import { BYTES, inUnits, type Quantity } from '../../src/units.js'
@@ -6,19 +7,22 @@ import { described } from './descriptions.js'
 import { mapChildren, type SchemaNode } from './node.js'
 import { DEFINITIONS, withReferences } from './references.js'
 
+/** With all providers, while a process loads those of its file alone. */
+export const kmsInFile = kmsInFileSchema(await loadProviders(PROVIDER_NAMES))
+
 /**
  * The JSON Schema of configuration files: members, patterns, ranges and defaults from the Valibot schema that checks
  * them, descriptions from the docstrings of their types.
  */
 export function configJsonSchema(): SchemaNode {
-  const { $schema, ...converted } = toJsonSchema(fileSchema, {
+  const { $schema, ...converted } = toJsonSchema(fileSchema(kmsInFile), {
     target: 'draft-2020-12',
     typeMode: 'input',
     // Functions, which a file cannot contain.
     overrideSchema: ({ valibotSchema }) => (valibotSchema.type === 'custom' ? NOTHING : undefined),
     overrideAction: ({ valibotAction, jsonSchema }) => {
       // Code. The metadata next to it describes the check.
-      if (valibotAction.type === 'check') return jsonSchema
+      if (['check', 'raw_check'].includes(valibotAction.type)) return jsonSchema
       const { metadata } = valibotAction as { metadata?: { quantity?: Quantity } }
       return metadata?.quantity ? (ofQuantity(metadata.quantity) as typeof jsonSchema) : undefined
     },
@@ -35,8 +39,10 @@ export function configJsonSchema(): SchemaNode {
 const NOTHING = { not: {} }
 
 /** Removes parts without effect, and names that cannot be used. */
-function tidy({ required, propertyNames, anyOf, ...rest }: SchemaNode): SchemaNode {
-  const node = anyOf ? { ...rest, anyOf: anyOf.filter(({ not }) => not !== NOTHING.not) } : rest
+function tidy({ required, propertyNames, anyOf, oneOf, ...rest }: SchemaNode): SchemaNode {
+  // A variable may stand for the member that tells alternatives apart, so several of them may fit.
+  const options = anyOf ?? oneOf
+  const node = options ? { ...rest, anyOf: options.filter(({ not }) => not !== NOTHING.not) } : rest
   return {
     ...mapChildren(node, tidy),
     ...(required?.length && { required }),

@@ -1,10 +1,10 @@
 import ts from 'typescript'
 import { isNode, mapChildren, type SchemaNode } from './node.js'
 
-const SOURCE = 'src/config/config.ts'
+const SOURCE = 'src/config-file/config-file.ts'
 
 /**
- * Gives each member in a schema the text of its docstring in `config.ts`, so that editors show the same text for files
+ * Gives each member in a schema the text of its docstring in its type, so that editors show the same text for files
  * and for code.
  * @throws if the schema and the types do not have the same members, or one has no docstring
  */
@@ -80,6 +80,7 @@ function withoutDescription({ description: _, ...node }: SchemaNode): SchemaNode
 }
 
 export interface SchemaMember {
+  /** Alternatives that one of their members tells apart have its value in their path: `kms.NAME(local).keyring`. */
   readonly path: string
   readonly node: SchemaNode
   /** `alternative`: exactly one of several members must be present. */
@@ -89,6 +90,7 @@ export interface SchemaMember {
 /** Each member in a schema, by its path: `topics[].encrypt.cmk`, `cmks.NAME[].id`. */
 export function memberPaths(node: SchemaNode, path = ''): SchemaMember[] {
   const { properties = {}, items, additionalProperties, anyOf = [] } = node
+  const objects = anyOf.filter((option) => option.properties !== undefined)
   return [
     ...Object.entries(properties).flatMap(([name, child]): SchemaMember[] => {
       if (!isNode(child)) return []
@@ -100,8 +102,26 @@ export function memberPaths(node: SchemaNode, path = ''): SchemaMember[] {
     }),
     ...(items ? memberPaths(items, `${path}[]`) : []),
     ...(isNode(additionalProperties) ? memberPaths(additionalProperties, `${path}.NAME`) : []),
-    ...anyOf
-      .flatMap((option) => memberPaths(option, path))
-      .map((member): SchemaMember => ({ ...member, presence: 'alternative' })),
+    ...objects.flatMap((option) => {
+      const selected = selectedBy(option)
+      if (selected !== undefined) return memberPaths(option, `${path}(${selected})`)
+      const members = memberPaths(option, path)
+      return objects.length === 1
+        ? members
+        : members.map((member) => ({ ...member, presence: 'alternative' }) as const)
+    }),
   ]
+}
+
+/** The members that tell alternatives apart. */
+const DISCRIMINATORS = ['provider', 'method', 'type'] as const
+
+/** The values that select an alternative. */
+function selectedBy({ properties = {} }: SchemaNode): string | undefined {
+  for (const name of DISCRIMINATORS) {
+    const node = properties[name]
+    const values = isNode(node) ? (node.enum ?? node.anyOf?.[0]?.enum) : undefined
+    if (values) return values.join(' or ')
+  }
+  return undefined
 }

@@ -26,8 +26,16 @@ function lists(schema: SchemaNode): string {
     groups.set(parent, [...(groups.get(parent) ?? []), line])
   }
   return [...groups]
-    .map(([parent, lines]) =>
-      [`### ${parent === '' ? 'The file' : `\`${parent}\``}`, '', ...lines].join('\n'),
-    )
+    .map(([parent, lines]) => [`### ${titleOf(parent)}`, '', ...lines].join('\n'))
     .join('\n\n')
+}
+
+/** `kms.NAME(vault).auth(token)` is the `auth` of a KMS in Vault, with a token. */
+function titleOf(parent: string): string {
+  if (parent === '') return 'The file'
+  const selected = [...parent.matchAll(/\(([^)]*)\)/g)].map(([, values = '']) =>
+    values.replaceAll(/\S+/g, (word) => (word === 'or' ? word : `\`${word}\``)),
+  )
+  const path = `\`${parent.replaceAll(/\([^)]*\)/g, '')}\``
+  return selected.length === 0 ? path : `${path} with ${selected.join(', ')}`
 }

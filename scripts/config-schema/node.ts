@@ -20,6 +20,7 @@ export interface SchemaNode {
   readonly additionalProperties?: SchemaNode | boolean
   readonly propertyNames?: SchemaNode
   readonly anyOf?: readonly SchemaNode[]
+  readonly oneOf?: readonly SchemaNode[]
   readonly allOf?: readonly SchemaNode[]
   readonly not?: SchemaNode
   readonly if?: SchemaNode

@@ -25,8 +25,9 @@ export const DEFINITIONS: Readonly<Record<string, SchemaNode>> = {
 
 /** Adapts a schema to a file whose references are not resolved yet. Names of members are never references. */
 export function withReferences(node: SchemaNode): SchemaNode {
-  const { type, enum: choices, pattern, default: fallback, ...rest } = node
-  if (!type?.includes('string')) return mapChildren(node, withReferences)
+  const { type, const: only, enum: several, pattern, default: fallback, ...rest } = node
+  const choices = typeof only === 'string' ? [only] : several
+  if (!type?.includes('string') && typeof only !== 'string') return mapChildren(node, withReferences)
   if (choices) {
     return {
       ...rest,

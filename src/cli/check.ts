@@ -34,7 +34,7 @@ export function registerCheck(program: Command): void {
     .addOption(amount('--retention-days <n>', 'days for which topics keep records', 7))
     .option(
       '--kms <name=kind...>',
-      `the kind of a KMS, ${names.join(' or ')} (default: recognised by the ids of its CMKs)`,
+      `the kind of a KMS, ${names.join(' or ')} (default: as the file says, or recognised by the ids of its CMKs)`,
       pairs((kind) => names.includes(kind)),
       {},
     )
@@ -51,7 +51,8 @@ export function registerCheck(program: Command): void {
 async function check(file: string, options: Options): Promise<void> {
   const { topic: topics, kms, env, dekStore = false, json = false, ...figures } = options
   const load: Load = { ...figures, dekStore }
-  const read = await readConfigFile(file, { ...process.env, ...env }).catch(mistakesOf)
+  const inCode = Object.keys(kms)
+  const read = await readConfigFile(file, { ...process.env, ...env }, { inCode }).catch(mistakesOf)
   if ('issues' in read) {
     process.exitCode = 1
     if (json) print({ file, mistakes: read.issues })

@@ -1,12 +1,16 @@
 import type { DekStore, EncryptionConfig, Kms } from '../index.js'
-import type { ConfigFile } from '../config/config.js'
+import type { ConfigFile } from './config-file.js'
+import { makeKmses } from './kms-section.js'
 import { readConfigFile } from './read-file.js'
 import type { Environment } from './substitute.js'
 
-/** The parts of a configuration that a file cannot contain. */
+/** The parts of a configuration that code adds to a file. */
 export interface LoadOptions {
-  /** KMS clients by the names that the file uses. */
-  readonly kms: Readonly<Record<string, Kms>>
+  /**
+   * KMS clients by the names that the file uses, for what a file cannot describe. A client replaces the KMS that the file
+   * describes under the same name, which is then ignored: its variables need not be set. Default none.
+   */
+  readonly kms?: Readonly<Record<string, Kms>>
   readonly dekStore?: DekStore
   /** Variables for `${NAME}` in the file. Default `process.env`. */
   readonly env?: Environment
@@ -16,6 +20,9 @@ export interface LoadOptions {
  * Reads a configuration for `createEncryption` from a file: YAML 1.2 or JSON in UTF-8, at most 256KiB, as
  * `schemas/config.schema.json` and docs/configuration.md describe it. Unknown members are errors.
  *
+ * The KMSs that the file describes under `kms` are made here. Only their providers are loaded; their files are relative to
+ * the folder of the configuration file; nothing is contacted. The encryption closes them.
+ *
  * In texts, but not in the names of members, `${NAME}` is replaced by the environment variable NAME, which must be set
  * and not empty; `$${` is replaced by `${`.
  *
@@ -23,14 +30,15 @@ export interface LoadOptions {
  */
 export async function loadConfig(
   file: string,
-  { kms, dekStore, env = process.env }: LoadOptions,
+  { kms = {}, dekStore, env = process.env }: LoadOptions = {},
 ): Promise<EncryptionConfig> {
-  const { value, dictionaries } = await readConfigFile(file, env, { kms, ...(dekStore && { dekStore }) })
+  const fromCode = { kms, ...(dekStore && { dekStore }) }
+  const { value, dictionaries, kms: described } = await readConfigFile(file, env, { fromCode })
   const { $schema: _, version: __, ...config } = value as ConfigFile
   return {
     ...config,
     ...(dictionaries.size > 0 && { dictionaries: Object.fromEntries(dictionaries) }),
-    kms,
+    kms: { ...(await makeKmses(described)), ...kms },
     ...(dekStore && { dekStore }),
   }
 }

@@ -1,57 +1,93 @@
 import { dirname } from 'node:path'
 import { configError, type ConfigIssue } from '../errors.js'
-import { checkFile, type FromCode } from '../config/check.js'
-import type { CheckedPolicy } from '../config/checked.js'
+import { checkFile, checkFromCode, type FromCode } from '../config/check.js'
+import type { CheckedFile } from '../config/checked.js'
 import { readDictionaries } from '../config/read-dictionaries.js'
-import { ROOT, show, type Show } from '../config/paths.js'
+import { child, isWithin, ROOT } from '../config/paths.js'
+import { asRecord } from '../config/untyped.js'
+import { prepareKmses, type KmsEntry, type PreparedKmses } from './kms-section.js'
 import { parse } from './parse.js'
+import { kmsInFileSchema, providersOf } from './providers.js'
 import { Reader } from './reader.js'
+import { showing } from './showing.js'
 import { readSource } from './source.js'
 import type { Environment } from './substitute.js'
 
 /** A configuration file without mistakes. */
 export interface ReadConfig {
-  /** The content of the file, with environment variables filled in. */
+  /** The content of the file, with environment variables filled in, and without KMSs that code replaces. */
   readonly value: unknown
-  readonly policy: CheckedPolicy
+  readonly policy: CheckedFile
   readonly dictionaries: ReadonlyMap<string, Buffer>
+  /** Makes the clients of the KMSs that the file describes. */
+  readonly kms: PreparedKmses['kms']
 }
+
+/** What is known about the rest of a configuration. */
+export type Surroundings =
+  | { readonly fromCode: FromCode }
+  /** The file is checked alone: code has KMSs of these names, and of any name if the file describes none. */
+  | { readonly inCode: readonly string[] }
 
 /**
  * Reads and checks a configuration file.
- * @param fromCode undefined to check the file alone: then every KMS that it names is assumed to exist
  * @throws EnvelopeError CONFIG_INVALID with all mistakes
  */
 export async function readConfigFile(
   file: string,
   environment: Environment,
-  fromCode?: FromCode,
+  surroundings: Surroundings,
 ): Promise<ReadConfig> {
   const { document, issues: faults, placeOf } = parse(await readSource(file))
   if (document === undefined) throw configError(faults, { subject: file })
   const reader = new Reader(placeOf, environment)
-  const value = reader.read(document.contents)
-  const { places, templates } = reader
+  const fromCode = 'fromCode' in surroundings ? surroundings.fromCode : undefined
+  const replaced = Object.keys(asRecord(fromCode?.kms))
+  const isReplaced = (path: string): boolean => replaced.some((name) => isWithin(path, child('kms', name)))
+  const value = without(reader.read(document.contents), replaced)
+  const unreadable = reader.issues.filter(({ path }) => !isReplaced(path))
 
-  // The value of a variable may be a secret, so messages show the text of the file.
-  const showing: Show = (path, found) => {
-    const { template = found, padded = [] } = templates.get(path) ?? {}
-    const hint = padded.map((name) => `, and ${name} begins or ends with white space or a line break`)
-    return `${show(path, template)}${hint.join('')}`
-  }
-  const { issues, policy } = checkFile(value, fromCode, showing)
-  const { dictionaries, issues: unread } = await readDictionaries(policy?.dictionaries ?? {}, dirname(file))
+  const { kms: described } = asRecord(value)
+  const forms = await providersOf(described)
+  const { issues, checked } = checkFile(value, {
+    kmsInFile: kmsInFileSchema(forms),
+    kms: 'inCode' in surroundings ? named(surroundings.inCode) : surroundings.fromCode.kms,
+    mayHaveMore: fromCode === undefined,
+    showing: showing(reader.templates),
+  })
+  const folder = dirname(file)
+  const { dictionaries, issues: unread } = await readDictionaries(checked?.dictionaries ?? {}, folder)
+  const sound = Object.entries(asRecord(described)).filter(
+    ([name]) => ![...unreadable, ...issues].some(({ path }) => isWithin(path, child('kms', name))),
+  )
+  const prepared = await prepareKmses(Object.fromEntries(sound) as Record<string, KmsEntry>, forms, folder)
 
-  const broken = new Set(reader.issues.map(({ path }) => path))
+  const broken = new Set(unreadable.map(({ path }) => path))
   const all = [
-    ...reader.issues,
-    ...[...issues, ...unread].filter(({ path }) => !broken.has(path)).map((issue) => located(issue, places)),
+    ...unreadable,
+    ...(fromCode ? checkFromCode(fromCode) : []),
+    ...[...issues, ...unread, ...prepared.issues]
+      .filter(({ path }) => !broken.has(path))
+      .map((issue) => located(issue, reader.places)),
   ]
-  if (all.length > 0 || policy === undefined) {
+  if (all.length > 0 || checked === undefined) {
     const inOrder = all.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0))
     throw configError(inOrder, { subject: file })
   }
-  return { value, policy, dictionaries }
+  return { value, policy: checked, dictionaries, kms: prepared.kms }
+}
+
+/** An object that has members of these names. */
+function named(names: readonly string[]): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(names.map((name) => [name, true]))
+}
+
+/** Leaves out the KMSs that code replaces. */
+function without(value: unknown, replaced: readonly string[]): unknown {
+  const { kms } = asRecord(value)
+  if (replaced.length === 0 || Object.keys(asRecord(kms)).length === 0) return value
+  const rest = Object.entries(asRecord(kms)).filter(([name]) => !replaced.includes(name))
+  return { ...asRecord(value), kms: Object.fromEntries(rest) }
 }
 
 /** Adds the place of the member or, if it is missing, of the nearest member around it. */

@@ -2,12 +2,12 @@ import * as v from 'valibot'
 import { configError, describeIssue, type ConfigIssue } from '../errors.js'
 import type { DekStore } from '../dek-store/dek-store.js'
 import type { Kms } from '../kms/kms.js'
-import type { CheckedConfig, CheckedPolicy } from './checked.js'
+import type { CheckedConfig, CheckedFile } from './checked.js'
 import type { EncryptionConfig } from './config.js'
 import { asArray, asRecord, type UnknownRecord } from './untyped.js'
 import { child, ROOT, show, type Show } from './paths.js'
 import { crossChecks } from './cross-checks.js'
-import { configSchema, fileSchema, fromCodeSchema } from './schema.js'
+import { configSchema, fileSchema, fromCodeSchema, type KmsInFileSchema } from './schema.js'
 import { describeMismatch, OBJECTS, objectIssues } from './object-issues.js'
 import { HAS_ZSTD } from './has-zstd.js'
 
@@ -28,25 +28,39 @@ export interface FromCode {
   readonly dekStore?: DekStore | undefined
 }
 
+/** What a file is checked with. */
+export interface FileCheckOptions {
+  /** For each KMS in the file. */
+  readonly kmsInFile: KmsInFileSchema
+  /** The KMSs that are known to exist outside the file. */
+  readonly kms: UnknownRecord
+  /** Whether there may be more of them, so that a file that describes no KMS may name any. */
+  readonly mayHaveMore: boolean
+  readonly showing: Show
+}
+
 /** The mistakes in a file, or its configuration with defaults filled in. */
 export interface FileCheck {
   readonly issues: readonly ConfigIssue[]
-  readonly policy: CheckedPolicy | undefined
+  readonly checked: CheckedFile | undefined
 }
 
-/**
- * Checks the content of a configuration file.
- * @param fromCode undefined to check the file alone: then every KMS that it names is assumed to exist
- */
-export function checkFile(input: unknown, fromCode: FromCode | undefined, showing: Show): FileCheck {
-  const { issues: misshapen, output } = shape(fileSchema, input, showing)
-  const kms = fromCode ? fromCode.kms : kmsNames(input)
-  const issues = [
-    ...misshapen,
-    ...(fromCode ? shape(fromCodeSchema, fromCode, show).issues : []),
-    ...crossChecks({ ...asRecord(input), kms }, HAS_ZSTD, showing),
-  ]
-  return { issues, policy: issues.length === 0 ? output : undefined }
+/** Checks the content of a configuration file. */
+export function checkFile(
+  input: unknown,
+  { kmsInFile, kms, mayHaveMore, showing }: FileCheckOptions,
+): FileCheck {
+  const { issues: misshapen, output } = shape(fileSchema(kmsInFile), input, showing)
+  const described = asRecord(asRecord(input)['kms'])
+  const assumed = mayHaveMore && Object.keys(described).length === 0 ? kmsNames(input) : {}
+  const known = { ...asRecord(input), kms: { ...described, ...kms, ...assumed } }
+  const issues = [...misshapen, ...crossChecks(known, HAS_ZSTD, showing)]
+  return { issues, checked: issues.length === 0 ? output : undefined }
+}
+
+/** Checks the parts of a configuration that code adds to a file. */
+export function checkFromCode(fromCode: FromCode): readonly ConfigIssue[] {
+  return shape(fromCodeSchema, fromCode, show).issues
 }
 
 /** An object that has the KMS names of a configuration as its members. */

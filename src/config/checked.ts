@@ -6,8 +6,11 @@ import type { configSchema, fileSchema } from './schema.js'
  * in `schema.ts` make it; these types only name what they return.
  */
 
-/** The part that a file can contain. */
-export type CheckedPolicy = v.InferOutput<typeof fileSchema>
+/** What a file says. */
+export type CheckedFile = v.InferOutput<ReturnType<typeof fileSchema>>
+
+/** The part that files and code have in common. */
+export type CheckedPolicy = Omit<CheckedFile, 'kms'>
 
 export type CheckedConfig = v.InferOutput<typeof configSchema>
 

@@ -47,17 +47,6 @@ export interface EncryptionConfig<
   readonly dekStore?: DekStore
 }
 
-/** The content of a configuration file: the same members, except objects that only code can provide, plus the version of the file. */
-export interface ConfigFile extends Pick<
-  EncryptionConfig,
-  'cmks' | 'topics' | 'dictionaries' | 'cache' | 'kmsTimeout' | 'kmsRetries' | 'kmsRateLimit'
-> {
-  /** Where editors find the JSON Schema of the file; otherwise ignored. Default none. */
-  readonly $schema?: string
-  /** The version of the file format: 1. */
-  readonly version: 1
-}
-
 /**
  * Separate limits for sealing and opening, for each KMS: a flood of forged envelopes can neither exhaust the
  * account's quota nor stop sealing. A call beyond its limit waits for its turn, first come, first served, and fails

@@ -1,4 +1,4 @@
-import type * as v from 'valibot'
+import * as v from 'valibot'
 import type { ConfigIssue } from '../errors.js'
 import { asArray, isRecord, type UnknownRecord } from './untyped.js'
 import { child, type Show } from './paths.js'
@@ -17,6 +17,9 @@ type Schema = v.GenericSchema & {
   readonly wrapped?: Schema
   readonly item?: Schema
   readonly value?: Schema
+  readonly key?: unknown
+  readonly options?: readonly unknown[]
+  readonly literal?: unknown
 }
 
 /** Names with a special meaning in JavaScript; objects that have them are not copied faithfully. */
@@ -29,10 +32,13 @@ export function* objectIssues(
   show: Show,
 ): Iterable<ConfigIssue> {
   const { type, entries, wrapped, item, value }: Schema = schema
+  const chosen = type === 'variant' ? chosenOption(schema, input) : undefined
   if (wrapped) {
     if (input !== undefined) yield* objectIssues(wrapped, input, path, show)
   } else if (item) {
     for (const [i, each] of asArray(input).entries()) yield* objectIssues(item, each, child(path, i), show)
+  } else if (chosen) {
+    yield* objectIssues(chosen, input, path, show)
   } else if (OBJECTS.has(type) && !isRecord(input)) {
     yield { path, message: describeMismatch(expectation(schema), path, input, show) }
   } else if (entries) {
@@ -43,6 +49,15 @@ export function* objectIssues(
       else yield* objectIssues(value, each, child(path, key), show)
     }
   }
+}
+
+/** The option of a variant that an object selects by its discriminator. Valibot reports it if there is none. */
+function chosenOption({ key, options = [] }: Schema, input: unknown): Schema | undefined {
+  if (typeof key !== 'string' || !isRecord(input)) return undefined
+  return (options as readonly Schema[]).find(({ entries }) => {
+    const { literal, options: choices } = entries?.[key] ?? {}
+    return choices ? choices.includes(input[key]) : literal === input[key]
+  })
 }
 
 function* ofObject(
@@ -65,13 +80,19 @@ function* ofObject(
   }
 }
 
-/** States the expected value, and the one found instead. */
+/** States the expected value, and the one found instead if it may be shown. */
 export function describeMismatch(expected: string, path: string, input: unknown, show: Show): string {
-  return input === undefined ? `missing; ${expected}` : `${expected}; got ${show(path, input)}`
+  if (input === undefined) return `missing; ${expected}`
+  const shown = show(path, input)
+  return shown === '' ? expected : `${expected}; got ${shown}`
 }
 
-function expectation({ message, entries, pipe }: Schema & { readonly pipe?: readonly Schema[] }): string {
-  const said = message ?? pipe?.[0]?.message
+function expectation(schema: Schema & { readonly pipe?: readonly Schema[] }): string {
+  const { message, entries, pipe } = schema
+  const said =
+    typeof message === 'function'
+      ? v.safeParse(schema, undefined).issues?.[0].message
+      : (message ?? pipe?.[0]?.message)
   if (typeof said === 'string') return said
   return entries ? `expected an object of ${Object.keys(entries).join(', ')}` : 'expected a value'
 }

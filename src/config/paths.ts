@@ -13,7 +13,12 @@ export function child(path: string, key: string | number): string {
   return `${parent}[${quoted(key)}]`
 }
 
-/** Renders the value at a path for a message. */
+/** Whether a path is that of a member, or of something in it. */
+export function isWithin(path: string, member: string): boolean {
+  return path === member || path.startsWith(`${member}.`) || path.startsWith(`${member}[`)
+}
+
+/** Renders the value at a path for a message. Empty if the message must not show it. */
 export type Show = (path: string, value: unknown) => string
 
 /** Renders a value for a message: short, and without the content of objects. */

@@ -310,15 +310,23 @@ export const configSchema = v.pipe(
   v.transform(({ kms, dekStore, ...rest }) => ({ ...checkedPolicy(rest), kms, dekStore })),
 )
 
+/** Checks what a file says about a KMS. Files know providers, and this folder does not. */
+export type KmsInFileSchema = v.GenericSchema
+
+type FileOutput = ReturnType<typeof checkedPolicy> & { readonly kms: Readonly<Record<string, unknown>> }
+
 /** `ConfigFile`. */
-export const fileSchema = v.pipe(
-  v.strictObject({
-    $schema: v.optional(v.string('expected text')),
-    version: v.literal(1, 'expected 1, the version of configuration files that this release reads'),
-    ...policy.entries,
-  }),
-  v.transform((file) => checkedPolicy(file)),
-)
+export function fileSchema(kmsInFile: KmsInFileSchema): v.GenericSchema<unknown, FileOutput> {
+  return v.pipe(
+    v.strictObject({
+      $schema: v.optional(v.string('expected text')),
+      version: v.literal(1, 'expected 1, the version of configuration files that this release reads'),
+      kms: v.optional(v.record(name, kmsInFile, 'expected an object of KMSs by name'), {}),
+      ...policy.entries,
+    }),
+    v.transform(({ kms, ...rest }) => ({ ...checkedPolicy(rest), kms })),
+  )
+}
 
 /** The options of `loadConfig` that belong to the configuration. */
 export const fromCodeSchema = v.strictObject(fromCode)

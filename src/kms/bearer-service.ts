@@ -5,7 +5,7 @@ import { nameOfThrown } from '../events.js'
 import type { JsonAnswer, JsonRequest, JsonService, RawAnswer } from './json-service.js'
 
 /** Visible ASCII, so that no token can add a header. Tokens of the clouds have up to a few thousand characters. */
-const TOKEN = /^[!-~]{1,16384}$/
+export const TOKEN = /^[!-~]{1,16384}$/
 
 export interface BearerServiceOptions {
   readonly service: JsonService

@@ -2,11 +2,12 @@ import { Agent } from 'node:http'
 import * as v from 'valibot'
 import { configError } from '../errors.js'
 import { duration, type Duration } from '../units.js'
+import { TOKEN } from './bearer-service.js'
 import { parseOptions } from './option-schema.js'
 
 /** How to reach a service over HTTPS. */
 export interface ServiceOptions {
-  /** Certificates in PEM form that are trusted besides those of Node.js. */
+  /** Certificates in PEM form that are trusted besides those of Node.js. Default none. */
   readonly ca?: string
   /** Your own agent, for a proxy or client certificates. You close it. Excludes `ca`. */
   readonly agent?: Agent
@@ -17,16 +18,28 @@ export interface ServiceOptions {
   readonly requestTimeout?: Duration
 }
 
-/** For the schema of a provider. */
-export const serviceOptions = {
+/** For the schema of a provider: the options that are plain data, which a configuration file has too. */
+export const plainServiceOptions = {
   ca: v.optional(
     v.pipe(
       v.string('expected certificates in PEM form'),
       v.regex(/^\s*-----BEGIN CERTIFICATE-----/, 'expected certificates in PEM form'),
     ),
   ),
-  agent: v.optional(v.instance(Agent, 'expected an agent of node:http or node:https')),
   requestTimeout: v.optional(duration(1, 60_000, 1000), '10s'),
+}
+
+const ACCESS_TOKEN = 'expected an access token: visible ASCII characters'
+/** A token that stands in a configuration file. */
+export const accessToken: v.GenericSchema<string> = v.pipe(
+  v.string(ACCESS_TOKEN),
+  v.regex(TOKEN, ACCESS_TOKEN),
+)
+
+/** For the schema of a provider. */
+export const serviceOptions = {
+  ...plainServiceOptions,
+  agent: v.optional(v.instance(Agent, 'expected an agent of node:http or node:https')),
 }
 
 interface CheckedServiceOptions {

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
 import { Command } from 'commander'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { registerCheck } from '../../src/cli/check.js'
@@ -233,5 +235,65 @@ describe('kafka-envelope check', () => {
         code: 'commander.invalidArgument',
       })
     }
+  })
+})
+
+describe('kafka-envelope check of a file that describes its KMSs', () => {
+  const entries = (address: string): string => `version: 1
+kms:
+  dev: { provider: local, keyring: dev.keyring }
+  gz: { provider: tencent, credentials: environment, endpoint: '${address}' }
+  eu: { provider: aws, endpoint: '${address}' }
+  bao: { provider: vault, address: '${address}', name: transit.example.com, auth: { method: token, token: x } }
+  go: { provider: gcp, token: x, endpoint: '${address}' }
+  az: { provider: azure, token: x }
+  hsm: { provider: azure, token: x }
+cmks:
+  one: [{ kms: dev, id: orders }, { kms: gz, id: ap-guangzhou/1 }, { kms: eu, id: 'arn:aws:kms:eu-west-1:1:key/1' }]
+  two: [{ kms: bao, id: transit.example.com/orders }, { kms: go, id: odd }, { kms: az, id: odd }, { kms: hsm, id: 'https://acme.managedhsm.azure.net/keys/orders' }]
+topics:
+  - { match: [one], encrypt: { cmk: one } }
+  - { match: [two], encrypt: { cmk: two } }
+`
+
+  it('kafka-envelope check knows the services by their providers, and contacts none of them', async () => {
+    let connections = 0
+    const server = createServer(() => connections++)
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    await writeFile(file, entries(`http://127.0.0.1:${String((server.address() as AddressInfo).port)}`))
+    const { code, stdout, stderr } = await check()
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    for (const title of [
+      'KMS dev (a keyring file)',
+      'KMS gz (Tencent Cloud KMS)',
+      'KMS eu (AWS KMS)',
+      'KMS bao (Vault or OpenBao)',
+      'KMS go (Google Cloud KMS)',
+      'KMS az (Azure Key Vault)',
+      'KMS hsm (Azure Managed HSM)',
+    ])
+      expect(stdout).toContain(`${title}\n`)
+    const json = JSON.parse((await check('--json', '--kms', 'az=azure-hsm')).stdout) as { kmses: object[] }
+    expect(json.kmses).toContainEqual(expect.objectContaining({ name: 'az', vendor: 'azure-hsm' }))
+    server.close()
+    expect(connections).toBe(0)
+  })
+
+  it('kafka-envelope check reports a CMK in a KMS that the file does not describe, unless --kms says that code has it', async () => {
+    await writeFile(file, entries('https://kms.example.com').replace('kms: dev, id', 'kms: code, id'))
+    const { code, stderr } = await check()
+    expect(code).toBe(1)
+    expect(stderr).toContain(
+      'cmks.one[0].kms: "code" is not in `kms`, which has dev, gz, eu, bao, go, az, hsm (line 11, column 11)',
+    )
+    expect(await check('--kms', 'code=local')).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  it('kafka-envelope check reports the mistakes of a KMS with those of the rest, and no secret', async () => {
+    await writeFile(file, `${entries('hunter2').replace('token: x }', "token: '${T} hunter2' }")}cache: 5\n`)
+    const { code, stderr } = await check('--env', 'T=hunter2')
+    expect(code).toBe(1)
+    expect(stderr).toContain(`${file}: 6 mistakes`)
+    expect(stderr).not.toContain('hunter2')
   })
 })

@@ -8,10 +8,94 @@ export type Path = readonly (string | number)[]
 const GIB = 2 ** 30
 const DAY = 86_400_000
 
+const PEM = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n'
+const KEY = '-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n'
+const ARN = 'arn:aws:kms:eu-west-1:111122223333:key'
+
+/** One of each provider, and of each form that members of it have. */
+const KMSES: Json = {
+  gz: { provider: 'local', keyring: './gz.keyring' },
+  tencent: {
+    provider: 'tencent',
+    credentials: { secretId: 'id', secretKey: 'key', token: 'token' },
+    cmks: {
+      'ap-guangzhou/1': { type: 'symmetric', dek: 'generate' },
+      'ap-guangzhou/2': { type: 'rsa-2048', publicKey: KEY },
+    },
+    endpoint: 'regional',
+    proxy: 'http://proxy.example.com:3128',
+    requestTimeout: '10s',
+    quota: { symmetric: 240, rsa: 160 },
+  },
+  aws: {
+    provider: 'aws',
+    credentials: { accessKeyId: 'id', secretAccessKey: 'key', sessionToken: 'token' },
+    cmks: {
+      [`${ARN}/1`]: { type: 'symmetric', dek: 'encrypt' },
+      [`${ARN}/2`]: { type: 'rsa-3072', publicKey: KEY },
+    },
+    endpoint: 'https://kms.{region}.example.com',
+    requestTimeout: '10s',
+    quota: { symmetric: 4400, rsa: 400 },
+  },
+  vault: {
+    provider: 'vault',
+    address: 'https://vault.example.com:8200',
+    name: 'transit.vault.example.com',
+    mount: 'team/transit',
+    namespace: 'team',
+    auth: { method: 'token', token: 'token' },
+    ca: PEM,
+    caFile: './ca.pem',
+    requestTimeout: '10s',
+  },
+  'vault-file': vault({ method: 'token-file', file: './token' }),
+  'vault-approle': vault({
+    method: 'approle',
+    roleId: 'role',
+    secretId: 'secret',
+    mount: 'approle',
+  }),
+  'vault-approle-file': vault({ method: 'approle', roleId: 'role', secretIdFile: './secret' }),
+  'vault-pod': vault({ method: 'kubernetes', role: 'orders', tokenFile: './token', mount: 'kubernetes' }),
+  gcp: {
+    provider: 'gcp',
+    token: 'token',
+    endpoint: 'https://cloudkms.googleapis.com',
+    quota: 800,
+    ca: PEM,
+    caFile: './ca.pem',
+    requestTimeout: '10s',
+  },
+  azure: {
+    provider: 'azure',
+    token: 'token',
+    hosts: { 'vault.example.com:8443': { type: 'vault', scope: 'https://vault.azure.net/.default' } },
+    cmks: { 'https://acme.vault.azure.net/keys/orders': { version: '0'.repeat(32), publicKey: KEY } },
+    quota: 320,
+    ca: PEM,
+    caFile: './ca.pem',
+    requestTimeout: '10s',
+  },
+  pkcs11: {
+    provider: 'pkcs11',
+    library: '/opt/hsm/pkcs11.so',
+    token: 'orders',
+    pin: '1234',
+    pinFile: './pin',
+    requestTimeout: '10s',
+  },
+}
+
+function vault(auth: Json): Json {
+  return { provider: 'vault', address: 'http://127.0.0.1:8200', name: 'a.b', auth }
+}
+
 export const good: readonly Json[] = [
   {
     $schema: './config.schema.json',
     version: 1,
+    kms: KMSES,
     cmks: {
       main: [
         { kms: 'gz', id: 'ap-guangzhou/1' },
@@ -244,10 +328,210 @@ function own(name: string, value: Json): Json {
   return Object.fromEntries([[name, value]])
 }
 
+const visible: Json[] = ['!', '~', 'a b', 'ä', 'x\n']
+const addresses: Json[] = [
+  'https://a.example.com',
+  'http://localhost',
+  'ftp://a.example.com',
+  'a.example.com',
+]
+const keys: Json[] = [KEY]
+const certificates: Json[] = [PEM, KEY]
+const rates: Json[] = [0, 0.5, 1e5, 100_001]
+const requestTimeout: Json[] = durations(1, 60_000)
+
+/** Each member of a KMS, with values to try. The members of unions and variants are those of the first good file. */
+const triedOfKmses: readonly (readonly [path: Path, values: readonly Json[]])[] = [
+  [
+    ['gz'],
+    [
+      { provider: 'local' },
+      { provider: 'tencent' },
+      { provider: 'other' },
+      { keyring: 'x' },
+      { provider: 'aws' },
+    ],
+  ],
+  [
+    ['gz', 'provider'],
+    ['tencent', 'Local', 'other'],
+  ],
+  [['gz', 'keyring'], []],
+  [['tencent', 'provider'], []],
+  [
+    ['tencent', 'credentials'],
+    ['environment', 'profile', 'cvm-role', 'tke-oidc', 'Environment', { secretId: 'x' }],
+  ],
+  [['tencent', 'credentials', 'secretId'], visible],
+  [['tencent', 'credentials', 'secretKey'], visible],
+  [['tencent', 'credentials', 'token'], visible],
+  [
+    ['tencent', 'cmks'],
+    [
+      own('__proto__', { type: 'symmetric' }),
+      ...['ap-guangzhou/1', 'ap-guangzhou', 'AP/1', 'ap-guangzhou/a/b'].map((id) =>
+        own(id, { type: 'symmetric' }),
+      ),
+    ],
+  ],
+  [
+    ['tencent', 'cmks', 'ap-guangzhou/1'],
+    [{ type: 'symmetric' }, { type: 'sm2' }, { type: 'rsa-2048' }],
+  ],
+  [
+    ['tencent', 'cmks', 'ap-guangzhou/1', 'type'],
+    ['rsa-2048', 'sm2'],
+  ],
+  [
+    ['tencent', 'cmks', 'ap-guangzhou/1', 'dek'],
+    ['encrypt', 'local'],
+  ],
+  [['tencent', 'cmks', 'ap-guangzhou/2', 'type'], ['symmetric']],
+  [['tencent', 'cmks', 'ap-guangzhou/2', 'publicKey'], keys],
+  [
+    ['tencent', 'endpoint'],
+    ['internal', 'international', 'national', '127.0.0.1:7030', ...addresses],
+  ],
+  [
+    ['tencent', 'proxy'],
+    ['https://proxy.example.com', 'proxy.example.com:3128'],
+  ],
+  [['tencent', 'requestTimeout'], requestTimeout],
+  [['tencent', 'quota'], []],
+  [['tencent', 'quota', 'symmetric'], rates],
+  [['tencent', 'quota', 'rsa'], rates],
+  [['aws', 'provider'], []],
+  [['aws', 'credentials'], [{ accessKeyId: 'x' }]],
+  [['aws', 'credentials', 'accessKeyId'], visible],
+  [['aws', 'credentials', 'secretAccessKey'], visible],
+  [['aws', 'credentials', 'sessionToken'], visible],
+  [
+    ['aws', 'cmks'],
+    [`${ARN}/1`, ARN, 'arn:aws:kms:eu-west-1:111122223333:alias/a'].map((arn) =>
+      own(arn, { type: 'symmetric' }),
+    ),
+  ],
+  [
+    ['aws', 'cmks', `${ARN}/1`, 'type'],
+    ['rsa-2048', 'rsa-1024'],
+  ],
+  [
+    ['aws', 'cmks', `${ARN}/1`, 'dek'],
+    ['generate', 'local'],
+  ],
+  [
+    ['aws', 'cmks', `${ARN}/2`, 'type'],
+    ['rsa-2048', 'rsa-4096', 'rsa-1024'],
+  ],
+  [['aws', 'cmks', `${ARN}/2`, 'publicKey'], keys],
+  [['aws', 'endpoint'], addresses],
+  [['aws', 'requestTimeout'], requestTimeout],
+  [['aws', 'quota'], []],
+  [['aws', 'quota', 'symmetric'], rates],
+  [['aws', 'quota', 'rsa'], rates],
+  [['vault', 'provider'], []],
+  [['vault', 'address'], addresses],
+  [
+    ['vault', 'name'],
+    ['a.b', 'a', 'A.b', `${'a'.repeat(126)}.b`, `${'a'.repeat(127)}.b`],
+  ],
+  [
+    ['vault', 'mount'],
+    ['a/b', '/a', 'a/', '..', 'a/../b', '...a'],
+  ],
+  [
+    ['vault', 'namespace'],
+    ['a/b', 'a//b', '.'],
+  ],
+  [
+    ['vault', 'auth'],
+    [{ method: 'token' }, { method: 'ldap' }, { token: 'x' }],
+  ],
+  [
+    ['vault', 'auth', 'method'],
+    ['approle', 'ldap'],
+  ],
+  [
+    ['vault', 'auth', 'token'],
+    [...visible, 'x'.repeat(8192), 'x'.repeat(8193)],
+  ],
+  [['vault', 'ca'], certificates],
+  [['vault', 'caFile'], []],
+  [['vault', 'requestTimeout'], requestTimeout],
+  [['vault-file', 'auth', 'method'], []],
+  [['vault-file', 'auth', 'file'], []],
+  [['vault-approle', 'auth', 'method'], []],
+  [['vault-approle', 'auth', 'roleId'], visible],
+  [['vault-approle', 'auth', 'secretId'], visible],
+  [['vault-approle-file', 'auth', 'secretIdFile'], []],
+  [
+    ['vault-approle', 'auth', 'mount'],
+    ['a/b', '..'],
+  ],
+  [['vault-pod', 'auth', 'method'], []],
+  [['vault-pod', 'auth', 'role'], visible],
+  [['vault-pod', 'auth', 'tokenFile'], []],
+  [
+    ['vault-pod', 'auth', 'mount'],
+    ['a/b', '..'],
+  ],
+  [['gcp', 'provider'], []],
+  [
+    ['gcp', 'token'],
+    [...visible, 'x'.repeat(16_384), 'x'.repeat(16_385)],
+  ],
+  [['gcp', 'endpoint'], addresses],
+  [['gcp', 'quota'], rates],
+  [['gcp', 'ca'], certificates],
+  [['gcp', 'caFile'], []],
+  [['gcp', 'requestTimeout'], requestTimeout],
+  [['azure', 'provider'], []],
+  [['azure', 'token'], visible],
+  [
+    ['azure', 'hosts'],
+    ['a.example.com', 'A.example.com', 'a b'].map((host) => own(host, { type: 'vault', scope: 'https://a' })),
+  ],
+  [
+    ['azure', 'hosts', 'vault.example.com:8443', 'type'],
+    ['managed-hsm', 'hsm'],
+  ],
+  [
+    ['azure', 'hosts', 'vault.example.com:8443', 'scope'],
+    ['https://a', 'http://a', 'https://a b'],
+  ],
+  [['azure', 'quota'], rates],
+  [['azure', 'ca'], certificates],
+  [['azure', 'caFile'], []],
+  [['azure', 'requestTimeout'], requestTimeout],
+  [['azure', 'cmks'], []],
+  [
+    ['azure', 'cmks', 'https://acme.vault.azure.net/keys/orders', 'version'],
+    ['a'.repeat(32), 'A'.repeat(32)],
+  ],
+  [['azure', 'cmks', 'https://acme.vault.azure.net/keys/orders', 'publicKey'], keys],
+  [['pkcs11', 'provider'], []],
+  [
+    ['pkcs11', 'library'],
+    ['/a', 'a', './a'],
+  ],
+  [
+    ['pkcs11', 'token'],
+    ['a'.repeat(32), 'a'.repeat(33), 'a.b_c-d'],
+  ],
+  [
+    ['pkcs11', 'pin'],
+    ['x'.repeat(256), 'x'.repeat(257)],
+  ],
+  [['pkcs11', 'pinFile'], []],
+  [['pkcs11', 'requestTimeout'], requestTimeout],
+]
+
 /** Values to try at each member of the first good file, besides those of every type. */
 const tried: readonly (readonly [path: Path, values: readonly Json[]])[] = [
   [['$schema'], []],
   [['version'], [2, 1.5, '1']],
+  [['kms'], [own('__proto__', {}), own('a b', { provider: 'local', keyring: 'x' })]],
+  ...triedOfKmses.map(([path, values]) => [['kms', ...path], values] as const),
   [
     ['cmks'],
     [
@@ -444,7 +728,14 @@ const tried: readonly (readonly [path: Path, values: readonly Json[]])[] = [
   [['kmsRateLimit', 'opening', 'burst'], counts(1, 100_000)],
 ]
 
-const strangers = ['unknown', '__proto__', 'constructor', 'toString', 'kms', 'dekStore']
+const strangers = ['unknown', '__proto__', 'constructor', 'toString', 'dekStore', 'client']
+
+/** The file that a change at a path is made to: the first good one, with no KMS but the one that is changed. */
+export function baseOf([member, name]: Path): Json {
+  const file = good[0] as Json
+  if (member !== 'kms') return put(file, ['kms'], undefined)
+  return name === undefined ? file : put(file, ['kms'], { [name]: at(KMSES, [name]) ?? {} })
+}
 
 /** One change of the first good file each. */
 export function variations(): { path: Path; value: Json | undefined }[] {

@@ -8,6 +8,7 @@ import { configJsonSchema } from '../../scripts/config-schema/config-schema.js'
 import { withMembers } from '../../scripts/config-schema/members-page.js'
 import { readConfigFile } from '../../src/config-file/read-file.js'
 import { createKeyring } from '../../src/kms/local/index.js'
+import { CERTIFICATE } from '../kms/certificate.js'
 
 const run = promisify(execFile)
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -17,7 +18,7 @@ let folder = ''
 beforeAll(async () => {
   page = await readFile(join(root, 'docs/configuration.md'), 'utf8')
   folder = await mkdtemp(join(root, 'test/.readme-'))
-  await writeFile(join(folder, 'kafka-envelope.yaml'), snippet('yaml', 0, 2))
+  await writeFile(join(folder, 'kafka-envelope.yaml'), snippet('yaml', 0, 3))
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
@@ -44,10 +45,40 @@ it('the dictionaries that the page shows are a valid configuration', async () =>
   for (const name of ['orders', 'orders-2025']) await writeFile(join(folder, `${name}.dict`), '{"order":')
   const file = join(folder, 'dictionaries.yaml')
   const head = 'version: 1\ncmks: { main: [{ kms: gz, id: ap-guangzhou/1 }] }\n'
-  await writeFile(file, `${head}${snippet('yaml', 1, 2)}`)
-  const { policy, dictionaries } = await readConfigFile(file, {})
+  await writeFile(file, `${head}${snippet('yaml', 2, 3)}`)
+  const { policy, dictionaries } = await readConfigFile(file, {}, { inCode: [] })
   expect(policy.rules[0]?.encrypt?.compression).toEqual({ dictionary: 'orders' })
   expect([...dictionaries.keys()]).toEqual(['orders', 'orders-2025'])
+})
+
+it('the KMSs that the page and those of the providers show are valid configurations', async () => {
+  await writeFile(join(folder, 'vault-ca.pem'), CERTIFICATE)
+  const names = ['aws-kms', 'azure-key-vault', 'google-kms', 'pkcs11', 'tencent-kms', 'vault-kms']
+  const pages = await Promise.all(names.map((name) => readFile(join(root, `docs/${name}.md`), 'utf8')))
+  const lines = pages.map((text) => /`(\w+: \{ provider: [^`]*\})`/.exec(text)?.[1] ?? '')
+  const rest = 'version: 1\ncmks: {}\ntopics: [{ match: [a], passthrough: true }]\n'
+  const file = join(folder, 'kms.yaml')
+  const env = Object.fromEntries(
+    [...`${snippet('yaml', 1, 3)}${lines.join()}`.matchAll(/\$\{(\w+)\}/g)].map(([, name = '']) => [
+      name,
+      'x',
+    ]),
+  )
+  const described: string[] = []
+  for (const kms of [snippet('yaml', 1, 3), ...lines.map((line) => `kms:\n  ${line}\n`)]) {
+    await writeFile(file, `${rest}${kms}`)
+    const read = await readConfigFile(file, env, { inCode: [] })
+    described.push([...read.kms.keys()].join())
+  }
+  expect(described).toEqual([
+    'gz,eu,bao,google,azure,hsm,dev',
+    'aws',
+    'azure',
+    'google',
+    'hsm',
+    'tencent',
+    'vault',
+  ])
 })
 
 it('the code of the page runs', async () => {

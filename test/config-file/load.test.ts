@@ -173,7 +173,7 @@ describe('a mistake in a file', () => {
     [
       'another kind of value',
       '- 1\n',
-      '1:1 (root): expected an object of $schema, version, cmks, topics, dictionaries, cache, kmsTimeout, kmsRetries, kmsRateLimit; got a list',
+      '1:1 (root): expected an object of $schema, version, kms, cmks, topics, dictionaries, cache, kmsTimeout, kmsRetries, kmsRateLimit; got a list',
     ],
     [
       'no version',
@@ -191,9 +191,9 @@ describe('a mistake in a file', () => {
       '1:1 version: expected 1, the version of configuration files that this release reads; got "1"',
     ],
     [
-      'a KMS in the file',
-      `${good}kms: {}\n`,
-      '5:1 kms: unknown member; expected $schema, version, cmks, topics, dictionaries, cache, kmsTimeout, kmsRetries, kmsRateLimit',
+      'a DEK store in the file',
+      `${good}dekStore: {}\n`,
+      '5:1 dekStore: unknown member; expected $schema, version, kms, cmks, topics, dictionaries, cache, kmsTimeout, kmsRetries, kmsRateLimit',
     ],
     [
       'a name twice',

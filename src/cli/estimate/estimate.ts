@@ -1,16 +1,26 @@
 import * as v from 'valibot'
 import type {
   CheckedEncryptRule,
+  CheckedFile,
   CheckedPolicy,
   CheckedDecryptRule,
   CheckedRule,
 } from '../../config/checked.js'
 import type { CmkRef } from '../../config/config.js'
 import { encryptSchema } from '../../config/schema.js'
+import { asRecord } from '../../config/untyped.js'
 import { deksOf, unwrapsPerReader, type Deks, type Load, type Renewal } from './dek-counts.js'
 import { DEFAULT_FORMAT } from '../../envelope/formats.js'
 import { TopicIndex } from '../../policy/topics.js'
-import { billingOf, VENDORS, vendorOf, type Vendor, type VendorName } from './kms-pricing.js'
+import { isProviderName } from '../../config-file/providers.js'
+import {
+  billingOf,
+  VENDORS,
+  vendorOf,
+  vendorOfProvider,
+  type Vendor,
+  type VendorName,
+} from './kms-pricing.js'
 
 /** The cost of a configuration under a load. Calculated, not measured; assumes that records flow evenly. */
 export interface Estimate {
@@ -81,10 +91,11 @@ const DEFAULT_RENEWAL: Renewal = v.parse(encryptSchema, { cmk: 'any' })
 
 /**
  * @param topics names of topics: their rules are looked up, and they are counted for `dekScope: 'topic'`
- * @param vendors the vendors of KMS services, by their names; other services are recognised by the ids of their CMKs
+ * @param vendors the vendors of KMS services, by their names; other services are known by their providers in the file, or
+ * recognised by the ids of their CMKs
  */
 export function estimate(
-  policy: CheckedPolicy,
+  policy: CheckedFile,
   load: Load,
   topics: readonly string[],
   vendors: Readonly<Record<string, VendorName>>,
@@ -124,17 +135,18 @@ function lessFreeCalls(kmses: readonly KmsEstimate[]): readonly KmsEstimate[] {
 }
 
 function vendorsOf(
-  { cmks }: CheckedPolicy,
+  { cmks, kms: described }: CheckedFile,
   stated: Readonly<Record<string, VendorName>>,
 ): Record<string, VendorName> {
   const refs = Object.values(cmks).flat()
   const names = [...new Set(refs.map(({ kms }) => kms))]
   return Object.fromEntries(
-    names.map((name) => [
-      name,
-      (Object.hasOwn(stated, name) ? stated[name] : undefined) ??
-        vendorOf(refs.filter(({ kms }) => kms === name).map(({ id }) => id)),
-    ]),
+    names.map((name) => {
+      const ids = refs.filter(({ kms }) => kms === name).map(({ id }) => id)
+      const { provider } = asRecord(Object.hasOwn(described, name) ? described[name] : undefined)
+      const known = isProviderName(provider) ? vendorOfProvider(provider, ids) : vendorOf(ids)
+      return [name, (Object.hasOwn(stated, name) ? stated[name] : undefined) ?? known]
+    }),
   )
 }
 

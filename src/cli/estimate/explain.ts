@@ -1,4 +1,4 @@
-import type { CheckedPolicy, CheckedRule } from '../../config/checked.js'
+import type { CheckedFile, CheckedPolicy, CheckedRule } from '../../config/checked.js'
 import { DEFAULT_FORMAT } from '../../envelope/formats.js'
 import type { Deks, Load } from './dek-counts.js'
 import type { Estimate, KmsEstimate, Restart, RuleEstimate } from './estimate.js'
@@ -23,7 +23,7 @@ export function explain(
     estimated,
     found,
   }: {
-    readonly policy: CheckedPolicy
+    readonly policy: CheckedFile
     readonly load: Load
     readonly dictionaries: readonly DictionarySummary[]
     readonly estimated: Estimate
@@ -42,7 +42,10 @@ export function explain(
       dictionaries.map(({ name, bytes, sha256 }) => `${name}: ${figure(bytes)} bytes, SHA-256 ${sha256}`),
     ),
     ...estimated.kmses.flatMap((kms) =>
-      section(`KMS ${kms.name} (assumed to be ${VENDORS[kms.vendor].title})`, kmsLines(kms, load)),
+      section(
+        `KMS ${kms.name} (${Object.hasOwn(policy.kms, kms.name) ? '' : 'assumed to be '}${VENDORS[kms.vendor].title})`,
+        kmsLines(kms, load),
+      ),
     ),
     ...section(
       found.length === 0 ? 'No warnings' : 'Warnings',

@@ -1,4 +1,5 @@
 import { areReplicas, parseCmkArn } from '../../kms/aws/cmk-arn.js'
+import type { ProviderName } from '../../config-file/providers.js'
 
 /** Facts about a kind of KMS, for `kafka-envelope check`. */
 export interface Vendor {
@@ -150,4 +151,9 @@ const ID_FORMS: readonly (readonly [VendorName, RegExp])[] = [
 export function vendorOf(cmkIds: readonly string[]): VendorName {
   const found = ID_FORMS.find(([, form]) => cmkIds.length > 0 && cmkIds.every((id) => form.test(id)))
   return found?.[0] ?? 'local'
+}
+
+/** The service of a provider in a configuration file. That of Azure is two of them. */
+export function vendorOfProvider(provider: ProviderName, cmkIds: readonly string[]): VendorName {
+  return provider === 'azure' && vendorOf(cmkIds) === 'azure-hsm' ? 'azure-hsm' : provider
 }

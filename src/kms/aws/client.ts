@@ -16,9 +16,11 @@ export interface AwsKmsClient {
 
 /** Credentials that sign calls to AWS. */
 export interface AwsCredentials {
+  /** The id of the key that signs. */
   readonly accessKeyId: string
+  /** The key that signs. */
   readonly secretAccessKey: string
-  /** Only for temporary credentials. */
+  /** Only for temporary credentials. Default none. */
   readonly sessionToken?: string | undefined
   /** When they expire, if known. A provider is asked again five minutes earlier. */
   readonly expiration?: Date | undefined

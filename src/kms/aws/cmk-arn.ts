@@ -14,7 +14,10 @@ export interface CmkArn {
 
 const REGION = '[a-z]{2,8}(?:-[a-z]{1,16}){1,3}-\\d{1,2}'
 const PARTITION = 'aws(?:-[a-z]{1,16}){0,3}'
-const ARN = new RegExp(`^arn:(${PARTITION}):kms:(${REGION})(:\\d{12}:key/([A-Za-z0-9-]{1,128}))$`)
+/** The form of an ARN. */
+export const CMK_ARN: RegExp = new RegExp(
+  `^arn:(${PARTITION}):kms:(${REGION})(:\\d{12}:key/([A-Za-z0-9-]{1,128}))$`,
+)
 
 /** The beginnings of the names of regions in partitions other than `aws`. */
 const PREFIXES: ReadonlyMap<string, string> = new Map([
@@ -29,7 +32,7 @@ const PREFIXES: ReadonlyMap<string, string> = new Map([
 
 /** Undefined if `id` is not the ARN of a key. An alias has another ARN. */
 export function parseCmkArn(id: string): CmkArn | undefined {
-  const [, partition, region, key, keyId] = ARN.exec(id) ?? []
+  const [, partition, region, key, keyId] = CMK_ARN.exec(id) ?? []
   if (partition === undefined || region === undefined || key === undefined || keyId === undefined)
     return undefined
   return { id, partition, region, rest: partition + key, isMultiRegion: keyId.startsWith('mrk-') }

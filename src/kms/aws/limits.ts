@@ -4,9 +4,9 @@ import type { CmkArn } from './cmk-arn.js'
 
 /** Calls a second to a region, by families of operations that share a quota. */
 export interface Quota {
-  /** `GenerateDataKey`, `Encrypt` and `Decrypt` under symmetric CMKs, together. */
+  /** Calls of `GenerateDataKey`, `Encrypt` and `Decrypt` under symmetric CMKs, together. */
   readonly symmetric: number
-  /** `Decrypt` under RSA CMKs. */
+  /** Calls of `Decrypt` under RSA CMKs. */
   readonly rsa: number
 }
 

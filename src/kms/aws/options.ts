@@ -5,8 +5,7 @@ import { duration, type Duration } from '../../units.js'
 import { members, NAMED, oneOfKinds, parseOptions, perSecond } from '../option-schema.js'
 import { whyNoOrigin } from '../origin.js'
 import type { AwsCredentialProvider, AwsCredentials, AwsKmsClient } from './client.js'
-import { parseCmkArn, whyNotInPartition } from './cmk-arn.js'
-import { isVisible } from './credentials.js'
+import { CMK_ARN, parseCmkArn, whyNotInPartition } from './cmk-arn.js'
 import { DEFAULT_QUOTA, type Quota } from './limits.js'
 import { readRsa, type RsaType } from './rsa.js'
 import type { DekSource } from './symmetric.js'
@@ -23,7 +22,7 @@ export interface AwsKmsOptions {
    * endpoints, so `client` excludes `credentials` and `endpoint`. Give them `maxAttempts: 1`: this library retries.
    */
   readonly client?: (region: string) => AwsKmsClient
-  /** By ARN. A CMK that is not listed is symmetric, and its DEKs come from `GenerateDataKey`. */
+  /** By ARN. Default none: a CMK that is not listed is symmetric, and its DEKs come from `GenerateDataKey`. */
   readonly cmks?: Readonly<Record<string, AwsCmkOptions>>
   /**
    * An origin such as `https://kms.{region}.example.com:8443`, in which `{region}` is replaced by the region of the CMK.
@@ -52,14 +51,19 @@ export interface AwsKmsOptions {
 export type AwsCmkOptions = AwsSymmetricCmkOptions | AwsRsaCmkOptions
 
 export interface AwsSymmetricCmkOptions {
+  /** The type of the CMK: a symmetric key. */
   readonly type: 'symmetric'
   /** Where DEKs come from: the KMS (`generate`, default), or this process, wrapped by the KMS (`encrypt`). */
   readonly dek?: DekSource
 }
 
 export interface AwsRsaCmkOptions {
+  /** The type of the CMK: an RSA key of this size. */
   readonly type: RsaType
-  /** The public key in PEM form. With it, sealing needs neither the service nor credentials nor the SDK. */
+  /**
+   * The public key in PEM form. With it, sealing needs neither the service nor credentials nor the SDK. Default: the
+   * service is asked for it.
+   */
   readonly publicKey?: string
 }
 
@@ -78,7 +82,7 @@ export type CheckedCmk =
   | { readonly type: RsaType; readonly publicKey: KeyObject | undefined }
 
 const VISIBLE = 'expected visible ASCII characters'
-const visible = v.custom<string>(isVisible, VISIBLE)
+export const visible = v.pipe(v.string(VISIBLE), v.regex(/^[!-~]+$/, VISIBLE))
 
 const credentials = members({
   accessKeyId: visible,
@@ -90,21 +94,8 @@ const credentials = members({
 const functionOf = <F>(expected: string) =>
   v.custom<F>((value) => typeof value === 'function', `expected ${expected}`)
 
-const rsa = <T extends RsaType>(type: T) =>
-  members({
-    type: v.literal(type),
-    publicKey: v.optional(v.string('expected a public key in PEM form')),
-  })
-
-const schema = members({
-  credentials: v.optional(
-    v.lazy((given) =>
-      typeof given === 'object' && given !== null
-        ? credentials
-        : functionOf<AwsCredentialProvider>('credentials, or a function that returns them'),
-    ),
-  ),
-  client: v.optional(functionOf<(region: string) => AwsKmsClient>('a function that takes a region')),
+/** The options that are plain data: a configuration file has them too. */
+export const plainOptions = {
   cmks: v.optional(
     v.record(
       v.pipe(
@@ -117,6 +108,7 @@ const schema = members({
               : whyNotInPartition(arn)
           if (why !== undefined) addIssue({ message: why })
         }),
+        v.metadata({ pattern: CMK_ARN.source }),
       ),
       v.variant(
         'type',
@@ -128,9 +120,10 @@ const schema = members({
               'generate',
             ),
           }),
-          rsa('rsa-2048'),
-          rsa('rsa-3072'),
-          rsa('rsa-4096'),
+          members({
+            type: v.picklist<readonly RsaType[]>(['rsa-2048', 'rsa-3072', 'rsa-4096']),
+            publicKey: v.optional(v.string('expected a public key in PEM form')),
+          }),
         ],
         oneOfKinds('type', "'symmetric', 'rsa-2048', 'rsa-3072' or 'rsa-4096'"),
       ),
@@ -147,6 +140,7 @@ const schema = members({
           : undefined
         if (why !== undefined) addIssue({ message: why })
       }),
+      v.metadata({ pattern: '^https?://.+$' }),
     ),
   ),
   requestTimeout: v.optional(duration(1, 60_000, 1000), '10s'),
@@ -157,6 +151,18 @@ const schema = members({
     }),
     {},
   ),
+}
+
+const schema = members({
+  credentials: v.optional(
+    v.lazy((given) =>
+      typeof given === 'object' && given !== null
+        ? credentials
+        : functionOf<AwsCredentialProvider>('credentials, or a function that returns them'),
+    ),
+  ),
+  client: v.optional(functionOf<(region: string) => AwsKmsClient>('a function that takes a region')),
+  ...plainOptions,
 })
 
 /** @throws EnvelopeError CONFIG_INVALID with all mistakes in `issues`; no message repeats a value */

@@ -3,6 +3,7 @@ export type HolderType = 'vault' | 'managed-hsm'
 
 /** A host that holds keys and does not belong to the clouds of Microsoft that this library knows. */
 export interface HostOptions {
+  /** What the host is. */
   readonly type: HolderType
   /** The scope of access tokens for it, such as `https://vault.azure.net/.default`. */
   readonly scope: string

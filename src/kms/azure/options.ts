@@ -4,7 +4,12 @@ import * as v from 'valibot'
 import { configError, EnvelopeError, type ConfigIssue } from '../../errors.js'
 import { whyNoBaseUrl } from '../json-service.js'
 import { members, NAMED, perSecond } from '../option-schema.js'
-import { checkedOptions, serviceOptions, type ServiceOptions } from '../service-options.js'
+import {
+  checkedOptions,
+  plainServiceOptions,
+  serviceOptions,
+  type ServiceOptions,
+} from '../service-options.js'
 import { modulusBits, readPublicKey } from '../rsa-public-key.js'
 import { BITS, type PublicVersion } from './answers.js'
 import type { TokenCredential } from './azure-api.js'
@@ -22,10 +27,11 @@ export interface AzureKmsOptions extends ServiceOptions {
   /**
    * Hosts of CMKs outside the domains of Azure, Azure in China and Azure Government, with a port if it is not the usual
    * one: `{ 'vault.example.com:8443': { type: 'vault', scope: 'https://vault.azure.net/.default' } }`. CMKs at any other
-   * host are refused, because access tokens and DEKs go there.
+   * host are refused, because access tokens and DEKs go there. Default none.
    */
   readonly hosts?: Readonly<Record<string, HostOptions>>
-  /** By id of the CMK: RSA keys in a vault whose public key is pinned. That of another one comes from its vault. */
+  /** By id of the CMK: RSA keys in a vault whose public key is pinned. Default none: that of another one comes from
+   * its vault. */
   readonly cmks?: Readonly<Record<string, AzureCmkOptions>>
   /**
    * Calls a second that this process may make to a vault or Managed HSM. Set it to what the vault takes, divided by the
@@ -40,7 +46,7 @@ export interface AzureKmsOptions extends ServiceOptions {
  * there, until this is changed.
  */
 export interface AzureCmkOptions {
-  /** 32 hexadecimal digits. The vault needs it to unwrap. */
+  /** The version: 32 hexadecimal digits. The vault needs it to unwrap. */
   readonly version: string
   /** The public key of this version, in PEM form. */
   readonly publicKey: string
@@ -65,14 +71,13 @@ const VERSION_EXPECTED = 'expected the version of the key, 32 hexadecimal digits
 const PUBLIC_KEY_EXPECTED =
   'expected the public key of an RSA key of 2,048, 3,072 or 4,096 bits in PEM form (az keyvault key download --encoding PEM)'
 
-const schema = members({
-  credential: v.custom<TokenCredential>(
-    (value) => typeof (value as Partial<TokenCredential> | null | undefined)?.getToken === 'function',
-    'expected an object with getToken(), such as a credential of @azure/identity',
-  ),
+const HOST = 'expected a host such as vault.example.com:8443, in small letters'
+
+/** The options that are plain data: a configuration file has them too. */
+export const plainOptions = {
   hosts: v.optional(
     v.record(
-      v.pipe(v.string(), v.check(isHost, 'expected a host such as vault.example.com:8443, in small letters')),
+      v.pipe(v.string(HOST), v.check(isHost, HOST), v.metadata({ pattern: '^[a-z0-9.:[\\]-]{1,200}$' })),
       members({
         type: v.picklist(['vault', 'managed-hsm'], "expected 'vault' or 'managed-hsm'"),
         scope: v.pipe(
@@ -95,8 +100,17 @@ const schema = members({
     ),
     {},
   ),
-  ...serviceOptions,
+  ...plainServiceOptions,
   quota: perSecond(DEFAULT_QUOTA),
+}
+
+const schema = members({
+  credential: v.custom<TokenCredential>(
+    (value) => typeof (value as Partial<TokenCredential> | null | undefined)?.getToken === 'function',
+    'expected an object with getToken(), such as a credential of @azure/identity',
+  ),
+  ...plainOptions,
+  ...serviceOptions,
 })
 
 /** @throws EnvelopeError CONFIG_INVALID with all mistakes in `issues`; no message repeats a value */

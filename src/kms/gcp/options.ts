@@ -2,7 +2,12 @@ import type { Agent } from 'node:http'
 import * as v from 'valibot'
 import { whyNoBaseUrl } from '../json-service.js'
 import { members, perSecond } from '../option-schema.js'
-import { checkedOptions, serviceOptions, type ServiceOptions } from '../service-options.js'
+import {
+  checkedOptions,
+  plainServiceOptions,
+  serviceOptions,
+  type ServiceOptions,
+} from '../service-options.js'
 import { DEFAULT_QUOTA } from './limits.js'
 
 /**
@@ -42,13 +47,8 @@ export interface CheckedOptions {
   readonly quota: number
 }
 
-const schema = members({
-  accessToken: v.custom<AccessTokenSource>(
-    (value) =>
-      typeof value === 'function' ||
-      typeof (value as Partial<AccessTokenProvider> | null | undefined)?.getAccessToken === 'function',
-    'expected a function that returns an access token, or an object with getAccessToken(), such as GoogleAuth of google-auth-library',
-  ),
+/** The options that are plain data: a configuration file has them too. */
+export const plainOptions = {
   endpoint: v.optional(
     v.pipe(
       v.string('expected a URL such as https://cloudkms.googleapis.com'),
@@ -56,11 +56,23 @@ const schema = members({
         const why = dataset.typed ? whyNoBaseUrl(dataset.value) : undefined
         if (why !== undefined) addIssue({ message: why })
       }),
+      v.metadata({ pattern: '^https?://.+$' }),
     ),
     'https://cloudkms.googleapis.com',
   ),
-  ...serviceOptions,
+  ...plainServiceOptions,
   quota: perSecond(DEFAULT_QUOTA),
+}
+
+const schema = members({
+  accessToken: v.custom<AccessTokenSource>(
+    (value) =>
+      typeof value === 'function' ||
+      typeof (value as Partial<AccessTokenProvider> | null | undefined)?.getAccessToken === 'function',
+    'expected a function that returns an access token, or an object with getAccessToken(), such as GoogleAuth of google-auth-library',
+  ),
+  ...plainOptions,
+  ...serviceOptions,
 })
 
 /** @throws EnvelopeError CONFIG_INVALID with all mistakes in `issues`; no message repeats a value */

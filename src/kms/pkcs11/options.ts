@@ -14,9 +14,9 @@ export interface Pkcs11KmsOptions {
   readonly library: string
   /** Label of the token: 1 to 32 characters `A-Z a-z 0-9 . _ -`. It is part of the id of each CMK. */
   readonly token: string
-  /** PIN of the user (CKU_USER). */
+  /** PIN of the user (CKU_USER). Default none: `pinFile` holds it. */
   readonly pin?: string
-  /** File that holds the PIN instead. A line break at its end is ignored. It is read for each login. */
+  /** File that holds the PIN instead. A line break at its end is ignored. It is read for each login. Default none. */
   readonly pinFile?: string
   /**
    * How long one call may take: 1ms to 1m; a number is milliseconds, at least 1,000. Default 10s. A call of PKCS#11
@@ -26,21 +26,29 @@ export interface Pkcs11KmsOptions {
 }
 
 const PIN = 'expected a PIN of 1 to 256 characters'
-const path = v.custom<string>(
-  (value) => typeof value === 'string' && isAbsolute(value) && !value.includes('\0'),
-  'expected an absolute path',
+const PATH = 'expected an absolute path'
+const path = v.pipe(
+  v.string(PATH),
+  v.check((file) => isAbsolute(file) && !file.includes('\0'), PATH),
+  v.metadata({ pattern: '^(?:/|[A-Za-z]:[\\\\/]|\\\\\\\\)' }),
 )
 
-const schema = members({
+const LABEL = 'expected 1 to 32 characters A-Z a-z 0-9 . _ -'
+
+/** The options that are plain data: a configuration file has them too. */
+export const plainOptions = {
   library: path,
-  token: v.custom<string>(
-    (value) => typeof value === 'string' && isTokenLabel(value),
-    'expected 1 to 32 characters A-Z a-z 0-9 . _ -',
+  token: v.pipe(
+    v.string(LABEL),
+    v.check(isTokenLabel, LABEL),
+    v.metadata({ pattern: '^[A-Za-z0-9._-]{1,32}$' }),
   ),
   pin: v.optional(v.pipe(v.string(PIN), v.minLength(1, PIN), v.maxLength(256, PIN))),
   pinFile: v.optional(path),
   requestTimeout: v.optional(duration(1, 60_000, 1000), '10s'),
-})
+}
+
+const schema = members(plainOptions)
 
 /** Valid options, with defaults filled in. */
 export type CheckedOptions = v.InferOutput<typeof schema>

@@ -2,9 +2,11 @@ import { EnvelopeError } from '../../errors.js'
 
 /** Credentials that sign calls to Tencent Cloud. */
 export interface TencentCredential {
+  /** The id of the key that signs. */
   readonly secretId: string
+  /** The key that signs. */
   readonly secretKey: string
-  /** Only for temporary credentials. */
+  /** Only for temporary credentials. Default none. */
   readonly token?: string | undefined
 }
 

@@ -196,7 +196,7 @@ function checked({ secretId, secretKey, token }: ProviderAnswer, name: string): 
   return { ...id, token }
 }
 
-export function isVisible(text: unknown): text is string {
+function isVisible(text: unknown): text is string {
   return typeof text === 'string' && /^[!-~]+$/.test(text)
 }
 

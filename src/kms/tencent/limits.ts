@@ -4,9 +4,9 @@ import type { CmkName } from './cmk-name.js'
 
 /** Calls a second to a region, by families of actions that share a quota. */
 export interface Quota {
-  /** `GenerateDataKey`, `Encrypt` and `Decrypt` together. */
+  /** Calls of `GenerateDataKey`, `Encrypt` and `Decrypt` together. */
   readonly symmetric: number
-  /** `AsymmetricRsaDecrypt`. */
+  /** Calls of `AsymmetricRsaDecrypt`. */
   readonly rsa: number
 }
 

@@ -4,9 +4,9 @@ import { configError, EnvelopeError, type ConfigIssue } from '../../errors.js'
 import { duration, type Duration } from '../../units.js'
 import { members, NAMED, oneOfKinds, parseOptions, perSecond } from '../option-schema.js'
 import type { TencentClient } from './client.js'
-import { parseCmkName } from './cmk-name.js'
-import { isVisible, NAMED_PROVIDERS, type NamedProvider, type TencentCredentials } from './credentials.js'
-import { endpointOf, whyNoEndpoint, type EndpointOption } from './endpoint.js'
+import { CMK_NAME } from './cmk-name.js'
+import { NAMED_PROVIDERS, type NamedProvider, type TencentCredentials } from './credentials.js'
+import { ENDPOINT_FORM, endpointOf, whyNoEndpoint, type EndpointOption } from './endpoint.js'
 import { DEFAULT_QUOTA, type Quota } from './limits.js'
 import { readRsa2048 } from './rsa.js'
 import type { DekSource } from './symmetric.js'
@@ -22,11 +22,14 @@ export interface TencentKmsOptions {
    * endpoints, so `client` excludes `credentials`, `endpoint` and `proxy`.
    */
   readonly client?: (region: string) => TencentClient
-  /** By `<region>/<key id>`. A CMK that is not listed is symmetric, and its DEKs come from `GenerateDataKey`. */
+  /**
+   * By `<region>/<key id>`. Default none: a CMK that is not listed is symmetric, and its DEKs come from
+   * `GenerateDataKey`.
+   */
   readonly cmks?: Readonly<Record<string, TencentCmkOptions>>
-  /** Default `regional`. */
+  /** Which host serves KMS: `regional`, `internal`, `international` or an origin. Default `regional`. */
   readonly endpoint?: EndpointOption
-  /** URL of an HTTP proxy. None is taken from the environment. */
+  /** URL of an HTTP proxy. Default none, whatever the environment says. */
   readonly proxy?: string
   /**
    * How long one request may take, and how long `credentials` may take to give a credential: 1ms to 1m; a number is
@@ -50,14 +53,19 @@ export interface TencentKmsOptions {
 export type TencentCmkOptions = SymmetricCmkOptions | RsaCmkOptions
 
 export interface SymmetricCmkOptions {
+  /** The type of the CMK: a symmetric key. */
   readonly type: 'symmetric'
   /** Where DEKs come from: the KMS (`generate`, default), or this process, wrapped by the KMS (`encrypt`). */
   readonly dek?: DekSource
 }
 
 export interface RsaCmkOptions {
+  /** The type of the CMK: an RSA key. */
   readonly type: 'rsa-2048'
-  /** The public key in PEM form. With it, sealing needs neither the service nor credentials nor the SDK. */
+  /**
+   * The public key in PEM form. With it, sealing needs neither the service nor credentials nor the SDK. Default: the
+   * service is asked for it.
+   */
   readonly publicKey?: string
 }
 
@@ -76,10 +84,13 @@ export type CheckedCmk =
   | { readonly type: 'symmetric'; readonly dek: DekSource }
   | { readonly type: 'rsa-2048'; readonly publicKey: KeyObject | undefined }
 
-const credential = members({
-  secretId: v.custom<string>(isVisible, 'expected visible ASCII characters'),
-  secretKey: v.custom<string>(isVisible, 'expected visible ASCII characters'),
-  token: v.optional(v.custom<string>(isVisible, 'expected visible ASCII characters')),
+const VISIBLE = 'expected visible ASCII characters'
+const visible = v.pipe(v.string(VISIBLE), v.regex(/^[!-~]+$/, VISIBLE))
+
+export const credential = members({
+  secretId: visible,
+  secretKey: visible,
+  token: v.optional(visible),
 })
 
 const provider = v.custom<Extract<TencentCredentials, { getCredential: unknown }>>(
@@ -87,31 +98,13 @@ const provider = v.custom<Extract<TencentCredentials, { getCredential: unknown }
   'expected an object with getCredential()',
 )
 
-const schema = members({
-  credentials: v.optional(
-    v.lazy((given) =>
-      typeof given !== 'object' || given === null
-        ? v.picklist<readonly NamedProvider[], string>(
-            NAMED_PROVIDERS,
-            `expected ${NAMED_PROVIDERS.join(', ')}, a credential or a provider`,
-          )
-        : 'getCredential' in given
-          ? provider
-          : credential,
-    ),
-  ),
-  client: v.optional(
-    v.custom<(region: string) => TencentClient>(
-      (value) => typeof value === 'function',
-      'expected a function that takes a region',
-    ),
-  ),
+const PROXY = 'expected a URL such as http://proxy.example.com:3128'
+
+/** The options that are plain data: a configuration file has them too. */
+export const plainOptions = {
   cmks: v.optional(
     v.record(
-      v.pipe(
-        v.string(),
-        v.check((id) => parseCmkName(id) !== undefined, 'expected <region>/<key id>'),
-      ),
+      v.pipe(v.string('expected <region>/<key id>'), v.regex(CMK_NAME, 'expected <region>/<key id>')),
       v.variant(
         'type',
         [
@@ -140,13 +133,15 @@ const schema = members({
         const why = dataset.typed ? whyNoEndpoint(dataset.value) : undefined
         if (why !== undefined) addIssue({ message: why })
       }),
+      v.metadata({ pattern: ENDPOINT_FORM }),
     ),
     'regional',
   ),
   proxy: v.optional(
-    v.custom<string>(
-      (value) => typeof value === 'string' && /^https?:\/\//.test(value) && URL.canParse(value),
-      'expected a URL such as http://proxy.example.com:3128',
+    v.pipe(
+      v.string(PROXY),
+      v.regex(/^https?:\/\/[^/]/, PROXY),
+      v.check((url) => URL.canParse(url), PROXY),
     ),
   ),
   requestTimeout: v.optional(duration(1, 60_000, 1000), '10s'),
@@ -157,6 +152,28 @@ const schema = members({
     }),
     {},
   ),
+}
+
+const schema = members({
+  credentials: v.optional(
+    v.lazy((given) =>
+      typeof given !== 'object' || given === null
+        ? v.picklist<readonly NamedProvider[], string>(
+            NAMED_PROVIDERS,
+            `expected ${NAMED_PROVIDERS.join(', ')}, a credential or a provider`,
+          )
+        : 'getCredential' in given
+          ? provider
+          : credential,
+    ),
+  ),
+  client: v.optional(
+    v.custom<(region: string) => TencentClient>(
+      (value) => typeof value === 'function',
+      'expected a function that takes a region',
+    ),
+  ),
+  ...plainOptions,
 })
 
 /** @throws EnvelopeError CONFIG_INVALID with all mistakes in `issues`; no message repeats a value */
@@ -165,7 +182,7 @@ export function checkOptions(options: TencentKmsOptions): CheckedOptions {
   if (checked === undefined) throw configError(issues, { subject: 'the options of tencentKms()' })
   const { credentials, client, cmks, endpoint, proxy, requestTimeout, ...numbers } = checked
   if (client === undefined && credentials === undefined && !sealsOffline(options.cmks)) {
-    issues.push({ path: 'credentials', message: 'missing; pass `credentials` or `client`' })
+    issues.push({ path: 'credentials', message: 'missing; pass `credentials` or, in code, `client`' })
   }
   if (client !== undefined) {
     for (const path of ['credentials', 'endpoint', 'proxy'] as const) {

@@ -8,12 +8,9 @@ export interface CmkName {
 
 /** The names that the transit engine accepts. */
 const KEY = /^\w(?:[\w.-]*\w)?$/
-const NAME = /^[a-z0-9-]+(?:\.[a-z0-9-]+)+$/
 
-/** Whether `text` may name a transit engine in envelopes: a DNS name, so that no other organisation uses the same one. */
-export function isEngineName(text: string): boolean {
-  return text.length <= 128 && NAME.test(text)
-}
+/** The name of a transit engine in envelopes: a DNS name, so that no other organisation uses the same one. */
+export const ENGINE_NAME: RegExp = /^(?=.{1,128}$)[a-z0-9-]+(?:\.[a-z0-9-]+)+$/
 
 /** Undefined if `id` is not a key of the engine that envelopes call `name`. */
 export function parseCmkName(id: string, name: string): CmkName | undefined {

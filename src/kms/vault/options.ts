@@ -2,9 +2,13 @@ import * as v from 'valibot'
 import type { Duration } from '../../units.js'
 import { whyNoBaseUrl } from '../json-service.js'
 import { members, oneOfKinds } from '../option-schema.js'
-import { checkedOptions, serviceOptions, type ServiceOptions } from '../service-options.js'
-import { isEngineName } from './cmk-name.js'
-import { isToken } from './responses.js'
+import {
+  checkedOptions,
+  plainServiceOptions,
+  serviceOptions,
+  type ServiceOptions,
+} from '../service-options.js'
+import { ENGINE_NAME } from './cmk-name.js'
 
 /** Options of {@link vaultKms}. Unknown members are errors. */
 export interface VaultKmsOptions extends ServiceOptions {
@@ -19,8 +23,9 @@ export interface VaultKmsOptions extends ServiceOptions {
   readonly name: string
   /** Where the transit engine is mounted. Default `transit`. */
   readonly mount?: string
-  /** Namespace of HashiCorp Vault Enterprise or OpenBao. */
+  /** Namespace of HashiCorp Vault Enterprise or OpenBao. Default none. */
   readonly namespace?: string
+  /** How this process gets its token. */
   readonly auth: VaultAuth
   /**
    * How long one request may take: 1ms to 1m; a number is milliseconds, at least 1,000. Default 10s: a request that is
@@ -34,49 +39,54 @@ export type VaultAuth = TokenAuth | TokenFileAuth | AppRoleAuth | KubernetesAuth
 
 /** A token that you pass. It is renewed if it can be, but nothing replaces it when it ends. */
 export interface TokenAuth {
+  /** How this process gets its token: it is told. */
   readonly method: 'token'
+  /** The token itself. */
   readonly token: string
 }
 
 /** A file that an agent keeps up to date. It is read for each call. */
 export interface TokenFileAuth {
+  /** How this process gets its token: from a file that an agent keeps up to date. */
   readonly method: 'token-file'
+  /** The file that holds the token. */
   readonly file: string
 }
 
 /** Logs in with a role id and a secret id. */
 export interface AppRoleAuth {
+  /** How this process gets its token: it logs in with a role id and a secret id. */
   readonly method: 'approle'
+  /** The id of the role. */
   readonly roleId: string
-  /** Leave out both if the role has `bind_secret_id=false`. */
+  /** Default none: leave out both if the role has `bind_secret_id=false`. */
   readonly secretId?: string
-  /** The file that holds the secret id; read for each login. */
+  /** The file that holds the secret id; read for each login. Default none. */
   readonly secretIdFile?: string
-  /** Default `approle`. */
+  /** Where the method is mounted. Default `approle`. */
   readonly mount?: string
 }
 
 /** Logs in with the token of the pod's service account. */
 export interface KubernetesAuth {
+  /** How this process gets its token: it logs in with the token of the pod's service account. */
   readonly method: 'kubernetes'
+  /** The name of the role. */
   readonly role: string
-  /** Read for each login. Default `/var/run/secrets/kubernetes.io/serviceaccount/token`. */
+  /** The file that holds the token of the service account; read for each login. Default `/var/run/secrets/kubernetes.io/serviceaccount/token`. */
   readonly tokenFile?: string
-  /** Default `kubernetes`. */
+  /** Where the method is mounted. Default `kubernetes`. */
   readonly mount?: string
 }
 
-/** Names that need no encoding in a URL. */
-const SEGMENT = /^[\w.-]+$/
+/** A name that needs no encoding in a URL, and is not only dots. */
+const SEGMENT = '(?!\\.+(?:/|$))[\\w.-]+'
 
-const visible = v.custom<string>(isToken, 'expected visible ASCII characters')
+const VISIBLE = 'expected visible ASCII characters'
+const visible = v.pipe(v.string(VISIBLE), v.regex(/^[!-~]{1,8192}$/, VISIBLE))
 const file = v.pipe(v.string('expected the path of a file'), v.minLength(1, 'expected the path of a file'))
-const path = v.custom<string>(
-  (value) =>
-    typeof value === 'string' &&
-    value.split('/').every((segment) => SEGMENT.test(segment) && !/^\.+$/.test(segment)),
-  'expected a path such as transit or team/transit',
-)
+const PATH = 'expected a path such as transit or team/transit'
+const path = v.pipe(v.string(PATH), v.regex(new RegExp(`^${SEGMENT}(?:/${SEGMENT})*$`), PATH))
 
 const auth = v.variant(
   'method',
@@ -109,23 +119,26 @@ const auth = v.variant(
   oneOfKinds('method', "'token', 'token-file', 'approle' or 'kubernetes'"),
 )
 
-const schema = members({
+const NAME = 'expected a DNS name of yours, such as transit.vault.example.com'
+
+/** The options that are plain data: a configuration file has them too. */
+export const plainOptions = {
   address: v.pipe(
     v.string('expected a URL such as https://vault.example.com:8200'),
     v.rawCheck(({ dataset, addIssue }) => {
       const why = dataset.typed ? whyNoBaseUrl(dataset.value) : undefined
       if (why !== undefined) addIssue({ message: why })
     }),
+    v.metadata({ pattern: '^https?://.+$' }),
   ),
-  name: v.custom<string>(
-    (value) => typeof value === 'string' && isEngineName(value),
-    'expected a DNS name of yours, such as transit.vault.example.com',
-  ),
+  name: v.pipe(v.string(NAME), v.regex(ENGINE_NAME, NAME)),
   mount: v.optional(path, 'transit'),
   namespace: v.optional(path),
   auth,
-  ...serviceOptions,
-})
+  ...plainServiceOptions,
+}
+
+const schema = members({ ...plainOptions, ...serviceOptions })
 
 /** Valid options, with defaults filled in. */
 export type CheckedOptions = v.InferOutput<typeof schema>

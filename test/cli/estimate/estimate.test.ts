@@ -13,8 +13,9 @@ import {
 } from '../../../src/index.js'
 import { createKeyring, localKms } from '../../../src/kms/local/index.js'
 import { checkFile } from '../../../src/config/check.js'
-import type { CheckedPolicy } from '../../../src/config/checked.js'
-import type { ConfigFile } from '../../../src/config/config.js'
+import type { CheckedFile } from '../../../src/config/checked.js'
+import type { ConfigFile } from '../../../src/config-file/config-file.js'
+import { kmsInFileSchema } from '../../../src/config-file/providers.js'
 import type { Load } from '../../../src/cli/estimate/dek-counts.js'
 import { estimate } from '../../../src/cli/estimate/estimate.js'
 import { byteCount, figure, money, percent, timeSpan } from '../../../src/cli/estimate/format-units.js'
@@ -35,14 +36,13 @@ const LOAD: Load = {
 const GZ = { kms: 'gz', id: 'ap-guangzhou/1' }
 const SH = { kms: 'sh', id: 'ap-shanghai/1' }
 
-function policyOf(topics: readonly TopicRule[], rest: Partial<ConfigFile> = {}): CheckedPolicy {
-  const { issues, policy } = checkFile(
+function policyOf(topics: readonly TopicRule[], rest: Partial<ConfigFile> = {}): CheckedFile {
+  const { issues, checked } = checkFile(
     { version: 1, cmks: { main: [GZ, SH] }, topics, ...rest },
-    undefined,
-    show,
+    { kmsInFile: kmsInFileSchema(new Map()), kms: {}, mayHaveMore: true, showing: show },
   )
   expect(issues).toEqual<ConfigIssue[]>([])
-  return policy as CheckedPolicy
+  return checked as CheckedFile
 }
 
 const rule = (encrypt: Partial<EncryptRule> = {}): EncryptedTopicRule => ({

@@ -3,6 +3,7 @@ import type { Load } from '../../../src/cli/estimate/dek-counts.js'
 import { estimate } from '../../../src/cli/estimate/estimate.js'
 import { explain } from '../../../src/cli/estimate/explain.js'
 import { VENDORS, type VendorName } from '../../../src/cli/estimate/kms-pricing.js'
+import { kmsInFileSchema } from '../../../src/config-file/providers.js'
 import { checkFile } from '../../../src/config/check.js'
 import { show } from '../../../src/config/paths.js'
 
@@ -18,7 +19,7 @@ const LOAD: Load = {
 
 /** The lines about a KMS of this kind, which makes 240 DEKs a day that each of 100 readers unwraps once. */
 function linesOf(vendor: VendorName): string {
-  const { policy } = checkFile(
+  const { checked: policy } = checkFile(
     {
       version: 1,
       cmks: { main: [{ kms: 'one', id: 'orders' }] },
@@ -30,8 +31,7 @@ function linesOf(vendor: VendorName): string {
         },
       ],
     },
-    undefined,
-    show,
+    { kmsInFile: kmsInFileSchema(new Map()), kms: {}, mayHaveMore: true, showing: show },
   )
   if (policy === undefined) throw new Error('not a configuration')
   const estimated = estimate(policy, LOAD, [], { one: vendor })

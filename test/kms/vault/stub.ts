@@ -54,6 +54,7 @@ export function works({ path }: Asked): Reply {
 
 /** A server that records calls, and answers as a test says. It checks no token. */
 export interface Stub {
+  readonly address: string
   readonly asked: readonly Asked[]
   readonly kms: (options?: Partial<VaultKmsOptions>) => Kms
   close(): Promise<void>
@@ -78,6 +79,7 @@ export async function startStub(answer: (asked: Asked) => Reply | Promise<Reply>
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const address = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`
   return {
+    address,
     asked,
     kms(options = {}) {
       const kms = vaultKms({ address, name: NAME, auth: { method: 'token', token: TOKEN }, ...options })
