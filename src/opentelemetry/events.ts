@@ -57,6 +57,9 @@ export function countEvents(encryption: Encryption, instruments: Instruments): (
         ...(code === undefined ? {} : { [ATTR.errorType]: code }),
       })
     }),
+    encryption.on('audit.failed', ({ reason }) => {
+      instruments['kafka_envelope.audit.failures'].add(1, { [ATTR.errorType]: reason })
+    }),
     encryption.on('send.split', () => {
       instruments['kafka_envelope.send.splits'].add(1)
     }),

@@ -130,6 +130,11 @@ const INSTRUMENTS = {
     unit: '{lookup}',
     description: 'Look-ups of opening keys, one for each sealing session in a batch.',
   },
+  'kafka_envelope.audit.failures': {
+    kind: 'counter',
+    unit: '{failure}',
+    description: 'Attempts to write to an audit log that failed, and audit files that someone else changed.',
+  },
   'kafka_envelope.send.splits': {
     kind: 'counter',
     unit: '{send}',

@@ -5,6 +5,7 @@ import { instrument } from '../../src/opentelemetry/index.js'
 import { owner, settle, type Owner, type OwnerOptions } from '../keys/owner.js'
 import { CANARY } from '../support/emissions.js'
 import { telemetry, type Telemetry } from '../support/telemetry.js'
+import { internalsOf } from '../../src/record/internals.js'
 import { openRecords, sealRecords } from '../../src/record/index.js'
 
 const away = new EnvelopeError('KMS_UNAVAILABLE', 'away')
@@ -220,6 +221,13 @@ describe('keys', () => {
     await open(made, sealed.slice(0, 1))
     expect(await lookups()).toEqual([3, 2])
   })
+})
+
+it('failures of an audit log are counted by reason', async () => {
+  const { encryption } = await instrumented()
+  const failure = { file: '/logs/audit.jsonl', reason: 'ENOSPC', waiting: 3, lost: 0 }
+  internalsOf(encryption, 'the test').events.emit('audit.failed', failure)
+  expect(await seen.value('kafka_envelope.audit.failures', { 'error.type': 'ENOSPC' })).toBe(1)
 })
 
 describe('processes', () => {

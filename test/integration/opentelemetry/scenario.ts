@@ -1,4 +1,8 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { MeterProvider } from '@opentelemetry/api'
+import { openAuditLog } from '../../../src/audit/index.js'
 import type { DekStore } from '../../../src/index.js'
 import { EnvelopeError } from '../../../src/errors.js'
 import { instrument } from '../../../src/opentelemetry/index.js'
@@ -32,8 +36,8 @@ function recording(inner: MeterProvider): { meterProvider: MeterProvider; create
 
 /**
  * Everything that there is an instrument for, on a real broker: plaintext of a migration, envelopes that pass, sends
- * that are split and that wait in vain, a grace, a store that fails, records that are skipped, a consumer that waits for
- * the KMS, and one that stops permanently.
+ * that are split and that wait in vain, a grace, a store that fails, an audit log whose file is deleted, records that are
+ * skipped, a consumer that waits for the KMS, and one that stops permanently.
  */
 export async function everything(seen: Telemetry): Promise<{ created: string[]; topics: string[] }> {
   const [orders, payments] = [await newTopic('all.orders'), await newTopic('all.payments')]
@@ -60,6 +64,9 @@ export async function everything(seen: Telemetry): Promise<{ created: string[]; 
   )
   const { meterProvider, created } = recording(seen.meterProvider)
   const end = instrument(encryption, { meterProvider })
+  const folder = await mkdtemp(join(tmpdir(), 'kafka-envelope-test-'))
+  const audit = await openAuditLog(encryption, { file: join(folder, 'audit.jsonl') })
+  await rm(join(folder, 'audit.jsonl'))
   const kafka = testKafka({ retry: { initialRetryTime: 50, maxRetryTime: 300 } })
   const producer = encryptProducer(kafka.producer(), encryption)
   const plain = kafka.producer()
@@ -106,6 +113,8 @@ export async function everything(seen: Telemetry): Promise<{ created: string[]; 
   await Promise.all(
     [producer, plain, ...consumers.map(({ consumer }) => consumer)].map((c) => c.disconnect()),
   )
+  await audit.close()
+  await rm(folder, { recursive: true })
   end()
   await encryption.close()
   return { created, topics: [orders, payments] }
