@@ -2,7 +2,7 @@ import { execFile, spawn, spawnSync } from 'node:child_process'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -13,7 +13,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
+const MODULE = 'github.com/nsmithuk/local-kms'
 const VERSION = 'v0.0.0-20260228092603-2a5e92d09ab6'
+const BUILD = `${VERSION}-loopback`
 const CACHE = fileURLToPath(new URL('../../../.cache/local-kms', import.meta.url))
 const ACCOUNT = '111122223333'
 /** The region of local-kms. Multi-region keys also have replicas in all other regions. */
@@ -21,22 +23,45 @@ export const REGION = 'eu-west-2'
 
 /** The path of local-kms (github.com/nsmithuk/local-kms), which is built once. Undefined without Go. */
 export async function localKmsProgram(): Promise<string | undefined> {
-  const program = join(CACHE, VERSION, 'local-kms')
+  const program = join(CACHE, BUILD, 'local-kms')
   if (existsSync(program)) return program
   if (spawnSync('go', ['version']).status !== 0) return undefined
   await mkdir(CACHE, { recursive: true })
-  await inTurn(join(CACHE, `${VERSION}.lock`), async () => {
+  await inTurn(join(CACHE, `${BUILD}.lock`), async () => {
     if (existsSync(program)) return
     const own = await mkdtemp(join(CACHE, 'build-'))
     try {
-      const args = ['install', `github.com/nsmithuk/local-kms@${VERSION}`]
-      await promisify(execFile)('go', args, { env: { ...process.env, GOBIN: own, GOTOOLCHAIN: 'local' } })
-      await rename(own, join(CACHE, VERSION))
+      await buildOnLoopback(own)
+      await rename(join(own, 'built'), join(CACHE, BUILD))
     } finally {
       await rm(own, { recursive: true, force: true })
     }
   })
   return program
+}
+
+/** local-kms listens on all interfaces, and has no option for it. So it is built from a copy that listens on loopback. */
+async function buildOnLoopback(own: string): Promise<void> {
+  const go = async (cwd: string, ...args: string[]): Promise<string> =>
+    (
+      await promisify(execFile)('go', args, {
+        cwd,
+        env: { ...process.env, GOTOOLCHAIN: 'local' },
+      })
+    ).stdout
+  const downloaded = JSON.parse(await go(own, 'mod', 'download', '-json', `${MODULE}@${VERSION}`)) as {
+    Dir: string
+  }
+  const source = join(own, 'source')
+  await cp(downloaded.Dir, source, { recursive: true })
+  // Go keeps its copies read-only.
+  await promisify(execFile)('chmod', ['-R', 'u+w', source])
+  const file = join(source, 'src/server.go')
+  const text = await readFile(file, 'utf8')
+  const changed = text.replace('addr := ":"+port', 'addr := "127.0.0.1:"+port')
+  if (changed === text) throw new Error('local-kms chooses its address in another way than before')
+  await writeFile(file, changed)
+  await go(source, 'build', '-o', join(own, 'built', 'local-kms'), '.')
 }
 
 /** The name of a suite that needs it. If it is skipped, the name says why. */
