@@ -3,7 +3,7 @@ import type { AwsCredentialProvider, AwsCredentials } from './client.js'
 /** The error of a source that gave something other than credentials. */
 export class NotCredentials extends Error {}
 
-export function isVisible(value: unknown): value is string {
+function isVisible(value: unknown): value is string {
   return typeof value === 'string' && /^[!-~]+$/.test(value)
 }
 
