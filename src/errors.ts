@@ -75,6 +75,16 @@ export class EnvelopeError extends Error {
     this.#options = options
   }
 
+  /** What is wrong: the message without code, position and remedy. */
+  get what(): string {
+    return this.#what
+  }
+
+  /** What to do about it: the end of the message, without its full stop. */
+  get remedy(): string {
+    return this.#options.remedy ?? CODES[this.code].remedy
+  }
+
   /** Returns the same error with the position of the record. */
   at(position: RecordPosition): EnvelopeError {
     return new EnvelopeError(this.code, this.#what, { ...this.#options, position })

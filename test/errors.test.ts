@@ -51,6 +51,8 @@ describe('every code', () => {
     expect(error.message).toMatch(
       new RegExp(`^${code} at topic t, partition 3, offset 42: something happened\\. [A-Z\`].+\\.$`, 's'),
     )
+    expect(error.message).toBe(`${code} at topic t, partition 3, offset 42: ${error.what}. ${error.remedy}.`)
+    expect(error.what).toBe('something happened')
     expect(isEnvelopeError(error)).toBe(true)
     expect(error.retriable).toBe(TRANSIENT.includes(code))
     const kind = TRANSIENT.includes(code)

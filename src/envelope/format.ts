@@ -23,15 +23,19 @@ export interface Header {
   readonly commitment: Buffer
 }
 
+/** Everything in an envelope before its IV, with the header as it stands. */
+export interface Wrappings {
+  readonly bytes: Buffer
+  readonly wrappedDeks: readonly WrappedDek[]
+  /** The header's exact bytes, which are authenticated. */
+  readonly headerBytes: Buffer
+}
+
 /**
  * Everything in an envelope before its IV, parsed, and the bytes it was parsed from. Constant for a session and topic.
  */
-export interface Preamble {
-  readonly bytes: Buffer
-  readonly wrappedDeks: readonly WrappedDek[]
+export interface Preamble extends Wrappings {
   readonly header: Header
-  /** The header's exact bytes, which are authenticated. */
-  readonly headerBytes: Buffer
 }
 
 /** Values of one record header in record order. */
@@ -100,6 +104,13 @@ export interface Format {
    * @throws EnvelopeError MALFORMED
    */
   decodePreamble(value: Buffer): Preamble
+  /**
+   * The first part of `decodePreamble`, which leaves the header as it stands; `decodeHeader` is the second.
+   * @throws EnvelopeError MALFORMED
+   */
+  decodeWrappings(value: Buffer): Wrappings
+  /** @throws EnvelopeError MALFORMED */
+  decodeHeader(headerBytes: Buffer): Header
   /**
    * Where the body starts, given where the IV does; the body reaches to the end of the value.
    * @throws EnvelopeError MALFORMED

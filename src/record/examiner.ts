@@ -1,5 +1,6 @@
 import { fingerprintOf } from '../envelope/formats.js'
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
+import type { Checking } from './order-of-checks.js'
 import { PreambleJudge, type AcceptedPreamble } from './preamble-judge.js'
 import { describe, offsetNumber, type OpenedRecord, type SealedRecord } from './record.js'
 import type { ReadingRule } from './topic-rules.js'
@@ -30,10 +31,16 @@ export class Examiner {
 
   /**
    * Makes all checks that need no key, in order. Returns the envelope, or the outcome of a record that needs no key.
+   * @param checking hears of each check before it is made, as far as the preamble was not seen before
    * @throws EnvelopeError INVALID_RECORD
    */
-  examine(record: SealedRecord, partition: number | undefined): Envelope | OpenedRecord {
+  examine(
+    record: SealedRecord,
+    partition: number | undefined,
+    checking?: Checking,
+  ): Envelope | OpenedRecord {
     const { value } = record
+    checking?.('tombstone')
     if (value === null) {
       if (this.#rule.decrypt.tombstones === 'pass') return { value: null, envelope: undefined }
       const refused = `rule ${this.#rule.name} refuses null values`
@@ -41,7 +48,7 @@ export class Examiner {
     }
     if (!Buffer.isBuffer(value)) throw new EnvelopeError('INVALID_RECORD', `a value is ${describe(value)}`)
     try {
-      const { format, bytes, preamble } = this.#preambles.read(value)
+      const { format, bytes, preamble } = this.#preambles.read(value, checking)
       // The structure of the whole is checked before the content of the header.
       const bodyAt = format.bodyStart(value, bytes.length)
       return preamble instanceof EnvelopeError ? { error: preamble } : { value, preamble, bodyAt }

@@ -7,6 +7,7 @@ import { openingRequest, type OpeningRequest } from '../keys/opening/opening-req
 import type { CmkWrapping } from '../kms/cmk-set.js'
 import type { Cmk } from '../kms/cmk.js'
 import { compressionOf, DEFLATE_DICTIONARY, type Compression } from './compression.js'
+import type { Checking } from './order-of-checks.js'
 import type { EnvelopeInfo } from './record.js'
 import type { ReadingRule } from './topic-rules.js'
 
@@ -50,42 +51,53 @@ export class PreambleJudge {
 
   /**
    * The preamble of an envelope, or why it is refused; and the length of the preamble.
+   * @param checking hears of each check, unless the preamble was seen before
    * @throws EnvelopeError NOT_SEALED, UNKNOWN_FORMAT, MALFORMED
    */
-  read(value: Buffer): CachedPreamble {
+  read(value: Buffer, checking: Checking = () => undefined): CachedPreamble {
     const last = this.#last
     if (last !== undefined && startsWith(value, last.bytes)) return last
+    checking('prefix')
     const format = formatOf(value)
+    checking('envelope')
     const name = value.toString('latin1', 0, format.preambleLength(value))
     let known = this.#known.get(name)
     if (known === undefined) {
       // Parsed from a copy: a remembered preamble must not change, nor keep the whole fetch alive.
       const bytes = Buffer.from(name, 'latin1')
       format.bodyStart(value, bytes.length)
-      known = { format, bytes, preamble: this.#judge(format, format.decodePreamble(bytes)) }
+      const wrappings = format.decodeWrappings(bytes)
+      checking('header')
+      const header = format.decodeHeader(wrappings.headerBytes)
+      known = { format, bytes, preamble: this.#judge(format, { ...wrappings, header }, checking) }
       this.#known.set(name, known)
     }
     this.#last = known
     return known
   }
 
-  #judge(format: Format, preamble: Preamble): AcceptedPreamble | EnvelopeError {
+  #judge(format: Format, preamble: Preamble, checking: Checking): AcceptedPreamble | EnvelopeError {
     const { header } = preamble
     const { decrypt } = this.#rule
+    checking('suite')
     const suite = suiteOf(header.suite)
     if (suite === undefined)
       return new EnvelopeError('UNKNOWN_SUITE', `unknown cipher suite ${String(header.suite)}`)
+    checking('compression')
     const compression = this.#compressionOf(header)
     if (compression === undefined) return unknownCompression(header)
+    checking('topic')
     if (!this.#isSealedFor(header.topic)) {
       return new EnvelopeError(
         'WRONG_TOPIC',
         `the record was sealed for topic ${header.topic} and read from ${this.#topic}`,
       )
     }
+    checking('requirements')
     const unmet = unmetRequirement(header, decrypt.require)
     if (unmet !== undefined)
       return new EnvelopeError('REQUIREMENT_UNMET', `rule ${this.#rule.name} requires ${unmet}`)
+    checking('candidates')
     const wrappings = this.#acceptedWrappings(preamble)
     if (wrappings.length === 0) return noCandidate(preamble, this.#rule)
     const { sessionId, commitment } = header

@@ -8,7 +8,7 @@ import {
   TAG_BYTES,
 } from '../bounds.js'
 import { Cursor, malformed } from '../cursor.js'
-import type { Preamble, WrappedDek } from '../format.js'
+import type { Preamble, WrappedDek, Wrappings } from '../format.js'
 import { blocks, lengthBytes, lengthPrefixed, text, writeLengthAt } from '../write.js'
 import { decodeHeader } from './header.js'
 import { PREFIX } from './prefix.js'
@@ -35,10 +35,16 @@ export function encodePreamble(wrappedDeks: readonly WrappedDek[], headerBytes: 
 
 /** @throws EnvelopeError MALFORMED */
 export function decodePreamble(value: Buffer): Preamble {
+  const wrappings = decodeWrappings(value)
+  return { ...wrappings, header: decodeHeader(wrappings.headerBytes) }
+}
+
+/** @throws EnvelopeError MALFORMED */
+export function decodeWrappings(value: Buffer): Wrappings {
   const cursor = new Cursor(value, PREFIX.length)
   const wrappedDeks = decodeWrappedDeks(cursor)
   const headerBytes = cursor.bytes(1, MAX_HEADER_BYTES, 'the header')
-  return { bytes: value.subarray(0, cursor.at), wrappedDeks, header: decodeHeader(headerBytes), headerBytes }
+  return { bytes: value.subarray(0, cursor.at), wrappedDeks, headerBytes }
 }
 
 /** @throws EnvelopeError MALFORMED */

@@ -4,12 +4,13 @@ import { aadBase, aadBytes, writeAad } from './aad.js'
 import {
   bodyStart,
   decodePreamble,
+  decodeWrappings,
   encodePreamble,
   envelopeBytes,
   preambleLength,
   writeFrame,
 } from './envelope.js'
-import { encodeHeader } from './header.js'
+import { decodeHeader, encodeHeader } from './header.js'
 import { PREFIX } from './prefix.js'
 import { contextBytes, headerBytes, overheadBytes } from './size.js'
 
@@ -30,6 +31,8 @@ export const v1: Format = {
   writeFrame,
   preambleLength,
   decodePreamble,
+  decodeWrappings,
+  decodeHeader,
   bodyStart,
   aadBase,
   aadBytes,
