@@ -2,10 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { createEncryption } from '../../src/index.js'
+import { createEncryption, type Encryption } from '../../src/index.js'
 import { localKms } from '../../src/kms/local/index.js'
 import { hex, outcomeOf, partsOf, recordMembers, type Outcome } from './vector.js'
-import { openRecords } from '../../src/record/index.js'
+import { openRecords, type ReadRecord } from '../../src/record/index.js'
 
 /** A test vector as `docs/format.md`, section 17.1 describes it: a keyring and a rule are given. */
 export const ruleVector = v.object({
@@ -29,8 +29,25 @@ export const ruleVector = v.object({
 export type RuleVector = v.InferOutput<typeof ruleVector>
 
 /** Opens a vector as a reader with its keyring and rule would. */
-export async function openRuleVector(vector: RuleVector): Promise<Outcome> {
-  const { topic, envelope, rule } = vector
+export function openRuleVector(vector: RuleVector): Promise<Outcome> {
+  return withReader(vector, async (encryption) => {
+    const [opened] = await openRecords(encryption, [recordOf(vector)])
+    return outcomeOf(opened)
+  })
+}
+
+/** The record of a vector. */
+export function recordOf(vector: RuleVector): ReadRecord & { readonly topic: string } {
+  const { topic, envelope } = vector
+  return { topic, value: envelope === null ? null : Buffer.from(envelope, 'hex'), ...partsOf(vector) }
+}
+
+/** Lends a reader with the keyring and the rule of a vector. */
+export async function withReader<T>(
+  vector: RuleVector,
+  use: (encryption: Encryption) => Promise<T>,
+): Promise<T> {
+  const { topic, rule } = vector
   const folder = await mkdtemp(join(tmpdir(), 'kafka-envelope-vectors-'))
   try {
     const keyring = join(folder, 'keyring')
@@ -46,9 +63,7 @@ export async function openRuleVector(vector: RuleVector): Promise<Outcome> {
       ],
     })
     try {
-      const value = envelope === null ? null : Buffer.from(envelope, 'hex')
-      const [opened] = await openRecords(encryption, [{ topic, value, ...partsOf(vector) }])
-      return outcomeOf(opened)
+      return await use(encryption)
     } finally {
       await encryption.close()
     }

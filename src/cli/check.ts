@@ -7,7 +7,7 @@ import { estimate } from './estimate/estimate.js'
 import { VENDORS, type VendorName } from './estimate/kms-pricing.js'
 import { warnings } from './estimate/warnings.js'
 import { explain, type DictionarySummary } from './estimate/explain.js'
-import { sha256 } from './sha256.js'
+import { sha256 } from '../operate/sha256.js'
 
 interface Options extends Omit<Load, 'dekStore'> {
   readonly topic: readonly string[]

@@ -4,6 +4,7 @@ import { VERSION } from '../version.js'
 import { registerAudit } from './audit.js'
 import { registerCheck } from './check.js'
 import { registerDictionary } from './dictionary/dictionary.js'
+import { registerInspect } from './inspect/inspect.js'
 import { registerKeyring } from './keyring.js'
 import { registerKmsEmulator } from './kms-emulator.js'
 import { registerScan } from './scan/scan.js'
@@ -19,6 +20,7 @@ export function kafkaEnvelopeCommand(): Command {
         write(`${oneLine(text)}\n`)
       },
     })
+  registerInspect(program)
   registerKeyring(program)
   registerCheck(program)
   registerAudit(program)

@@ -7,3 +7,15 @@ export { whoNeedsCmk, type CmkNeed, type PartitionNeed } from './scan/cmk-need.j
 export type { Distinct } from './scan/distinct.js'
 export type { Dimension, Occurrences, Tally } from './scan/tally.js'
 export type { Start } from './topics/ranges.js'
+export { inspectRecord, type Inspection, type InspectOptions } from './inspect/inspect-record.js'
+export type { InspectedRecord } from './inspect/inspected-record.js'
+export { fetchRecord, type FetchOptions, type RecordPlace } from './inspect/fetch-record.js'
+export type {
+  EnvelopeDescription,
+  HeaderDescription,
+  ValueDescription,
+  WrappingDescription,
+} from './inspect/describe-value.js'
+export type { RecordDescription, RecordHeaderDescription } from './inspect/describe-record.js'
+export type { CheckResult, Trial, TrialFailure } from './inspect/try-record.js'
+export type { Check } from '../record/order-of-checks.js'

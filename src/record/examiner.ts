@@ -34,11 +34,7 @@ export class Examiner {
    * @param checking hears of each check before it is made, as far as the preamble was not seen before
    * @throws EnvelopeError INVALID_RECORD
    */
-  examine(
-    record: SealedRecord,
-    partition: number | undefined,
-    checking?: Checking,
-  ): Envelope | OpenedRecord {
+  examine(record: SealedRecord, partition: number | undefined, checking?: Checking): Envelope | OpenedRecord {
     const { value } = record
     checking?.('tombstone')
     if (value === null) {

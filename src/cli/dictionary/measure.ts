@@ -3,7 +3,7 @@ import { MAX_DICTIONARY_BYTES } from '../../config/defaults.js'
 import { figure } from '../estimate/format-units.js'
 import { explainSizes } from './explain.js'
 import { readSamples } from './file-samples.js'
-import { sha256 } from '../sha256.js'
+import { sha256 } from '../../operate/sha256.js'
 import { compareSizes } from './sizes.js'
 
 /** `kafka-envelope dictionary measure FILE`. */

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { publishNew, writeWhole } from '../../whole-file.js'
-import { sha256 } from '../sha256.js'
+import { sha256 } from '../../operate/sha256.js'
 
 /**
  * Writes a dictionary as a whole.

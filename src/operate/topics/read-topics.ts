@@ -23,6 +23,13 @@ export interface TopicsReading {
    * error of KafkaJS that may pass: then the batch is read again.
    */
   readonly onBatch: (batch: ReadBatch) => Promise<'stop' | undefined> | 'stop' | undefined
+  /** Records of aborted transactions are read as well. */
+  readonly readUncommitted?: boolean
+  /**
+   * Called after each fetch with the offset that it began with, be it of a record that is not read, such as a marker of a
+   * transaction. Null if compaction removed everything that was fetched.
+   */
+  readonly onFetched?: (firstOffset: string | null) => void
   readonly signal?: AbortSignal
 }
 
@@ -39,12 +46,17 @@ const MAX_RESTARTS = 5
  * @throws the error of `onBatch` or of KafkaJS, the reason of `signal`, or an Error if a partition has no leader
  */
 export async function readTopics(reading: TopicsReading): Promise<void> {
-  const { kafka, purpose, ranges, signal } = reading
+  const { kafka, purpose, ranges, signal, readUncommitted = false } = reading
   signal?.throwIfAborted()
   const progress = new ReadingProgress(ranges)
   if (progress.isDone) return
   const groupId = `kafka-envelope-${purpose}-${hostname()}-${String(process.pid)}`
-  const consumer = kafka.consumer({ groupId, allowAutoTopicCreation: false, maxWaitTimeInMs: FETCH_MS })
+  const consumer = kafka.consumer({
+    groupId,
+    readUncommitted,
+    allowAutoTopicCreation: false,
+    maxWaitTimeInMs: FETCH_MS,
+  })
   const admin = kafka.admin()
   await admin.connect()
   try {
@@ -64,7 +76,7 @@ export async function readTopics(reading: TopicsReading): Promise<void> {
 function readAll(
   consumer: Consumer,
   progress: ReadingProgress,
-  { onBatch, signal }: TopicsReading,
+  { onBatch, onFetched, signal }: TopicsReading,
 ): Promise<'all' | 'stop' | 'idle'> {
   return new Promise((done, fail) => {
     signal?.addEventListener('abort', () => {
@@ -90,7 +102,9 @@ function readAll(
       if (Math.min(...idle.values()) >= IDLE_FETCHES) done('idle')
     })
     // KafkaJS emits this even for a batch without records to deliver, such as one of an aborted transaction.
-    consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { topic, partition, lastOffset } }) => {
+    consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
+      const { topic, partition, firstOffset, lastOffset } = payload
+      onFetched?.(firstOffset)
       for (const nodeId of idle.keys()) idle.set(nodeId, 0)
       if (progress.passed(topic, partition, lastOffset)) consumer.pause([{ topic, partitions: [partition] }])
       if (progress.isDone) done('all')
