@@ -45,8 +45,8 @@ describe.skipIf(whyNoFaultyModule !== undefined)(suiteOnFaultyModule, { timeout:
   })
   afterAll(() => hsm.close())
 
-  const provider = (requestTimeout: Duration = REQUEST_TIMEOUT): Kms => {
-    const { library, token, pin } = hsm
+  const provider = (requestTimeout: Duration = REQUEST_TIMEOUT, pin = hsm.pin): Kms => {
+    const { library, token } = hsm
     const kms = pkcs11Kms({ library, token, pin, requestTimeout })
     open.push(kms)
     return kms
@@ -169,6 +169,35 @@ describe.skipIf(whyNoFaultyModule !== undefined)(suiteOnFaultyModule, { timeout:
     )
     hsm.heal()
     await vi.waitFor(() => kms.generateDek(call), { timeout: 10_000 })
+  })
+
+  it('no thread tries the PIN while another one may be trying it, and a refusal counts even if it comes late', async () => {
+    let threads = 0
+    const count = (): void => {
+      threads++
+    }
+    process.on('worker', count)
+    const kms = provider('3s', 'wrong-4711')
+    const failure = () => kms.generateDek(call).catch((error: unknown) => error)
+    hsm.inject({ at: 'C_Login', kind: 'hangs' })
+    expect(await failure()).toMatchObject({ code: 'KMS_TIMEOUT' })
+    const second = await failure()
+    expect(second).toMatchObject({ code: 'KMS_UNAVAILABLE' })
+    expect(String(second)).toContain('PIN was not tried')
+    hsm.heal()
+    // Only the one try can have been refused: this client made no other.
+    await expect.poll(failure, { timeout: 10_000 }).toMatchObject({ code: 'KMS_DENIED', kmsCode: undefined })
+    expect(threads).toBe(1)
+    process.off('worker', count)
+  })
+
+  it('clients that start at once initialize the module one after the other', async () => {
+    hsm.inject({ at: 'C_Initialize', kind: 'late', number: 300 })
+    const [first, second] = [provider('10s'), provider('10s')]
+    expect(await Promise.all([first, second].map((kms) => codeOf(kms.generateDek(call))))).toEqual([
+      'none',
+      'none',
+    ])
   })
 
   it('after a thread died, its call is KMS_UNAVAILABLE and the next one has a thread of its own', async () => {

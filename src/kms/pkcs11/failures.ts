@@ -16,6 +16,7 @@ interface Row {
 const PIN =
   'Check the PIN, then restart this process: it does not try again by itself, because that locks the token'
 const UNLOCK = 'Unlock the PIN of the user as security officer, then restart this process'
+const STUCK = 'Check the HSM and its module: it does not answer; restart this process if that persists'
 const MECHANISM = 'Use a token that has CKM_AES_GCM with IVs of 96 bits that the caller makes'
 const KEY_FORM =
   'Use an AES-256 key with CKA_SENSITIVE true, CKA_EXTRACTABLE false, and a CKA_ID of 1 to 64 bytes'
@@ -180,7 +181,12 @@ const FOUND: Readonly<Record<string, Row & { readonly what: string }>> = {
   THREADS_STUCK: {
     code: 'KMS_UNAVAILABLE',
     what: 'calls that were given up have not returned, so no more were made',
-    remedy: 'Check the HSM and its module: it does not answer; restart this process if that persists',
+    remedy: STUCK,
+  },
+  LOGIN_STUCK: {
+    code: 'KMS_UNAVAILABLE',
+    what: 'a login that was given up has not returned, so the PIN was not tried once more',
+    remedy: STUCK,
   },
 }
 

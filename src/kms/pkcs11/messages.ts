@@ -1,9 +1,17 @@
-/** Between the provider and its thread. */
-export interface WorkerOptions {
+/** What a thread needs to know of the token. */
+export interface TokenAccess {
   readonly library: string
   readonly token: string
   readonly pin: string | undefined
   readonly pinFile: string | undefined
+}
+
+/** Between the provider and its thread. */
+export interface WorkerOptions extends TokenAccess {
+  /** Not 0 while a thread of this process initializes the module. */
+  readonly initializing: Int32Array
+  /** Whether this thread tries a PIN. */
+  readonly login: Int32Array
 }
 
 interface Call {

@@ -49,7 +49,8 @@ class TokenFailure extends Error {
  * @typedef {object} TokenOptions
  * @property {string} library
  * @property {string} token
- * @property {() => string} pin
+ * @property {(tryPin: (pin: string) => void) => void} logIn tries the PIN at most once
+ * @property {(work: () => void) => void} initialize does the work when no other thread does it
  *
  * @typedef {object} Key
  * @property {Buffer} handle
@@ -145,13 +146,17 @@ class TokenSession {
   }
 
   close() {
+    if (this.#session !== undefined) this.#release(this.#session)
+    this.#session = undefined
+  }
+
+  /** Not C_Logout and not C_Finalize: the login and the module belong to the whole process. @param {Buffer} session */
+  #release(session) {
     try {
-      // Not C_Logout and not C_Finalize: the login and the module belong to the whole process.
-      if (this.#session !== undefined) this.#module?.C_CloseSession(this.#session)
+      this.#module?.C_CloseSession(session)
     } catch {
       // The session is gone already.
     }
-    this.#session = undefined
   }
 
   /**
@@ -334,9 +339,8 @@ class TokenSession {
       this.#logIn(slot, session)
       return session
     } catch (error) {
-      this.#call('C_CloseSession', (m) => {
-        m.C_CloseSession(session)
-      })
+      // Without hiding the error: the session may be gone, and a PIN that was refused must not be tried again.
+      this.#release(session)
       throw error
     }
   }
@@ -355,8 +359,10 @@ class TokenSession {
       this.#module = module
     }
     try {
-      this.#call('C_Initialize', (m) => {
-        m.C_Initialize({ flags: this.#p.CKF_OS_LOCKING_OK })
+      this.#options.initialize(() => {
+        this.#call('C_Initialize', (m) => {
+          m.C_Initialize({ flags: this.#p.CKF_OS_LOCKING_OK })
+        })
       })
     } catch (error) {
       // By another part of this process, or before the session was lost.
@@ -385,15 +391,16 @@ class TokenSession {
     const { flags } = this.#call('C_GetTokenInfo', (m) => m.C_GetTokenInfo(slot))
     if ((flags & CKF_USER_PIN_LOCKED) !== 0) throw new TokenFailure('CKR_PIN_LOCKED', 'C_GetTokenInfo')
     if ((flags & CKF_USER_PIN_FINAL_TRY) !== 0) throw new TokenFailure('PIN_FINAL_TRY')
-    const pin = this.#options.pin()
-    try {
-      this.#call('C_Login', (m) => {
-        m.C_Login(session, CKU_USER, pin)
-      })
-    } catch (error) {
-      // A login is for the whole process.
-      if (!isCode(error, 'CKR_USER_ALREADY_LOGGED_IN')) throw error
-    }
+    this.#options.logIn((pin) => {
+      try {
+        this.#call('C_Login', (m) => {
+          m.C_Login(session, CKU_USER, pin)
+        })
+      } catch (error) {
+        // A login is for the whole process.
+        if (!isCode(error, 'CKR_USER_ALREADY_LOGGED_IN')) throw error
+      }
+    })
   }
 
   /**

@@ -2,8 +2,9 @@ import { cancelled, raceAbort, refuseCancelled, waitFor } from '../../cancellati
 import type { Clock } from '../../clock.js'
 import { CallLifetime } from '../call-lifetime.js'
 import { failureOf, refusesPin, timedOut, type FailedCall } from './failures.js'
-import type { TokenCall, WorkerOptions } from './messages.js'
+import type { Failure, TokenAccess, TokenCall } from './messages.js'
 import { TokenThread, type Outcome } from './token-thread.js'
+import workerFile from './worker-file.cjs'
 
 /** Threads whose call does not return. Each holds a session and memory, so there are few. */
 const MAX_STUCK = 3
@@ -16,17 +17,19 @@ export interface TokenLimits {
 
 /** Calls to a token, one after the other. A thread whose call takes too long is given up, and replaced. */
 export class Token {
-  readonly #options: WorkerOptions
+  readonly #options: TokenAccess
   readonly #limits: TokenLimits
   readonly #lifetime = new CallLifetime()
   readonly #stuck = new Set<TokenThread>()
   #thread: TokenThread | undefined
   #threadEnded: Promise<void> = Promise.resolve()
   #pinRefused = false
+  /** A thread that was given up may be trying the PIN. Two tries at once could lock the token. */
+  #pinTried = false
   /** Settles when the last call in the queue has ended. */
   #turn: Promise<unknown> = Promise.resolve()
 
-  constructor(options: WorkerOptions, limits: TokenLimits) {
+  constructor(options: TokenAccess, limits: TokenLimits) {
     this.#options = options
     this.#limits = limits
   }
@@ -58,26 +61,41 @@ export class Token {
   async #make(call: TokenCall, described: FailedCall): Promise<Uint8Array<ArrayBuffer>> {
     if (this.#pinRefused) throw failureOf({ code: 'PIN_REFUSED_BEFORE' }, described)
     if (this.#stuck.size >= MAX_STUCK) throw failureOf({ code: 'THREADS_STUCK' }, described)
+    if (this.#pinTried) throw failureOf({ code: 'LOGIN_STUCK' }, described)
     const thread = this.#liveThread(described)
     const { requestTimeoutMs: ms, clock } = this.#limits
     const { signal } = this.#lifetime
-    const outcome = await waitFor<Outcome>(thread.call(call), { ms, clock, signal })
+    const answer = thread.call(call)
+    const outcome = await waitFor<Outcome>(answer, { ms, clock, signal })
     if (outcome === 'aborted') throw cancelled(signal)
     if (outcome === 'late') {
-      this.#stuck.add(thread)
-      this.#thread = undefined
-      thread.giveUp()
+      this.#giveUp(thread, answer)
       throw timedOut(described, ms)
     }
     if ('bytes' in outcome.value) return outcome.value.bytes
-    const { failure } = outcome.value
+    throw failureOf(this.#noted(outcome.value.failure), described)
+  }
+
+  #giveUp(thread: TokenThread, answer: Promise<Outcome>): void {
+    this.#stuck.add(thread)
+    this.#thread = undefined
+    if (thread.giveUp()) return
+    this.#pinTried = true
+    void answer.then((outcome) => {
+      this.#pinTried = false
+      if ('failure' in outcome) this.#noted(outcome.failure)
+    })
+  }
+
+  #noted(failure: Failure): Failure {
     this.#pinRefused ||= refusesPin(failure)
-    throw failureOf(failure, described)
+    return failure
   }
 
   #liveThread(described: FailedCall): TokenThread {
     if (this.#thread !== undefined && !this.#thread.hasEnded) return this.#thread
-    const thread = started(this.#options)
+    if (workerFile === undefined) throw failureOf({ code: 'NO_THREAD_FILE' }, described)
+    const thread = started(workerFile, this.#options)
     if (thread === undefined) throw failureOf({ code: 'NO_THREAD' }, described)
     this.#threadEnded = thread.ended.then(() => {
       this.#stuck.delete(thread)
@@ -87,9 +105,9 @@ export class Token {
 }
 
 /** Undefined where this process may not have threads. */
-function started(options: WorkerOptions): TokenThread | undefined {
+function started(file: string, options: TokenAccess): TokenThread | undefined {
   try {
-    return new TokenThread(options)
+    return new TokenThread(file, options)
   } catch {
     return undefined
   }

@@ -2,11 +2,12 @@
 'use strict'
 /*
  * The thread of `TokenThread`: calls of PKCS#11 block. It is JavaScript, so that it runs from the sources and from both
- * builds as it is, and it imports nothing of this library.
+ * builds as it is, and it imports nothing but the CommonJS files beside it.
  */
 const { readFileSync } = require('node:fs')
 const { parentPort, workerData } = require('node:worker_threads')
 const loadSdk = require('./sdk.cjs')
+const { alone, tryPin } = require('./shared-state.cjs')
 const { TokenSession, TokenFailure } = require('./token-session.cjs')
 
 /** @typedef {import('./messages.js').Request} Request */
@@ -20,7 +21,14 @@ let session
 /** @returns {import('./token-session.cjs').TokenSession} */
 function open() {
   if (session !== undefined) return session
-  session = new TokenSession(sdk(), { library: options.library, token: options.token, pin })
+  session = new TokenSession(sdk(), {
+    library: options.library,
+    token: options.token,
+    logIn,
+    initialize: (work) => {
+      alone(options.initializing, work)
+    },
+  })
   return session
 }
 
@@ -30,6 +38,16 @@ function sdk() {
   } catch {
     throw new TokenFailure('NO_PKCS11JS')
   }
+}
+
+/** @param {(pin: string) => void} login */
+function logIn(login) {
+  const text = pin()
+  const isTried = tryPin(options.login, () => {
+    login(text)
+  })
+  // The client does not read this answer.
+  if (!isTried) throw new TokenFailure('GIVEN_UP')
 }
 
 /** @returns {string} */

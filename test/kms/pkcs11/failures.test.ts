@@ -20,6 +20,7 @@ const ROWS: Readonly<Partial<Record<ErrorCode, readonly string[]>>> = {
     'TOKEN_NOT_FOUND',
     'THREAD_ENDED',
     'THREADS_STUCK',
+    'LOGIN_STUCK',
     'NO_THREAD',
   ],
   KMS_THROTTLED: ['CKR_SESSION_COUNT'],

@@ -11,7 +11,16 @@ let session: InstanceType<typeof TokenSession>
 
 beforeEach(() => {
   token = new FakeToken()
-  session = new TokenSession(token.sdk, { library: '/hsm.so', token: 'payments', pin: () => '1234' })
+  session = new TokenSession(token.sdk, {
+    library: '/hsm.so',
+    token: 'payments',
+    logIn: (tryPin) => {
+      tryPin('1234')
+    },
+    initialize: (work) => {
+      work()
+    },
+  })
 })
 
 const wrap = () => session.wrap('orders', AAD, dek())
@@ -226,6 +235,12 @@ describe('the session and the login', () => {
     token.fails = (call) => (call === 'C_Login' ? 'CKR_PIN_INCORRECT' : undefined)
     expect(codeOf(wrap)).toBe('CKR_PIN_INCORRECT')
     expect(token.count('C_Login')).toBe(1)
+  })
+
+  it('a PIN that was refused counts as such when the session cannot be closed, too', () => {
+    token.fails = (call) =>
+      ({ C_Login: 'CKR_PIN_INCORRECT', C_CloseSession: 'CKR_SESSION_HANDLE_INVALID' })[call]
+    expect(codeOf(wrap)).toBe('CKR_PIN_INCORRECT')
   })
 
   it('a token is found by its label alone, and by one label only', () => {

@@ -71,7 +71,6 @@ static void after(const char *function, CK_ULONG_PTR length) {
     return code == CKR_OK ? real->name arguments : code; \
   }
 
-IN_FRONT_OF(C_Initialize, 0, (CK_VOID_PTR options), (options))
 IN_FRONT_OF(C_GetTokenInfo, 0, (CK_SLOT_ID slot, CK_TOKEN_INFO_PTR info), (slot, info))
 IN_FRONT_OF(C_OpenSession, 0,
             (CK_SLOT_ID slot, CK_FLAGS flags, CK_VOID_PTR p, CK_NOTIFY notify, CK_SESSION_HANDLE_PTR session),
@@ -87,6 +86,16 @@ IN_FRONT_OF(C_EncryptInit, session,
 IN_FRONT_OF(C_DecryptInit, session,
             (CK_SESSION_HANDLE session, CK_MECHANISM_PTR mechanism, CK_OBJECT_HANDLE key),
             (session, mechanism, key))
+
+/* Two threads in it at once are a mistake of the client, which breaks SoftHSM now and then. */
+static CK_RV C_Initialize_or_fault(CK_VOID_PTR options) {
+  static int entered;
+  CK_RV code = __sync_lock_test_and_set(&entered, 1) != 0 ? CKR_FUNCTION_NOT_PARALLEL : before("C_Initialize", 0);
+  if (code == CKR_FUNCTION_NOT_PARALLEL) return code;
+  if (code == CKR_OK) code = real->C_Initialize(options);
+  __sync_lock_release(&entered);
+  return code;
+}
 
 static CK_RV C_Encrypt_or_fault(CK_SESSION_HANDLE session, CK_BYTE_PTR in, CK_ULONG in_length, CK_BYTE_PTR out,
                                 CK_ULONG_PTR out_length) {
