@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 
 import { verifyAuditLog, type AuditVerification } from '../audit/index.js'
+import { printable } from './printable.js'
 
 interface VerifyArguments {
   readonly keyFile?: string
@@ -72,10 +73,9 @@ function textOf(result: AuditVerification, heads: number): string {
   return `${lines.join('\n')}\n`
 }
 
-/** The name of a file. Someone else may have chosen it, to write to the terminal. */
+/** Someone else may have chosen the name of a file, to write to the terminal. */
 function shown(file: string): string {
-  const escaped = (sign: string): string => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`
-  return /^[ -~]*$/.test(file) ? file : JSON.stringify(file).replaceAll(/[^ -~]/g, escaped)
+  return printable(Buffer.from(file))
 }
 
 function hash(text: string): string {

@@ -79,7 +79,7 @@ it('`audit verify` does not let the name of a file write to the terminal', async
   await rename(file, hostile)
   const { code, stdout } = await verify(hostile)
   expect(code).toBe(0)
-  expect(stdout).toContain(String.raw`audit.jsonl.0\u001b[2J\u009b": 5 lines`)
+  expect(stdout).toContain(String.raw`audit.jsonl.0\x1b[2J\xc2\x9b: 5 lines`)
   expect(stdout).toMatch(/^[\n -~]*$/)
 })
 
