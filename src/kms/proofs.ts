@@ -31,13 +31,27 @@ export async function expectRoundTrip(
   cmkId: string,
 ): Promise<void> {
   try {
-    const unwrapped = await unwrap(ciphertextDek)
+    const unwrapped = await unwrap(ciphertextDek).catch((error: unknown) => {
+      throw ofOwnDek(error, cmkId)
+    })
     const same = Buffer.compare(dek, unwrapped) === 0
     unwrapped.fill(0)
     if (!same) throw new EnvelopeError('KMS_RESPONSE_INVALID', `CMK ${cmkId} did not unwrap what it wrapped`)
   } finally {
     dek.fill(0)
   }
+}
+
+/** What was wrapped here a moment ago was neither damaged nor forged, as the remedy of the code says. */
+function ofOwnDek(error: unknown, cmkId: string): unknown {
+  if (!isEnvelopeError(error) || error.code !== 'CIPHERTEXT_DEK_INVALID') return error
+  const { code, kmsCode, requestId } = error
+  return new EnvelopeError(code, `CMK ${cmkId} cannot unwrap a DEK that was just wrapped for it`, {
+    kmsCode,
+    requestId,
+    remedy:
+      'If its public key is pinned, check that it is that of this CMK, and of the version if one is pinned; else look for what changes requests on their way',
+  })
 }
 
 /**

@@ -26,6 +26,8 @@ class Answering:
     def __init__(self) -> None:
         self.stalls = False
         """Whether the body of an answer ends after its first byte, until `close`."""
+        self.trickles = False
+        """Whether the bytes of a body come one by one, every 50 ms, until `close`."""
         self._closing = threading.Event()
         self.reply: Callable[[Request], Reply] = lambda request: (500, b"")
         answering = self
@@ -43,7 +45,12 @@ class Answering:
                 if answering.stalls:
                     self.wfile.write(body[:1])
                     answering._closing.wait()
-                self.wfile.write(body)
+                for byte in body if answering.trickles else b"":
+                    if answering._closing.wait(0.05):
+                        return
+                    self.wfile.write(bytes([byte]))
+                if not answering.trickles:
+                    self.wfile.write(body)
 
             do_GET = do_POST = _answer  # noqa: N815
 

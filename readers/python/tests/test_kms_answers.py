@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -103,6 +104,20 @@ def test_an_answer_that_stalls_is_a_time_out() -> None:
         assert outcome(vault, "vault-transit", VAULT["cmkId"], VAULT["ciphertextDek"].encode()) == timed_out
     finally:
         stalling.close()
+
+
+def test_an_answer_of_vault_that_comes_in_small_pieces_is_a_time_out() -> None:
+    trickling = Answering()
+    trickling.trickles = True
+    trickling.reply = lambda request: (200, json.dumps(VAULT["key"]).encode())
+    vault = VaultTransit(trickling.address, name=VAULT["name"], token=lambda: "s.token", timeout_seconds=0.2)
+    began = time.monotonic()
+    try:
+        found = outcome(vault, "vault-transit", VAULT["cmkId"], VAULT["ciphertextDek"].encode())
+        assert found == ("KMS_TIMEOUT", "transient")
+        assert time.monotonic() - began < len(json.dumps(VAULT["key"])) * 0.05
+    finally:
+        trickling.close()
 
 
 def test_a_client_without_credentials_is_unavailable(server: Answering, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,7 +70,9 @@ describe('a pinned public key of a vault', () => {
     const former = currentVersion()
     under.key('vault').rotate()
     const mixed = pinning({ ...currentVersion(), publicKey: former.publicKey })
-    expect((await errorOf(mixed.verify({ ...call(), use: 'unwrap' }))).code).toBe('CIPHERTEXT_DEK_INVALID')
+    const error = await errorOf(mixed.verify({ ...call(), use: 'unwrap' }))
+    expect(error.code).toBe('CIPHERTEXT_DEK_INVALID')
+    expect(error.message).toContain('If its public key is pinned, check that it is that of this CMK')
   })
 
   it('a key of a vault whose public key is not pinned comes from the vault, also if that of another one is', async () => {

@@ -6,8 +6,11 @@ import base64
 import binascii
 import json
 import re
+import socket
 import ssl
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -52,7 +55,7 @@ class VaultTransit:
 
     `address` is a URL such as `https://vault.example.com:8200`; plain http is only for loopback addresses. `name` is
     the part of the CMKs' ids before the slash. `token` is called for each request. Redirects are not followed, and
-    proxies of the environment are not used. Raises `ConfigurationError` if an argument is not valid.
+    proxies of the environment are not used. `timeout_seconds` is for a whole request; unwrapping makes two. Raises `ConfigurationError` if an argument is not valid.
     """
 
     def __init__(
@@ -117,22 +120,66 @@ class VaultTransit:
         if self._namespace is not None:
             headers["X-Vault-Namespace"] = self._namespace
         connection = self._connection()
+        over = _Over(self._timeout)
         try:
+            connection.connect()
+            over.ends(connection.sock)
             sent = None if body is None else json.dumps(body)
             connection.request(method, f"{self._base}/v1/{self._mount}/{path}", sent, headers)
             answer = connection.getresponse()
-            return answer.status, answer.read(_MAX_BODY_BYTES)
-        except TimeoutError:
-            raise EnvelopeError("KMS_TIMEOUT", "Vault did not answer in time") from None
-        except (OSError, HTTPException):
+            text = answer.read(_MAX_BODY_BYTES)
+        except (OSError, HTTPException) as error:
+            if over.came or isinstance(error, TimeoutError):
+                raise EnvelopeError("KMS_TIMEOUT", "Vault did not answer in time") from None
             raise EnvelopeError("KMS_UNAVAILABLE", "Vault did not answer") from None
         finally:
+            over.cancel()
             connection.close()
+        # The end that it puts to a connection may look like the end of the answer.
+        over.refuse()
+        return answer.status, text
 
     def _connection(self) -> HTTPConnection:
         if self._tls is None:
             return HTTPConnection(self._host, self._port, timeout=self._timeout)
         return HTTPSConnection(self._host, self._port, timeout=self._timeout, context=self._tls)
+
+
+class _Over:
+    """
+    Ends a connection when the time for a request is over.
+
+    The time-out of a socket is for each piece of an answer, so an answer in small pieces could take for ever.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.came = False
+        self._socket: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def ends(self, connected: socket.socket) -> None:
+        """Set the socket. An `HTTPConnection` forgets its own as soon as the answer begins, if that is the last one."""
+        self._socket = connected
+        self.refuse()
+
+    def refuse(self) -> None:
+        """Raise if it came."""
+        if self.came:
+            raise EnvelopeError("KMS_TIMEOUT", "Vault did not answer in time")
+
+    def cancel(self) -> None:
+        """Return when it cannot end the socket any more, whose number may soon be that of another one."""
+        self._timer.cancel()
+        self._timer.join()
+
+    def _end(self) -> None:
+        self.came = True
+        if self._socket is not None:
+            with suppress(OSError):
+                # Not the method of an SSL socket, which another thread may be reading.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 def _is_canonical(ciphertext_dek: bytes) -> bool:

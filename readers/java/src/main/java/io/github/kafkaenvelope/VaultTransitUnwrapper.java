@@ -65,7 +65,8 @@ public final class VaultTransitUnwrapper implements Unwrapper {
         String host = address.getHost();
         boolean loopback = "http".equals(address.getScheme()) && host != null && LOOPBACK.matcher(host).matches();
         require(host != null && ("https".equals(address.getScheme()) || loopback), "the address is not https");
-        require(address.getUserInfo() == null && address.getQuery() == null, "the address has a user or a query");
+        require(address.getUserInfo() == null && address.getQuery() == null && address.getFragment() == null,
+                "the address has a user, a query or a fragment");
         require(NAME.matcher(name).matches() && PATH.matcher(mount).matches(), "the name or the mount is not valid");
         require(http.followRedirects() == HttpClient.Redirect.NEVER, "the client follows redirects");
         this.http = http;

@@ -174,6 +174,8 @@ class VaultTransitUnwrapperTest {
         assertRefused(HTTP, URI.create("http://vault.example.com"), NAME, "transit");
         assertRefused(HTTP, URI.create("https://user:secret@vault.example.com"), NAME, "transit");
         assertRefused(HTTP, URI.create("vault.example.com"), NAME, "transit");
+        assertRefused(HTTP, URI.create("https://vault.example.com?a"), NAME, "transit");
+        assertRefused(HTTP, URI.create("https://vault.example.com/#a"), NAME, "transit");
         assertRefused(HTTP, https, "vault", "transit");
         assertRefused(HTTP, https, NAME, "../sys");
         assertRefused(HTTP, https, NAME, "a//b");
