@@ -1,0 +1,45 @@
+import { writeFile } from 'node:fs/promises'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { loadEncryption } from '../../src/cli/encryption-setup.js'
+import { loadConfig } from '../../src/config-file/index.js'
+import { createEncryption } from '../../src/index.js'
+import { createKeyring, setCmkEnabled } from '../../src/kms/local/index.js'
+import { temporaryFolder, type TemporaryFolder } from '../kms/local/temporary-folder.js'
+
+let folder: TemporaryFolder
+beforeEach(async () => {
+  folder = await temporaryFolder()
+})
+afterEach(() => folder.remove())
+
+const config = (encrypt: string): string => `version: 1
+kms: { dev: { provider: local, keyring: dev.keyring } }
+cmks: { main: [{ kms: dev, id: orders }] }
+topics: [{ match: [t], encrypt: { cmk: main${encrypt} }, decrypt: { cmk: main } }]
+`
+
+it('a command that reads a configuration file unwraps no provisioned DEK', async () => {
+  const keyring = folder.at('dev.keyring')
+  await createKeyring(keyring, [{ id: 'orders', type: 'aes-256' }])
+  const file = folder.at('kafka-envelope.yaml')
+  await writeFile(file, config(''))
+  const maker = await createEncryption(await loadConfig(file))
+  await writeFile(folder.at('dek.txt'), await maker.createProvisionedDek('t'))
+  await maker.close()
+  await setCmkEnabled(keyring, 'orders', false)
+
+  await writeFile(
+    file,
+    config(`, provisionedDek: { file: ${folder.at('dek.txt')} }, rotate: { maxMessages: 100000 }`),
+  )
+  await expect(loadConfig(file).then(createEncryption)).rejects.toMatchObject({ code: 'CMK_DISABLED' })
+  const { encryption } = await loadEncryption(file)
+  expect(encryption.health().status).toBeDefined()
+  await encryption.close()
+})
+
+it('a module has to export an encryption', async () => {
+  const file = folder.at('module.mjs')
+  await writeFile(file, 'export const kafka = {}')
+  await expect(loadEncryption(file)).rejects.toThrow(new Error(`${file} has to export \`encryption\``))
+})
