@@ -2,7 +2,7 @@
 const { createEncryption } = require('kafka-envelope')
 const { decryptConsumer } = require('kafka-envelope/kafkajs')
 const { memoryConsumer, sealedMessages } = require('kafka-envelope/kafkajs/testing')
-const { memoryKms } = require('kafka-envelope/testing')
+const { memoryKms } = require('kafka-envelope/kms/memory')
 
 /** The code under test. It gets a wrapped consumer, as in production. */
 async function startBilling(consumer, bill) {

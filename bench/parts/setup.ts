@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { EncryptionConfig, Kms, RenewedEncryptRule } from '../../src/index.js'
 import type { OpenedRecord } from '../../src/record/index.js'
-import { memoryKms } from '../../src/testing/index.js'
+import { memoryKms } from '../../src/kms/memory/index.js'
 
 /** What a part is asked for. */
 export interface Plan {

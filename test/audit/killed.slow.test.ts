@@ -20,7 +20,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 const PROGRAM = `
 import { createEncryption } from '${root}src/index.ts'
 import { openAuditLog } from '${root}src/audit/index.ts'
-import { memoryKms } from '${root}src/testing/index.ts'
+import { memoryKms } from '${root}src/kms/memory/index.ts'
 import { sealRecords } from '${root}src/record/index.ts'
 
 const encryption = await createEncryption({

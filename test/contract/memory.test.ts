@@ -1,4 +1,4 @@
-import { memoryKms } from '../../src/testing/index.js'
+import { memoryKms } from '../../src/kms/memory/index.js'
 import { describeKmsContract } from './kms-contract.js'
 
 describeKmsContract('memoryKms()', () => {

@@ -22,7 +22,7 @@ it('the test of a handler that docs/recipes.md shows passes in vitest, with no b
       .replace("'kafka-envelope'", `'${root}src/index.ts'`)
       .replace("'kafka-envelope/kafkajs'", `'${root}src/clients/kafkajs/index.ts'`)
       .replace("'kafka-envelope/kafkajs/testing'", `'${root}src/clients/kafkajs/testing/index.ts'`)
-      .replace("'kafka-envelope/testing'", `'${root}src/testing/index.ts'`),
+      .replace("'kafka-envelope/kms/memory'", `'${root}src/kms/memory/index.ts'`),
   )
   await writeFile(join(folder, 'vitest.config.mjs'), 'export default {}\n')
   const vitest = join(root, 'node_modules/vitest/vitest.mjs')

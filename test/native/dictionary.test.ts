@@ -1,7 +1,7 @@
 import { afterEach, expect, it, vi } from 'vitest'
 import { createEncryption } from '../../src/index.js'
 import { openRecords, sealRecords } from '../../src/record/index.js'
-import { memoryKms } from '../../src/testing/index.js'
+import { memoryKms } from '../../src/kms/memory/index.js'
 import { addon } from './batch.js'
 
 /** As the library gets it: the exports of the module, not their namespace. */

@@ -1,7 +1,7 @@
 const { createEncryption } = require('kafka-envelope')
 const { decryptConsumer } = require('kafka-envelope/kafkajs')
 const { memoryConsumer, sealedMessages } = require('kafka-envelope/kafkajs/testing')
-const { memoryKms } = require('kafka-envelope/testing')
+const { memoryKms } = require('kafka-envelope/kms/memory')
 
 const kms = memoryKms({ cmks: ['orders'] })
 let encryption

@@ -2,7 +2,7 @@ const root = require('kafka-envelope')
 const config = require('kafka-envelope/config-file')
 const local = require('kafka-envelope/kms/local')
 const record = require('kafka-envelope/record')
-const { memoryKms } = require('kafka-envelope/testing')
+const { memoryKms } = require('kafka-envelope/kms/memory')
 const { mixedCopies, records } = require('./round-trips.cjs')
 
 async function main() {

@@ -1,6 +1,6 @@
 import { createEncryption, type Encryption, type EncryptionConfig } from 'kafka-envelope'
 import { openRecords, sealRecords, type ReadRecord } from 'kafka-envelope/record'
-import { memoryKms, type MemoryKms } from 'kafka-envelope/testing'
+import { memoryKms, type MemoryKms } from 'kafka-envelope/kms/memory'
 
 async function main(): Promise<void> {
   const dev: MemoryKms = memoryKms({ cmks: ['orders'] })

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { decryptConsumer, envelopeOf } from '../../../../src/clients/kafkajs/index.js'
 import { memoryConsumer, sealedMessages } from '../../../../src/clients/kafkajs/testing/index.js'
 import { createEncryption, type Encryption } from '../../../../src/index.js'
-import { memoryKms, type MemoryKms } from '../../../../src/testing/index.js'
+import { memoryKms, type MemoryKms } from '../../../../src/kms/memory/index.js'
 
 let kms: MemoryKms
 let encryption: Encryption

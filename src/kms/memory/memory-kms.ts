@@ -1,8 +1,8 @@
-import { configError, EnvelopeError } from '../errors.js'
-import { aes } from '../kms/local/aes.js'
-import { keyringKms } from '../kms/local/keyring-kms.js'
-import { isCmkId, type AesCmk } from '../kms/local/local-cmk.js'
-import type { Kms } from '../kms/kms.js'
+import { configError, EnvelopeError } from '../../errors.js'
+import { aes } from '../local/aes.js'
+import { keyringKms } from '../local/keyring-kms.js'
+import { isCmkId, type AesCmk } from '../local/local-cmk.js'
+import type { Kms } from '../kms.js'
 
 export interface MemoryKmsOptions {
   /** The ids of its CMKs, all symmetric. */

@@ -1,2 +1,2 @@
-/** `kafka-envelope/testing`: a KMS for tests. */
+/** `kafka-envelope/kms/memory`: a KMS for tests. */
 export { memoryKms, type MemoryKms, type MemoryKmsOptions } from './memory-kms.js'

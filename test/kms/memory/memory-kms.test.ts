@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { memoryKms } from '../../src/testing/index.js'
+import { memoryKms } from '../../../src/kms/memory/index.js'
 
 const { signal } = new AbortController()
 const call = { cmkId: 'orders', context: {}, signal }
