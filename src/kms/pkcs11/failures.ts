@@ -73,6 +73,12 @@ const RETURNED: Readonly<Record<string, Row>> = {
   CKR_AEAD_DECRYPT_FAILED: { code: 'CIPHERTEXT_DEK_INVALID' },
 }
 
+/** The PIN may be wrong, so it must not be tried again. */
+const UNKNOWN_IN_LOGIN: Row = {
+  code: 'KMS_DENIED',
+  remedy: `Look up the code that the module returned. ${PIN}`,
+}
+
 const UNKNOWN: Row = {
   code: 'KMS_UNAVAILABLE',
   remedy: 'Retry; if this persists, look up the code that the module returned',
@@ -97,7 +103,7 @@ const FOUND: Readonly<Record<string, Row & { readonly what: string }>> = {
   PIN_FINAL_TRY: {
     code: 'KMS_DENIED',
     what: 'the token has one try of the PIN left, which was not used',
-    remedy: 'Check the PIN, and log in with another tool, which resets the count; then restart this process',
+    remedy: 'Check the PIN, and log in with another tool, which resets the count; then this process logs in',
   },
   PIN_REFUSED_BEFORE: {
     code: 'KMS_DENIED',
@@ -193,9 +199,12 @@ const FOUND: Readonly<Record<string, Row & { readonly what: string }>> = {
 /** For the table in the documentation. */
 export const KNOWN_CODES: readonly string[] = [...Object.keys(RETURNED), ...Object.keys(FOUND)]
 
-/** The token refused the login. Trying again could lock it. */
-export function refusesPin({ code }: Failure): boolean {
-  return code.startsWith('CKR_PIN_') || code === 'PIN_FINAL_TRY' || code === 'CKR_USER_PIN_NOT_INITIALIZED'
+/** The token refused the login, or may have. Trying again could lock it. */
+export function refusesPin({ code, during }: Failure): boolean {
+  if (during !== 'C_Login') return false
+  return (
+    code.startsWith('CKR_PIN_') || code === 'CKR_USER_PIN_NOT_INITIALIZED' || !Object.hasOwn(RETURNED, code)
+  )
 }
 
 export function failureOf(failure: Failure, call: FailedCall): EnvelopeError {
@@ -205,7 +214,8 @@ export function failureOf(failure: Failure, call: FailedCall): EnvelopeError {
   const known = Object.hasOwn(RETURNED, failure.code) ? RETURNED[failure.code] : undefined
   // Only the function that gets the ciphertext can judge it.
   const isMisplaced = known?.code === 'CIPHERTEXT_DEK_INVALID' && failure.during !== 'C_Decrypt'
-  const row = known === undefined || isMisplaced ? UNKNOWN : known
+  const unknown = failure.during === 'C_Login' ? UNKNOWN_IN_LOGIN : UNKNOWN
+  const row = known === undefined || isMisplaced ? unknown : known
   const during = failure.during === undefined ? '' : ` in ${failure.during}`
   return new EnvelopeError(row.code, `${described(call)} failed with ${failure.code}${during}`, {
     kmsCode: failure.code,

@@ -90,11 +90,10 @@ class TokenSession {
    */
   wrap(label, aad, dek) {
     return this.#withSession((session) => {
-      const keys = this.#find(session, label).filter((key) => key.encrypts)
-      const key = keys.reduce(
-        (/** @type {Key | undefined} */ a, b) => (a && newer(a.id, b.id) ? a : b),
-        undefined,
-      )
+      const keys = this.#find(session, label)
+      const key = keys
+        .filter(({ encrypts }) => encrypts)
+        .reduce((/** @type {Key | undefined} */ a, b) => (a && newer(a.id, b.id) ? a : b), undefined)
       if (key === undefined) throw new TokenFailure('KEY_OFF')
       this.#refuseTwins(keys, key)
       const bound = aadOf(aad, key.id)
@@ -136,9 +135,10 @@ class TokenSession {
   /** Proves as much as is possible without a ciphertext of this key. @param {string} label */
   verifyUnwrap(label) {
     this.#withSession((session) => {
-      const keys = this.#find(session, label).filter((key) => key.decrypts)
-      if (keys.length === 0) throw new TokenFailure('KEY_OFF')
-      for (const key of keys) {
+      const keys = this.#find(session, label)
+      const opening = keys.filter(({ decrypts }) => decrypts)
+      if (opening.length === 0) throw new TokenFailure('KEY_OFF')
+      for (const key of opening) {
         this.#refuseTwins(keys, key)
         if (key.encrypts) this.#probe(session, key, Buffer.from('kafka-envelope-verifies'))
       }
@@ -268,14 +268,16 @@ class TokenSession {
         { type: p.CKA_TOKEN, value: true },
       ])
     })
-    let handles
-    try {
-      handles = this.#call('C_FindObjects', (m) => m.C_FindObjects(session, MAX_KEYS + 1))
-    } finally {
-      this.#call('C_FindObjectsFinal', (m) => {
-        m.C_FindObjectsFinal(session)
-      })
+    const handles = []
+    // A token may return fewer at a time than it has. If this fails, the session is not used again.
+    for (;;) {
+      const more = this.#call('C_FindObjects', (m) => m.C_FindObjects(session, MAX_KEYS + 1))
+      handles.push(...more)
+      if (more.length === 0 || handles.length > MAX_KEYS) break
     }
+    this.#call('C_FindObjectsFinal', (m) => {
+      m.C_FindObjectsFinal(session)
+    })
     if (handles.length === 0) {
       // Without a login, private keys cannot be seen.
       const { state } = this.#call('C_GetSessionInfo', (m) => m.C_GetSessionInfo(session))
@@ -314,19 +316,29 @@ class TokenSession {
   }
 
   /**
-   * Repeats the work once, in a new session, if the session was lost. What the work does may be done twice.
+   * Repeats the work once, in a new session, if the session was lost. What the work does may be done twice. A session in
+   * which the token failed in another way is not used again either: it may never recover.
    *
    * @template T @param {(session: Buffer) => T} work @returns {T}
    */
   #withSession(work) {
     const isFresh = this.#session === undefined
     try {
+      return this.#inSession(work)
+    } catch (error) {
+      if (isFresh || !(error instanceof TokenFailure) || !SESSION_LOST.has(error.code)) throw error
+      return this.#inSession(work)
+    }
+  }
+
+  /** @template T @param {(session: Buffer) => T} work @returns {T} */
+  #inSession(work) {
+    try {
       return work((this.#session ??= this.#open()))
     } catch (error) {
-      if (!(error instanceof TokenFailure) || !SESSION_LOST.has(error.code)) throw error
-      this.close()
-      if (isFresh) throw error
-      return work((this.#session = this.#open()))
+      if (!(error instanceof TokenFailure) || error.code.startsWith('CKR_') || error.during !== undefined)
+        this.close()
+      throw error
     }
   }
 
@@ -371,12 +383,20 @@ class TokenSession {
   }
 
   #slot() {
+    /** @type {unknown} */
+    let unread
     const slots = this.#call('C_GetSlotList', (m) => m.C_GetSlotList(true)).filter((slot) => {
-      const info = this.#call('C_GetTokenInfo', (m) => m.C_GetTokenInfo(slot))
-      return info.label.replace(/[ \0]+$/, '') === this.#options.token
+      try {
+        const info = this.#call('C_GetTokenInfo', (m) => m.C_GetTokenInfo(slot))
+        return info.label.replace(/[ \0]+$/, '') === this.#options.token
+      } catch (error) {
+        // It may be another token that fails.
+        unread ??= error
+        return false
+      }
     })
     const [slot, second] = slots
-    if (slot === undefined) throw new TokenFailure('TOKEN_NOT_FOUND')
+    if (slot === undefined) throw unread ?? new TokenFailure('TOKEN_NOT_FOUND')
     if (second !== undefined) throw new TokenFailure('TOKENS_SHARE_LABEL')
     return slot
   }

@@ -84,14 +84,30 @@ describe('the failures of a token', () => {
   })
 
   it('a PIN that was refused is not tried again, a session that was lost is', () => {
-    expect(KNOWN_CODES.filter((code) => refusesPin({ code })).sort()).toEqual([
+    const returned = KNOWN_CODES.filter((code) => code.startsWith('CKR_'))
+    expect(returned.filter((code) => refusesPin({ code, during: 'C_Login' })).sort()).toEqual([
       'CKR_PIN_EXPIRED',
       'CKR_PIN_INCORRECT',
       'CKR_PIN_INVALID',
       'CKR_PIN_LEN_RANGE',
       'CKR_PIN_LOCKED',
       'CKR_USER_PIN_NOT_INITIALIZED',
-      'PIN_FINAL_TRY',
     ])
+  })
+
+  it('a code that is not listed may refuse the PIN, if the token answers it to a login', () => {
+    const failure = { code: 'CKR_0x80000004', during: 'C_Login' }
+    expect(refusesPin(failure)).toBe(true)
+    expect(failureOf(failure, CALL)).toMatchObject({
+      code: 'KMS_DENIED',
+      kmsCode: 'CKR_0x80000004',
+      message: expect.stringContaining('Check the PIN') as unknown,
+    })
+    expect(refusesPin({ ...failure, during: 'C_FindObjectsInit' })).toBe(false)
+  })
+
+  it('a token that says before the login that it would refuse the PIN may be asked again, which costs no try', () => {
+    expect(refusesPin({ code: 'CKR_PIN_LOCKED', during: 'C_GetTokenInfo' })).toBe(false)
+    expect(refusesPin({ code: 'PIN_FINAL_TRY' })).toBe(false)
   })
 })

@@ -48,6 +48,8 @@ export class FakeToken {
   /** Whether the token replaces the IV of its caller, and says so. */
   changesIv: 'no' | 'silently' | 'and says so' = 'no'
   isLoggedIn = false
+  /** How many objects one C_FindObjects returns. */
+  batch = Infinity
   /** Returns the code with which a call fails. */
   fails: (call: string, nth: number) => string | undefined = () => undefined
 
@@ -104,7 +106,7 @@ export class FakeToken {
           key.label === label && (this.isLoggedIn || !key.isPrivate) ? [handle(at)] : [],
         )
       },
-      C_FindObjects: () => found,
+      C_FindObjects: (_session, max) => found.splice(0, Math.min(max, this.batch)),
       C_FindObjectsFinal: () => undefined,
       C_GetAttributeValue: (_session, object, template) =>
         template.map(({ type }) => ({ value: attribute(keyAt(object), type) })),

@@ -95,6 +95,21 @@ describe('a session with a token', () => {
     ])
   })
 
+  it('nothing is sealed under a key that has a twin which may only decrypt: that would not open', () => {
+    token.add(1)
+    token.add(1, { encrypts: false })
+    expect(codeOf(wrap)).toBe('KEYS_SHARE_ID')
+  })
+
+  it('a token that finds few keys at a time hides none', () => {
+    token.batch = 1
+    token.add(1)
+    token.add(2)
+    expect([...wrap().subarray(0, 2)]).toEqual([1, 2])
+    token.add(3, { extractable: true })
+    expect(codeOf(wrap)).toBe('KEY_CAN_LEAVE')
+  })
+
   it('more keys than it looks at are refused', () => {
     for (let at = 0; at < 257; at++) token.add(at & 0xff)
     expect(codeOf(wrap)).toBe('TOO_MANY_KEYS')
@@ -201,6 +216,33 @@ describe('the session and the login', () => {
     expect(token.count('C_OpenSession')).toBe(3)
   })
 
+  it.each(['CKR_GENERAL_ERROR', 'CKR_VENDOR_DEFINED'])(
+    'a session in which the token fails with %s is not used again',
+    (code) => {
+      token.add(1)
+      wrap()
+      token.fails = (call) =>
+        call === 'C_FindObjectsInit' && token.count('C_OpenSession') === 1 ? code : undefined
+      expect(codeOf(wrap)).toBe(code)
+      expect(codeOf(wrap)).toBe('nothing thrown')
+      expect([token.count('C_OpenSession'), token.count('C_CloseSession')]).toEqual([2, 1])
+    },
+  )
+
+  it('a search that fails is reported as it failed, even if it cannot be ended', () => {
+    token.add(1)
+    wrap()
+    let lost = true
+    token.fails = (call) => {
+      if (call === 'C_OpenSession') lost = false
+      if (!lost) return undefined
+      return { C_FindObjects: 'CKR_DEVICE_REMOVED', C_FindObjectsFinal: 'CKR_OPERATION_NOT_INITIALIZED' }[
+        call
+      ]
+    }
+    expect(codeOf(wrap)).toBe('nothing thrown')
+  })
+
   it('a login that others ended is made again, and keys that it hides do not count as gone', () => {
     token.add(1)
     const wrapped = wrap()
@@ -241,6 +283,20 @@ describe('the session and the login', () => {
     token.fails = (call) =>
       ({ C_Login: 'CKR_PIN_INCORRECT', C_CloseSession: 'CKR_SESSION_HANDLE_INVALID' })[call]
     expect(codeOf(wrap)).toBe('CKR_PIN_INCORRECT')
+  })
+
+  it('a slot that cannot be read does not hide the token in another one', () => {
+    token.labels.unshift('broken')
+    token.add(1)
+    token.fails = (call, nth) => (call === 'C_GetTokenInfo' && nth === 1 ? 'CKR_DEVICE_ERROR' : undefined)
+    expect(codeOf(wrap)).toBe('nothing thrown')
+  })
+
+  it('a token that may be in a slot that cannot be read does not count as missing', () => {
+    token.labels[0] = 'other'
+    token.labels.push('payments')
+    token.fails = (call, nth) => (call === 'C_GetTokenInfo' && nth === 2 ? 'CKR_DEVICE_ERROR' : undefined)
+    expect(codeOf(wrap)).toBe('CKR_DEVICE_ERROR')
   })
 
   it('a token is found by its label alone, and by one label only', () => {
