@@ -1,6 +1,12 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { onAbort } from '../../cancellation.js'
-import { fetchRecord, inspectRecord, type InspectedRecord, type RecordPlace } from '../../operate/index.js'
+import {
+  fetchRecord,
+  inspectRecord,
+  type InspectedRecord,
+  type Inspection,
+  type RecordPlace,
+} from '../../operate/index.js'
 import { loadEncryption, type EncryptionSetup } from '../encryption-setup.js'
 import { interruptible } from '../interrupt.js'
 import { connectKafka, withKafkaOptions, type KafkaOptions } from '../kafka/connect.js'
@@ -64,7 +70,7 @@ export function registerInspect(program: Command): void {
 }
 
 async function inspect(source: string, options: Options, signal: AbortSignal): Promise<void> {
-  const { config, open = false, raw = false, json = false } = options
+  const { config, open = false, raw = false } = options
   if (open && config === undefined) throw new Error('error: --open needs --config')
   if (raw && !open) throw new Error('error: --raw needs --open')
   const place = placeOf(source)
@@ -80,21 +86,29 @@ async function inspect(source: string, options: Options, signal: AbortSignal): P
     const record =
       place === undefined ? await givenRecord(source, options) : await recordAt(place, options, setup, signal)
     const inspection = await inspectRecord(record, { ...(encryption && { encryption }), open })
-    const { trial, opened } = inspection
-    if (trial?.outcome === 'refused') process.exitCode = REFUSED
-    if (trial?.outcome === 'unavailable') process.exitCode = 1
-    if (json) process.stdout.write(inspectionAsJson(inspection))
-    else if (raw && opened !== undefined) process.stdout.write(opened ?? '')
-    else {
-      const isGiven = place === undefined
-      ;(raw ? process.stderr : process.stdout).write(explainInspection(source, inspection, isGiven))
-    }
+    const outcome = inspection.trial?.outcome
+    if (outcome === 'refused') process.exitCode = REFUSED
+    if (outcome === 'unavailable') process.exitCode = 1
+    print(source, inspection, options)
   } catch (error) {
     signal.throwIfAborted()
     throw error
   } finally {
     removeListener()
     await encryption?.close()
+  }
+}
+
+function print(source: string, inspection: Inspection, { raw, json }: Options): void {
+  const { opened } = inspection
+  if (json === true) process.stdout.write(inspectionAsJson(inspection))
+  else if (raw === true && opened !== undefined) process.stdout.write(opened ?? '')
+  else {
+    const name = source === '-' ? 'standard input' : source
+    const text = explainInspection(name, inspection, placeOf(source) === undefined)
+    // With --raw, standard output has the bytes of the value or nothing.
+    const output = raw === true ? process.stderr : process.stdout
+    output.write(text)
   }
 }
 

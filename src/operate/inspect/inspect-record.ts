@@ -36,7 +36,7 @@ export async function inspectRecord(
   const { topic = value.form === 'envelope' ? value.header?.topic : undefined } = record
   if (topic === undefined) {
     throw new EnvelopeError('INVALID_RECORD', 'the value does not say for which topic it was sealed', {
-      remedy: 'Give the topic',
+      remedy: 'Pass the topic; on the command line, with `--topic`',
     })
   }
   const { trial, value: opened } = await tryRecord(encryption, { ...record, topic }, open)
