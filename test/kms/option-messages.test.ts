@@ -5,6 +5,7 @@ import { azureKms } from '../../src/kms/azure/index.js'
 import { gcpKms } from '../../src/kms/gcp/index.js'
 import type { Kms } from '../../src/kms/kms.js'
 import { localKms } from '../../src/kms/local/index.js'
+import { memoryKms } from '../../src/kms/memory/index.js'
 import { pkcs11Kms } from '../../src/kms/pkcs11/index.js'
 import { tencentKms } from '../../src/kms/tencent/index.js'
 import { vaultKms } from '../../src/kms/vault/index.js'
@@ -123,6 +124,11 @@ const ROWS: Readonly<Record<string, Row>> = {
     factory: pkcs11Kms,
     options: { library: [], token: [], pin: [], pinFile: [], requestTimeout: [] },
     required: { library: '/usr/lib/hsm.so', token: 'payments', pin: '4711' },
+  },
+  memoryKms: {
+    factory: memoryKms,
+    options: { cmks: WRONG.map((wrong) => [wrong]) },
+    required: { cmks: ['orders'] },
   },
   localKms: { factory: localKms, options: { keyring: [] }, required: { keyring: 'keyring.json' } },
 }

@@ -25,15 +25,19 @@ export interface MemoryKms extends Kms {
  * A KMS for tests: AES-256 CMKs in the memory of this process. It really wraps, as `localKms` does and under the same
  * provider name. Never seal data that must be read later: the CMKs are lost when the process ends.
  *
- * @throws EnvelopeError CONFIG_INVALID for an invalid CMK id, and in production (`NODE_ENV`)
+ * @throws EnvelopeError CONFIG_INVALID without a list of valid CMK ids, and in production (`NODE_ENV`)
  */
-export function memoryKms({ cmks }: MemoryKmsOptions): MemoryKms {
+export function memoryKms(options: MemoryKmsOptions): MemoryKms {
   if (process.env['NODE_ENV'] === 'production') {
     throw invalid('NODE_ENV', 'is production: nothing could be opened once this process has ended')
   }
+  // Callers in JavaScript may pass anything.
+  const cmks: unknown = (options as MemoryKmsOptions | null | undefined)?.cmks
+  if (!Array.isArray(cmks)) throw invalid('cmks', 'expected a list of ids of CMKs')
   const keyring = new Map<string, AesCmk>()
   for (const [i, id] of cmks.entries()) {
-    if (!isCmkId(id)) throw invalid(`cmks[${String(i)}]`, 'expected 1 to 256 visible ASCII characters')
+    if (typeof id !== 'string' || !isCmkId(id))
+      throw invalid(`cmks[${String(i)}]`, 'expected 1 to 256 visible ASCII characters')
     keyring.set(id, aes.create(id))
   }
   let isAvailable = true
