@@ -55,7 +55,8 @@ class VaultTransit:
 
     `address` is a URL such as `https://vault.example.com:8200`; plain http is only for loopback addresses. `name` is
     the part of the CMKs' ids before the slash. `token` is called for each request. Redirects are not followed, and
-    proxies of the environment are not used. `timeout_seconds` is for a whole request; unwrapping makes two. Raises `ConfigurationError` if an argument is not valid.
+    proxies of the environment are not used. `timeout_seconds` is for a whole request; unwrapping makes two. Raises
+    `ConfigurationError` if an argument is not valid.
     """
 
     def __init__(

@@ -38,6 +38,8 @@ public final class VaultTransitUnwrapper implements Unwrapper {
     private static final Pattern CIPHERTEXT = Pattern.compile("vault:v[1-9][0-9]{0,8}:([A-Za-z0-9+/]+={0,2})");
     private static final Pattern LOOPBACK = Pattern.compile("127(\\.\\d{1,3}){3}|localhost|\\[::1]");
     private static final Duration DEFAULT_TIMEOUT = Duration.ofSeconds(10);
+    /** Answers have a few hundred. */
+    private static final int MAX_BODY_BYTES = 65_536;
     private static final ObjectMapper JSON = new ObjectMapper();
     /** The types of keys that can be derived and are as strong as a DEK. The last one is only in OpenBao. */
     private static final Set<String> TYPES_OF_256_BITS =
@@ -186,7 +188,7 @@ public final class VaultTransitUnwrapper implements Unwrapper {
 
     private HttpResponse<byte[]> send(String path, Map<String, String> body) {
         CompletableFuture<HttpResponse<byte[]>> response =
-                http.sendAsync(request(path, body), HttpResponse.BodyHandlers.ofByteArray());
+                http.sendAsync(request(path, body), ShortBody.of(MAX_BODY_BYTES));
         try {
             // The time limit of a request of the JDK ends with the headers of its answer.
             return response.get(timeout.toMillis(), TimeUnit.MILLISECONDS);

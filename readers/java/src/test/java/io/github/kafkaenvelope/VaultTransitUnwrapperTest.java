@@ -168,6 +168,15 @@ class VaultTransitUnwrapperTest {
     }
 
     @Test
+    void anAnswerThatIsTooLongIsNotRead() {
+        String good = answer;
+        answer = good + " ".repeat(65_536 - good.length());
+        assertBytes(Sealer.DEK, vault().unwrap(CMK, CIPHERTEXT, ""));
+        assertBody("KMS_UNAVAILABLE", 200, answer + " ");
+        assertBody("KMS_UNAVAILABLE", 200, good + " ".repeat(10_000_000));
+    }
+
+    @Test
     void argumentsThatAreNotValidAreRefused() {
         URI https = URI.create("https://vault.example.com");
         HttpClient follows = HttpClient.newBuilder().followRedirects(HttpClient.Redirect.NORMAL).build();
