@@ -41,8 +41,14 @@ export async function fetchRecord({ kafka, place, signal }: FetchOptions): Promi
     })
     return fetched
   }
-  const { message } = await read(false)
-  if (message === undefined) throw absent(place, await read(true))
+  const { message, first } = await read(false)
+  if (message === undefined) {
+    if (first === undefined)
+      throw new Error(
+        `${describe(place)}: the broker returned nothing; compaction may have removed the record`,
+      )
+    throw absent(place, await read(true))
+  }
   const { topic, partition } = place
   const { offset, timestamp, key, value, headers } = message
   return { topic, partition, offset, timestamp, key, value, ...(headers && { headers }) }

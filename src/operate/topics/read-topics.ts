@@ -15,7 +15,7 @@ export interface ReadBatch {
 
 export interface TopicsReading {
   readonly kafka: Kafka
-  /** For the name of the consumer group: `kafka-envelope-<purpose>-<host>-<process>`. */
+  /** For the name of the consumer group: `kafka-envelope-<purpose>-<host>-<number>-<process>`. */
   readonly purpose: string
   readonly ranges: readonly OffsetRange[]
   /**
@@ -36,6 +36,8 @@ export interface TopicsReading {
 /** The end of a partition may hold no record that can be fetched. So many fetches without a record end the reading. */
 const IDLE_FETCHES = 10
 const FETCH_MS = 500
+/** Two readings of one process must not share a group, which would share out the partitions of both. */
+let readings = 0
 /** How often KafkaJS may start a consumer again after a failure that could pass. */
 const MAX_RESTARTS = 5
 
@@ -50,7 +52,7 @@ export async function readTopics(reading: TopicsReading): Promise<void> {
   signal?.throwIfAborted()
   const progress = new ReadingProgress(ranges)
   if (progress.isDone) return
-  const groupId = `kafka-envelope-${purpose}-${hostname()}-${String(process.pid)}`
+  const groupId = `kafka-envelope-${purpose}-${hostname()}-${String(++readings)}-${String(process.pid)}`
   const consumer = kafka.consumer({
     groupId,
     readUncommitted,

@@ -124,6 +124,16 @@ describe('fetching one record', () => {
     await producer.disconnect()
   }, 120_000)
 
+  it('records of several topics are fetched at once, without one fetching that disturbs another', async () => {
+    const several = await Promise.all([topicOf(), topicOf(), topicOf()])
+    const producer = testKafka().producer()
+    await producer.connect()
+    for (const topic of several) await producer.send({ topic, messages: [{ value: topic }] })
+    await producer.disconnect()
+    const records = await Promise.all(several.map((topic) => fetch(topic, 0n)))
+    expect(records.map(({ value }) => String(value))).toEqual(several)
+  }, 60_000)
+
   it('a signal ends the fetching', async () => {
     const topic = await topicOf()
     const controller = new AbortController()
