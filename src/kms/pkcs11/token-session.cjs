@@ -10,6 +10,8 @@ const { endianness } = require('node:os')
 const IV_BYTES = 12
 const TAG_BYTES = 16
 const DEK_BYTES = 32
+/** AES-256 */
+const KEY_BYTES = 32
 const MAX_KEY_ID_BYTES = 64
 /** More keys of one label than this are not looked at. */
 const MAX_KEYS = 256
@@ -290,23 +292,35 @@ class TokenSession {
   /** @param {Buffer} session @param {Buffer} handle @returns {Key} */
   #keyOf(session, handle) {
     const p = this.#p
-    /** @param {number} type */
-    const attribute = (type) => {
-      const [found] = this.#call('C_GetAttributeValue', (m) =>
-        m.C_GetAttributeValue(session, handle, [{ type }]),
-      )
-      return Buffer.from(/** @type {Buffer} */ (found?.value ?? Buffer.alloc(0)))
-    }
-    /** @param {number} type */
-    const flag = (type) => attribute(type)[0] === 1
-    if (!flag(p.CKA_PRIVATE)) throw new TokenFailure('KEY_WITHOUT_PIN')
-    if (!flag(p.CKA_SENSITIVE) || attribute(p.CKA_EXTRACTABLE)[0] !== 0)
-      throw new TokenFailure('KEY_CAN_LEAVE')
-    if (numberIn(attribute(p.CKA_KEY_TYPE)) !== p.CKK_AES || numberIn(attribute(p.CKA_VALUE_LEN)) !== 32)
-      throw new TokenFailure('NOT_AES_256')
-    const id = attribute(p.CKA_ID)
-    if (id.length === 0 || id.length > MAX_KEY_ID_BYTES) throw new TokenFailure('KEY_ID_UNUSABLE')
-    return { handle, id, encrypts: flag(p.CKA_ENCRYPT), decrypts: flag(p.CKA_DECRYPT) }
+    const [isPrivate, isSensitive, isExtractable, keyType, id, encrypts, decrypts] = this.#attributes(
+      session,
+      handle,
+      [
+        ...[p.CKA_PRIVATE, p.CKA_SENSITIVE, p.CKA_EXTRACTABLE],
+        ...[p.CKA_KEY_TYPE, p.CKA_ID, p.CKA_ENCRYPT, p.CKA_DECRYPT],
+      ],
+    )
+    if (!isTrue(isPrivate)) throw new TokenFailure('KEY_WITHOUT_PIN')
+    if (!isTrue(isSensitive) || isExtractable?.[0] !== 0) throw new TokenFailure('KEY_CAN_LEAVE')
+    if (numberIn(keyType) !== p.CKK_AES) throw new TokenFailure('NOT_AES_256')
+    // Keys of another type may not have it, which would fail the call.
+    const [size] = this.#attributes(session, handle, [p.CKA_VALUE_LEN])
+    if (numberIn(size) !== KEY_BYTES) throw new TokenFailure('NOT_AES_256')
+    if (id === undefined || id.length === 0 || id.length > MAX_KEY_ID_BYTES)
+      throw new TokenFailure('KEY_ID_UNUSABLE')
+    return { handle, id, encrypts: isTrue(encrypts), decrypts: isTrue(decrypts) }
+  }
+
+  /**
+   * Several at once: there may be many keys, and each call is a round trip to the HSM.
+   *
+   * @param {Buffer} session @param {Buffer} handle @param {readonly number[]} types
+   */
+  #attributes(session, handle, types) {
+    const template = types.map((type) => ({ type }))
+    return this.#call('C_GetAttributeValue', (m) => m.C_GetAttributeValue(session, handle, template)).map(
+      ({ value }) => Buffer.from(/** @type {Buffer} */ (value ?? Buffer.alloc(0))),
+    )
   }
 
   /** @param {readonly Key[]} keys @param {Key} key */
@@ -479,9 +493,14 @@ function newer(a, b) {
   return (Buffer.compare(padded(a), padded(b)) || a.length - b.length) > 0
 }
 
-/** A CK_ULONG, in the order of bytes and the size of this machine. @param {Buffer} value */
+/** A CK_BBOOL. @param {Buffer | undefined} value */
+function isTrue(value) {
+  return value?.[0] === 1
+}
+
+/** A CK_ULONG, in the order of bytes and the size of this machine. @param {Buffer | undefined} value */
 function numberIn(value) {
-  if (value.length !== 4 && value.length !== 8) return undefined
+  if (value?.length !== 4 && value?.length !== 8) return undefined
   const bytes = endianness() === 'LE' ? Buffer.from(value).reverse() : value
   return Number(BigInt(`0x${bytes.toString('hex')}`))
 }

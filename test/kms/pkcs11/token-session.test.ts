@@ -110,6 +110,17 @@ describe('a session with a token', () => {
     expect(codeOf(wrap)).toBe('KEY_CAN_LEAVE')
   })
 
+  it('a key costs few calls to look at, because each is a round trip to the HSM', () => {
+    const old = token.add(1)
+    for (let id = 2; id <= 10; id++) token.add(id)
+    wrap()
+    expect(token.count('C_GetAttributeValue')).toBe(20)
+    old.keyType = 0x13
+    token.fails = (call, nth) =>
+      call === 'C_GetAttributeValue' && nth > 21 ? 'CKR_ATTRIBUTE_TYPE_INVALID' : undefined
+    expect(codeOf(wrap)).toBe('NOT_AES_256')
+  })
+
   it('more keys than it looks at are refused', () => {
     for (let at = 0; at < 257; at++) token.add(at & 0xff)
     expect(codeOf(wrap)).toBe('TOO_MANY_KEYS')
