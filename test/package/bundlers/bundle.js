@@ -57,7 +57,7 @@ const bundlers = {
 const away = mkdtempSync(join(tmpdir(), 'kafka-envelope-bundles-'))
 let failures = 0
 try {
-  for (const program of ['local.mjs', 'tencent.mjs', 'tencent.cjs']) {
+  for (const program of ['local.mjs', 'config-file.mjs', 'tencent.mjs', 'tencent.cjs']) {
     for (const [name, bundle] of Object.entries(bundlers)) {
       // Rollup is for ESM: of CommonJS it leaves a `require` inside a `try` alone.
       if (name === 'rollup' && program.endsWith('.cjs')) continue

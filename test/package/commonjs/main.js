@@ -10,6 +10,7 @@ const {
   otherKmses,
   pkcs11WithoutSdk,
   records,
+  recordsByFile,
   tencent: tencentRoundTrip,
 } = require('./round-trips.cjs')
 
@@ -26,6 +27,8 @@ async function main() {
     if (loaded(unneeded)) throw new Error(`the core loads ${unneeded}`)
   }
   await records(root, local, record, require('kafka-envelope/config-file'))
+  await recordsByFile(root, record, require('kafka-envelope/config-file'))
+  if (loaded('tencentcloud-sdk-nodejs-common')) throw new Error('a file with a local KMS loads another SDK')
   await instruments()
   await tencentRoundTrip(root, record, tencent, require('kafka-envelope-tencent-kms-emulator'))
   await pkcs11WithoutSdk(pkcs11)

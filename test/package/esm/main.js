@@ -16,10 +16,12 @@ import {
   otherKmses,
   pkcs11WithoutSdk,
   records,
+  recordsByFile,
   tencentWithoutSdk,
 } from './round-trips.cjs'
 
 await records(root, local, record, config)
+await recordsByFile(root, record, config)
 await clients(root, kafkajs, () => local.localKms({ keyring: './dev.keyring' }))
 await missingKeyring(root, local)
 await tencentWithoutSdk(tencent)

@@ -4,6 +4,7 @@
  */
 const { spawn, spawnSync } = require('node:child_process')
 const { once } = require('node:events')
+const { writeFileSync } = require('node:fs')
 const { fakeKafka } = require('./fake-kafka.cjs')
 
 const topics = [{ match: ['orders'], encrypt: { cmk: 'orders' }, decrypt: { cmk: 'orders' } }]
@@ -12,17 +13,29 @@ function check(holds, what) {
   if (!holds) throw new Error(what)
 }
 
-/** Seals and opens records under a CMK in a file, by a configuration in a file. */
-exports.records = async (
-  { createEncryption, isEnvelopeError },
-  { localKms },
-  { sealRecords, openRecords },
-  { loadConfig },
-) => {
+/** Seals and opens records under a CMK in a file, by a configuration in a file with a KMS from code. */
+exports.records = async ({ createEncryption, isEnvelopeError }, { localKms }, record, { loadConfig }) => {
   const kms = { dev: localKms({ keyring: './dev.keyring' }) }
-  const encryption = await createEncryption(
-    await loadConfig('kafka-envelope.yaml', { kms, env: { CMK: 'orders' } }),
-  )
+  const config = await loadConfig('kafka-envelope.yaml', { kms, env: { CMK: 'orders' } })
+  await roundTrip(await createEncryption(config), isEnvelopeError, record)
+}
+
+/** The same, by a configuration in code. */
+exports.recordsByCode = async ({ createEncryption, isEnvelopeError }, { localKms }, record) => {
+  const kms = { dev: localKms({ keyring: './dev.keyring' }) }
+  const config = { kms, cmks: { orders: [{ kms: 'dev', id: 'orders' }] }, topics }
+  await roundTrip(await createEncryption(config), isEnvelopeError, record)
+}
+
+/** The same, by a configuration in a file that describes its KMS. */
+exports.recordsByFile = async ({ createEncryption, isEnvelopeError }, record, { loadConfig }) => {
+  const kms = { dev: { provider: 'local', keyring: 'dev.keyring' } }
+  const config = { version: 1, kms, cmks: { orders: [{ kms: 'dev', id: 'orders' }] }, topics }
+  writeFileSync('with-kms.json', JSON.stringify(config))
+  await roundTrip(await createEncryption(await loadConfig('with-kms.json')), isEnvelopeError, record)
+}
+
+async function roundTrip(encryption, isEnvelopeError, { sealRecords, openRecords }) {
   const [sealed] = await sealRecords(encryption, [{ topic: 'orders', key: 'k', value: 'value' }])
   check(sealed.value[0] === 0xc3 && !sealed.value.includes('value'), 'the record is not sealed')
   const [opened, moved] = await openRecords(encryption, [sealed, { ...sealed, key: 'other' }])
