@@ -472,7 +472,9 @@ function codeIn(error) {
 function mayBlameCiphertext(error) {
   if (!(error instanceof TokenFailure) || error.during !== 'C_Decrypt') return false
   // Not what this session found itself, such as a wrong length.
-  return error.code.startsWith('CKR_') && !SESSION_LOST.has(error.code)
+  if (!error.code.startsWith('CKR_')) return false
+  // If the device did fail, the session is lost, and the key cannot prove that it works.
+  return error.code === 'CKR_DEVICE_ERROR' || !SESSION_LOST.has(error.code)
 }
 
 /** @param {unknown} error @param {string} code */

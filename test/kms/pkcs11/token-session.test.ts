@@ -140,15 +140,15 @@ describe('a session with a token', () => {
 })
 
 describe('a ciphertext that does not open', () => {
-  it.each(['CKR_GENERAL_ERROR', 'CKR_ENCRYPTED_DATA_INVALID', 'CKR_VENDOR_DEFINED', 'CKR_DATA_INVALID'])(
-    'the ciphertext is to blame if the key works, when the token answers %s',
-    (code) => {
-      token.add(1)
-      const wrapped = wrap()
-      token.wrongTag = code
-      expect(codeOf(() => unwrap(wrapped, flipped(wrapped)))).toBe('CIPHERTEXT_REFUSED')
-    },
-  )
+  it.each([
+    ...['CKR_GENERAL_ERROR', 'CKR_ENCRYPTED_DATA_INVALID', 'CKR_VENDOR_DEFINED'],
+    ...['CKR_DATA_INVALID', 'CKR_DEVICE_ERROR'],
+  ])('the ciphertext is to blame if the key works, when the token answers %s', (code) => {
+    token.add(1)
+    const wrapped = wrap()
+    token.wrongTag = code
+    expect(codeOf(() => unwrap(wrapped, flipped(wrapped)))).toBe('CIPHERTEXT_REFUSED')
+  })
 
   it('the token is to blame if it opens nothing', () => {
     token.add(1)
@@ -175,6 +175,15 @@ describe('a ciphertext that does not open', () => {
       expect(codeOf(() => unwrap(wrapped))).toBe('ROUND_TRIP_FAILED')
     },
   )
+
+  it('a device that fails, and not the ciphertext, is to blame if the key does not work in its session', () => {
+    token.add(1)
+    const wrapped = wrap()
+    token.fails = (call) =>
+      call === 'C_Decrypt' && token.count('C_OpenSession') === 1 ? 'CKR_DEVICE_ERROR' : undefined
+    expect(unwrap(wrapped)).toEqual(dek())
+    expect(token.count('C_OpenSession')).toBe(2)
+  })
 
   it('a fault that passes does not blame the ciphertext', () => {
     token.add(1)
