@@ -3,6 +3,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander'
 
 import { verifyAuditLog, type AuditVerification } from '../audit/index.js'
 import { printable } from './printable.js'
+import { safeJson } from './safe-json.js'
 
 interface VerifyArguments {
   readonly keyFile?: string
@@ -46,7 +47,7 @@ async function verify(
     ...(after === undefined ? {} : { after }),
   })
   if (!result.isIntact) process.exitCode = 2
-  process.stdout.write(json ? `${JSON.stringify(result, null, 2)}\n` : textOf(result, head.length))
+  process.stdout.write(json ? safeJson(result) : textOf(result, head.length))
 }
 
 function textOf(result: AuditVerification, heads: number): string {

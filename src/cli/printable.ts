@@ -14,6 +14,11 @@ export function printable(bytes: Buffer): string {
   return text
 }
 
+/** Text from records, files or a cluster, with everything escaped that would not be seen. */
+export function printableText(text: string): string {
+  return printable(Buffer.from(text))
+}
+
 /** The bytes of the UTF-8 character that begins there, if one does. */
 function characterAt(bytes: Buffer, start: number): Buffer | undefined {
   return [1, 2, 3, 4].map((length) => bytes.subarray(start, start + length)).find((part) => isUtf8(part))

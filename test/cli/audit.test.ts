@@ -81,6 +81,9 @@ it('`audit verify` does not let the name of a file write to the terminal', async
   expect(code).toBe(0)
   expect(stdout).toContain(String.raw`audit.jsonl.0\x1b[2J\xc2\x9b: 5 lines`)
   expect(stdout).toMatch(/^[\n -~]*$/)
+  const json = await verify(hostile, '--json')
+  expect(json.stdout).toMatch(/^[\n -~]*$/)
+  expect(JSON.parse(json.stdout)).toMatchObject({ files: [{ file: hostile }] })
 })
 
 it('`audit verify --json` prints the result of the library as one object', async () => {

@@ -26,7 +26,7 @@ afterAll(async () => {
 })
 afterEach(async () => {
   const { groups } = await admin.listGroups()
-  const own = new RegExp(`^kafka-envelope-dictionary-.*-${String(process.pid)}$`)
+  const own = new RegExp(`^kafka-envelope-dictionary-.*-${String(process.pid)}-[-0-9a-f]+$`)
   expect(groups.filter(({ groupId }) => own.test(groupId))).toEqual([])
 })
 

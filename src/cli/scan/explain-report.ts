@@ -1,6 +1,6 @@
 import type { Dimension, Distinct, Occurrences, ScanReport, TopicReport } from '../../operate/index.js'
 import { figure } from '../estimate/format-units.js'
-import { printable } from '../printable.js'
+import { printableText } from '../printable.js'
 
 const KINDS: Readonly<Record<string, string>> = {
   sealed: 'sealed',
@@ -44,7 +44,7 @@ function explainTopic(report: TopicReport): string {
   )
   const bytes = sum('bytes')
   return [
-    `${topic}: ${amount(sum('records'), 'record')} in ${amount(partitions.length, 'partition')}, ${amount(bytes, 'byte')} of values`,
+    `${printableText(topic)}: ${amount(sum('records'), 'record')} in ${amount(partitions.length, 'partition')}, ${amount(bytes, 'byte')} of values`,
     ...(rows.length === 0 ? [] : table([HEAD, ...rows])),
     ...(counted.length === 0
       ? []
@@ -124,9 +124,5 @@ function share(part: number, all: number): string {
 }
 
 export function time(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 19).concat('Z')
-}
-
-function printableText(text: string): string {
-  return printable(Buffer.from(text))
+  return new Date(ms).toISOString().replace(/\.\d{3}/, '')
 }

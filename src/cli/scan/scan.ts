@@ -12,6 +12,7 @@ import {
 import { interruptible } from '../interrupt.js'
 import { connectKafka, withKafkaOptions, type KafkaOptions } from '../kafka/connect.js'
 import { ProgressBar } from '../progress-bar.js'
+import { safeJson } from '../safe-json.js'
 import { explainNeed } from './explain-need.js'
 import { explainReport } from './explain-report.js'
 
@@ -92,13 +93,15 @@ async function runMerge(files: readonly string[], options: Options): Promise<voi
   const { cmk } = options
   print(
     report,
-    cmk === undefined ? undefined : await whoNeedsCmk(await connectKafka(options), report, cmk),
+    cmk === undefined
+      ? undefined
+      : await whoNeedsCmk(await connectKafka(options), report, cmk, { upToNow: true }),
     options,
   )
 }
 
 function print(report: ScanReport, need: CmkNeed | undefined, { json }: Options): void {
-  if (json === true) process.stdout.write(`${JSON.stringify({ report, ...(need && { need }) }, null, 2)}\n`)
+  if (json === true) process.stdout.write(safeJson({ report, ...(need && { need }) }))
   else process.stdout.write(explainReport(report) + (need === undefined ? '' : `\n${explainNeed(need)}`))
   if (need !== undefined && need.needed !== 'no') process.exitCode = NOT_YES
 }

@@ -1,13 +1,16 @@
 import type { Admin, Kafka } from 'kafkajs'
+import { rangesOf } from '../topics/ranges.js'
+import { partitionName } from '../topics/reading-progress.js'
+import { doubtsOfOffsets, doubtsOfRecords } from './doubts.js'
 import type { ScanReport } from './report.js'
-import { OTHERS, type Occurrences } from './tally.js'
+import { cmkIdOf, MAX_TIMESTAMP, type Occurrences } from './tally.js'
 
 /** Whether records still need a CMK, and which. */
 export interface CmkNeed {
   readonly cmkId: string
   /**
    * `no`: nothing that was scanned needs it. `yes`: records have no other wrapping. `unclear`: some could not be read, or
-   * the scan is not complete. Records that another CMK can open as well do not need it.
+   * were not scanned, or may be under it by another id. Records that another CMK can open as well do not need it.
    */
   readonly needed: 'yes' | 'no' | 'unclear'
   /** Why it is unclear, one sentence each. */
@@ -34,22 +37,37 @@ export interface PartitionNeed {
   readonly goneBy: number | null
 }
 
+export interface CmkNeedOptions {
+  /** Records that were written after the scan began make the answer unclear: for a report that may be old. */
+  readonly upToNow?: boolean
+}
+
 /**
  * Answers from a report, and from what the cluster says now, whether a CMK can be disabled or deleted. Only for what was
  * scanned: other topics, backups and mirrors may need it, too, and a producer may go on to seal under it.
- * @throws the errors of KafkaJS
+ * @throws Error if a topic does not exist any more; the errors of KafkaJS
  */
-export async function whoNeedsCmk(kafka: Kafka, report: ScanReport, cmkId: string): Promise<CmkNeed> {
+export async function whoNeedsCmk(
+  kafka: Kafka,
+  report: ScanReport,
+  cmkId: string,
+  { upToNow = false }: CmkNeedOptions = {},
+): Promise<CmkNeed> {
   const admin = kafka.admin()
   await admin.connect()
   try {
-    const under = report.topics.flatMap((topic) => occurrencesOf(topic, cmkId))
-    const names = [...new Set(under.map(({ topic }) => topic))]
-    const lows = await lowOffsets(admin, names)
-    const left = under.filter(
-      ({ topic, partition, all }) => BigInt(all.last) >= (lows.get(`${topic} ${String(partition)}`) ?? 0n),
+    const now = await rangesOf(
+      admin,
+      report.topics.map(({ topic }) => topic),
     )
-    const groups = await positions(admin, [...new Set(left.map(({ topic }) => topic))])
+    const lows = new Map(now.map(({ topic, partition, from }) => [partitionName(topic, partition), from]))
+    const left = report.topics
+      .flatMap((topic) => occurrencesOf(topic, cmkId))
+      .filter(
+        ({ topic, partition, all }) => BigInt(all.last) >= (lows.get(partitionName(topic, partition)) ?? 0n),
+      )
+    const names = [...new Set(left.map(({ topic }) => topic))]
+    const groups = await positions(admin, names)
     const retention = await retentions(admin, names)
     const partitions = left.map(({ topic, partition, all, only }): PartitionNeed => {
       const keeps = retention.get(topic) ?? null
@@ -66,15 +84,20 @@ export async function whoNeedsCmk(kafka: Kafka, report: ScanReport, cmkId: strin
             (each) => each.topic === topic && each.partition === partition && each.next <= BigInt(all.last),
           )
           .map(({ groupId, next }) => ({ groupId, next: String(next) })),
-        goneBy: keeps === null || all.latest === undefined ? null : all.latest + keeps,
+        goneBy: goneBy(all.latest, keeps),
       }
     })
-    const unclear = doubts(report)
+    const unclear = [...doubtsOfRecords(report, cmkId), ...doubtsOfOffsets(report, now, upToNow)]
     const isNeeded = partitions.some(({ only }) => only > 0)
     return { cmkId, needed: isNeeded ? 'yes' : unclear.length > 0 ? 'unclear' : 'no', unclear, partitions }
   } finally {
     await admin.disconnect()
   }
+}
+
+function goneBy(latest: number | undefined, keeps: number | null): number | null {
+  if (latest === undefined || keeps === null) return null
+  return latest + keeps > MAX_TIMESTAMP ? null : latest + keeps
 }
 
 interface Under {
@@ -88,40 +111,9 @@ interface Under {
 function occurrencesOf({ topic, partitions }: ScanReport['topics'][number], cmkId: string): Under[] {
   return partitions.flatMap(({ partition, tally }) =>
     Object.entries(tally.cmk)
-      .filter(([cmk]) => cmk.slice(cmk.indexOf(' ') + 1) === cmkId)
+      .filter(([cmk]) => cmkIdOf(cmk) === cmkId)
       .map(([cmk, all]) => ({ topic, partition, all, only: tally.onlyCmk[cmk]?.records ?? 0 })),
   )
-}
-
-function doubts({ topics, isComplete }: ScanReport): string[] {
-  const found = isComplete ? [] : ['the scan is not complete']
-  for (const { topic, partitions } of topics) {
-    const sum = (pick: (tally: (typeof partitions)[number]['tally']) => Occurrences | undefined): number =>
-      partitions.reduce((all, { tally }) => all + (pick(tally)?.records ?? 0), 0)
-    const malformed = sum(({ kind }) => kind['malformed'])
-    const unknown = sum(({ kind }) => kind['unknownFormat'])
-    const others = sum(({ cmk }) => cmk[OTHERS])
-    const say = (records: number, singular: string, plural: string): void => {
-      if (records === 1) found.push(`${topic}: 1 record ${singular}`)
-      else if (records > 1) found.push(`${topic}: ${String(records)} records ${plural}`)
-    }
-    say(malformed, 'is malformed', 'are malformed')
-    say(unknown, 'has an unknown format', 'have an unknown format')
-    const uncounted = 'under CMKs that were not counted one by one; scan again with this CMK'
-    say(others, `is ${uncounted}`, `are ${uncounted}`)
-  }
-  return found
-}
-
-async function lowOffsets(admin: Admin, topics: readonly string[]): Promise<Map<string, bigint>> {
-  const all = await Promise.all(
-    topics.map(async (topic) =>
-      (await admin.fetchTopicOffsets(topic)).map(
-        ({ partition, low }) => [`${topic} ${String(partition)}`, BigInt(low)] as const,
-      ),
-    ),
-  )
-  return new Map(all.flat())
 }
 
 interface Position {

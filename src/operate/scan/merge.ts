@@ -1,6 +1,6 @@
 import { Distinct } from './distinct.js'
 import type { PartitionReport, ScanReport, TopicReport } from './report.js'
-import { addAll, emptyTally } from './tally.js'
+import { addAll, cmkIdOf, emptyTally } from './tally.js'
 
 /**
  * One report of several scans: of different topics or partitions, or of runs of offsets that follow each other.
@@ -55,7 +55,7 @@ function mergePartition(
       )
     }
     const tally = emptyTally()
-    const isWatched = (value: string): boolean => watched.includes(value.slice(value.indexOf(' ') + 1))
+    const isWatched = (value: string): boolean => watched.includes(cmkIdOf(value))
     for (const each of [before, after]) addAll(tally, each.tally, isWatched)
     return {
       partition: first.partition,

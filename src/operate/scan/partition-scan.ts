@@ -2,7 +2,7 @@ import type { KafkaMessage } from 'kafkajs'
 import type { OffsetRange } from '../topics/ranges.js'
 import type { Finding, Findings } from './findings.js'
 import type { PartitionReport } from './report.js'
-import { add, addAll, count, emptyTally, noneYet, type Occurrences } from './tally.js'
+import { add, addAll, cmkIdOf, count, emptyTally, noneYet, type Occurrences } from './tally.js'
 
 /** Tallies are brought up to date after so many findings, which bounds the memory. */
 const MAX_PENDING = 2000
@@ -99,9 +99,13 @@ export class PartitionScan {
       note('compression', sealing.compression)
       note('context', sealing.context)
       note('sealedFor', sealing.sealedFor)
-      for (const cmk of sealing.cmks) note('cmk', cmk)
-      const [only, ...more] = sealing.cmks
-      if (only !== undefined && more.length === 0) note('onlyCmk', only)
+      // An envelope may name a CMK more than once, also with another provider.
+      const cmks = new Set(sealing.cmks)
+      const isAlone = new Set(sealing.cmks.map(cmkIdOf)).size === 1
+      for (const cmk of cmks) {
+        note('cmk', cmk)
+        if (isAlone) note('onlyCmk', cmk)
+      }
     }
     this.#pending.clear()
   }

@@ -3,17 +3,18 @@ import * as v from 'valibot'
 import { writeWhole } from '../../whole-file.js'
 import { Distinct } from './distinct.js'
 import type { ScanReport } from './report.js'
-import { DIMENSIONS, type Dimension } from './tally.js'
+import { DIMENSIONS, MAX_TIMESTAMP, type Dimension } from './tally.js'
 
 const offset = v.pipe(v.string(), v.regex(/^\d{1,19}$/))
 const amount = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+const time = v.optional(v.pipe(amount, v.maxValue(MAX_TIMESTAMP)))
 const occurrences = v.strictObject({
   records: amount,
   bytes: amount,
   first: offset,
   last: offset,
-  earliest: v.optional(amount),
-  latest: v.optional(amount),
+  earliest: time,
+  latest: time,
 })
 const byValue = v.record(v.string(), occurrences)
 const tally = v.strictObject(

@@ -9,7 +9,10 @@ export interface ScanReport {
   readonly version: 1
   /** RFC 3339. */
   readonly startedAt: string
-  /** Whether everything was read that the topics had when the scan began. */
+  /**
+   * Whether everything was read that the topics had when the scan began. It was not if the broker gave nothing for the
+   * last offsets of a partition: compaction may have removed their records, but that cannot be known.
+   */
   readonly isComplete: boolean
   /** Ids of CMKs that have a place of their own in the tallies, however many CMKs there are. */
   readonly watched: readonly string[]

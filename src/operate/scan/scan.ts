@@ -6,6 +6,7 @@ import { Distinct } from './distinct.js'
 import { Findings, type Finding } from './findings.js'
 import { PartitionScan } from './partition-scan.js'
 import type { PartitionReport, ScanReport, TopicReport } from './report.js'
+import { cmkIdOf } from './tally.js'
 
 export interface ScanOptions {
   readonly kafka: Kafka
@@ -32,7 +33,8 @@ const CHECKPOINT_MS = 10_000
  * @throws Error for a topic that does not exist or an unfit `resume`; the errors of KafkaJS; the reason of `signal`
  */
 export async function scan(options: ScanOptions): Promise<ScanReport> {
-  const { kafka, topics, start, watch = [], resume, onCheckpoint, onProgress, signal } = options
+  const { kafka, start, watch = [], resume, onCheckpoint, onProgress, signal } = options
+  const topics = [...new Set(options.topics)]
   const admin = kafka.admin()
   await admin.connect()
   const wanted = await rangesOf(admin, topics, start).finally(() => admin.disconnect())
@@ -47,13 +49,15 @@ export async function scan(options: ScanOptions): Promise<ScanReport> {
       sinceCheckpoint = stopwatch(systemClock)
     }
   }
+  const reading = { kafka, purpose: 'scan', ranges: scanned.ranges, onBatch, ...(signal && { signal }) }
+  let unread: readonly OffsetRange[]
   try {
-    await readTopics({ kafka, purpose: 'scan', ranges: scanned.ranges, onBatch, ...(signal && { signal }) })
+    unread = await readTopics(reading)
   } catch (error) {
     await onCheckpoint?.(scanned.report())
     throw error
   }
-  scanned.finish()
+  scanned.finish(unread)
   const report = scanned.report()
   await onCheckpoint?.(report)
   return report
@@ -100,7 +104,7 @@ class Scan {
     this.ranges = ranges
     this.#startedAt = before?.startedAt ?? new Date(systemClock.wallMs()).toISOString()
     this.#watched = [...new Set([...(before?.watched ?? []), ...watch])]
-    const isWatched = (value: string): boolean => this.#watched.includes(value.slice(value.indexOf(' ') + 1))
+    const isWatched = (value: string): boolean => this.#watched.includes(cmkIdOf(value))
     const findings = new Findings()
     for (const range of ranges) {
       let counts = this.#topics.get(range.topic)
@@ -128,9 +132,15 @@ class Scan {
     })
   }
 
-  finish(): void {
-    for (const partition of this.#all()) partition.finish()
-    this.#isComplete = true
+  /** Everything was read, but for these offsets. */
+  finish(unread: readonly OffsetRange[]): void {
+    for (const [topic, { partitions }] of this.#topics) {
+      for (const [partition, scan] of partitions) {
+        const isRead = !unread.some((left) => left.topic === topic && left.partition === partition)
+        if (isRead) scan.finish()
+      }
+    }
+    this.#isComplete = unread.length === 0
   }
 
   report(): ScanReport {

@@ -29,6 +29,13 @@ export type Tally = Record<Dimension, Record<string, Occurrences>>
 /** Instead of values beyond `MAX_VALUES`: forged envelopes could name any number of CMKs. */
 export const OTHERS = '(others)'
 const MAX_VALUES = 200
+/** Of these, a watched id can have many: forged envelopes could name it with any number of providers. */
+const MAX_WITH_WATCHED = 2 * MAX_VALUES
+
+/** The id in `<provider> <id>`. */
+export function cmkIdOf(value: string): string {
+  return value.slice(value.indexOf(' ') + 1)
+}
 
 export function emptyTally(): Tally {
   return Object.fromEntries(DIMENSIONS.map((dimension) => [dimension, {}])) as Tally
@@ -36,7 +43,7 @@ export function emptyTally(): Tally {
 
 /**
  * Adds occurrences to those of a value.
- * @param isWatched whether the value has a place of its own however many there are
+ * @param isWatched whether there is a place for the value even if others have taken theirs
  */
 export function add(
   tally: Tally,
@@ -46,7 +53,9 @@ export function add(
   isWatched: (value: string) => boolean = () => false,
 ): void {
   const all = tally[dimension]
-  const hasPlace = Object.hasOwn(all, value) || Object.keys(all).length < MAX_VALUES || isWatched(value)
+  const places = Object.keys(all).length
+  const hasPlace =
+    Object.hasOwn(all, value) || places < MAX_VALUES || (places < MAX_WITH_WATCHED && isWatched(value))
   const name = hasPlace ? value : OTHERS
   const known = Object.hasOwn(all, name) ? all[name] : undefined
   // Not by assignment: `__proto__` is a name like any other.
@@ -62,15 +71,18 @@ export function addAll(tally: Tally, other: Tally, isWatched?: (value: string) =
   }
 }
 
+/** A producer can write any number. A later one is no date in JavaScript, and may be no safe integer. */
+export const MAX_TIMESTAMP = 8.64e15
+
 /** One record more, after all others. */
 export function count(occurrences: Occurrences, bytes: number, offset: string, timestamp: number): void {
   occurrences.records++
   occurrences.bytes += bytes
   occurrences.last = offset
-  if (timestamp >= 0) {
-    if (timestamp < (occurrences.earliest ?? Infinity)) occurrences.earliest = timestamp
-    if (timestamp > (occurrences.latest ?? -1)) occurrences.latest = timestamp
-  }
+  if (timestamp < 0) return
+  const time = Math.min(timestamp, MAX_TIMESTAMP)
+  if (time < (occurrences.earliest ?? Infinity)) occurrences.earliest = time
+  if (time > (occurrences.latest ?? -1)) occurrences.latest = time
 }
 
 /** Before the first record. */

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import type { Admin, Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs'
 import type { OffsetRange } from './ranges.js'
-import { ReadingProgress } from './reading-progress.js'
+import { partitionName, ReadingProgress } from './reading-progress.js'
 
 /** Records of one partition, in the order of their offsets. */
 export interface ReadBatch {
@@ -15,7 +15,7 @@ export interface ReadBatch {
 
 export interface TopicsReading {
   readonly kafka: Kafka
-  /** For the name of the consumer group: `kafka-envelope-<purpose>-<host>-<number>-<process>`. */
+  /** For the name of the consumer group: `kafka-envelope-<purpose>-<host>-<process>-<random>`. */
   readonly purpose: string
   readonly ranges: readonly OffsetRange[]
   /**
@@ -36,8 +36,6 @@ export interface TopicsReading {
 /** The end of a partition may hold no record that can be fetched. So many fetches without a record end the reading. */
 const IDLE_FETCHES = 10
 const FETCH_MS = 500
-/** Two readings of one process must not share a group, which would share out the partitions of both. */
-let readings = 0
 /** How often KafkaJS may start a consumer again after a failure that could pass. */
 const MAX_RESTARTS = 5
 
@@ -45,14 +43,18 @@ const MAX_RESTARTS = 5
  * Reads ranges of partitions, as a reader of committed records. Commits no offsets, creates no topic, and leaves no
  * consumer group behind.
  *
- * @throws the error of `onBatch` or of KafkaJS, the reason of `signal`, or an Error if a partition has no leader
+ * @returns the offsets that were not read: all that are left after `'stop'`, or those for which the broker gave nothing,
+ * such as those at the end of a partition that compaction removed
+ * @throws the error of `onBatch` or of KafkaJS, the reason of `signal`, or an Error if a partition has no leader, or was
+ * not assigned
  */
-export async function readTopics(reading: TopicsReading): Promise<void> {
+export async function readTopics(reading: TopicsReading): Promise<readonly OffsetRange[]> {
   const { kafka, purpose, ranges, signal, readUncommitted = false } = reading
   signal?.throwIfAborted()
   const progress = new ReadingProgress(ranges)
-  if (progress.isDone) return
-  const groupId = `kafka-envelope-${purpose}-${hostname()}-${String(++readings)}-${String(process.pid)}`
+  if (progress.isDone) return []
+  // Nobody else may be in the group, be it in a container whose process has the same number: each would read a part.
+  const groupId = `kafka-envelope-${purpose}-${hostname()}-${String(process.pid)}-${crypto.randomUUID()}`
   const consumer = kafka.consumer({
     groupId,
     readUncommitted,
@@ -64,9 +66,15 @@ export async function readTopics(reading: TopicsReading): Promise<void> {
   try {
     await consumer.connect()
     await consumer.subscribe({ topics: topicsOf(ranges), fromBeginning: true })
-    const end = await readAll(consumer, progress, reading)
     signal?.throwIfAborted()
-    if (end === 'idle') await refuseLeaderless(admin, progress.left)
+    const assigned = new Set<string>()
+    const end = await readAll(consumer, progress, reading, assigned)
+    signal?.throwIfAborted()
+    if (end === 'idle') {
+      await refuseLeaderless(admin, progress.left)
+      refuseUnassigned(assigned, progress.left)
+    }
+    return progress.left
   } finally {
     await consumer.disconnect()
     // A broker may have dropped it: it is empty and has no offsets.
@@ -79,6 +87,7 @@ function readAll(
   consumer: Consumer,
   progress: ReadingProgress,
   { onBatch, onFetched, signal }: TopicsReading,
+  assigned: Set<string>,
 ): Promise<'all' | 'stop' | 'idle'> {
   return new Promise((done, fail) => {
     signal?.addEventListener('abort', () => {
@@ -91,7 +100,10 @@ function readAll(
     // Nothing is committed, so each assignment begins where the reading is.
     consumer.on(consumer.events.GROUP_JOIN, ({ payload: { memberAssignment } }) => {
       for (const [topic, partitions] of Object.entries(memberAssignment)) {
-        for (const partition of partitions) goOn(consumer, progress, topic, partition)
+        for (const partition of partitions) {
+          assigned.add(partitionName(topic, partition))
+          goOn(consumer, progress, topic, partition)
+        }
       }
     })
     // Each broker is fetched from on its own, and one may be slower than others.
@@ -145,6 +157,14 @@ async function refuseLeaderless(admin: Admin, left: readonly OffsetRange[]): Pro
       }
     }
   }
+}
+
+/** A broker that does not know a new partition yet leaves it out. */
+function refuseUnassigned(assigned: ReadonlySet<string>, left: readonly OffsetRange[]): void {
+  const unassigned = left.find(({ topic, partition }) => !assigned.has(partitionName(topic, partition)))
+  if (unassigned === undefined) return
+  const { topic, partition } = unassigned
+  throw new Error(`topic ${topic}: partition ${String(partition)} was not assigned to this reader; try again`)
 }
 
 function topicsOf(ranges: readonly OffsetRange[]): string[] {

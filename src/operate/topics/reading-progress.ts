@@ -12,7 +12,7 @@ export class ReadingProgress {
 
   constructor(ranges: readonly OffsetRange[]) {
     for (const range of ranges) {
-      this.#partitions.set(nameOf(range.topic, range.partition), { range, next: range.from })
+      this.#partitions.set(partitionName(range.topic, range.partition), { range, next: range.from })
       if (range.from < range.to) this.#unfinished++
     }
   }
@@ -23,7 +23,7 @@ export class ReadingProgress {
     partition: number,
     records: readonly R[],
   ): readonly R[] {
-    const at = this.#partitions.get(nameOf(topic, partition))
+    const at = this.#partitions.get(partitionName(topic, partition))
     const [first, last] = [records[0], records.at(-1)]
     if (at === undefined || first === undefined || last === undefined) return []
     const isAhead = ({ offset }: R): boolean => BigInt(offset) >= at.next && BigInt(offset) < at.range.to
@@ -33,7 +33,7 @@ export class ReadingProgress {
 
   /** Everything up to this offset was read, or has no record. Returns whether that finishes the partition. */
   passed(topic: string, partition: number, offset: string): boolean {
-    const at = this.#partitions.get(nameOf(topic, partition))
+    const at = this.#partitions.get(partitionName(topic, partition))
     if (at === undefined) return false
     const next = BigInt(offset) + 1n
     if (next > at.next && at.next < at.range.to) {
@@ -45,7 +45,7 @@ export class ReadingProgress {
 
   /** The offset to go on at; undefined if nothing of the partition is left to read. */
   next(topic: string, partition: number): bigint | undefined {
-    const at = this.#partitions.get(nameOf(topic, partition))
+    const at = this.#partitions.get(partitionName(topic, partition))
     return at !== undefined && at.next < at.range.to ? at.next : undefined
   }
 
@@ -62,6 +62,6 @@ export class ReadingProgress {
 }
 
 /** A topic has no space in its name. */
-function nameOf(topic: string, partition: number): string {
+export function partitionName(topic: string, partition: number): string {
   return `${topic} ${String(partition)}`
 }

@@ -60,7 +60,7 @@ describe('fetching one record', () => {
       })
     }
     const { groups } = await admin.listGroups()
-    const own = new RegExp(`^kafka-envelope-inspect-.*-${String(process.pid)}$`)
+    const own = new RegExp(`^kafka-envelope-inspect-.*-${String(process.pid)}-[-0-9a-f]+$`)
     expect(groups.filter(({ groupId }) => own.test(groupId))).toEqual([])
   }, 60_000)
 

@@ -128,8 +128,9 @@ describe('scan', () => {
     expect(sessions.count).toEqual({ value: 4, exact: true })
     expect(deks['memory cards-2025']?.count).toEqual({ value: 4, exact: true })
     expect(deks['memory cards-2026']?.count).toEqual({ value: 1, exact: true })
-    const groups = (await admin.listGroups()).groups.filter(({ groupId }) =>
-      groupId.endsWith(`scan-${String(process.pid)}`),
+    const groups = (await admin.listGroups()).groups.filter(
+      ({ groupId }) =>
+        groupId.startsWith('kafka-envelope-scan-') && groupId.includes(`-${String(process.pid)}-`),
     )
     expect(groups).toEqual([])
   }, 60_000)
@@ -193,6 +194,17 @@ describe('scan', () => {
     await expect(scan({ kafka: testKafka(), topics: [other], resume: first })).rejects.toThrow(
       `the earlier scan was also of ${topic}: name these topics, too`,
     )
+  }, 60_000)
+
+  it('two scans of one process that run at once read everything', async () => {
+    const [a, b] = [await topicOf(3), await topicOf(2)]
+    await send(a, [...numbered(30), ...numbered(30, 1), ...numbered(30, 2)], one)
+    await send(b, [...numbered(20), ...numbered(20, 1)], one)
+    const reports = await Promise.all([a, b].map((topic) => scan({ kafka: testKafka(), topics: [topic] })))
+    expect(reports.map((report) => [report.isComplete, records(report, 'kind', 'sealed')])).toEqual([
+      [true, 90],
+      [true, 40],
+    ])
   }, 60_000)
 
   it('it begins at an offset, or at a time', async () => {
@@ -316,19 +328,23 @@ describe('kafka-envelope scan', () => {
     const topic = await topicOf()
     await send(topic, numbered(20), one)
     await send(topic, [{ value: 'secret plaintext' }])
-    const [needed, free, json, none] = await Promise.all([
+    const [needed, free, late, json, none] = await Promise.all([
       command([topic, ...brokers(), '--cmk', 'cards-2025']),
       command([topic, ...brokers(), '--cmk', 'other']),
+      command([topic, ...brokers(), '--cmk', 'cards-2025', '--from', '20']),
       command([topic, ...brokers(), '--json']),
       command(['raw.none', ...brokers()]),
     ])
     expect([needed.code, free.code, json.code, none.code]).toEqual([2, 0, 0, 1])
     expect(needed.stdout).toContain('No: records still need CMK cards-2025.')
     expect(free.stdout).toContain('Yes: no record of these topics needs CMK other.')
+    expect(late.code).toBe(2)
+    expect(late.stdout).toContain('Unclear: no record that could be read needs CMK cards-2025, but')
+    expect(late.stdout).toContain('partition 0 was scanned from offset 20 on only; it begins at 0')
     expect(none.stderr).toBe('topic raw.none does not exist\n')
     expect(needed.stdout + json.stdout).not.toContain('secret plaintext')
     expect(JSON.parse(json.stdout)).toMatchObject({ report: { isComplete: true, topics: [{ topic }] } })
-    for (const { stderr } of [needed, free, json]) expect(stderr).toBe('')
+    for (const { stderr } of [needed, free, late, json]) expect(stderr).toBe('')
   }, 60_000)
 
   it('docs/operate.md shows what it prints', async () => {

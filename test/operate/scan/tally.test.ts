@@ -37,6 +37,13 @@ it('values beyond 200 are counted together, except for those that are watched', 
   expect(tally.cmk['p wanted']).toMatchObject({ records: 1 })
 })
 
+it('a watched id takes a bounded number of places, whatever providers forged envelopes name', () => {
+  const tally = emptyTally()
+  for (let i = 0; i < 1000; i++) add(tally, 'cmk', `p${String(i)} wanted`, one(String(i)), () => true)
+  expect(Object.keys(tally.cmk)).toHaveLength(401)
+  expect(tally.cmk[OTHERS]).toMatchObject({ records: 600 })
+})
+
 it('a name with a meaning in JavaScript is a value like any other', () => {
   const [tally, all] = [emptyTally(), emptyTally()]
   for (const name of ['__proto__', 'constructor', 'toString']) add(tally, 'sealedFor', name, one('1'))
