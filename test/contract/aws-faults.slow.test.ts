@@ -2,7 +2,7 @@ import { describe } from 'vitest'
 import { awsKms } from '../../src/kms/aws/index.js'
 import { faultProxy, type ProxyFault } from '../support/fault-proxy.js'
 import { arnOf, KEYS, localKmsProgram, startLocalKms, suiteOnLocalKms } from '../support/servers/local-kms.js'
-import { describeKmsFaults, REQUEST_TIMEOUT } from './kms-faults.js'
+import { describeKmsFaults, REQUEST_TIMEOUT, type KmsBehindProxy } from './kms-faults.js'
 
 const program = await localKmsProgram()
 
@@ -15,10 +15,17 @@ const failed = (code: string): ProxyFault => ({
 })
 
 describe.skipIf(program === undefined)(suiteOnLocalKms(program), () => {
-  describeKmsFaults('aws', async () => {
+  for (const [name, key] of [
+    ['awsKms', KEYS.orders],
+    ['awsKms with an RSA key', KEYS.rsa],
+  ] as const) {
+    describeKmsFaults(name, () => setup(key))
+  }
+
+  async function setup(key: string): Promise<KmsBehindProxy> {
     const service = await startLocalKms(program ?? '')
     const proxy = await faultProxy(service.url)
-    const cmkId = arnOf(KEYS.orders)
+    const cmkId = arnOf(key)
     return {
       proxy,
       provider: () =>
@@ -26,11 +33,13 @@ describe.skipIf(program === undefined)(suiteOnLocalKms(program), () => {
           endpoint: proxy.url,
           credentials: { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'secret-of-an-example' },
           requestTimeout: REQUEST_TIMEOUT,
+          ...(key === KEYS.rsa && { cmks: { [cmkId]: { type: 'rsa-2048' } } }),
         }),
       cmkId,
+      keepsPublicKey: key === KEYS.rsa,
       throttles: failed('ThrottlingException'),
       denies: failed('AccessDeniedException'),
       teardown: () => service.close(),
     }
-  })
+  }
 })
