@@ -7,6 +7,7 @@ import { registerDictionary } from './dictionary/dictionary.js'
 import { registerInspect } from './inspect/inspect.js'
 import { registerKeyring } from './keyring.js'
 import { registerKmsEmulator } from './kms-emulator.js'
+import { printableText } from './printable.js'
 import { registerScan } from './scan/scan.js'
 
 /** The whole command. Errors of usage are one line on stderr. */
@@ -36,6 +37,10 @@ export function reportFailure(error: unknown): void {
   process.stderr.write(`${oneLine(error instanceof Error ? error.message : String(error))}\n`)
 }
 
+/** A message can quote a file or a broker: what would control the terminal is escaped. */
 function oneLine(text: string): string {
-  return text.trim().replaceAll(/\s*[\r\n]+\s*/g, ' ')
+  return text
+    .trim()
+    .replaceAll(/\s*[\r\n]+\s*/g, ' ')
+    .replaceAll(/[\p{Cc}\p{Cf}]/gu, (found) => printableText(found))
 }

@@ -103,7 +103,7 @@ async function runMerge(files: readonly string[], options: Options): Promise<voi
 function print(report: ScanReport, need: CmkNeed | undefined, { json }: Options): void {
   if (json === true) process.stdout.write(safeJson({ report, ...(need && { need }) }))
   else process.stdout.write(explainReport(report) + (need === undefined ? '' : `\n${explainNeed(need)}`))
-  if (need !== undefined && need.needed !== 'no') process.exitCode = NOT_YES
+  if (!report.isComplete || (need !== undefined && need.needed !== 'no')) process.exitCode = NOT_YES
 }
 
 /** The report of an earlier run, if there is one. */

@@ -35,9 +35,12 @@ const CHECKPOINT_MS = 10_000
 export async function scan(options: ScanOptions): Promise<ScanReport> {
   const { kafka, start, watch = [], resume, onCheckpoint, onProgress, signal } = options
   const topics = [...new Set(options.topics)]
-  const admin = kafka.admin()
-  await admin.connect()
-  const wanted = await rangesOf(admin, topics, start).finally(() => admin.disconnect())
+  // An error that comes after an interruption is not what the caller has to know.
+  const passOn = (error: unknown): never => {
+    signal?.throwIfAborted()
+    throw error
+  }
+  const wanted = await presentRanges(kafka, topics, start).catch(passOn)
   const scanned = new Scan(resume === undefined ? wanted : continued(wanted, resume), watch, resume)
   const total = Number(scanned.total)
   let sinceCheckpoint = stopwatch(systemClock)
@@ -55,12 +58,26 @@ export async function scan(options: ScanOptions): Promise<ScanReport> {
     unread = await readTopics(reading)
   } catch (error) {
     await onCheckpoint?.(scanned.report())
-    throw error
+    return passOn(error)
   }
   scanned.finish(unread)
   const report = scanned.report()
   await onCheckpoint?.(report)
   return report
+}
+
+async function presentRanges(
+  kafka: Kafka,
+  topics: readonly string[],
+  start: Start | undefined,
+): Promise<OffsetRange[]> {
+  const admin = kafka.admin()
+  try {
+    await admin.connect()
+    return await rangesOf(admin, topics, start)
+  } finally {
+    await admin.disconnect()
+  }
 }
 
 /** The ranges without what an earlier scan has read. */
