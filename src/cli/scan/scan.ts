@@ -6,6 +6,7 @@ import {
   whoNeedsCmk,
   writeReport,
   type CmkNeed,
+  type CmkNeedOptions,
   type ScanReport,
   type Start,
 } from '../../operate/index.js'
@@ -84,20 +85,29 @@ function runScan(topics: readonly string[], options: Options): Promise<void> {
     }).finally(() => {
       bar.end()
     })
-    print(report, cmk === undefined ? undefined : await whoNeedsCmk(kafka, report, cmk), options)
+    await answer(report, options, () => Promise.resolve(kafka))
   }, hint)
 }
 
 async function runMerge(files: readonly string[], options: Options): Promise<void> {
   const report = mergeReports(await Promise.all(files.map(readReport)))
+  await answer(report, options, () => connectKafka(options), { upToNow: true })
+}
+
+/** Prints the report even if the question about the CMK fails: reading the topics may have taken hours. */
+async function answer(
+  report: ScanReport,
+  options: Options,
+  connect: () => ReturnType<typeof connectKafka>,
+  asked?: CmkNeedOptions,
+): Promise<void> {
   const { cmk } = options
-  print(
-    report,
-    cmk === undefined
-      ? undefined
-      : await whoNeedsCmk(await connectKafka(options), report, cmk, { upToNow: true }),
-    options,
-  )
+  let need: CmkNeed | undefined
+  try {
+    if (cmk !== undefined) need = await whoNeedsCmk(await connect(), report, cmk, asked)
+  } finally {
+    print(report, need, options)
+  }
 }
 
 function print(report: ScanReport, need: CmkNeed | undefined, { json }: Options): void {

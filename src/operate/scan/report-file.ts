@@ -67,7 +67,8 @@ export async function readReport(file: string): Promise<ScanReport> {
 /** Writes a report so that the file is at each moment whole: the earlier one or this one. */
 export function writeReport(file: string, content: ScanReport): Promise<void> {
   return writeWhole(file, {
-    temporary: `${file}.${String(process.pid)}.tmp`,
+    // Not by the number of the process: in a container, one that was killed and its successor have the same.
+    temporary: `${file}.${globalThis.crypto.randomUUID()}.tmp`,
     mode: 0o644,
     write: (handle) => handle.writeFile(`${JSON.stringify(content)}\n`),
   })

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { kafkaEnvelopeCommand, reportFailure } from '../../../src/cli/program.js'
 import { writeReport, type ScanReport } from '../../../src/operate/index.js'
@@ -59,4 +60,19 @@ it('a report of someone else cannot control the terminal, neither by output nor 
     expect(text).toMatch(/2J/)
     expect(text).toMatch(/^[\n -~]*$/)
   }
+})
+
+it('the report is printed even if the cluster does not answer the question about the CMK', async () => {
+  const module = folder.at('kafka.mjs')
+  await writeFile(
+    module,
+    `const refuse = () => Promise.reject(new Error('not authorized'))
+export const kafka = { admin: () => ({ connect: refuse, disconnect: refuse }) }
+`,
+  )
+  const { code, text } = await merge(await reportFile('a', 'a', '5'), '--cmk', 'old', '--kafka', module)
+  expect(code).toBe(1)
+  expect(text).toContain('a: 0 records in 1 partition')
+  expect(text).toContain('not authorized\n')
+  expect(text).not.toContain('Can CMK old')
 })

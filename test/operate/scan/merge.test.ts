@@ -95,6 +95,13 @@ describe('a report in a file', () => {
     expect(await readdir(folder)).toEqual(['report.json'])
   })
 
+  it('what a process that was killed left behind does not hinder its successor of the same number', async () => {
+    const file = join(folder, 'left.json')
+    await writeFile(`${file}.${String(process.pid)}.tmp`, '')
+    await writeReport(file, report('t', [run(0, 0, 1)]))
+    expect((await readReport(file)).topics).toHaveLength(1)
+  })
+
   it.each(['', '{', '[]', '{"version":2}', JSON.stringify({ ...report('t', []), more: 1 })])(
     'a file that holds %s is not taken for one',
     async (text) => {
