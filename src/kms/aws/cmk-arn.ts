@@ -15,9 +15,7 @@ export interface CmkArn {
 const REGION = '[a-z]{2,8}(?:-[a-z]{1,16}){1,3}-\\d{1,2}'
 const PARTITION = 'aws(?:-[a-z]{1,16}){0,3}'
 /** The form of an ARN. */
-export const CMK_ARN: RegExp = new RegExp(
-  `^arn:(${PARTITION}):kms:(${REGION})(:\\d{12}:key/([A-Za-z0-9-]{1,128}))$`,
-)
+export const CMK_ARN = new RegExp(`^arn:(${PARTITION}):kms:(${REGION})(:\\d{12}:key/([A-Za-z0-9-]{1,128}))$`)
 
 /** The beginnings of the names of regions in partitions other than `aws`. */
 const PREFIXES: ReadonlyMap<string, string> = new Map([

@@ -9,7 +9,7 @@ export interface CmkName {
 
 const REGION = '[a-z]{2,16}(?:-[a-z0-9]{1,32}){1,4}'
 /** The form of an id. */
-export const CMK_NAME: RegExp = new RegExp(`^(${REGION})/([A-Za-z0-9-]{1,128})$`)
+export const CMK_NAME = new RegExp(`^(${REGION})/([A-Za-z0-9-]{1,128})$`)
 
 /** Undefined if `id` does not have the form `<region>/<key id>`. */
 export function parseCmkName(id: string): CmkName | undefined {

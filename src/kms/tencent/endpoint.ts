@@ -15,7 +15,7 @@ const NAMED = {
 export type EndpointOption = string
 
 /** What every endpoint looks like, for schemas that cannot run {@link whyNoEndpoint}. */
-export const ENDPOINT_FORM: string = `^(?:${Object.keys(NAMED).join('|')}|https?://.+|(?:[0-9.]+|localhost|\\[::1\\]):\\d{1,5})$`
+export const ENDPOINT_FORM = `^(?:${Object.keys(NAMED).join('|')}|https?://.+|(?:[0-9.]+|localhost|\\[::1\\]):\\d{1,5})$`
 
 const BARE_LOOPBACK = /^(?:127(?:\.\d{1,3}){3}|localhost|\[::1\]):\d{1,5}$/
 

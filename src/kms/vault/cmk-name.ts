@@ -10,7 +10,7 @@ export interface CmkName {
 const KEY = /^\w(?:[\w.-]*\w)?$/
 
 /** The name of a transit engine in envelopes: a DNS name, so that no other organisation uses the same one. */
-export const ENGINE_NAME: RegExp = /^(?=.{1,128}$)[a-z0-9-]+(?:\.[a-z0-9-]+)+$/
+export const ENGINE_NAME = /^(?=.{1,128}$)[a-z0-9-]+(?:\.[a-z0-9-]+)+$/
 
 /** Undefined if `id` is not a key of the engine that envelopes call `name`. */
 export function parseCmkName(id: string, name: string): CmkName | undefined {
