@@ -23,7 +23,7 @@ it('a consumer that was disconnected can be garbage-collected while its owner li
     import { createEncryption } from ${JSON.stringify(join(src, 'index.ts'))}
     import { decryptConsumer } from ${JSON.stringify(join(src, 'clients/kafkajs/index.ts'))}
     import { memoryConsumer, sealedMessages } from ${JSON.stringify(join(src, 'clients/kafkajs/testing/index.ts'))}
-    import { memoryKms } from ${JSON.stringify(join(src, 'testing/index.ts'))}
+    import { memoryKms } from ${JSON.stringify(join(src, 'kms/memory/index.ts'))}
     const kms = memoryKms({ cmks: ['orders'] })
     const encryption = await createEncryption({
       kms: { dev: kms },
