@@ -5,8 +5,11 @@ import { verifyAuditLog, type AuditHead, type AuditOptions } from '../../src/aud
 import { internalsOf } from '../../src/record/internals.js'
 import { temporaryFolder, type TemporaryFolder } from '../kms/local/temporary-folder.js'
 import { settle } from '../keys/owner.js'
-import { CANARY, thrownBy } from '../support/emissions.js'
+import { thrownBy } from '../support/emissions.js'
 import { audited, linesIn } from './audited.js'
+
+/** What the system says of a failed write, which is in the `cause` alone. */
+const DETAILS = 'what the system says'
 
 let folder: TemporaryFolder
 let file: string
@@ -57,7 +60,7 @@ async function fullDisk(): Promise<() => void> {
   const append = prototype.appendFile
   const spy = vi.spyOn(prototype, 'appendFile').mockImplementation(async function (this: unknown, data) {
     await append.call(this, data.subarray(0, data.length >> 1))
-    throw Object.assign(new Error(CANARY), { code: 'ENOSPC' })
+    throw Object.assign(new Error(DETAILS), { code: 'ENOSPC' })
   })
   return () => {
     spy.mockRestore()

@@ -13,6 +13,9 @@ import { owner, settle } from '../keys/owner.js'
 import { CANARY, thrownBy } from '../support/emissions.js'
 import { audited, linesIn } from './audited.js'
 
+/** What an event or an error has, but no line of the log. */
+const NOTE = 'a note of this test'
+
 let folder: TemporaryFolder
 let file: string
 
@@ -72,7 +75,7 @@ describe('lines', () => {
     const rejected: EncryptionEvents['record.rejected'] = {
       ...{ rule: 't', code: 'NOT_SEALED', kind: 'invalid', action: 'skip', ...place },
     }
-    events.emit('record.rejected', { ...rejected, note: CANARY } as typeof rejected)
+    events.emit('record.rejected', { ...rejected, note: NOTE } as typeof rejected)
     events.emit('consumer.stopped', { groupId: 'g', code: 'NOT_SEALED', message: 'a message', ...place })
     await end()
     const [, first, second] = await linesIn(file)
@@ -142,14 +145,14 @@ it('an audit log has neither key bytes nor plaintext, nor its own key, in any fo
   }))
   const opened = await openRecords(encryption, records)
   expect(opened.map(({ error }) => error?.code)).toEqual([undefined, undefined])
-  kms.failure = new EnvelopeError('KMS_DENIED', CANARY)
+  kms.failure = new EnvelopeError('KMS_DENIED', NOTE)
   encryption.evict('cmk')
   await thrownBy(() => seal())
   await end()
   // Also looked for DEKs, by the after-all tests.
   const text = await readFile(file, 'utf8')
   await linesIn(file)
-  for (const secret of [key, Buffer.from(CANARY)])
+  for (const secret of [key, Buffer.from(CANARY), Buffer.from(NOTE)])
     for (const form of ['hex', 'base64', 'base64url', 'latin1'] as const)
       expect(text).not.toContain(secret.toString(form).replace(/=+$/, ''))
   expect(text).toContain('plaintext.delivered')
