@@ -44,7 +44,8 @@ describe('lines', () => {
       ['audit.closed', undefined, undefined],
     ])
     expect(lines[0]).toMatchObject({
-      ...{ seq: 0, format: 1, algorithm: 'sha256', pid: process.pid, version: VERSION, engine: 'node' },
+      ...{ seq: 0, format: 1, algorithm: 'sha256', pid: process.pid, version: VERSION },
+      engine: process.env['KAFKA_ENVELOPE_ENGINE'],
       instance: expect.stringMatching(/^[0-9a-f]{32}$/) as string,
     })
     expect(lines[1]).toMatchObject({ rule: 't', cmkIds: ['cmk'], origin: 'made' })
