@@ -36,7 +36,14 @@ async function slowSdk() {
 }
 
 const own = (sdk: () => Promise<AwsSdk>): Connections =>
-  sdkClients({ sdk, credentials: SECRET, endpoint: undefined, maxSockets: 1, timeoutMs, clock: systemClock })
+  sdkClients({
+    sdk,
+    credentials: { ...SECRET },
+    endpoint: undefined,
+    maxSockets: 1,
+    timeoutMs,
+    clock: systemClock,
+  })
 
 /** Long enough for everything that waits for the import alone. */
 async function settled(): Promise<void> {

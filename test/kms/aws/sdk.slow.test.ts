@@ -73,6 +73,14 @@ describe('the AWS SDK', () => {
     expect(asked).toHaveLength(1)
   })
 
+  it('the AWS SDK changes no object with credentials, so that it can be an option again', async () => {
+    const credentials = { ...SECRET }
+    for (const given of [credentials, () => Promise.resolve(credentials), credentials]) {
+      expect((await kmsWith({ credentials: given }).generateDek(call)).dek).toEqual(DEK)
+      expect(credentials).toEqual(SECRET)
+    }
+  })
+
   it('the AWS SDK takes no endpoint from the environment: it would decide where DEKs go', async () => {
     vi.stubEnv('AWS_ENDPOINT_URL', url)
     vi.stubEnv('AWS_ENDPOINT_URL_KMS', url)
@@ -80,7 +88,7 @@ describe('the AWS SDK', () => {
     const sdk = await loadSdk()
     const connections = sdkClients({
       sdk: () => Promise.resolve({ ...sdk, KMSClient: clientsThatOnlyNameTheirHost(hosts) }),
-      credentials: SECRET,
+      credentials: { ...SECRET },
       endpoint: undefined,
       maxSockets: 1,
       timeoutMs: 1000,
@@ -103,7 +111,12 @@ describe('the AWS SDK', () => {
 
   it('a client of the application works, and stays open when the provider is closed', async () => {
     const regions: string[] = []
-    const client = new KMSClient({ region: REGION, endpoint: url, credentials: SECRET, maxAttempts: 1 })
+    const client = new KMSClient({
+      region: REGION,
+      endpoint: url,
+      credentials: { ...SECRET },
+      maxAttempts: 1,
+    })
     // Without a cast: it has the type that the option asks for.
     const make = (region: string): AwsKmsClient => {
       regions.push(region)
@@ -220,7 +233,12 @@ describe('credentials of AWS', () => {
   )
 
   it('a denial by KMS stays one with a client of the application', async () => {
-    const client = new KMSClient({ region: REGION, endpoint: url, credentials: SECRET, maxAttempts: 1 })
+    const client = new KMSClient({
+      region: REGION,
+      endpoint: url,
+      credentials: { ...SECRET },
+      maxAttempts: 1,
+    })
     answers = [[400, { __type: 'AccessDeniedException' }]]
     const error = await thrownBy(() => awsKms({ client: () => client }).generateDek(call))
     expect(error).toMatchObject({ code: 'KMS_DENIED', kmsCode: 'AccessDeniedException' })
@@ -262,7 +280,7 @@ function clientsThatOnlyNameTheirHost(hosts: string[]): AwsSdk['KMSClient'] {
     constructor({ credentials: _, ...config }: SdkClientConfig) {
       super({
         ...config,
-        credentials: SECRET,
+        credentials: { ...SECRET },
         requestHandler: {
           handle({ hostname }: { readonly hostname: string }) {
             hosts.push(hostname)

@@ -8,7 +8,11 @@ const ACCOUNT = '111122223333'
 export const CMK = `arn:aws:kms:${REGION}:${ACCOUNT}:key/5b3c1a9e-1d2f-4c6b-9a0e-7f8d6c5b4a39`
 export const OTHER = `arn:aws:kms:${REGION}:${ACCOUNT}:key/0c9b8a7d-6e5f-4a3b-8c2d-1e0f9a8b7c6d`
 export const REQUEST_ID = '0f1e2d3c-0000-4000-8000-123456789abc'
-export const SECRET = { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'SKexampleexampleexample' } as const
+/** Frozen, because nothing may change what an application passes. */
+export const SECRET = Object.freeze({
+  accessKeyId: 'AKIAEXAMPLE',
+  secretAccessKey: 'SKexampleexampleexample',
+})
 export const DEK = Uint8Array.from({ length: 32 }, (_, at) => (at * 73 + 41) & 0xff)
 
 /** Of callers who wait for ever, many at a time. */
