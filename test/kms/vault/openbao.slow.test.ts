@@ -209,8 +209,8 @@ describe.skipIf(whyNoOpenBao !== undefined)(`vaultKms() ${suiteOnOpenBao}`, () =
     const kms = root()
     const { ciphertextDek } = await kms.generateDek(call)
     await bao.admin('PUT', 'sys/seal')
-    for (const ended of [kms.generateDek(call), kms.unwrapDek({ ...call, ciphertextDek })])
-      await expect(ended).rejects.toMatchObject({
+    for (const run of [() => kms.generateDek(call), () => kms.unwrapDek({ ...call, ciphertextDek })])
+      await expect(run()).rejects.toMatchObject({
         code: 'KMS_UNAVAILABLE',
         message: expect.stringContaining('Unseal') as string,
       })
