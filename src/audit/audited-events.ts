@@ -1,6 +1,6 @@
 import type { EncryptionEvents, EventName } from '../events.js'
 
-/** Takes from an event what its line says; undefined if there is no line for it. */
+/** Returns the members that the line of an event has, or undefined if the event gets no line. */
 type Row<N extends EventName, Nothing = undefined> = (
   event: EncryptionEvents[N],
 ) => Readonly<Record<string, unknown>> | Nothing

@@ -1,8 +1,9 @@
-import type { ConfigIssue } from '../errors.js'
-import { configError } from '../errors.js'
-import { ROOT, show, type Show } from '../config/paths.js'
+import { configError, type ConfigIssue } from '../errors.js'
+import type { Show } from '../config/paths.js'
+import { inOrder, located } from './located.js'
 import { parse } from './parse.js'
 import { Reader } from './reader.js'
+import { showing } from './showing.js'
 import { readSource } from './source.js'
 import type { Environment } from './substitute.js'
 
@@ -31,33 +32,14 @@ export async function readDocument(file: string, environment: Environment): Prom
   const { places, templates } = reader
   return {
     value,
-    show: (path, found) => {
-      const { template = found, padded = [] } = templates.get(path) ?? {}
-      const hint = padded.map((name) => `, and ${name} begins or ends with white space or a line break`)
-      return `${show(path, template)}${hint.join('')}`
-    },
+    show: showing(templates),
     refuse: (issues) => {
       const broken = new Set(reader.issues.map(({ path }) => path))
       const all = [
         ...reader.issues,
         ...issues.filter(({ path }) => !broken.has(path)).map((issue) => located(issue, places)),
       ]
-      if (all.length === 0) return
-      const inOrder = all.toSorted(
-        (a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
-      )
-      throw configError(inOrder, { subject: file })
+      if (all.length > 0) throw configError(inOrder(all), { subject: file })
     },
-  }
-}
-
-/** Adds the place of the member or, if it is missing, of the nearest member around it. */
-function located(issue: ConfigIssue, places: Reader['places']): ConfigIssue {
-  for (let path = issue.path; ;) {
-    const place = places.get(path)
-    if (place) return { ...issue, ...place }
-    if (path === ROOT) return issue
-    const end = Math.max(path.lastIndexOf('.'), path.lastIndexOf('['))
-    path = end <= 0 ? ROOT : path.slice(0, end)
   }
 }

@@ -1,11 +1,12 @@
 import { dirname } from 'node:path'
-import { configError, type ConfigIssue } from '../errors.js'
+import { configError } from '../errors.js'
 import { checkFile, checkFromCode, type FromCode } from '../config/check.js'
 import type { CheckedFile } from '../config/checked.js'
 import { readDictionaries } from '../config/read-dictionaries.js'
-import { child, isWithin, ROOT } from '../config/paths.js'
+import { child, isWithin } from '../config/paths.js'
 import { asRecord } from '../config/untyped.js'
 import { prepareKmses, type KmsEntry, type PreparedKmses } from './kms-section.js'
+import { inOrder, located } from './located.js'
 import { parse } from './parse.js'
 import { kmsInFileSchema, providersOf } from './providers.js'
 import { Reader } from './reader.js'
@@ -71,8 +72,7 @@ export async function readConfigFile(
       .map((issue) => located(issue, reader.places)),
   ]
   if (all.length > 0 || checked === undefined) {
-    const inOrder = all.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0))
-    throw configError(inOrder, { subject: file })
+    throw configError(inOrder(all), { subject: file })
   }
   return { value, policy: checked, dictionaries, kms: prepared.kms }
 }
@@ -88,15 +88,4 @@ function without(value: unknown, replaced: readonly string[]): unknown {
   if (replaced.length === 0 || Object.keys(asRecord(kms)).length === 0) return value
   const rest = Object.entries(asRecord(kms)).filter(([name]) => !replaced.includes(name))
   return { ...asRecord(value), kms: Object.fromEntries(rest) }
-}
-
-/** Adds the place of the member or, if it is missing, of the nearest member around it. */
-function located(issue: ConfigIssue, places: Reader['places']): ConfigIssue {
-  for (let path = issue.path; ;) {
-    const place = places.get(path)
-    if (place) return { ...issue, ...place }
-    if (path === ROOT) return issue
-    const end = Math.max(path.lastIndexOf('.'), path.lastIndexOf('['))
-    path = end <= 0 ? ROOT : path.slice(0, end)
-  }
 }

@@ -15,7 +15,7 @@ export function explainReport({ topics, isComplete }: ScanReport): string {
   return [
     ...topics.map(explainTopic),
     ...(isComplete ? [] : ['The scan is not complete.\n']),
-    'Nothing that a scan counts is authenticated: whoever can write to a topic can make up envelopes.\n',
+    'Nothing that a scan counts is authenticated: anyone who can write to the topic can forge envelopes.\n',
   ].join('\n')
 }
 
