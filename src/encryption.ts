@@ -101,7 +101,9 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
   }
   const engine = await chooseEngine().catch(giveBack)
   const dictionaries = await dictionariesOf(config, engine).catch(giveBack)
-  const rules = await resolveRules(config, kmses, dictionaries, clock, lifetime.signal).catch(giveBack)
+  const { rules, cmks } = await resolveRules(config, kmses, dictionaries, clock, lifetime.signal).catch(
+    giveBack,
+  )
   const book = new TopicRules(rules)
   const uses = cmkUses(rules)
   const sealingKeys = new DekRotations(config.dekStore, clock, events)
@@ -182,7 +184,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
   void nextTurn().then(() => {
     events.emit('engine.chosen', { engine: engine.name })
   })
-  return withInternals(encryption, { rules: book, sealer, opener, clock, events, consumers })
+  return withInternals(encryption, { rules: book, cmks, sealer, opener, clock, events, consumers })
 }
 
 /** @throws EnvelopeError CONFIG_INVALID for a file that cannot be read */

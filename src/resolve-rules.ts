@@ -9,6 +9,13 @@ import type { Side } from './kms/side.js'
 import type { Dictionaries } from './record/dictionaries.js'
 import type { ResolvedRule } from './record/topic-rules.js'
 
+/** A configuration with its CMKs, as the KMS services describe them. */
+export interface Resolved {
+  readonly rules: readonly ResolvedRule[]
+  /** All CMKs of the configuration, by their names in it. */
+  readonly cmks: ReadonlyMap<string, readonly Cmk[]>
+}
+
 /**
  * The rules of a configuration with their CMKs, as the KMS services describe them.
  * @throws EnvelopeError CONFIG_INVALID if two CMKs look alike in an envelope; or the error of `Kms.describe`
@@ -19,9 +26,10 @@ export async function resolveRules(
   dictionaries: Dictionaries,
   clock: Clock,
   signal: AbortSignal,
-): Promise<readonly ResolvedRule[]> {
+): Promise<Resolved> {
   const cmks = await describeCmks(config, kmses.sealing, clock, signal)
-  return config.rules.map((rule) => resolved(rule, cmks, kmses.opening, dictionaries))
+  const rules = config.rules.map((rule) => resolved(rule, cmks, kmses.opening, dictionaries))
+  return { rules, cmks }
 }
 
 async function describeCmks(

@@ -2,14 +2,17 @@ import type { Clock } from '../clock.js'
 import { configError } from '../errors.js'
 import type { EncryptionEvents, EventHub, Waiting } from '../events.js'
 import { VERSION } from '../version.js'
+import type { Cmk } from '../kms/cmk.js'
 import type { Opener } from './opener.js'
 import { describe } from './record.js'
 import type { Sealer } from './sealer.js'
 import type { TopicRules } from './topic-rules.js'
 
-/** The internals of an object that `createEncryption` made, for Kafka clients and `kafka-envelope/record` only. */
+/** The internals of an object that `createEncryption` made, for the other entries of this package only. */
 export interface Internals {
   readonly rules: TopicRules
+  /** All CMKs of the configuration, by their names in it. */
+  readonly cmks: ReadonlyMap<string, readonly Cmk[]>
   readonly sealer: Sealer
   readonly opener: Opener
   readonly clock: Clock
