@@ -132,6 +132,8 @@ export interface EncryptionEvents {
     /** The name of the KMS in the configuration. */
     readonly kms: string
     readonly cmkId: string
+    /** Only for `rewrap`: the CMK under which the service re-encrypts a ciphertext DEK of `cmkId`. */
+    readonly toCmkId?: string
     readonly operation: KmsOperation
     readonly outcome: 'ok' | 'failed'
     readonly code?: ErrorCode
@@ -195,7 +197,7 @@ export interface EncryptionEvents {
 export type EngineName = 'node' | 'native'
 /** Where the DEK of a sealing session came from. */
 export type DekOrigin = 'made' | 'stored' | 'provisioned'
-export type KmsOperation = 'describe' | 'generate' | 'wrap' | 'unwrap' | 'verify'
+export type KmsOperation = 'describe' | 'generate' | 'wrap' | 'unwrap' | 'rewrap' | 'verify'
 export type EventName = keyof EncryptionEvents
 /** May be async; the result is not awaited, and a rejection is reported as a warning. */
 export type EventListener<N extends EventName> = (event: EncryptionEvents[N]) => unknown

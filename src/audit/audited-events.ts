@@ -33,8 +33,8 @@ export const AUDITED = {
   'dek.grace': ({ rule, topic, sessionId, limit, code, graceMs }) => ({
     ...{ rule, topic, sessionId, limit, code, graceMs },
   }),
-  'kms.call': ({ kms, cmkId, operation, code }) =>
-    DENIALS.has(code) ? { kms, cmkId, operation, code } : undefined,
+  'kms.call': ({ kms, cmkId, toCmkId, operation, code }) =>
+    DENIALS.has(code) ? { kms, cmkId, toCmkId, operation, code } : undefined,
   'record.rejected': ({ rule, topic, partition, offset, code, kind, action }) => ({
     ...{ rule, topic, partition, offset, code, kind, action },
   }),

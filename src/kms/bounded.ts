@@ -21,10 +21,11 @@ export interface Bounds {
 export function bounded({ name, timeoutMs, clock, events }: Bounds): Decorator {
   const late = (): EnvelopeError =>
     new EnvelopeError('KMS_TIMEOUT', `no answer within ${String(timeoutMs)} ms`)
-  return async ({ operation, cmkId, signal, discard }, run) => {
+  return async ({ operation, cmkId, toCmkId, signal, discard }, run) => {
     const elapsedMs = stopwatch(clock)
     const report = (outcome: { outcome: 'ok' } | { outcome: 'failed'; code: ErrorCode }): void => {
-      events.emit('kms.call', { kms: name, cmkId, operation, ...outcome, durationMs: elapsedMs() })
+      const to = toCmkId === undefined ? {} : { toCmkId }
+      events.emit('kms.call', { kms: name, cmkId, ...to, operation, ...outcome, durationMs: elapsedMs() })
     }
     try {
       const result = await withDeadline(run, signal, { clock, ms: timeoutMs, late }, discard)

@@ -18,6 +18,9 @@ export function checked(kms: Kms): Kms {
     wrapDek: (call) =>
       lent(call.dek, call.signal, async (dek) => wrapped(await kms.wrapDek({ ...call, dek }), call.cmkId)),
     unwrapDek: async (call) => unwrapped(await kms.unwrapDek(call), call.cmkId),
+    ...(kms.rewrapDek && {
+      rewrapDek: async (call) => wrapped(await kms.rewrapDek?.(call), call.toCmkId),
+    }),
     verify: (call) => kms.verify(call),
     limits: (operation, cmkId) => kms.limits?.(operation, cmkId) ?? {},
     close: async () => kms.close?.(),

@@ -30,6 +30,13 @@ export interface NewDekOptions {
   readonly signal: AbortSignal
 }
 
+/** For `Cmk.rewrap`. */
+export interface RewrapOptions {
+  /** With which the DEK was wrapped, and will be. */
+  readonly context: EncryptionContext
+  readonly signal: AbortSignal
+}
+
 interface Failure {
   readonly cmk: Cmk
   readonly error: unknown
@@ -44,6 +51,13 @@ export interface CmkAddress {
   readonly clock: Clock
 }
 
+/** What a CMK has in common with itself through other paths. */
+interface Shared {
+  readonly outage: CmkOutage
+  /** The KMS as it was described: the same object for all CMKs of one KMS of one owner. */
+  readonly service: Kms
+}
+
 /**
  * A CMK in its KMS. Raw DEKs end here: this class imports and wipes the DEK that a provider returned and `checked` has
  * checked. After that only `crypto/` sees keys.
@@ -56,33 +70,36 @@ export class Cmk {
   readonly publicKeyWraps: boolean
   /** As in `CmkDescription`. */
   readonly unwrapsFor: (cmkId: string) => boolean
+  /** As in `CmkDescription`. */
+  readonly rewrapsTo: (cmkId: string) => boolean
   readonly #kms: Kms
-  readonly #outage: CmkOutage
+  readonly #shared: Shared
 
-  private constructor(kmsName: string, kms: Kms, id: string, description: CmkDescription, outage: CmkOutage) {
+  private constructor(kmsName: string, kms: Kms, id: string, description: CmkDescription, shared: Shared) {
     this.kmsName = kmsName
     this.#kms = kms
     this.id = id
     this.provider = description.provider
     this.publicKeyWraps = description.publicKeyWraps
     this.unwrapsFor = description.unwrapsFor ?? (() => false)
-    this.#outage = outage
+    this.rewrapsTo = description.rewrapsTo ?? (() => false)
+    this.#shared = shared
   }
 
   /** @throws EnvelopeError as `Kms.describe` does; CONFIG_INVALID if the description is impossible */
   static async describe({ kmsName, kms, id, clock }: CmkAddress, signal: AbortSignal): Promise<Cmk> {
     const description = checkedDescription(kmsName, id, await kms.describe(id, signal))
-    return new Cmk(kmsName, kms, id, description, new CmkOutage(clock))
+    return new Cmk(kmsName, kms, id, description, { outage: new CmkOutage(clock), service: kms })
   }
 
   /** The same CMK through another path to its KMS, such as one with a different share of its calls. */
   by(kms: Kms): Cmk {
-    return new Cmk(this.kmsName, kms, this.id, this, this.#outage)
+    return new Cmk(this.kmsName, kms, this.id, this, this.#shared)
   }
 
   /** Whether its KMS failed transiently a short time ago. */
   get isAway(): boolean {
-    return this.#outage.isOn
+    return this.#shared.outage.isOn
   }
 
   /**
@@ -113,11 +130,7 @@ export class Cmk {
       )
       const missing = missingOf(failures, sealUnder)
       // Checked right before it is imported: a provider that wrongly caches results returns one that has been wiped.
-      if (dek.every((byte) => byte === 0))
-        throw new EnvelopeError(
-          'KMS_RESPONSE_INVALID',
-          `CMK ${maker.id} returned a DEK of zeros, or a DEK that it returned before`,
-        )
+      if (isWiped(dek)) throw wiped(maker.id)
       const wrappings = wrapped.filter((one) => one !== undefined)
       return { dek: Dek.take(dek), wrappings: [maker.#wrapping(ciphertextDek), ...wrappings], missing }
     } finally {
@@ -145,19 +158,57 @@ export class Cmk {
 
   /** @throws EnvelopeError as `Kms.unwrapDek` does */
   async unwrap(ciphertextDek: Uint8Array, context: EncryptionContext, signal: AbortSignal): Promise<Dek> {
-    try {
-      const dek = Dek.take(await this.#kms.unwrapDek({ cmkId: this.id, context, signal, ciphertextDek }))
-      this.#outage.recordSuccess()
-      return dek
-    } catch (error) {
-      // A call that was cancelled says nothing about the KMS.
-      if (!signal.aborted) this.#outage.recordFailure(error)
-      throw error
+    return Dek.take(await this.#unwrapped(ciphertextDek, context, signal))
+  }
+
+  /**
+   * The same DEK as ciphertext under another CMK, or under the newest version of this one. The service re-encrypts it if
+   * it can, and the DEK never leaves it. Else the DEK is unwrapped, wrapped, and wiped.
+   * @throws EnvelopeError as `Kms.rewrapDek` does, or `Kms.unwrapDek` and `Kms.wrapDek`
+   */
+  async rewrap(ciphertextDek: Uint8Array, to: Cmk, { context, signal }: RewrapOptions): Promise<Buffer> {
+    if (this.isRewrappedByServiceTo(to)) {
+      const call = { cmkId: this.id, toCmkId: to.id, context, signal, ciphertextDek }
+      return Buffer.from(await (this.#kms as Required<Kms>).rewrapDek(call))
     }
+    const dek = await this.#unwrapped(ciphertextDek, context, signal)
+    try {
+      // Checked right before it is wrapped, as in `newDek`: under the new CMK, a wiped DEK could open nothing.
+      if (isWiped(dek)) throw wiped(this.id)
+      return Buffer.from(await to.#kms.wrapDek({ cmkId: to.id, context, signal, dek }))
+    } finally {
+      dek.fill(0)
+    }
+  }
+
+  /**
+   * Whether the service re-encrypts ciphertext DEKs of this CMK under the other one. Only if both are CMKs of one KMS of
+   * one owner.
+   */
+  isRewrappedByServiceTo(to: Cmk): boolean {
+    if (this.#shared.service !== to.#shared.service || this.#kms.rewrapDek === undefined) return false
+    return this.rewrapsTo(to.id)
   }
 
   verify(use: KmsUse, context: EncryptionContext, signal: AbortSignal): Promise<void> {
     return this.#kms.verify({ cmkId: this.id, context, signal, use })
+  }
+
+  async #unwrapped(
+    ciphertextDek: Uint8Array,
+    context: EncryptionContext,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    const { outage } = this.#shared
+    try {
+      const dek = await this.#kms.unwrapDek({ cmkId: this.id, context, signal, ciphertextDek })
+      outage.recordSuccess()
+      return dek
+    } catch (error) {
+      // A call that was cancelled says nothing about the KMS.
+      if (!signal.aborted) outage.recordFailure(error)
+      throw error
+    }
   }
 
   #wrapping(ciphertextDek: Uint8Array): WrappedDek {
@@ -184,4 +235,15 @@ function isOfCmk(error: unknown): error is EnvelopeError {
 
 function errorsOf(failures: readonly Failure[]): unknown[] {
   return failures.map(({ error }) => error)
+}
+
+function isWiped(dek: Uint8Array): boolean {
+  return dek.every((byte) => byte === 0)
+}
+
+function wiped(cmkId: string): EnvelopeError {
+  return new EnvelopeError(
+    'KMS_RESPONSE_INVALID',
+    `CMK ${cmkId} returned a DEK of zeros, or a DEK that it returned before`,
+  )
 }

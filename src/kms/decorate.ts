@@ -5,6 +5,8 @@ import type { Kms, KmsCall } from './kms.js'
 export interface DecoratedCall<T> {
   readonly operation: KmsOperation
   readonly cmkId: string
+  /** The CMK that a DEK is re-encrypted under. Only for `rewrap`. */
+  readonly toCmkId?: string
   readonly signal: AbortSignal
   /** Wipes the DEK in a result that arrives too late. */
   readonly discard: (late: T) => void
@@ -37,6 +39,13 @@ function decorated(kms: Kms, around: Decorator): Kms {
       around({ operation: 'unwrap', ...addressOf(call), discard: (dek) => dek.fill(0) }, async (signal) =>
         kms.unwrapDek({ ...call, signal }),
       ),
+    ...(kms.rewrapDek && {
+      rewrapDek: (call) =>
+        around(
+          { operation: 'rewrap', ...addressOf(call), toCmkId: call.toCmkId, discard: nothing },
+          async (signal) => (kms as Required<Kms>).rewrapDek({ ...call, signal }),
+        ),
+    }),
     verify: (call) =>
       around({ operation: 'verify', ...addressOf(call), discard: nothing }, async (signal) =>
         kms.verify({ ...call, signal }),

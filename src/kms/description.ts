@@ -12,7 +12,7 @@ const ASYMMETRIC = /\/(?:rsa-oaep-sha256|sm2)$/
  */
 export function checkedDescription(kms: string, cmkId: string, described: unknown): CmkDescription {
   const given = (described ?? {}) as Partial<Record<keyof CmkDescription, unknown>>
-  const { provider, publicKeyWraps, unwrapsFor } = given
+  const { provider, publicKeyWraps } = given
   const refused = (message: string): EnvelopeError =>
     configError([{ path: `kms.${kms}`, message }], { subject: `CMK ${cmkId}` })
   if (typeof provider !== 'string' || !PROVIDER.pattern.test(provider)) {
@@ -24,10 +24,15 @@ export function checkedDescription(kms: string, cmkId: string, described: unknow
   if (!publicKeyWraps && ASYMMETRIC.test(provider)) {
     throw refused(`provider ${provider} wraps with a public key by its name, but \`publicKeyWraps\` is false`)
   }
-  if (unwrapsFor === undefined) return { provider, publicKeyWraps }
-  if (typeof unwrapsFor !== 'function')
-    throw refused('describe() returned an `unwrapsFor` that is not a function')
-  return { provider, publicKeyWraps, unwrapsFor: (id) => isTrue(() => unwrapsFor.call(given, id) as unknown) }
+  const predicate = (name: 'unwrapsFor' | 'rewrapsTo'): ((cmkId: string) => boolean) | undefined => {
+    const answer = given[name]
+    if (answer === undefined) return undefined
+    if (typeof answer !== 'function')
+      throw refused(`describe() returned a member \`${name}\` that is not a function`)
+    return (id) => isTrue(() => answer.call(given, id) as unknown)
+  }
+  const [unwrapsFor, rewrapsTo] = [predicate('unwrapsFor'), predicate('rewrapsTo')]
+  return { provider, publicKeyWraps, ...(unwrapsFor && { unwrapsFor }), ...(rewrapsTo && { rewrapsTo }) }
 }
 
 /** Only `true` counts: a provider that returned a promise would accept every id. One that throws accepts none. */

@@ -25,6 +25,13 @@ export interface CmkDescription {
    * `unwrapDek` is called with the id of this CMK. If absent, this CMK unwraps only under its own id.
    */
   readonly unwrapsFor?: (cmkId: string) => boolean
+  /**
+   * Whether the service itself re-encrypts this CMK's ciphertext DEKs under another CMK, or under the newest version of
+   * this one (its own id), so that the DEK never leaves the service. Asked only about CMKs of the same `Kms` object;
+   * decide by the ids alone. If it does, `rewrapDek` is called. Otherwise, or if absent, the DEK is unwrapped under one
+   * CMK and wrapped under the other.
+   */
+  readonly rewrapsTo?: (cmkId: string) => boolean
 }
 
 /** Given to every call. */
@@ -81,6 +88,15 @@ export interface Kms {
    * a CMK other than `cmkId`, rejects with `CMK_MISMATCH`.
    */
   unwrapDek(call: KmsCall & { readonly ciphertextDek: Uint8Array }): Promise<Uint8Array>
+  /**
+   * Re-encrypts the DEK in `ciphertextDek` from `cmkId` to `toCmkId`, or to the newest version if both are the same, with
+   * the same `context`. Called only if `rewrapsTo(toCmkId)` of `cmkId` is true. Returns 1 to 1,024 bytes; the ciphertext
+   * DEK that was passed in still unwraps. Rejects with `CMK_MISMATCH` if the service says that it unwrapped with a CMK
+   * other than `cmkId`, and with `KMS_RESPONSE_INVALID` if it says that it wrapped under a CMK other than `toCmkId`.
+   */
+  rewrapDek?(
+    call: KmsCall & { readonly ciphertextDek: Uint8Array; readonly toCmkId: string },
+  ): Promise<Uint8Array>
   /**
    * Proves that `generateDek`, `wrapDek` or `unwrapDek` works for this process under the CMK; otherwise rejects as that
    * call would. Some services have a permission for each.

@@ -40,6 +40,10 @@ describe('the description of a CMK by a provider', () => {
       'unwraps for other CMKs, and does not tell for which',
       { provider: 'corp', publicKeyWraps: false, unwrapsFor: true },
     ],
+    [
+      're-encrypts under other CMKs, and does not tell under which',
+      { provider: 'corp', publicKeyWraps: false, rewrapsTo: ['cmk'] },
+    ],
   ])('the description of a CMK by a provider is a configuration error if it %s', async (_, described) => {
     expect(await thrownBy(() => owned(described))).toMatchObject({
       code: 'CONFIG_INVALID',
@@ -54,6 +58,7 @@ describe('the description of a CMK by a provider', () => {
     { provider: 'corp/sm2', publicKeyWraps: true },
     { provider: 'rsa-oaep-sha256', publicKeyWraps: false },
     { provider: 'corp', publicKeyWraps: false, unwrapsFor: () => false },
+    { provider: 'corp', publicKeyWraps: false, rewrapsTo: () => false },
   ])('the description of a CMK by a provider is accepted as %j', async (described) => {
     expect(await owned(described)).toBe('created')
   })
