@@ -1,0 +1,61 @@
+import type { Kafka, KafkaMessage } from 'kafkajs'
+
+/** Records of one partition, in order, each of them part of the topic for readers of committed records. */
+export interface SourceBatch {
+  readonly topic: string
+  readonly partition: number
+  readonly messages: readonly KafkaMessage[]
+  /** Aborts when the run ends, or when another process takes the partition over. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * Turns records into the values that are written in their place: exactly one for each, in the same order. Key, headers,
+ * timestamp and partition stay. It may be called again for records that it had before, after a failure or a rebalance.
+ * A rejection stops the run. Its error says which record it is about.
+ */
+export type Transform = (batch: SourceBatch) => Promise<readonly (Buffer | null)[]>
+
+export interface CopyOptions {
+  readonly kafka: Kafka
+  /** The topic to read. */
+  readonly from: string
+  /** The topic to write. It has as many partitions, and holds nothing but what this group writes. */
+  readonly to: string
+  /**
+   * The consumer group whose committed offsets say how far the copy is. Processes with the same group share the
+   * partitions. Transactional ids begin with its name and a colon.
+   */
+  readonly group: string
+  readonly transform: Transform
+  /** Called with the state of this process after each transaction, and about once a second. */
+  readonly onProgress?: (progress: CopyProgress) => void
+  readonly signal?: AbortSignal
+}
+
+/** Offsets of all partitions, of all processes of the group: how many are done, and how many there are in all. */
+export interface CopyProgress {
+  readonly done: number
+  readonly total: number
+}
+
+/** What this process has done. Others of the same group may have done more. */
+export interface CopyReport {
+  readonly from: string
+  readonly to: string
+  readonly group: string
+  readonly partitions: readonly CopiedPartition[]
+}
+
+export interface CopiedPartition {
+  readonly partition: number
+  /** Records that this process has copied. */
+  readonly records: number
+  /** Bytes of the values that were read, and of those that were written. */
+  readonly bytesRead: number
+  readonly bytesWritten: number
+  /** The offset in the source topic that the next run begins with. */
+  readonly next: string
+  /** The offset in the source topic that this run had to reach: the end of the partition when it began. */
+  readonly end: string
+}
