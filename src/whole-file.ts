@@ -21,8 +21,9 @@ export async function writeWhole(
   file: string,
   { temporary, mode, write, publish = rename }: WholeFile,
 ): Promise<void> {
+  // Fails if the file exists. It is another one's then, and stays.
+  const handle = await open(temporary, 'wx', mode)
   try {
-    const handle = await open(temporary, 'wx', mode)
     try {
       await write(handle)
       await handle.sync()

@@ -39,7 +39,21 @@ export async function readConfigFile(
   environment: Environment,
   surroundings: Surroundings,
 ): Promise<ReadConfig> {
-  const { document, issues: faults, placeOf } = parse(await readSource(file))
+  return checkConfigText(file, await readSource(file), environment, surroundings)
+}
+
+/**
+ * Checks the text of a configuration file.
+ * @param file for messages; the files that the text names are relative to its folder
+ * @throws EnvelopeError CONFIG_INVALID with all mistakes
+ */
+export async function checkConfigText(
+  file: string,
+  source: string,
+  environment: Environment,
+  surroundings: Surroundings,
+): Promise<ReadConfig> {
+  const { document, issues: faults, placeOf } = parse(source)
   if (document === undefined) throw configError(faults, { subject: file })
   const reader = new Reader(placeOf, environment)
   const fromCode = 'fromCode' in surroundings ? surroundings.fromCode : undefined

@@ -1,6 +1,7 @@
 import { isAlias, isMap, isScalar, isSeq, type YAMLMap } from 'yaml'
 import type { ConfigIssue } from '../errors.js'
 import { child, ROOT } from '../config/paths.js'
+import { nameOf } from './name-of.js'
 import type { Parsed, Place } from './parse.js'
 import { substitute, type Environment } from './substitute.js'
 
@@ -112,12 +113,4 @@ export class Reader {
     const offset = (node as { range?: readonly [number, ...number[]] }).range?.[0]
     this.issues.push({ path, message, ...(offset === undefined ? {} : this.#placeOf(offset)) })
   }
-}
-
-/** The name of a member: text, or a plain whole number as written, such as that of a partition. */
-function nameOf(key: unknown): string | undefined {
-  if (!isScalar(key) || key.tag !== undefined) return undefined
-  if (typeof key.value === 'string') return key.value
-  const { source } = key
-  return source !== undefined && /^(0|[1-9][0-9]*)$/.test(source) ? source : undefined
 }

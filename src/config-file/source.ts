@@ -11,9 +11,18 @@ const MAX_FILE_BYTES = 2 ** 18
  * @throws EnvelopeError CONFIG_INVALID if it cannot be read, is larger than 256KiB, or is not text in UTF-8
  */
 export async function readSource(file: string): Promise<string> {
-  const bytes = await readAtMost(file, MAX_FILE_BYTES).catch((error: unknown) => {
+  return decodeSource(file, await readSourceBytes(file))
+}
+
+/** At most one byte more than a configuration file may have. */
+export function readSourceBytes(file: string): Promise<Buffer> {
+  return readAtMost(file, MAX_FILE_BYTES).catch((error: unknown) => {
     throw unreadable(file, whyUnreadable(error), error)
   })
+}
+
+/** @throws EnvelopeError CONFIG_INVALID if it is larger than 256KiB, or is not text in UTF-8 */
+export function decodeSource(file: string, bytes: Buffer): string {
   if (bytes.length > MAX_FILE_BYTES) throw refused(file, `expected at most ${String(MAX_FILE_BYTES)} bytes`)
   const text = decode(bytes)
   if (text === undefined) throw refused(file, 'expected text in UTF-8')
