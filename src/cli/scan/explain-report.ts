@@ -51,6 +51,13 @@ function explainTopic(report: TopicReport): string {
       : [
           `  DEKs: ${counted.join(', ')}; sealing sessions: ${counts(sessions)}; sealing added ${share(sum('overheadBytes'), bytes)} of the bytes`,
         ]),
+    ...partitions.flatMap(({ partition, openFrom }) =>
+      openFrom === undefined
+        ? []
+        : [
+            `  partition ${String(partition)} has an open transaction: its records from offset ${openFrom} on cannot be read yet`,
+          ],
+    ),
     '',
   ].join('\n')
 }

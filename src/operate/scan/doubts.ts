@@ -60,6 +60,9 @@ export function doubtsOfOffsets(
       }
       const [from, to] = [BigInt(scanned.from), BigInt(scanned.to)]
       if (to > end) say(`ends before offset ${scanned.to}, which was scanned: the topic was made again`)
+      if (scanned.openFrom !== undefined) {
+        say(`had an open transaction, whose records from offset ${scanned.openFrom} on could not be read yet`)
+      }
       if (low < from) say(`was scanned from offset ${scanned.from} on only; it begins at ${String(low)}`)
       if (upToNow && to < end && low < end) {
         say(`was scanned up to offset ${scanned.to} only; it ends at ${String(end)}`)

@@ -66,6 +66,8 @@ function mergePartition(
       bytes: before.bytes + after.bytes,
       overheadBytes: before.overheadBytes + after.overheadBytes,
       tally,
+      lastRecord: after.lastRecord ?? before.lastRecord,
+      openFrom: after.openFrom,
     }
   }, first)
 }

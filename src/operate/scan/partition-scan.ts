@@ -1,7 +1,7 @@
 import type { KafkaMessage } from 'kafkajs'
 import type { OffsetRange } from '../topics/ranges.js'
 import type { Finding, Findings } from './findings.js'
-import type { PartitionReport } from './report.js'
+import type { LastRecord, PartitionReport } from './report.js'
 import { add, addAll, cmkIdOf, count, emptyTally, noneYet, type Occurrences } from './tally.js'
 
 /** Tallies are brought up to date after so many findings, which bounds the memory. */
@@ -16,9 +16,12 @@ export class PartitionScan {
   /** Not yet in the tally: most records have the finding of the one before. */
   readonly #pending = new Map<Finding, Occurrences>()
   readonly #from: string
-  /** The last record that was counted. */
-  #last: string | undefined
-  #isFinished = false
+  /** The last record that was counted, here or by the earlier scan. */
+  #lastRecord: LastRecord | undefined
+  /** The last one of the earlier scan, while it is to be compared. */
+  #toCompare: LastRecord | undefined
+  #next: bigint
+  #openFrom: string | undefined
   #records: number
   #bytes: number
   #overheadBytes: number
@@ -33,15 +36,32 @@ export class PartitionScan {
     this.#findings = findings
     this.#isWatched = isWatched
     this.#from = before?.from ?? String(range.from)
+    this.#next = range.from
+    this.#lastRecord = this.#toCompare = before?.lastRecord
     this.#records = before?.records ?? 0
     this.#bytes = before?.bytes ?? 0
     this.#overheadBytes = before?.overheadBytes ?? 0
     if (before !== undefined) addAll(this.#tally, before.tally, isWatched)
   }
 
-  /** @param onNew called for each finding that was not seen lately */
+  /**
+   * What is to be read: the range, and the last record of the earlier scan, if it still exists.
+   * @param low the first offset that the partition has
+   */
+  readingRange(low: bigint): OffsetRange {
+    const last = this.#toCompare
+    return last === undefined || BigInt(last.offset) < low
+      ? this.#range
+      : { ...this.#range, from: BigInt(last.offset) }
+  }
+
+  /**
+   * @param onNew called for each finding that was not seen lately
+   * @throws Error if the last record of the earlier scan is now another one
+   */
   count(messages: readonly KafkaMessage[], onNew: (finding: Finding) => void): void {
-    for (const { value, offset, timestamp } of messages) {
+    for (const message of this.#withoutLastOne(messages)) {
+      const { value, offset, timestamp } = message
       const [finding, overhead] = this.#findings.of(value)
       let occurrences = this.#pending.get(finding)
       if (occurrences === undefined) {
@@ -54,13 +74,37 @@ export class PartitionScan {
       this.#records++
       this.#bytes += bytes
       this.#overheadBytes += overhead
-      this.#last = offset
     }
+    const last = messages.at(-1)
+    if (last === undefined) return
+    this.#lastRecord = lastRecordOf(last)
+    this.#next = BigInt(last.offset) + 1n
+  }
+
+  /** Without the last record that the earlier scan counted. Compaction may have removed it. */
+  #withoutLastOne(messages: readonly KafkaMessage[]): readonly KafkaMessage[] {
+    const [first, known] = [messages[0], this.#toCompare]
+    if (first === undefined || known === undefined) return messages
+    this.#toCompare = undefined
+    if (first.offset !== known.offset) return messages
+    const now = lastRecordOf(first)
+    if (now.timestamp !== known.timestamp || now.bytes !== known.bytes) {
+      const { topic, partition } = this.#range
+      throw new Error(
+        `topic ${topic}: partition ${String(partition)} has another record at offset ${known.offset} than the earlier scan read there: the topic was made again; begin a new report`,
+      )
+    }
+    return messages.slice(1)
   }
 
   /** Everything was read; the offsets that are left hold no record. */
   finish(): void {
-    this.#isFinished = true
+    this.#next = this.#range.to
+  }
+
+  /** @param openFrom the first offset of an open transaction, if there is one */
+  endsWith(openFrom: bigint | undefined): void {
+    this.#openFrom = openFrom === undefined ? undefined : String(openFrom)
   }
 
   /** How many offsets are done. */
@@ -68,9 +112,9 @@ export class PartitionScan {
     return this.#next - this.#range.from
   }
 
-  get #next(): bigint {
-    if (this.#isFinished) return this.#range.to
-    return this.#last === undefined ? this.#range.from : BigInt(this.#last) + 1n
+  /** Whether something before this offset is yet to be counted. */
+  isBehind(offset: bigint): boolean {
+    return this.#next < offset
   }
 
   report(): PartitionReport {
@@ -84,6 +128,8 @@ export class PartitionScan {
       bytes: this.#bytes,
       overheadBytes: this.#overheadBytes,
       tally: this.#tally,
+      ...(this.#lastRecord && { lastRecord: this.#lastRecord }),
+      ...(this.#openFrom !== undefined && { openFrom: this.#openFrom }),
     }
   }
 
@@ -109,4 +155,8 @@ export class PartitionScan {
     }
     this.#pending.clear()
   }
+}
+
+function lastRecordOf({ offset, timestamp, key, value }: KafkaMessage): LastRecord {
+  return { offset, timestamp, bytes: (key?.length ?? 0) + (value?.length ?? 0) }
 }

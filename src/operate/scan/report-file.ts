@@ -47,6 +47,10 @@ const report = v.strictObject({
           bytes: amount,
           overheadBytes: amount,
           tally,
+          lastRecord: v.optional(
+            v.strictObject({ offset, timestamp: v.pipe(v.string(), v.regex(/^-?\d{1,19}$/)), bytes: amount }),
+          ),
+          openFrom: v.optional(offset),
         }),
       ),
     }),

@@ -43,4 +43,20 @@ export interface PartitionReport {
   /** Of these, what sealing added. */
   readonly overheadBytes: number
   readonly tally: Tally
+  /** The last record that was read, so that a later scan notices that the topic was made again. */
+  readonly lastRecord?: LastRecord | undefined
+  /**
+   * Absent, or where a transaction was open when the scan ended: its records, and all after this offset, are still to
+   * come for readers of committed records.
+   */
+  readonly openFrom?: string | undefined
+}
+
+/** Kafka's own id of a topic is not in the answers that KafkaJS understands. */
+export interface LastRecord {
+  readonly offset: string
+  /** In ms since 1970, decimal. */
+  readonly timestamp: string
+  /** Of key and value. Nothing that could confirm a guess of them. */
+  readonly bytes: number
 }

@@ -1,7 +1,9 @@
 import type { Kafka } from 'kafkajs'
 import { stopwatch, systemClock } from '../../clock.js'
 import { rangesOf, type OffsetRange, type Start } from '../topics/ranges.js'
+import { endsWithOpenTransactions, openTransactions } from '../topics/open-transactions.js'
 import { readTopics, type ReadBatch } from '../topics/read-topics.js'
+import { partitionName } from '../topics/reading-progress.js'
 import { Distinct } from './distinct.js'
 import { Findings, type Finding } from './findings.js'
 import { PartitionScan } from './partition-scan.js'
@@ -28,9 +30,10 @@ const CHECKPOINT_MS = 10_000
 
 /**
  * Reads topics up to the end that they have now, and counts what is in them, without any key. Commits no offsets. As a
- * reader of committed records, it does not see records of aborted or open transactions.
+ * reader of committed records, it does not see records of aborted or open transactions; it says where there is an open one.
  *
- * @throws Error for a topic that does not exist or an unfit `resume`; the errors of KafkaJS; the reason of `signal`
+ * @throws Error for a topic that does not exist or was made again, or an unfit `resume`; the errors of KafkaJS; the reason
+ * of `signal`
  */
 export async function scan(options: ScanOptions): Promise<ScanReport> {
   const { kafka, start, watch = [], resume, onCheckpoint, onProgress, signal } = options
@@ -40,8 +43,9 @@ export async function scan(options: ScanOptions): Promise<ScanReport> {
     signal?.throwIfAborted()
     throw error
   }
-  const wanted = await presentRanges(kafka, topics, start).catch(passOn)
-  const scanned = new Scan(resume === undefined ? wanted : continued(wanted, resume), watch, resume)
+  const present = await presentRanges(kafka, topics).catch(passOn)
+  const wanted = await wantedRanges(kafka, present, start, resume).catch(passOn)
+  const scanned = new Scan(wanted, watch, resume)
   const total = Number(scanned.total)
   let sinceCheckpoint = stopwatch(systemClock)
   const onBatch = async (batch: ReadBatch): Promise<undefined> => {
@@ -52,25 +56,21 @@ export async function scan(options: ScanOptions): Promise<ScanReport> {
       sinceCheckpoint = stopwatch(systemClock)
     }
   }
-  const reading = { kafka, purpose: 'scan', ranges: scanned.ranges, onBatch, ...(signal && { signal }) }
-  let unread: readonly OffsetRange[]
   try {
-    unread = await readTopics(reading)
+    const ends = await endsWithOpenTransactions(kafka, wanted, signal)
+    const ranges = scanned.readingRanges(present)
+    const unread = await readTopics({ kafka, purpose: 'scan', ranges, onBatch, ...(signal && { signal }) })
+    scanned.finish(unread, openTransactions(ends, await presentRanges(kafka, topics)))
   } catch (error) {
     await onCheckpoint?.(scanned.report())
     return passOn(error)
   }
-  scanned.finish(unread)
   const report = scanned.report()
   await onCheckpoint?.(report)
   return report
 }
 
-async function presentRanges(
-  kafka: Kafka,
-  topics: readonly string[],
-  start: Start | undefined,
-): Promise<OffsetRange[]> {
+async function presentRanges(kafka: Kafka, topics: readonly string[], start?: Start): Promise<OffsetRange[]> {
   const admin = kafka.admin()
   try {
     await admin.connect()
@@ -80,25 +80,38 @@ async function presentRanges(
   }
 }
 
-/** The ranges without what an earlier scan has read. */
-function continued(wanted: readonly OffsetRange[], { topics }: ScanReport): OffsetRange[] {
-  const left = topics.filter(({ topic }) => !wanted.some((range) => range.topic === topic))
+/** From the start on, or what an earlier scan has not read. */
+async function wantedRanges(
+  kafka: Kafka,
+  present: readonly OffsetRange[],
+  start: Start = 'beginning',
+  earlier?: ScanReport,
+): Promise<readonly OffsetRange[]> {
+  const topics = [...new Set(present.map(({ topic }) => topic))]
+  const left = earlier?.topics.filter(({ topic }) => !topics.includes(topic)) ?? []
   if (left.length > 0) {
     throw new Error(
       `the earlier scan was also of ${left.map(({ topic }) => topic).join(', ')}: name these topics, too`,
     )
   }
-  return wanted.map((range) => {
-    const before = partitionOf(topics, range)
-    if (before === undefined) return range
-    const next = BigInt(before.next)
-    if (next > range.to) {
-      throw new Error(
-        `topic ${range.topic}: partition ${String(range.partition)} ends before offset ${before.next}, which the earlier scan had read: the topic was made again`,
-      )
-    }
-    return { ...range, from: next > range.from ? next : range.from }
+  const fromStart = start === 'beginning' ? present : await presentRanges(kafka, topics, start)
+  return present.map((range) => {
+    const before = earlier && partitionOf(earlier.topics, range)
+    if (before !== undefined) return continued(range, before)
+    const name = partitionName(range.topic, range.partition)
+    const from = fromStart.find((each) => partitionName(each.topic, each.partition) === name)?.from
+    return { ...range, from: from === undefined || from > range.to ? range.to : from }
   })
+}
+
+function continued(range: OffsetRange, before: PartitionReport): OffsetRange {
+  const next = BigInt(before.next)
+  if (next > range.to) {
+    throw new Error(
+      `topic ${range.topic}: partition ${String(range.partition)} ends before offset ${before.next}, which the earlier scan had read: the topic was made again; begin a new report`,
+    )
+  }
+  return { ...range, from: next > range.from ? next : range.from }
 }
 
 function partitionOf(
@@ -149,15 +162,27 @@ class Scan {
     })
   }
 
-  /** Everything was read, but for these offsets. */
-  finish(unread: readonly OffsetRange[]): void {
+  /** @param present the ranges that the partitions have */
+  readingRanges(present: readonly OffsetRange[]): OffsetRange[] {
+    return present.flatMap(({ topic, partition, from }) => {
+      const scan = this.#topics.get(topic)?.partitions.get(partition)
+      return scan === undefined ? [] : [scan.readingRange(from)]
+    })
+  }
+
+  /** Everything was read, but for these offsets, and there are open transactions. */
+  finish(unread: readonly OffsetRange[], open: readonly OffsetRange[]): void {
+    this.#isComplete = true
     for (const [topic, { partitions }] of this.#topics) {
       for (const [partition, scan] of partitions) {
-        const isRead = !unread.some((left) => left.topic === topic && left.partition === partition)
-        if (isRead) scan.finish()
+        const isOfThis = (range: OffsetRange): boolean =>
+          range.topic === topic && range.partition === partition
+        scan.endsWith(open.find(isOfThis)?.from)
+        // The last record of an earlier scan may be gone, if it was only to be compared.
+        if (unread.some((left) => isOfThis(left) && scan.isBehind(left.to))) this.#isComplete = false
+        else scan.finish()
       }
     }
-    this.#isComplete = unread.length === 0
   }
 
   report(): ScanReport {

@@ -9,6 +9,8 @@ export interface ReadBatch {
   readonly partition: number
   /** Those of the range, each once. */
   readonly messages: readonly KafkaMessage[]
+  /** The end of the partition, decimal; records of open transactions are before it, too. */
+  readonly end: string
   /** Tells the broker that this process is alive. Call it every few seconds if the records take long. */
   readonly heartbeat: () => Promise<void>
 }
@@ -30,12 +32,13 @@ export interface TopicsReading {
    * transaction. Null if compaction removed everything that was fetched.
    */
   readonly onFetched?: (firstOffset: string | null) => void
+  /** How long a fetch waits for records, and how many without one end the reading. Default: 10 of half a second. */
+  readonly patience?: { readonly fetches: number; readonly fetchMs: number }
   readonly signal?: AbortSignal
 }
 
 /** The end of a partition may hold no record that can be fetched. So many fetches without a record end the reading. */
-const IDLE_FETCHES = 10
-const FETCH_MS = 500
+const PATIENCE = { fetches: 10, fetchMs: 500 }
 /** How often KafkaJS may start a consumer again after a failure that could pass. */
 const MAX_RESTARTS = 5
 
@@ -49,7 +52,7 @@ const MAX_RESTARTS = 5
  * not assigned
  */
 export async function readTopics(reading: TopicsReading): Promise<readonly OffsetRange[]> {
-  const { kafka, purpose, ranges, signal, readUncommitted = false } = reading
+  const { kafka, purpose, ranges, signal, readUncommitted = false, patience = PATIENCE } = reading
   signal?.throwIfAborted()
   const progress = new ReadingProgress(ranges)
   if (progress.isDone) return []
@@ -59,7 +62,7 @@ export async function readTopics(reading: TopicsReading): Promise<readonly Offse
     groupId,
     readUncommitted,
     allowAutoTopicCreation: false,
-    maxWaitTimeInMs: FETCH_MS,
+    maxWaitTimeInMs: patience.fetchMs,
   })
   const admin = kafka.admin()
   await admin.connect()
@@ -86,7 +89,7 @@ export async function readTopics(reading: TopicsReading): Promise<readonly Offse
 function readAll(
   consumer: Consumer,
   progress: ReadingProgress,
-  { onBatch, onFetched, signal }: TopicsReading,
+  { onBatch, onFetched, patience = PATIENCE, signal }: TopicsReading,
   assigned: Set<string>,
 ): Promise<'all' | 'stop' | 'idle'> {
   return new Promise((done, fail) => {
@@ -113,7 +116,7 @@ function readAll(
     })
     consumer.on(consumer.events.FETCH, ({ payload: { nodeId } }) => {
       idle.set(nodeId, (idle.get(nodeId) ?? 0) + 1)
-      if (Math.min(...idle.values()) >= IDLE_FETCHES) done('idle')
+      if (Math.min(...idle.values()) >= patience.fetches) done('idle')
     })
     // KafkaJS emits this even for a batch without records to deliver, such as one of an aborted transaction.
     consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
@@ -127,7 +130,8 @@ function readAll(
       const { topic, partition } = batch
       const messages = progress.ahead(topic, partition, batch.messages)
       if (messages.length === 0) return
-      if ((await onBatch({ topic, partition, messages, heartbeat })) === 'stop') done('stop')
+      if ((await onBatch({ topic, partition, messages, end: batch.highWatermark, heartbeat })) === 'stop')
+        done('stop')
     }
     consumer.run({ autoCommit: false, eachBatch: (payload) => eachBatch(payload).catch(passOn) }).catch(fail)
 

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { ConfigResourceTypes, type Admin, type Message } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { encryptProducer } from '../../../src/clients/kafkajs/index.js'
+import { explainReport } from '../../../src/cli/scan/explain-report.js'
 import type { Encryption } from '../../../src/index.js'
 import { readReport, scan, whoNeedsCmk, writeReport, type ScanReport } from '../../../src/operate/index.js'
 import { newTopic, removeTopics, testKafka } from '../../support/broker.js'
@@ -219,6 +220,51 @@ describe('scan', () => {
     expect(await from({ offset: 60n })).toEqual(['60', '10'])
     expect(await from({ time: new Date(START + 5) })).toEqual(['5', '5'])
     expect(await from({ time: new Date(START + 30_000) })).toEqual(['100', '10'])
+  }, 60_000)
+
+  it('a topic that was deleted and made again is noticed, also if it is longer than before', async () => {
+    const topic = await topicOf()
+    await send(topic, numbered(20), one)
+    const first = await scan({ kafka: testKafka(), topics: [topic] })
+    await admin.deleteTopics({ topics: [topic] })
+    await expect.poll(() => admin.listTopics()).not.toContain(topic)
+    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true })
+    await send(topic, numbered(40), both)
+    await expect(scan({ kafka: testKafka(), topics: [topic], resume: first })).rejects.toThrow(
+      `topic ${topic}: partition 0 has another record at offset 19 than the earlier scan read there: the topic was made again; begin a new report`,
+    )
+  }, 60_000)
+
+  it('records of an open transaction are told, which no reader can see yet', async () => {
+    const topic = await topicOf(2)
+    await send(topic, numbered(20), one)
+    const producer = testKafka().producer({ transactionalId: `open-${topic}`, idempotent: true })
+    await producer.connect()
+    const transaction = await producer.transaction()
+    await transaction.send({ topic, messages: numbered(5) })
+    // Records of others wait behind it; the other partition has none of it.
+    await send(topic, [...numbered(3), ...numbered(3, 1)], one)
+    const report = await scan({ kafka: testKafka(), topics: [topic] })
+    expect(report.topics[0]?.partitions.map(({ next, openFrom }) => [next, openFrom])).toEqual([
+      ['20', '20'],
+      ['3', undefined],
+    ])
+    expect(explainReport(report)).toContain(
+      'partition 0 has an open transaction: its records from offset 20 on cannot be read yet',
+    )
+    expect(await whoNeedsCmk(testKafka(), report, 'other')).toMatchObject({
+      needed: 'unclear',
+      unclear: [
+        `${topic}: partition 0 had an open transaction, whose records from offset 20 on could not be read yet`,
+      ],
+    })
+    await transaction.abort()
+    await producer.disconnect()
+    const after = await scan({ kafka: testKafka(), topics: [topic], resume: report })
+    expect(after.topics[0]?.partitions.map(({ records: all, openFrom }) => [all, openFrom])).toEqual([
+      [23, undefined],
+      [3, undefined],
+    ])
   }, 60_000)
 })
 
