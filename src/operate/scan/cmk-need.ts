@@ -1,6 +1,8 @@
-import type { Admin, Kafka } from 'kafkajs'
+import type { Kafka } from 'kafkajs'
+import { groupPositions } from '../topics/group-positions.js'
 import { rangesOf } from '../topics/ranges.js'
 import { partitionName } from '../topics/reading-progress.js'
+import { retentions } from '../topics/retentions.js'
 import { doubtsOfOffsets, doubtsOfRecords } from './doubts.js'
 import type { ScanReport } from './report.js'
 import { cmkIdOf, MAX_TIMESTAMP, type Occurrences } from './tally.js'
@@ -67,7 +69,7 @@ export async function whoNeedsCmk(
         ({ topic, partition, all }) => BigInt(all.last) >= (lows.get(partitionName(topic, partition)) ?? 0n),
       )
     const names = [...new Set(left.map(({ topic }) => topic))]
-    const groups = await positions(admin, names)
+    const groups = await groupPositions(admin, names)
     const retention = await retentions(admin, names)
     const partitions = left.map(({ topic, partition, all, only }): PartitionNeed => {
       const keeps = retention.get(topic) ?? null
@@ -113,52 +115,5 @@ function occurrencesOf({ topic, partitions }: ScanReport['topics'][number], cmkI
     Object.entries(tally.cmk)
       .filter(([cmk]) => cmkIdOf(cmk) === cmkId)
       .map(([cmk, all]) => ({ topic, partition, all, only: tally.onlyCmk[cmk]?.records ?? 0 })),
-  )
-}
-
-interface Position {
-  readonly groupId: string
-  readonly topic: string
-  readonly partition: number
-  readonly next: bigint
-}
-
-/** Where each consumer group stands that has committed offsets of these topics. */
-async function positions(admin: Admin, topics: readonly string[]): Promise<Position[]> {
-  if (topics.length === 0) return []
-  const { groups } = await admin.listGroups()
-  const found: Position[] = []
-  for (const { groupId } of groups) {
-    for (const { topic, partitions } of await admin.fetchOffsets({ groupId, topics: [...topics] })) {
-      for (const { partition, offset } of partitions) {
-        if (BigInt(offset) >= 0n) found.push({ groupId, topic, partition, next: BigInt(offset) })
-      }
-    }
-  }
-  return found
-}
-
-/**
- * How long each topic keeps a record at most, in ms, from its timestamp: a segment goes when its youngest record is too
- * old. Null if time removes none.
- */
-async function retentions(admin: Admin, topics: readonly string[]): Promise<Map<string, number | null>> {
-  if (topics.length === 0) return new Map()
-  const configNames = ['cleanup.policy', 'retention.ms', 'segment.ms']
-  // `ConfigResourceTypes.TOPIC` of KafkaJS, which is not loaded here.
-  const type = 2
-  const query: unknown = {
-    includeSynonyms: false,
-    resources: topics.map((name) => ({ type, name, configNames })),
-  }
-  const { resources } = await admin.describeConfigs(query as Parameters<Admin['describeConfigs']>[0])
-  return new Map(
-    resources.map(({ resourceName, configEntries }) => {
-      const value = (name: string): string =>
-        configEntries.find(({ configName }) => configName === name)?.configValue ?? ''
-      const [retention, segment] = [Number(value('retention.ms')), Number(value('segment.ms'))]
-      const isRemoved = value('cleanup.policy').split(',').includes('delete') && retention >= 0
-      return [resourceName, isRemoved ? retention + segment : null]
-    }),
   )
 }
