@@ -214,6 +214,7 @@ module.exports = {
       to: { path: '^src/encryption\\.ts$', dependencyTypes: ['type-only'] },
     },
     may('encryption\\.ts$', ['.*']),
+    may('secrets/', ['secrets/', 'kms/']),
     may('health\\.ts$', ['keys/', 'record/']),
     may('resolve-rules\\.ts$', ['config/', 'kms/', 'record/']),
     may('index\\.ts$', ['.*']),

@@ -21,7 +21,8 @@ import { Opener } from './record/opener.js'
 import { TopicRules } from './record/topic-rules.js'
 import { Sealer } from './record/sealer.js'
 import { healthOf, type Health } from './health.js'
-import { resolveRules, verifyRule } from './resolve-rules.js'
+import { resolveRules, toOpen, verifyRule } from './resolve-rules.js'
+import { secretsUnder, type Secrets } from './secrets/secrets.js'
 
 /**
  * Owns KMS clients, keys and caches. They are shared by `sealRecords`, `openRecords` and all Kafka clients that are
@@ -45,6 +46,14 @@ export interface Encryption {
    * @throws EnvelopeError the failure of the KMS, or CONFIG_INVALID for an unknown rule or one without `encrypt`
    */
   createProvisionedDek(rule: string): Promise<string>
+  /**
+   * Encrypts and decrypts small secrets, such as passwords, under an entry of `cmks`: its first CMK encrypts, and each of
+   * them decrypts what was encrypted under it.
+   * @param cmk the name of the entry
+   * @throws EnvelopeError CONFIG_INVALID for an unknown entry; CMK_UNUSABLE if its first CMK encrypts no secrets, such as
+   * an RSA CMK
+   */
+  secrets(cmk: string): Secrets
   /**
    * Drops every key that came from a CMK, including keys being fetched; the KMS is asked again. The id of any replica of
    * a multi-region key drops the keys that came from its replicas. Records that are already sealed, but wait for the rest of their send to get a DEK, are still sent.
@@ -159,6 +168,12 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
       } finally {
         made.dek.destroy()
       }
+    },
+    secrets(cmk) {
+      const list = cmks.get(cmk)
+      if (list === undefined)
+        throw configError([{ path: 'secrets()', message: `\`cmks\` has no entry "${cmk}"` }])
+      return secretsUnder({ encrypting: list, decrypting: toOpen(list, kmses.opening) }, lifetime.signal)
     },
     evict(cmkId) {
       sealingKeys.evict(cmkId)

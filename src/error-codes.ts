@@ -199,6 +199,27 @@ export const CODES = {
   },
   ENCRYPTION_CLOSED: { remedy: 'Disconnect producers and consumers before you call close()' },
 
+  // Secrets
+  INVALID_SECRET: {
+    remedy: 'Pass the secret as 1 to 4,096 bytes, and the context as an object of texts, like that of a rule',
+  },
+  SECRET_TOO_LARGE: {
+    remedy:
+      'A KMS encrypts only small values itself; for larger ones use an envelope: `sealRecords` of kafka-envelope/record, under a rule with `encrypt` (docs/secrets.md compares the two ways)',
+  },
+  SECRET_MALFORMED: {
+    remedy:
+      'Pass what `secrets(…).encrypt` or `npx kafka-envelope secret encrypt` returned, whole and unchanged',
+  },
+  SECRET_OF_ANOTHER_CMK: {
+    remedy: 'If you trust the CMK, add it to the entry of `cmks` that you decrypt with',
+  },
+  SECRET_NOT_AUTHENTIC: {
+    fromKms: true,
+    remedy:
+      'Pass exactly the context that it was encrypted with; if that is right, the secret was damaged or forged',
+  },
+
   // Configuration and keyrings
   CONFIG_INVALID: { remedy: 'Correct the configuration; nothing was started' },
   KEYRING_NOT_FOUND: {

@@ -197,7 +197,16 @@ export interface EncryptionEvents {
 export type EngineName = 'node' | 'native'
 /** Where the DEK of a sealing session came from. */
 export type DekOrigin = 'made' | 'stored' | 'provisioned'
-export type KmsOperation = 'describe' | 'generate' | 'wrap' | 'unwrap' | 'rewrap' | 'verify'
+export type KmsOperation =
+  | 'describe'
+  | 'generate'
+  | 'wrap'
+  | 'unwrap'
+  | 'rewrap'
+  | 'verify'
+  /** Of a secret. */
+  | 'encrypt'
+  | 'decrypt'
 export type EventName = keyof EncryptionEvents
 /** May be async; the result is not awaited, and a rejection is reported as a warning. */
 export type EventListener<N extends EventName> = (event: EncryptionEvents[N]) => unknown

@@ -1,5 +1,6 @@
 export { createEncryption, type Encryption } from './encryption.js'
 export type { Health } from './health.js'
+export type { Secrets } from './secrets/secrets.js'
 export type { ConsumerStopped } from './record/internals.js'
 export {
   EnvelopeError,

@@ -13,8 +13,11 @@ import type { ResolvedRule } from './record/topic-rules.js'
 export interface Resolved {
   readonly rules: readonly ResolvedRule[]
   /** All CMKs of the configuration, by their names in it. */
-  readonly cmks: ReadonlyMap<string, readonly Cmk[]>
+  readonly cmks: CmkLists
 }
+
+/** The CMKs of each entry of `cmks`, with the share of calls for sealing. Checked: no list is empty. */
+type CmkLists = ReadonlyMap<string, readonly [Cmk, ...Cmk[]]>
 
 /**
  * The rules of a configuration with their CMKs, as the KMS services describe them.
@@ -32,12 +35,17 @@ export async function resolveRules(
   return { rules, cmks }
 }
 
+/** The same CMKs with the share of calls for opening. */
+export function toOpen(cmks: readonly Cmk[], openingKmses: NamedKmses): [Cmk, ...Cmk[]] {
+  return cmks.map((cmk) => cmk.by(openingKmses[cmk.kmsName] as Kms)) as [Cmk, ...Cmk[]]
+}
+
 async function describeCmks(
   { cmks, rules }: CheckedConfig,
   kmses: NamedKmses,
   clock: Clock,
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, readonly Cmk[]>> {
+): Promise<CmkLists> {
   // One object per CMK, however many lists name it, so that all of them know of its outages.
   const made = new Map<string, Promise<Cmk>>()
   const describe = (kmsName: string, id: string): Promise<Cmk> => {
@@ -47,9 +55,9 @@ async function describeCmks(
     return cmk
   }
   const described = await Promise.all(
-    Object.entries(cmks).map(async ([name, refs]): Promise<[string, readonly Cmk[]]> => [
+    Object.entries(cmks).map(async ([name, refs]): Promise<[string, [Cmk, ...Cmk[]]]> => [
       name,
-      await Promise.all(refs.map(({ kms, id }) => describe(kms, id))),
+      (await Promise.all(refs.map(({ kms, id }) => describe(kms, id)))) as [Cmk, ...Cmk[]],
     ]),
   )
   const byName = new Map(described)
@@ -77,12 +85,11 @@ function refuseLookAlikes(lists: readonly { readonly path: string; readonly list
 
 function resolved(
   rule: CheckedRule,
-  cmks: ReadonlyMap<string, readonly Cmk[]>,
+  cmks: CmkLists,
   openingKmses: NamedKmses,
   dictionaries: Dictionaries,
 ): ResolvedRule {
   const { name, match, passthrough, encrypt, decrypt } = rule
-  // Checked: no list is empty.
   const named = (list: string): readonly [Cmk, ...Cmk[]] => cmks.get(list) as readonly [Cmk, ...Cmk[]]
   return {
     name,
@@ -94,9 +101,7 @@ function resolved(
       name,
       decrypt,
       dictionaries,
-      cmks: CmkSet.forOpening(
-        decrypt.cmks.flatMap(named).map((cmk) => cmk.by(openingKmses[cmk.kmsName] as Kms)) as [Cmk, ...Cmk[]],
-      ),
+      cmks: CmkSet.forOpening(toOpen(decrypt.cmks.flatMap(named), openingKmses)),
     },
   }
 }

@@ -6,6 +6,7 @@ import { decisive, WRAPPING, WRAPPING_ANY } from './cmk-failures.js'
 import { CmkOutage } from './cmk-outage.js'
 import { checkedDescription } from './description.js'
 import type { CmkDescription, EncryptionContext, GeneratedDek, Kms, KmsUse } from './kms.js'
+import { encryptsNoSecrets } from './secret.js'
 
 /** A new DEK and its wrappings under several CMKs, in their order. */
 export interface NewDek {
@@ -188,6 +189,32 @@ export class Cmk {
   isRewrappedByServiceTo(to: Cmk): boolean {
     if (this.#shared.service !== to.#shared.service || this.#kms.rewrapDek === undefined) return false
     return this.rewrapsTo(to.id)
+  }
+
+  /** Whether its KMS encrypts secrets under it, and decrypts them. */
+  get encryptsSecrets(): boolean {
+    const { encryptSecret, decryptSecret } = this.#kms
+    return !this.publicKeyWraps && encryptSecret !== undefined && decryptSecret !== undefined
+  }
+
+  /** @throws EnvelopeError CMK_UNUSABLE, or as `Kms.encryptSecret` does */
+  async encryptSecret(
+    secret: Uint8Array,
+    context: EncryptionContext,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    if (!this.encryptsSecrets || this.#kms.encryptSecret === undefined) throw encryptsNoSecrets(this.id)
+    return this.#kms.encryptSecret({ cmkId: this.id, context, signal, secret })
+  }
+
+  /** The secret in its own memory. @throws EnvelopeError CMK_UNUSABLE, or as `Kms.decryptSecret` does */
+  async decryptSecret(
+    ciphertext: Uint8Array,
+    context: EncryptionContext,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    if (!this.encryptsSecrets || this.#kms.decryptSecret === undefined) throw encryptsNoSecrets(this.id)
+    return this.#kms.decryptSecret({ cmkId: this.id, context, signal, ciphertext })
   }
 
   verify(use: KmsUse, context: EncryptionContext, signal: AbortSignal): Promise<void> {

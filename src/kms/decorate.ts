@@ -8,7 +8,7 @@ export interface DecoratedCall<T> {
   /** The CMK that a DEK is re-encrypted under. Only for `rewrap`. */
   readonly toCmkId?: string
   readonly signal: AbortSignal
-  /** Wipes the DEK in a result that arrives too late. */
+  /** Wipes the DEK or the secret in a result that arrives too late. */
   readonly discard: (late: T) => void
 }
 
@@ -46,6 +46,7 @@ function decorated(kms: Kms, around: Decorator): Kms {
           async (signal) => (kms as Required<Kms>).rewrapDek({ ...call, signal }),
         ),
     }),
+    ...decoratedSecrets(kms, around),
     verify: (call) =>
       around({ operation: 'verify', ...addressOf(call), discard: nothing }, async (signal) =>
         kms.verify({ ...call, signal }),
@@ -55,9 +56,28 @@ function decorated(kms: Kms, around: Decorator): Kms {
   }
 }
 
+function decoratedSecrets(kms: Kms, around: Decorator): Pick<Kms, 'encryptSecret' | 'decryptSecret'> {
+  const { encryptSecret, decryptSecret } = kms
+  return {
+    ...(encryptSecret && {
+      encryptSecret: (call) =>
+        around({ operation: 'encrypt', ...addressOf(call), discard: nothing }, async (signal) =>
+          encryptSecret.call(kms, { ...call, signal }),
+        ),
+    }),
+    ...(decryptSecret && {
+      decryptSecret: (call) =>
+        around(
+          { operation: 'decrypt', ...addressOf(call), discard: (secret) => secret.fill(0) },
+          async (signal) => decryptSecret.call(kms, { ...call, signal }),
+        ),
+    }),
+  }
+}
+
 const nothing = (): void => undefined
 
-/** Keeps DEKs that are passed in from decorators. */
+/** Keeps DEKs and secrets that are passed in from decorators. */
 function addressOf({ cmkId, signal }: KmsCall): Pick<KmsCall, 'cmkId' | 'signal'> {
   return { cmkId, signal }
 }

@@ -98,6 +98,20 @@ export interface Kms {
     call: KmsCall & { readonly ciphertextDek: Uint8Array; readonly toCmkId: string },
   ): Promise<Uint8Array>
   /**
+   * Encrypts a secret of 1 to 4,096 bytes under the CMK itself. `context` is authenticated, as that of a DEK is; it
+   * always has an entry that no context of a DEK has. Returns 1 to 8,192 bytes. A secret that is passed in may be used
+   * only during the call.
+   *
+   * Absent, together with `decryptSecret`, if no CMK of the provider authenticates the context. Never called for a CMK
+   * whose public key wraps.
+   */
+  encryptSecret?(call: KmsCall & { readonly secret: Uint8Array }): Promise<Uint8Array>
+  /**
+   * Decrypts what `encryptSecret` returned, in the same context. Returns the secret in its own memory; it belongs to the
+   * caller. If the service says that the ciphertext is to blame, or that it used another CMK, rejects as `unwrapDek` does.
+   */
+  decryptSecret?(call: KmsCall & { readonly ciphertext: Uint8Array }): Promise<Uint8Array>
+  /**
    * Proves that `generateDek`, `wrapDek` or `unwrapDek` works for this process under the CMK; otherwise rejects as that
    * call would. Some services have a permission for each.
    */

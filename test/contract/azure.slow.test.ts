@@ -40,19 +40,27 @@ async function setup(type: KeyType, pins = false): Promise<Omit<KmsUnderTest, 'd
   }
 }
 
-describeKmsContract('azure, RSA keys in a vault, on our emulator', async () => ({
-  ...(await setup('RSA')),
-  description: { provider: 'azure-key-vault/rsa-oaep-sha256', publicKeyWraps: true },
-  ignoresContext: true,
-  wrapsOffline: true,
-}))
+describeKmsContract(
+  'azure, RSA keys in a vault, on our emulator',
+  async () => ({
+    ...(await setup('RSA')),
+    description: { provider: 'azure-key-vault/rsa-oaep-sha256', publicKeyWraps: true },
+    ignoresContext: true,
+    wrapsOffline: true,
+  }),
+  { ofPublicKey: true },
+)
 
-describeKmsContract('azure, RSA keys in a vault with a pinned public key, on our emulator', async () => ({
-  ...(await setup('RSA', true)),
-  description: { provider: 'azure-key-vault/rsa-oaep-sha256', publicKeyWraps: true },
-  ignoresContext: true,
-  wrapsOffline: true,
-}))
+describeKmsContract(
+  'azure, RSA keys in a vault with a pinned public key, on our emulator',
+  async () => ({
+    ...(await setup('RSA', true)),
+    description: { provider: 'azure-key-vault/rsa-oaep-sha256', publicKeyWraps: true },
+    ignoresContext: true,
+    wrapsOffline: true,
+  }),
+  { ofPublicKey: true },
+)
 
 describeKmsContract('azure, AES keys in a Managed HSM, on our emulator', async () => ({
   ...(await setup('oct-HSM')),

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { isEnvelopeError, type ErrorCode } from '../../src/errors.js'
 import type { CmkDescription, EncryptionContext, Kms } from '../../src/kms/kms.js'
+import { secretLaws } from './secret-laws.js'
 
 /** A provider with what the suite needs around it. All CMKs exist, are enabled, and are of one kind. */
 export interface KmsUnderTest {
@@ -43,6 +44,8 @@ export interface ContractExtent {
   readonly laws?: 'all' | 'few' | 'round trip'
   /** Whether CMKs of this kind have versions. Default true. */
   readonly rotates?: boolean
+  /** Whether they have a public key, and so encrypt no secrets. Default false. */
+  readonly ofPublicKey?: boolean
 }
 
 type Law = (name: string, check: () => Promise<void>) => void
@@ -54,7 +57,7 @@ const TIMEOUT_MS = 60_000
 export function describeKmsContract(
   name: string,
   setup: () => Promise<KmsUnderTest>,
-  { laws = 'all', rotates = true }: ContractExtent = {},
+  { laws = 'all', rotates = true, ofPublicKey = false }: ContractExtent = {},
 ): void {
   const left: Law = () => undefined
   const always: Law = it
@@ -337,6 +340,8 @@ export function describeKmsContract(
       expect(hex(await unwrap(before.ciphertextDek))).toBe(hex(before.dek))
       expect(hex(await unwrap(after.ciphertextDek))).toBe(hex(after.dek))
     })
+
+    secretLaws({ all, under: () => under, codeOf, ofPublicKey })
 
     all('no error shows key bytes', async () => {
       errors = []

@@ -62,5 +62,5 @@ describeKmsContract(
     description: { provider: 'local/rsa-oaep-sha256', publicKeyWraps: true },
     ignoresContext: true,
   }),
-  { rotates: false },
+  { rotates: false, ofPublicKey: true },
 )

@@ -85,7 +85,7 @@ const RSA = {
 describeKmsContract(
   'tencent, RSA',
   async () => ({ ...(await setup('ASYMMETRIC_DECRYPT_RSA_2048', () => ({ type: 'rsa-2048' }))), ...RSA }),
-  { rotates: false },
+  { rotates: false, ofPublicKey: true },
 )
 
 describeKmsContract(
@@ -97,5 +97,5 @@ describeKmsContract(
     }))),
     ...RSA,
   }),
-  { rotates: false },
+  { rotates: false, ofPublicKey: true },
 )

@@ -16,6 +16,9 @@ export interface AwsCmk {
   generateDek(call: CallContext): Promise<GeneratedDek>
   wrapDek(dek: Uint8Array, call: CallContext): Promise<Uint8Array>
   unwrapDek(ciphertextDek: Uint8Array, call: CallContext): Promise<Uint8Array>
+  /** Absent from a CMK that has a public key. */
+  encryptSecret?(secret: Uint8Array, call: CallContext): Promise<Uint8Array>
+  decryptSecret?(ciphertext: Uint8Array, call: CallContext): Promise<Uint8Array>
   /** What `Kms.verify` does for each use. */
   readonly verify: Readonly<Record<KmsUse, (call: CallContext) => Promise<void>>>
 }

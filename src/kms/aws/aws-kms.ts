@@ -3,6 +3,7 @@ import { refuseCancelled } from '../../cancellation.js'
 import { systemClock, type Clock } from '../../clock.js'
 import { DEK_BYTES } from '../../crypto/dek.js'
 import type { CmkDescription, Kms } from '../kms.js'
+import { encryptsNoSecrets } from '../secret.js'
 import { AwsApi } from './api.js'
 import type { AwsCmk } from './aws-cmk.js'
 import { givenClients, type Connections } from './client.js'
@@ -63,6 +64,16 @@ export function awsKms(options: AwsKmsOptions = {}): Kms {
       return find(call.cmkId).wrapDek(call.dek, call)
     },
     unwrapDek: async (call) => find(call.cmkId).unwrapDek(call.ciphertextDek, call),
+    async encryptSecret(call) {
+      const cmk = find(call.cmkId)
+      if (cmk.encryptSecret === undefined) throw encryptsNoSecrets(call.cmkId)
+      return cmk.encryptSecret(call.secret, call)
+    },
+    async decryptSecret(call) {
+      const cmk = find(call.cmkId)
+      if (cmk.decryptSecret === undefined) throw encryptsNoSecrets(call.cmkId)
+      return cmk.decryptSecret(call.ciphertext, call)
+    },
     verify: async (call) => find(call.cmkId).verify[call.use](call),
     limits(operation, cmkId) {
       const arn = parseCmkArn(cmkId)

@@ -1,6 +1,7 @@
 import { DEK_BYTES } from '../../crypto/dek.js'
 import { MAX_CIPHERTEXT_DEK_BYTES } from '../../envelope/bounds.js'
 import { EnvelopeError, type ErrorCode } from '../../errors.js'
+import { MAX_SECRET_BYTES, MAX_SECRET_CIPHERTEXT_BYTES } from '../secret.js'
 import { areReplicas, parseCmkArn } from './cmk-arn.js'
 import { described, requestIdIn, type FailedCall } from './failures.js'
 
@@ -32,6 +33,16 @@ export class Answer {
   /** 1 to 1,024 bytes, in their own memory. */
   ciphertextBlob(): Uint8Array {
     return Uint8Array.from(this.#bytes('CiphertextBlob', MAX_CIPHERTEXT_DEK_BYTES))
+  }
+
+  /** 1 to 8,192 bytes, in their own memory. */
+  secretCiphertext(): Uint8Array {
+    return Uint8Array.from(this.#bytes('CiphertextBlob', MAX_SECRET_CIPHERTEXT_BYTES))
+  }
+
+  /** 1 to 4,096 bytes, in their own memory. */
+  secret(): Uint8Array {
+    return this.#takePlaintext()
   }
 
   /** The DEK, in its own memory. */
@@ -71,7 +82,7 @@ export class Answer {
 
   /** A copy. The SDK's bytes, which may lie in memory that Node.js shares, are wiped. KMS encrypts no empty plaintext. */
   #takePlaintext(): Uint8Array {
-    const given = this.#bytes('Plaintext', 4096)
+    const given = this.#bytes('Plaintext', MAX_SECRET_BYTES)
     const own = Uint8Array.from(given)
     given.fill(0)
     return own

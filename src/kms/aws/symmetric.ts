@@ -6,9 +6,11 @@ import { MAX_CIPHERTEXT_DEK_BYTES } from '../../envelope/bounds.js'
 import { isEnvelopeError } from '../../errors.js'
 import type { EncryptionContext, GeneratedDek } from '../kms.js'
 import { ciphertextDekInvalid, expectOpensNothing, expectRoundTrip, madeHere, wipeMade } from '../proofs.js'
+import { MAX_SECRET_CIPHERTEXT_BYTES } from '../secret.js'
 import type { AwsApi } from './api.js'
 import type { AwsCmk, CallContext } from './aws-cmk.js'
 import type { CmkArn } from './cmk-arn.js'
+import type { Answer } from './responses.js'
 
 /** How DEKs are made: by the KMS (`GenerateDataKey`), or by this process, and then wrapped by the KMS (`Encrypt`). */
 export type DekSource = 'generate' | 'encrypt'
@@ -40,17 +42,31 @@ export class SymmetricCmk implements AwsCmk {
     return madeHere((dek) => this.wrapDek(dek, call))
   }
 
-  async wrapDek(dek: Uint8Array, { context, signal }: CallContext): Promise<Uint8Array> {
-    const input = { Plaintext: dek, ...contextInput(context) }
-    return (await this.#api.call('Encrypt', this.#cmk, input, signal)).ciphertextBlob()
+  async wrapDek(dek: Uint8Array, call: CallContext): Promise<Uint8Array> {
+    return (await this.#encrypt(dek, call)).ciphertextBlob()
   }
 
-  async unwrapDek(ciphertextDek: Uint8Array, { context, signal }: CallContext): Promise<Uint8Array> {
+  async unwrapDek(ciphertextDek: Uint8Array, call: CallContext): Promise<Uint8Array> {
+    return (await this.#decrypt(ciphertextDek, MAX_CIPHERTEXT_DEK_BYTES, call)).unwrappedDek()
+  }
+
+  async encryptSecret(secret: Uint8Array, call: CallContext): Promise<Uint8Array> {
+    return (await this.#encrypt(secret, call)).secretCiphertext()
+  }
+
+  async decryptSecret(ciphertext: Uint8Array, call: CallContext): Promise<Uint8Array> {
+    return (await this.#decrypt(ciphertext, MAX_SECRET_CIPHERTEXT_BYTES, call)).secret()
+  }
+
+  #encrypt(bytes: Uint8Array, { context, signal }: CallContext): Promise<Answer> {
+    return this.#api.call('Encrypt', this.#cmk, { Plaintext: bytes, ...contextInput(context) }, signal)
+  }
+
+  async #decrypt(blob: Uint8Array, maxBytes: number, { context, signal }: CallContext): Promise<Answer> {
     // The service may change its form, so nothing more is checked.
-    if (ciphertextDek.length === 0 || ciphertextDek.length > MAX_CIPHERTEXT_DEK_BYTES)
-      throw ciphertextDekInvalid(this.#cmk.id)
-    const input = { CiphertextBlob: ciphertextDek, ...contextInput(context) }
-    return (await this.#api.call('Decrypt', this.#cmk, input, signal)).unwrappedDek()
+    if (blob.length === 0 || blob.length > maxBytes) throw ciphertextDekInvalid(this.#cmk.id)
+    const input = { CiphertextBlob: blob, ...contextInput(context) }
+    return this.#api.call('Decrypt', this.#cmk, input, signal)
   }
 
   /**

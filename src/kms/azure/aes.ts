@@ -6,14 +6,26 @@ import { canonicalContext } from '../../envelope/context.js'
 import { isEnvelopeError } from '../../errors.js'
 import type { EncryptionContext, GeneratedDek } from '../kms.js'
 import { ciphertextDekInvalid, expectOpensNothing, expectRoundTrip, madeHere, wipeMade } from '../proofs.js'
-import { encryptedDek, unwrappedDek } from './answers.js'
+import { decryptedBytes, encryptedBox, unwrappedDek } from './answers.js'
 import type { AzureApi } from './azure-api.js'
 import { base64url, type AzureCmk, type CallContext } from './azure-cmk.js'
-import { IV_BYTES, joinAes, splitAes, TAG_BYTES, type Box } from './ciphertext-dek.js'
+import {
+  IV_BYTES,
+  joinAes,
+  joinSecret,
+  splitAes,
+  splitSecret,
+  TAG_BYTES,
+  type Box,
+} from './ciphertext-dek.js'
+import type { FailedCall } from './failures.js'
 import type { KeyId } from './key-id.js'
 
+/** Without a version, under the current one. */
+type AnyBox = Omit<Box, 'version'> & Partial<Box>
+
 /** Bytes that no key made, for `verify` by an identity that may only decrypt. */
-const NO_BOX: Omit<Box, 'version'> = {
+const NO_BOX: AnyBox = {
   iv: new Uint8Array(IV_BYTES),
   ciphertext: Buffer.from('kafka-envelope verifies its keys'),
   tag: new Uint8Array(TAG_BYTES),
@@ -34,16 +46,24 @@ export class AesCmk implements AzureCmk {
     return madeHere((dek) => this.wrapDek(dek, call))
   }
 
-  async wrapDek(dek: Uint8Array, { context, signal }: CallContext): Promise<Uint8Array> {
-    const body = { alg: 'A256GCM', value: base64url(dek), ...aad(context) }
-    const answer = await this.#api.call('encrypt', this.#key, { body }, signal)
-    return joinAes(encryptedDek(answer, { action: 'encrypt', key: this.#key }))
+  async wrapDek(dek: Uint8Array, call: CallContext): Promise<Uint8Array> {
+    return joinAes(await this.#encrypt(dek, call))
   }
 
   async unwrapDek(ciphertextDek: Uint8Array, call: CallContext): Promise<Uint8Array> {
     const box = splitAes(ciphertextDek)
     if (box === undefined) throw ciphertextDekInvalid(this.#key.id)
-    return this.#decrypt(box, call)
+    return this.#unwrap(box, call)
+  }
+
+  async encryptSecret(secret: Uint8Array, call: CallContext): Promise<Uint8Array> {
+    return joinSecret(await this.#encrypt(secret, call))
+  }
+
+  async decryptSecret(ciphertext: Uint8Array, call: CallContext): Promise<Uint8Array> {
+    const box = splitSecret(ciphertext)
+    if (box === undefined) throw ciphertextDekInvalid(this.#key.id)
+    return decryptedBytes(await this.#decrypt(box, call), box.version, this.#decrypting)
   }
 
   async verifyWrap(call: CallContext): Promise<void> {
@@ -60,17 +80,27 @@ export class AesCmk implements AzureCmk {
       made = await this.generateDek(call)
     } catch (error) {
       if (!isEnvelopeError(error) || error.code !== 'KMS_DENIED') throw error
-      await expectOpensNothing(this.#decrypt(NO_BOX, call), this.#key.id)
+      await expectOpensNothing(this.#unwrap(NO_BOX, call), this.#key.id)
       return
     }
     await expectRoundTrip(made, (ciphertextDek) => this.unwrapDek(ciphertextDek, call), this.#key.id)
   }
 
-  /** Without a version, under the current one. */
-  async #decrypt(
-    { version, iv, ciphertext, tag }: Omit<Box, 'version'> & Partial<Box>,
-    { context, signal }: CallContext,
-  ): Promise<Uint8Array> {
+  get #decrypting(): FailedCall {
+    return { action: 'decrypt', key: this.#key }
+  }
+
+  async #encrypt(bytes: Uint8Array, { context, signal }: CallContext): Promise<Box> {
+    const body = { alg: 'A256GCM', value: base64url(bytes), ...aad(context) }
+    const answer = await this.#api.call('encrypt', this.#key, { body }, signal)
+    return encryptedBox(answer, bytes.length, { action: 'encrypt', key: this.#key })
+  }
+
+  async #unwrap(box: AnyBox, call: CallContext): Promise<Uint8Array> {
+    return unwrappedDek(await this.#decrypt(box, call), box.version, this.#decrypting)
+  }
+
+  #decrypt({ version, iv, ciphertext, tag }: AnyBox, { context, signal }: CallContext): Promise<unknown> {
     const body = {
       alg: 'A256GCM',
       value: base64url(ciphertext),
@@ -79,8 +109,7 @@ export class AesCmk implements AzureCmk {
       ...aad(context),
     }
     const request = version === undefined ? { body } : { version, body }
-    const answer = await this.#api.call('decrypt', this.#key, request, signal)
-    return unwrappedDek(answer, version, { action: 'decrypt', key: this.#key })
+    return this.#api.call('decrypt', this.#key, request, signal)
   }
 }
 

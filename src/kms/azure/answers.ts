@@ -49,12 +49,12 @@ export function publicVersion(body: unknown, nowSeconds: number, call: FailedCal
   return { version, key }
 }
 
-/** @throws EnvelopeError KMS_RESPONSE_INVALID */
-export function encryptedDek(body: unknown, call: FailedCall): Box {
+/** @param length of what was encrypted @throws EnvelopeError KMS_RESPONSE_INVALID */
+export function encryptedBox(body: unknown, length: number, call: FailedCall): Box {
   return {
     version: versionIn(member(body, 'kid'), call, 'KMS_RESPONSE_INVALID'),
     iv: exactly(IV_BYTES, body, 'iv', call),
-    ciphertext: exactly(DEK_BYTES, body, 'value', call),
+    ciphertext: exactly(length, body, 'value', call),
     tag: exactly(TAG_BYTES, body, 'tag', call),
   }
 }
@@ -67,13 +67,22 @@ export function encryptedDek(body: unknown, call: FailedCall): Box {
  * ciphertext DEK holds something else than a DEK, which its maker decided
  */
 export function unwrappedDek(body: unknown, version: string | undefined, call: FailedCall): Uint8Array {
-  const used = versionIn(member(body, 'kid'), call, 'CMK_MISMATCH')
-  if (version !== undefined && used !== version)
-    throw new EnvelopeError('CMK_MISMATCH', `${described(call)} used another version of the key`)
-  const plaintext = bytesOf(body, 'value', call)
+  const plaintext = decryptedBytes(body, version, call)
   if (plaintext.length === DEK_BYTES) return plaintext
   plaintext.fill(0)
   throw new EnvelopeError('UNWRAP_FAILED', `${described(call)} returned something other than a 32-byte DEK`)
+}
+
+/**
+ * The same of a secret: its bytes, whatever their number.
+ *
+ * @throws EnvelopeError KMS_RESPONSE_INVALID, CMK_MISMATCH
+ */
+export function decryptedBytes(body: unknown, version: string | undefined, call: FailedCall): Uint8Array {
+  const used = versionIn(member(body, 'kid'), call, 'CMK_MISMATCH')
+  if (version !== undefined && used !== version)
+    throw new EnvelopeError('CMK_MISMATCH', `${described(call)} used another version of the key`)
+  return bytesOf(body, 'value', call)
 }
 
 /** The version in the id of a key, which must be this key. Names of keys have no case. */

@@ -11,6 +11,9 @@ export interface AzureCmk extends CmkDescription {
   generateDek(call: CallContext): Promise<GeneratedDek>
   wrapDek(dek: Uint8Array, call: CallContext): Promise<Uint8Array>
   unwrapDek(ciphertextDek: Uint8Array, call: CallContext): Promise<Uint8Array>
+  /** Absent from a CMK that has a public key. */
+  encryptSecret?(secret: Uint8Array, call: CallContext): Promise<Uint8Array>
+  decryptSecret?(ciphertext: Uint8Array, call: CallContext): Promise<Uint8Array>
   verifyWrap(call: CallContext): Promise<void>
   verifyUnwrap(call: CallContext): Promise<void>
 }

@@ -4,6 +4,7 @@ import { DEK_BYTES } from '../../crypto/dek.js'
 import { EnvelopeError } from '../../errors.js'
 import { whyNoBaseUrl } from '../json-service.js'
 import type { Kms } from '../kms.js'
+import { encryptsNoSecrets } from '../secret.js'
 import { AesCmk } from './aes.js'
 import { AzureApi } from './azure-api.js'
 import type { AzureCmk } from './azure-cmk.js'
@@ -65,6 +66,16 @@ export function azureKms(options: AzureKmsOptions): Kms {
       return find(call.cmkId).wrapDek(call.dek, call)
     },
     unwrapDek: async (call) => find(call.cmkId).unwrapDek(call.ciphertextDek, call),
+    async encryptSecret(call) {
+      const cmk = find(call.cmkId)
+      if (cmk.encryptSecret === undefined) throw encryptsNoSecrets(call.cmkId)
+      return cmk.encryptSecret(call.secret, call)
+    },
+    async decryptSecret(call) {
+      const cmk = find(call.cmkId)
+      if (cmk.decryptSecret === undefined) throw encryptsNoSecrets(call.cmkId)
+      return cmk.decryptSecret(call.ciphertext, call)
+    },
     verify: async (call) =>
       call.use === 'unwrap' ? find(call.cmkId).verifyUnwrap(call) : find(call.cmkId).verifyWrap(call),
     limits(operation, cmkId) {

@@ -1,5 +1,4 @@
 import { DEK_BYTES } from '../../crypto/dek.js'
-import { MAX_CIPHERTEXT_DEK_BYTES } from '../../envelope/bounds.js'
 import { EnvelopeError } from '../../errors.js'
 import { member } from '../json-member.js'
 import { crc32c } from './crc32c.js'
@@ -10,13 +9,17 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 const MAX_BASE64 = 65_536
 
 /**
- * The ciphertext DEK in an answer to `encrypt`. The service says that it got what was sent, and under which version of
+ * The ciphertext in an answer to `encrypt`. The service says that it got what was sent, and under which version of
  * the key it encrypted; the ciphertext fits its checksum.
  *
- * @param withContext whether a context was sent
  * @throws EnvelopeError KMS_RESPONSE_INVALID
  */
-export function wrappedDek(body: unknown, withContext: boolean, call: FailedCall): Uint8Array {
+export function encryptedBytes(
+  body: unknown,
+  /** Whether a context was sent, and how long the ciphertext may be. */
+  { withContext, maxBytes }: { readonly withContext: boolean; readonly maxBytes: number },
+  call: FailedCall,
+): Uint8Array {
   const name = member(body, 'name')
   if (typeof name !== 'string' || !/^\/cryptoKeyVersions\/[1-9]\d{0,9}$/.test(afterPrefix(name, call.cmk.id)))
     throw invalidAnswer(call, 'without the name of a version of this key')
@@ -25,7 +28,7 @@ export function wrappedDek(body: unknown, withContext: boolean, call: FailedCall
   if (withContext && member(body, 'verifiedAdditionalAuthenticatedDataCrc32c') !== true)
     throw invalidAnswer(call, 'without having checked the encryption context')
   const ciphertext = bytesOf(body, 'ciphertext', call)
-  if (ciphertext.length === 0 || ciphertext.length > MAX_CIPHERTEXT_DEK_BYTES)
+  if (ciphertext.length === 0 || ciphertext.length > maxBytes)
     throw invalidAnswer(call, 'without a valid ciphertext')
   return ciphertext
 }
@@ -37,12 +40,21 @@ export function wrappedDek(body: unknown, withContext: boolean, call: FailedCall
  * its maker decided
  */
 export function unwrappedDek(body: unknown, call: FailedCall): Uint8Array {
-  // JSON leaves out an empty plaintext. Its checksum is still there.
-  const empty = member(body, 'plaintext') === undefined && member(body, 'plaintextCrc32c') === '0'
-  const plaintext = empty ? new Uint8Array() : bytesOf(body, 'plaintext', call)
+  const plaintext = decryptedBytes(body, call)
   if (plaintext.length === DEK_BYTES) return plaintext
   plaintext.fill(0)
   throw new EnvelopeError('UNWRAP_FAILED', `${described(call)} returned something other than a 32-byte DEK`)
+}
+
+/**
+ * The bytes in an answer to `decrypt`, in their own memory.
+ *
+ * @throws EnvelopeError KMS_RESPONSE_INVALID
+ */
+export function decryptedBytes(body: unknown, call: FailedCall): Uint8Array {
+  // JSON leaves out an empty plaintext. Its checksum is still there.
+  const empty = member(body, 'plaintext') === undefined && member(body, 'plaintextCrc32c') === '0'
+  return empty ? new Uint8Array() : bytesOf(body, 'plaintext', call)
 }
 
 /** The bytes of a member in base64, which fit the checksum beside it, in their own memory. */

@@ -44,6 +44,8 @@ export function gcpKms(options: GcpKmsOptions): Kms {
     generateDek: async (call) => find(call.cmkId).generateDek(call),
     wrapDek: async (call) => find(call.cmkId).wrapDek(call.dek, call),
     unwrapDek: async (call) => find(call.cmkId).unwrapDek(call.ciphertextDek, call),
+    encryptSecret: async (call) => find(call.cmkId).encryptSecret(call.secret, call),
+    decryptSecret: async (call) => find(call.cmkId).decryptSecret(call.ciphertext, call),
     verify: async (call) =>
       call.use === 'unwrap' ? find(call.cmkId).verifyUnwrap(call) : find(call.cmkId).verifyWrap(call),
     limits(operation, cmkId) {

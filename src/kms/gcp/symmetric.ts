@@ -10,7 +10,8 @@ import { EnvelopeError, isEnvelopeError } from '../../errors.js'
 import type { BearerService } from '../bearer-service.js'
 import type { EncryptionContext, GeneratedDek } from '../kms.js'
 import { ciphertextDekInvalid, expectOpensNothing, expectRoundTrip, madeHere, wipeMade } from '../proofs.js'
-import { unwrappedDek, wrappedDek } from './answers.js'
+import { MAX_SECRET_CIPHERTEXT_BYTES } from '../secret.js'
+import { decryptedBytes, encryptedBytes, unwrappedDek } from './answers.js'
 import type { CmkName } from './cmk-name.js'
 import { crc32c } from './crc32c.js'
 import { failureOf, type Action } from './failures.js'
@@ -39,21 +40,49 @@ export class SymmetricCmk {
     return madeHere((dek) => this.wrapDek(dek, call))
   }
 
-  async wrapDek(dek: Uint8Array, { context, signal }: CallContext): Promise<Uint8Array> {
+  async wrapDek(dek: Uint8Array, call: CallContext): Promise<Uint8Array> {
     if (dek.length !== DEK_BYTES)
       throw new EnvelopeError('CMK_UNUSABLE', `CMK ${this.#cmk.id} wraps only 32-byte DEKs`)
-    const body = { ...checksummed('plaintext', dek), ...contextParams(context) }
-    const answer = await this.#call('encrypt', body, signal)
-    const withContext = canonicalContext(context) !== ''
-    return wrappedDek(answer, withContext, { action: 'encrypt', cmk: this.#cmk })
+    return this.#encrypt(dek, MAX_CIPHERTEXT_DEK_BYTES, call)
   }
 
-  async unwrapDek(ciphertextDek: Uint8Array, { context, signal }: CallContext): Promise<Uint8Array> {
+  async unwrapDek(ciphertextDek: Uint8Array, call: CallContext): Promise<Uint8Array> {
+    return unwrappedDek(await this.#decrypt(ciphertextDek, MAX_CIPHERTEXT_DEK_BYTES, call), {
+      action: 'decrypt',
+      cmk: this.#cmk,
+    })
+  }
+
+  async encryptSecret(secret: Uint8Array, call: CallContext): Promise<Uint8Array> {
+    return this.#encrypt(secret, MAX_SECRET_CIPHERTEXT_BYTES, call)
+  }
+
+  async decryptSecret(ciphertext: Uint8Array, call: CallContext): Promise<Uint8Array> {
+    return decryptedBytes(await this.#decrypt(ciphertext, MAX_SECRET_CIPHERTEXT_BYTES, call), {
+      action: 'decrypt',
+      cmk: this.#cmk,
+    })
+  }
+
+  async #encrypt(bytes: Uint8Array, maxBytes: number, { context, signal }: CallContext): Promise<Uint8Array> {
+    const body = { ...checksummed('plaintext', bytes), ...contextParams(context) }
+    const answer = await this.#call('encrypt', body, signal)
+    const withContext = canonicalContext(context) !== ''
+    return encryptedBytes(answer, { withContext, maxBytes }, { action: 'encrypt', cmk: this.#cmk })
+  }
+
+  async #decrypt(
+    ciphertext: Uint8Array,
+    maxBytes: number,
+    { context, signal }: CallContext,
+  ): Promise<unknown> {
     // The vendor may change its form, so nothing more is checked.
-    if (ciphertextDek.length === 0 || ciphertextDek.length > MAX_CIPHERTEXT_DEK_BYTES)
-      throw ciphertextDekInvalid(this.#cmk.id)
-    const body = { ...checksummed('ciphertext', ciphertextDek), ...contextParams(context) }
-    return unwrappedDek(await this.#call('decrypt', body, signal), { action: 'decrypt', cmk: this.#cmk })
+    if (ciphertext.length === 0 || ciphertext.length > maxBytes) throw ciphertextDekInvalid(this.#cmk.id)
+    return this.#call(
+      'decrypt',
+      { ...checksummed('ciphertext', ciphertext), ...contextParams(context) },
+      signal,
+    )
   }
 
   async verifyWrap(call: CallContext): Promise<void> {

@@ -4,7 +4,8 @@
  *   ciphertextDek = u32(version of the CMK) ‖ IV 12 random bytes ‖ ciphertext 32 ‖ tag 16
  *   AAD           = "kafka-envelope/local/v1" ‖ u32(length of cmkId) ‖ cmkId ‖ canonical context
  *
- * AES-256-GCM, u32 big-endian. Random IVs allow 2^32 wraps per version (NIST SP 800-38D, 8.3).
+ * A secret is the same with a ciphertext of its length, and "kafka-envelope/local/secret/v1". AES-256-GCM, u32
+ * big-endian. Random IVs allow 2^32 wraps and secrets per version (NIST SP 800-38D, 8.3).
  */
 import {
   createCipheriv,
@@ -14,9 +15,11 @@ import {
   type KeyObject,
 } from 'node:crypto'
 
+import { DEK_BYTES } from '../../crypto/dek.js'
 import { canonicalContext } from '../../envelope/context.js'
 import { configError, EnvelopeError } from '../../errors.js'
 import type { EncryptionContext } from '../kms.js'
+import { MAX_SECRET_BYTES } from '../secret.js'
 import {
   ciphertextDekInvalid,
   createdNow,
@@ -27,12 +30,14 @@ import {
 } from './local-cmk.js'
 
 const CIPHER = 'aes-256-gcm'
-const DOMAIN = Buffer.from('kafka-envelope/local/v1', 'ascii')
+const DEKS = Buffer.from('kafka-envelope/local/v1', 'ascii')
+const SECRETS = Buffer.from('kafka-envelope/local/secret/v1', 'ascii')
 const KEY_BYTES = 32
 const IV_AT = 4
 const BODY_AT = IV_AT + 12
-const TAG_AT = BODY_AT + 32
-const LENGTH = TAG_AT + 16
+const TAG_BYTES = 16
+/** Of a ciphertext without its body. */
+const HEAD_AND_TAG = BODY_AT + TAG_BYTES
 const MAX_VERSION = 0xffff_ffff
 
 /** Unlike an RSA CMK, it is made synchronously. */
@@ -65,47 +70,62 @@ export const aes: AesRow = {
     throw new EnvelopeError('CMK_UNUSABLE', `${named(cmk.id)} is symmetric and has no public key`)
   },
 
-  wrap(cmk, dek, context) {
-    const version = newest(cmk)
-    const out = Buffer.alloc(LENGTH)
-    out.writeUInt32BE(version.version, 0)
-    const iv = randomFillSync(out.subarray(IV_AT, BODY_AT))
-    const cipher = createCipheriv(CIPHER, keyOf(version), iv, { authTagLength: 16 })
-    cipher.setAAD(aadOf(cmk.id, context))
-    out.set(cipher.update(dek), BODY_AT)
-    cipher.final()
-    out.set(cipher.getAuthTag(), TAG_AT)
-    return out
-  },
+  wrap: (cmk, dek, context) => sealed(cmk, dek, aadOf(DEKS, cmk.id, context)),
 
   unwrap(cmk, ciphertextDek, context) {
-    if (ciphertextDek.length !== LENGTH) throw ciphertextDekInvalid(cmk.id)
-    const { buffer, byteOffset, byteLength } = ciphertextDek
-    const number = new DataView(buffer, byteOffset, byteLength).getUint32(0)
-    const version = cmk.versions.find((candidate) => candidate.version === number)
-    if (version === undefined) {
-      if (number === 0) throw ciphertextDekInvalid(cmk.id)
-      // The CMK was rotated elsewhere. Another copy of the keyring may have this version, so the record is not to
-      // blame.
-      throw new EnvelopeError(
-        'CMK_NOT_FOUND',
-        `${named(cmk.id)} has no version ${String(number)} in this keyring`,
-      )
-    }
-    const iv = ciphertextDek.subarray(IV_AT, BODY_AT)
-    const decipher = createDecipheriv(CIPHER, keyOf(version), iv, { authTagLength: 16 })
-    decipher.setAAD(aadOf(cmk.id, context))
-    decipher.setAuthTag(ciphertextDek.subarray(TAG_AT))
-    const plain = decipher.update(ciphertextDek.subarray(BODY_AT, TAG_AT))
-    try {
-      decipher.final()
-      return new Uint8Array(plain)
-    } catch {
-      throw ciphertextDekInvalid(cmk.id)
-    } finally {
-      plain.fill(0)
-    }
+    if (ciphertextDek.length !== HEAD_AND_TAG + DEK_BYTES) throw ciphertextDekInvalid(cmk.id)
+    return opened(cmk, ciphertextDek, aadOf(DEKS, cmk.id, context))
   },
+
+  encrypt: (cmk, secret, context) => sealed(cmk, secret, aadOf(SECRETS, cmk.id, context)),
+
+  decrypt(cmk, ciphertext, context) {
+    const { length } = ciphertext
+    if (length <= HEAD_AND_TAG || length > HEAD_AND_TAG + MAX_SECRET_BYTES) throw ciphertextDekInvalid(cmk.id)
+    return opened(cmk, ciphertext, aadOf(SECRETS, cmk.id, context))
+  },
+}
+
+function sealed(cmk: AesCmk, plain: Uint8Array, aad: Buffer): Buffer {
+  const version = newest(cmk)
+  const out = Buffer.alloc(HEAD_AND_TAG + plain.length)
+  out.writeUInt32BE(version.version, 0)
+  const iv = randomFillSync(out.subarray(IV_AT, BODY_AT))
+  const cipher = createCipheriv(CIPHER, keyOf(version), iv, { authTagLength: TAG_BYTES })
+  cipher.setAAD(aad)
+  out.set(cipher.update(plain), BODY_AT)
+  cipher.final()
+  out.set(cipher.getAuthTag(), BODY_AT + plain.length)
+  return out
+}
+
+/** @param bytes longer than head and tag */
+function opened(cmk: AesCmk, bytes: Uint8Array, aad: Buffer): Uint8Array {
+  const { buffer, byteOffset, byteLength } = bytes
+  const number = new DataView(buffer, byteOffset, byteLength).getUint32(0)
+  const version = cmk.versions.find((candidate) => candidate.version === number)
+  if (version === undefined) {
+    if (number === 0) throw ciphertextDekInvalid(cmk.id)
+    // The CMK was rotated elsewhere. Another copy of the keyring may have this version, so the record is not to
+    // blame.
+    throw new EnvelopeError(
+      'CMK_NOT_FOUND',
+      `${named(cmk.id)} has no version ${String(number)} in this keyring`,
+    )
+  }
+  const iv = bytes.subarray(IV_AT, BODY_AT)
+  const decipher = createDecipheriv(CIPHER, keyOf(version), iv, { authTagLength: TAG_BYTES })
+  decipher.setAAD(aad)
+  decipher.setAuthTag(bytes.subarray(-TAG_BYTES))
+  const plain = decipher.update(bytes.subarray(BODY_AT, -TAG_BYTES))
+  try {
+    decipher.final()
+    return new Uint8Array(plain)
+  } catch {
+    throw ciphertextDekInvalid(cmk.id)
+  } finally {
+    plain.fill(0)
+  }
 }
 
 function newest(cmk: AesCmk): AesVersion {
@@ -137,9 +157,9 @@ function keyOf(version: AesVersion): KeyObject {
   }
 }
 
-function aadOf(cmkId: string, context: EncryptionContext): Buffer {
+function aadOf(domain: Buffer, cmkId: string, context: EncryptionContext): Buffer {
   const id = Buffer.from(cmkId)
   const length = Buffer.alloc(4)
   length.writeUInt32BE(id.length)
-  return Buffer.concat([DOMAIN, length, id, Buffer.from(canonicalContext(context))])
+  return Buffer.concat([domain, length, id, Buffer.from(canonicalContext(context))])
 }

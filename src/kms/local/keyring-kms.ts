@@ -4,6 +4,7 @@ import { refuseCancelled } from '../../cancellation.js'
 import { DEK_BYTES } from '../../crypto/dek.js'
 import { EnvelopeError } from '../../errors.js'
 import type { EncryptionContext, Kms, KmsCall } from '../kms.js'
+import { encryptsNoSecrets } from '../secret.js'
 import { rowOf } from './cmk-rows.js'
 import type { Keyring } from './keyring.js'
 import { ciphertextDekInvalid, named, type LocalCmk } from './local-cmk.js'
@@ -50,6 +51,20 @@ export function keyringKms(read: () => Promise<Keyring>, place: string): Kms {
 
     async unwrapDek(call) {
       return unwrap(await findEnabled(call), call.ciphertextDek, call.context)
+    },
+
+    async encryptSecret(call) {
+      const cmk = await findEnabled(call)
+      const row = rowOf(cmk.type)
+      if (row.encrypt === undefined) throw encryptsNoSecrets(call.cmkId)
+      return row.encrypt(cmk, call.secret, call.context)
+    },
+
+    async decryptSecret(call) {
+      const cmk = await findEnabled(call)
+      const row = rowOf(cmk.type)
+      if (row.decrypt === undefined) throw encryptsNoSecrets(call.cmkId)
+      return row.decrypt(cmk, call.ciphertext, call.context)
     },
 
     async verify(call) {

@@ -57,6 +57,10 @@ export interface CmkRow<C extends LocalCmk = LocalCmk> extends CmkDescription {
   wrap(cmk: C, dek: Uint8Array, context: EncryptionContext): Uint8Array
   /** The bytes that were wrapped, of any length, in their own memory. */
   unwrap(cmk: C, ciphertextDek: Uint8Array, context: EncryptionContext): Uint8Array
+  /** Absent, together with `decrypt`, if the type cannot authenticate a context. */
+  encrypt?(cmk: C, secret: Uint8Array, context: EncryptionContext): Uint8Array
+  /** The secret, in its own memory. */
+  decrypt?(cmk: C, ciphertext: Uint8Array, context: EncryptionContext): Uint8Array
 }
 
 /** Whether `id` can name a CMK: `[!-~]{1,256}`, as on the wire. */

@@ -18,7 +18,7 @@ interface Call {
   readonly label: string
 }
 
-/** A DEK to wrap. Its buffer is transferred, and wiped in the thread. */
+/** A DEK or a secret to wrap. Its buffer is transferred, and wiped in the thread. */
 interface WrapCall extends Call {
   readonly action: 'wrap'
   readonly bytes: Uint8Array<ArrayBuffer>

@@ -4,7 +4,8 @@ import { systemClock } from '../../clock.js'
 import { DEK_BYTES } from '../../crypto/dek.js'
 import { EnvelopeError } from '../../errors.js'
 import type { GeneratedDek, Kms, KmsCall, KmsCallLimits } from '../kms.js'
-import { aadParts, readCiphertextDek, writeCiphertextDek } from './ciphertext-dek.js'
+import { ciphertextDekInvalid } from '../proofs.js'
+import { aadParts, DEK, readCiphertext, SECRET, writeCiphertext, type Form } from './ciphertext-dek.js'
 import { parseCmkName, type CmkName } from './cmk-name.js'
 import { checkOptions, type Pkcs11KmsOptions } from './options.js'
 import { Token } from './token.js'
@@ -34,20 +35,40 @@ export function pkcs11Kms(options: Pkcs11KmsOptions): Kms {
     { requestTimeoutMs: requestTimeout, clock: systemClock },
   )
 
-  const wrapDek = async ({ cmkId, context, signal }: KmsCall, dek: Uint8Array): Promise<Uint8Array> => {
+  const encrypt = async (
+    form: Form,
+    { cmkId, context, signal }: KmsCall,
+    bytes: Uint8Array,
+  ): Promise<Uint8Array> => {
     const { label } = nameOf(cmkId, tokenLabel)
-    if (dek.length !== DEK_BYTES)
-      throw new EnvelopeError('CMK_UNUSABLE', `CMK ${cmkId} wraps only 32-byte DEKs`)
-    const aad = aadParts(cmkId, context)
+    const aad = aadParts(form, cmkId, context)
     const wrapped = await token.call(
-      () => ({ action: 'wrap', label, aad, bytes: Uint8Array.from(dek) }),
+      () => ({ action: 'wrap', label, aad, bytes: Uint8Array.from(bytes) }),
       cmkId,
       signal,
     )
-    const ciphertextDek = writeCiphertextDek(wrapped)
-    if (ciphertextDek === undefined)
+    const ciphertext = writeCiphertext(form, wrapped)
+    if (ciphertext === undefined)
       throw new EnvelopeError('KMS_RESPONSE_INVALID', `CMK ${cmkId} returned bytes of a wrong form`)
-    return ciphertextDek
+    return ciphertext
+  }
+  const decrypt = async (
+    form: Form,
+    { cmkId, context, signal }: KmsCall,
+    ciphertext: Uint8Array,
+  ): Promise<Uint8Array> => {
+    const { label } = nameOf(cmkId, tokenLabel)
+    const parts = readCiphertext(form, ciphertext)
+    if (parts === undefined) throw ciphertextDekInvalid(cmkId)
+    const { keyId, body } = parts
+    const aad = aadParts(form, cmkId, context)
+    return token.call(() => ({ action: 'unwrap', label, aad, keyId, bytes: body }), cmkId, signal)
+  }
+  const wrapDek = async (call: KmsCall, dek: Uint8Array): Promise<Uint8Array> => {
+    nameOf(call.cmkId, tokenLabel)
+    if (dek.length !== DEK_BYTES)
+      throw new EnvelopeError('CMK_UNUSABLE', `CMK ${call.cmkId} wraps only 32-byte DEKs`)
+    return encrypt(DEK, call, dek)
   }
   const generateDek = async (call: KmsCall): Promise<GeneratedDek> => {
     const dek = randomFillSync(new Uint8Array(DEK_BYTES))
@@ -67,16 +88,9 @@ export function pkcs11Kms(options: Pkcs11KmsOptions): Kms {
     },
     generateDek,
     wrapDek: async (call) => wrapDek(call, call.dek),
-    async unwrapDek({ cmkId, context, signal, ciphertextDek }) {
-      const { label } = nameOf(cmkId, tokenLabel)
-      const parts = readCiphertextDek(ciphertextDek)
-      // Has no details: the defect is not disclosed.
-      if (parts === undefined)
-        throw new EnvelopeError('CIPHERTEXT_DEK_INVALID', `CMK ${cmkId} cannot unwrap the ciphertext DEK`)
-      const { keyId, body } = parts
-      const aad = aadParts(cmkId, context)
-      return token.call(() => ({ action: 'unwrap', label, aad, keyId, bytes: body }), cmkId, signal)
-    },
+    unwrapDek: async (call) => decrypt(DEK, call, call.ciphertextDek),
+    encryptSecret: async (call) => encrypt(SECRET, call, call.secret),
+    decryptSecret: async (call) => decrypt(SECRET, call, call.ciphertext),
     async verify(call) {
       const { label } = nameOf(call.cmkId, tokenLabel)
       if (call.use !== 'unwrap') (await generateDek(call)).dek.fill(0)

@@ -9,7 +9,8 @@ const { endianness } = require('node:os')
 
 const IV_BYTES = 12
 const TAG_BYTES = 16
-const DEK_BYTES = 32
+/** What a token may add to a ciphertext, with room to spare. */
+const ROOM_BYTES = 96
 /** AES-256 */
 const KEY_BYTES = 32
 const MAX_KEY_ID_BYTES = 64
@@ -87,10 +88,10 @@ class TokenSession {
    * Wraps under the newest key that may encrypt: id of the key, IV, ciphertext, tag. If the key may decrypt too, the
    * result is unwrapped before it counts: a token that changes the IV would make records that open nowhere.
    *
-   * @param {string} label @param {AadParts} aad @param {Uint8Array} dek
+   * @param {string} label @param {AadParts} aad @param {Uint8Array} bytes a DEK or a secret
    * @returns {Uint8Array<ArrayBuffer>}
    */
-  wrap(label, aad, dek) {
+  wrap(label, aad, bytes) {
     return this.#withSession((session) => {
       const keys = this.#find(session, label)
       const key = keys
@@ -99,8 +100,8 @@ class TokenSession {
       if (key === undefined) throw new TokenFailure('KEY_OFF')
       this.#refuseTwins(keys, key)
       const bound = aadOf(aad, key.id)
-      const body = this.#encrypt(session, key, bound, dek)
-      if (key.decrypts) this.#expect(session, key, bound, body, dek)
+      const body = this.#encrypt(session, key, bound, bytes)
+      if (key.decrypts) this.#expect(session, key, bound, body, bytes)
       const out = new Uint8Array(1 + key.id.length + body.length)
       out[0] = key.id.length
       out.set(key.id, 1)
@@ -123,11 +124,11 @@ class TokenSession {
       const bound = aadOf(aad, key.id)
       const name = `${label} ${key.id.toString('hex')}`
       try {
-        const dek = this.#decrypt(session, key, bound, body)
+        const plain = this.#decrypt(session, key, bound, body)
         if (!key.encrypts) this.#opened.set(name, { aad: bound, body })
-        return dek
+        return plain
       } catch (error) {
-        const prove = this.#proofThatWorks(session, key, bound, name)
+        const prove = this.#proofThatWorks(session, key, bound, body, name)
         if (!mayBlameCiphertext(error) || prove === undefined) throw error
         return this.#decideWhoIsToBlame(session, key, bound, body, prove)
       }
@@ -164,10 +165,10 @@ class TokenSession {
   /**
    * How the key can prove that it works: with a round trip if it may encrypt, or else with what it opened before.
    *
-   * @param {Buffer} session @param {Key} key @param {Buffer} aad @param {string} name
+   * @param {Buffer} session @param {Key} key @param {Buffer} aad @param {Uint8Array} body @param {string} name
    */
-  #proofThatWorks(session, key, aad, name) {
-    if (key.encrypts) return () => this.#probe(session, key, aad)
+  #proofThatWorks(session, key, aad, body, name) {
+    if (key.encrypts) return () => this.#probe(session, key, aad, body.length - IV_BYTES - TAG_BYTES)
     const before = this.#opened.get(name)
     return before && (() => void this.#mustOpen(session, key, before.aad, before.body).fill(0))
   }
@@ -190,8 +191,8 @@ class TokenSession {
   }
 
   /** @param {Buffer} session @param {Key} key @param {Buffer} aad */
-  #probe(session, key, aad) {
-    const sample = randomFillSync(new Uint8Array(DEK_BYTES))
+  #probe(session, key, aad, length = 32) {
+    const sample = randomFillSync(new Uint8Array(length))
     this.#expect(session, key, aad, this.#encrypt(session, key, aad, sample), sample)
   }
 
@@ -218,15 +219,16 @@ class TokenSession {
     }
   }
 
-  /** @param {Buffer} session @param {Key} key @param {Buffer} aad @param {Uint8Array} dek */
-  #encrypt(session, key, aad, dek) {
+  /** @param {Buffer} session @param {Key} key @param {Buffer} aad @param {Uint8Array} bytes */
+  #encrypt(session, key, aad, bytes) {
     const iv = randomFillSync(Buffer.alloc(IV_BYTES))
     const given = Buffer.from(iv)
     this.#call('C_EncryptInit', (m) => m.C_EncryptInit(session, this.#gcm(given, aad), key.handle))
-    const sealed = this.#call('C_Encrypt', (m) => m.C_Encrypt(session, viewOf(dek), Buffer.alloc(128)))
+    const room = Buffer.alloc(bytes.length + ROOM_BYTES)
+    const sealed = this.#call('C_Encrypt', (m) => m.C_Encrypt(session, viewOf(bytes), room))
     // Tokens that insist on an IV of their own write it there.
     if (!given.equals(iv)) throw new TokenFailure('IV_REPLACED')
-    if (sealed.length !== DEK_BYTES + TAG_BYTES) throw new TokenFailure('LENGTH_WRONG', 'C_Encrypt')
+    if (sealed.length !== bytes.length + TAG_BYTES) throw new TokenFailure('LENGTH_WRONG', 'C_Encrypt')
     return Buffer.concat([iv, sealed])
   }
 
@@ -234,12 +236,13 @@ class TokenSession {
   #decrypt(session, key, aad, body) {
     const iv = Buffer.from(body.subarray(0, IV_BYTES))
     this.#call('C_DecryptInit', (m) => m.C_DecryptInit(session, this.#gcm(iv, aad), key.handle))
-    const room = Buffer.alloc(128)
+    const length = body.length - IV_BYTES - TAG_BYTES
+    const room = Buffer.alloc(length + ROOM_BYTES)
     try {
       const sealed = viewOf(body.subarray(IV_BYTES))
       const plain = this.#call('C_Decrypt', (m) => m.C_Decrypt(session, sealed, room))
       try {
-        if (plain.length !== DEK_BYTES) throw new TokenFailure('LENGTH_WRONG', 'C_Decrypt')
+        if (plain.length !== length) throw new TokenFailure('LENGTH_WRONG', 'C_Decrypt')
         return new Uint8Array(plain)
       } finally {
         plain.fill(0)

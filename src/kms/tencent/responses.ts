@@ -1,13 +1,13 @@
-import { DEK_BYTES } from '../../crypto/dek.js'
 import { MAX_CIPHERTEXT_DEK_BYTES } from '../../envelope/bounds.js'
 import { EnvelopeError } from '../../errors.js'
+import { MAX_SECRET_CIPHERTEXT_BYTES } from '../secret.js'
 import { described, type FailedCall } from './failures.js'
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 /** In characters. Checked before the form: a regular expression may overflow the stack over megabytes. */
 const MAX = {
   KeyId: 128,
-  CiphertextBlob: MAX_CIPHERTEXT_DEK_BYTES,
+  CiphertextBlob: MAX_SECRET_CIPHERTEXT_BYTES,
   /** `Encrypt` accepts 4,096 bytes from any caller. A DEK has 44 characters. */
   Plaintext: 5464,
   /** That of an RSA-2048 CMK has 392. */
@@ -36,6 +36,13 @@ export class Answer {
 
   /** 1 to 1,024 characters of visible ASCII, as bytes: an opaque string, not base64. */
   ciphertextBlob(): Uint8Array {
+    const blob = this.#text('CiphertextBlob', VISIBLE)
+    if (blob.length > MAX_CIPHERTEXT_DEK_BYTES) throw this.#invalid('CiphertextBlob')
+    return new Uint8Array(Buffer.from(blob, 'latin1'))
+  }
+
+  /** The same of a secret, with up to 8,192 characters. */
+  secretCiphertext(): Uint8Array {
     return new Uint8Array(Buffer.from(this.#text('CiphertextBlob', VISIBLE), 'latin1'))
   }
 
@@ -53,6 +60,13 @@ export class Answer {
     const dek = this.#plaintext()
     if (dek !== undefined) return dek
     throw this.#error('UNWRAP_FAILED', `${described(this.#call)} returned something other than a 32-byte DEK`)
+  }
+
+  /** 1 to 4,096 bytes, in their own memory. */
+  secret(): Uint8Array {
+    const text = this.#text('Plaintext', BASE64)
+    if (text === '') throw this.#invalid('Plaintext')
+    return decoded(text)
   }
 
   /**
@@ -79,9 +93,7 @@ export class Answer {
     if (text === '') throw this.#invalid('Plaintext')
     // 32 bytes are 44 characters, and only the last one is padding.
     if (!/^[^=]{43}=$/.test(text)) return undefined
-    const dek = new Uint8Array(DEK_BYTES)
-    Buffer.from(dek.buffer).write(text, 'base64')
-    return dek
+    return decoded(text)
   }
 
   #text(member: keyof typeof MAX, form: RegExp): string {
@@ -105,4 +117,11 @@ export class Answer {
       requestId === undefined ? {} : { requestId },
     )
   }
+}
+
+/** The bytes of a text in base64, in their own memory. */
+function decoded(base64: string): Uint8Array {
+  const bytes = new Uint8Array(Buffer.byteLength(base64, 'base64'))
+  Buffer.from(bytes.buffer).write(base64, 'base64')
+  return bytes
 }

@@ -8,8 +8,10 @@ import { canonicalContext } from '../../envelope/context.js'
 import { EnvelopeError, isEnvelopeError } from '../../errors.js'
 import type { EncryptionContext, GeneratedDek } from '../kms.js'
 import { ciphertextDekInvalid, expectOpensNothing, expectRoundTrip, madeHere, wipeMade } from '../proofs.js'
+import { MAX_SECRET_CIPHERTEXT_BYTES } from '../secret.js'
 import type { TencentApi } from './api.js'
 import type { CmkName } from './cmk-name.js'
+import type { Answer } from './responses.js'
 import { base64, type CallContext, type TencentCmk } from './tencent-cmk.js'
 
 /** How DEKs are made: by the KMS (`GenerateDataKey`), or by this process, and then wrapped by the KMS (`Encrypt`). */
@@ -45,20 +47,35 @@ export class SymmetricCmk implements TencentCmk {
     return madeHere((dek) => this.wrapDek(dek, call))
   }
 
-  async wrapDek(dek: Uint8Array, { context, signal }: CallContext): Promise<Uint8Array> {
-    const params = { KeyId: this.#cmk.keyId, Plaintext: base64(dek), ...this.#contextOf(context) }
-    return (await this.#api.call('Encrypt', this.#cmk, params, signal)).ciphertextBlob()
+  async wrapDek(dek: Uint8Array, call: CallContext): Promise<Uint8Array> {
+    return (await this.#encrypt(dek, call)).ciphertextBlob()
   }
 
-  async unwrapDek(ciphertextDek: Uint8Array, { context, signal }: CallContext): Promise<Uint8Array> {
+  async unwrapDek(ciphertextDek: Uint8Array, call: CallContext): Promise<Uint8Array> {
+    return (await this.#decrypt(ciphertextDek, MAX_CIPHERTEXT_DEK_BYTES, call)).unwrappedDek()
+  }
+
+  async encryptSecret(secret: Uint8Array, call: CallContext): Promise<Uint8Array> {
+    return (await this.#encrypt(secret, call)).secretCiphertext()
+  }
+
+  async decryptSecret(ciphertext: Uint8Array, call: CallContext): Promise<Uint8Array> {
+    return (await this.#decrypt(ciphertext, MAX_SECRET_CIPHERTEXT_BYTES, call)).secret()
+  }
+
+  #encrypt(bytes: Uint8Array, { context, signal }: CallContext): Promise<Answer> {
+    const params = { KeyId: this.#cmk.keyId, Plaintext: base64(bytes), ...this.#contextOf(context) }
+    return this.#api.call('Encrypt', this.#cmk, params, signal)
+  }
+
+  async #decrypt(blob: Uint8Array, maxBytes: number, { context, signal }: CallContext): Promise<Answer> {
     // The vendor may change its form, so nothing more is checked.
-    if (ciphertextDek.length === 0 || ciphertextDek.length > MAX_CIPHERTEXT_DEK_BYTES)
-      throw ciphertextDekInvalid(this.#cmk.id)
-    if (!ciphertextDek.every((byte) => byte > 0x20 && byte < 0x7f)) throw ciphertextDekInvalid(this.#cmk.id)
-    const params = { CiphertextBlob: Buffer.from(ciphertextDek).toString('latin1'), ...contextParam(context) }
-    // The service cannot have wrapped a DEK with such a context.
+    if (blob.length === 0 || blob.length > maxBytes) throw ciphertextDekInvalid(this.#cmk.id)
+    if (!blob.every((byte) => byte > 0x20 && byte < 0x7f)) throw ciphertextDekInvalid(this.#cmk.id)
+    const params = { CiphertextBlob: Buffer.from(blob).toString('latin1'), ...contextParam(context) }
+    // The service cannot have encrypted anything with such a context.
     if ((params.EncryptionContext ?? '').length > MAX_CONTEXT) throw ciphertextDekInvalid(this.#cmk.id)
-    return (await this.#api.call('Decrypt', this.#cmk, params, signal)).unwrappedDek()
+    return this.#api.call('Decrypt', this.#cmk, params, signal)
   }
 
   /**

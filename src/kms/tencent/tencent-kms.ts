@@ -6,6 +6,7 @@ import type { Kms } from '../kms.js'
 import { TencentApi } from './api.js'
 import { givenClients, type Connections } from './client.js'
 import { parseCmkName } from './cmk-name.js'
+import { encryptsNoSecrets } from '../secret.js'
 import { credentialSource } from './credentials.js'
 import { concurrencyOf, limitsOf } from './limits.js'
 import { checkOptions, type CheckedCmk, type CheckedOptions, type TencentKmsOptions } from './options.js'
@@ -55,6 +56,16 @@ export function tencentKms(options: TencentKmsOptions): Kms {
       return find(call.cmkId).wrapDek(call.dek, call)
     },
     unwrapDek: async (call) => find(call.cmkId).unwrapDek(call.ciphertextDek, call),
+    async encryptSecret(call) {
+      const cmk = find(call.cmkId)
+      if (cmk.encryptSecret === undefined) throw encryptsNoSecrets(call.cmkId)
+      return cmk.encryptSecret(call.secret, call)
+    },
+    async decryptSecret(call) {
+      const cmk = find(call.cmkId)
+      if (cmk.decryptSecret === undefined) throw encryptsNoSecrets(call.cmkId)
+      return cmk.decryptSecret(call.ciphertext, call)
+    },
     verify: async (call) => find(call.cmkId).verify[call.use](call),
     limits(operation, cmkId) {
       const name = parseCmkName(cmkId)

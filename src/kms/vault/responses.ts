@@ -1,6 +1,7 @@
-import { DEK_BYTES } from '../../crypto/dek.js'
+import { MAX_CIPHERTEXT_DEK_BYTES } from '../../envelope/bounds.js'
 import { EnvelopeError, type ErrorCode } from '../../errors.js'
-import { isCiphertextDek, MAX_CIPHERTEXT_CHARACTERS } from './ciphertext-dek.js'
+import { MAX_SECRET_CIPHERTEXT_BYTES } from '../secret.js'
+import { isCiphertext } from './ciphertext-dek.js'
 import { described, type DescribedCall } from './failures.js'
 
 /** What the service says of a key. */
@@ -30,6 +31,8 @@ const TYPES_OF_256_BITS: ReadonlySet<string> = new Set([
   'xchacha20-poly1305',
 ])
 
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
+
 const MAX_LEASE_SECONDS = 10 * 365 * 86_400
 
 type Members = Readonly<Record<string, unknown>>
@@ -49,12 +52,23 @@ export class Answer {
 
   /** The text as received, as bytes. */
   ciphertextDek(): Uint8Array {
-    const { ciphertext } = this.#data
-    if (typeof ciphertext !== 'string' || ciphertext.length > MAX_CIPHERTEXT_CHARACTERS)
-      throw this.#invalid('ciphertext')
-    const bytes = new Uint8Array(Buffer.from(ciphertext, 'utf8'))
-    if (!isCiphertextDek(bytes)) throw this.#invalid('ciphertext')
-    return bytes
+    return this.#ciphertext(MAX_CIPHERTEXT_DEK_BYTES)
+  }
+
+  secretCiphertext(): Uint8Array {
+    return this.#ciphertext(MAX_SECRET_CIPHERTEXT_BYTES)
+  }
+
+  /** The secret, in its own memory. Its maker decided how long it is. */
+  secret(): Uint8Array {
+    const { plaintext } = this.#data
+    // It is shorter than its ciphertext.
+    const isValid =
+      typeof plaintext === 'string' &&
+      plaintext.length <= MAX_SECRET_CIPHERTEXT_BYTES &&
+      BASE64.test(plaintext)
+    if (!isValid) throw this.#invalid('plaintext')
+    return decoded(plaintext)
   }
 
   /** The DEK, in its own memory. The base64 text of the answer cannot be wiped. */
@@ -119,9 +133,15 @@ export class Answer {
     if (typeof plaintext !== 'string' || plaintext === '') throw this.#invalid('plaintext')
     // 32 bytes are 44 characters, and only the last one is padding.
     if (!/^[A-Za-z0-9+/]{43}=$/.test(plaintext)) return undefined
-    const dek = new Uint8Array(DEK_BYTES)
-    Buffer.from(dek.buffer).write(plaintext, 'base64')
-    return dek
+    return decoded(plaintext)
+  }
+
+  #ciphertext(maxBytes: number): Uint8Array {
+    const { ciphertext } = this.#data
+    if (typeof ciphertext !== 'string' || ciphertext.length > maxBytes) throw this.#invalid('ciphertext')
+    const bytes = new Uint8Array(Buffer.from(ciphertext, 'utf8'))
+    if (!isCiphertext(bytes, maxBytes)) throw this.#invalid('ciphertext')
+    return bytes
   }
 
   #invalid(member: string): EnvelopeError {
@@ -140,4 +160,11 @@ export function isToken(text: unknown): text is string {
 
 function membersOf(value: unknown): Members {
   return typeof value === 'object' && value !== null ? { ...value } : {}
+}
+
+/** The bytes of a text in base64, in their own memory. */
+function decoded(base64: string): Uint8Array {
+  const bytes = new Uint8Array(Buffer.byteLength(base64, 'base64'))
+  Buffer.from(bytes.buffer).write(base64, 'base64')
+  return bytes
 }

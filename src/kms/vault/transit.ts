@@ -2,12 +2,14 @@
  * Provider `vault-transit`: a derived key of the transit engine of HashiCorp Vault or OpenBao. The engine derives the
  * encrypting key from the context, so a ciphertext DEK opens only in its own.
  */
+import { MAX_CIPHERTEXT_DEK_BYTES } from '../../envelope/bounds.js'
 import { canonicalContext } from '../../envelope/context.js'
 import { EnvelopeError, isEnvelopeError } from '../../errors.js'
 import type { EncryptionContext, GeneratedDek, KmsUse } from '../kms.js'
-import { madeHere, wipeMade } from '../proofs.js'
+import { ciphertextDekInvalid, madeHere, wipeMade } from '../proofs.js'
+import { MAX_SECRET_CIPHERTEXT_BYTES } from '../secret.js'
 import type { VaultApi } from './api.js'
-import { isCiphertextDek, neverMade } from './ciphertext-dek.js'
+import { isCiphertext, neverMade } from './ciphertext-dek.js'
 import type { CmkName } from './cmk-name.js'
 import type { KeyGuard } from './key-guard.js'
 import type { Answer } from './responses.js'
@@ -54,11 +56,19 @@ export class Transit {
   }
 
   async unwrapDek(cmk: CmkName, ciphertextDek: Uint8Array, call: CallContext): Promise<Uint8Array> {
-    if (!isCiphertextDek(ciphertextDek)) {
-      // No details: the defect of a ciphertext DEK is not disclosed.
-      throw new EnvelopeError('CIPHERTEXT_DEK_INVALID', `CMK ${cmk.id} cannot unwrap the ciphertext DEK`)
-    }
-    return this.#decrypt(cmk, ciphertextDek, call)
+    if (!isCiphertext(ciphertextDek, MAX_CIPHERTEXT_DEK_BYTES)) throw ciphertextDekInvalid(cmk.id)
+    return (await this.#decrypt(cmk, ciphertextDek, call)).unwrappedDek()
+  }
+
+  async encryptSecret(cmk: CmkName, secret: Uint8Array, call: CallContext): Promise<Uint8Array> {
+    const members = { plaintext: base64(secret) }
+    const answer = await this.#post('encrypt', cmk, call, members, MAX_AGE_BEFORE_ENCRYPT_MS)
+    return answer.secretCiphertext()
+  }
+
+  async decryptSecret(cmk: CmkName, ciphertext: Uint8Array, call: CallContext): Promise<Uint8Array> {
+    if (!isCiphertext(ciphertext, MAX_SECRET_CIPHERTEXT_BYTES)) throw ciphertextDekInvalid(cmk.id)
+    return (await this.#decrypt(cmk, ciphertext, call)).secret()
   }
 
   /** As `Kms.verify` says. Looks at the key each time. */
@@ -81,7 +91,7 @@ export class Transit {
     const { latestVersion } = await this.#guard.admit(cmk, 0, call.signal)
     let opened: Uint8Array
     try {
-      opened = await this.#decrypt(cmk, neverMade(latestVersion), call)
+      opened = (await this.#decrypt(cmk, neverMade(latestVersion), call)).unwrappedDek()
     } catch (error) {
       if (isEnvelopeError(error) && error.code === 'CIPHERTEXT_DEK_INVALID') return
       throw error
@@ -90,9 +100,9 @@ export class Transit {
     throw new EnvelopeError('KMS_RESPONSE_INVALID', `CMK ${cmk.id} unwrapped bytes that were never wrapped`)
   }
 
-  async #decrypt(cmk: CmkName, ciphertextDek: Uint8Array, call: CallContext): Promise<Uint8Array> {
-    const ciphertext = Buffer.from(ciphertextDek).toString('latin1')
-    return (await this.#post('decrypt', cmk, call, { ciphertext }, MAX_AGE_MS)).unwrappedDek()
+  #decrypt(cmk: CmkName, bytes: Uint8Array, call: CallContext): Promise<Answer> {
+    const ciphertext = Buffer.from(bytes).toString('latin1')
+    return this.#post('decrypt', cmk, call, { ciphertext }, MAX_AGE_MS)
   }
 
   #post(

@@ -70,6 +70,8 @@ export function vaultKms(options: VaultKmsOptions): Kms {
       return transit.wrapDek(find(call.cmkId), call.dek, call)
     },
     unwrapDek: async (call) => transit.unwrapDek(find(call.cmkId), call.ciphertextDek, call),
+    encryptSecret: async (call) => transit.encryptSecret(find(call.cmkId), call.secret, call),
+    decryptSecret: async (call) => transit.decryptSecret(find(call.cmkId), call.ciphertext, call),
     verify: async (call) => transit.verify(call.use, find(call.cmkId), call),
     limits: () => ({ concurrency: { group: `calls to ${name}`, max: MAX_CONCURRENCY } }),
     close() {
