@@ -235,7 +235,14 @@ module.exports = {
       to: { path: '^src/kms/(kms|file-form|[^/]+/in-file)\\.ts$', dependencyTypes: ['type-only'] },
     },
     may('avro/', ['avro/']),
-    may('operate/', ['operate/', ...ENTRIES, 'record/', 'envelope/', 'policy/']),
+    may('operate/', [
+      'operate/',
+      ...ENTRIES,
+      'record/',
+      'envelope/',
+      'policy/',
+      'clients/shared/split-to-fit\\.ts$',
+    ]),
     may('cli/', [
       'cli/',
       ...ENTRIES,

@@ -1,11 +1,11 @@
 import type { Kafka, KafkaMessage } from 'kafkajs'
 
-/** Records of one partition, in order, each of them part of the topic for readers of committed records. */
+/** Records of one partition, in order, each of them committed. */
 export interface SourceBatch {
   readonly topic: string
   readonly partition: number
   readonly messages: readonly KafkaMessage[]
-  /** Aborts when the run ends, or when another process takes the partition over. */
+  /** Aborts when the run ends, or when the partition goes to another process. */
   readonly signal: AbortSignal
 }
 
@@ -28,7 +28,7 @@ export interface CopyOptions {
    */
   readonly group: string
   readonly transform: Transform
-  /** Called with the state of this process after each transaction, and about once a second. */
+  /** Called about twice a second. */
   readonly onProgress?: (progress: CopyProgress) => void
   readonly signal?: AbortSignal
 }
@@ -54,8 +54,11 @@ export interface CopiedPartition {
   /** Bytes of the values that were read, and of those that were written. */
   readonly bytesRead: number
   readonly bytesWritten: number
-  /** The offset in the source topic that the next run begins with. */
+  /** The offset in the source topic that the next run begins with, as decimal text. */
   readonly next: string
-  /** The offset in the source topic that this run had to reach: the end of the partition when it began. */
+  /**
+   * The end of the partition in the source topic when this run began, as decimal text. If `next` is below it, the broker
+   * gave nothing for the offsets between them; compaction may have removed their records.
+   */
   readonly end: string
 }

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import type { Admin, Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs'
 import type { OffsetRange } from './ranges.js'
+import type { RawBatch, RawMessage } from './raw-message.js'
 import { partitionName, ReadingProgress } from './reading-progress.js'
 
 /** Records of one partition, in the order of their offsets. */
@@ -11,6 +12,8 @@ export interface ReadBatch {
   readonly messages: readonly KafkaMessage[]
   /** The end of the partition, decimal; records of open transactions are before it, too. */
   readonly end: string
+  /** Those and the markers of transactions between them. Markers that were fetched without a record are not delivered. */
+  readonly withMarkers: readonly RawMessage[]
   /** Tells the broker that this process is alive. Call it every few seconds if the records take long. */
   readonly heartbeat: () => Promise<void>
 }
@@ -27,6 +30,8 @@ export interface TopicsReading {
   readonly onBatch: (batch: ReadBatch) => Promise<'stop' | undefined> | 'stop' | undefined
   /** Records of aborted transactions are read as well. */
   readonly readUncommitted?: boolean
+  /** How much a fetch may return of a partition. Default: 1 MiB. */
+  readonly maxBytesPerPartition?: number
   /**
    * Called after each fetch with the offset that it began with, be it of a record that is not read, such as a marker of a
    * transaction. Null if compaction removed everything that was fetched.
@@ -53,6 +58,7 @@ const MAX_RESTARTS = 5
  */
 export async function readTopics(reading: TopicsReading): Promise<readonly OffsetRange[]> {
   const { kafka, purpose, ranges, signal, readUncommitted = false, patience = PATIENCE } = reading
+  const { maxBytesPerPartition } = reading
   signal?.throwIfAborted()
   const progress = new ReadingProgress(ranges)
   if (progress.isDone) return []
@@ -61,6 +67,7 @@ export async function readTopics(reading: TopicsReading): Promise<readonly Offse
   const consumer = kafka.consumer({
     groupId,
     readUncommitted,
+    ...(maxBytesPerPartition !== undefined && { maxBytesPerPartition }),
     allowAutoTopicCreation: false,
     maxWaitTimeInMs: patience.fetchMs,
   })
@@ -130,8 +137,9 @@ function readAll(
       const { topic, partition } = batch
       const messages = progress.ahead(topic, partition, batch.messages)
       if (messages.length === 0) return
-      if ((await onBatch({ topic, partition, messages, end: batch.highWatermark, heartbeat })) === 'stop')
-        done('stop')
+      const withMarkers = progress.ahead(topic, partition, (batch as RawBatch).rawMessages)
+      const read = { topic, partition, messages, withMarkers, end: batch.highWatermark, heartbeat }
+      if ((await onBatch(read)) === 'stop') done('stop')
     }
     consumer.run({ autoCommit: false, eachBatch: (payload) => eachBatch(payload).catch(passOn) }).catch(fail)
 

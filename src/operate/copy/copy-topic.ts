@@ -1,0 +1,194 @@
+import type { Admin, Consumer } from 'kafkajs'
+import { waitFor } from '../../cancellation.js'
+import { systemClock } from '../../clock.js'
+import { rangesOf, type OffsetRange } from '../topics/ranges.js'
+import { readCheckpoints, type Checkpoint, type CopyRoute } from './checkpoint.js'
+import { checkTopics, type CheckedTopics } from './check-topics.js'
+import { mayPass } from './failures.js'
+import { PartitionCopy } from './partition-copy.js'
+import { settledCheckpoints } from './target.js'
+import type { CopyOptions, CopyReport } from './types.js'
+
+const FETCH_MS = 250
+/** At least so much of a partition is fetched at once, and a record batch with the markers after it. */
+const FETCH_BYTES = 4 * 1024 * 1024
+const MARKER_BYTES = 1024 * 1024
+const SESSION_MS = 10_000
+const POLL_MS = 500
+/** The broker was polled so often, and no partition had anything. */
+const IDLE_POLLS = 20
+/** Batches of so many partitions are transformed and written at once. */
+const CONCURRENT_PARTITIONS = 4
+/** How often in a row KafkaJS may start the consumer again, and offsets may not be read. */
+const MAX_FAILURES = 12
+
+/**
+ * Copies what a topic holds now into another topic, exactly once: each committed record becomes one record in the same
+ * partition, in the same order, with the same key, headers and timestamp, and the value that the transform gives. Records
+ * and committed offsets are written in the same transactions, so a run that was killed, at whatever moment, is continued by
+ * the next one with the same group. Processes that run at once with the same group share the partitions; each ends when
+ * all partitions have reached the end that they had when it began.
+ *
+ * @throws Error if the topics do not fit each other, or the target holds what this group did not write; the error of the
+ * transform; the reason of the signal; the errors of KafkaJS
+ */
+export async function copyTopic(options: CopyOptions): Promise<CopyReport> {
+  const { kafka, from, to, group, signal: stop } = options
+  const route: CopyRoute = { from, to, group }
+  stop?.throwIfAborted()
+  const admin = kafka.admin()
+  await admin.connect()
+  try {
+    const checked = await checkTopics(admin, route)
+    const ranges = await rangesOf(admin, [from])
+    const signal = stop ?? new AbortController().signal
+    // Before anything is read or written. A process that takes a partition over makes sure again.
+    await settledCheckpoints(
+      { kafka, admin, route, signal },
+      ranges.map(({ partition }) => partition),
+    )
+    return await new Copying(options, admin, checked, ranges).run(signal)
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+/** One run, from joining the group to leaving it. */
+class Copying {
+  readonly #options: CopyOptions
+  readonly #route: CopyRoute
+  readonly #admin: Admin
+  readonly #consumer: Consumer
+  readonly #ranges: readonly OffsetRange[]
+  readonly #partitions: ReadonlyMap<number, PartitionCopy>
+  readonly #failed = new AbortController()
+  #checkpoints: ReadonlyMap<number, Checkpoint> = new Map()
+  /** Offsets that were left when this run began. */
+  #total: bigint | undefined
+  #fetches = 0
+  #idlePolls = 0
+  #failures = 0
+  #restarts = 0
+
+  constructor(options: CopyOptions, admin: Admin, checked: CheckedTopics, ranges: readonly OffsetRange[]) {
+    const { kafka, from, to, group, transform } = options
+    this.#options = options
+    this.#route = { from, to, group }
+    this.#admin = admin
+    this.#ranges = ranges
+    const bytes = Math.max(FETCH_BYTES, checked.sourceBatchBytes + MARKER_BYTES)
+    this.#consumer = kafka.consumer({
+      groupId: group,
+      // Which records are committed is decided here, see `TransactionEnds`.
+      readUncommitted: true,
+      allowAutoTopicCreation: false,
+      maxWaitTimeInMs: FETCH_MS,
+      maxBytesPerPartition: bytes,
+      maxBytes: 2 * bytes,
+      sessionTimeout: SESSION_MS,
+    })
+    const run = {
+      ...{ kafka, admin, consumer: this.#consumer, route: this.#route, transform },
+      ...{ maxBatchBytes: checked.maxBatchBytes, signal: this.#failed.signal },
+      fail: (error: unknown) => {
+        this.#failed.abort(error)
+      },
+    }
+    this.#partitions = new Map(
+      ranges.map(({ partition, to: end }) => [partition, new PartitionCopy(run, partition, end)]),
+    )
+  }
+
+  async run(signal: AbortSignal): Promise<CopyReport> {
+    const stop = AbortSignal.any([signal, this.#failed.signal])
+    try {
+      if (await this.#isDone()) return this.#report()
+      await this.#join()
+      do {
+        stop.throwIfAborted()
+        await waitFor(new Promise(() => undefined), { ms: POLL_MS, clock: systemClock, signal: stop })
+        stop.throwIfAborted()
+        await this.#lookForIdle()
+      } while (!(await this.#isDone()))
+      return this.#report()
+    } finally {
+      const ending = [...this.#partitions.values()].map((partition) => partition.unassign())
+      await this.#consumer.disconnect()
+      await Promise.all(ending)
+    }
+  }
+
+  async #join(): Promise<void> {
+    const { events } = this.#consumer
+    this.#consumer.on(events.GROUP_JOIN, ({ payload: { memberAssignment } }) => {
+      const assigned = memberAssignment[this.#route.from] ?? []
+      for (const [number, partition] of this.#partitions) {
+        if (assigned.includes(number)) partition.assign()
+        else void partition.unassign()
+      }
+    })
+    this.#consumer.on(events.CRASH, ({ payload: { error, restart } }) => {
+      if (!restart || ++this.#restarts > MAX_FAILURES) this.#failed.abort(error)
+    })
+    this.#consumer.on(events.FETCH, () => {
+      this.#fetches++
+    })
+    this.#consumer.on(events.END_BATCH_PROCESS, ({ payload }) => {
+      this.#fetches = 0
+      this.#idlePolls = 0
+      this.#restarts = 0
+      // KafkaJS delivers no batch without a record.
+      if (payload.batchSize === 0) void this.#partitions.get(payload.partition)?.onMarkers(payload)
+    })
+    await this.#consumer.connect()
+    await this.#consumer.subscribe({ topics: [this.#route.from], fromBeginning: true })
+    await this.#consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: CONCURRENT_PARTITIONS,
+      eachBatch: async (payload) => this.#partitions.get(payload.batch.partition)?.onBatch(payload),
+    })
+  }
+
+  /** Compaction may have removed what is left of partitions. */
+  async #lookForIdle(): Promise<void> {
+    if (++this.#idlePolls < IDLE_POLLS || this.#fetches < IDLE_POLLS) return
+    this.#idlePolls = 0
+    await Promise.all([...this.#partitions.values()].map((partition) => partition.onIdle()))
+  }
+
+  /** Whether all partitions have reached the end that they had, be it by this process or another one of the group. */
+  async #isDone(): Promise<boolean> {
+    try {
+      this.#checkpoints = await readCheckpoints(this.#admin, this.#route)
+      this.#failures = 0
+    } catch (error) {
+      if (!mayPass(error) || ++this.#failures > MAX_FAILURES) throw error
+      return false
+    }
+    const left = this.#ranges.reduce((sum, range) => {
+      const { next } = this.#position(range)
+      return next < range.to ? sum + (range.to - next) : sum
+    }, 0n)
+    this.#total ??= left
+    this.#options.onProgress?.({ done: Number(this.#total - left), total: Number(this.#total) })
+    return this.#ranges.every((range) => {
+      const { next, reached } = this.#position(range)
+      return next >= range.to || (reached !== undefined && reached >= range.to)
+    })
+  }
+
+  #position({ partition, from }: OffsetRange): { readonly next: bigint; readonly reached?: bigint } {
+    const checkpoint = this.#checkpoints.get(partition)
+    return checkpoint === undefined || checkpoint.next < from ? { next: from } : checkpoint
+  }
+
+  #report(): CopyReport {
+    const partitions = this.#ranges.map((range) => {
+      const { records = 0, bytesRead = 0, bytesWritten = 0 } = this.#partitions.get(range.partition) ?? {}
+      const next = String(this.#position(range).next)
+      return { partition: range.partition, records, bytesRead, bytesWritten, next, end: String(range.to) }
+    })
+    return { ...this.#route, partitions }
+  }
+}
