@@ -235,14 +235,7 @@ module.exports = {
       to: { path: '^src/kms/(kms|file-form|[^/]+/in-file)\\.ts$', dependencyTypes: ['type-only'] },
     },
     may('avro/', ['avro/']),
-    may('operate/', [
-      'operate/',
-      ...ENTRIES,
-      'record/',
-      'envelope/',
-      'policy/',
-      'clients/shared/split-to-fit\\.ts$',
-    ]),
+    may('operate/', ['operate/', ...ENTRIES, 'record/', 'envelope/', 'policy/']),
     may('cli/', [
       'cli/',
       ...ENTRIES,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { recordBytes } from '../../src/clients/shared/split-to-fit.js'
+import { recordBytes } from '../../src/record/record-bytes.js'
 import { errorCodes } from '../../src/errors.js'
 import { deadLetterHeaders } from '../../src/record/dead-letter.js'
 import { TopicRules, type ResolvedRule } from '../../src/record/topic-rules.js'

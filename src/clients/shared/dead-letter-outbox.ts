@@ -1,6 +1,6 @@
 import { EnvelopeError } from '../../errors.js'
 import type { PlainRecord } from '../../record/record.js'
-import { BATCH_OVERHEAD, recordBytes } from './split-to-fit.js'
+import { BATCH_OVERHEAD, recordBytes } from '../../record/record-bytes.js'
 
 /** The operations that a client needs so that its consumers can have dead letters. */
 export interface LetterSender<L> {

@@ -8,7 +8,7 @@ import {
   type DeadLetterOutbox,
   type Failure,
 } from './dead-letter-outbox.js'
-import { BATCH_OVERHEAD, recordBytes } from './split-to-fit.js'
+import { BATCH_OVERHEAD, recordBytes } from '../../record/record-bytes.js'
 
 /** The first letter that the topic did not accept, and why. */
 export interface Unpublished {

@@ -1,14 +1,7 @@
 import { EnvelopeError } from '../../errors.js'
-import { byteLength, isBytes, type PlainRecord } from '../../record/record.js'
+import { BATCH_OVERHEAD, contentBytes, recordBytes } from '../../record/record-bytes.js'
+import type { PlainRecord } from '../../record/record.js'
 import type { OutgoingBatch, PlainBatch } from '../../record/batch.js'
-
-/**
- * The overhead of a record batch (Kafka protocol, "Record Batch"): 61 bytes, and at most this much for each record in
- * addition to its content.
- */
-export const BATCH_OVERHEAD = 61
-const RECORD_OVERHEAD = 36
-const HEADER_OVERHEAD = 10
 
 /** A record to send. A client that chooses its partition later leaves it out. */
 export type SendableRecord = PlainRecord & { readonly partition?: number }
@@ -42,22 +35,6 @@ export function splitToFit<M extends SendableRecord>(
     runs.at(-1)?.push(message)
   }
   return runs
-}
-
-/** An upper bound for the bytes of a record in a batch. */
-export function recordBytes({ key, value, headers }: PlainRecord): number {
-  let bytes = RECORD_OVERHEAD + contentBytes(key) + contentBytes(value)
-  if (headers === undefined) return bytes
-  for (const [name, values] of Object.entries(headers)) {
-    for (const one of Array.isArray(values) ? values : [values]) {
-      bytes += HEADER_OVERHEAD + Buffer.byteLength(name) + contentBytes(one)
-    }
-  }
-  return bytes
-}
-
-function contentBytes(content: unknown): number {
-  return isBytes(content) ? byteLength(content) : 0
 }
 
 function tooLarge(

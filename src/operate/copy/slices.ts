@@ -1,6 +1,5 @@
 import type { KafkaMessage, Message } from 'kafkajs'
-import { BATCH_OVERHEAD, recordBytes } from '../../clients/shared/split-to-fit.js'
-import type { PlainRecord } from '../../record/record.js'
+import { BATCH_OVERHEAD, recordBytes } from '../../record/record-bytes.js'
 
 /** Bounds of one transaction. They also bound how long one call of a transform takes. */
 const MAX_RECORDS = 5000

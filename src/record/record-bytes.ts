@@ -1,0 +1,26 @@
+import { byteLength, isBytes, type PlainRecord } from './record.js'
+
+/**
+ * The overhead of a record batch (Kafka protocol, "Record Batch"): 61 bytes, and at most this much for each record in
+ * addition to its content.
+ */
+export const BATCH_OVERHEAD = 61
+const RECORD_OVERHEAD = 36
+const HEADER_OVERHEAD = 10
+
+/** An upper bound for the bytes of a record in a batch. */
+export function recordBytes({ key, value, headers }: PlainRecord): number {
+  let bytes = RECORD_OVERHEAD + contentBytes(key) + contentBytes(value)
+  if (headers === undefined) return bytes
+  for (const [name, values] of Object.entries(headers)) {
+    for (const one of Array.isArray(values) ? values : [values]) {
+      bytes += HEADER_OVERHEAD + Buffer.byteLength(name) + contentBytes(one)
+    }
+  }
+  return bytes
+}
+
+/** The bytes of a key, value or header; none if it has none. */
+export function contentBytes(content: unknown): number {
+  return isBytes(content) ? byteLength(content) : 0
+}
