@@ -27,7 +27,7 @@ export function checked(kms: Kms): Kms {
       lent(call.dek, call.signal, async (dek) => wrapped(await kms.wrapDek({ ...call, dek }), call.cmkId)),
     unwrapDek: async (call) => unwrapped(await kms.unwrapDek(call), call.cmkId),
     ...(kms.rewrapDek && {
-      rewrapDek: async (call) => wrapped(await kms.rewrapDek?.(call), call.toCmkId),
+      rewrapDek: async (call) => rewrapped(await kms.rewrapDek?.(call), call),
     }),
     ...checkedSecrets(kms),
     verify: (call) => kms.verify(call),
@@ -88,6 +88,17 @@ function wrapped(answer: unknown, cmkId: string): Uint8Array {
   if (!isUint8Array(answer)) throw invalid(cmkId, 'without a ciphertext DEK')
   if (answer.length > 0 && answer.length <= MAX_CIPHERTEXT_DEK_BYTES) return answer
   throw invalid(cmkId, 'with a ciphertext DEK that is empty or over 1,024 bytes')
+}
+
+/** Under another CMK, every ciphertext DEK has other bytes. The same ones would be lost together with the old CMK. */
+function rewrapped(
+  answer: unknown,
+  { ciphertextDek, cmkId, toCmkId }: Parameters<Required<Kms>['rewrapDek']>[0],
+): Uint8Array {
+  const made = wrapped(answer, toCmkId)
+  if (cmkId !== toCmkId && Buffer.compare(made, ciphertextDek) === 0)
+    throw invalid(toCmkId, `with the ciphertext DEK of CMK ${cmkId}`)
+  return made
 }
 
 /** @throws EnvelopeError also UNWRAP_FAILED, since the maker of a ciphertext DEK decides what is in it */

@@ -40,11 +40,13 @@ describe.skipIf(program === undefined)(suiteOnLocalKms(program), () => {
   describeKmsContract('aws, symmetric, DEKs by GenerateDataKey', async () => ({
     ...(await setup(symmetric, () => ({ type: 'symmetric' }))),
     description: { provider: 'aws-kms', publicKeyWraps: false },
+    rewraps: 'to other CMKs',
   }))
 
   describeKmsContract('aws, symmetric, DEKs by Encrypt', async () => ({
     ...(await setup(symmetric, () => ({ type: 'symmetric', dek: 'encrypt' }))),
     description: { provider: 'aws-kms', publicKeyWraps: false },
+    rewraps: 'to other CMKs',
   }))
 
   const rsa = [KEYS.rsa, KEYS.otherRsa] as const

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 import { isEnvelopeError, type ErrorCode } from '../../src/errors.js'
 import type { CmkDescription, EncryptionContext, Kms } from '../../src/kms/kms.js'
+import { rewrapLaws } from './rewrap-laws.js'
 import { secretLaws } from './secret-laws.js'
 
 /** A provider with what the suite needs around it. All CMKs exist, are enabled, and are of one kind. */
@@ -15,7 +16,10 @@ export interface KmsUnderTest {
   readonly otherCmkId: string
   /** An id of the right form that the KMS does not have. */
   readonly unknownCmkId: string
+  /** Without its functions. */
   readonly description: CmkDescription
+  /** What the service itself re-encrypts. Default nothing. */
+  readonly rewraps?: 'to other CMKs' | 'to new versions'
   /** The algorithm cannot authenticate a context, as with RSA. */
   readonly ignoresContext?: boolean
   /** The provider's configuration describes the CMKs: `describe` makes no call, and does not detect a missing CMK. */
@@ -107,7 +111,7 @@ export function describeKmsContract(
     }
 
     always('describe() gives the name of the provider on the wire', async () => {
-      const description = await kms.describe(under.cmkId, signal)
+      const { unwrapsFor: _, rewrapsTo: __, ...description } = await kms.describe(under.cmkId, signal)
       expect(description).toEqual(under.description)
       expect(description.provider).toMatch(/^[a-z0-9/-]{1,64}$/)
     })
@@ -342,6 +346,7 @@ export function describeKmsContract(
     })
 
     secretLaws({ all, under: () => under, codeOf, ofPublicKey })
+    rewrapLaws({ all, ofVersions, under: () => under, codeOf, expectRefused })
 
     all('no error shows key bytes', async () => {
       errors = []

@@ -122,16 +122,20 @@ export function describeKmsFaults(
       open.push(encryption)
       return encryption
     }
+    const rewrapped = (own: Kms, ciphertextDek: Uint8Array) =>
+      (own as Required<Kms>).rewrapDek({ ...call(), toCmkId: under.cmkId, ciphertextDek })
     const seal = (by: Encryption) => sealRecords(by, [{ topic: 'orders', value: 'v' }])
 
     for (const [what, row] of Object.entries(FAULTS) as [FaultName, Row][]) {
       const codes = others[what] ?? row.codes
       it(`${what}: every call ends with ${codes.join(' or ')} in time, and the next one succeeds`, async () => {
         const { dek, ciphertextDek } = await kms.generateDek(call())
+        const rewraps = (await kms.describe(under.cmkId, signal)).rewrapsTo?.(under.cmkId) === true
         for (const [operation, by] of [
           ['generateDek', (own: Kms) => own.generateDek(call())],
           ['wrapDek', (own: Kms) => own.wrapDek({ ...call(), dek })],
           ['unwrapDek', (own: Kms) => own.unwrapDek({ ...call(), ciphertextDek })],
+          ...(rewraps ? [['rewrapDek', (own: Kms) => rewrapped(own, ciphertextDek)] as const] : []),
         ] as const) {
           const own = under.keepsPublicKey ? under.provider() : kms
           const run = () => by(own)

@@ -67,11 +67,13 @@ async function setup(
 describeKmsContract('tencent, symmetric, DEKs by GenerateDataKey', async () => ({
   ...(await setup('ENCRYPT_DECRYPT', () => ({ type: 'symmetric' }))),
   description: { provider: 'tencent-kms', publicKeyWraps: false },
+  rewraps: 'to other CMKs',
 }))
 
 describeKmsContract('tencent, symmetric, DEKs by Encrypt', async () => ({
   ...(await setup('ENCRYPT_DECRYPT', () => ({ type: 'symmetric', dek: 'encrypt' }))),
   description: { provider: 'tencent-kms', publicKeyWraps: false },
+  rewraps: 'to other CMKs',
 }))
 
 const RSA = {

@@ -15,6 +15,7 @@ describe.skipIf(whyNoOpenBao !== undefined)(suiteOnOpenBao, () => {
       otherCmkId: `${NAME}/other`,
       unknownCmkId: `${NAME}/unknown`,
       description: { provider: 'vault-transit', publicKeyWraps: false },
+      rewraps: 'to new versions',
       describesFromConfiguration: true,
       setEnabled: async (enabled) => {
         if (enabled) await bao.admin('POST', 'transit/keys/orders/soft-delete-restore')

@@ -30,7 +30,7 @@ it(`${page} shows policies that IAM can parse, with no more rights than the libr
   const policies = [...text.matchAll(/^```json\n(.*?)^```/gms)].map(
     ([, json = '']) => JSON.parse(json) as Policy,
   )
-  expect(policies).toHaveLength(3)
+  expect(policies).toHaveLength(4)
   for (const { Version, Statement } of policies) {
     expect(Version).toBe('2012-10-17')
     for (const { Effect, Action, Resource } of Statement) {
@@ -40,12 +40,18 @@ it(`${page} shows policies that IAM can parse, with no more rights than the libr
         expect(each).toMatch(/^(\*|arn:aws:kms:eu-west-1:\d{12}:key\/[0-9a-f-]{36})$/)
     }
   }
-  const allowed = policies.map(({ Statement }) => Statement.find(({ Effect }) => Effect === 'Allow')?.Action)
-  expect(allowed.slice(0, 2)).toEqual([['kms:GenerateDataKey'], ['kms:Decrypt']])
-  expect(allowed[2]?.filter((action) => /Decrypt|Encrypt|DataKey|Grant|Deletion$/.test(action))).toEqual([
+  const allowed = policies.map(({ Statement }) =>
+    Statement.filter(({ Effect }) => Effect === 'Allow').flatMap(({ Action }) => Action),
+  )
+  expect(allowed.slice(0, 3)).toEqual([
+    ['kms:GenerateDataKey'],
+    ['kms:Decrypt'],
+    ['kms:ReEncryptFrom', 'kms:ReEncryptTo'],
+  ])
+  expect(allowed[3]?.filter((action) => /Decrypt|Encrypt|DataKey|Grant|Deletion$/.test(action))).toEqual([
     'kms:CancelKeyDeletion',
   ])
-  const denied = policies[2]?.Statement.find(({ Effect }) => Effect === 'Deny')
+  const denied = policies[3]?.Statement.find(({ Effect }) => Effect === 'Deny')
   expect(denied?.Resource).toEqual(['*'])
   expect(denied?.Action).toEqual(
     expect.arrayContaining(

@@ -23,7 +23,7 @@ describe('docs/tencent-kms.md', () => {
 
   it('docs/tencent-kms.md shows policies that CAM can parse, for resources in the form that KMS uses', () => {
     const policies = snippets('json').map((json) => JSON.parse(json) as Policy)
-    expect(policies).toHaveLength(3)
+    expect(policies).toHaveLength(4)
     for (const { version, statement } of policies) {
       expect(version).toBe('2.0')
       for (const { effect, action, resource } of statement) {
@@ -36,8 +36,8 @@ describe('docs/tencent-kms.md', () => {
     const allowed = policies.map(
       ({ statement }) => statement.find(({ effect }) => effect === 'allow')?.action,
     )
-    expect(allowed.slice(0, 2)).toEqual([['kms:GenerateDataKey'], ['kms:Decrypt']])
-    expect(allowed[2]?.filter((action) => /Decrypt|Encrypt|DataKey|Deletion$/.test(action))).toEqual([
+    expect(allowed.slice(0, 3)).toEqual([['kms:GenerateDataKey'], ['kms:Decrypt'], ['kms:ReEncrypt']])
+    expect(allowed[3]?.filter((action) => /Decrypt|Encrypt|DataKey|Deletion$/.test(action))).toEqual([
       'kms:CancelKeyDeletion',
     ])
   })

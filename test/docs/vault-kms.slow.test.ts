@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { KNOWN_ANSWERS } from '../../src/kms/vault/failures.js'
+import type { Kms } from '../../src/kms/kms.js'
 import { vaultKms } from '../../src/kms/vault/index.js'
 import { startOpenBao, suiteOnOpenBao, whyNoOpenBao, type OpenBao } from '../support/servers/openbao.js'
 import { describeProviderPage } from './provider-page.js'
@@ -52,6 +53,9 @@ describe.skipIf(whyNoOpenBao !== undefined)(`the policies of docs/vault-kms.md $
         generate: await codeOf(own.generateDek(call)),
         wrap: await codeOf(own.wrapDek({ ...call, dek })),
         unwrap: await codeOf(own.unwrapDek({ ...call, ciphertextDek })),
+        rewrap: await codeOf(
+          (own as Required<Kms>).rewrapDek({ ...call, ciphertextDek, toCmkId: call.cmkId }),
+        ),
         verifyGenerate: await codeOf(own.verify({ ...call, use: 'generate' })),
         verifyWrap: await codeOf(own.verify({ ...call, use: 'wrap' })),
         verifyUnwrap: await codeOf(own.verify({ ...call, use: 'unwrap' })),
@@ -62,14 +66,15 @@ describe.skipIf(whyNoOpenBao !== undefined)(`the policies of docs/vault-kms.md $
     }
   }
 
-  it('the policies of docs/vault-kms.md let producers wrap, consumers unwrap, and administrators do neither', async () => {
+  it('the policies of docs/vault-kms.md let producers wrap, consumers unwrap, others only re-encrypt, and administrators do none of it', async () => {
     const may = 'may'
     const not = 'KMS_DENIED'
-    expect(tokens).toHaveLength(3)
+    expect(tokens).toHaveLength(4)
     expect(await rights(tokens[0])).toEqual({
       generate: may,
       wrap: may,
       unwrap: not,
+      rewrap: not,
       verifyGenerate: may,
       verifyWrap: may,
       verifyUnwrap: not,
@@ -78,22 +83,26 @@ describe.skipIf(whyNoOpenBao !== undefined)(`the policies of docs/vault-kms.md $
       generate: not,
       wrap: not,
       unwrap: may,
+      rewrap: not,
       verifyGenerate: not,
       verifyWrap: not,
       verifyUnwrap: may,
     })
-    expect(await rights(tokens[2])).toEqual({
+    const nothing = {
       generate: not,
       wrap: not,
       unwrap: not,
+      rewrap: not,
       verifyGenerate: not,
       verifyWrap: not,
       verifyUnwrap: not,
-    })
+    }
+    expect(await rights(tokens[2])).toEqual({ ...nothing, rewrap: may })
+    expect(await rights(tokens[3])).toEqual(nothing)
   })
 
   it('the policy of administrators in docs/vault-kms.md pulls the emergency brake, and releases it', async () => {
-    const [producer, , administrator = ''] = tokens
+    const [producer, , , administrator = ''] = tokens
     const pull = async (method: string, path: string): Promise<number> => {
       const headers = { 'x-vault-token': administrator }
       return (await fetch(`${bao.url}/v1/transit/keys/orders/${path}`, { method, headers })).status

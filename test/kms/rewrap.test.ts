@@ -150,6 +150,23 @@ describe('a ciphertext DEK that is re-encrypted for an owner', () => {
     expect(traced).toEqual([{ kms: 'kms', cmkId: 'a', operation: 'rewrap' }])
   })
 
+  it('a service that returns the same ciphertext DEK for another CMK has not re-encrypted it', async () => {
+    const kms = new Rewrapping()
+    const [a, b] = await pair(owner(kms).kmses.sealing['kms'] as Kms)
+    kms.answer = Uint8Array.of(1, 2)
+    const error = await thrownBy(() => a.rewrap(Uint8Array.of(1, 2), b, { context, signal }))
+    expect(error).toMatchObject({ code: 'KMS_RESPONSE_INVALID' })
+    expect(await a.rewrap(Uint8Array.of(1), b, { context, signal })).toEqual(Buffer.of(1, 2))
+  })
+
+  it('a service may return the same ciphertext DEK for the same CMK, which was not rotated', async () => {
+    const kms = new Rewrapping()
+    kms.describe = () =>
+      Promise.resolve({ provider: 'p', publicKeyWraps: false, rewrapsTo: (id) => id === 'a' })
+    const [a] = await pair(owner(kms).kmses.sealing['kms'] as Kms)
+    expect(await a.rewrap(Uint8Array.of(7), a, { context, signal })).toEqual(Buffer.of(7))
+  })
+
   it.each([undefined, null, 'text', {}, new Uint8Array(0), new Uint8Array(1025)])(
     'a service that re-encrypts to something other than a ciphertext DEK (%j) answered nothing',
     async (answer) => {

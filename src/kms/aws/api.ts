@@ -50,6 +50,13 @@ export class AwsApi {
     return this.#lifetime.during(signal, (own) => this.#attempts({ action, cmk }, input, own))
   }
 
+  /** Re-encrypts from one CMK to another of the same region. @throws EnvelopeError as `call` does */
+  async reEncrypt(cmk: CmkArn, to: CmkArn, input: Input, signal: AbortSignal): Promise<Answer> {
+    return this.#lifetime.during(signal, (own) =>
+      this.#attempts({ action: 'ReEncrypt', cmk, to }, input, own),
+    )
+  }
+
   /** Ends all calls, including those already sent: each rejects immediately. */
   close(): void {
     this.#lifetime.close()
@@ -62,7 +69,7 @@ export class AwsApi {
     for (let attempt = 1; ; attempt++) {
       const { client, renew } = await raceAbort(connections.connect(call.cmk.region, signal), signal)
       // The SDK changes a command as it sends it, so each attempt has its own.
-      const command = new Command({ ...input, KeyId: call.cmk.id })
+      const command = new Command({ ...input, ...keysOf(call) })
       const sending = new Sending(command)
       try {
         return new Answer(call, await this.#send(client, call, command, signal))
@@ -80,6 +87,10 @@ export class AwsApi {
     const deadline = { clock, ms, late: () => timedOut(call, ms) }
     return withDeadline((abortSignal) => client.send(command, { abortSignal }), signal, deadline, wiped)
   }
+}
+
+function keysOf({ cmk, to }: FailedCall): Input {
+  return to === undefined ? { KeyId: cmk.id } : { SourceKeyId: cmk.id, DestinationKeyId: to.id }
 }
 
 /** Wipes the DEK in an output that comes too late. */

@@ -48,13 +48,23 @@ export function awsKms(options: AwsKmsOptions = {}): Kms {
     [...checked.cmks].map(([id, cmk]): [string, AwsCmk] => [id, makeCmk(api, arnOf(id), cmk, clock)]),
   )
   const find = (id: string): AwsCmk => stated.get(id) ?? makeCmk(api, arnOf(id), UNSTATED, clock)
+  /** `ReEncrypt` needs both CMKs in one region; the accounts may differ. */
+  const rewraps = (cmkId: string, toCmkId: string): boolean => {
+    const [cmk, to] = [parseCmkArn(cmkId), parseCmkArn(toCmkId)]
+    if (cmk === undefined || to === undefined) return false
+    if (cmk.region !== to.region || cmk.partition !== to.partition) return false
+    return [cmkId, toCmkId].every((id) => find(id).rewrapDek !== undefined)
+  }
 
   return {
     async describe(cmkId, signal) {
       refuseCancelled(signal)
       const { provider, publicKeyWraps, offline } = find(cmkId)
       if (!offline) await api.prepare(signal)
-      return { provider, publicKeyWraps, ...replicasOf(arnOf(cmkId)) }
+      return {
+        ...{ provider, publicKeyWraps, ...replicasOf(arnOf(cmkId)) },
+        rewrapsTo: (toCmkId) => rewraps(cmkId, toCmkId),
+      }
     },
     generateDek: async (call) => find(call.cmkId).generateDek(call),
     async wrapDek(call) {
@@ -73,6 +83,16 @@ export function awsKms(options: AwsKmsOptions = {}): Kms {
       const cmk = find(call.cmkId)
       if (cmk.decryptSecret === undefined) throw encryptsNoSecrets(call.cmkId)
       return cmk.decryptSecret(call.ciphertext, call)
+    },
+    async rewrapDek(call) {
+      const { cmkId, toCmkId, ciphertextDek } = call
+      const cmk = find(cmkId)
+      if (cmk.rewrapDek === undefined || !rewraps(cmkId, toCmkId))
+        throw new EnvelopeError(
+          'CMK_UNUSABLE',
+          `AWS KMS cannot re-encrypt from CMK ${cmkId} to CMK ${toCmkId}`,
+        )
+      return cmk.rewrapDek(ciphertextDek, arnOf(toCmkId), call)
     },
     verify: async (call) => find(call.cmkId).verify[call.use](call),
     limits(operation, cmkId) {

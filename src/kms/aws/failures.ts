@@ -2,7 +2,7 @@ import { EnvelopeError, type ErrorCode } from '../../errors.js'
 import type { CmkArn } from './cmk-arn.js'
 
 /** The operations of the service that this provider uses. */
-export type Action = 'GenerateDataKey' | 'Encrypt' | 'Decrypt' | 'GetPublicKey'
+export type Action = 'GenerateDataKey' | 'Encrypt' | 'Decrypt' | 'ReEncrypt' | 'GetPublicKey'
 
 interface Row {
   readonly code: ErrorCode
@@ -11,6 +11,8 @@ interface Row {
 }
 
 const ALLOW = 'Allow the operation on the CMK in the key policy, or in an IAM policy of this identity'
+const ALLOW_BOTH =
+  'Allow `kms:ReEncryptFrom` on the one CMK and `kms:ReEncryptTo` on the other, in their key policies or in an IAM policy of this identity'
 const CHECK_KEYS = 'Check the access key: it is not valid, or its secret does not belong to it'
 const CHECK_TYPE =
   'Set `type` in `cmks` of awsKms() to the type that the CMK has; a CMK that is not listed there counts as symmetric'
@@ -100,7 +102,7 @@ const CODES: Readonly<Record<string, Row>> = {
   DryRunOperationException: { code: 'KMS_REFUSED' },
 }
 
-/** The codes of `Decrypt` for a ciphertext DEK that was damaged or forged, or belongs to another context or CMK. */
+/** The codes of `Decrypt` and `ReEncrypt` for a ciphertext DEK that was damaged or forged, or belongs to another context or CMK. */
 const BLAMES_CIPHERTEXT: readonly string[] = ['InvalidCiphertextException', 'IncorrectKeyException']
 
 /** For the table in the documentation. */
@@ -109,7 +111,10 @@ export const KNOWN_CODES: readonly string[] = Object.keys(CODES)
 /** A call that failed. */
 export interface FailedCall {
   readonly action: Action
+  /** For `ReEncrypt`, the CMK that the ciphertext DEK is under. */
   readonly cmk: CmkArn
+  /** Only for `ReEncrypt`: the other CMK. */
+  readonly to?: CmkArn
 }
 
 /**
@@ -161,8 +166,8 @@ export function timedOut(call: FailedCall, timeoutMs: number): EnvelopeError {
   return new EnvelopeError('KMS_TIMEOUT', `${described(call)} got no answer within ${String(timeoutMs)} ms`)
 }
 
-export function described({ action, cmk }: FailedCall): string {
-  return `${action} under CMK ${cmk.id}`
+export function described({ action, cmk, to }: FailedCall): string {
+  return to === undefined ? `${action} under CMK ${cmk.id}` : `${action} from CMK ${cmk.id} to CMK ${to.id}`
 }
 
 /** The request id in an output or an error of the SDK. */
@@ -171,9 +176,17 @@ export function requestIdIn(result: unknown): string | undefined {
   return typeof requestId === 'string' && /^[A-Za-z0-9-]{1,64}$/.test(requestId) ? requestId : undefined
 }
 
+/** Whether the call takes a ciphertext DEK, which may be to blame. */
+export function isOfCiphertext(action: Action): boolean {
+  return action === 'Decrypt' || action === 'ReEncrypt'
+}
+
 function rowOf(kmsCode: string, action: Action): Row {
-  if (action === 'Decrypt' && BLAMES_CIPHERTEXT.includes(kmsCode)) return { code: 'CIPHERTEXT_DEK_INVALID' }
-  if (Object.hasOwn(CODES, kmsCode)) return CODES[kmsCode] as Row
+  if (isOfCiphertext(action) && BLAMES_CIPHERTEXT.includes(kmsCode)) return { code: 'CIPHERTEXT_DEK_INVALID' }
+  if (Object.hasOwn(CODES, kmsCode)) {
+    const row = CODES[kmsCode] as Row
+    return action === 'ReEncrypt' && row.remedy === ALLOW ? { ...row, remedy: ALLOW_BOTH } : row
+  }
   return {
     code: 'KMS_UNAVAILABLE',
     remedy: 'Retry; if this persists, look up the code that the KMS returned',

@@ -4,7 +4,7 @@ import type { CmkArn } from './cmk-arn.js'
 
 /** Calls a second to a region, by families of operations that share a quota. */
 export interface Quota {
-  /** Calls of `GenerateDataKey`, `Encrypt` and `Decrypt` under symmetric CMKs, together. */
+  /** Calls of `GenerateDataKey`, `Encrypt`, `Decrypt` and `ReEncrypt` (which counts twice) under symmetric CMKs, together. */
   readonly symmetric: number
   /** Calls of `Decrypt` under RSA CMKs. */
   readonly rsa: number
@@ -38,8 +38,9 @@ export function limitsOf(
 ): KmsCallLimits {
   const concurrency = { group: `calls to ${region}`, max: concurrencyOf(quota) }
   if (isSymmetric) {
-    // To prove that unwrapping works, a DEK is made as well.
-    const calls = operation === 'verify' ? 2 : 1
+    // To prove that unwrapping works, a DEK is made as well. To re-encrypt is to decrypt and to encrypt: AWS does not say
+    // whether that counts once.
+    const calls = operation === 'verify' || operation === 'rewrap' ? 2 : 1
     const group = `symmetric calls to ${region}, \`quota.symmetric\``
     return { concurrency, rate: { group, perSecond: quota.symmetric, calls } }
   }

@@ -2,7 +2,7 @@ import { DEK_BYTES } from '../../crypto/dek.js'
 import { MAX_CIPHERTEXT_DEK_BYTES } from '../../envelope/bounds.js'
 import { EnvelopeError, type ErrorCode } from '../../errors.js'
 import { MAX_SECRET_BYTES, MAX_SECRET_CIPHERTEXT_BYTES } from '../secret.js'
-import { areReplicas, parseCmkArn } from './cmk-arn.js'
+import { areReplicas, parseCmkArn, type CmkArn } from './cmk-arn.js'
 import { described, requestIdIn, type FailedCall } from './failures.js'
 
 /** That of an RSA-4096 CMK has 550 bytes. */
@@ -14,20 +14,28 @@ export class Answer {
   readonly #members: Readonly<Record<string, unknown>>
   readonly #requestId: string | undefined
 
-  /** @throws EnvelopeError KMS_RESPONSE_INVALID; CMK_MISMATCH if `Decrypt` used another CMK */
+  /** @throws EnvelopeError KMS_RESPONSE_INVALID; CMK_MISMATCH if another CMK decrypted */
   constructor(call: FailedCall, output: unknown) {
     this.#call = call
     this.#members = typeof output === 'object' && output !== null ? { ...output } : {}
     this.#requestId = requestIdIn(output)
-    const { KeyId: keyId } = this.#members
-    if (keyId === call.cmk.id) return
+    if (call.to === undefined) this.#expectCmk('KeyId', call.cmk, call.action === 'Decrypt')
+    else {
+      this.#expectCmk('KeyId', call.to, false)
+      this.#expectCmk('SourceKeyId', call.cmk, true)
+    }
+  }
+
+  /** @param decrypts whether the CMK decrypts a ciphertext DEK, which may have selected another one */
+  #expectCmk(member: 'KeyId' | 'SourceKeyId', cmk: CmkArn, decrypts: boolean): void {
+    const keyId = this.#members[member]
+    if (keyId === cmk.id) return
     this.#wipePlaintext()
     const used = typeof keyId === 'string' ? parseCmkArn(keyId) : undefined
-    if (used === undefined) throw this.#invalid('KeyId')
-    // Only a ciphertext DEK can have selected another CMK, and it cannot select a replica of the one that was asked.
-    const blames = call.action === 'Decrypt' && !areReplicas(call.cmk, used)
-    const code = blames ? 'CMK_MISMATCH' : 'KMS_RESPONSE_INVALID'
-    throw this.#error(code, `${described(call)} used another CMK, ${used.id}`)
+    if (used === undefined) throw this.#invalid(member)
+    // It cannot select a replica of the one that was asked.
+    const code = decrypts && !areReplicas(cmk, used) ? 'CMK_MISMATCH' : 'KMS_RESPONSE_INVALID'
+    throw this.#error(code, `${described(this.#call)} used another CMK, ${used.id}`)
   }
 
   /** 1 to 1,024 bytes, in their own memory. */

@@ -19,6 +19,7 @@ export interface AwsSdk {
   readonly GenerateDataKeyCommand: Command
   readonly EncryptCommand: Command
   readonly DecryptCommand: Command
+  readonly ReEncryptCommand: Command
   readonly GetPublicKeyCommand: Command
 }
 

@@ -63,10 +63,26 @@ export class SymmetricCmk implements AwsCmk {
   }
 
   async #decrypt(blob: Uint8Array, maxBytes: number, { context, signal }: CallContext): Promise<Answer> {
-    // The service may change its form, so nothing more is checked.
-    if (blob.length === 0 || blob.length > maxBytes) throw ciphertextDekInvalid(this.#cmk.id)
+    this.#refuseUnlike(blob, maxBytes)
     const input = { CiphertextBlob: blob, ...contextInput(context) }
     return this.#api.call('Decrypt', this.#cmk, input, signal)
+  }
+
+  async rewrapDek(
+    ciphertextDek: Uint8Array,
+    to: CmkArn,
+    { context, signal }: CallContext,
+  ): Promise<Uint8Array> {
+    this.#refuseUnlike(ciphertextDek, MAX_CIPHERTEXT_DEK_BYTES)
+    const { EncryptionContext: both } = contextInput(context)
+    const contexts = both && { SourceEncryptionContext: both, DestinationEncryptionContext: both }
+    const input = { CiphertextBlob: ciphertextDek, ...contexts }
+    return (await this.#api.reEncrypt(this.#cmk, to, input, signal)).ciphertextBlob()
+  }
+
+  /** The service may change the form of its blobs, so nothing more is checked. */
+  #refuseUnlike(blob: Uint8Array, maxBytes: number): void {
+    if (blob.length === 0 || blob.length > maxBytes) throw ciphertextDekInvalid(this.#cmk.id)
   }
 
   /**

@@ -40,6 +40,18 @@ export class TencentApi {
     return this.#lifetime.during(signal, (own) => this.#attempts({ action, cmk }, params, own))
   }
 
+  /** Re-encrypts from one CMK to another of the same region. @throws EnvelopeError as `call` does */
+  async reEncrypt(
+    cmk: CmkName,
+    to: CmkName,
+    params: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<Answer> {
+    return this.#lifetime.during(signal, (own) =>
+      this.#attempts({ action: 'ReEncrypt', cmk, to }, params, own),
+    )
+  }
+
   /** Ends all calls, including those already sent: each rejects immediately. */
   close(): void {
     this.#lifetime.close()

@@ -3,7 +3,8 @@ import { proxyStatusIn, REDIRECTED } from './agents.js'
 import type { CmkName } from './cmk-name.js'
 
 /** The actions of the service that this provider uses. */
-export type Action = 'GenerateDataKey' | 'Encrypt' | 'Decrypt' | 'GetPublicKey' | 'AsymmetricRsaDecrypt'
+export type Action =
+  'GenerateDataKey' | 'Encrypt' | 'Decrypt' | 'ReEncrypt' | 'GetPublicKey' | 'AsymmetricRsaDecrypt'
 
 interface Row {
   readonly code: ErrorCode
@@ -11,7 +12,7 @@ interface Row {
   readonly remedy?: string
 }
 
-const ALLOW = 'Allow the action on the CMK in the CAM policy of this identity'
+const ALLOW = 'Allow the action on the CMK (`ReEncrypt`: on both) in the CAM policy of this identity'
 const CHECK_STATE = 'Check the state of the CMK in the console'
 
 /**
@@ -98,19 +99,23 @@ const INVALID_CIPHERTEXT = 'InvalidParameterValue.InvalidCiphertext'
 /** The codes for a ciphertext that does not open, by the actions that take one. */
 const BLAMES_CIPHERTEXT: Readonly<Partial<Record<Action, readonly string[]>>> = {
   Decrypt: [INVALID_CIPHERTEXT],
+  ReEncrypt: [INVALID_CIPHERTEXT],
   AsymmetricRsaDecrypt: [INVALID_CIPHERTEXT, 'FailedOperation.DecryptError'],
 }
 
 /** For the table in the documentation. */
 export const KNOWN_CODES: readonly string[] = [
   ...Object.keys(CODES),
-  ...Object.values(BLAMES_CIPHERTEXT).flat(),
+  ...new Set(Object.values(BLAMES_CIPHERTEXT).flat()),
 ]
 
 /** A call that failed. */
 export interface FailedCall {
   readonly action: Action
+  /** For `ReEncrypt`, the CMK that the ciphertext DEK is under. */
   readonly cmk: CmkName
+  /** Only for `ReEncrypt`: the other CMK. */
+  readonly to?: CmkName
 }
 
 /**
@@ -152,8 +157,8 @@ export function timedOut(call: FailedCall, timeoutMs: number): EnvelopeError {
   return new EnvelopeError('KMS_TIMEOUT', `${described(call)} got no answer within ${String(timeoutMs)} ms`)
 }
 
-export function described({ action, cmk }: FailedCall): string {
-  return `${action} under CMK ${cmk.id}`
+export function described({ action, cmk, to }: FailedCall): string {
+  return to === undefined ? `${action} under CMK ${cmk.id}` : `${action} from CMK ${cmk.id} to CMK ${to.id}`
 }
 
 function rowOf(kmsCode: string, action: Action): Row {

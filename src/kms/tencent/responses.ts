@@ -1,12 +1,14 @@
 import { MAX_CIPHERTEXT_DEK_BYTES } from '../../envelope/bounds.js'
-import { EnvelopeError } from '../../errors.js'
+import { EnvelopeError, type ErrorCode } from '../../errors.js'
 import { MAX_SECRET_CIPHERTEXT_BYTES } from '../secret.js'
+import type { CmkName } from './cmk-name.js'
 import { described, type FailedCall } from './failures.js'
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 /** In characters. Checked before the form: a regular expression may overflow the stack over megabytes. */
 const MAX = {
   KeyId: 128,
+  SourceKeyId: 128,
   CiphertextBlob: MAX_SECRET_CIPHERTEXT_BYTES,
   /** `Encrypt` accepts 4,096 bytes from any caller. A DEK has 44 characters. */
   Plaintext: 5464,
@@ -21,17 +23,25 @@ export class Answer {
   readonly #members: Readonly<Record<string, unknown>>
   readonly #requestId: string | undefined
 
-  /** @throws EnvelopeError KMS_RESPONSE_INVALID; CMK_MISMATCH if `Decrypt` used another CMK */
+  /** @throws EnvelopeError KMS_RESPONSE_INVALID; CMK_MISMATCH if another CMK decrypted */
   constructor(call: FailedCall, response: unknown) {
     this.#call = call
     this.#members = typeof response === 'object' && response !== null ? { ...response } : {}
     const { RequestId: id } = this.#members
     this.#requestId = typeof id === 'string' && /^[A-Za-z0-9-]{1,64}$/.test(id) ? id : undefined
-    const keyId = this.#text('KeyId', VISIBLE)
-    if (keyId.toLowerCase() === call.cmk.keyId.toLowerCase()) return
-    // Only `Decrypt` takes no CMK, so only there can the ciphertext DEK have selected another one.
-    const code = call.action === 'Decrypt' ? 'CMK_MISMATCH' : 'KMS_RESPONSE_INVALID'
-    throw this.#error(code, `${described(call)} used another CMK, ${keyId}`)
+    // `Decrypt` and `ReEncrypt` do not take the CMK that decrypts: the ciphertext DEK may have selected another one.
+    if (call.to === undefined)
+      this.#expectCmk('KeyId', call.cmk, call.action === 'Decrypt' ? 'CMK_MISMATCH' : 'KMS_RESPONSE_INVALID')
+    else {
+      this.#expectCmk('KeyId', call.to, 'KMS_RESPONSE_INVALID')
+      this.#expectCmk('SourceKeyId', call.cmk, 'CMK_MISMATCH')
+    }
+  }
+
+  #expectCmk(member: 'KeyId' | 'SourceKeyId', cmk: CmkName, otherwise: ErrorCode): void {
+    const keyId = this.#text(member, VISIBLE)
+    if (keyId.toLowerCase() === cmk.keyId.toLowerCase()) return
+    throw this.#error(otherwise, `${described(this.#call)} used another CMK, ${keyId}`)
   }
 
   /** 1 to 1,024 characters of visible ASCII, as bytes: an opaque string, not base64. */
@@ -109,7 +119,7 @@ export class Answer {
     )
   }
 
-  #error(code: ConstructorParameters<typeof EnvelopeError>[0], what: string): EnvelopeError {
+  #error(code: ErrorCode, what: string): EnvelopeError {
     const requestId = this.#requestId
     return new EnvelopeError(
       code,

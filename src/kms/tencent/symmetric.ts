@@ -69,13 +69,22 @@ export class SymmetricCmk implements TencentCmk {
   }
 
   async #decrypt(blob: Uint8Array, maxBytes: number, { context, signal }: CallContext): Promise<Answer> {
-    // The vendor may change its form, so nothing more is checked.
-    if (blob.length === 0 || blob.length > maxBytes) throw ciphertextDekInvalid(this.#cmk.id)
-    if (!blob.every((byte) => byte > 0x20 && byte < 0x7f)) throw ciphertextDekInvalid(this.#cmk.id)
-    const params = { CiphertextBlob: Buffer.from(blob).toString('latin1'), ...contextParam(context) }
-    // The service cannot have encrypted anything with such a context.
-    if ((params.EncryptionContext ?? '').length > MAX_CONTEXT) throw ciphertextDekInvalid(this.#cmk.id)
+    const params = { CiphertextBlob: this.#textOf(blob, maxBytes), ...this.#contextOfBlob(context) }
     return this.#api.call('Decrypt', this.#cmk, params, signal)
+  }
+
+  /** Returns the same bytes if both CMKs are the same, and it was not rotated since. */
+  async rewrapDek(
+    ciphertextDek: Uint8Array,
+    to: CmkName,
+    { context, signal }: CallContext,
+  ): Promise<Uint8Array> {
+    const CiphertextBlob = this.#textOf(ciphertextDek, MAX_CIPHERTEXT_DEK_BYTES)
+    const { EncryptionContext: both } = this.#contextOfBlob(context)
+    const contexts =
+      both === undefined ? {} : { SourceEncryptionContext: both, DestinationEncryptionContext: both }
+    const params = { CiphertextBlob, DestinationKeyId: to.keyId, ...contexts }
+    return (await this.#api.reEncrypt(this.#cmk, to, params, signal)).ciphertextBlob()
   }
 
   /**
@@ -100,6 +109,20 @@ export class SymmetricCmk implements TencentCmk {
     const answer = await this.#api.call('GenerateDataKey', this.#cmk, params, signal)
     const ciphertextDek = answer.ciphertextBlob()
     return { dek: answer.generatedDek(), ciphertextDek }
+  }
+
+  /** The vendor may change the form of blobs, so nothing more is checked. */
+  #textOf(blob: Uint8Array, maxBytes: number): string {
+    if (blob.length === 0 || blob.length > maxBytes) throw ciphertextDekInvalid(this.#cmk.id)
+    if (!blob.every((byte) => byte > 0x20 && byte < 0x7f)) throw ciphertextDekInvalid(this.#cmk.id)
+    return Buffer.from(blob).toString('latin1')
+  }
+
+  /** The service cannot have encrypted anything with a longer context. */
+  #contextOfBlob(context: EncryptionContext): { EncryptionContext?: string } {
+    const param = contextParam(context)
+    if ((param.EncryptionContext ?? '').length > MAX_CONTEXT) throw ciphertextDekInvalid(this.#cmk.id)
+    return param
   }
 
   #contextOf(context: EncryptionContext): { EncryptionContext?: string } {

@@ -1,4 +1,5 @@
 import type { CmkDescription, EncryptionContext, GeneratedDek, KmsUse } from '../kms.js'
+import type { CmkName } from './cmk-name.js'
 
 /** The members of a call other than the CMK. */
 export interface CallContext {
@@ -16,6 +17,8 @@ export interface TencentCmk extends CmkDescription {
   /** Absent from a CMK that has a public key. */
   encryptSecret?(secret: Uint8Array, call: CallContext): Promise<Uint8Array>
   decryptSecret?(ciphertext: Uint8Array, call: CallContext): Promise<Uint8Array>
+  /** Re-encrypts to a CMK that has this method too, in the same region. */
+  rewrapDek?(ciphertextDek: Uint8Array, to: CmkName, call: CallContext): Promise<Uint8Array>
   /** What `Kms.verify` does for each use. */
   readonly verify: Readonly<Record<KmsUse, (call: CallContext) => Promise<void>>>
 }

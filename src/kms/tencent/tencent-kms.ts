@@ -40,13 +40,19 @@ export function tencentKms(options: TencentKmsOptions): Kms {
     [...checked.cmks].map(([id, cmk]): [string, TencentCmk] => [id, makeCmk(api, id, cmk, clock)]),
   )
   const find = (id: string): TencentCmk => stated.get(id) ?? makeCmk(api, id, UNSTATED, clock)
+  /** `ReEncrypt` knows the symmetric CMKs of its region. */
+  const rewraps = (cmkId: string, toCmkId: string): boolean => {
+    const [cmk, to] = [parseCmkName(cmkId), parseCmkName(toCmkId)]
+    if (cmk === undefined || cmk.region !== to?.region) return false
+    return [cmkId, toCmkId].every((id) => find(id).rewrapDek !== undefined)
+  }
 
   return {
     async describe(cmkId, signal) {
       refuseCancelled(signal)
       const { provider, publicKeyWraps, offline } = find(cmkId)
       if (!offline) await api.prepare(signal)
-      return { provider, publicKeyWraps }
+      return { provider, publicKeyWraps, rewrapsTo: (toCmkId) => rewraps(cmkId, toCmkId) }
     },
     generateDek: async (call) => find(call.cmkId).generateDek(call),
     async wrapDek(call) {
@@ -65,6 +71,17 @@ export function tencentKms(options: TencentKmsOptions): Kms {
       const cmk = find(call.cmkId)
       if (cmk.decryptSecret === undefined) throw encryptsNoSecrets(call.cmkId)
       return cmk.decryptSecret(call.ciphertext, call)
+    },
+    async rewrapDek(call) {
+      const { cmkId, toCmkId, ciphertextDek } = call
+      const cmk = find(cmkId)
+      const to = parseCmkName(toCmkId)
+      if (to === undefined || cmk.rewrapDek === undefined || !rewraps(cmkId, toCmkId))
+        throw new EnvelopeError(
+          'CMK_UNUSABLE',
+          `Tencent Cloud KMS cannot re-encrypt from CMK ${cmkId} to CMK ${toCmkId}`,
+        )
+      return cmk.rewrapDek(ciphertextDek, to, call)
     },
     verify: async (call) => find(call.cmkId).verify[call.use](call),
     limits(operation, cmkId) {

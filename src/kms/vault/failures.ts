@@ -3,7 +3,7 @@ import { member } from '../json-member.js'
 
 /** The calls that this provider makes. */
 export type Action =
-  'datakey' | 'encrypt' | 'decrypt' | 'read key' | 'log in' | 'renew token' | 'look up token'
+  'datakey' | 'encrypt' | 'decrypt' | 'rewrap' | 'read key' | 'log in' | 'renew token' | 'look up token'
 
 /** A call, for messages. */
 export interface DescribedCall {
@@ -24,6 +24,9 @@ interface Row {
   /** Replaces the code's own remedy if more is known. */
   readonly remedy?: string | ((call: DescribedCall) => string)
 }
+
+/** The calls that take a ciphertext DEK. */
+const OPENING: readonly Action[] = ['decrypt', 'rewrap']
 
 /**
  * The meaning of answers: the first row that matches counts. The service has no codes, so a status and a part of its
@@ -76,7 +79,7 @@ const ROWS: readonly Row[] = [
   {
     status: 400,
     says: 'version is too new',
-    to: ['decrypt'],
+    to: OPENING,
     code: 'CMK_NOT_FOUND',
     remedy:
       'This Vault does not have the version of the key that the ciphertext DEK names: wait until it has caught up, or check whether the key was restored from an old backup',
@@ -84,8 +87,8 @@ const ROWS: readonly Row[] = [
   { status: 400, says: 'not supported for key type', code: 'CMK_UNUSABLE' },
 
   // The ciphertext DEK
-  { status: 400, says: 'message authentication failed', to: ['decrypt'], code: 'CIPHERTEXT_DEK_INVALID' },
-  { status: 400, says: 'invalid ciphertext', to: ['decrypt'], code: 'CIPHERTEXT_DEK_INVALID' },
+  { status: 400, says: 'message authentication failed', to: OPENING, code: 'CIPHERTEXT_DEK_INVALID' },
+  { status: 400, says: 'invalid ciphertext', to: OPENING, code: 'CIPHERTEXT_DEK_INVALID' },
 
   // The request
   {

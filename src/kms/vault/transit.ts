@@ -71,6 +71,13 @@ export class Transit {
     return (await this.#decrypt(cmk, ciphertext, call)).secret()
   }
 
+  /** To the newest version of the key. */
+  async rewrapDek(cmk: CmkName, ciphertextDek: Uint8Array, call: CallContext): Promise<Uint8Array> {
+    if (!isCiphertext(ciphertextDek, MAX_CIPHERTEXT_DEK_BYTES)) throw ciphertextDekInvalid(cmk.id)
+    const ciphertext = Buffer.from(ciphertextDek).toString('latin1')
+    return (await this.#post('rewrap', cmk, call, { ciphertext }, MAX_AGE_MS)).ciphertextDek()
+  }
+
   /** As `Kms.verify` says. Looks at the key each time. */
   async verify(use: KmsUse, cmk: CmkName, call: CallContext): Promise<void> {
     switch (use) {
@@ -106,7 +113,7 @@ export class Transit {
   }
 
   #post(
-    action: 'datakey' | 'encrypt' | 'decrypt',
+    action: 'datakey' | 'encrypt' | 'decrypt' | 'rewrap',
     cmk: CmkName,
     { context, signal }: CallContext,
     members: Readonly<Record<string, string | number>>,

@@ -61,7 +61,11 @@ export function vaultKms(options: VaultKmsOptions): Kms {
     async describe(cmkId, signal) {
       refuseCancelled(signal)
       find(cmkId)
-      return Promise.resolve({ provider: 'vault-transit', publicKeyWraps: false })
+      return Promise.resolve({
+        provider: 'vault-transit',
+        publicKeyWraps: false,
+        rewrapsTo: (toCmkId) => toCmkId === cmkId,
+      })
     },
     generateDek: async (call) => transit.generateDek(find(call.cmkId), call),
     async wrapDek(call) {
@@ -72,6 +76,12 @@ export function vaultKms(options: VaultKmsOptions): Kms {
     unwrapDek: async (call) => transit.unwrapDek(find(call.cmkId), call.ciphertextDek, call),
     encryptSecret: async (call) => transit.encryptSecret(find(call.cmkId), call.secret, call),
     decryptSecret: async (call) => transit.decryptSecret(find(call.cmkId), call.ciphertext, call),
+    async rewrapDek(call) {
+      const { cmkId, toCmkId, ciphertextDek } = call
+      if (toCmkId !== cmkId)
+        throw new EnvelopeError('CMK_UNUSABLE', `Vault cannot re-encrypt from CMK ${cmkId} to CMK ${toCmkId}`)
+      return transit.rewrapDek(find(cmkId), ciphertextDek, call)
+    },
     verify: async (call) => transit.verify(call.use, find(call.cmkId), call),
     limits: () => ({ concurrency: { group: `calls to ${name}`, max: MAX_CONCURRENCY } }),
     close() {

@@ -296,3 +296,93 @@ function spki(bits: number): Buffer {
   const { publicKey } = generateKeyPairSync('rsa', { modulusLength: bits })
   return publicKey.export({ type: 'spki', format: 'der' })
 }
+
+describe('re-encryption by AWS KMS', () => {
+  const rewrap = (kms: Kms, more = {}) =>
+    (kms as Required<Kms>).rewrapDek({ ...call, ciphertextDek, toCmkId: OTHER, ...more })
+  const CiphertextBlob = Uint8Array.from([4, 5])
+  const answer = { KeyId: OTHER, SourceKeyId: CMK, CiphertextBlob }
+
+  it('re-encryption by AWS KMS names both CMKs by their ARNs, and carries the context for both', async () => {
+    const client = clientThat(() => answer)
+    expect(await rewrap(kmsOf(client))).toEqual(CiphertextBlob)
+    const context = { tenant: 'acme', '10': 'a' }
+    expect(client.sent.map(({ action, input }) => ({ action, ...input }))).toEqual([
+      {
+        ...{ action: 'ReEncrypt', CiphertextBlob: ciphertextDek, SourceKeyId: CMK, DestinationKeyId: OTHER },
+        ...{ SourceEncryptionContext: context, DestinationEncryptionContext: context },
+      },
+    ])
+    await rewrap(kmsOf(client), { context: {} })
+    expect(Object.keys(client.sent[1]?.input ?? {}).sort()).toEqual([
+      'CiphertextBlob',
+      'DestinationKeyId',
+      'SourceKeyId',
+    ])
+  })
+
+  it.each<[string, object | undefined, string]>([
+    ['from another CMK', { SourceKeyId: OTHER }, 'CMK_MISMATCH'],
+    ['to another CMK', { KeyId: CMK }, 'KMS_RESPONSE_INVALID'],
+    ['from no CMK', { SourceKeyId: undefined }, 'KMS_RESPONSE_INVALID'],
+    ['from an alias', { SourceKeyId: CMK.replace(/key\/.*/, 'alias/orders') }, 'KMS_RESPONSE_INVALID'],
+    ['to no CMK', { KeyId: undefined }, 'KMS_RESPONSE_INVALID'],
+    ['without a ciphertext', { CiphertextBlob: undefined }, 'KMS_RESPONSE_INVALID'],
+    ['with an empty ciphertext', { CiphertextBlob: new Uint8Array(0) }, 'KMS_RESPONSE_INVALID'],
+    ['with a ciphertext of 1,025 bytes', { CiphertextBlob: new Uint8Array(1025) }, 'KMS_RESPONSE_INVALID'],
+    ['by nothing', undefined, 'KMS_RESPONSE_INVALID'],
+  ])('re-encryption by AWS KMS that is answered %s fails', async (_, change, code) => {
+    const output = change && { ...answer, ...change }
+    const error = await thrownBy(() => rewrap(kmsOf(clientThat(() => output))))
+    expect(error).toMatchObject({ code })
+  })
+
+  it.each([
+    ['AccessDeniedException', 'KMS_DENIED'],
+    ['InvalidCiphertextException', 'CIPHERTEXT_DEK_INVALID'],
+    ['IncorrectKeyException', 'CIPHERTEXT_DEK_INVALID'],
+    ['DisabledException', 'CMK_DISABLED'],
+    ['NotFoundException', 'CMK_NOT_FOUND'],
+    ['ThrottlingException', 'KMS_THROTTLED'],
+  ])(
+    're-encryption by AWS KMS that fails with %s is %s, and the message names both CMKs',
+    async (name, code) => {
+      const kms = kmsOf(
+        clientThat(() => {
+          throw failed(name)
+        }),
+      )
+      const error = (await thrownBy(() => rewrap(kms))) as Error
+      expect(error).toMatchObject({ code, kmsCode: name })
+      expect(error.message).toContain(`from CMK ${CMK} to CMK ${OTHER}`)
+      if (code === 'KMS_DENIED') expect(error.message).toContain('`kms:ReEncryptTo` on the other')
+    },
+  )
+
+  const FAR = OTHER.replace('eu-west-1', 'us-east-1')
+  it.each([
+    [OTHER, true],
+    [CMK, true],
+    [OTHER.replace('111122223333', '444455556666'), true],
+    [FAR, false],
+    [OTHER.replace('arn:aws:', 'arn:aws-cn:'), false],
+    ['no arn', false],
+  ])('AWS KMS re-encrypts to %s: %s', async (toCmkId, does) => {
+    const client = clientThat(() => answer)
+    const kms = kmsOf(client)
+    expect((await kms.describe(CMK, signal)).rewrapsTo?.(toCmkId)).toBe(does)
+    if (does) return
+    expect(await thrownBy(() => rewrap(kms, { toCmkId }))).toMatchObject({ code: 'CMK_UNUSABLE' })
+    expect(client.sent).toEqual([])
+  })
+
+  it('AWS KMS re-encrypts neither from RSA CMKs nor to them', async () => {
+    const client = clientThat(() => answer)
+    for (const key of [CMK, OTHER]) {
+      const kms = kmsOf(client, { cmks: { [key]: { type: 'rsa-2048' } } })
+      expect((await kms.describe(CMK, signal)).rewrapsTo?.(OTHER)).toBe(false)
+      expect(await thrownBy(() => rewrap(kms))).toMatchObject({ code: 'CMK_UNUSABLE' })
+    }
+    expect(client.sent).toEqual([])
+  })
+})

@@ -26,6 +26,10 @@ describe('the limits that AWS KMS states', () => {
     expect(rateOf('verify', NEAR)).toEqual({ ...rateOf('unwrap', NEAR), calls: 2 })
   })
 
+  it('the limits that AWS KMS states count re-encryption as two calls, since it decrypts and encrypts', () => {
+    expect(rateOf('rewrap', NEAR)).toEqual({ ...rateOf('unwrap', NEAR), calls: 2 })
+  })
+
   it('the limits that AWS KMS states count unwrapping under an RSA CMK separately, and not wrapping, which its public key does here', () => {
     expect(rateOf('unwrap', RSA)?.perSecond).toBe(400)
     expect(rateOf('unwrap', RSA)?.group).not.toBe(rateOf('unwrap', NEAR)?.group)

@@ -30,6 +30,10 @@ describe('the limits that Tencent Cloud KMS states', () => {
     expect(rateOf('verify', NEAR)).toEqual({ ...rateOf('unwrap', NEAR), calls: 2 })
   })
 
+  it('the limits that Tencent Cloud KMS states count re-encryption as three calls: it has a third of their quota', () => {
+    expect(rateOf('rewrap', NEAR)).toEqual({ ...rateOf('unwrap', NEAR), calls: 3 })
+  })
+
   it('the limits that Tencent Cloud KMS states count unwrapping under an RSA CMK separately, and not wrapping, which its public key does here', () => {
     expect(rateOf('unwrap', RSA)?.perSecond).toBe(160)
     expect(rateOf('unwrap', RSA)?.group).not.toBe(rateOf('unwrap', NEAR)?.group)

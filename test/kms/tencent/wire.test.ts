@@ -81,7 +81,7 @@ describe('a symmetric CMK', () => {
     const other = await kms.generateDek(call)
     expect(other.dek).not.toEqual(dek)
     expect(under.actions()).toEqual(['Encrypt', 'Decrypt', 'Encrypt'])
-    expect(await kms.describe(CMK, signal)).toEqual({ provider: 'tencent-kms', publicKeyWraps: false })
+    expect(await kms.describe(CMK, signal)).toMatchObject({ provider: 'tencent-kms', publicKeyWraps: false })
   })
 
   it('a symmetric CMK is not called with an impossible blob, or a context that is too long', async () => {
@@ -123,7 +123,7 @@ describe('an RSA-2048 CMK', () => {
   })
 
   it('an RSA-2048 CMK has DEKs wrapped here, with RSA-OAEP-SHA-256 under its public key, and unwrapped by the service', async () => {
-    expect(await kms.describe(CMK, signal)).toEqual({
+    expect(await kms.describe(CMK, signal)).toMatchObject({
       provider: 'tencent-kms/rsa-oaep-sha256',
       publicKeyWraps: true,
     })

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { nextTurn } from '../../../src/clock.js'
+import type { Kms } from '../../../src/kms/kms.js'
 import {
   call,
   CIPHERTEXT,
@@ -48,6 +49,9 @@ function held() {
     },
   }
 }
+/** Re-encrypts the same ciphertext DEK. */
+const rewrapped = (kms: Kms, more: object = {}): Promise<Uint8Array> =>
+  (kms as Required<Kms>).rewrapDek({ ...unwrap, toCmkId: CMK, ...more })
 const looks = (): number => stub.asked.filter(({ path }) => path.includes('/keys/')).length
 
 describe('calls to Vault', () => {
@@ -58,18 +62,21 @@ describe('calls to Vault', () => {
     expect([dek, Buffer.from(ciphertextDek).toString()]).toEqual([DEK, CIPHERTEXT])
     expect(Buffer.from(await kms.wrapDek({ ...call, dek: DEK })).toString()).toBe(CIPHERTEXT)
     expect(await kms.unwrapDek({ ...unwrap, context: {} })).toEqual(DEK)
+    expect(Buffer.from(await rewrapped(kms)).toString()).toBe(CIPHERTEXT)
     expect(paths()).toEqual([
       'GET /v1/auth/token/lookup-self',
       'GET /v1/transit/keys/orders',
       'POST /v1/transit/datakey/plaintext/orders',
       'POST /v1/transit/encrypt/orders',
       'POST /v1/transit/decrypt/orders',
+      'POST /v1/transit/rewrap/orders',
     ])
     const context = Buffer.from('{"tenant":"acme"}').toString('base64')
     expect(stub.asked.slice(2).map(({ body }) => body)).toEqual([
       { bits: 256, context },
       { plaintext: Buffer.from(DEK).toString('base64'), context },
       { ciphertext: CIPHERTEXT, context: Buffer.from('{}').toString('base64') },
+      { ciphertext: CIPHERTEXT, context },
     ])
     for (const { headers } of stub.asked) {
       expect(headers).toMatchObject({
@@ -109,6 +116,7 @@ describe('calls to Vault', () => {
       () => kms.generateDek(one),
       () => kms.wrapDek({ ...one, dek: DEK }),
       () => kms.unwrapDek({ ...unwrap, cmkId }),
+      () => rewrapped(kms, { cmkId, toCmkId: cmkId }),
       () => kms.verify({ ...one, use: 'unwrap' }),
     ])
       await expect(made()).rejects.toMatchObject({ code: 'CMK_NOT_FOUND' })
@@ -130,12 +138,47 @@ describe('calls to Vault', () => {
 
   it('describe() makes no call, so that a process can start while Vault is down', async () => {
     stub = await startStub(() => refused(503, 'Vault is sealed'))
-    expect(await stub.kms().describe(CMK, signal)).toEqual({
+    expect(await stub.kms().describe(CMK, signal)).toMatchObject({
       provider: 'vault-transit',
       publicKeyWraps: false,
     })
     expect(stub.asked).toEqual([])
   })
+
+  it('Vault re-encrypts only under the same key', async () => {
+    stub = await startStub()
+    const kms = stub.kms()
+    const { rewrapsTo } = await kms.describe(CMK, signal)
+    const toCmkId = `${NAME}/other`
+    expect([CMK, toCmkId, 'no id'].map((id) => rewrapsTo?.(id))).toEqual([true, false, false])
+    await expect(rewrapped(kms, { toCmkId })).rejects.toMatchObject({ code: 'CMK_UNUSABLE' })
+    expect(stub.asked).toEqual([])
+  })
+
+  it('Vault is not asked to re-encrypt what it cannot have wrapped', async () => {
+    stub = await startStub()
+    for (const text of [
+      '',
+      'vault:v0:AAAA',
+      'vault:v1:AAA',
+      'vault:v1:AA==\n',
+      `vault:v1:${'A'.repeat(1024)}`,
+    ])
+      await expect(rewrapped(stub.kms(), { ciphertextDek: Buffer.from(text) })).rejects.toMatchObject({
+        code: 'CIPHERTEXT_DEK_INVALID',
+      })
+    expect(stub.asked).toEqual([])
+  })
+
+  it.each([undefined, 7, '', 'vault:v0:AAAA', 'AAAA', `vault:v1:${'A'.repeat(1024)}`])(
+    'Vault is not believed if it re-encrypts to %j',
+    async (ciphertext) => {
+      stub = await startStub((asked) =>
+        asked.path.includes('/rewrap/') ? data({ ciphertext }) : works(asked),
+      )
+      await expect(rewrapped(stub.kms())).rejects.toMatchObject({ code: 'KMS_RESPONSE_INVALID' })
+    },
+  )
 
   it.each<[string, object]>([
     ['would ignore the context', { derived: false }],
@@ -152,12 +195,13 @@ describe('calls to Vault', () => {
       () => kms.generateDek(call),
       () => kms.wrapDek({ ...call, dek: DEK }),
       () => kms.unwrapDek(unwrap),
+      () => rewrapped(kms),
       () => kms.verify({ ...call, use: 'generate' }),
       () => kms.verify({ ...call, use: 'wrap' }),
       () => kms.verify({ ...call, use: 'unwrap' }),
     ])
       await expect(made()).rejects.toMatchObject({ code: 'CMK_UNUSABLE' })
-    expect(looks()).toBe(6)
+    expect(looks()).toBe(7)
     expect(paths().filter((path) => path.startsWith('POST'))).toEqual([])
   })
 

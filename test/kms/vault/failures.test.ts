@@ -23,11 +23,16 @@ const ACTIONS = {
     path: /\/decrypt\//,
     run: (kms) => kms.unwrapDek({ ...call, ciphertextDek: Buffer.from(CIPHERTEXT) }),
   },
+  rewrap: {
+    path: /\/rewrap\//,
+    run: (kms) =>
+      (kms as Required<Kms>).rewrapDek({ ...call, toCmkId: CMK, ciphertextDek: Buffer.from(CIPHERTEXT) }),
+  },
 } satisfies Partial<Record<Action, Tried>>
 type TriedAction = keyof typeof ACTIONS
 
 const ALL = Object.keys(ACTIONS) as TriedAction[]
-const USES: readonly TriedAction[] = ['datakey', 'encrypt', 'decrypt']
+const USES: readonly TriedAction[] = ['datakey', 'encrypt', 'decrypt', 'rewrap']
 const OF_KEYS: readonly TriedAction[] = ['read key', ...USES]
 
 async function outcome(action: TriedAction, reply: Reply): Promise<EnvelopeError> {
@@ -57,13 +62,18 @@ const ANSWERS: readonly (readonly [
   [404, 'no handler for route "transit/x". route entry not found.', 'CMK_NOT_FOUND', OF_KEYS],
   [404, undefined, 'CMK_NOT_FOUND', ['read key']],
   [400, 'refusing to use soft-deleted key', 'CMK_DISABLED', USES],
-  [400, 'ciphertext or signature version is disallowed by policy (too old)', 'CMK_DISABLED', ['decrypt']],
-  [400, 'invalid ciphertext: version is too new', 'CMK_NOT_FOUND', ['decrypt']],
+  [
+    400,
+    'ciphertext or signature version is disallowed by policy (too old)',
+    'CMK_DISABLED',
+    ['decrypt', 'rewrap'],
+  ],
+  [400, 'invalid ciphertext: version is too new', 'CMK_NOT_FOUND', ['decrypt', 'rewrap']],
   [400, 'message encryption not supported for key type ed25519', 'CMK_UNUSABLE', USES],
-  [400, 'cipher: message authentication failed', 'CIPHERTEXT_DEK_INVALID', ['decrypt']],
-  [400, 'chacha20poly1305: message authentication failed', 'CIPHERTEXT_DEK_INVALID', ['decrypt']],
-  [400, 'invalid ciphertext length', 'CIPHERTEXT_DEK_INVALID', ['decrypt']],
-  [400, 'invalid ciphertext: could not decode base64', 'CIPHERTEXT_DEK_INVALID', ['decrypt']],
+  [400, 'cipher: message authentication failed', 'CIPHERTEXT_DEK_INVALID', ['decrypt', 'rewrap']],
+  [400, 'chacha20poly1305: message authentication failed', 'CIPHERTEXT_DEK_INVALID', ['decrypt', 'rewrap']],
+  [400, 'invalid ciphertext length', 'CIPHERTEXT_DEK_INVALID', ['decrypt', 'rewrap']],
+  [400, 'invalid ciphertext: could not decode base64', 'CIPHERTEXT_DEK_INVALID', ['decrypt', 'rewrap']],
   [400, "missing 'context' for key derivation; the key was created", 'KMS_REFUSED', USES],
   [405, 'unsupported operation', 'KMS_REFUSED'],
   [412, 'required index state not present', 'KMS_UNAVAILABLE'],

@@ -116,7 +116,8 @@ export interface LocalKms {
 
 /**
  * local-kms, behind a front that mends where it differs from AWS KMS: local-kms believes the name of the CMK in a blob,
- * which AWS KMS authenticates; a blob that is too short ends the connection; and it has no replicas of multi-region keys.
+ * which AWS KMS authenticates; a blob that is too short ends the connection; `ReEncrypt` ignores the CMK that the call
+ * names for the blob; and it has no replicas of multi-region keys.
  */
 export async function startLocalKms(program: string): Promise<LocalKms> {
   const folder = await mkdtemp(join(tmpdir(), 'local-kms-'))
@@ -124,14 +125,12 @@ export async function startLocalKms(program: string): Promise<LocalKms> {
     id,
     pair: generateKeyPairSync('rsa', { modulusLength: 2048 }),
   }))
-  const versions = [randomBytes(32), randomBytes(32)]
-  const seed = (count: number): string => {
+  const versions = [randomBytes(32)]
+  const seed = (): string => {
     const symmetric = [KEYS.orders, KEYS.other, KEYS.multiRegion].map((id, i) => ({
       Metadata: { KeyId: id },
       // Each key has bytes of its own.
-      BackingKeys: versions
-        .slice(0, count)
-        .map((bytes) => Buffer.from(bytes.map((byte) => byte ^ i)).toString('hex')),
+      BackingKeys: versions.map((bytes) => Buffer.from(bytes.map((byte) => byte ^ i)).toString('hex')),
     }))
     const asymmetric = rsa.map(({ id, pair }) => ({
       Metadata: { KeyId: id, KeyUsage: 'ENCRYPT_DECRYPT' },
@@ -140,7 +139,8 @@ export async function startLocalKms(program: string): Promise<LocalKms> {
     // JSON is YAML.
     return JSON.stringify({ Keys: { Symmetric: { Aes: symmetric }, Asymmetric: { Rsa: asymmetric } } })
   }
-  let running = await startProgram(program, join(folder, '1'), seed(1))
+  const start = () => startProgram(program, join(folder, String(versions.length)), seed())
+  let running = await start()
   const front = createServer((request, response) => {
     void (async () => {
       const { status, body } = await answered(running.url, request)
@@ -157,7 +157,8 @@ export async function startLocalKms(program: string): Promise<LocalKms> {
     url: `http://127.0.0.1:${String((front.address() as AddressInfo).port)}`,
     publicKey: String(rsa[0]?.pair.publicKey.export({ type: 'spki', format: 'pem' })),
     async rotate() {
-      const next = await startProgram(program, join(folder, '2'), seed(2))
+      versions.push(randomBytes(32))
+      const next = await start()
       await running.stop()
       running = next
     },
@@ -192,23 +193,38 @@ async function answered(url: string, request: IncomingMessage): Promise<Answered
   // The replica in the region that the call was signed for is the key that local-kms has.
   const replica = `:${region}:${ACCOUNT}:key/mrk-`
   const original = `:${REGION}:${ACCOUNT}:key/mrk-`
-  const keyId = input.KeyId?.replace(replica, original)
+  const named = (keyId?: string): string | undefined => keyId?.replace(replica, original)
+  const { CiphertextBlob: blob, ...given } = input
+  const KeyId = named(given.KeyId)
+  const SourceKeyId = named(given.SourceKeyId)
+  const DestinationKeyId = named(given.DestinationKeyId)
+  const refusedAs =
+    target === 'TrentService.Decrypt'
+      ? refusal(KeyId, blob)
+      : target === 'TrentService.ReEncrypt'
+        ? refusal(SourceKeyId, blob, 'NotFoundException')
+        : undefined
   const answer =
-    (target === 'TrentService.Decrypt' ? refusal(keyId, input.CiphertextBlob) : undefined) ??
-    (await forwarded(url, target, JSON.stringify({ ...input, KeyId: keyId })))
+    refusedAs ??
+    (await forwarded(url, target, JSON.stringify({ ...input, KeyId, SourceKeyId, DestinationKeyId })))
   return { ...answer, body: answer.body.replaceAll(original, replica) }
 }
 
 interface Input {
   readonly KeyId?: string
+  readonly SourceKeyId?: string
+  readonly DestinationKeyId?: string
   readonly CiphertextBlob?: string
 }
 
 const SYMMETRIC: readonly string[] = [KEYS.orders, KEYS.other, KEYS.multiRegion].map((id) => arnOf(id))
 
-/** What AWS KMS answers to a blob that local-kms does not handle as it does; undefined for any other. */
-function refusal(keyId = '', ciphertextBlob = ''): Answered | undefined {
-  if (!SYMMETRIC.includes(keyId)) return undefined
+/**
+ * What AWS KMS answers to a blob that local-kms does not handle as it does; undefined for any other.
+ * @param otherwise the code for another CMK than a symmetric one, if local-kms does not know it
+ */
+function refusal(keyId = '', ciphertextBlob = '', otherwise?: string): Answered | undefined {
+  if (!SYMMETRIC.includes(keyId)) return otherwise === undefined ? undefined : refused(otherwise)
   const blob = Buffer.from(ciphertextBlob, 'base64')
   const nameLength = blob[0] ?? 0
   // Name, version, IV, tag and at least one byte.
