@@ -115,6 +115,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
   )
   const book = new TopicRules(rules)
   const uses = cmkUses(rules)
+  const overrides = rules.flatMap(({ reading }) => reading?.overrides.all ?? [])
   const sealingKeys = new DekRotations(config.dekStore, clock, events)
   const openingKeys = new OpeningKeys(config.cache, clock, events)
   const sealer = new Sealer(book, sealingKeys, engine, clock, events)
@@ -186,6 +187,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
         sealingKeys,
         openingKeys,
         cmks: uses,
+        overrides,
         consumers,
       }),
     async verify() {
@@ -198,6 +200,7 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
   // After the caller could add its listeners.
   void nextTurn().then(() => {
     events.emit('engine.chosen', { engine: engine.name })
+    for (const { configured } of overrides) events.emit('override.configured', configured)
   })
   return withInternals(encryption, { rules: book, cmks, sealer, opener, clock, events, consumers })
 }

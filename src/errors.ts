@@ -120,6 +120,23 @@ export function errorCodes(): readonly ErrorCode[] {
   return Object.keys(CODES) as ErrorCode[]
 }
 
+type CodeOfKind<Kind> = {
+  [Code in ErrorCode]: (typeof CODES)[Code] extends { readonly kind: Kind } ? Code : never
+}[ErrorCode]
+
+/** A code with which a record may fail to open, so that policy, or an operator, decides about it. */
+export type RejectionCode = Exclude<CodeOfKind<'invalid'> | CodeOfKind<'unreadable'>, 'TOPIC_NOT_CONFIGURED'>
+
+/** All of them. Topics without a rule have no records that fail to open. */
+export function rejectionCodes(): readonly RejectionCode[] {
+  const rows = Object.entries<CodeRow>(CODES)
+  return rows
+    .filter(
+      ([code, { kind }]) => code !== 'TOPIC_NOT_CONFIGURED' && (kind === 'invalid' || kind === 'unreadable'),
+    )
+    .map(([code]) => code as RejectionCode)
+}
+
 /** The error that reports mistakes in a configuration or in options. */
 export function configError(
   issues: readonly ConfigIssue[],

@@ -53,6 +53,26 @@ export interface Waiting {
   readonly waitedMs: number
 }
 
+/** An override in the configuration, which lets one record pass that does not open. */
+export interface ConfiguredOverride {
+  readonly rule: string
+  readonly topic: string
+  readonly partition: number
+  /** Kafka offset, decimal. */
+  readonly offset: string
+  /** The code with which the record has to fail. */
+  readonly code: ErrorCode
+  readonly action: 'skip' | 'deadLetter'
+  /** The topic of the dead letter. */
+  readonly deadLetter?: string
+  /** As the configuration has it. */
+  readonly until: string
+  readonly by: string
+  readonly why: string
+  /** `expired`: it has no effect any more, and can be removed. */
+  readonly state: 'active' | 'expired'
+}
+
 /** The payload of each event. No event contains key bytes or plaintext. */
 export interface EncryptionEvents {
   /** The encryption started, with this engine: `native` if `kafka-envelope-native` is installed, else `node`. */
@@ -152,6 +172,13 @@ export interface EncryptionEvents {
     readonly partition?: number
     readonly offset?: string
   }
+  /** The configuration has an override. Emitted once for each, when the encryption has started. */
+  'override.configured': ConfiguredOverride
+  /**
+   * An override let a record pass: `record.rejected` of the same record says so too. A dead letter is acknowledged. A
+   * record that is delivered again is counted again.
+   */
+  'override.used': ConfiguredOverride
   /**
    * A send did not say how to compress its batches. Of the `bytes` of its envelopes, `repeatedBytes` are heads that repeat,
    * which compression would remove. Emitted once for each producer, for the first send in which they are a quarter.

@@ -3,6 +3,7 @@ import type { KeyLookups, OpeningKeys } from './keys/opening/opening-keys.js'
 import type { DekRotations } from './keys/sealing/dek-rotations.js'
 import type { SealingState } from './keys/sealing/sealing-state.js'
 import type { CmkUse } from './record/cmk-uses.js'
+import type { OverrideState, RecordOverride } from './record/overrides.js'
 import type { ActiveConsumer, ConsumerStopped } from './record/internals.js'
 
 /** The state of an encryption and of what it owns. */
@@ -21,6 +22,8 @@ export interface Health {
   readonly keyLookups: KeyLookups
   /** The CMKs that rules name, whether used yet or not. */
   readonly cmks: readonly CmkUse[]
+  /** The overrides of the configuration, whether used or not, until they are removed from it. */
+  readonly overrides: readonly OverrideState[]
   /** Consumers that stopped permanently and were neither run again nor disconnected. */
   readonly stopped: readonly ConsumerStopped[]
   /** Records that hold up consumers, which wait for a KMS or for a dead-letter topic. */
@@ -34,10 +37,12 @@ export interface Vitals {
   readonly sealingKeys: DekRotations
   readonly openingKeys: OpeningKeys
   readonly cmks: readonly CmkUse[]
+  readonly overrides: readonly RecordOverride[]
   readonly consumers: ReadonlySet<ActiveConsumer>
 }
 
-export function healthOf({ isClosed, engine, sealingKeys, openingKeys, cmks, consumers }: Vitals): Health {
+export function healthOf(vitals: Vitals): Health {
+  const { isClosed, engine, sealingKeys, openingKeys, cmks, overrides, consumers } = vitals
   const stopped = [...consumers].flatMap((consumer) => consumer.stopped() ?? [])
   const waiting = [...consumers].flatMap((consumer) => consumer.waiting())
   const states = sealingKeys.states()
@@ -54,6 +59,7 @@ export function healthOf({ isClosed, engine, sealingKeys, openingKeys, cmks, con
     openedDeks: openingKeys.size,
     keyLookups: openingKeys.lookups,
     cmks,
+    overrides: overrides.map(({ state }) => state),
     stopped,
     waiting,
   }

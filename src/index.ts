@@ -11,10 +11,12 @@ export {
   type EnvelopeErrorWith,
   type ErrorCode,
   type FailureKind,
+  type RejectionCode,
   type RecordPosition,
 } from './errors.js'
 export type {
   BatchEvent,
+  ConfiguredOverride,
   DekOrigin,
   EngineName,
   EncryptionEvents,
@@ -65,6 +67,7 @@ export type {
   RotationConfig,
   TopicRule,
 } from './config/config.js'
+export type { Override, OverrideAction } from './config/override.js'
 export type { ByteSize, Duration } from './units.js'
 export type {
   DeadLetterPolicy,
@@ -75,5 +78,6 @@ export type {
   SealedMessage,
   UnreadablePolicy,
 } from './config/rejection.js'
+export type { OverrideState } from './record/overrides.js'
 export type { CmkUse } from './record/cmk-uses.js'
 export type { EnvelopeInfo, ReplacedValue } from './record/record.js'

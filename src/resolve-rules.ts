@@ -7,7 +7,9 @@ import type { Kms } from './kms/kms.js'
 import type { NamedKmses } from './kms/sides.js'
 import type { Side } from './kms/side.js'
 import type { Dictionaries } from './record/dictionaries.js'
-import type { ResolvedRule } from './record/topic-rules.js'
+import { Overrides } from './record/overrides.js'
+import type { ReadingRule, ResolvedRule } from './record/topic-rules.js'
+import { TopicIndex } from './policy/topics.js'
 
 /** A configuration with its CMKs, as the KMS services describe them. */
 export interface Resolved {
@@ -31,7 +33,16 @@ export async function resolveRules(
   signal: AbortSignal,
 ): Promise<Resolved> {
   const cmks = await describeCmks(config, kmses.sealing, clock, signal)
-  const rules = config.rules.map((rule) => resolved(rule, cmks, kmses.opening, dictionaries))
+  const index = new TopicIndex(config.rules, ({ match }) => match)
+  const overridesOf = (rule: CheckedRule): Overrides =>
+    new Overrides(
+      config.overrides.filter(({ topic }) => index.find(topic) === rule),
+      rule.name,
+      clock,
+    )
+  const rules = config.rules.map((rule) =>
+    resolved(rule, cmks, kmses.opening, { dictionaries, overrides: overridesOf(rule) }),
+  )
   return { rules, cmks }
 }
 
@@ -87,7 +98,7 @@ function resolved(
   rule: CheckedRule,
   cmks: CmkLists,
   openingKmses: NamedKmses,
-  dictionaries: Dictionaries,
+  { dictionaries, overrides }: Pick<ReadingRule, 'dictionaries' | 'overrides'>,
 ): ResolvedRule {
   const { name, match, passthrough, encrypt, decrypt } = rule
   const named = (list: string): readonly [Cmk, ...Cmk[]] => cmks.get(list) as readonly [Cmk, ...Cmk[]]
@@ -101,6 +112,7 @@ function resolved(
       name,
       decrypt,
       dictionaries,
+      overrides,
       cmks: CmkSet.forOpening(toOpen(decrypt.cmks.flatMap(named), openingKmses)),
     },
   }

@@ -9,6 +9,7 @@ import { Cmk } from '../../src/kms/cmk.js'
 import type { Kms } from '../../src/kms/kms.js'
 import { checkConfig } from '../../src/config/check.js'
 import { Dictionaries } from '../../src/record/dictionaries.js'
+import { Overrides } from '../../src/record/overrides.js'
 import { Opener } from '../../src/record/opener.js'
 import { openAll } from '../../src/record/opening.js'
 import { hex, outcomeOf, partsOf, recordMembers, type Outcome } from './vector.js'
@@ -30,7 +31,8 @@ export async function openDekVector(vector: DekVector, engine: Engine = nodeEngi
     vector.dictionaries.map((dictionary, i) => [String(i), Buffer.from(dictionary, 'hex')]),
     engine,
   )
-  const rule = { name: 'vectors', decrypt: decryptRule(), cmks, dictionaries }
+  const overrides = new Overrides([], 'vectors', systemClock)
+  const rule = { name: 'vectors', decrypt: decryptRule(), cmks, dictionaries, overrides }
   const [opened] = await openAll(opener.begin(rule, { topic: vector.topic }, [{ value, ...partsOf(vector) }]))
   return outcomeOf(opened)
 }

@@ -1,4 +1,4 @@
-import type { EncryptionEvents, EventName } from '../events.js'
+import type { ConfiguredOverride, EncryptionEvents, EventName } from '../events.js'
 
 /** Returns the members that the line of an event has, or undefined if the event gets no line. */
 type Row<N extends EventName, Nothing = undefined> = (
@@ -13,6 +13,12 @@ const DENIALS: ReadonlySet<string | undefined> = new Set([
   'CMK_NOT_FOUND',
   'CMK_UNUSABLE',
 ])
+
+/** Who let which record pass, and why. */
+export function overrideFields(override: ConfiguredOverride): Readonly<Record<string, unknown>> {
+  const { rule, topic, partition, offset, code, action, deadLetter, until, by, why, state } = override
+  return { rule, topic, partition, offset, code, action, deadLetter, until, by, why, state }
+}
 
 /**
  * The events that matter to auditors, with every member that a line has. A member that is added to an event does not
@@ -38,6 +44,7 @@ export const AUDITED = {
   'record.rejected': ({ rule, topic, partition, offset, code, kind, action }) => ({
     ...{ rule, topic, partition, offset, code, kind, action },
   }),
+  'override.used': overrideFields,
   'consumer.stopped': ({ groupId, topic, partition, offset, code }) => ({
     ...{ groupId, topic, partition, offset, code },
   }),

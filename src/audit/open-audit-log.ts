@@ -6,7 +6,7 @@ import type { EncryptionEvents, EventName } from '../events.js'
 import { internalsOf } from '../record/internals.js'
 import { VERSION } from '../version.js'
 import { AuditFile, realPathOf } from './audit-file.js'
-import { AUDITED, plaintextFields, type AuditedName } from './audited-events.js'
+import { AUDITED, overrideFields, plaintextFields, type AuditedName } from './audited-events.js'
 import { checkedAuditOptions, type AuditOptions } from './audit-options.js'
 import { lineHash, type AuditHead, type Entry } from './chain.js'
 import { lockFile } from './file-lock.js'
@@ -57,7 +57,7 @@ export async function openAuditLog(encryption: Encryption, options: AuditOptions
   })
   // Before anything is awaited, so that no event is missed.
   const start = startEntry(encryption, { wallMs: clock.wallMs(), isKeyed: key !== undefined })
-  const inUse = deksInUse(encryption, start.wallMs)
+  const present = [...deksInUse(encryption, start.wallMs), ...overridesOf(encryption, start.wallMs)]
   const ears = listen(encryption, { add, sums })
   const stopListening = (): void => {
     for (const remove of ears.splice(0)) remove()
@@ -69,7 +69,7 @@ export async function openAuditLog(encryption: Encryption, options: AuditOptions
     try {
       const { file, tail } = await opening(path, () => AuditFile.open(path, { hash, maxBytes: maxFileBytes }))
       try {
-        queue.addFirst([withUnfinished(start, tail), ...inUse])
+        queue.addFirst([withUnfinished(start, tail), ...present])
         const reports = new HeadReports(onHead ?? (() => undefined), headEveryMs, clock)
         const moved = (head: AuditHead): void => {
           reports.moved(head)
@@ -176,6 +176,13 @@ function deksInUse(encryption: Encryption, wallMs: number): Entry[] {
         ? []
         : [{ event: 'audit.dekInUse', wallMs, fields: { rule, topic, sessionId } }],
     )
+}
+
+/** The overrides in the configuration. */
+function overridesOf(encryption: Encryption, wallMs: number): Entry[] {
+  return encryption
+    .health()
+    .overrides.map((override) => ({ event: 'audit.override', wallMs, fields: overrideFields(override) }))
 }
 
 function withUnfinished(start: Entry, { unfinished }: Tail): Entry {

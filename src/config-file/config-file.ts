@@ -4,7 +4,7 @@ import type { KmsInFile } from './kms-in-file.js'
 /** The content of a configuration file: the same members as in code, but KMSs by their providers, no other objects, and the version of the file. */
 export interface ConfigFile extends Pick<
   EncryptionConfig,
-  'cmks' | 'topics' | 'dictionaries' | 'cache' | 'kmsTimeout' | 'kmsRetries' | 'kmsRateLimit'
+  'cmks' | 'topics' | 'dictionaries' | 'overrides' | 'cache' | 'kmsTimeout' | 'kmsRetries' | 'kmsRateLimit'
 > {
   /** Where editors find the JSON Schema of the file; otherwise ignored. Default none. */
   readonly $schema?: string

@@ -14,6 +14,7 @@ export type CheckedPolicy = Omit<CheckedFile, 'kms'>
 
 export type CheckedConfig = v.InferOutput<typeof configSchema>
 
+export type CheckedOverride = CheckedPolicy['overrides'][number]
 export type CheckedRule = CheckedPolicy['rules'][number]
 export type CheckedEncryptRule = NonNullable<CheckedRule['encrypt']>
 export type CheckedDecryptRule = NonNullable<CheckedRule['decrypt']>

@@ -1,6 +1,7 @@
 import type { DekStore } from '../dek-store/dek-store.js'
 import type { EncryptionContext, Kms } from '../kms/kms.js'
 import type { ByteSize, Duration } from '../units.js'
+import type { Override } from './override.js'
 import type { InvalidPolicy, UnreadablePolicy } from './rejection.js'
 
 /*
@@ -32,6 +33,11 @@ export interface EncryptionConfig<
    * dictionary before writers use it, and for as long as they read records that were compressed with it. Default none.
    */
   readonly dictionaries?: Readonly<Record<DictionaryName, Dictionary>>
+  /**
+   * Lets single records pass that do not open, each signed off by someone, until a stated time. They show in `health()`
+   * until they are removed. At most 1,000, default none.
+   */
+  readonly overrides?: readonly Override[]
   /** The cache of opened DEKs. Default the defaults of its members. */
   readonly cache?: DekCacheConfig
   /**

@@ -9,12 +9,20 @@ export interface RuleAt {
   readonly path: string
 }
 
+export interface OverrideAt {
+  readonly override: UnknownRecord
+  readonly path: string
+}
+
 export interface CrossCheckInput {
   readonly kms: UnknownRecord
   readonly cmks: UnknownRecord
   readonly dictionaries: UnknownRecord
   readonly rules: readonly RuleAt[]
+  readonly overrides: readonly OverrideAt[]
   readonly hasZstd: boolean
+  /** In ms since 1970. */
+  readonly nowMs: number
   readonly show: Show
 }
 

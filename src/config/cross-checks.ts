@@ -1,6 +1,7 @@
 import type { ConfigIssue } from '../errors.js'
 import { asArray, asRecord, type UnknownRecord } from './untyped.js'
 import { ONE_RULE } from './one-rule.js'
+import { OVERRIDE_CHECKS } from './override-checks.js'
 import { child, type Show } from './paths.js'
 import { parseByteSize, parseDuration } from '../units.js'
 import { REJECTION_POLICIES } from './rejection.js'
@@ -136,8 +137,16 @@ export const CROSS_CHECKS = table({
         yield { path: `${path}.encrypt.sealUnder`, message: `has no effect, because cmks.${cmk} has one CMK` }
     }
   },
-  'dead letters do not come back': function* ({ rules, show }) {
+  'dead letters do not come back': function* ({ rules, overrides, show }) {
     const index = new TopicIndex(rules, ({ rule }) => textsOf(rule['match']))
+    const deadLettersOf = (rule: RuleAt): DeadLettersAt[] => [
+      ...deadLettersOfRule(rule),
+      ...overrides.flatMap(({ override, path }) =>
+        index.find(String(override['topic'])) === rule
+          ? deadLettersTo(override['action'], `${path}.action`)
+          : [],
+      ),
+    ]
     const next = (rule: RuleAt): RuleAt[] =>
       deadLettersOf(rule).flatMap(({ topic }) => {
         const reader = index.find(topic)
@@ -177,25 +186,37 @@ export const CROSS_CHECKS = table({
     }
   },
   ...ONE_RULE,
+  ...OVERRIDE_CHECKS,
 })
 
 export type CrossCheckName = keyof typeof CROSS_CHECKS
 
+/** What a configuration is checked against, beside itself. */
+export interface CheckedAgainst {
+  readonly hasZstd: boolean
+  /** In ms since 1970. */
+  readonly nowMs: number
+}
+
 /** The mistakes that the given cross-checks find; default all cross-checks. */
 export function crossChecks(
   config: unknown,
-  hasZstd: boolean,
+  against: CheckedAgainst,
   show: Show,
   names: readonly CrossCheckName[] = Object.keys(CROSS_CHECKS) as CrossCheckName[],
 ): ConfigIssue[] {
-  const { kms, cmks, dictionaries, topics } = asRecord(config)
+  const { kms, cmks, dictionaries, topics, overrides } = asRecord(config)
   const rules = asArray(topics).map((rule, i) => ({ rule: asRecord(rule), path: child('topics', i) }))
   const related = {
     kms: asRecord(kms),
     cmks: asRecord(cmks),
     dictionaries: asRecord(dictionaries),
     rules,
-    hasZstd,
+    overrides: asArray(overrides).map((each, i) => ({
+      override: asRecord(each),
+      path: child('overrides', i),
+    })),
+    ...against,
     show,
   }
   return names.flatMap((name) => [...CROSS_CHECKS[name](related)])
@@ -233,13 +254,18 @@ function* known(
   }
 }
 
-/** The dead-letter topics of a rule, each with its place. */
-function deadLettersOf({ rule, path }: RuleAt): { topic: string; path: string }[] {
+/** A dead-letter topic, and the place that names it. */
+interface DeadLettersAt {
+  readonly topic: string
+  readonly path: string
+}
+
+function deadLettersOfRule({ rule, path }: RuleAt): DeadLettersAt[] {
   const decrypt = asRecord(rule['decrypt'])
-  return REJECTION_POLICIES.flatMap((member) => {
-    const { deadLetter } = asRecord(decrypt[member])
-    return typeof deadLetter === 'string'
-      ? [{ topic: deadLetter, path: `${path}.decrypt.${member}.deadLetter` }]
-      : []
-  })
+  return REJECTION_POLICIES.flatMap((member) => deadLettersTo(decrypt[member], `${path}.decrypt.${member}`))
+}
+
+function deadLettersTo(action: unknown, path: string): DeadLettersAt[] {
+  const { deadLetter } = asRecord(action)
+  return typeof deadLetter === 'string' ? [{ topic: deadLetter, path: `${path}.deadLetter` }] : []
 }

@@ -11,6 +11,7 @@ import {
   DEFAULT_PREFETCH_MS,
   MAX_DICTIONARY_BYTES,
 } from './defaults.js'
+import { overrides } from './override-schema.js'
 import type { RejectionHandler } from './rejection.js'
 import {
   base64Dictionary,
@@ -280,6 +281,7 @@ const policy = v.strictObject({
   ),
   topics: v.pipe(v.array(rule, 'expected a list of rules'), v.minLength(1, 'expected at least one rule')),
   dictionaries: v.optional(v.record(name, dictionary, 'expected dictionaries by name'), {}),
+  overrides: v.optional(overrides, []),
   cache: v.optional(cache, {}),
   kmsTimeout: v.optional(duration(1, 600_000, SECOND), '20s'),
   kmsRetries: v.optional(count(0, 5), 2),
@@ -290,12 +292,22 @@ function checkedPolicy({
   cmks,
   topics,
   dictionaries,
+  overrides,
   cache,
   kmsTimeout,
   kmsRetries,
   kmsRateLimit,
 }: v.InferOutput<typeof policy>) {
-  return { cmks, rules: topics, dictionaries, cache, kmsTimeoutMs: kmsTimeout, kmsRetries, kmsRateLimit }
+  return {
+    cmks,
+    rules: topics,
+    dictionaries,
+    overrides,
+    cache,
+    kmsTimeoutMs: kmsTimeout,
+    kmsRetries,
+    kmsRateLimit,
+  }
 }
 
 /** The members that only code can provide: objects. */

@@ -17,6 +17,7 @@ export const ATTR = {
   kmsName: 'kafka_envelope.kms.name',
   limit: 'kafka_envelope.limit',
   operation: 'kafka_envelope.operation',
+  overrideState: 'kafka_envelope.override.state',
   retireReason: 'kafka_envelope.dek.retire_reason',
   rule: 'kafka_envelope.rule',
   side: 'kafka_envelope.side',

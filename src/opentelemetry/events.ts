@@ -15,6 +15,15 @@ export function countEvents(encryption: Encryption, instruments: Instruments): (
         [ATTR.action]: action,
       })
     }),
+    encryption.on('override.used', ({ rule, topic, code, action }) => {
+      instruments['kafka_envelope.override.records'].add(1, {
+        ...KAFKA,
+        [ATTR.topic]: topic,
+        [ATTR.rule]: rule,
+        [ATTR.errorType]: code,
+        [ATTR.action]: action,
+      })
+    }),
     encryption.on('dek.created', ({ rule, origin }) => {
       instruments['kafka_envelope.dek.created'].add(1, { [ATTR.rule]: rule, [ATTR.dekOrigin]: origin })
     }),

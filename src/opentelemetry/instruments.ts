@@ -63,6 +63,16 @@ const INSTRUMENTS = {
     unit: '{record}',
     description: 'Records that did not open, by the action taken.',
   },
+  'kafka_envelope.override.count': {
+    kind: 'upDownCounter',
+    unit: '{override}',
+    description: 'Overrides in the configuration, whether used or not, by whether they have ended.',
+  },
+  'kafka_envelope.override.records': {
+    kind: 'counter',
+    unit: '{record}',
+    description: 'Records that did not open and that an override let pass.',
+  },
   'kafka_envelope.cmk.rules': {
     kind: 'upDownCounter',
     unit: '{rule}',

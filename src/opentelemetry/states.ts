@@ -17,6 +17,7 @@ export function readStates(
   const startTime = instruments['kafka_envelope.process.start_time']
   const cmks = new Levels(instruments['kafka_envelope.cmk.rules'])
   const deks = new Levels(instruments['kafka_envelope.dek.count'])
+  const overrides = new Levels(instruments['kafka_envelope.override.count'])
   const waiting = new Levels(instruments['kafka_envelope.consumer.waiting'])
   const stopped = new Levels(instruments['kafka_envelope.consumer.stopped'])
   let lookups = encryption.health().keyLookups
@@ -36,6 +37,7 @@ export function readStates(
     observed.observe(startTime, performance.timeOrigin / 1000)
     cmks.set(cmkLevels(health))
     deks.set(dekLevels(health))
+    overrides.set(overrideLevels(health))
     waiting.set(waitingLevels(health))
     stopped.set(stoppedLevels(health))
     for (const rule of new Set(health.sealingKeys.map((state) => state.rule))) {
@@ -59,6 +61,7 @@ export function readStates(
     count(encryption.health())
     cmks.set([])
     deks.set([])
+    overrides.set([])
     waiting.set([])
     stopped.set([])
   }
@@ -90,6 +93,16 @@ function dekLevels({ sealingKeys, openedDeks }: Health): Level[] {
 
 // Makes the series exist before anything happens.
 const NONE: Level = [KAFKA, 0]
+
+function overrideLevels({ overrides }: Health): Level[] {
+  return [
+    NONE,
+    ...overrides.map(({ topic, rule, state }): Level => [
+      { ...KAFKA, [ATTR.topic]: topic, [ATTR.rule]: rule, [ATTR.overrideState]: state },
+      1,
+    ]),
+  ]
+}
 
 function waitingLevels({ waiting }: Health): Level[] {
   return [

@@ -15,10 +15,14 @@ export interface DeadLetterReason {
   readonly nullHeaders?: readonly string[]
   /** How many names of headers were not UTF-8, if the client that read the record replaced those bytes. */
   readonly replacedNames?: number
+  /** Whether an override decided it, and not the rule. */
+  readonly override?: boolean
 }
 
+export const OVERRIDE_HEADER = 'kafka-envelope.override'
+
 const MAX_GROUP_BYTES = 128
-const MAX_NULL_HEADERS_BYTES = 240
+const MAX_NULL_HEADERS_BYTES = 208
 
 /**
  * The headers that a dead letter has besides the record's own: text, each once, together at most 1 KiB in a record
@@ -26,7 +30,17 @@ const MAX_NULL_HEADERS_BYTES = 240
  * authenticated.
  */
 export function deadLetterHeaders(reason: DeadLetterReason): Record<string, string> {
-  const { code, topic, partition, offset, timestamp, group, nullHeaders = [], replacedNames = 0 } = reason
+  const {
+    code,
+    topic,
+    partition,
+    offset,
+    timestamp,
+    group,
+    nullHeaders = [],
+    replacedNames = 0,
+    override = false,
+  } = reason
   const { names, omitted } = fitting(nullHeaders)
   return {
     'kafka-envelope.error': code,
@@ -38,6 +52,7 @@ export function deadLetterHeaders(reason: DeadLetterReason): Record<string, stri
     ...(nullHeaders.length === 0 ? {} : { 'kafka-envelope.null-headers': JSON.stringify(names) }),
     ...(omitted === 0 ? {} : { 'kafka-envelope.null-headers-omitted': String(omitted) }),
     ...(replacedNames === 0 ? {} : { 'kafka-envelope.replaced-names': String(replacedNames) }),
+    ...(override ? { [OVERRIDE_HEADER]: 'true' } : {}),
   }
 }
 

@@ -3,6 +3,7 @@ import type { DeadLetterPolicy, RejectionAnswer, RejectionHandler, Replacement }
 import type { EnvelopeInfo, OpenedRecord, OpenedValue, Source } from './record.js'
 import { actionFor } from './failure-action.js'
 import { InvalidRateGuard } from './invalid-rate-guard.js'
+import type { RecordOverride } from './overrides.js'
 import type { ReadingRule } from './topic-rules.js'
 
 /** The decision about a record, which a client carries out. */
@@ -27,6 +28,8 @@ export interface Rejected<R, Action = RejectionAnswer> {
   readonly error: EnvelopeError
   /** For `stop`: the error that stops the consumer, if that is not `error`. */
   readonly fatal?: EnvelopeError
+  /** The override that decided. */
+  readonly override?: RecordOverride
 }
 
 /** Decides about the records of one consumer. */
@@ -37,8 +40,11 @@ export class Decider {
    * Applies the rule to records that have their outcomes, in order. Ends with the first that stops the consumer;
    * records after it are not decided. Decisions of a handler are left to `settle`. A record that fails transiently has
    * no outcome yet, so it has no place here.
+   *
+   * An override of exactly this record comes before the rule, and before the share of rejected records: it lets no other
+   * record pass. The record counts as rejected all the same.
    */
-  decide<R extends { readonly offset: string }>(
+  decide<R extends { readonly offset: string; readonly value?: Buffer | null }>(
     rule: ReadingRule,
     source: Required<Source>,
     records: readonly R[],
@@ -52,6 +58,11 @@ export class Decider {
       const tooMany = count(record.offset, error !== undefined)
       if (error === undefined) {
         decisions.push({ action: 'deliver', record, value: value ?? null, envelope })
+        continue
+      }
+      const override = rule.overrides.find(source, record, error)
+      if (override !== undefined) {
+        decisions.push({ action: override.action, record, error, override })
         continue
       }
       const action = actionFor(error, rule)

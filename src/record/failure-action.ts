@@ -9,8 +9,7 @@ export type FailureAction = 'stop' | 'skip' | DeadLetterPolicy | RejectionHandle
  * The action that the rule has for a failure. A failure that is transient, or not about the record itself, always
  * stops.
  *
- * `Decider.decide` is the only caller, and knows the topic, partition and offset of the record. So a decision about one
- * exact record, such as an operator's, has one place: there, before the rule is asked here.
+ * Overrides are about one exact record, and come before this (`Decider.decide`).
  */
 export function actionFor({ kind }: EnvelopeError, { decrypt }: ReadingRule): FailureAction {
   switch (kind) {

@@ -19,7 +19,7 @@ export interface ReadRecord extends Omit<SealedRecord, 'headers' | 'offset'> {
 /**
  * Opens a batch of records of any topics. Returns the outcome of each record, in order: its value, or an error with a
  * code and a kind. Transient errors are outcomes too: open those records again later. `onInvalid` and `onUnreadable` of a
- * rule apply only to wrapped consumers.
+ * rule, and overrides, apply only to wrapped consumers.
  * @throws EnvelopeError TOPIC_NOT_CONFIGURED, INVALID_RECORD, ENCRYPTION_CLOSED
  */
 export async function openRecords(

@@ -65,6 +65,10 @@ export function reportDecisions(
     const { offset } = one.record
     const action = actionName(one)
     events.emit('record.rejected', { rule: rule.name, code, kind, action, ...source, offset })
+    // It stops all the same if the dead letter was refused.
+    if (one.override === undefined || action === 'stop') continue
+    one.override.use()
+    events.emit('override.used', one.override.configured)
   }
 }
 

@@ -7,6 +7,7 @@ import { deadLetterTopics, mayHaveDeadLetters } from '../config/rejection.js'
 import { TopicIndex } from '../policy/topics.js'
 import type { Compression } from './compression.js'
 import type { Dictionaries } from './dictionaries.js'
+import type { Overrides } from './overrides.js'
 import { invalidTopic, isTopicName } from './topic.js'
 
 /** A rule with its CMKs. */
@@ -35,6 +36,12 @@ export interface ReadingRule {
   /** The CMKs whose wrappings are accepted, in order of preference. */
   readonly cmks: CmkSet
   readonly dictionaries: Dictionaries
+  readonly overrides: Overrides
+}
+
+/** The dead-letter topics that a rule and its overrides name. */
+export function deadLetterTopicsOf({ decrypt, overrides }: ReadingRule): string[] {
+  return [...deadLetterTopics(decrypt), ...overrides.deadLetterTopics]
 }
 
 /** The rules by topic. */
@@ -49,12 +56,12 @@ export class TopicRules {
 
   constructor(rules: readonly ResolvedRule[]) {
     this.hasDeadLetters = rules.some(
-      ({ reading }) => reading !== undefined && deadLetterTopics(reading.decrypt).length > 0,
+      ({ reading }) => reading !== undefined && deadLetterTopicsOf(reading).length > 0,
     )
     this.longestDekTimeoutMs = Math.max(0, ...rules.map(({ sealing }) => sealing?.encrypt.dekTimeoutMs ?? 0))
-    this.mayHaveDeadLetters = rules.some(
-      ({ reading }) => reading !== undefined && mayHaveDeadLetters(reading.decrypt),
-    )
+    this.mayHaveDeadLetters =
+      this.hasDeadLetters ||
+      rules.some(({ reading }) => reading !== undefined && mayHaveDeadLetters(reading.decrypt))
     this.#index = new TopicIndex(rules, ({ match }) => match)
   }
 

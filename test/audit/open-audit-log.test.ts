@@ -4,11 +4,12 @@ import { dirname } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openAuditLog, verifyAuditLog, type AuditHead } from '../../src/audit/index.js'
 import { EnvelopeError } from '../../src/errors.js'
-import type { EncryptionEvents } from '../../src/index.js'
+import type { EncryptionEvents, Override } from '../../src/index.js'
 import { internalsOf } from '../../src/record/internals.js'
 import { openRecords } from '../../src/record/index.js'
 import { VERSION } from '../../src/version.js'
 import { temporaryFolder, type TemporaryFolder } from '../kms/local/temporary-folder.js'
+import { consume, message } from '../clients/kafkajs/consuming.js'
 import { owner, settle } from '../keys/owner.js'
 import { CANARY, thrownBy } from '../support/emissions.js'
 import { audited, linesIn } from './audited.js'
@@ -110,6 +111,23 @@ describe('lines', () => {
       [1, 1, '9', '9', '100'],
       [0, 1, '7', '7', '100'],
       [0, 1, '8', '8', '100'],
+    ])
+  })
+
+  it('an override has a line when the log begins, and another when it is used', async () => {
+    const override: Override = {
+      ...{ topic: 't', partition: 0, offset: '1', code: 'NOT_SEALED', action: { deadLetter: 'dead' } },
+      ...{ until: '2023-12-01T00:00:00Z', by: 'ops', why: 'INC-42' },
+    }
+    const { encryption, end } = await audited(file, {}, { config: { overrides: [override] } })
+    const { batch } = await consume(encryption)
+    await batch([message(Buffer.from(CANARY), 1)])
+    await end()
+    const lines = (await linesIn(file)).filter(({ event }) => event.includes('override'))
+    const members = { ...override, rule: 't', action: 'deadLetter', deadLetter: 'dead', state: 'active' }
+    expect(lines).toMatchObject([
+      { event: 'audit.override', ...members },
+      { event: 'override.used', ...members },
     ])
   })
 

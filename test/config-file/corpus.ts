@@ -145,6 +145,29 @@ export const good: readonly Json[] = [
       },
       { match: ['metrics.*'], passthrough: true },
     ],
+    overrides: [
+      {
+        topic: 'orders',
+        partition: 0,
+        offset: '1500',
+        valueSha256: 'a'.repeat(64),
+        code: 'AUTHENTICATION_FAILED',
+        action: 'skip',
+        until: '2026-12-31T18:00:00Z',
+        by: 'ops@example.com',
+        why: 'INC-42: a mirror damaged it',
+      },
+      {
+        topic: 'payments.eu',
+        partition: 3,
+        offset: '0',
+        code: 'NO_CANDIDATE',
+        action: { deadLetter: 'pay.dlq' },
+        until: '2026-12-31T18:00:00.5+08:00',
+        by: 'ops',
+        why: 'ü',
+      },
+    ],
     dictionaries: { orders: { file: './orders.dict' }, old: { base64: 'eyJvcmRlciI6' } },
     cache: { maxDeks: 10_000, ttl: '1h' },
     kmsTimeout: '10s',
@@ -526,6 +549,74 @@ const triedOfKmses: readonly (readonly [path: Path, values: readonly Json[]])[] 
   [['pkcs11', 'requestTimeout'], requestTimeout],
 ]
 
+const override = (offset: number): Json => ({
+  ...{ topic: 'orders', partition: 0, offset: String(offset), code: 'MALFORMED', action: 'skip' },
+  ...{ until: '2026-12-31T18:00:00Z', by: 'ops', why: 'INC-42' },
+})
+const overrides: readonly (readonly [path: Path, values: readonly Json[]])[] = [
+  [[], [1000, 1001].map((length) => Array.from({ length }, (_, i) => override(i)))],
+  [[0, 'topic'], topics],
+  [[0, 'partition'], counts(0, 2 ** 31 - 1)],
+  [
+    [0, 'offset'],
+    ['0', '00', '01', '9'.repeat(19), '9'.repeat(20), '-1', '1.5', 1500],
+  ],
+  [
+    [0, 'valueSha256'],
+    ['0'.repeat(64), '0'.repeat(63), 'A'.repeat(64)],
+  ],
+  [
+    [0, 'code'],
+    ['MALFORMED', 'KMS_DENIED', 'KMS_TIMEOUT', 'TOO_MANY_BAD_RECORDS', 'TOPIC_NOT_CONFIGURED', 'malformed'],
+  ],
+  [
+    [0, 'action'],
+    ['stop', { deadLetter: 'dead' }, { deadLetter: 'a b' }, { value: null }],
+  ],
+  [[1, 'action', 'deadLetter'], topics],
+  [
+    [0, 'until'],
+    [
+      ...[
+        '2026-12-31',
+        '2026-12-31T18:00:00',
+        '2026-12-31T18:00Z',
+        '2026-12-31T18:00:00.123Z',
+        '2026-02-30T00:00Z',
+      ],
+      ...[
+        '2026-12-31T24:00:00Z',
+        '2026-13-01T00:00Z',
+        '2026-00-01T00:00Z',
+        '2026-01-32T00:00Z',
+        '2030-01-01T00:00Z',
+      ],
+      ...['2026-12-31T18:00:00+23:59', '2026-12-31T18:00:00+24:00', '2026-12-31t18:00:00z', '7d'],
+    ],
+  ],
+  ...(['by', 'why'] as const).map((member): readonly [Path, readonly Json[]] => [
+    [0, member],
+    [
+      ...[
+        'a b',
+        ' a',
+        'a ',
+        '\t',
+        'a\n',
+        'a\u2028',
+        'a\u202e',
+        'a\u200b',
+        '\u00a0a',
+        'ü',
+        '\u{10000}',
+        '运维',
+      ],
+      ...[200, 201, 500, 501].map((length) => 'x'.repeat(length)),
+      ...[200, 500].map((length) => '\u{1f600}'.repeat(length)),
+    ],
+  ]),
+]
+
 /** Values to try at each member of the first good file, besides those of every type. */
 const tried: readonly (readonly [path: Path, values: readonly Json[]])[] = [
   [['$schema'], []],
@@ -600,6 +691,7 @@ const tried: readonly (readonly [path: Path, values: readonly Json[]])[] = [
     ['topics', 0, 'encrypt', 'compression', 'dictionary'],
     ['', 'a b'],
   ],
+  ...overrides.map(([path, values]) => [['overrides', ...path], values] as const),
   [['dictionaries'], [{ 'a b': { file: 'x' } }, { a: {} }, { a: 'x' }, { a: { file: 'x', base64: 'YQ==' } }]],
   [
     ['dictionaries', 'orders'],

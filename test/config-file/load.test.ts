@@ -173,7 +173,7 @@ describe('a mistake in a file', () => {
     [
       'another kind of value',
       '- 1\n',
-      '1:1 (root): expected an object of $schema, version, kms, cmks, topics, dictionaries, cache, kmsTimeout, kmsRetries, kmsRateLimit; got a list',
+      '1:1 (root): expected an object of $schema, version, kms, cmks, topics, dictionaries, overrides, cache, kmsTimeout, kmsRetries, kmsRateLimit; got a list',
     ],
     [
       'no version',
@@ -193,7 +193,7 @@ describe('a mistake in a file', () => {
     [
       'a DEK store in the file',
       `${good}dekStore: {}\n`,
-      '5:1 dekStore: unknown member; expected $schema, version, kms, cmks, topics, dictionaries, cache, kmsTimeout, kmsRetries, kmsRateLimit',
+      '5:1 dekStore: unknown member; expected $schema, version, kms, cmks, topics, dictionaries, overrides, cache, kmsTimeout, kmsRetries, kmsRateLimit',
     ],
     [
       'a name twice',

@@ -37,13 +37,24 @@ const ONLY_THE_CHECKER: readonly CrossCheckName[] = [
   'bound headers fit into an envelope',
   'a rule requires no more than it seals',
   'plaintext is accepted on topics of the rule',
+  'an override is for a topic that a rule decrypts',
+  'a record has one override',
+  'an override ends within a year',
   'zstd is used only on a Node.js that has it',
   'names of rules are unique',
   'a topic matches one rule',
 ]
 
+const NOW = { hasZstd: true, nowMs: Date.parse('2026-01-01T00:00:00Z') }
+
 const check = (file: Json) =>
-  checkFile(file, { kmsInFile, kms: { gz: true, sh: true }, mayHaveMore: true, showing: show })
+  checkFile(file, {
+    kmsInFile,
+    kms: { gz: true, sh: true },
+    mayHaveMore: true,
+    showing: show,
+    clock: { wallMs: () => NOW.nowMs },
+  })
 const mistakes = (file: Json): readonly ConfigIssue[] => check(file).issues
 
 /** A duration or size that is text and out of range: JSON Schema can state the range of numbers only. */
@@ -56,7 +67,7 @@ const isUnknownKms = ({ message }: ConfigIssue): boolean => message.includes(' i
 function seenByBoth(file: Json): readonly ConfigIssue[] {
   const hasZstd = 'zstdCompressSync' in zlib
   const kms = new Proxy({}, { getOwnPropertyDescriptor: () => ({ configurable: true, value: 1 }) })
-  const others = crossChecks({ ...(file as object), kms }, hasZstd, show, ONLY_THE_CHECKER)
+  const others = crossChecks({ ...(file as object), kms }, { ...NOW, hasZstd }, show, ONLY_THE_CHECKER)
   const known = new Set(others.map(({ path, message }) => `${path} ${message}`))
   return mistakes(file).filter(
     (issue) => !known.has(`${issue.path} ${issue.message}`) && !isRangeOfText(issue) && !isUnknownKms(issue),
@@ -156,11 +167,26 @@ describe('the JSON Schema and the checker', () => {
         { users: { 0: '5' } },
       ),
       'names of rules are unique': put(good[0] as Json, ['topics', 1, 'name'], 'pay'),
+      'an override is for a topic that a rule decrypts': put(
+        good[0] as Json,
+        ['overrides', 0, 'topic'],
+        'metrics.a',
+      ),
+      'a record has one override': put(
+        good[0] as Json,
+        ['overrides', 1],
+        at(good[0] as Json, ['overrides', 0]),
+      ),
+      'an override ends within a year': put(
+        good[0] as Json,
+        ['overrides', 0, 'until'],
+        '2027-01-03T00:00:00Z',
+      ),
       'a topic matches one rule': put(good[0] as Json, ['topics', 1, 'match'], ['*.eu']),
     }
     for (const [name, file] of Object.entries(examples)) {
       expect(accepts(file), name).toBe(true)
-      expect(mistakes(file), name).toEqual(crossChecks(file, true, show, [name as CrossCheckName]))
+      expect(mistakes(file), name).toEqual(crossChecks(file, NOW, show, [name as CrossCheckName]))
       expect(mistakes(file), name).toHaveLength(1)
     }
     const aYear = put(good[0] as Json, [...rule, 'encrypt', 'rotate', 'maxAge'], '366d')
@@ -172,10 +198,11 @@ describe('the JSON Schema and the checker', () => {
     const zstd = put(good[0] as Json, [...rule, 'encrypt', 'compression'], 'zstd')
     expect([
       accepts(zstd),
-      crossChecks(zstd, false, show, ['zstd is used only on a Node.js that has it']).length,
+      crossChecks(zstd, { ...NOW, hasZstd: false }, show, ['zstd is used only on a Node.js that has it'])
+        .length,
     ]).toEqual([true, 1])
     expect(
-      crossChecks({ ...(good[0] as object), kms: {} }, true, show, ['every KMS that a CMK names exists']),
+      crossChecks({ ...(good[0] as object), kms: {} }, NOW, show, ['every KMS that a CMK names exists']),
     ).toHaveLength(2)
   })
 

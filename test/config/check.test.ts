@@ -91,18 +91,18 @@ describe('a mistake', () => {
     [
       'nothing',
       undefined,
-      '(root): missing; expected an object of kms, cmks, topics, dictionaries, cache, kmsTimeout, kmsRetries, kmsRateLimit, dekStore',
+      '(root): missing; expected an object of kms, cmks, topics, dictionaries, overrides, cache, kmsTimeout, kmsRetries, kmsRateLimit, dekStore',
     ],
     [
       'a list',
       [],
-      '(root): expected an object of kms, cmks, topics, dictionaries, cache, kmsTimeout, kmsRetries, kmsRateLimit, dekStore; got a list',
+      '(root): expected an object of kms, cmks, topics, dictionaries, overrides, cache, kmsTimeout, kmsRetries, kmsRateLimit, dekStore; got a list',
     ],
     ['no members', {}, 'kms: missing; expected an object of KMS clients by name'],
     [
       'unknown member',
       { ...(config(good) as object), topic: [] },
-      'topic: unknown member; expected kms, cmks, topics, dictionaries, cache, kmsTimeout, kmsRetries, kmsRateLimit, dekStore',
+      'topic: unknown member; expected kms, cmks, topics, dictionaries, overrides, cache, kmsTimeout, kmsRetries, kmsRateLimit, dekStore',
     ],
     [
       'unknown member of a rule',

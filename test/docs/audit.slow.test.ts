@@ -91,6 +91,10 @@ describe('docs/audit.md', () => {
         },
       },
       'record.rejected': { rule: 't', code: 'MALFORMED', kind: 'invalid', action: 'skip', ...place },
+      'override.used': {
+        ...{ rule: 't', ...place, code: 'MALFORMED', action: 'deadLetter', deadLetter: 'd' },
+        ...{ until: '2026-12-31T18:00:00Z', by: 'ops', why: 'INC-42', state: 'active' },
+      },
       'consumer.stopped': { groupId: 'g', code: 'MALFORMED', message: '', ...place },
       'plaintext.delivered': {
         ...{ rule: 't', topic: 't', partition: 0, messages: 1, bytes: 1 },
@@ -124,7 +128,10 @@ describe('docs/audit.md', () => {
       ).toEqual(documented.get(name)?.sort())
     }
     const own = [...documented.keys()].filter((name) => name?.startsWith('audit.')).sort()
-    expect(own).toEqual(['audit.closed', 'audit.continued', 'audit.dekInUse', 'audit.lost', 'audit.started'])
+    expect(own).toEqual([
+      ...['audit.closed', 'audit.continued', 'audit.dekInUse'],
+      ...['audit.lost', 'audit.override', 'audit.started'],
+    ])
     expect(documented.size).toBe(own.length + Object.keys(samples).length)
   })
 })

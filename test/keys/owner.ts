@@ -27,14 +27,17 @@ export interface OwnerOptions {
 
 export async function owner(options: OwnerOptions = {}): Promise<Owner> {
   const { kms = new MemoryKms(), clock = new FakeClock() } = options
-  const config = checkConfig({
-    kms: { memory: kms.client() },
-    cmks: { main: [{ kms: 'memory', id: 'cmk' }] },
-    topics: [{ match: ['t', 'u'], encrypt: { cmk: 'main', ...options.encrypt }, decrypt: { cmk: 'main' } }],
-    // Pauses between attempts would wait for the test to move the clock.
-    kmsRetries: 0,
-    ...options.config,
-  })
+  const config = checkConfig(
+    {
+      kms: { memory: kms.client() },
+      cmks: { main: [{ kms: 'memory', id: 'cmk' }] },
+      topics: [{ match: ['t', 'u'], encrypt: { cmk: 'main', ...options.encrypt }, decrypt: { cmk: 'main' } }],
+      // Pauses between attempts would wait for the test to move the clock.
+      kmsRetries: 0,
+      ...options.config,
+    },
+    clock,
+  )
   const encryption = await compose(config, clock)
   const events = watch(encryption)
   return {

@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { EnvelopeError } from '../../src/errors.js'
-import type { Health } from '../../src/index.js'
+import type { Health, Override } from '../../src/index.js'
 import { instrument } from '../../src/opentelemetry/index.js'
 import { owner, settle, type Owner, type OwnerOptions } from '../keys/owner.js'
 import { CANARY } from '../support/emissions.js'
+import { consume, message } from '../clients/kafkajs/consuming.js'
+import { FakeClock } from '../support/fake-clock.js'
 import { telemetry, type Telemetry } from '../support/telemetry.js'
 import { internalsOf } from '../../src/record/internals.js'
 import { openRecords, sealRecords } from '../../src/record/index.js'
@@ -98,6 +100,44 @@ describe('records and bytes', () => {
     await made.seal(5)
     expect(made.named('batch.sealed')).toMatchObject([{ messages: 5 }])
     expect(await seen.value('kafka_envelope.sealed.records')).toBe(5)
+  })
+})
+
+describe('overrides', () => {
+  it('overrides are counted by whether they have ended, and so are the records that they let pass', async () => {
+    const until = (ms: number) => new Date(new FakeClock().wallMs() + ms).toISOString()
+    const entry: Omit<Override, 'offset' | 'until'> = {
+      ...{ topic: 't', partition: 0, code: 'NOT_SEALED', action: 'skip' },
+      ...{ by: 'ops', why: 'INC-42' },
+    }
+    const { encryption, clock } = await instrumented({
+      config: {
+        overrides: [
+          { ...entry, offset: '1', until: until(1000) },
+          { ...entry, offset: '2', until: until(5000) },
+        ],
+      },
+    })
+    const count = (state: string) =>
+      seen.value('kafka_envelope.override.count', {
+        'messaging.destination.name': 't',
+        'kafka_envelope.rule': 't',
+        'kafka_envelope.override.state': state,
+      })
+    expect(await count('active')).toBe(2)
+    clock.advance(1000)
+    expect([await count('active'), await count('expired')]).toEqual([1, 1])
+    const { batch } = await consume(encryption)
+    await batch([message(Buffer.from(CANARY), 2)])
+    expect(
+      await seen.value('kafka_envelope.override.records', {
+        'messaging.destination.name': 't',
+        'error.type': 'NOT_SEALED',
+        'kafka_envelope.action': 'skip',
+      }),
+    ).toBe(1)
+    end()
+    expect([await count('active'), await count('expired')]).toEqual([0, 0])
   })
 })
 

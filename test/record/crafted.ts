@@ -10,6 +10,7 @@ import { lengthBytes, writeLengthAt } from '../../src/envelope/write.js'
 import { EventHub } from '../../src/events.js'
 import { systemClock } from '../../src/clock.js'
 import { Dictionaries } from '../../src/record/dictionaries.js'
+import { Overrides } from '../../src/record/overrides.js'
 import { OpeningKeys } from '../../src/keys/opening/opening-keys.js'
 import { CmkSet } from '../../src/kms/cmk-set.js'
 import type { Cmk } from '../../src/kms/cmk.js'
@@ -152,6 +153,7 @@ export function openerOf(
     decrypt,
     cmks: CmkSet.forOpening(cmks as [Cmk, ...Cmk[]]),
     dictionaries: new Dictionaries([['known', DICTIONARY]], nodeEngine),
+    overrides: new Overrides([], 'r', systemClock),
   }
   return {
     begin: (source, records) => opener.begin(read, source, records),

@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
+import { systemClock } from '../../src/clock.js'
 import { EnvelopeError } from '../../src/errors.js'
 import {
   Decider,
@@ -9,6 +10,7 @@ import {
   type Decision,
   type Undecided,
 } from '../../src/record/decide.js'
+import { Overrides } from '../../src/record/overrides.js'
 import type { ReadingRule } from '../../src/record/topic-rules.js'
 
 const SOURCE = { topic: 't', partition: 3 }
@@ -17,7 +19,10 @@ const GOOD = { value: Buffer.from('v'), envelope: undefined }
 const DEAD = { deadLetter: 'dead' }
 
 const ruleWith = (decrypt: object): ReadingRule =>
-  ({ decrypt: { onInvalid: 'skip', onUnreadable: 'stop', maxInvalidShare: 1, ...decrypt } }) as ReadingRule
+  ({
+    decrypt: { onInvalid: 'skip', onUnreadable: 'stop', maxInvalidShare: 1, ...decrypt },
+    overrides: new Overrides([], 'r', systemClock),
+  }) as unknown as ReadingRule
 const records = (count: number, from = 0) =>
   Array.from({ length: count }, (_, i) => ({ offset: String(from + i) }))
 

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { systemClock } from '../../src/clock.js'
 import type { CheckedDecryptRule } from '../../src/config/checked.js'
 import { nodeEngine } from '../../src/crypto/engine.js'
 import { CmkSet } from '../../src/kms/cmk-set.js'
 import { Dictionaries } from '../../src/record/dictionaries.js'
+import { Overrides } from '../../src/record/overrides.js'
 import { PreambleJudge, type AcceptedPreamble } from '../../src/record/preamble-judge.js'
 import { cmk, craft, open, wrapping } from './crafted.js'
 
@@ -18,6 +20,7 @@ async function reader() {
     decrypt,
     cmks: CmkSet.forOpening([near]),
     dictionaries: new Dictionaries([], nodeEngine),
+    overrides: new Overrides([], 'r', systemClock),
   }
   return { near, preambles: new PreambleJudge(rule, 't') }
 }

@@ -23,6 +23,8 @@ const EVENTS: Record<EventName, true> = {
   'plaintext.delivered': true,
   'kms.call': true,
   'record.rejected': true,
+  'override.configured': true,
+  'override.used': true,
   'send.uncompressed': true,
   'send.split': true,
   'consumer.waiting': true,

@@ -1,7 +1,6 @@
 import type { Kafka, Producer, ProducerRecord, RecordMetadata } from 'kafkajs'
 import { configError, type EnvelopeError } from '../../errors.js'
-import { deadLetterTopics } from '../../config/rejection.js'
-import type { ReadingRule } from '../../record/topic-rules.js'
+import { deadLetterTopicsOf, type ReadingRule } from '../../record/topic-rules.js'
 import { isSealing } from './producer.js'
 
 /** Sends the dead letters of a consumer. It lives as long as the consumer is connected. */
@@ -78,7 +77,7 @@ export class OwnedDeadLetterProducer implements DeadLetterProducer {
 /** @throws EnvelopeError CONFIG_INVALID if a rule has dead letters and there is no producer for them */
 export function checkDeadLetters(rule: ReadingRule, deadLetters: DeadLetterProducer | undefined): void {
   if (deadLetters !== undefined) return
-  const [topic] = deadLetterTopics(rule.decrypt)
+  const [topic] = deadLetterTopicsOf(rule)
   if (topic === undefined) return
   throw deadLettersWrong(
     `missing; rule ${rule.name} sends dead letters to ${topic}: pass a connected producer that is not wrapped`,

@@ -1,5 +1,5 @@
 import type { KafkaMessage, Message } from 'kafkajs'
-import { deadLetterHeaders } from '../../record/dead-letter.js'
+import { deadLetterHeaders, OVERRIDE_HEADER } from '../../record/dead-letter.js'
 import { headerValues } from '../../record/headers.js'
 import type { Bytes } from '../../record/record.js'
 import type { Rejection } from '../shared/delivery.js'
@@ -21,6 +21,8 @@ export function deadLetter(
   const nullHeaders: string[] = []
   let replacedNames = 0
   for (const [name, given] of Object.entries(headers ?? {})) {
+    // Most dead letters have none that would replace it.
+    if (name === OVERRIDE_HEADER) continue
     const values = headerValues(given, name)
     // KafkaJS throws for a null header.
     if (values.includes(null)) nullHeaders.push(name)

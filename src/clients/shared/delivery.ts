@@ -222,8 +222,11 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
       outbox: this.#outbox as DeadLetterOutbox<L>,
       pauses: this.#letterPauses,
       waitFor,
-      letterOf: (record, code) =>
-        this.#client.deadLetter(record, { code, ...source, offset: record.offset, group }),
+      letterOf: ({ record, error: { code }, override }) =>
+        this.#client.deadLetter(record, {
+          ...{ code, ...source, offset: record.offset, group },
+          override: override !== undefined,
+        }),
     })
   }
 

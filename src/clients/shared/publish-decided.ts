@@ -1,6 +1,6 @@
 import { Backoff } from '../../backoff.js'
 import type { DeadLetterPolicy } from '../../config/rejection.js'
-import type { EnvelopeError, ErrorCode } from '../../errors.js'
+import type { EnvelopeError } from '../../errors.js'
 import { isDeadLetter, type Decision, type Rejected } from '../../record/decide.js'
 import type { PlainRecord, Source } from '../../record/record.js'
 import type { DeadLetterOutbox } from './dead-letter-outbox.js'
@@ -16,7 +16,7 @@ export interface Publishing<R, L extends PlainRecord> {
   readonly outbox: DeadLetterOutbox<L>
   readonly pauses: LetterPauses
   readonly waitFor: (what: () => WaitFor) => WaitInPlace
-  readonly letterOf: (record: R, code: ErrorCode) => L
+  readonly letterOf: (rejected: DeadLetter<R>) => L
 }
 
 /** Decisions whose dead letters are acknowledged. */
@@ -101,7 +101,7 @@ export async function publishDecided<R extends ConsumedRecord, L extends PlainRe
     const [topic, run] = sameTopic(dead, written)
     const send = (work: Promise<unknown>): Promise<boolean> =>
       wait.for(work, Math.max(0, pauses.patienceMs(topic) - wait.waitedMs), LETTER_GRACE_MS)
-    const letters = run.map(({ record, error: { code } }) => letterOf(record, code))
+    const letters = run.map(letterOf)
     const known = outbox.acknowledged(partition, { topic, letters })
     const failed = await publish({ outbox, partition, topic }, letters, send)
     const accepted = failed?.index ?? run.length

@@ -78,7 +78,7 @@ export async function tryRecord(encryption: Encryption, record: ReadRecord, open
       ...common,
       outcome: error.kind === 'transient' ? 'unavailable' : 'refused',
       checks: results(CHECKS.indexOf(check), 'failed'),
-      failure: { check, ...failureOf(error), consumer: consumerOf(error, rule) },
+      failure: { check, ...failureOf(error), consumer: consumerOf(error, rule, record) },
     },
   })
   // A new one has seen no preamble, so that it makes all checks.
@@ -130,8 +130,14 @@ function failureOf({ code, kind, what, remedy, kmsCode, requestId }: EnvelopeErr
   }
 }
 
-function consumerOf(error: EnvelopeError, rule: ReadingRule): NonNullable<TrialFailure['consumer']> {
+function consumerOf(
+  error: EnvelopeError,
+  rule: ReadingRule,
+  { topic, partition, offset, value }: ReadRecord,
+): NonNullable<TrialFailure['consumer']> {
   if (error.kind === 'transient') return 'retry'
-  const action = actionFor(error, rule)
+  const source = { topic, ...(partition !== undefined && { partition }) }
+  const record = { value, ...(offset !== undefined && { offset: offsetText(offset) }) }
+  const action = rule.overrides.find(source, record, error)?.action ?? actionFor(error, rule)
   return typeof action === 'function' ? 'ask' : action
 }

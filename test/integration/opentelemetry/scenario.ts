@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { MeterProvider } from '@opentelemetry/api'
 import { openAuditLog } from '../../../src/audit/index.js'
+import { systemClock } from '../../../src/clock.js'
 import type { DekStore } from '../../../src/index.js'
 import { EnvelopeError } from '../../../src/errors.js'
 import { instrument } from '../../../src/opentelemetry/index.js'
@@ -37,7 +38,7 @@ function recording(inner: MeterProvider): { meterProvider: MeterProvider; create
 /**
  * Everything that there is an instrument for, on a real broker: plaintext of a migration, envelopes that pass, sends
  * that are split and that wait in vain, a grace, a store that fails, an audit log whose file is deleted, records that are
- * skipped, a consumer that waits for the KMS, and one that stops permanently.
+ * skipped, one of them by an override, a consumer that waits for the KMS, and one that stops permanently.
  */
 export async function everything(seen: Telemetry): Promise<{ created: string[]; topics: string[] }> {
   const [orders, payments] = [await newTopic('all.orders'), await newTopic('all.payments')]
@@ -60,7 +61,16 @@ export async function everything(seen: Telemetry): Promise<{ created: string[]; 
       },
       { name: 'payments', match: [payments], encrypt: { cmk: 'main' }, decrypt: { cmk: 'main' } },
     ],
-    { dekStore: brokenStore },
+    {
+      dekStore: brokenStore,
+      // The last of seven records, which is not sealed.
+      overrides: [
+        {
+          ...{ topic: orders, partition: 0, offset: '6', code: 'NOT_SEALED', action: 'skip' },
+          ...{ until: new Date(systemClock.wallMs() + 3_600_000).toISOString(), by: 'ops', why: 'INC-42' },
+        },
+      ],
+    },
   )
   const { meterProvider, created } = recording(seen.meterProvider)
   const end = instrument(encryption, { meterProvider })
