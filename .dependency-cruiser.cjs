@@ -216,7 +216,7 @@ module.exports = {
     may('encryption\\.ts$', ['.*']),
     may('secrets/', ['secrets/', 'kms/']),
     may('health\\.ts$', ['keys/', 'record/']),
-    may('resolve-rules\\.ts$', ['config/', 'kms/', 'record/']),
+    may('resolve-rules\\.ts$', ['config/', 'kms/', 'policy/', 'record/']),
     may('index\\.ts$', ['.*']),
     {
       from: { path: '^src/opentelemetry/' },
