@@ -173,7 +173,12 @@ export async function compose(config: CheckedConfig, clock: Clock): Promise<Encr
     secrets(cmk) {
       const list = cmks.get(cmk)
       if (list === undefined)
-        throw configError([{ path: 'secrets()', message: `\`cmks\` has no entry "${cmk}"` }])
+        throw configError([
+          {
+            path: 'secrets()',
+            message: `\`cmks\` has no entry "${cmk}"; it has ${[...cmks.keys()].join(', ')}`,
+          },
+        ])
       return secretsUnder({ encrypting: list, decrypting: toOpen(list, kmses.opening) }, lifetime.signal)
     },
     evict(cmkId) {

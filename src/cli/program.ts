@@ -9,6 +9,7 @@ import { registerKeyring } from './keyring.js'
 import { registerKmsEmulator } from './kms-emulator.js'
 import { printableText } from './printable.js'
 import { registerScan } from './scan/scan.js'
+import { registerSecret } from './secret/secret.js'
 
 /** The whole command. Errors of usage are one line on stderr. */
 export function kafkaEnvelopeCommand(): Command {
@@ -27,6 +28,7 @@ export function kafkaEnvelopeCommand(): Command {
   registerAudit(program)
   registerDictionary(program)
   registerScan(program)
+  registerSecret(program)
   registerKmsEmulator(program)
   return program
 }

@@ -79,10 +79,8 @@ function copied(secret: unknown): Uint8Array {
   if (!isUint8Array(secret))
     throw new EnvelopeError('INVALID_SECRET', 'the secret is not a Buffer or a Uint8Array')
   if (secret.length === 0) throw new EnvelopeError('INVALID_SECRET', 'the secret is empty')
-  if (secret.length > MAX_SECRET_BYTES) {
-    const bytes = secret.length.toLocaleString('en-US')
-    throw new EnvelopeError('SECRET_TOO_LARGE', `the secret has ${bytes} bytes; the limit is 4,096`)
-  }
+  if (secret.length > MAX_SECRET_BYTES)
+    throw new EnvelopeError('SECRET_TOO_LARGE', 'the secret has more than 4,096 bytes')
   return Uint8Array.from(secret)
 }
 

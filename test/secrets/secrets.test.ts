@@ -72,7 +72,7 @@ describe('secrets', () => {
     expect(await secrets.decrypt(await secrets.encrypt(secret))).toEqual(secret)
     const failure = await failureOf(secrets.encrypt(Buffer.alloc(4097)))
     expect(failure.code).toBe('SECRET_TOO_LARGE')
-    expect(failure.message).toMatch(/4,097 bytes; the limit is 4,096\. .*envelope/)
+    expect(failure.message).toMatch(/more than 4,096 bytes\. .*envelope/)
     expect(calls).toHaveLength(2)
   })
 
