@@ -1,4 +1,11 @@
-import type { Dimension, Distinct, Occurrences, ScanReport, TopicReport } from '../../operate/index.js'
+import type {
+  Dimension,
+  Distinct,
+  Occurrences,
+  ScanReport,
+  SharedBy,
+  TopicReport,
+} from '../../operate/index.js'
 import { figure } from '../estimate/format-units.js'
 import { printableText } from '../printable.js'
 
@@ -11,11 +18,21 @@ const KINDS: Readonly<Record<string, string>> = {
 }
 
 /** A report for people, a paragraph for each topic. */
-export function explainReport({ topics, isComplete }: ScanReport): string {
+export function explainReport({ topics, isComplete, group }: ScanReport): string {
   return [
     ...topics.map(explainTopic),
-    ...(isComplete ? [] : ['The scan is not complete.\n']),
+    ...(group === undefined ? (isComplete ? [] : ['The scan is not complete.\n']) : [explainPart(group)]),
     'Nothing that a scan counts is authenticated: anyone who can write to the topic can forge envelopes.\n',
+  ].join('\n')
+}
+
+function explainPart({ id, isDone }: SharedBy): string {
+  const name = printableText(id)
+  return [
+    `This is what this process has read of the scan that group ${name} shares.`,
+    isDone
+      ? 'The group has read everything: `scan merge FILE…` puts its reports together.\n'
+      : 'The group has not read everything.\n',
   ].join('\n')
 }
 
@@ -44,7 +61,7 @@ function explainTopic(report: TopicReport): string {
   )
   const bytes = sum('bytes')
   return [
-    `${printableText(topic)}: ${amount(sum('records'), 'record')} in ${amount(partitions.length, 'partition')}, ${amount(bytes, 'byte')} of values`,
+    `${printableText(topic)}: ${amount(sum('records'), 'record')} in ${amount(new Set(partitions.map(({ partition }) => partition)).size, 'partition')}, ${amount(bytes, 'byte')} of values`,
     ...(rows.length === 0 ? [] : table([HEAD, ...rows])),
     ...(counted.length === 0
       ? []

@@ -8,6 +8,7 @@ import {
   type CmkNeed,
   type CmkNeedOptions,
   type ScanReport,
+  type SharedBy,
   type Start,
 } from '../../operate/index.js'
 import { interruptible } from '../interrupt.js'
@@ -21,6 +22,7 @@ interface Options extends KafkaOptions {
   readonly from: Start
   readonly cmk?: string
   readonly report?: string
+  readonly group?: string
   readonly json?: true
 }
 
@@ -48,6 +50,10 @@ export function registerScan(program: Command): void {
       '--report <file>',
       'write the report here, every ten seconds; if the file exists, go on where it ended',
     )
+    .option(
+      '--group <name>',
+      'share the scan: the same command on each machine, with this consumer group and a --report of its own',
+    )
     .option('--json', 'print one JSON object instead of text')
     .action((topics: string[], options: Options) => runScan(topics, options))
 
@@ -62,7 +68,9 @@ export function registerScan(program: Command): void {
 }
 
 function runScan(topics: readonly string[], options: Options): Promise<void> {
-  const { from, cmk, report: file } = options
+  const { from, cmk, report: file, group } = options
+  if (group !== undefined && file === undefined)
+    throw new Error('--group needs --report FILE, for `scan merge`')
   const hint = (): string =>
     file === undefined
       ? 'interrupted; with --report FILE, the next scan would go on here'
@@ -77,6 +85,7 @@ function runScan(topics: readonly string[], options: Options): Promise<void> {
       start: from,
       watch: cmk === undefined ? [] : [cmk],
       ...(resume && { resume }),
+      ...(group !== undefined && { group }),
       ...(file !== undefined && { onCheckpoint: (current) => writeReport(file, current) }),
       onProgress: (done, total) => {
         bar.show(done, total)
@@ -104,7 +113,7 @@ async function answer(
   const { cmk } = options
   let need: CmkNeed | undefined
   try {
-    if (cmk !== undefined) need = await whoNeedsCmk(await connect(), report, cmk, asked)
+    if (cmk !== undefined && !isPart(report)) need = await whoNeedsCmk(await connect(), report, cmk, asked)
   } finally {
     print(report, need, options)
   }
@@ -113,7 +122,13 @@ async function answer(
 function print(report: ScanReport, need: CmkNeed | undefined, { json }: Options): void {
   if (json === true) process.stdout.write(safeJson({ report, ...(need && { need }) }))
   else process.stdout.write(explainReport(report) + (need === undefined ? '' : `\n${explainNeed(need)}`))
-  if (!report.isComplete || (need !== undefined && need.needed !== 'no')) process.exitCode = NOT_YES
+  const isRead = isPart(report) ? report.group.isDone : report.isComplete
+  if (!isRead || (need !== undefined && need.needed !== 'no')) process.exitCode = NOT_YES
+}
+
+/** Of a shared scan. What needs a CMK can be answered from all parts only. */
+function isPart(report: ScanReport): report is ScanReport & { readonly group: SharedBy } {
+  return report.group !== undefined
 }
 
 /** The report of an earlier run, if there is one. */

@@ -1,9 +1,11 @@
 import { Distinct } from './distinct.js'
 import type { PartitionReport, ScanReport, TopicReport } from './report.js'
-import { addAll, cmkIdOf, emptyTally } from './tally.js'
+import { confirmed, joinRuns, runsInOrder } from './runs.js'
+import { cmkIdOf } from './tally.js'
 
 /**
- * One report of several scans: of different topics or partitions, or of runs of offsets that follow each other.
+ * One report of several scans: of different topics or partitions, of runs of offsets that follow each other, or of the
+ * members of a group that shared a scan. It is complete only if nothing is missing.
  * @throws Error if two of them read the same record, or leave out offsets between them
  */
 export function mergeReports(reports: readonly ScanReport[]): ScanReport {
@@ -12,14 +14,21 @@ export function mergeReports(reports: readonly ScanReport[]): ScanReport {
     reports.flatMap((report) => report.topics),
     ({ topic }) => topic,
   ).map((same) => mergeTopic(same, watched))
-  const isRead = ({ partitions }: TopicReport): boolean => partitions.every(({ next, to }) => next === to)
   return {
     version: 1,
     startedAt: reports.map(({ startedAt }) => startedAt).toSorted()[0] ?? '',
-    isComplete: topics.every(isRead),
+    isComplete: topics.every(isWhole),
     watched,
     topics,
   }
+}
+
+/** Each partition is there, and was read from the offset that the scan began at to its end. */
+function isWhole({ partitions, partitionCount = partitions.length }: TopicReport): boolean {
+  return (
+    partitions.length >= partitionCount &&
+    partitions.every(({ begin, from, next, to }) => from === (begin ?? from) && next === to)
+  )
 }
 
 function mergeTopic(same: readonly TopicReport[], watched: readonly string[]): TopicReport {
@@ -29,11 +38,15 @@ function mergeTopic(same: readonly TopicReport[], watched: readonly string[]): T
     same.flatMap((report) => report.partitions),
     ({ partition }) => partition,
   )
+  const counts = same.flatMap(({ partitionCount }) => partitionCount ?? [])
   return {
     topic,
+    ...(counts.length > 0 && { partitionCount: Math.max(...counts) }),
     sessions: union(same.map(({ sessions }) => sessions)),
     deks: Object.fromEntries(cmks.map((cmk) => [cmk, union(same.map(({ deks }) => deks[cmk]))])),
-    partitions: partitions.map((runs) => mergePartition(topic, runs, watched)),
+    partitions: partitions
+      .map((runs) => mergePartition(topic, runs, watched))
+      .toSorted((a, b) => a.partition - b.partition),
   }
 }
 
@@ -42,34 +55,18 @@ function mergePartition(
   runs: readonly PartitionReport[],
   watched: readonly string[],
 ): PartitionReport {
-  const [first, ...others] = runs.toSorted((a, b) => Number(BigInt(a.from) - BigInt(b.from)))
-  if (first === undefined) throw new Error('nothing to merge')
-  return others.reduce((before, after) => {
-    if (before.next !== after.from) {
-      const [what, from, to] =
-        BigInt(before.next) > BigInt(after.from)
-          ? ['were read by two scans', after.from, before.next]
-          : ['were read by no scan', before.next, after.from]
-      throw new Error(
-        `topic ${topic}, partition ${String(first.partition)}: the offsets from ${from} up to ${to} ${what}`,
-      )
-    }
-    const tally = emptyTally()
-    const isWatched = (value: string): boolean => watched.includes(cmkIdOf(value))
-    for (const each of [before, after]) addAll(tally, each.tally, isWatched)
-    return {
-      partition: first.partition,
-      from: before.from,
-      next: after.next,
-      to: BigInt(before.to) > BigInt(after.to) ? before.to : after.to,
-      records: before.records + after.records,
-      bytes: before.bytes + after.bytes,
-      overheadBytes: before.overheadBytes + after.overheadBytes,
-      tally,
-      lastRecord: after.lastRecord ?? before.lastRecord,
-      openFrom: after.openFrom,
-    }
-  }, first)
+  const isWatched = (value: string): boolean => watched.includes(cmkIdOf(value))
+  try {
+    const [first, ...others] = runsInOrder(runs)
+    if (first === undefined) throw new Error('nothing to merge')
+    const merged = others.reduce((before, after) => joinRuns(before, after, isWatched), first)
+    return confirmed(merged)
+  } catch (error) {
+    throw new Error(
+      `topic ${topic}, partition ${String(runs[0]?.partition)}: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    )
+  }
 }
 
 function union(all: readonly (Distinct | undefined)[]): Distinct {

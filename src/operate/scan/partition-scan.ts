@@ -97,9 +97,13 @@ export class PartitionScan {
     return messages.slice(1)
   }
 
-  /** Everything was read; the offsets that are left hold no record. */
-  finish(): void {
-    this.#next = this.#range.to
+  /** There is no other record before this offset. */
+  passed(next: bigint): void {
+    if (next > this.#next) this.#next = next
+  }
+
+  get end(): bigint {
+    return this.#range.to
   }
 
   /** @param openFrom the first offset of an open transaction, if there is one */
@@ -112,9 +116,9 @@ export class PartitionScan {
     return this.#next - this.#range.from
   }
 
-  /** Whether something before this offset is yet to be counted. */
-  isBehind(offset: bigint): boolean {
-    return this.#next < offset
+  /** The offset to go on at. */
+  get next(): bigint {
+    return this.#next
   }
 
   report(): PartitionReport {

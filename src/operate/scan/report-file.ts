@@ -32,9 +32,11 @@ const report = v.strictObject({
   startedAt: v.string(),
   isComplete: v.boolean(),
   watched: v.array(v.string()),
+  group: v.optional(v.strictObject({ id: v.string(), isDone: v.boolean() })),
   topics: v.array(
     v.strictObject({
       topic: v.string(),
+      partitionCount: v.optional(amount),
       sessions: distinct,
       deks: v.record(v.string(), distinct),
       partitions: v.array(
@@ -50,6 +52,8 @@ const report = v.strictObject({
           lastRecord: v.optional(
             v.strictObject({ offset, timestamp: v.pipe(v.string(), v.regex(/^-?\d{1,19}$/)), bytes: amount }),
           ),
+          begin: v.optional(offset),
+          isUnconfirmed: v.optional(v.literal(true)),
           openFrom: v.optional(offset),
         }),
       ),

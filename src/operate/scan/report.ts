@@ -16,15 +16,26 @@ export interface ScanReport {
   readonly isComplete: boolean
   /** Ids of CMKs that have a place of their own in the tallies, however many CMKs there are. */
   readonly watched: readonly string[]
+  /** Of a scan that a consumer group shares: this is the part of one member. */
+  readonly group?: SharedBy | undefined
   readonly topics: readonly TopicReport[]
+}
+
+export interface SharedBy {
+  readonly id: string
+  /** Whether all members together have read everything. */
+  readonly isDone: boolean
 }
 
 export interface TopicReport {
   readonly topic: string
+  /** Of a shared scan: how many partitions the topic has. Absent: all of them are here. */
+  readonly partitionCount?: number | undefined
   /** Of sealing sessions. Nothing that a scan counts is authenticated. */
   readonly sessions: Distinct
   /** Of the ciphertext DEKs under each CMK, `<provider> <id>`. */
   readonly deks: Readonly<Record<string, Distinct>>
+  /** Of a shared scan, a partition can have several: runs of offsets that the member has read. */
   readonly partitions: readonly PartitionReport[]
 }
 
@@ -45,6 +56,13 @@ export interface PartitionReport {
   readonly tally: Tally
   /** The last record that was read, so that a later scan notices that the topic was made again. */
   readonly lastRecord?: LastRecord | undefined
+  /** Of a shared scan: the offset that the group began at. */
+  readonly begin?: string | undefined
+  /**
+   * Of a shared scan: whether the group's offsets were committed is not known, because the member ended too early.
+   * Perhaps another one has read the same again.
+   */
+  readonly isUnconfirmed?: true | undefined
   /**
    * Absent, or where a transaction was open when the scan ended: its records, and all after this offset, are still to
    * come for readers of committed records.

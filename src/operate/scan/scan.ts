@@ -4,32 +4,19 @@ import { rangesOf, type OffsetRange, type Start } from '../topics/ranges.js'
 import { endsWithOpenTransactions, openTransactions } from '../topics/open-transactions.js'
 import { readTopics, type ReadBatch } from '../topics/read-topics.js'
 import { partitionName } from '../topics/reading-progress.js'
-import { Distinct } from './distinct.js'
-import { Findings, type Finding } from './findings.js'
+import { Findings } from './findings.js'
 import { PartitionScan } from './partition-scan.js'
+import type { ScanOptions } from './scan-options.js'
 import type { PartitionReport, ScanReport, TopicReport } from './report.js'
+import { scanShared } from './shared/scan-shared.js'
 import { cmkIdOf } from './tally.js'
-
-export interface ScanOptions {
-  readonly kafka: Kafka
-  readonly topics: readonly string[]
-  /** Default: the oldest record of each partition. Without meaning for partitions that `resume` has. */
-  readonly start?: Start
-  /** Ids of CMKs that are counted however many CMKs occur: give those that you will ask about. */
-  readonly watch?: readonly string[]
-  /** An earlier report of the same topics: the scan goes on where that one ended, and adds to it. */
-  readonly resume?: ScanReport
-  /** Called about every ten seconds, and at an interruption, with all that was counted so far. */
-  readonly onCheckpoint?: (report: ScanReport) => Promise<void>
-  /** Offsets done, and in all. */
-  readonly onProgress?: (done: number, total: number) => void
-  readonly signal?: AbortSignal
-}
+import { TopicCounts } from './topic-counts.js'
 
 const CHECKPOINT_MS = 10_000
 
 /**
- * Reads topics up to the end that they have now, and counts what is in them, without any key. Commits no offsets. As a
+ * Reads topics up to the end that they have now, and counts what is in them, without any key. Commits no offsets but those
+ * of a `group`. As a
  * reader of committed records, it does not see records of aborted or open transactions; it says where there is an open one.
  *
  * @throws Error for a topic that does not exist or was made again, or an unfit `resume`; the errors of KafkaJS; the reason
@@ -37,6 +24,10 @@ const CHECKPOINT_MS = 10_000
  */
 export async function scan(options: ScanOptions): Promise<ScanReport> {
   const { kafka, start, watch = [], resume, onCheckpoint, onProgress, signal } = options
+  if (options.group !== undefined) return scanShared({ ...options, group: options.group })
+  if (resume?.group !== undefined) {
+    throw new Error(`the earlier scan was shared by group ${resume.group.id}: give its name, too`)
+  }
   const topics = [...new Set(options.topics)]
   // An error that comes after an interruption is not what the caller has to know.
   const passOn = (error: unknown): never => {
@@ -122,12 +113,17 @@ function partitionOf(
   return found?.partitions.find((each) => each.partition === partition)
 }
 
+interface ScannedTopic {
+  readonly counts: TopicCounts
+  readonly partitions: Map<number, PartitionScan>
+}
+
 /** The counts of a scan that runs. */
 class Scan {
   readonly ranges: readonly OffsetRange[]
   readonly #startedAt: string
   readonly #watched: readonly string[]
-  readonly #topics = new Map<string, TopicCounts>()
+  readonly #topics = new Map<string, ScannedTopic>()
   #isComplete = false
 
   constructor(ranges: readonly OffsetRange[], watch: readonly string[], before?: ScanReport) {
@@ -137,13 +133,14 @@ class Scan {
     const isWatched = (value: string): boolean => this.#watched.includes(cmkIdOf(value))
     const findings = new Findings()
     for (const range of ranges) {
-      let counts = this.#topics.get(range.topic)
-      if (counts === undefined) {
-        counts = newCounts(before?.topics.find(({ topic }) => topic === range.topic))
-        this.#topics.set(range.topic, counts)
+      let scanned = this.#topics.get(range.topic)
+      if (scanned === undefined) {
+        const topic = before?.topics.find(({ topic }) => topic === range.topic)
+        scanned = { counts: new TopicCounts(topic), partitions: new Map() }
+        this.#topics.set(range.topic, scanned)
       }
       const earlier = before && partitionOf(before.topics, range)
-      counts.partitions.set(range.partition, new PartitionScan(range, findings, isWatched, earlier))
+      scanned.partitions.set(range.partition, new PartitionScan(range, findings, isWatched, earlier))
     }
   }
 
@@ -156,9 +153,9 @@ class Scan {
   }
 
   count({ topic, partition, messages }: ReadBatch): void {
-    const counts = this.#topics.get(topic)
-    counts?.partitions.get(partition)?.count(messages, (finding) => {
-      countDistinct(counts, finding)
+    const scanned = this.#topics.get(topic)
+    scanned?.partitions.get(partition)?.count(messages, (finding) => {
+      scanned.counts.add(finding)
     })
   }
 
@@ -179,8 +176,8 @@ class Scan {
           range.topic === topic && range.partition === partition
         scan.endsWith(open.find(isOfThis)?.from)
         // The last record of an earlier scan may be gone, if it was only to be compared.
-        if (unread.some((left) => isOfThis(left) && scan.isBehind(left.to))) this.#isComplete = false
-        else scan.finish()
+        if (unread.some((left) => isOfThis(left) && scan.next < left.to)) this.#isComplete = false
+        else scan.passed(scan.end)
       }
     }
   }
@@ -191,10 +188,10 @@ class Scan {
       startedAt: this.#startedAt,
       isComplete: this.#isComplete,
       watched: this.#watched,
-      topics: [...this.#topics].map(([topic, { sessions, deks, partitions }]) => ({
+      topics: [...this.#topics].map(([topic, { counts, partitions }]) => ({
         topic,
-        sessions,
-        deks: Object.fromEntries(deks),
+        sessions: counts.sessions,
+        deks: counts.deks,
         partitions: [...partitions.values()].map((partition) => partition.report()),
       })),
     }
@@ -203,36 +200,4 @@ class Scan {
   #all(): PartitionScan[] {
     return [...this.#topics.values()].flatMap(({ partitions }) => [...partitions.values()])
   }
-}
-
-interface TopicCounts {
-  readonly sessions: Distinct
-  readonly deks: Map<string, Distinct>
-  readonly partitions: Map<number, PartitionScan>
-}
-
-function newCounts(before?: TopicReport): TopicCounts {
-  const counts: TopicCounts = { sessions: new Distinct(), deks: new Map(), partitions: new Map() }
-  if (before !== undefined) {
-    counts.sessions.addAll(before.sessions)
-    for (const [cmk, deks] of Object.entries(before.deks)) dekCount(counts, cmk)?.addAll(deks)
-  }
-  return counts
-}
-
-function countDistinct(counts: TopicCounts, { sealing }: Finding): void {
-  if (sealing === undefined) return
-  counts.sessions.add(sealing.sessionId)
-  for (const { provider, cmkId, ciphertextDek } of sealing.wrappedDeks) {
-    dekCount(counts, `${provider} ${cmkId}`)?.add(ciphertextDek)
-  }
-}
-
-/** Forged envelopes could name any number of CMKs. */
-const MAX_CMKS = 200
-
-function dekCount({ deks }: TopicCounts, cmk: string): Distinct | undefined {
-  let counted = deks.get(cmk)
-  if (counted === undefined && deks.size < MAX_CMKS) deks.set(cmk, (counted = new Distinct()))
-  return counted
 }

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import type { Admin, Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs'
+import { IdleFetches } from './idle-fetches.js'
 import type { OffsetRange } from './ranges.js'
 import type { RawBatch, RawMessage } from './raw-message.js'
 import { partitionName, ReadingProgress } from './reading-progress.js'
@@ -116,20 +117,14 @@ function readAll(
         }
       }
     })
-    // Each broker is fetched from on its own, and one may be slower than others.
-    const idle = new Map<number, number>()
-    consumer.on(consumer.events.FETCH_START, ({ payload: { nodeId } }) => {
-      if (!idle.has(nodeId)) idle.set(nodeId, 0)
-    })
-    consumer.on(consumer.events.FETCH, ({ payload: { nodeId } }) => {
-      idle.set(nodeId, (idle.get(nodeId) ?? 0) + 1)
-      if (Math.min(...idle.values()) >= patience.fetches) done('idle')
+    const idle = new IdleFetches(consumer)
+    consumer.on(consumer.events.FETCH, () => {
+      if (idle.count >= patience.fetches) done('idle')
     })
     // KafkaJS emits this even for a batch without records to deliver, such as one of an aborted transaction.
     consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
       const { topic, partition, firstOffset, lastOffset } = payload
       onFetched?.(firstOffset)
-      for (const nodeId of idle.keys()) idle.set(nodeId, 0)
       if (progress.passed(topic, partition, lastOffset)) consumer.pause([{ topic, partitions: [partition] }])
       if (progress.isDone) done('all')
     })
@@ -159,7 +154,7 @@ function goOn(consumer: Consumer, progress: ReadingProgress, topic: string, part
 }
 
 /** KafkaJS fetches nothing from a partition without a leader, and says nothing about it. */
-async function refuseLeaderless(admin: Admin, left: readonly OffsetRange[]): Promise<void> {
+export async function refuseLeaderless(admin: Admin, left: readonly OffsetRange[]): Promise<void> {
   const { topics } = await admin.fetchTopicMetadata({ topics: topicsOf(left) })
   for (const { name, partitions } of topics) {
     for (const { partitionId, leader, partitionErrorCode } of partitions) {
@@ -184,6 +179,6 @@ function topicsOf(ranges: readonly OffsetRange[]): string[] {
 }
 
 /** By its name, because KafkaJS is the caller's. */
-function isOfKafkaJs({ name }: Error): boolean {
+export function isOfKafkaJs({ name }: Error): boolean {
   return name.startsWith('KafkaJS')
 }

@@ -11,6 +11,7 @@ import type { Encryption } from '../../../src/index.js'
 import { readReport, scan, whoNeedsCmk, writeReport, type ScanReport } from '../../../src/operate/index.js'
 import { newTopic, removeTopics, testKafka } from '../../support/broker.js'
 import { memoryEncryption } from '../../support/encryption.js'
+import { commitOffsets } from '../support/groups.js'
 import { MemoryKms } from '../../support/memory-kms.js'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
@@ -274,14 +275,7 @@ describe('whoNeedsCmk', () => {
     await send(topic, numbered(20), one)
     await send(topic, numbered(30, 1), both)
     const groupId = `group-${topic}`
-    await admin.setOffsets({
-      groupId,
-      topic,
-      partitions: [
-        { partition: 0, offset: '7' },
-        { partition: 1, offset: '30' },
-      ],
-    })
+    await commitOffsets(groupId, topic, ['7', '30'])
     const report = await scan({ kafka: testKafka(), topics: [topic] })
     const old = await whoNeedsCmk(testKafka(), report, 'cards-2025')
     expect(old).toMatchObject({ needed: 'yes', unclear: [] })
@@ -400,7 +394,7 @@ describe('kafka-envelope scan', () => {
     await send(topic, [{ value: 'plaintext', partition: 1 }])
     await send(topic, numbered(300), both)
     const groupId = `billing-${topic}`
-    await admin.setOffsets({ groupId, topic, partitions: [{ partition: 0, offset: '450' }] })
+    await commitOffsets(groupId, topic, ['450'])
     const { stdout } = await command([topic, ...brokers(), '--cmk', 'cards-2025'])
     await admin.deleteGroups([groupId])
     const shape = (text: string): string =>

@@ -77,6 +77,83 @@ describe('mergeReports', () => {
   })
 })
 
+describe('merging what the members of a group have read', () => {
+  type Confirmation = 'confirmed' | 'unconfirmed'
+  const part = (from: number, next: number, how: Confirmation = 'confirmed', to = 100): PartitionReport => ({
+    ...run(0, from, next, to),
+    begin: '0',
+    ...(how === 'unconfirmed' && { isUnconfirmed: true }),
+  })
+  const member = (partitions: PartitionReport[], partitionCount = 1): ScanReport => {
+    const made = report('t', partitions)
+    return { ...made, topics: made.topics.map((topic) => ({ ...topic, partitionCount })) }
+  }
+  const merged = (...members: PartitionReport[][]): PartitionReport | undefined =>
+    mergeReports(members.map((parts) => member(parts))).topics[0]?.partitions[0]
+
+  it('runs that several members have read in turn make one', () => {
+    const all = mergeReports([member([part(0, 10), part(60, 100)]), member([part(10, 60)])])
+    expect(all.isComplete).toBe(true)
+    expect(all.topics[0]?.partitions).toMatchObject([{ from: '0', next: '100', records: 100 }])
+  })
+
+  it('an unconfirmed run counts if nobody has read the same again, and not if somebody has', () => {
+    expect(merged([part(0, 60), part(60, 80, 'unconfirmed')], [part(80, 100)])).toMatchObject({
+      records: 100,
+    })
+    expect(merged([part(0, 60), part(60, 80, 'unconfirmed')], [part(60, 100)])).toMatchObject({
+      records: 100,
+    })
+    expect(merged([part(0, 60), part(60, 80, 'unconfirmed')])).toMatchObject({ next: '80', records: 80 })
+  })
+
+  it.each([
+    // The first two members were killed before, the third one after the offset 90 was committed.
+    [[part(60, 95, 'unconfirmed')], [part(60, 90, 'unconfirmed')], [part(90, 100)]],
+    [[part(60, 95, 'unconfirmed')], [part(60, 90, 'unconfirmed')], [part(90, 100, 'unconfirmed')]],
+    [
+      [part(60, 95, 'unconfirmed')],
+      [part(60, 90, 'unconfirmed')],
+      [part(90, 97, 'unconfirmed'), part(97, 100)],
+    ],
+    [[part(60, 90, 'unconfirmed')], [part(60, 95, 'unconfirmed')], [part(60, 100)]],
+  ])('whichever of the unconfirmed runs fit are taken: case %#', (...members) => {
+    expect(merged([part(0, 60)], ...members)).toMatchObject({ from: '0', next: '100', records: 100 })
+  })
+
+  it('a confirmed run is never left out: what it has in common with another is refused', () => {
+    expect(() => merged([part(0, 60)], [part(50, 100)])).toThrow(
+      'topic t, partition 0: the offsets from 50 up to 60 were read by two scans',
+    )
+    // That cannot be by what the members do.
+    expect(() => merged([part(0, 40)], [part(40, 60, 'unconfirmed')], [part(50, 100)])).toThrow(
+      'topic t, partition 0: the offsets from 40 up to 50 were read by no scan',
+    )
+  })
+
+  it('it is not complete without the beginning, the end, or a partition', () => {
+    const isComplete = (count: number, ...parts: PartitionReport[]): boolean =>
+      mergeReports([member(parts, count)]).isComplete
+    expect(isComplete(1, part(0, 100))).toBe(true)
+    expect(isComplete(1, part(10, 100))).toBe(false)
+    expect(isComplete(1, part(0, 90))).toBe(false)
+    expect(isComplete(2, part(0, 100))).toBe(false)
+  })
+
+  it('a partition that was empty takes part, whoever saw it first', () => {
+    const empty = part(0, 0, 'unconfirmed', 0)
+    expect(merged([empty])).toMatchObject({ from: '0', next: '0', records: 0 })
+    expect(mergeReports([member([empty])]).isComplete).toBe(true)
+    expect(merged([empty], [part(0, 100)])).toMatchObject({ from: '0', next: '100' })
+  })
+
+  it('what is merged is no part any more', () => {
+    const all = mergeReports([{ ...member([part(0, 100, 'unconfirmed')]), group: { id: 'g', isDone: true } }])
+    expect(all.group).toBeUndefined()
+    expect(all.topics[0]?.partitions[0]?.isUnconfirmed).toBeUndefined()
+  })
+})
+
 describe('a report in a file', () => {
   let folder: string
   beforeAll(async () => {

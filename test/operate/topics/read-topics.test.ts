@@ -13,8 +13,10 @@ interface Given {
 /** A client whose broker has one node, and gives no records. */
 function silentKafka({ assigned, onSubscribe }: Given): { kafka: Kafka; groupIds: string[] } {
   const groupIds: string[] = []
-  const ears = new Map<string, (event: unknown) => void>()
-  const emit = (name: (typeof EVENTS)[number], payload: object): void => ears.get(name)?.({ payload })
+  const ears: { readonly name: string; readonly ear: (event: unknown) => void }[] = []
+  const emit = (name: (typeof EVENTS)[number], payload: object): void => {
+    for (const each of ears) if (each.name === name) each.ear({ payload })
+  }
   const done = (): Promise<void> => Promise.resolve()
   const consumer = {
     events: Object.fromEntries(EVENTS.map((name) => [name, name])),
@@ -26,7 +28,7 @@ function silentKafka({ assigned, onSubscribe }: Given): { kafka: Kafka; groupIds
       onSubscribe?.()
       return done()
     },
-    on: (name: string, ear: (event: unknown) => void) => void ears.set(name, ear),
+    on: (name: string, ear: (event: unknown) => void) => void ears.push({ name, ear }),
     run: async () => {
       emit('GROUP_JOIN', { memberAssignment: { t: assigned } })
       for (let fetches = 0; fetches < 20; fetches++) {
