@@ -8,8 +8,8 @@ import type { KmsTracers } from './tracers.js'
  * not. The span ends when the signal aborts, even if the provider continues.
  */
 export function traced(kms: string, tracers: KmsTracers): Decorator {
-  return async ({ operation, cmkId, signal }, run) => {
-    const span = tracers.start({ kms, cmkId, operation })
+  return async ({ operation, cmkId, toCmkId, signal }, run) => {
+    const span = tracers.start({ kms, cmkId, ...(toCmkId !== undefined && { toCmkId }), operation })
     let isOver = false
     const end = (code?: ErrorCode): void => {
       if (isOver) return

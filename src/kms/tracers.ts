@@ -6,6 +6,8 @@ export interface TracedKmsCall {
   /** The name of the KMS in the configuration. */
   readonly kms: string
   readonly cmkId: string
+  /** Only for `rewrap`: the CMK under which the service re-encrypts a ciphertext DEK of `cmkId`. */
+  readonly toCmkId?: string
   readonly operation: KmsOperation
 }
 

@@ -21,6 +21,7 @@ export const ATTR = {
   retireReason: 'kafka_envelope.dek.retire_reason',
   rule: 'kafka_envelope.rule',
   side: 'kafka_envelope.side',
+  toCmkId: 'kafka_envelope.to_cmk.id',
 } as const
 
 /** For series that name a topic or a consumer. */

@@ -7,10 +7,15 @@ import { ATTR } from './attributes.js'
  * is active during the call, so that spans of HTTP clients become its children.
  */
 export function kmsTracer(tracer: Tracer): KmsTracer {
-  return ({ kms, cmkId, operation }) => {
+  return ({ kms, cmkId, toCmkId, operation }) => {
     const span = tracer.startSpan(`${operation} ${kms}`, {
       kind: SpanKind.CLIENT,
-      attributes: { [ATTR.kmsName]: kms, [ATTR.operation]: operation, [ATTR.cmkId]: cmkId },
+      attributes: {
+        [ATTR.kmsName]: kms,
+        [ATTR.operation]: operation,
+        [ATTR.cmkId]: cmkId,
+        ...(toCmkId !== undefined && { [ATTR.toCmkId]: toCmkId }),
+      },
     })
     const inside = trace.setSpan(context.active(), span)
     return {

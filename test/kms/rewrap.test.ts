@@ -147,7 +147,7 @@ describe('a ciphertext DEK that is re-encrypted for an owner', () => {
     await opening.rewrap(Uint8Array.of(1), b, { context, signal })
     expect(kms.rewraps).toHaveLength(1)
     expect(calls).toEqual([{ kms: 'kms', cmkId: 'a', toCmkId: 'b', operation: 'rewrap', outcome: 'ok' }])
-    expect(traced).toEqual([{ kms: 'kms', cmkId: 'a', operation: 'rewrap' }])
+    expect(traced).toEqual([{ kms: 'kms', cmkId: 'a', toCmkId: 'b', operation: 'rewrap' }])
   })
 
   it('a service that returns the same ciphertext DEK for another CMK has not re-encrypted it', async () => {

@@ -135,6 +135,18 @@ if (symmetric !== undefined) {
       note('what is no blob', await decrypt('{"a":"1","b":"2"}', NO_BLOB), INVALID)
     })
 
+    it('re-encryption under the same CMK names it twice, and returns the same blob, since the CMK was not rotated', async () => {
+      const context = '{"a":"1","b":"2"}'
+      const contexts = { SourceEncryptionContext: context, DestinationEncryptionContext: context }
+      const params = { CiphertextBlob: blob, DestinationKeyId: cmk.keyId, ...contexts }
+      const { CiphertextBlob, KeyId, SourceKeyId, ReEncrypted, code } = await ask(cmk, 'ReEncrypt', params)
+      note('the code of re-encryption', code, undefined)
+      note('the CMK that decrypted', SourceKeyId, cmk.keyId)
+      note('the CMK that encrypted', KeyId, cmk.keyId)
+      note('whether it re-encrypted', ReEncrypted, false)
+      note('whether the blob is the same', CiphertextBlob === blob, true)
+    })
+
     it('a CMK that does not exist is ResourceUnavailable.CmkNotFound', async () => {
       const params = { KeyId: '00000000-0000-4000-8000-000000000000', KeySpec: 'AES_256' }
       const { code } = await ask(cmk, 'GenerateDataKey', params)

@@ -5,6 +5,7 @@ import { EnvelopeError } from '../../src/errors.js'
 import type { KmsTracer } from '../../src/index.js'
 import { systemClock } from '../../src/clock.js'
 import { instrument } from '../../src/opentelemetry/index.js'
+import { kmsTracer } from '../../src/opentelemetry/kms-tracer.js'
 import { owner, settle, type Owner } from '../keys/owner.js'
 import { MemoryKms } from '../support/memory-kms.js'
 import { telemetry, type Telemetry } from '../support/telemetry.js'
@@ -70,6 +71,16 @@ describe('a call to a KMS', () => {
       'kafka_envelope.kms.name': 'memory',
       'kafka_envelope.operation': 'generate',
       'kafka_envelope.cmk.id': 'cmk',
+    })
+  })
+
+  it('the span of a call to a KMS that re-encrypts names both CMKs', () => {
+    const tracer = kmsTracer(trace.getTracer('kafka-envelope'))
+    tracer({ kms: 'memory', cmkId: 'cmk', toCmkId: 'next', operation: 'rewrap' }).end()
+    expect(spanOf('rewrap memory').attributes).toMatchObject({
+      'kafka_envelope.operation': 'rewrap',
+      'kafka_envelope.cmk.id': 'cmk',
+      'kafka_envelope.to_cmk.id': 'next',
     })
   })
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createEncryption, type Encryption } from '../../../src/index.js'
 import { awsKms } from '../../../src/kms/aws/index.js'
+import type { Kms } from '../../../src/kms/kms.js'
 import { openRecords, sealRecords } from '../../../src/record/index.js'
 import { thrownBy } from '../../support/emissions.js'
 import { faultProxy, type FaultProxy } from '../../support/fault-proxy.js'
@@ -64,6 +65,21 @@ describe.skipIf(program === undefined)(suiteOnLocalKms(program), () => {
     const sealed = await seal(await owner(FAR))
     const [opened] = await openRecords(await owner(arnOf(KEYS.orders)), sealed)
     expect(opened?.error?.code).toBe('NO_CANDIDATE')
+  })
+
+  it('a DEK of the replica of another region is re-encrypted with the near one, and only that region is asked', async () => {
+    const [own, context] = [kms(), { tenant: 'acme' }]
+    const { dek, ciphertextDek } = await own.generateDek({ cmkId: FAR, context, signal })
+    const toCmkId = arnOf(KEYS.other)
+    const before = proxy.requests.length
+    const call = { cmkId: NEAR, toCmkId, context, ciphertextDek, signal }
+    const rewrapped = await (own as Required<Kms>).rewrapDek(call)
+    expect(regionsAsked().slice(before)).toEqual([REGION])
+    expect(await own.unwrapDek({ cmkId: toCmkId, context, ciphertextDek: rewrapped, signal })).toEqual(dek)
+    // A replica is not a way to another region.
+    const { rewrapsTo } = await own.describe(NEAR, signal)
+    expect([NEAR, FAR, toCmkId].map((id) => rewrapsTo?.(id))).toEqual([true, false, true])
+    await own.close?.()
   })
 
   it('an answer that names the replica of another region is not believed', async () => {
