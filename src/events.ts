@@ -29,6 +29,21 @@ export interface BatchEvent {
   readonly bytes: number
 }
 
+/** A topic whose records are copied into another one, by a command for operators. */
+export interface CopyEvent {
+  /** `rewrap`: the same envelopes under other wrappings. */
+  readonly by: 'rewrap'
+  readonly topic: string
+  readonly target: string
+  readonly groupId: string
+  /** Ids of the CMKs under which wrappings are added. */
+  readonly added: readonly string[]
+  /** Ids of CMKs, and of those whose wrappings take the place of theirs. */
+  readonly replaced: readonly { readonly from: string; readonly to: string }[]
+  /** Ids of the CMKs whose wrappings are removed. */
+  readonly removed: readonly string[]
+}
+
 /** Plaintext of one topic and partition that was delivered, because its rule still allows it. */
 export interface PlaintextEvent extends BatchEvent {
   readonly partition: number
@@ -196,6 +211,18 @@ export interface EncryptionEvents {
    * read, or once an attempt has failed transiently, and then after each of its attempts and every ten seconds.
    */
   'consumer.waiting': Waiting
+  /** This process begins to copy a topic, or goes on with a copy. */
+  'copy.started': CopyEvent
+  /** This process copies the topic no longer. Others may do so. */
+  'copy.ended': CopyEvent & {
+    readonly outcome: 'done' | 'failed' | 'interrupted'
+    /** Why it failed, if that has a code. */
+    readonly code?: string
+    /** Records that this process has copied; those of them whose wrappings changed; and those whose could not be changed. */
+    readonly messages: number
+    readonly rewrapped: number
+    readonly others: number
+  }
   /**
    * Lines could not be written to an audit log (`kafka-envelope/audit`), or someone else changed, moved or deleted its
    * file. Lines wait for the next attempt, as many as memory is set aside for.

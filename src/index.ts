@@ -17,6 +17,7 @@ export {
 export type {
   BatchEvent,
   ConfiguredOverride,
+  CopyEvent,
   DekOrigin,
   EngineName,
   EncryptionEvents,

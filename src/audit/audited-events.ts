@@ -1,4 +1,4 @@
-import type { ConfiguredOverride, EncryptionEvents, EventName } from '../events.js'
+import type { ConfiguredOverride, CopyEvent, EncryptionEvents, EventName } from '../events.js'
 
 /** Returns the members that the line of an event has, or undefined if the event gets no line. */
 type Row<N extends EventName, Nothing = undefined> = (
@@ -48,7 +48,26 @@ export const AUDITED = {
   'consumer.stopped': ({ groupId, topic, partition, offset, code }) => ({
     ...{ groupId, topic, partition, offset, code },
   }),
+  'copy.started': copyFields,
+  'copy.ended': (event) => ({
+    ...copyFields(event),
+    ...{ outcome: event.outcome, code: event.code, messages: event.messages },
+    ...{ rewrapped: event.rewrapped, others: event.others },
+  }),
 } as const satisfies { readonly [N in EventName]?: Row<N> }
+
+function copyFields(event: CopyEvent): Readonly<Record<string, unknown>> {
+  const { by, topic, target, groupId, added, replaced, removed } = event
+  return {
+    by,
+    topic,
+    target,
+    groupId,
+    added,
+    replaced: replaced.map(({ from, to }) => ({ from, to })),
+    removed,
+  }
+}
 
 /** Its events are added up before there is a line for them. */
 export const plaintextFields: Row<'plaintext.delivered', never> = ({

@@ -8,6 +8,7 @@ import { registerInspect } from './inspect/inspect.js'
 import { registerKeyring } from './keyring.js'
 import { registerKmsEmulator } from './kms-emulator.js'
 import { printableText } from './printable.js'
+import { registerRewrap } from './rewrap/rewrap.js'
 import { registerScan } from './scan/scan.js'
 import { registerSecret } from './secret/secret.js'
 
@@ -27,6 +28,7 @@ export function kafkaEnvelopeCommand(): Command {
   registerCheck(program)
   registerAudit(program)
   registerDictionary(program)
+  registerRewrap(program)
   registerScan(program)
   registerSecret(program)
   registerKmsEmulator(program)

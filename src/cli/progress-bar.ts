@@ -16,11 +16,13 @@ export class ProgressBar {
     this.#unit = unit
   }
 
-  show(done: number, total: number): void {
+  /** @param note what else is going on, such as a wait */
+  show(done: number, total: number, note = ''): void {
     const now = this.#elapsed()
     if (!process.stderr.isTTY || now - this.#drawn < INTERVAL_MS) return
     this.#drawn = now
-    process.stderr.write(`\r\u001b[2K${progressLine(done, total, now, this.#unit)}`)
+    const line = progressLine(done, total, now, this.#unit)
+    process.stderr.write(`\r\u001b[2K${note === '' ? line : `${line}  ${note}`}`)
   }
 
   /** Removes the line, so that what follows begins on an empty one. */

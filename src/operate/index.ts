@@ -10,6 +10,12 @@ export type { Dimension, Occurrences, Tally } from './scan/tally.js'
 export type { Start } from './topics/ranges.js'
 export { inspectRecord, type Inspection, type InspectOptions } from './inspect/inspect-record.js'
 export type { InspectedRecord } from './inspect/inspected-record.js'
+export { rewrap, type RewrapOptions, type RewrapReport } from './rewrap/rewrap.js'
+export { RewrapStopped } from './rewrap/rewrap-stopped.js'
+export type { CopiedOthers, RewrapCounts } from './rewrap/rewrap-counts.js'
+export type { NotRewrappedCode } from './rewrap/not-rewrapped.js'
+export type { WaitingForKms } from './rewrap/patience.js'
+export type { WrappingChanges } from './rewrap/wrapping-changes.js'
 export { fetchRecord, type FetchOptions, type RecordPlace } from './inspect/fetch-record.js'
 export type {
   EnvelopeDescription,

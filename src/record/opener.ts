@@ -3,8 +3,8 @@ import type { Engine } from '../crypto/engine.js'
 import type { OpeningKeys } from '../keys/opening/opening-keys.js'
 import { Bodies } from './bodies.js'
 import { Examiner } from './examiner.js'
-import { Opening } from './opening.js'
-import type { OpenedValue, SealedRecord, Source } from './record.js'
+import { openAll, Opening } from './opening.js'
+import type { OpenedRecord, OpenedValue, SealedRecord, Source } from './record.js'
 import type { ReadingRule } from './topic-rules.js'
 
 /** Number of topics whose preambles are remembered: a pattern may match any number of topics. */
@@ -47,6 +47,17 @@ export class Opener {
     bodies.add(record, examined)
     const [value] = bodies.open(this.#engine, found.key)
     return value && { value, envelope: infos.get(found.cmk) }
+  }
+
+  /**
+   * Opens a single record under a rule that is not that of its topic. Transient failures are outcomes, too.
+   * @throws EnvelopeError as `begin` does
+   */
+  async openUnder(rule: ReadingRule, source: Source, record: SealedRecord): Promise<OpenedRecord> {
+    const examiner = new Examiner(rule, source.topic)
+    const opening = Opening.begin([record], { source, examiner, keys: this.#keys, engine: this.#engine })
+    const [opened] = await openAll(opening)
+    return opened as OpenedRecord
   }
 
   #examinerOf(rule: ReadingRule, topic: string): Examiner {

@@ -68,6 +68,10 @@ describe('docs/audit.md', () => {
   it('docs/audit.md lists each kind of line with all members that it may have, and no other', async () => {
     const grace = { limit: 'age', messages: 1, bytes: 1, ms: 1 } as const
     const place = { topic: 't', partition: 0, offset: '1' }
+    const copy = {
+      ...{ by: 'rewrap' as const, topic: 't', target: 'u', groupId: 'g' },
+      ...{ added: ['c'], replaced: [{ from: 'c', to: 'd' }], removed: ['c'] },
+    } as const
     const samples: { [N in keyof typeof AUDITED | 'plaintext.delivered']: EncryptionEvents[N] } = {
       'dek.created': {
         ...{ rule: 't', topic: 't', cmkIds: ['c'], sessionId: '00', origin: 'made' },
@@ -96,6 +100,8 @@ describe('docs/audit.md', () => {
         ...{ until: '2026-12-31T18:00:00Z', by: 'ops', why: 'INC-42', state: 'active' },
       },
       'consumer.stopped': { groupId: 'g', code: 'MALFORMED', message: '', ...place },
+      'copy.started': copy,
+      'copy.ended': { ...copy, outcome: 'failed', code: 'MALFORMED', messages: 1, rewrapped: 1, others: 0 },
       'plaintext.delivered': {
         ...{ rule: 't', topic: 't', partition: 0, messages: 1, bytes: 1 },
         ...{ firstOffset: '1', lastOffset: '1', untilOffset: '2' },

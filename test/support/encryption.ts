@@ -29,6 +29,8 @@ const EVENTS: Record<EventName, true> = {
   'send.split': true,
   'consumer.waiting': true,
   'consumer.stopped': true,
+  'copy.started': true,
+  'copy.ended': true,
   'audit.failed': true,
 }
 

@@ -71,7 +71,7 @@ class Copying {
   #restarts = 0
 
   constructor(options: CopyOptions, admin: Admin, checked: CheckedTopics, ranges: readonly OffsetRange[]) {
-    const { kafka, from, to, group, transform } = options
+    const { kafka, from, to, group, transform, onWritten } = options
     this.#options = options
     this.#route = { from, to, group }
     this.#admin = admin
@@ -88,7 +88,7 @@ class Copying {
       sessionTimeout: SESSION_MS,
     })
     const run = {
-      ...{ kafka, admin, consumer: this.#consumer, route: this.#route, transform },
+      ...{ kafka, admin, consumer: this.#consumer, route: this.#route, transform, onWritten },
       ...{ maxBatchBytes: checked.maxBatchBytes, signal: this.#failed.signal },
       fail: (error: unknown) => {
         this.#failed.abort(error)

@@ -12,7 +12,7 @@ import { placeOf } from './place.js'
 import { runsThatFit, transactionsOf } from './slices.js'
 import { SourceReading, type Taken } from './source-reading.js'
 import { settledCheckpoints } from './target.js'
-import type { Transform } from './types.js'
+import type { SourceBatch, Transform } from './types.js'
 import { whileHeartbeating } from './while-heartbeating.js'
 
 /** What the partitions of a run share. */
@@ -23,6 +23,7 @@ export interface CopyRun {
   readonly route: CopyRoute
   readonly maxBatchBytes: number
   readonly transform: Transform
+  readonly onWritten: ((batch: SourceBatch) => void) | undefined
   /** Ends the run with this error. */
   readonly fail: (error: unknown) => void
   readonly signal: AbortSignal
@@ -185,12 +186,8 @@ export class PartitionCopy {
     const parts = transactionsOf(messages)
     for (const [i, part] of parts.entries()) {
       signal.throwIfAborted()
-      const values = await this.#run.transform({
-        topic: from,
-        partition: this.#partition,
-        messages: part,
-        signal,
-      })
+      const batch = { topic: from, partition: this.#partition, messages: part, signal }
+      const values = await this.#run.transform(batch)
       signal.throwIfAborted()
       if (values.length !== part.length)
         throw new Error('a transform has to return one value for each record')
@@ -202,6 +199,7 @@ export class PartitionCopy {
       const runs = runsThatFit(copies, this.#run.maxBatchBytes, to)
       await this.#write(holding, runs, next === undefined ? upTo : BigInt(next.offset))
       this.#count(part, values)
+      this.#run.onWritten?.(batch)
     }
     // Without records, the offset is committed at the end alone, for the processes that wait for it.
     if (parts.length === 0 && upTo >= this.#end && holding.checkpoint.next < upTo) {

@@ -28,6 +28,8 @@ export interface CopyOptions {
    */
   readonly group: string
   readonly transform: Transform
+  /** Called with a batch that the transform got, once its records are written. */
+  readonly onWritten?: (batch: SourceBatch) => void
   /** Called about twice a second. */
   readonly onProgress?: (progress: CopyProgress) => void
   readonly signal?: AbortSignal

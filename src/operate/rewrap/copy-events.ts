@@ -1,0 +1,39 @@
+import type { CopyEvent, EventHub } from '../../events.js'
+import type { RewrapCounts } from './rewrap-counts.js'
+
+/** What events tell about a run. */
+export interface Announcement {
+  readonly events: EventHub
+  readonly about: CopyEvent
+  /** What was done so far. */
+  readonly counts: () => RewrapCounts
+  readonly signal: AbortSignal | undefined
+}
+
+/** Emits `copy.started`, and `copy.ended` however the run ends. */
+export async function announced<T>(
+  { events, about, counts, signal }: Announcement,
+  run: () => Promise<T>,
+): Promise<T> {
+  const ended = (outcome: 'done' | 'failed' | 'interrupted', error?: unknown): void => {
+    const { rewrapped, unchanged, tombstones, others } = counts()
+    const ofOthers = others.reduce((sum, { records }) => sum + records, 0)
+    const messages = rewrapped + unchanged + tombstones + ofOthers
+    const { code } = (error ?? {}) as { readonly code?: unknown }
+    events.emit('copy.ended', {
+      ...about,
+      ...{ outcome, messages, rewrapped, others: ofOthers },
+      ...(typeof code === 'string' && { code }),
+    })
+  }
+  events.emit('copy.started', about)
+  try {
+    const result = await run()
+    ended('done')
+    return result
+  } catch (error) {
+    if (signal?.aborted === true) ended('interrupted')
+    else ended('failed', error)
+    throw error
+  }
+}
