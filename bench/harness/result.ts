@@ -81,6 +81,13 @@ export type Metric =
   | 'bytesInUse'
   /** Of the process. */
   | 'bytesResident'
+  /** Of one value, with the calls to the KMS that it needs. */
+  | 'encryptMilliseconds'
+  | 'decryptMilliseconds'
+  | 'kmsCallsToEncrypt'
+  | 'kmsCallsToDecrypt'
+  /** Of one value, encrypted. */
+  | 'storedBytes'
   /** In the log of the broker. */
   | 'bytesPerRecord'
   /** How many times as many bytes in the log as `against`. */

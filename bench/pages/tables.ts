@@ -1,5 +1,6 @@
 import type { Case, Figure, Metric, Result } from '../harness/result.js'
 import { rounded } from '../table.js'
+import { secretsTable } from './secrets-table.js'
 import { kindAndWay, sizeTable } from './size-table.js'
 
 interface Column {
@@ -58,6 +59,12 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
   peers: [SPEED, CPU, TIMES_FLOOR],
 }
 
+/** Parts with a table of their own form. */
+const TABLES: Readonly<Record<string, (cases: readonly Case[]) => string>> = {
+  size: sizeTable,
+  secrets: secretsTable,
+}
+
 const BETWEEN = /<!-- results -->[^]*<!-- end of results -->/
 
 /** The page with the tables of these cases between its marks. */
@@ -70,7 +77,7 @@ export function withTables(page: string, { machine, cases }: Result): string {
   const titles = [...new Set(cases.map(titleOf))]
   const tables = titles.map((title) => {
     const own = cases.filter((one) => titleOf(one) === title)
-    return `### ${title}\n\n${own[0]?.part === 'size' ? sizeTable(own) : tableOf(own)}`
+    return `### ${title}\n\n${(TABLES[own[0]?.part ?? ''] ?? tableOf)(own)}`
   })
   return page.replace(BETWEEN, () =>
     ['<!-- results -->', about, ...tables, '<!-- end of results -->'].join('\n\n'),
@@ -87,6 +94,7 @@ function titleOf(one: Case): string {
     largeBatch: 'A batch of 50,000',
     size: 'Bytes on a broker',
     keys: 'Keys',
+    secrets: 'Secrets and envelopes',
     growth: 'Growth',
     peers: 'Peers',
   }

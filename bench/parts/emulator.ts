@@ -13,8 +13,10 @@ export interface EmulatedCmk {
   close(): Promise<void>
 }
 
-export async function emulatedCmk(): Promise<EmulatedCmk> {
-  const emulator = await startTencentKmsEmulator({ keys: [{ alias: 'bench' }] })
+/** @param delayMs how long each call takes, beyond what the emulator itself needs */
+export async function emulatedCmk({ delayMs = 0 } = {}): Promise<EmulatedCmk> {
+  const emulator = await startTencentKmsEmulator({ keys: [{ alias: 'bench' }], quotas: { '*': Infinity } })
+  if (delayMs > 0) emulator.faults.inject({ kind: 'latency', ms: delayMs, times: Infinity })
   const [key] = emulator.keys()
   if (key === undefined) throw new Error('the emulator has no key')
   return {

@@ -6,6 +6,7 @@ import { keys } from './keys.js'
 import { largeBatch } from './large-batch.js'
 import { micro } from './micro.js'
 import { sendAlone } from './send-alone.js'
+import { secrets } from './secrets.js'
 import { send } from './send.js'
 import { size } from './size.js'
 import { peers } from './peers.js'
@@ -28,6 +29,7 @@ export const PARTS: Readonly<Record<string, Part>> = {
   largeBatch: { needsBroker: true, when: 'quick', run: largeBatch },
   size: { needsBroker: true, when: 'quick', run: size },
   keys: { needsBroker: true, when: 'full', run: keys },
+  secrets: { needsBroker: false, when: 'full', run: secrets },
   growth: { needsBroker: false, when: 'full', run: growth },
   peers: { needsBroker: false, when: 'asked', run: peers },
 }
