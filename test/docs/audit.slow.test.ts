@@ -88,7 +88,8 @@ describe('docs/audit.md', () => {
         ...{
           kms: 'k',
           cmkId: 'c',
-          operation: 'unwrap',
+          toCmkId: 'd',
+          operation: 'rewrap',
           outcome: 'failed',
           code: 'KMS_DENIED',
           durationMs: 1,

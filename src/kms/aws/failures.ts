@@ -177,7 +177,7 @@ export function requestIdIn(result: unknown): string | undefined {
 }
 
 /** Whether the call takes a ciphertext DEK, which may be to blame. */
-export function isOfCiphertext(action: Action): boolean {
+function isOfCiphertext(action: Action): boolean {
   return action === 'Decrypt' || action === 'ReEncrypt'
 }
 
