@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { VERSION } from '../version.js'
 import { registerAudit } from './audit.js'
 import { registerCheck } from './check.js'
+import { registerCutover } from './cutover/cutover.js'
 import { registerDictionary } from './dictionary/dictionary.js'
 import { registerInspect } from './inspect/inspect.js'
 import { registerKeyring } from './keyring.js'
@@ -30,6 +31,7 @@ export function kafkaEnvelopeCommand(): Command {
   registerDictionary(program)
   registerRewrap(program)
   registerScan(program)
+  registerCutover(program)
   registerSecret(program)
   registerKmsEmulator(program)
   return program

@@ -26,3 +26,17 @@ export type {
 export type { RecordDescription, RecordHeaderDescription } from './inspect/describe-record.js'
 export type { CheckResult, Trial, TrialFailure } from './inspect/try-record.js'
 export type { Check } from '../record/order-of-checks.js'
+export {
+  cutoverStatus,
+  topicEnds,
+  type CutoverOptions,
+  type CutoverReport,
+  type TopicCutover,
+  type TopicEnds,
+} from './cutover/cutover.js'
+export { arriving } from './cutover/occurrences.js'
+export type { Accepted, Phase } from './cutover/phases.js'
+export { ALL_PLAINTEXT, endingAt, type UntilOffsets } from './cutover/until-offsets.js'
+export type { GroupCutover } from './cutover/groups.js'
+export type { PartitionCutover } from './cutover/partition-counts.js'
+export type { PlaintextWriter, WriterTraits } from './cutover/plaintext-writers.js'

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, Option, type Command } from 'commander'
+import { Option, type Command } from 'commander'
 import {
   mergeReports,
   readReport,
@@ -15,6 +15,7 @@ import { interruptible } from '../interrupt.js'
 import { connectKafka, withKafkaOptions, type KafkaOptions } from '../kafka/connect.js'
 import { ProgressBar } from '../progress-bar.js'
 import { safeJson } from '../safe-json.js'
+import { startOf } from '../start-of.js'
 import { explainNeed } from './explain-need.js'
 import { explainReport } from './explain-report.js'
 
@@ -139,11 +140,4 @@ async function earlier(file: string): Promise<ScanReport | undefined> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
   }
-}
-
-function startOf(text: string): Start {
-  if (/^\d{1,19}$/.test(text)) return { offset: BigInt(text) }
-  const time = new Date(/^\d{4}-\d{2}-\d{2}/.test(text) ? text : NaN)
-  if (Number.isNaN(time.getTime())) throw new InvalidArgumentError('Expected an offset or a time.')
-  return { time }
 }

@@ -1,0 +1,74 @@
+import type { KafkaMessage } from 'kafkajs'
+import { expect, it } from 'vitest'
+import { PlaintextWriters } from '../../../src/operate/cutover/plaintext-writers.js'
+
+type Changes = Partial<KafkaMessage> & { batchContext?: { producerId: string; inTransaction: boolean } }
+
+function message(offset: number, changes: Changes = {}): KafkaMessage {
+  const record = { key: null, value: Buffer.from('{"a":1}'), timestamp: String(1000 + offset), attributes: 0 }
+  return { ...record, offset: String(offset), headers: {}, ...changes } as KafkaMessage
+}
+
+it('writers are told apart by header names, key, form of the value, and kind of producer, and never by values', () => {
+  const writers = new PlaintextWriters([])
+  writers.add(0, message(0))
+  writers.add(0, message(1, { value: Buffer.from(' [2]') }))
+  writers.add(1, message(5, { key: Buffer.from('k'), headers: { b: 'secret', traceparent: 'x' } }))
+  writers.add(1, message(6, { batchContext: { producerId: '7', inTransaction: false } }))
+  writers.add(1, message(7, { batchContext: { producerId: '8', inTransaction: true } }))
+  writers.add(1, message(8, { batchContext: { producerId: '-1', inTransaction: false } }))
+  const none = { headers: [], headerValues: {}, frameworks: [], key: 'none', value: 'JSON' }
+  expect(writers.list()).toEqual([
+    {
+      ...{ ...none, producer: 'neither', producerIds: [], records: 3, earliest: 1000, latest: 1008 },
+      partitions: [
+        { partition: 0, last: '1' },
+        { partition: 1, last: '8' },
+      ],
+    },
+    {
+      ...{ ...none, headers: ['b', 'traceparent'], frameworks: ['OpenTelemetry or another W3C tracer'] },
+      ...{ key: 'text', producer: 'neither', producerIds: [], records: 1, earliest: 1005, latest: 1005 },
+      partitions: [{ partition: 1, last: '5' }],
+    },
+    expect.objectContaining({ producer: 'idempotent', producerIds: ['7'] }),
+    expect.objectContaining({ producer: 'transactional', producerIds: ['8'] }),
+  ])
+  expect(JSON.stringify(writers.list())).not.toContain('secret')
+})
+
+it('values of headers tell writers apart if they were asked for, and are cut', () => {
+  const writers = new PlaintextWriters(['app', 'constructor'])
+  const long = 'x'.repeat(100)
+  writers.add(0, message(0, { headers: { app: Buffer.from('signup'), other: 'o' } }))
+  writers.add(0, message(1, { headers: { app: ['a', Buffer.from(long)], other: 'o' } }))
+  expect(writers.list().map(({ headerValues }) => headerValues)).toEqual([
+    { app: 'signup' },
+    { app: `a, ${long.slice(0, 57)}` },
+  ])
+})
+
+it.each([
+  ['0000000a07ff', 'wire format of a schema registry, schema 2567'],
+  ['c3010011223344556677ff', 'Avro schema 0011223344556677'],
+  ['', 'empty'],
+  ['ff00', 'binary'],
+  ['68c3a9', 'text'],
+  [`${'61'.repeat(255)}c3a9`, 'text'],
+])('the first bytes of the value %s look like %s', (hex, form) => {
+  const writers = new PlaintextWriters([])
+  writers.add(0, message(0, { value: Buffer.from(hex, 'hex') }))
+  expect(writers.list()[0]?.value).toBe(form)
+})
+
+it('memory does not grow with the records: the first 50 writers and 10 producers of each are kept', () => {
+  const writers = new PlaintextWriters([])
+  for (let i = 0; i < 60; i++) {
+    writers.add(0, message(i, { headers: { [`h${String(i)}`]: '' } }))
+    writers.add(0, message(i, { batchContext: { producerId: String(i), inTransaction: false } }))
+  }
+  expect(writers.list()).toHaveLength(50)
+  expect(writers.list()[0]).toMatchObject({ records: 60 })
+  expect(writers.list()[0]?.producerIds).toHaveLength(10)
+  expect(writers.others).toBe(11)
+})
