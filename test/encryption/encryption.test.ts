@@ -116,6 +116,7 @@ it('health() reports the state of the DEKs of each rule', async () => {
     cmks: [{ kms: 'memory', cmkId: 'cmk', sealing: ['t'], opening: ['t'] }],
     stopped: [],
     waiting: [],
+    overrides: [],
   })
   kms.hold = true
   const sealing = sealRecords(encryption, [{ topic: 't', value: CANARY }])
