@@ -165,7 +165,7 @@ export class Cmk {
   /**
    * The same DEK as ciphertext under another CMK, or under the newest version of this one. The service re-encrypts it if
    * it can, and the DEK never leaves it. Else the DEK is unwrapped, wrapped, and wiped.
-   * @throws EnvelopeError as `Kms.rewrapDek` does, or `Kms.unwrapDek` and `Kms.wrapDek`
+   * @throws EnvelopeError as `Kms.rewrapDek` does, or `Kms.unwrapDek` and `Kms.wrapDek`; UNWRAP_FAILED for a DEK of zeros
    */
   async rewrap(ciphertextDek: Uint8Array, to: Cmk, { context, signal }: RewrapOptions): Promise<Buffer> {
     if (this.isRewrappedByServiceTo(to)) {
@@ -174,8 +174,9 @@ export class Cmk {
     }
     const dek = await this.#unwrapped(ciphertextDek, context, signal)
     try {
-      // Checked right before it is wrapped, as in `newDek`: under the new CMK, a wiped DEK could open nothing.
-      if (isWiped(dek)) throw wiped(this.id)
+      // Right before it is wrapped, as in `newDek`: a wiped DEK could open nothing. But who has the public key of a CMK
+      // can make an envelope with a DEK of zeros, and must not be able to make others wait: here it is not transient.
+      if (isWiped(dek)) throw new EnvelopeError('UNWRAP_FAILED', `CMK ${this.id} unwrapped a DEK of zeros`)
       return Buffer.from(await to.#kms.wrapDek({ cmkId: to.id, context, signal, dek }))
     } finally {
       dek.fill(0)

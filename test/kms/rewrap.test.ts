@@ -110,7 +110,7 @@ describe('a ciphertext DEK that is re-encrypted', () => {
     const { ciphertextDek } = await made(one)
     one.unwrapDek = () => Promise.resolve(new Uint8Array(32))
     const error = await thrownBy(() => a.rewrap(ciphertextDek, b, { context, signal }))
-    expect(error).toMatchObject({ code: 'KMS_RESPONSE_INVALID' })
+    expect(error).toMatchObject({ code: 'UNWRAP_FAILED' })
     expect(two.calls).toEqual([])
   })
 })
