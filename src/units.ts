@@ -11,7 +11,7 @@ export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 export type ByteSize = number | `${number}${'B' | 'KiB' | 'MiB' | 'GiB' | 'TiB'}`
 
 /** Milliseconds of each unit of a duration. */
-export const MS: Readonly<Record<string, number>> = { ms: 1, s: 1e3, m: 60e3, h: 3600e3, d: 86400e3 }
+const MS: Readonly<Record<string, number>> = { ms: 1, s: 1e3, m: 60e3, h: 3600e3, d: 86400e3 }
 /** Bytes of each unit of a size. */
 export const BYTES: Readonly<Record<string, number>> = {
   B: 1,
@@ -102,4 +102,32 @@ function parse(value: unknown, units: Readonly<Record<string, number>>): number 
   if (!match || unit === undefined) return undefined
   const amount = Number(match[1]) * unit
   return Number.isSafeInteger(amount) ? amount : undefined
+}
+
+/** A number for people: two digits if it is small, thousands separators if it is large. */
+export function figure(value: number): string {
+  return value < 10
+    ? String(Number(value.toPrecision(2)))
+    : value.toLocaleString('en-US', { maximumFractionDigits: 0 })
+}
+
+/** In the largest unit that divides it evenly; hours up to 48h. */
+export function timeSpan(ms: number): string {
+  return forPeople(ms, MS, (unit) => unit !== 'd' || ms >= 2 * (MS['d'] ?? 0))
+}
+
+/** `64GiB`. */
+export function byteCount(bytes: number): string {
+  return forPeople(bytes, BYTES)
+}
+
+function forPeople(
+  amount: number,
+  units: Readonly<Record<string, number>>,
+  suits: (unit: string) => boolean = () => true,
+): string {
+  const [unit, size] = Object.entries(units).findLast(
+    ([name, factor]) => amount >= factor && amount % factor === 0 && suits(name),
+  ) ?? ['', 1]
+  return `${figure(amount / size)}${unit}`
 }

@@ -10,18 +10,61 @@ export interface EncryptionSetup {
   readonly kafka?: Kafka
 }
 
+/** The same before an encryption is made of it. */
+export interface Setup {
+  /** A configuration file, or what a module exports. */
+  readonly config: string | EncryptionConfig
+  readonly kafka?: Kafka
+  /** Closes the KMSs of a module. */
+  close(): Promise<void>
+}
+
+/** What a module may export. */
+interface Exports {
+  readonly encryption?: Encryption
+  readonly config?: EncryptionConfig
+  readonly kafka?: Kafka
+}
+
 /**
- * Loads a configuration file with its KMSs, or a module in JavaScript that exports `encryption` and, if it likes, `kafka`.
- * The caller closes the encryption.
+ * Loads a configuration file with its KMSs, or a module in JavaScript that exports `encryption`, or `config` for one, and,
+ * if it likes, `kafka`. The caller closes the encryption.
  * @throws EnvelopeError CONFIG_INVALID, or the error of the module
  */
 export async function loadEncryption(file: string): Promise<EncryptionSetup> {
-  if (['.yaml', '.yml', '.json'].includes(extname(file))) {
+  if (isConfigFile(file)) {
     return { encryption: await createEncryption(withoutProvisionedDeks(await loadConfig(file))) }
   }
-  const loaded = (await import(pathToFileURL(resolve(file)).href)) as Partial<EncryptionSetup>
-  if (loaded.encryption === undefined) throw new Error(`${file} has to export \`encryption\``)
-  return { encryption: loaded.encryption, ...(loaded.kafka && { kafka: loaded.kafka }) }
+  const { encryption, config, kafka } = await exportsOf(file)
+  const made = encryption ?? (config && (await createEncryption(withoutProvisionedDeks(config))))
+  if (made === undefined) throw new Error(`${file} has to export \`encryption\` or \`config\``)
+  return { encryption: made, ...(kafka && { kafka }) }
+}
+
+/**
+ * What `--config` names, for a command that looks at it before an encryption is made.
+ * @throws Error if a module exports no `config`, or the error of the module
+ */
+export async function loadSetup(file: string): Promise<Setup> {
+  if (isConfigFile(file)) return { config: file, close: () => Promise.resolve() }
+  const { config, kafka } = await exportsOf(file)
+  if (config === undefined)
+    throw new Error(`${file} has to export \`config\`, with which \`createEncryption\` is called`)
+  return {
+    config,
+    ...(kafka && { kafka }),
+    async close() {
+      await Promise.allSettled(Object.values(config.kms).map(async (kms) => kms.close?.()))
+    },
+  }
+}
+
+function isConfigFile(file: string): boolean {
+  return ['.yaml', '.yml', '.json'].includes(extname(file))
+}
+
+async function exportsOf(file: string): Promise<Exports> {
+  return (await import(pathToFileURL(resolve(file)).href)) as Exports
 }
 
 /** Commands seal nothing, and an encryption unwraps its provisioned DEKs when it is created. */

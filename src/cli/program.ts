@@ -5,6 +5,7 @@ import { registerAudit } from './audit.js'
 import { registerCheck } from './check.js'
 import { registerCutover } from './cutover/cutover.js'
 import { registerDictionary } from './dictionary/dictionary.js'
+import { registerDoctor } from './doctor/doctor.js'
 import { registerInspect } from './inspect/inspect.js'
 import { registerKeyring } from './keyring.js'
 import { registerKmsEmulator } from './kms-emulator.js'
@@ -30,6 +31,7 @@ export function kafkaEnvelopeCommand(): Command {
   registerAudit(program)
   registerDictionary(program)
   registerRewrap(program)
+  registerDoctor(program)
   registerScan(program)
   registerCutover(program)
   registerSecret(program)

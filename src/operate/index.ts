@@ -40,3 +40,6 @@ export { ALL_PLAINTEXT, endingAt, type UntilOffsets } from './cutover/until-offs
 export type { GroupCutover } from './cutover/groups.js'
 export type { PartitionCutover } from './cutover/partition-counts.js'
 export type { PlaintextWriter, WriterTraits } from './cutover/plaintext-writers.js'
+export { examine, type Examination, type ExamineOptions } from './doctor/examine.js'
+export type { Area, Finding, FindingId, Remark, Severity } from './doctor/finding.js'
+export { CANARY_HEADER, type CanaryReport, type CanaryStep } from './doctor/canary.js'

@@ -1,6 +1,6 @@
 import type { CheckedEncryptRule } from '../../config/checked.js'
 
-export const DAY_MS = 86_400_000
+const DAY_MS = 86_400_000
 
 /** The number of clients, and the records that they send. */
 export interface Load {

@@ -1,9 +1,8 @@
-import type { CheckedPolicy, CheckedDecryptRule } from '../../config/checked.js'
-import { DAY_MS, type Load } from './dek-counts.js'
+import type { CheckedPolicy } from '../../config/checked.js'
+import { cacheWarnings, ruleWarnings, type PolicyWarning } from '../../config/warnings.js'
+import type { Load } from './dek-counts.js'
 import type { Estimate, KmsEstimate, RuleEstimate } from './estimate.js'
-import { figure, timeSpan } from './format-units.js'
-import { REJECTION_POLICIES } from '../../config/rejection.js'
-import { matches, TopicIndex } from '../../policy/topics.js'
+import { figure } from './format-units.js'
 import { billingOf, VENDORS } from './kms-pricing.js'
 
 /** Something that is valid and probably not intended. */
@@ -14,19 +13,22 @@ export interface Warning {
 
 /** For one rule. Each reader that starts unwraps all of them. */
 const MANY_DEKS_PER_DAY = 10_000
-/** KafkaJS's default `transactionTimeout`. */
-const TRANSACTION_TIMEOUT_MS = 60_000
 
 export function warnings(policy: CheckedPolicy, load: Load, estimated: Estimate): Warning[] {
   return [
     ...estimated.rules.flatMap((rule) => [
       ...ofSealing(rule, policy, load),
-      ...ofReading(rule, policy),
+      ...[...ruleWarnings(rule.rule, rule.path, policy)].map(asWarning),
       ...ofBoth(rule, policy),
     ]),
     ...ofCache(policy, estimated),
+    ...[...cacheWarnings(policy)].map(asWarning),
     ...estimated.kmses.flatMap((kms) => [...ofKms(kms, policy, load)]),
   ]
+}
+
+function asWarning({ path, what, remedy }: PolicyWarning): Warning {
+  return { path, message: `${what}; ${remedy}` }
 }
 
 function* ofSealing(
@@ -37,8 +39,7 @@ function* ofSealing(
   const { encrypt } = rule
   if (!encrypt || !sealing) return
   const at = (member: string): string => `${path}.encrypt.${member}`
-  const { deks, cmks, overhead } = sealing
-  const { maxAgeMs } = encrypt.rotate
+  const { deks, overhead } = sealing
   if (deks.perDay > MANY_DEKS_PER_DAY) {
     const remedy =
       deks.restarts > deks.rotations ? 'a `dekStore` keeps DEKs across restarts' : 'raise the limits of a DEK'
@@ -61,25 +62,6 @@ function* ofSealing(
       message: `each producer needs ${figure(perSecond)} DEKs a second, but \`kmsRateLimit.sealing\` allows ${figure(policy.kmsRateLimit.sealing.perSecond)} calls: sends will wait and fail`,
     }
   }
-  if (encrypt.graceMs > maxAgeMs) {
-    yield {
-      path: at('rotate.grace'),
-      message: `is longer than \`maxAge\`: in an outage a DEK would be used for more than twice its maximum age, ${timeSpan(maxAgeMs + encrypt.graceMs)} instead of ${timeSpan(maxAgeMs)}`,
-    }
-  }
-  if (encrypt.prefetchMs === 0 && !encrypt.provisionedDek) {
-    yield {
-      path: at('rotate.prefetch'),
-      message: 'sends wait for the KMS whenever a DEK reaches a limit',
-    }
-  }
-  if (encrypt.dekTimeoutMs >= TRANSACTION_TIMEOUT_MS) {
-    yield {
-      path: at('dekTimeout'),
-      message:
-        "is as long as KafkaJS's `transactionTimeout` (60s by default): brokers abort a transaction that waits that long",
-    }
-  }
   const largest = Math.max(...overhead.map(({ bytes }) => bytes)) + load.recordBytes
   if (largest > encrypt.maxBatchBytes) {
     yield {
@@ -87,46 +69,6 @@ function* ofSealing(
       message: `a record of ${figure(load.recordBytes)} bytes takes ${figure(largest)} bytes encrypted and cannot be sent`,
     }
   }
-  if (encrypt.provisionedDek && cmks.length > 0) {
-    yield {
-      path: at('provisionedDek'),
-      message: `is not renewed: sends fail ${timeSpan(maxAgeMs)} after it was created, or at another limit`,
-    }
-  }
-}
-
-function* ofReading({ rule, path }: RuleEstimate, policy: CheckedPolicy): Iterable<Warning> {
-  const { decrypt } = rule
-  if (!decrypt) return
-  const until = [...decrypt.plaintext.untilOffsets.keys()]
-  if (until.length > 0) {
-    yield {
-      path: `${path}.decrypt.plaintext.untilOffsets`,
-      message: `plaintext in ${until.join(', ')} is accepted below these offsets: remove this after the migration`,
-    }
-  }
-  for (const member of REJECTION_POLICIES) {
-    const said = decrypt[member]
-    if (typeof said !== 'object') continue
-    const reader = readerOf(policy, said.deadLetter)
-    const refused = reader
-      ? rule.match.filter((pattern) => !reader.originalTopics.some((origin) => covers(origin, pattern)))
-      : []
-    if (refused.length === 0) continue
-    yield {
-      path: `${path}.decrypt.${member}.deadLetter`,
-      message: `the rule that reads ${said.deadLetter} refuses records that were sealed for ${refused.join(', ')}: add them to its \`originalTopics\``,
-    }
-  }
-}
-
-function readerOf({ rules }: CheckedPolicy, topic: string): CheckedDecryptRule | undefined {
-  return new TopicIndex(rules, ({ match }) => match).find(topic)?.decrypt
-}
-
-/** Whether an entry of `originalTopics` covers all topics that a pattern matches. */
-function covers(origin: string, pattern: string): boolean {
-  return origin === pattern || (origin.endsWith('*') && matches(origin, pattern))
 }
 
 /** Warns of records that a rule encrypts but would refuse to decrypt. */
@@ -137,9 +79,6 @@ function* ofBoth({ rule, path, reading }: RuleEstimate, { cmks }: CheckedPolicy)
   if (!reading?.cmk && cmks[encrypt.cmk]) {
     const message = `has none of the CMKs of \`${encrypt.cmk}\`: this rule cannot decrypt what it encrypts`
     yield { path: at('cmk'), message }
-  }
-  if (decrypt.tombstones === 'reject' && encrypt.tombstones === 'pass') {
-    yield { path: at('tombstones'), message: `null values are sent, but refused on reading` }
   }
 }
 
@@ -152,12 +91,6 @@ function* ofCache({ cache }: CheckedPolicy, { rules }: Estimate): Iterable<Warni
     yield {
       path: 'cache.maxDeks',
       message: `${figure(cache.maxDeks)} is less than the ${figure(perDay)} DEKs of a day: a reader that rereads a day unwraps many of them more than once`,
-    }
-  }
-  if (cache.ttlMs > DAY_MS) {
-    yield {
-      path: 'cache.ttl',
-      message: `readers can go on decrypting for ${timeSpan(cache.ttlMs)} after a CMK is disabled`,
     }
   }
 }

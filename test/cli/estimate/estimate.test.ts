@@ -328,7 +328,7 @@ describe('a warning', () => {
     [
       'grace longer than the age',
       [rule({ rotate: { maxAge: '1h', grace: '2h' } })],
-      'topics[0].encrypt.rotate.grace: is longer than `maxAge`: in an outage a DEK would be used for more than twice its maximum age, 3h instead of 1h',
+      'topics[0].encrypt.rotate.grace: is longer than `maxAge`: in an outage a DEK would be used for more than twice its maximum age, 3h instead of 1h; make it shorter than `maxAge`',
     ],
     [
       'a cache smaller than the DEKs of a day',
@@ -340,19 +340,19 @@ describe('a warning', () => {
     [
       'a cache that outlives revocation',
       [rule()],
-      'cache.ttl: readers can go on decrypting for 7d after a CMK is disabled',
+      'cache.ttl: readers can go on decrypting for 7d after a CMK is disabled; shorten it, unless that is intended',
       {},
       { cache: { ttl: '7d' } },
     ],
     [
       'no prefetch',
       [rule({ rotate: exact })],
-      'topics[0].encrypt.rotate.prefetch: sends wait for the KMS whenever a DEK reaches a limit',
+      'topics[0].encrypt.rotate.prefetch: sends wait for the KMS whenever a DEK reaches a limit; leave `prefetch` out, unless that is intended',
     ],
     [
       'waiting longer than a transaction',
       [rule({ dekTimeout: '60s' })],
-      "topics[0].encrypt.dekTimeout: is as long as KafkaJS's `transactionTimeout` (60s by default): brokers abort a transaction that waits that long",
+      "topics[0].encrypt.dekTimeout: is as long as KafkaJS's `transactionTimeout` (60s by default): brokers abort a transaction that waits that long; make it shorter, or `transactionTimeout` longer",
     ],
     [
       'records too large to be sent',
@@ -363,12 +363,12 @@ describe('a warning', () => {
     [
       'a provisioned DEK',
       [rule({ provisionedDek: { text: 'x' } })],
-      'topics[0].encrypt.provisionedDek: is not renewed: sends fail 24h after it was created, or at another limit',
+      'topics[0].encrypt.provisionedDek: is not renewed: sends fail 24h after it was created, or at another limit; replace it before then',
     ],
     [
       'plaintext that is still accepted',
       [both({}, { plaintext: { untilOffsets: { 'a.b': { 0: '5' } } } })],
-      'topics[0].decrypt.plaintext.untilOffsets: plaintext in a.b is accepted below these offsets: remove this after the migration',
+      'topics[0].decrypt.plaintext.untilOffsets: plaintext in a.b is accepted below these offsets; remove this after the migration',
     ],
     [
       'dead letters that their reader refuses',
@@ -376,7 +376,7 @@ describe('a warning', () => {
         both({}, { onInvalid: { deadLetter: 'dlq' } }),
         { match: ['dlq'], decrypt: { cmk: 'main', originalTopics: ['b.*'] } },
       ],
-      'topics[0].decrypt.onInvalid.deadLetter: the rule that reads dlq refuses records that were sealed for a.*: add them to its `originalTopics`',
+      'topics[0].decrypt.onInvalid.deadLetter: the rule that reads dlq refuses records that were sealed for a.*; add them to its `originalTopics`',
     ],
     [
       'other CMKs to read than to seal',
@@ -388,7 +388,7 @@ describe('a warning', () => {
     [
       'null values that are refused',
       [both({}, { tombstones: 'reject' })],
-      'topics[0].decrypt.tombstones: null values are sent, but refused on reading',
+      'topics[0].decrypt.tombstones: null values are sent, but refused on reading; set `tombstones` of `encrypt` and `decrypt` to the same',
     ],
     [
       'readers that exceed the quota',
