@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 
 import { VERSION } from '../version.js'
+import { registerAllow } from './allow/allow.js'
 import { registerAudit } from './audit.js'
 import { registerCheck } from './check.js'
 import { registerCutover } from './cutover/cutover.js'
@@ -35,6 +36,7 @@ export function kafkaEnvelopeCommand(): Command {
   registerScan(program)
   registerCutover(program)
   registerSecret(program)
+  registerAllow(program)
   registerKmsEmulator(program)
   return program
 }

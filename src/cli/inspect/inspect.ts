@@ -10,6 +10,7 @@ import {
 import { loadEncryption, type EncryptionSetup } from '../encryption-setup.js'
 import { interruptible } from '../interrupt.js'
 import { connectKafka, withKafkaOptions, type KafkaOptions } from '../kafka/connect.js'
+import { placeOf } from '../record-place.js'
 import { explainInspection } from './explain-inspection.js'
 import { ENCODINGS, readValue, type Encoding } from './given-value.js'
 import { inspectionAsJson } from './inspection-as-json.js'
@@ -29,7 +30,6 @@ type GivenHeader = readonly [name: string, value: string | null]
 
 /** The configuration would refuse the record. */
 const REFUSED = 2
-const PLACE = /^([A-Za-z0-9._-]{1,249}):([0-9]{1,10}):([0-9]{1,19})$/
 /** What goes with a value; a record from a topic has its own. */
 const OF_A_VALUE = ['encoding', 'topic', 'key'] as const
 
@@ -127,14 +127,6 @@ async function recordAt(
   const isNamed = options.brokers !== undefined || options.kafka !== undefined
   const kafka = (isNamed ? undefined : setup?.kafka) ?? (await connectKafka(options))
   return fetchRecord({ kafka, place, signal })
-}
-
-/** A path with a slash in it is always a file. */
-function placeOf(source: string): RecordPlace | undefined {
-  const [, topic, partition, offset] = PLACE.exec(source) ?? []
-  return topic === undefined || partition === undefined || offset === undefined
-    ? undefined
-    : { topic, partition: Number(partition), offset: BigInt(offset) }
 }
 
 function header(text: string, before: readonly GivenHeader[]): readonly GivenHeader[] {

@@ -48,9 +48,12 @@ function withEdit(value: unknown, edit: Edit): unknown {
 function change(value: unknown, path: EditPath, edit: Edit): unknown {
   const [key, ...rest] = path
   if (key === undefined) {
-    return 'set' in edit
-      ? written(edit.set)
-      : [...(Array.isArray(value) ? (value as unknown[]) : []), written(edit.append)]
+    if ('set' in edit) return written(edit.set)
+    const appended = 'append' in edit ? [written(edit.append)] : []
+    return [...(Array.isArray(value) ? (value as unknown[]) : []), ...appended]
+  }
+  if (typeof key === 'number' && rest.length === 0 && 'remove' in edit) {
+    return Array.isArray(value) ? value.toSpliced(key, 1) : undefined
   }
   if (typeof key === 'number') {
     return Array.isArray(value) ? value.with(key, change(value[key], rest, edit)) : undefined

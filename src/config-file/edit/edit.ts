@@ -7,8 +7,16 @@ export type EditPath = readonly (string | number)[]
 
 /**
  * One change of a configuration file: `set` gives a member a value, `append` adds an item to the end of a list. Objects
- * and lists that are missing on the way are made. `${` in a text is written so that it stays text.
+ * and lists that are missing on the way are made. `${` in a text is written so that it stays text. `remove` takes an item
+ * out of its list.
  */
 export type Edit =
   | { readonly path: EditPath; readonly set: EditValue }
   | { readonly path: EditPath; readonly append: EditValue }
+  | Removal
+
+export interface Removal {
+  /** Ends with the number of the item. */
+  readonly path: EditPath
+  readonly remove: true
+}

@@ -11,7 +11,7 @@ import {
 } from 'yaml'
 import { child, ROOT } from '../../config/paths.js'
 import { nameOf } from '../name-of.js'
-import type { Edit, EditPath, EditValue } from './edit.js'
+import type { Edit, EditPath, EditValue, Removal } from './edit.js'
 import { inline, itemLines, member, memberLines, textOf, type Style } from './render.js'
 
 /** A file whose text cannot be changed as asked. */
@@ -19,6 +19,7 @@ export class NotEditable extends Error {}
 
 /** The text with one change. Everything else stays as it is, to the byte. */
 export function splice(source: string, document: Document.Parsed, edit: Edit, style: Style): string {
+  if ('remove' in edit) return removed(source, document, edit)
   const { path } = edit
   let node: Node = document.contents as Node
   let at = ROOT
@@ -49,9 +50,50 @@ export function splice(source: string, document: Document.Parsed, edit: Edit, st
 }
 
 /** The value of what is missing along a path. */
-function nested(path: EditPath, edit: Edit): EditValue {
+function nested(path: EditPath, edit: Exclude<Edit, Removal>): EditValue {
   const innermost: EditValue = 'set' in edit ? edit.set : [edit.append]
   return path.reduceRight<EditValue>((inner, key) => ({ [key]: inner }), innermost)
+}
+
+function removed(source: string, document: Document.Parsed, { path }: Removal): string {
+  let [list, item]: [unknown, unknown] = [undefined, document.contents]
+  let at = ROOT
+  for (const key of path) {
+    if (isNode(item)) refuseShared(document, item, at)
+    list = item
+    item = isMap(list)
+      ? list.items.find((each) => nameOf(each.key) === key)?.value
+      : isSeq(list) && typeof key === 'number'
+        ? list.items[key]
+        : undefined
+    at = child(at, key)
+  }
+  if (!isSeq(list) || !isNode(item)) throw new NotEditable(`${at} does not exist`)
+  refuseShared(document, item, at)
+  if (list.items.length === 1) return emptied(source, list)
+  const [from, to] = rangeWithItem(source, list, item)
+  return source.slice(0, from) + source.slice(to)
+}
+
+/** An empty list stands on the line of its name, unless a comment is in between. */
+function emptied(source: string, list: YAMLSeq): string {
+  const before = source.slice(0, startOf(list))
+  const name = before.trimEnd()
+  const start = list.flow !== true && name.endsWith(':') ? `${name} ` : before
+  return `${start}[]${source.slice(endOf(list))}`
+}
+
+/** The text that belongs to an item of a list. Comments between items stay. */
+function rangeWithItem(source: string, list: YAMLSeq, item: Node): [from: number, to: number] {
+  const i = list.items.indexOf(item)
+  if (list.flow === true) {
+    const [before, after] = [list.items[i - 1], list.items[i + 1]]
+    if (isNode(after)) return [startOf(item), startOf(after)]
+    return [isNode(before) ? endOf(before) : startOf(item), endOf(item)]
+  }
+  const end = endOf(item)
+  const lineEnd = source[end - 1] === '\n' ? end - 1 : source.indexOf('\n', end)
+  return [lineStart(source, startOf(item)), lineEnd === -1 ? source.length : lineEnd + 1]
 }
 
 /** A change of what an alias stands for would change other parts, too. */

@@ -12,6 +12,44 @@ function pathOf(path: string): EditPath {
   return path.split('.').map((key, i) => (i > 0 && /^[0-9]$/.test(key) ? Number(key) : key))
 }
 
+describe('an edit that removes an item', () => {
+  const remove = (path: string): Edit => ({ path: pathOf(path), remove: true })
+
+  it.each([
+    [
+      'the first of a block',
+      'a:\n  # x\n  - b: 1 # one\n    c: 2 # two\n  # y\n  - b: 2\nd: 1\n',
+      'a.0',
+      'a:\n  # x\n  # y\n  - b: 2\nd: 1\n',
+    ],
+    ['the last of a block', 'a:\n- b: 1\n- b: 2 # two\n# d\nd: 1\n', 'a.1', 'a:\n- b: 1\n# d\nd: 1\n'],
+    ['the last line of a file', 'a:\n- b\n- c', 'a.1', 'a:\n- b\n'],
+    ['a text of several lines', 'a:\n- |\n  x\n  y\n- c\n', 'a.0', 'a:\n- c\n'],
+    ['the only one of a block', 'a:\n  - b: 1\n    c: 2\nd: 1\n', 'a.0', 'a: []\nd: 1\n'],
+    ['the only one behind a comment', 'a: # x\n  - b\nd: 1\n', 'a.0', 'a: # x\n  []\nd: 1\n'],
+    ['one of a list in one line', 'a: [x, { b: 1 }, z] # c\n', 'a.1', 'a: [x, z] # c\n'],
+    ['the last of a list in one line', 'a: [x, y]\n', 'a.1', 'a: [x]\n'],
+    ['the only one of a list in one line', 'a: [ x ]\n', 'a.0', 'a: []\n'],
+    [
+      'JSON',
+      '{\n  "a": [\n    { "b": 1 },\n    { "b": 2 }\n  ]\n}\n',
+      'a.1',
+      '{\n  "a": [\n    { "b": 1 }\n  ]\n}\n',
+    ],
+  ])('an edit removes %s', (_, before, path, after) => {
+    expect(applyEdits(before, [remove(path)])).toBe(after)
+  })
+
+  it.each([
+    ['a: [x]\n', 'a.1'],
+    ['a: { b: 1 }\n', 'a.0'],
+    ['b: 1\n', 'a.0'],
+    ['a:\n- &x 1\n- 2\nb: *x\n', 'a.0'],
+  ])('an edit does not remove from %j what is not there, or what an alias stands for', (before, path) => {
+    expect(() => applyEdits(before, [remove(path)])).toThrow()
+  })
+})
+
 describe('an edit of YAML', () => {
   it('an edit adds members in the style of blocks and leaves all else as it is, to the byte', () => {
     const before = `# Rules of the payments team\r

@@ -1,0 +1,74 @@
+import type { CheckedOverride } from '../../config/checked.js'
+import { EnvelopeError } from '../../errors.js'
+import type { RecordPlace } from '../../operate/index.js'
+import { printableText } from '../printable.js'
+
+export function nameOf({
+  topic,
+  partition,
+  offset,
+}: Pick<CheckedOverride, 'topic' | 'partition'> & { offset: string | bigint }): string {
+  return `${topic}:${String(partition)}:${String(offset)}`
+}
+
+/** What was written, and what has to happen now. */
+export function explainAllowed(file: string, override: CheckedOverride, isExamined: boolean): string {
+  const { topic, code, action } = override
+  return lines([
+    `${printableText(file)} has an override now:`,
+    ...describe(override),
+    '',
+    `Now deploy this configuration to all consumers of ${topic}. One that stopped at the record goes on as soon as its`,
+    'process has started with it. A group that reads the record later needs it, too.',
+    ...(action === 'skip'
+      ? []
+      : [
+          `Topic ${action.deadLetter} has to exist; a consumer made by decryptConsumer needs \`deadLetters\`.`,
+        ]),
+    ...(isExamined
+      ? []
+      : [
+          `The record was not examined: if it does not fail with ${code}, the override has no effect. With --brokers or`,
+          '--kafka, this command examines it first, and binds the override to its value.',
+        ]),
+    ...(action === 'skip' && new EnvelopeError(code, '').kind === 'unreadable'
+      ? [`${code} means that another reader might open the record: --dead-letter would keep it.`]
+      : []),
+  ])
+}
+
+/** All overrides of a file. */
+export function explainList(file: string, overrides: readonly CheckedOverride[], nowMs: number): string {
+  const name = printableText(file)
+  if (overrides.length === 0) return lines([`${name} has no overrides`])
+  return lines([
+    `${name} has ${overrides.length === 1 ? '1 override' : `${String(overrides.length)} overrides`}`,
+    ...overrides.flatMap((override) => [
+      ...describe(override),
+      ...(nowMs < override.untilMs ? [] : ['    it has ended and has no effect: remove it']),
+    ]),
+  ])
+}
+
+export function explainRemoved(file: string, place: RecordPlace): string {
+  return lines([
+    `${printableText(file)} has no override for ${nameOf(place)} any more`,
+    '',
+    'Once this configuration is deployed, a consumer that reads the record stops there, or does what its rule says.',
+  ])
+}
+
+function describe({ code, action, until, by, why, valueSha256, ...place }: CheckedOverride): string[] {
+  const what = action === 'skip' ? 'skipped' : `sent to ${action.deadLetter}`
+  return [
+    `  ${nameOf(place)} is ${what} if it fails with ${code}`,
+    `    until  ${until}`,
+    `    by     ${printableText(by)}`,
+    `    why    ${printableText(why)}`,
+    ...(valueSha256 === undefined ? [] : [`    value  SHA-256 ${valueSha256}`]),
+  ]
+}
+
+function lines(all: readonly string[]): string {
+  return `${all.join('\n')}\n`
+}
