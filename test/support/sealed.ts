@@ -21,20 +21,26 @@ export interface SealedParts {
   /** The counter in the IV. */
   readonly counter: number
   readonly topic: string
+  readonly compression: number
 }
 
 export function parts(value: Buffer | null): SealedParts {
   if (value === null) throw new Error('a tombstone has no parts')
   const envelope = envelopes.fromBuffer(value.subarray(10)) as Omit<
     SealedParts,
-    'session' | 'counter' | 'topic'
+    'session' | 'counter' | 'topic' | 'compression'
   >
-  const header = headers.fromBuffer(envelope.header) as { sessionId: Buffer; topic: string }
+  const header = headers.fromBuffer(envelope.header) as {
+    sessionId: Buffer
+    topic: string
+    compression: number
+  }
   return {
     ...envelope,
     session: header.sessionId.toString('hex'),
     counter: Number(envelope.iv.readBigUInt64BE(4)),
     topic: header.topic,
+    compression: header.compression,
   }
 }
 

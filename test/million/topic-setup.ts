@@ -1,0 +1,61 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Kafka, logLevel } from 'kafkajs'
+import type { TestProject } from 'vitest/node'
+import { randomOf } from './random.js'
+import { fillTopic, PARTITIONS } from './topic.js'
+import type { PartitionTruth } from './truth.js'
+import { makeVariants } from './variants.js'
+
+/** What the tests share. */
+export interface Million {
+  readonly seed: number
+  readonly topic: string
+  readonly records: number
+  /** With the keyring and the configuration file. */
+  readonly folder: string
+  readonly truth: {
+    readonly partitions: readonly PartitionTruth[]
+    readonly sessions: number
+    readonly deks: Readonly<Record<string, number>>
+  }
+}
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    million: Million
+  }
+}
+
+/** Makes the topic. `SEED` and `RECORDS` repeat a run, and make a smaller one. */
+export default async function makeTopic(project: TestProject): Promise<() => Promise<void>> {
+  const brokers = process.env['KAFKA_BROKERS']?.split(',')
+  if (brokers === undefined) throw new Error('KAFKA_BROKERS is not set: run `npm run test:million`')
+  const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000)
+  const records = Number(process.env['RECORDS'] ?? 1_000_000)
+  const topic = `raw.million.${String(seed)}`
+  const folder = await mkdtemp(join(tmpdir(), 'million-'))
+  const kafka = new Kafka({ brokers, logLevel: logLevel.ERROR })
+  const admin = kafka.admin()
+  await admin.connect()
+  await admin.createTopics({ topics: [{ topic, numPartitions: PARTITIONS }], waitForLeaders: true })
+  const started = Date.now()
+  const variants = await makeVariants(folder, topic, randomOf(seed))
+  const { partitions, sessions, deks } = await fillTopic(kafka, topic, records, variants, seed)
+  const seconds = ((Date.now() - started) / 1000).toFixed(1)
+  console.log(`SEED=${String(seed)}: ${String(records)} records in ${topic}, written in ${seconds} s`)
+  project.provide('million', {
+    ...{ seed, topic, records, folder },
+    truth: {
+      partitions,
+      sessions: sessions.size,
+      deks: Object.fromEntries([...deks].map(([cmk, all]) => [cmk, all.size])),
+    },
+  })
+  return async () => {
+    await admin.deleteTopics({ topics: [topic] })
+    await admin.disconnect()
+    await rm(folder, { recursive: true })
+  }
+}
