@@ -12,6 +12,7 @@ import { registerKeyring } from './keyring.js'
 import { registerKmsEmulator } from './kms-emulator.js'
 import { printableText } from './printable.js'
 import { registerRewrap } from './rewrap/rewrap.js'
+import { registerReseal } from './reseal/reseal.js'
 import { registerScan } from './scan/scan.js'
 import { registerSecret } from './secret/secret.js'
 
@@ -35,6 +36,7 @@ export function kafkaEnvelopeCommand(): Command {
   registerDoctor(program)
   registerScan(program)
   registerCutover(program)
+  registerReseal(program)
   registerSecret(program)
   registerAllow(program)
   registerKmsEmulator(program)

@@ -43,3 +43,5 @@ export type { PlaintextWriter, WriterTraits } from './cutover/plaintext-writers.
 export { examine, type Examination, type ExamineOptions } from './doctor/examine.js'
 export type { Area, Finding, FindingId, Remark, Severity } from './doctor/finding.js'
 export { CANARY_HEADER, type CanaryReport, type CanaryStep } from './doctor/canary.js'
+export { reseal, type ResealOptions, type ResealReport } from './reseal/reseal.js'
+export type { CopiedPartition, CopyProgress, CopyReport } from './copy/types.js'

@@ -6,6 +6,7 @@ import { readCheckpoints, type Checkpoint, type CopyRoute } from './checkpoint.j
 import { checkTopics, type CheckedTopics } from './check-topics.js'
 import { mayPass } from './failures.js'
 import { PartitionCopy } from './partition-copy.js'
+import { MAX_RECORDS } from './slices.js'
 import { settledCheckpoints } from './target.js'
 import type { CopyOptions, CopyReport } from './types.js'
 
@@ -71,7 +72,7 @@ class Copying {
   #restarts = 0
 
   constructor(options: CopyOptions, admin: Admin, checked: CheckedTopics, ranges: readonly OffsetRange[]) {
-    const { kafka, from, to, group, transform, onWritten } = options
+    const { kafka, from, to, group, transform, onWritten, maxRecords = MAX_RECORDS } = options
     this.#options = options
     this.#route = { from, to, group }
     this.#admin = admin
@@ -89,7 +90,7 @@ class Copying {
     })
     const run = {
       ...{ kafka, admin, consumer: this.#consumer, route: this.#route, transform, onWritten },
-      ...{ maxBatchBytes: checked.maxBatchBytes, signal: this.#failed.signal },
+      ...{ maxBatchBytes: checked.maxBatchBytes, maxRecords, signal: this.#failed.signal },
       fail: (error: unknown) => {
         this.#failed.abort(error)
       },
@@ -126,6 +127,9 @@ class Copying {
         if (assigned.includes(number)) partition.assign()
         else void partition.unassign()
       }
+      // Those that were added since the run began are for the next one.
+      const added = assigned.filter((partition) => !this.#partitions.has(partition))
+      this.#consumer.pause([{ topic: this.#route.from, partitions: added }])
     })
     this.#consumer.on(events.CRASH, ({ payload: { error, restart } }) => {
       if (!restart || ++this.#restarts > MAX_FAILURES) this.#failed.abort(error)

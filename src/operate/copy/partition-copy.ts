@@ -5,7 +5,7 @@ import { systemClock } from '../../clock.js'
 import { rangesOf } from '../topics/ranges.js'
 import type { RawBatch } from '../topics/raw-message.js'
 import type { Checkpoint, CopyRoute } from './checkpoint.js'
-import { copiedMessage } from './copied-message.js'
+import { copiedMessage, sourceMessage } from './copied-message.js'
 import { mayPass } from './failures.js'
 import { PartitionWriter } from './partition-writer.js'
 import { placeOf } from './place.js'
@@ -22,6 +22,7 @@ export interface CopyRun {
   readonly consumer: Consumer
   readonly route: CopyRoute
   readonly maxBatchBytes: number
+  readonly maxRecords: number
   readonly transform: Transform
   readonly onWritten: ((batch: SourceBatch) => void) | undefined
   /** Ends the run with this error. */
@@ -183,18 +184,20 @@ export class PartitionCopy {
 
   async #copy(holding: Holding, { messages, upTo }: Taken, signal: AbortSignal): Promise<void> {
     const { from, to } = this.#run.route
-    const parts = transactionsOf(messages)
-    for (const [i, part] of parts.entries()) {
+    const parts = transactionsOf(messages, this.#run.maxRecords)
+    for (const [i, fetched] of parts.entries()) {
       signal.throwIfAborted()
+      const places = fetched.map(({ offset }) => placeOf(from, this.#partition, offset))
+      const part = fetched.map((message, n) => sourceMessage(message, places[n] as string))
       const batch = { topic: from, partition: this.#partition, messages: part, signal }
       const values = await this.#run.transform(batch)
       signal.throwIfAborted()
       if (values.length !== part.length)
         throw new Error('a transform has to return one value for each record')
-      const copies = part.map((message, n) => {
-        const place = placeOf(from, this.#partition, message.offset)
-        return { place, message: copiedMessage(message, values[n] as Buffer | null, this.#partition, place) }
-      })
+      const copies = part.map((message, n) => ({
+        place: places[n] as string,
+        message: copiedMessage(message, values[n] as Buffer | null, this.#partition),
+      }))
       const next = parts[i + 1]?.[0]
       const runs = runsThatFit(copies, this.#run.maxBatchBytes, to)
       await this.#write(holding, runs, next === undefined ? upTo : BigInt(next.offset))

@@ -12,8 +12,8 @@ const OFFSETS_RETRIES = 100
 
 /**
  * Writes one partition of the target topic, in transactions that commit the checkpoint with the records. There is one
- * transactional id for each partition. Whoever takes it over ends the transaction of the process that had it before,
- * which can commit nothing from then on.
+ * transactional id for each partition of the target, whatever the group. Whoever takes it over ends the transaction of
+ * the process that had it before, which can commit nothing from then on.
  *
  * A writer that failed must not be used again: KafkaJS would reuse sequence numbers that a broker may have seen.
  */
@@ -32,7 +32,7 @@ export class PartitionWriter {
   /** Takes the partition over from whoever had it: no transaction of an earlier writer is open afterwards. */
   static async takeOver(kafka: Kafka, route: CopyRoute, partition: number): Promise<PartitionWriter> {
     const producer = kafka.producer({
-      transactionalId: `${route.group}:${route.from}:${String(partition)}`,
+      transactionalId: `kafka-envelope-copy:${route.to}:${String(partition)}`,
       transactionTimeout: TRANSACTION_TIMEOUT_MS,
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,

@@ -2,17 +2,17 @@ import type { KafkaMessage, Message } from 'kafkajs'
 import { BATCH_OVERHEAD, recordBytes } from '../../record/record-bytes.js'
 
 /** Bounds of one transaction. They also bound how long one call of a transform takes. */
-const MAX_RECORDS = 5000
+export const MAX_RECORDS = 5000
 const MAX_BYTES = 4 * 1024 * 1024
 
 /** Parts of records that are copied in one transaction each. */
-export function transactionsOf<M extends KafkaMessage>(messages: readonly M[]): M[][] {
+export function transactionsOf<M extends KafkaMessage>(messages: readonly M[], maxRecords: number): M[][] {
   const parts: M[][] = []
   let bytes = 0
   for (const message of messages) {
     const size = message.value?.length ?? 0
     const part = parts.at(-1)
-    if (part === undefined || part.length >= MAX_RECORDS || bytes + size > MAX_BYTES) {
+    if (part === undefined || part.length >= maxRecords || bytes + size > MAX_BYTES) {
       parts.push([message])
       bytes = size
     } else {

@@ -24,12 +24,14 @@ export interface CopyOptions {
   readonly to: string
   /**
    * The consumer group whose committed offsets say how far the copy is. Processes with the same group share the
-   * partitions. Transactional ids begin with its name and a colon.
+   * partitions.
    */
   readonly group: string
   readonly transform: Transform
   /** Called with a batch that the transform got, once its records are written. */
   readonly onWritten?: (batch: SourceBatch) => void
+  /** How many records one transaction has at most. Default: 5,000, and 4 MiB of values. */
+  readonly maxRecords?: number
   /** Called about twice a second. */
   readonly onProgress?: (progress: CopyProgress) => void
   readonly signal?: AbortSignal

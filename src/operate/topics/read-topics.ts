@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import type { Admin, Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs'
+import { onAbort } from '../../cancellation.js'
 import { IdleFetches } from './idle-fetches.js'
 import type { OffsetRange } from './ranges.js'
 import type { RawBatch, RawMessage } from './raw-message.js'
@@ -100,10 +101,13 @@ function readAll(
   { onBatch, onFetched, patience = PATIENCE, signal }: TopicsReading,
   assigned: Set<string>,
 ): Promise<'all' | 'stop' | 'idle'> {
-  return new Promise((done, fail) => {
-    signal?.addEventListener('abort', () => {
-      done('stop')
-    })
+  let stopListening: (() => void) | undefined
+  const read = new Promise<'all' | 'stop' | 'idle'>((done, fail) => {
+    if (signal !== undefined) {
+      stopListening = onAbort(signal, () => {
+        done('stop')
+      })
+    }
     let restarts = 0
     consumer.on(consumer.events.CRASH, ({ payload: { error, restart } }) => {
       if (!restart || ++restarts > MAX_RESTARTS) fail(error)
@@ -145,6 +149,7 @@ function readAll(
       throw error
     }
   })
+  return read.finally(() => stopListening?.())
 }
 
 function goOn(consumer: Consumer, progress: ReadingProgress, topic: string, partition: number): void {

@@ -1,21 +1,32 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Admin, Message } from 'kafkajs'
 import { copyTopic } from '../../../src/operate/copy/copy-topic.js'
 import type { CopyOptions, CopyReport, Transform } from '../../../src/operate/copy/types.js'
 import { readTopics } from '../../../src/operate/topics/read-topics.js'
+import type { RawMessage } from '../../../src/operate/topics/raw-message.js'
 import { rangesOf } from '../../../src/operate/topics/ranges.js'
 import { newTopic, removeTopics, testKafka } from '../../support/broker.js'
 
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const topics: string[] = []
+let folder = ''
 let admin: Admin
 
 beforeAll(async () => {
   admin = testKafka().admin()
   await admin.connect()
+  // Inside the project, so that `kafkajs` is found.
+  folder = await mkdtemp(join(ROOT, 'test/.copy-'))
+  await writeFile(join(folder, 'copier.mts'), COPIER)
 })
 afterAll(async () => {
   await admin.disconnect()
   await removeTopics(topics)
+  await rm(folder, { recursive: true, force: true })
 })
 
 async function topicOf(partitions = 1): Promise<string> {
@@ -37,26 +48,160 @@ function copy(from: string, to: string, options: Partial<CopyOptions> = {}): Pro
   return copyTopic({ kafka: testKafka(), from, to, group: `copy-${to}`, transform: same, ...options })
 }
 
-/** Everything that a reader of committed records sees, by partition. */
+/**
+ * Everything that a reader of committed records sees, by partition. Not what KafkaJS delivers as such: it delivers records
+ * of an aborted transaction after one whose key is the integer 0.
+ */
 async function contents(topic: string): Promise<unknown[][]> {
-  const found: unknown[][] = []
+  const found: RawMessage[][] = []
   const ranges = await rangesOf(admin, [topic])
   for (const { partition } of ranges) found[partition] = []
   await readTopics({
-    ...{ kafka: testKafka(), purpose: 'test', ranges },
-    onBatch: ({ partition, messages }) => {
-      for (const { key, value, headers, timestamp } of messages) {
-        found[partition]?.push([
-          key?.toString('hex') ?? null,
-          value?.toString('hex') ?? null,
-          timestamp,
-          headers,
-        ])
-      }
+    ...{
+      kafka: testKafka(),
+      purpose: 'test',
+      ranges,
+      readUncommitted: true,
+      maxBytesPerPartition: 8_000_000,
+    },
+    onBatch: ({ partition, withMarkers }) => {
+      found[partition]?.push(...withMarkers)
       return undefined
     },
   })
-  return found
+  return found.map((messages) =>
+    messages.filter((message, n) => isCommitted(message, messages.slice(n + 1))).map(shown),
+  )
+}
+
+/** From the first marker of the same producer that follows. */
+function isCommitted(
+  { isControlRecord, batchContext }: RawMessage,
+  following: readonly RawMessage[],
+): boolean {
+  if (isControlRecord === true) return false
+  if (batchContext?.inTransaction !== true) return true
+  const end = following.find(
+    (each) => each.isControlRecord === true && each.batchContext?.producerId === batchContext.producerId,
+  )
+  return end?.key?.equals(Buffer.from([0, 0, 0, 1])) === true
+}
+
+function shown({ key, value, headers, timestamp }: RawMessage): unknown[] {
+  return [key?.toString('hex') ?? null, value?.toString('hex') ?? null, timestamp, headers]
+}
+
+/** Copies slowly, in small transactions. Says so when it reads its first record. */
+const COPIER = `
+  import { Kafka, logLevel } from 'kafkajs'
+  import { copyTopic } from '${join(ROOT, 'src/operate/copy/copy-topic.ts')}'
+  const [from, to, wait] = process.argv.slice(2)
+  const kafka = new Kafka({ brokers: process.env.KAFKA_BROKERS.split(','), logLevel: logLevel.NOTHING })
+  const transform = async ({ messages }) => {
+    process.stdout.write('.')
+    await new Promise((resolve) => setTimeout(resolve, Number(wait)))
+    return messages.map(({ value }) => value)
+  }
+  const report = await copyTopic({ kafka, from, to, group: 'copy-' + to, transform, maxRecords: 7 })
+  console.log(JSON.stringify(report))
+`
+
+interface Ended {
+  readonly signal: NodeJS.Signals | null
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Starts a process that copies. It resolves `begun` with its first record, and `ended` when it is over. */
+function copier(
+  from: string,
+  to: string,
+  waitMs: number,
+): { child: ChildProcess; begun: Promise<void>; ended: Promise<Ended> } {
+  const child = spawn(
+    process.execPath,
+    ['--import', 'tsx', join(folder, 'copier.mts'), from, to, String(waitMs)],
+    { cwd: ROOT },
+  )
+  let [stdout, stderr] = ['', '']
+  const ended = new Promise<Ended>((resolve) =>
+    child.once('close', (code, signal) => {
+      resolve({ signal, code, stdout, stderr })
+    }),
+  )
+  const begun = new Promise<void>((resolve) => {
+    child.stdout.on('data', (chunk: Buffer) => {
+      stdout += chunk.toString()
+      resolve()
+    })
+    void ended.then(() => {
+      resolve()
+    })
+  })
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+  return { child, begun, ended }
+}
+
+/** Pseudo-random numbers from 0 to below 1, the same for each seed. */
+function random(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return state / 2 ** 32
+  }
+}
+
+/** Records with and without transactions, some of them aborted, so that they and their markers are everywhere. */
+async function mixedTopic(perPartition: number): Promise<string> {
+  const from = await topicOf(3)
+  const kafka = testKafka()
+  const plain = kafka.producer()
+  const transactional = [0, 1].map((n) =>
+    kafka.producer({ transactionalId: `${from}-${String(n)}`, maxInFlightRequests: 1 }),
+  )
+  await Promise.all([plain, ...transactional].map((producer) => producer.connect()))
+  const int0 = Buffer.alloc(4)
+  const messages = (name: string): Message[] =>
+    [0, 1, 2].flatMap((partition) =>
+      Array.from({ length: perPartition / 5 }, (_, n) => ({
+        key: n % 3 === 0 ? int0 : null,
+        value: `${name} ${String(n)}`,
+        partition,
+      })),
+    )
+  await plain.send({ topic: from, messages: messages('plain') })
+  const [first, second] = await Promise.all(transactional.map((producer) => producer.transaction()))
+  // They overlap, and the one that began first is aborted last.
+  await first?.send({ topic: from, messages: messages('aborted last') })
+  await second?.send({ topic: from, messages: messages('aborted first') })
+  await first?.send({ topic: from, messages: messages('aborted last, too') })
+  await second?.abort()
+  await plain.send({ topic: from, messages: messages('between') })
+  await first?.abort()
+  const third = await transactional[0]?.transaction()
+  await third?.send({ topic: from, messages: messages('committed') })
+  await plain.send({ topic: from, messages: messages('after') })
+  await third?.commit()
+  await plain.send({ topic: from, messages: messages('end') })
+  const last = await transactional[1]?.transaction()
+  await last?.send({ topic: from, messages: messages('aborted at the end') })
+  await last?.abort()
+  await Promise.all([plain, ...transactional].map((producer) => producer.disconnect()))
+  return from
+}
+
+/** The values of `mixedTopic` that are committed, of one partition. */
+function committedValues(perPartition: number): string[] {
+  return ['plain', 'between', 'committed', 'after', 'end'].flatMap((name) =>
+    Array.from({ length: perPartition / 5 }, (_, n) => `${name} ${String(n)}`),
+  )
+}
+
+function values(found: unknown[][]): string[][] {
+  return found.map((partition) =>
+    partition.map((record) => Buffer.from((record as string[])[1] ?? '', 'hex').toString()),
+  )
 }
 
 describe('copyTopic', () => {
@@ -95,4 +240,36 @@ describe('copyTopic', () => {
     await copy(from, to)
     expect(await contents(to)).toEqual(await contents(from))
   }, 60_000)
+
+  it('it copies committed records alone, also where transactions overlap and keys look like markers', async () => {
+    const [from, to] = [await mixedTopic(100), await topicOf(3)]
+    const report = await copy(from, to, { maxRecords: 30 })
+    expect(report.partitions.map(({ records }) => records)).toEqual([100, 100, 100])
+    expect(report.partitions.every(({ next, end }) => next === end)).toBe(true)
+    expect(values(await contents(to))).toEqual([0, 1, 2].map(() => committedValues(100)))
+  }, 60_000)
+
+  it('killed at random moments and resumed, it copies each record once and in order', async () => {
+    const [from, to] = [await mixedTopic(400), await topicOf(3)]
+    const next = random(Number(process.env['COPY_SEED'] ?? 1))
+    const kills = Number(process.env['COPY_KILLS'] ?? 3)
+    for (let kill = 0; kill < kills; kill++) {
+      const { child, begun, ended } = copier(from, to, 15)
+      await begun
+      await new Promise((resolve) => setTimeout(resolve, next() * 400))
+      child.kill('SIGKILL')
+      expect(await ended).toMatchObject({ signal: 'SIGKILL' })
+    }
+    await copy(from, to)
+    expect(values(await contents(to))).toEqual([0, 1, 2].map(() => committedValues(400)))
+  }, 120_000)
+
+  it('two processes share the partitions, and when one is killed, the other one copies all', async () => {
+    const [from, to] = [await mixedTopic(400), await topicOf(3)]
+    const [one, two] = [copier(from, to, 40), copier(from, to, 40)]
+    await Promise.all([one.begun, two.begun])
+    one.child.kill('SIGKILL')
+    expect(await two.ended).toMatchObject({ code: 0, stderr: '' })
+    expect(values(await contents(to))).toEqual([0, 1, 2].map(() => committedValues(400)))
+  }, 120_000)
 })
