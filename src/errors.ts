@@ -120,12 +120,12 @@ export function errorCodes(): readonly ErrorCode[] {
   return Object.keys(CODES) as ErrorCode[]
 }
 
-type CodeOfKind<Kind> = {
-  [Code in ErrorCode]: (typeof CODES)[Code] extends { readonly kind: Kind } ? Code : never
-}[ErrorCode]
-
 /** A code with which a record may fail to open, so that policy, or an operator, decides about it. */
-export type RejectionCode = Exclude<CodeOfKind<'invalid'> | CodeOfKind<'unreadable'>, 'TOPIC_NOT_CONFIGURED'>
+export type RejectionCode = {
+  [Code in ErrorCode]: (typeof CODES)[Code] extends { readonly kind: 'invalid' | 'unreadable' }
+    ? Exclude<Code, 'TOPIC_NOT_CONFIGURED'>
+    : never
+}[ErrorCode]
 
 /** All of them. Topics without a rule have no records that fail to open. */
 export function rejectionCodes(): readonly RejectionCode[] {

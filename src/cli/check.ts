@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 
+import { systemClock } from '../clock.js'
 import { readConfigFile } from '../config-file/read-file.js'
 import { describeIssue, isEnvelopeError, type ConfigIssue } from '../errors.js'
 import type { Load } from './estimate/dek-counts.js'
@@ -77,12 +78,15 @@ async function check(file: string, options: Options): Promise<void> {
       topics: named,
       rules,
       dictionaries,
+      overrides: policy.overrides.map(({ untilMs: _, ...override }) => override),
       kmses: estimated.kmses,
       warnings: found,
     })
     return
   }
-  process.stdout.write(explain(file, { policy, load, dictionaries, estimated, found }))
+  process.stdout.write(
+    explain(file, { policy, load, dictionaries, estimated, found, nowMs: systemClock.wallMs() }),
+  )
   if (stray.length > 0) process.stderr.write(`no rule matches: ${stray.join(', ')}\n`)
 }
 

@@ -51,6 +51,27 @@ async function check(...args: string[]): Promise<{ code: unknown; stdout: string
 }
 
 describe('kafka-envelope check', () => {
+  it('kafka-envelope check shows the overrides of the file, and those that have ended', async () => {
+    await writeFile(
+      file,
+      `${GOOD}overrides:
+  - { topic: copy, partition: 0, offset: '7', code: MALFORMED, action: skip, until: 2025-01-01T00:00Z, by: ops, why: INC-42 }
+`,
+    )
+    const { code, stdout } = await check('--env', 'CMK=5f3c')
+    expect(code).toBe(0)
+    expect(stdout).toContain(`
+Overrides
+  copy:0:7 is skipped if it fails with MALFORMED
+    until  2025-01-01T00:00Z
+    by     ops
+    why    INC-42
+    it has ended and has no effect: remove it
+`)
+    const { stdout: json } = await check('--env', 'CMK=5f3c', '--json')
+    expect(JSON.parse(json)).toMatchObject({ overrides: [{ topic: 'copy', offset: '7', by: 'ops' }] })
+  })
+
   it('kafka-envelope check reports only that the file does not exist', async () => {
     await folder.remove()
     expect(await check()).toEqual({ code: 1, stdout: '', stderr: `${file}: file not found\n` })

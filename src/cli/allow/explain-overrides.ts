@@ -16,7 +16,7 @@ export function explainAllowed(file: string, override: CheckedOverride, isExamin
   const { topic, code, action } = override
   return lines([
     `${printableText(file)} has an override now:`,
-    ...describe(override),
+    ...describeOverride(override).map((line) => `  ${line}`),
     '',
     `Now deploy this configuration to all consumers of ${topic}. One that stopped at the record goes on as soon as its`,
     'process has started with it. A group that reads the record later needs it, too.',
@@ -43,10 +43,7 @@ export function explainList(file: string, overrides: readonly CheckedOverride[],
   if (overrides.length === 0) return lines([`${name} has no overrides`])
   return lines([
     `${name} has ${overrides.length === 1 ? '1 override' : `${String(overrides.length)} overrides`}`,
-    ...overrides.flatMap((override) => [
-      ...describe(override),
-      ...(nowMs < override.untilMs ? [] : ['    it has ended and has no effect: remove it']),
-    ]),
+    ...overrides.flatMap((override) => describeOverride(override, nowMs)).map((line) => `  ${line}`),
   ])
 }
 
@@ -58,14 +55,17 @@ export function explainRemoved(file: string, place: RecordPlace): string {
   ])
 }
 
-function describe({ code, action, until, by, why, valueSha256, ...place }: CheckedOverride): string[] {
+/** One override in several lines. @param nowMs if given, says whether it has ended */
+export function describeOverride(override: CheckedOverride, nowMs = 0): string[] {
+  const { code, action, until, untilMs, by, why, valueSha256 } = override
   const what = action === 'skip' ? 'skipped' : `sent to ${action.deadLetter}`
   return [
-    `  ${nameOf(place)} is ${what} if it fails with ${code}`,
-    `    until  ${until}`,
-    `    by     ${printableText(by)}`,
-    `    why    ${printableText(why)}`,
-    ...(valueSha256 === undefined ? [] : [`    value  SHA-256 ${valueSha256}`]),
+    `${nameOf(override)} is ${what} if it fails with ${code}`,
+    `  until  ${until}`,
+    `  by     ${printableText(by)}`,
+    `  why    ${printableText(why)}`,
+    ...(valueSha256 === undefined ? [] : [`  value  SHA-256 ${valueSha256}`]),
+    ...(nowMs < untilMs ? [] : ['  it has ended and has no effect: remove it']),
   ]
 }
 

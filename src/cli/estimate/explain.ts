@@ -1,5 +1,6 @@
 import type { CheckedFile, CheckedPolicy, CheckedRule } from '../../config/checked.js'
 import { DEFAULT_FORMAT } from '../../envelope/formats.js'
+import { describeOverride } from '../allow/explain-overrides.js'
 import type { Deks, Load } from './dek-counts.js'
 import type { Estimate, KmsEstimate, Restart, RuleEstimate } from './estimate.js'
 import { byteCount, figure, money, percent, timeSpan } from './format-units.js'
@@ -22,12 +23,15 @@ export function explain(
     dictionaries,
     estimated,
     found,
+    nowMs,
   }: {
     readonly policy: CheckedFile
     readonly load: Load
     readonly dictionaries: readonly DictionarySummary[]
     readonly estimated: Estimate
     readonly found: readonly Warning[]
+    /** In ms since 1970. */
+    readonly nowMs: number
   },
 ): string {
   return [
@@ -40,6 +44,10 @@ export function explain(
     ...section(
       'Dictionaries',
       dictionaries.map(({ name, bytes, sha256 }) => `${name}: ${figure(bytes)} bytes, SHA-256 ${sha256}`),
+    ),
+    ...section(
+      'Overrides',
+      policy.overrides.flatMap((override) => describeOverride(override, nowMs)),
     ),
     ...estimated.kmses.flatMap((kms) =>
       section(
@@ -56,7 +64,7 @@ export function explain(
 }
 
 /** Sections that are left out if they are empty. */
-const OPTIONAL = new Set(['Topics', 'Dictionaries'])
+const OPTIONAL = new Set(['Topics', 'Dictionaries', 'Overrides'])
 
 function section(title: string, lines: readonly string[]): string[] {
   return lines.length === 0 && OPTIONAL.has(title) ? [] : ['', title, ...lines.map((line) => `  ${line}`)]
