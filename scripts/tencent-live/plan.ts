@@ -13,8 +13,8 @@ export interface LivePlan {
 
 /** The vendor's list price. */
 export const DOLLARS_PER_CALL: number = 0.18 / 10_000
-/** 4 and 2 calls for the two ways to make a DEK, and 7 for facts. */
-const SYMMETRIC_CALLS = 13
+/** 4 and 2 calls for the two ways to make a DEK, 2 for a secret, and 7 for facts. */
+const SYMMETRIC_CALLS = 15
 /** 2 calls with a fetched public key, 1 with a pinned one, and 2 for facts. */
 const RSA_CALLS = 5
 

@@ -35,6 +35,10 @@ const PROGRAMS: Record<string, { topics: string[]; prints: (string | RegExp)[] }
     topics: ['migration.users'],
     prints: ['untilOffsets: {"0":"2"}', 'written before the migration', 'written after the migration'],
   },
+  'secrets.ts': {
+    topics: [],
+    prints: ['connecting with a password of 13 bytes', 'as payroll: SECRET_NOT_AUTHENTIC'],
+  },
   'nestjs.ts': { topics: ['nest.orders'], prints: ["billed { total: '19.90 €' }"] },
   'opentelemetry.ts': {
     topics: ['otel.orders'],

@@ -3,7 +3,9 @@ import { subscribe } from 'node:diagnostics_channel'
 import { CommonClient, EnvironmentVariableCredential } from 'tencentcloud-sdk-nodejs-common'
 import { afterAll, describe, expect, it } from 'vitest'
 import { planOf } from '../../scripts/tencent-live/plan.js'
+import { canonicalContext } from '../../src/envelope/context.js'
 import { parseCmkName, type CmkName } from '../../src/kms/tencent/cmk-name.js'
+import { MAX_SECRET_BYTES, secretContext } from '../../src/kms/secret.js'
 import { endpointOf } from '../../src/kms/tencent/endpoint.js'
 import { tencentKms, type TencentCmkOptions } from '../../src/kms/tencent/index.js'
 import { NO_BLOB } from '../../src/kms/tencent/symmetric.js'
@@ -129,6 +131,18 @@ if (symmetric !== undefined) {
       const at = blob.length - 8
       const damaged = blob.slice(0, at) + (blob[at] === 'A' ? 'B' : 'A') + blob.slice(at + 1)
       note('a damaged blob', await decrypt('{"a":"1","b":"2"}', damaged), INVALID)
+    })
+
+    it('a secret of 4,096 bytes is encrypted with the context that marks secrets, and its blob fits', async () => {
+      const Plaintext = Buffer.alloc(MAX_SECRET_BYTES, 'x').toString('base64')
+      const EncryptionContext = canonicalContext(secretContext({ app: 'billing' }))
+      const sealed = await ask(cmk, 'Encrypt', { KeyId: cmk.keyId, Plaintext, EncryptionContext })
+      const CiphertextBlob = text(sealed['CiphertextBlob'])
+      expect(sealed['code']).toBeUndefined()
+      expect(CiphertextBlob).toMatch(/^[!-~]{1,8192}$/)
+      facts.push(`a blob of 4,096 bytes has ${String(CiphertextBlob.length)} characters`)
+      const opened = await ask(cmk, 'Decrypt', { CiphertextBlob, EncryptionContext })
+      note('whether a secret decrypts', opened['Plaintext'] === Plaintext, true)
     })
 
     it('the bytes that verify() sends for an identity that may only decrypt are refused with a code that says so', async () => {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import { CONTEXT_TEXT } from '../../src/envelope/bounds.js'
 import { EnvelopeError, isEnvelopeError, type ErrorCode } from '../../src/errors.js'
 import { createEncryption, type Encryption, type EncryptionEvents } from '../../src/index.js'
 import type { Kms } from '../../src/kms/kms.js'
@@ -131,6 +132,8 @@ describe('secrets', () => {
     const encryption = await owner(kms)
     await encryption.secrets('passwords').encrypt(Buffer.from('s'), { app: 'billing' })
     expect(calls[0]?.context).toEqual({ app: 'billing', 'kafka-envelope': 'secret~1' })
+    // The decoder of envelopes checks their contexts by the same pattern.
+    expect(CONTEXT_TEXT.pattern.test('secret~1')).toBe(false)
     const rule = {
       match: ['orders'],
       encrypt: { cmk: 'a', context: { 'kafka-envelope': 'secret~1' } },
