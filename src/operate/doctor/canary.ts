@@ -213,6 +213,6 @@ function failed(topic: string, steps: readonly CanaryStep[], error: unknown): Ou
     what: `${step} failed: ${messageOf(error)}`,
     remedy:
       oursIn(error)?.remedy ??
-      'Check that this user may write to the topic and read it, and that its partitions have leaders',
+      'Check that the topic exists, that this user may write to it and read it, and that its partitions have leaders',
   })
 }

@@ -46,7 +46,8 @@ export interface Examination {
 /**
  * Checks a whole setup: configuration, versions, KMSs and rights, clock, topics, topics for dead letters. It makes some
  * DEKs and tries what should be denied; without `canary`, it changes nothing. What fails is a finding.
- * @throws Error if the canary has no rule that encrypts its topic, or no Kafka; the reason of `signal`
+ * @throws Error if the canary has no rule that encrypts its topic, or no Kafka; EnvelopeError CONFIG_INVALID if a KMS in
+ * `config` was closed; the reason of `signal`
  */
 export async function examine(options: ExamineOptions): Promise<Examination> {
   const { topics = [], canary, signal = new AbortController().signal } = options

@@ -254,6 +254,7 @@ describe('a setup', () => {
     ])
     expect(uncheckedOf(WELL)).toEqual([
       'KMS: when the KMS rotates its CMKs: to ask would take a right that no rule needs',
+      'KMS: CMKs that no rule names: other',
     ])
   })
 
@@ -298,6 +299,7 @@ describe('what cannot be checked', () => {
     expect(findingsOf(runChecks(facts))).toEqual([])
     expect(uncheckedOf(facts)).toEqual([
       expect.stringContaining('rotates'),
+      'KMS: CMKs that no rule names: other',
       'Kafka: the version of the brokers, and whether they create topics by themselves: not authorized',
       'topics: whether the partitions of topic orders have leaders and replicas: the brokers do not say it',
       'topics: whether the partitions of topic letters have leaders and replicas: the brokers do not say it',
@@ -324,6 +326,7 @@ describe('what cannot be checked', () => {
       expect.stringContaining('rotates'),
       'program: the version of KafkaJS: it is not installed here',
       'KMS: the provisioned DEK of rule orders: a canary in one of its topics shows whether it seals',
+      'KMS: CMKs that no rule names: other',
       'KMS: CMK a (cloud): whether this process may unwrap DEKs, which it need not: no answer',
       'clock: whether the clock of this machine is right: no KMS that answered compares it with its own',
       'topics: whether topic orders may still get plaintext: its offsets are not known',

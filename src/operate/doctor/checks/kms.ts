@@ -3,6 +3,7 @@ import type { CheckedRule } from '../../../config/checked.js'
 import type { Facts } from '../facts/facts.js'
 import { nameOf, type CmkFacts, type CmkTrial, type KmsFacts } from '../facts/kms.js'
 import { fine, found, unchecked, type FindingId, type Outcome, type Severity } from '../finding.js'
+import { shown } from '../shown.js'
 
 const IDS: Readonly<Record<string, FindingId>> = {
   KMS_DENIED: 'kms-denied',
@@ -29,7 +30,8 @@ export function* kms({ kms: facts, config }: Facts): Iterable<Outcome> {
   }
   const failed = facts.trials.filter((trial): trial is FailedTrial => trial.failure !== undefined)
   for (const trials of groupedBy(failed, causeOf)) yield fails(trials, facts)
-  const rules = 'checked' in config ? config.checked.rules : []
+  if (!('checked' in config)) return
+  const { rules, cmks } = config.checked
   for (const rule of rules) {
     yield* readsBack(rule, facts)
     if (rule.encrypt?.provisionedDek !== undefined) {
@@ -39,6 +41,11 @@ export function* kms({ kms: facts, config }: Facts): Iterable<Outcome> {
       )
     }
   }
+  const named = new Set(
+    rules.flatMap(({ encrypt, decrypt }) => [encrypt?.cmk ?? '', ...(decrypt?.cmks ?? [])]),
+  )
+  const others = Object.keys(cmks).filter((list) => !named.has(list))
+  if (others.length > 0) yield unchecked('KMS', `CMKs that no rule names: ${shown(others)}`)
 }
 
 function works(trials: readonly CmkTrial[]): Outcome {

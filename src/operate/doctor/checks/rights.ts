@@ -28,7 +28,8 @@ function ofCmk({ kms, cmkId, provider, use, answer, why }: ExcessTrial): Outcome
     ? found('may-unwrap', {
         subject,
         what: 'this process only seals, but may unwrap DEKs: whoever takes it over can read the topics',
-        remedy: 'Take the right to decrypt with this CMK from its identity',
+        remedy:
+          'Take the right to decrypt with this CMK from its identity, unless a `dekStore` in code needs it',
       })
     : found('may-make-deks', {
         subject,
