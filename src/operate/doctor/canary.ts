@@ -88,9 +88,9 @@ export async function flyCanary(canary: Canary): Promise<{ report: CanaryReport;
   return { report: { topic, ...at, steps }, outcomes }
 }
 
-/** The configuration with the one rule, which stops at any record that does not open, and keeps no DEK. */
+/** The configuration with the one rule, which stops at any record that does not open. It keeps no DEK. */
 function alone({ config, rule }: Canary): EncryptionConfig {
-  const { dekStore: _, ...rest } = config
+  const { dekStore: _, overrides: __, ...rest } = config
   const decrypt = rule.decrypt && {
     ...rule.decrypt,
     onInvalid: 'stop' as const,

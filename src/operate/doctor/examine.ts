@@ -65,7 +65,7 @@ export async function examine(options: ExamineOptions): Promise<Examination> {
       ]),
       signal,
     )
-    const outcomes = runChecks({ program, config, kms, kafka, topics })
+    const outcomes = runChecks({ program, config, kms, kafka, nowMs: clock.wallMs(), topics })
     if (canary === undefined || 'issues' in given || options.kafka === undefined || ruleAt === undefined) {
       const why =
         canary === undefined ? noCanary(options.kafka) : 'the canary: the configuration has mistakes'

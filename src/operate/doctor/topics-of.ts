@@ -7,17 +7,19 @@ export class RuleTopics {
   readonly rules: readonly CheckedRule[]
   readonly #index: TopicIndex<CheckedRule>
   readonly #only: ReadonlySet<string>
+  readonly #overrides: CheckedConfig['overrides']
   readonly #deadLetters: ReadonlySet<string>
 
   /** @param only the topics that the user named; empty for all */
-  constructor({ rules }: Pick<CheckedConfig, 'rules'>, only: readonly string[]) {
+  constructor({ rules, overrides }: Pick<CheckedConfig, 'rules' | 'overrides'>, only: readonly string[]) {
     this.rules = rules
+    this.#overrides = overrides
     this.#index = new TopicIndex(rules, ({ match }) => match)
     this.#only = new Set(only)
     this.#deadLetters = new Set(
       rules
         .filter((rule) => only.length === 0 || only.some((topic) => this.ruleOf(topic) === rule))
-        .flatMap(({ decrypt }) => (decrypt ? deadLetterTopics(decrypt) : [])),
+        .flatMap((rule) => this.deadLetterTopicsOf(rule)),
     )
   }
 
@@ -28,6 +30,14 @@ export class RuleTopics {
   /** Whether the user asks about this topic. */
   isAsked(topic: string): boolean {
     return this.#only.size === 0 || this.#only.has(topic)
+  }
+
+  /** Those of a rule, and of overrides for records of its topics. */
+  deadLetterTopicsOf(rule: CheckedRule): string[] {
+    const ofOverrides = this.#overrides.flatMap(({ topic, action }) =>
+      typeof action === 'object' && this.ruleOf(topic) === rule ? [action.deadLetter] : [],
+    )
+    return [...(rule.decrypt ? deadLetterTopics(rule.decrypt) : []), ...ofOverrides]
   }
 
   isDeadLetterTopic(topic: string): boolean {

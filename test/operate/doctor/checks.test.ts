@@ -65,6 +65,18 @@ const until = (offset: string, low: string, high: string): Facts => ({
   }),
 })
 
+const withOverride = (until: string, action: 'skip' | { deadLetter: string } = 'skip'): Facts => {
+  const one = {
+    topic: 'orders',
+    partition: 0,
+    offset: '7',
+    code: 'MALFORMED' as const,
+    by: 'Ann',
+    why: 'a test',
+  }
+  return { ...WELL, config: configOf([ORDERS], { overrides: [{ ...one, action, until }] }) }
+}
+
 /** For each finding of a check, a setup that has it. */
 const ILL = {
   'config-invalid': {
@@ -110,6 +122,8 @@ const ILL = {
     facts: withRules(rule({ rotate: { maxAge: '32d' } })),
     subject: 'topics[0].encrypt.rotate.maxAge',
   },
+  'override-active': { facts: withOverride('2026-06-01T00:00:01Z'), subject: 'overrides[0]' },
+  'override-expired': { facts: withOverride('2026-06-01T00:00:00Z'), subject: 'overrides[0]' },
   'node-too-old': { facts: withProgram({ node: '20.18.3' }), subject: 'Node.js 20.18.3' },
   'engine-unusable': {
     facts: withProgram({ engine: { wanted: 'native', problem: 'the native engine cannot be used' } }),
@@ -428,6 +442,14 @@ describe('topics', () => {
     expect(findingsOf(runChecks({ ...WELL, kafka })).map(({ id }) => id)).toEqual([
       'kept-forever',
       'dead-letter-retention-short',
+    ])
+  })
+
+  it('a topic to which an override sends a dead letter has to exist, too', () => {
+    const facts = withOverride('2026-06-01T00:00:01Z', { deadLetter: 'drawer' })
+    expect(findingsOf(runChecks(facts)).map(({ id, subject }) => [id, subject])).toEqual([
+      ['override-active', 'overrides[0]'],
+      ['dead-letter-topic-missing', 'dead-letter topic drawer'],
     ])
   })
 

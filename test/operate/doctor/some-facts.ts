@@ -97,5 +97,6 @@ export const WELL: Facts = {
     cmks: [CMK],
   },
   kafka: clusterOf({ orders: topicOf(), letters: LETTERS }),
+  nowMs: Date.parse('2026-06-01T00:00:00Z'),
   topics: [],
 }

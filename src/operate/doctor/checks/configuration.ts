@@ -8,7 +8,7 @@ import { fine, found, unchecked, type Outcome } from '../finding.js'
 const LONG_AGE_MS = 31 * 86_400_000
 
 /** The mistakes in the configuration; if there are none, what is valid and probably not intended. */
-export function* configuration({ config }: Facts): Iterable<Outcome> {
+export function* configuration({ config, nowMs }: Facts): Iterable<Outcome> {
   if ('issues' in config) {
     for (const { path, message, line, column } of config.issues) {
       const at = line === undefined ? '' : ` (line ${String(line)}, column ${String(column)})`
@@ -28,6 +28,7 @@ export function* configuration({ config }: Facts): Iterable<Outcome> {
     yield found(id, { subject: path, what, remedy })
   }
   yield* rotation(checked)
+  yield* overrides(checked, nowMs)
 }
 
 function* rotation({ rules }: CheckedConfig): Iterable<Outcome> {
@@ -45,5 +46,24 @@ function* rotation({ rules }: CheckedConfig): Iterable<Outcome> {
   }
   if (rules.some(({ encrypt }) => encrypt !== undefined)) {
     yield unchecked('KMS', 'when the KMS rotates its CMKs: to ask would take a right that no rule needs')
+  }
+}
+
+function* overrides(checked: CheckedConfig, nowMs: number): Iterable<Outcome> {
+  for (const [i, override] of checked.overrides.entries()) {
+    const { topic, partition, offset, code, until, untilMs, by } = override
+    const record = `the record ${topic}:${String(partition)}:${offset}`
+    const subject = `overrides[${String(i)}]`
+    yield untilMs <= nowMs
+      ? found('override-expired', {
+          subject,
+          what: `it has had no effect since ${until}, and was for ${record}`,
+          remedy: 'Remove it',
+        })
+      : found('override-active', {
+          subject,
+          what: `${record} may pass with ${code} until ${until}, as ${by} said`,
+          remedy: 'Remove it once every consumer is past the record',
+        })
   }
 }

@@ -1,4 +1,3 @@
-import { deadLetterTopics } from '../../../config/rejection.js'
 import type { CheckedRule } from '../../../config/checked.js'
 import { figure, timeSpan } from '../../../units.js'
 import type { ClusterFacts, TopicFacts } from '../facts/cluster.js'
@@ -21,7 +20,7 @@ export function* deadLetters({ kafka, config, topics: only }: Facts): Iterable<O
     const sources = [...cluster.topics].filter(
       ([topic]) => topics.ruleOf(topic) === rule && topics.isAsked(topic),
     )
-    for (const letters of new Set(deadLetterTopics(decrypt))) {
+    for (const letters of new Set(topics.deadLetterTopicsOf(rule))) {
       if (topics.isDeadLetterTopic(letters)) yield* ofTopic(letters, rule, sources, cluster)
     }
     if ([decrypt.onInvalid, decrypt.onUnreadable].some((policy) => typeof policy === 'function')) {

@@ -12,6 +12,8 @@ export interface Facts {
   readonly kms?: KmsFacts | undefined
   /** Or why nothing is known about Kafka. */
   readonly kafka: KafkaFacts
+  /** In ms since 1970. */
+  readonly nowMs: number
   /** The topics that the user named; empty for all. */
   readonly topics: readonly string[]
 }
