@@ -15,7 +15,7 @@ export interface Target {
 }
 
 /** Another process of the group may write meanwhile, and a broker may show an offset a moment after its commit. */
-const ATTEMPTS = 6
+const ATTEMPTS = 4
 const WAIT_MS = 500
 
 /**
