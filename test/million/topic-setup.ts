@@ -13,6 +13,8 @@ export interface Million {
   readonly seed: number
   readonly topic: string
   readonly records: number
+  /** A topic with a tenth of the records. */
+  readonly part: string
   /** With the keyring and the configuration file. */
   readonly folder: string
   readonly truth: {
@@ -39,14 +41,20 @@ export default async function makeTopic(project: TestProject): Promise<() => Pro
   const kafka = new Kafka({ brokers, logLevel: logLevel.ERROR })
   const admin = kafka.admin()
   await admin.connect()
-  await admin.createTopics({ topics: [{ topic, numPartitions: PARTITIONS }], waitForLeaders: true })
+  const part = `${topic}.part`
+  const topics = [topic, part]
+  await admin.createTopics({
+    topics: topics.map((name) => ({ topic: name, numPartitions: PARTITIONS })),
+    waitForLeaders: true,
+  })
   const started = Date.now()
   const variants = await makeVariants(folder, topic, randomOf(seed))
   const { partitions, sessions, deks } = await fillTopic(kafka, topic, records, variants, seed)
+  await fillTopic(kafka, part, records / 10, variants, seed)
   const seconds = ((Date.now() - started) / 1000).toFixed(1)
   console.log(`SEED=${String(seed)}: ${String(records)} records in ${topic}, written in ${seconds} s`)
   project.provide('million', {
-    ...{ seed, topic, records, folder },
+    ...{ seed, topic, records, part, folder },
     truth: {
       partitions,
       sessions: sessions.size,
@@ -54,7 +62,7 @@ export default async function makeTopic(project: TestProject): Promise<() => Pro
     },
   })
   return async () => {
-    await admin.deleteTopics({ topics: [topic] })
+    await admin.deleteTopics({ topics })
     await admin.disconnect()
     await rm(folder, { recursive: true })
   }

@@ -37,15 +37,18 @@ interface Sealing {
   readonly context?: Readonly<Record<string, string>>
 }
 
+/** The topic that dead letters were sealed for. */
+export const DEAD_LETTERS_OF = 'raw.million.orders'
+
 const SEALINGS: readonly Sealing[] = [
   { share: 45, count: 1500, cmks: ['cards-2024'] },
   { share: 20, count: 800, cmks: ['cards-2024', 'backup'], compression: 'gzip', context: { tenant: 'acme' } },
   { share: 20, count: 800, cmks: ['cards-2025'], context: { env: 'prod', tenant: 'none' } },
   {
-    ...{ share: 5, count: 200, cmks: ['orders-2023'], topic: 'raw.million.orders' },
+    ...{ share: 5, count: 200, cmks: ['orders-2023'], topic: DEAD_LETTERS_OF },
     headers: {
       'kafka-envelope.error': 'AUTHENTICATION_FAILED',
-      'kafka-envelope.topic': 'raw.million.orders',
+      'kafka-envelope.topic': DEAD_LETTERS_OF,
     },
   },
 ]
@@ -57,7 +60,7 @@ const PER_DEK = 50
 const COMPRESSIONS = ['none', 'gzip']
 
 /** The configuration of programs that open or rewrap these records; its keyring is in the same folder. */
-const CONFIG_FILE = 'kafka-envelope.yaml'
+export const CONFIG_FILE = 'kafka-envelope.yaml'
 
 /**
  * Seals values for a topic, and makes others. Writes a keyring and a configuration file into the folder.
@@ -70,7 +73,7 @@ export async function makeVariants(folder: string, topic: string, random: () => 
     keyring,
     ids.map((id) => ({ id, type: 'aes-256' })),
   )
-  await writeFile(join(folder, CONFIG_FILE), configFile(ids))
+  await writeFile(join(folder, CONFIG_FILE), configFile(ids, [topic, DEAD_LETTERS_OF]))
   const sealed = await Promise.all(
     SEALINGS.map(async (sealing) => ({
       share: sealing.share,
@@ -177,7 +180,7 @@ function otherVariants(random: () => number): Variants['mixed'] {
   ]
 }
 
-function configFile(ids: readonly string[]): string {
+function configFile(ids: readonly string[], originalTopics: readonly string[]): string {
   return [
     'version: 1',
     'kms: { local: { provider: local, keyring: keyring } }',
@@ -185,7 +188,7 @@ function configFile(ids: readonly string[]): string {
     ...ids.map((id) => `  ${id}: [{ kms: local, id: ${id} }]`),
     'topics:',
     "  - match: ['raw.million*']",
-    `    decrypt: { cmk: [${ids.join(', ')}], require: { bindKey: false } }`,
+    `    decrypt: { cmk: [${ids.join(', ')}], require: { bindKey: false }, originalTopics: [${originalTopics.join(', ')}] }`,
     '',
   ].join('\n')
 }
