@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { checked } from '../../src/kms/checked.js'
 import { decorate, type DecoratedCall, type Decorator } from '../../src/kms/decorate.js'
 import type { Kms } from '../../src/kms/kms.js'
+import { memoryKms } from '../../src/kms/memory/index.js'
 import { MemoryKms } from '../support/memory-kms.js'
 
 const { signal } = new AbortController()
@@ -57,6 +58,21 @@ describe('a decorated KMS', () => {
     calls[0]?.discard(made)
     calls[2]?.discard(unwrapped)
     expect([...made.dek, ...unwrapped].every((byte) => byte === 0)).toBe(true)
+  })
+
+  it('a decorated KMS shows its decorators no secret, lets them wipe one that arrives late, and adds no calls for secrets', async () => {
+    const calls: DecoratedCall<unknown>[] = []
+    const kms = decorate(checked(memoryKms({ cmks: ['cmk'] })), noting('a', [], calls))
+    const ciphertext = await kms.encryptSecret?.({ ...call, secret: Buffer.from('hunter2') })
+    if (ciphertext === undefined) throw new Error('nothing was encrypted')
+    const secret = await kms.decryptSecret?.({ ...call, ciphertext })
+    expect(calls.map(({ operation }) => operation)).toEqual(['encrypt', 'decrypt'])
+    for (const seen of calls)
+      expect(Object.keys(seen).sort()).toEqual(['cmkId', 'discard', 'operation', 'signal'])
+    calls[1]?.discard(secret)
+    expect(secret).toEqual(new Uint8Array(7))
+    const without = decorate(checked(new MemoryKms()), noting('a', []))
+    expect([without.encryptSecret, without.decryptSecret]).toEqual([undefined, undefined])
   })
 
   it('a decorated KMS rejects if a provider throws before it returns a promise', async () => {
