@@ -2,6 +2,11 @@ import type { RewrapReport } from '../../operate/index.js'
 import { figure } from '../estimate/format-units.js'
 import { printableText } from '../printable.js'
 
+/** Whether records were copied as they were that may be sealed: plaintext needs no CMK, but all else may. */
+export function mayNeedOldCmks({ others }: RewrapReport): boolean {
+  return others.some(({ code }) => code !== 'NOT_SEALED')
+}
+
 /** What a run did, as text for a terminal. */
 export function explainRewrap(report: RewrapReport): string {
   const { from, to, partitions, originalTopics, rewrapped, unchanged, tombstones, others, deks, kmsCalls } =
@@ -34,6 +39,12 @@ export function explainRewrap(report: RewrapReport): string {
       ({ partition, next, end }) =>
         `  partition ${String(partition)}: done up to offset ${next}${next === end ? '' : ` of ${end}`}`,
     ),
+    ...(mayNeedOldCmks(report)
+      ? [
+          '',
+          'Records that were copied as they are may still need the CMKs that they had: look at them first.',
+        ]
+      : []),
     '',
     `The envelopes still name the topic that they were sealed for. Readers of ${to} need this in its rule:`,
     `  decrypt: { originalTopics: [${originalTopics.join(', ')}] }`,

@@ -10,7 +10,7 @@ import { connectKafka, withKafkaOptions, type KafkaOptions } from '../kafka/conn
 import { printableText } from '../printable.js'
 import { ProgressBar } from '../progress-bar.js'
 import { safeJson } from '../safe-json.js'
-import { explainRewrap } from './explain-report.js'
+import { explainRewrap, mayNeedOldCmks } from './explain-report.js'
 
 interface Options extends KafkaOptions {
   readonly to: string
@@ -119,8 +119,7 @@ async function audited(
 }
 
 function print(report: RewrapReport, { json }: Options): void {
-  const isOpen = report.others.some(({ code }) => code !== 'NOT_SEALED')
-  if (isOpen) process.exitCode = NOT_ALL
+  if (mayNeedOldCmks(report)) process.exitCode = NOT_ALL
   process.stdout.write(json === true ? safeJson(report) : explainRewrap(report))
 }
 
