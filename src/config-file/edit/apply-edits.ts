@@ -3,7 +3,7 @@ import type { Document } from 'yaml'
 import { parse } from '../parse.js'
 import type { Edit, EditPath, EditValue } from './edit.js'
 import { isObject, literal, styleOf } from './render.js'
-import { NotEditable, splice } from './splice.js'
+import { NotEditable, spliceOf, type Splice } from './splice.js'
 
 /**
  * The text of a configuration file with changes. Only the text of what changes is written: comments, order, quoting, line
@@ -12,16 +12,52 @@ import { NotEditable, splice } from './splice.js'
  */
 export function applyEdits(source: string, edits: readonly Edit[]): string {
   let text = source
-  for (const edit of edits) {
+  for (let left = edits; left.length > 0;) {
     const { document } = parse(text)
     if (document === undefined) throw new NotEditable('it is no YAML')
-    const changed = splice(text, document, edit, styleOf(text))
-    // Whatever the text is like, the file says afterwards what it said before, and this one change.
-    if (!says(changed, withEdit(valueOf(document), edit))) {
-      throw new NotEditable(`${edit.path.join('.')} is written in a way that a program cannot change`)
+    const splices = firstSplices(text, document, left)
+    const made = left.slice(0, splices.length)
+    const changed = spliced(text, splices)
+    // Whatever the text is like, the file says afterwards what it said before, and these changes.
+    if (!says(changed, made.reduce(withEdit, valueOf(document)))) {
+      const paths = made.map(({ path }) => path.join('.'))
+      throw new NotEditable(`${paths.join(', ')}: written in a way that a program cannot change`)
     }
     text = changed
+    left = left.slice(splices.length)
   }
+  return text
+}
+
+/** Of the first edit, and of those behind it that only replace other parts of the text, too: parsing takes long. */
+function firstSplices(text: string, document: Document.Parsed, [first, ...rest]: readonly Edit[]): Splice[] {
+  if (first === undefined) return []
+  const style = styleOf(text)
+  const splices = [spliceOf(text, document, first, style)]
+  for (const edit of rest) {
+    // Others may go on from what those before them write.
+    if (splices.at(-1)?.isReplacement !== true) break
+    const splice = replacementOf(() => spliceOf(text, document, edit, style))
+    if (splice === undefined || splices.some(({ from, to }) => from < splice.to && splice.from < to)) break
+    splices.push(splice)
+  }
+  return splices
+}
+
+function replacementOf(make: () => Splice): Splice | undefined {
+  try {
+    const splice = make()
+    return splice.isReplacement === true ? splice : undefined
+  } catch (error) {
+    if (error instanceof NotEditable) return undefined
+    throw error
+  }
+}
+
+function spliced(source: string, splices: readonly Splice[]): string {
+  let text = source
+  for (const splice of splices.toSorted((a, b) => b.from - a.from))
+    text = text.slice(0, splice.from) + splice.text + text.slice(splice.to)
   return text
 }
 

@@ -17,9 +17,18 @@ import { inline, itemLines, member, memberLines, textOf, type Style } from './re
 /** A file whose text cannot be changed as asked. */
 export class NotEditable extends Error {}
 
-/** The text with one change. Everything else stays as it is, to the byte. */
-export function splice(source: string, document: Document.Parsed, edit: Edit, style: Style): string {
-  if ('remove' in edit) return removed(source, document, edit)
+/** A part of a text, and what takes its place. */
+export interface Splice {
+  readonly from: number
+  readonly to: number
+  readonly text: string
+  /** A value takes the place of another one. */
+  readonly isReplacement?: true
+}
+
+/** One change. Everything else stays as it is, to the byte. */
+export function spliceOf(source: string, document: Document.Parsed, edit: Edit, style: Style): Splice {
+  if ('remove' in edit) return remove(source, document, edit)
   const { path } = edit
   let node: Node = document.contents as Node
   let at = ROOT
@@ -55,7 +64,7 @@ function nested(path: EditPath, edit: Exclude<Edit, Removal>): EditValue {
   return path.reduceRight<EditValue>((inner, key) => ({ [key]: inner }), innermost)
 }
 
-function removed(source: string, document: Document.Parsed, { path }: Removal): string {
+function remove(source: string, document: Document.Parsed, { path }: Removal): Splice {
   let [list, item]: [unknown, unknown] = [undefined, document.contents]
   let at = ROOT
   for (const key of path) {
@@ -72,15 +81,15 @@ function removed(source: string, document: Document.Parsed, { path }: Removal): 
   refuseShared(document, item, at)
   if (list.items.length === 1) return emptied(source, list)
   const [from, to] = rangeWithItem(source, list, item)
-  return source.slice(0, from) + source.slice(to)
+  return { from, to, text: '' }
 }
 
 /** An empty list stands on the line of its name, unless a comment is in between. */
-function emptied(source: string, list: YAMLSeq): string {
-  const before = source.slice(0, startOf(list))
-  const name = before.trimEnd()
-  const start = list.flow !== true && name.endsWith(':') ? `${name} ` : before
-  return `${start}[]${source.slice(endOf(list))}`
+function emptied(source: string, list: YAMLSeq): Splice {
+  const [start, to] = [startOf(list), endOf(list)]
+  const name = source.slice(0, start).trimEnd()
+  if (list.flow !== true && name.endsWith(':')) return { from: name.length, to, text: ' []' }
+  return { from: start, to, text: '[]' }
 }
 
 /** The text that belongs to an item of a list. Comments between items stay. */
@@ -113,18 +122,18 @@ function refuseShared(document: Document.Parsed, node: Node, at: string): void {
   })
 }
 
-function replace(source: string, node: Node, value: EditValue, style: Style): string {
+function replace(source: string, node: Node, value: EditValue, style: Style): Splice {
   const [from, to] = [startOf(node), endOf(node)]
   if (from === to) {
     // Nothing stands there but, perhaps, a comment.
     const after = source.slice(0, from).trimEnd().length
-    return `${source.slice(0, after)} ${inline(value, style)}${source.slice(after)}`
+    return { from: after, to: after, text: ` ${inline(value, style)}` }
   }
   const isSingle = isScalar(node) && source[from] === "'"
   const isDouble = isScalar(node) && source[from] === '"'
   const quote = isSingle ? "'" : isDouble ? '"' : style.quote
   const text = typeof value === 'string' ? textOf(value, { ...style, quote }) : inline(value, style)
-  return source.slice(0, from) + text + source.slice(to)
+  return { from, to, text, isReplacement: true }
 }
 
 interface Addition {
@@ -134,7 +143,7 @@ interface Addition {
 }
 
 /** Adds a member or an item behind the last one. */
-function insert(source: string, into: YAMLMap | YAMLSeq, addition: Addition, style: Style): string {
+function insert(source: string, into: YAMLMap | YAMLSeq, addition: Addition, style: Style): Splice {
   const { name, value } = addition
   const text = name === undefined ? inline(value, style) : member(name, value, style)
   if (into.flow !== true) {
@@ -145,18 +154,18 @@ function insert(source: string, into: YAMLMap | YAMLSeq, addition: Addition, sty
   if (into.items.length === 0) {
     const open = startOf(into) + 1
     const space = isMap(into) && !style.isJson ? ' ' : ''
-    const closing = source.slice(open, end - 1).trim() === '' ? space : ''
-    return source.slice(0, open) + space + text + closing + source.slice(closing === '' ? open : end - 1)
+    const isBlank = source.slice(open, end - 1).trim() === ''
+    return { from: open, to: isBlank ? end - 1 : open, text: `${space}${text}${isBlank ? space : ''}` }
   }
   const last = endOfItems(into)
   const lineEnd = source.indexOf('\n', last)
-  const [, comma] = /^[ \t]*(,?)[ \t]*(?:#.*)?\r?$/.exec(source.slice(last, Math.max(lineEnd, last))) ?? []
-  if (comma === undefined || lineEnd === -1 || lineEnd >= end) {
-    return `${source.slice(0, last)}, ${text}${source.slice(last)}`
-  }
+  const rest = source.slice(last, Math.max(lineEnd, last))
+  const [, comma] = /^[ \t]*(,?)[ \t]*(?:#.*)?\r?$/.exec(rest) ?? []
+  if (comma === undefined || lineEnd === -1 || lineEnd >= end)
+    return { from: last, to: last, text: `, ${text}` }
   // The closing bracket is on a line of its own, and the last item may have a comment behind it.
-  const before = `${source.slice(0, last)}${comma === '' ? ',' : ''}${source.slice(last, lineEnd + 1)}`
-  return `${before}${indentAt(source, startOfLast(into))}${text}${comma}${style.eol}${source.slice(lineEnd + 1)}`
+  const line = `${indentAt(source, startOfLast(into))}${text}${comma}${style.eol}`
+  return { from: last, to: lineEnd + 1, text: `${comma === '' ? ',' : ''}${rest}\n${line}` }
 }
 
 function insertLines(
@@ -164,14 +173,14 @@ function insertLines(
   into: YAMLMap | YAMLSeq,
   lines: readonly string[],
   { eol }: Style,
-): string {
+): Splice {
   const start = startOf(into)
   const indent = ' '.repeat(start - lineStart(source, start))
   const last = endOf(into)
   const lineEnd = source[last - 1] === '\n' ? last - 1 : source.indexOf('\n', last)
-  const text = lines.map((line) => indent + line).join(eol)
-  if (lineEnd === -1) return `${source}${eol}${text}${eol}`
-  return `${source.slice(0, lineEnd + 1)}${text}${eol}${source.slice(lineEnd + 1)}`
+  const text = lines.map((line) => indent + line + eol).join('')
+  if (lineEnd === -1) return { from: source.length, to: source.length, text: eol + text }
+  return { from: lineEnd + 1, to: lineEnd + 1, text }
 }
 
 function startOf({ range }: Node): number {

@@ -12,6 +12,7 @@ import { groupsOf, type GroupCutover } from './groups.js'
 import { PartitionCounts, type PartitionCutover } from './partition-counts.js'
 import { acceptedBy, phasesOf, wayBack, type Accepted, type Phase, type TopicFacts } from './phases.js'
 import { PlaintextWriters, type PlaintextWriter } from './plaintext-writers.js'
+import { hasEnded } from './until-offsets.js'
 
 export interface CutoverOptions {
   readonly kafka: Kafka
@@ -205,9 +206,13 @@ async function reports(admin: Admin, readings: readonly Reading[]): Promise<Topi
       keepsMs: keeps.get(topic) ?? null,
     }
     const { accepts, keepsMs } = facts
+    const ended = new Set(
+      partitions.filter(({ until, end }) => hasEnded(until, end)).map(({ partition }) => partition),
+    )
+    const isEnded = (partition: number): boolean => ended.has(partition)
     return {
       ...{ topic, rule: decrypting?.name ?? decrypting?.match[0] ?? null, accepts, partitions },
-      ...{ writers: writers.list(), otherWriters: writers.others },
+      ...{ writers: writers.list(isEnded), otherWriters: writers.others },
       ...{ groups: facts.groups, keepsMs, phases: phasesOf(facts), wayBack: wayBack(facts) },
     }
   })

@@ -4,6 +4,7 @@ import type { Findings } from '../scan/findings.js'
 import { count, noneYet, type Occurrences } from '../scan/tally.js'
 import type { OffsetRange } from '../topics/ranges.js'
 import type { PlaintextWriters } from './plaintext-writers.js'
+import { hasEnded } from './until-offsets.js'
 
 /** What one partition held when it was read. Offsets are decimal. */
 export interface PartitionCutover {
@@ -97,9 +98,8 @@ export class PartitionCounts {
       this.#add('plaintext', message)
       const isRefused = until === undefined || BigInt(message.offset) >= until
       if (isRefused) this.#add('refused', message)
-      // Once plaintext has ended, nobody looks for those who wrote it before.
-      const hasEnded = until !== undefined && until <= range.to
-      if (isRefused || !hasEnded) writers.add(range.partition, message)
+      // Those who wrote plaintext before it ended are not asked for, and there could be many.
+      if (isRefused || !hasEnded(until, String(range.to))) writers.add(range.partition, message, isRefused)
     } else this.#add(kind, message)
   }
 

@@ -38,7 +38,7 @@ const MAX_VALUE_BYTES = 60
 interface Counted {
   readonly traits: WriterTraits
   readonly producerIds: Set<string>
-  readonly partitions: Map<number, Occurrences>
+  readonly partitions: Map<number, { readonly all: Occurrences; readonly refused: Occurrences }>
 }
 
 /** Tells from whom plaintext records are, as far as records show it. */
@@ -52,24 +52,24 @@ export class PlaintextWriters {
     this.#headers = headers
   }
 
-  add(partition: number, message: KafkaMessage): void {
-    const traits = this.#traitsOf(message)
-    const name = JSON.stringify(traits)
-    let counted = this.#writers.get(name)
+  /** @param isRefused whether the rule does not accept the record */
+  add(partition: number, message: KafkaMessage, isRefused: boolean): void {
+    const counted = this.#counted(this.#traitsOf(message))
     if (counted === undefined) {
-      // Records could have any number of headers.
-      if (this.#writers.size === MAX_WRITERS) {
-        this.#others++
-        return
-      }
-      this.#writers.set(name, (counted = { traits, producerIds: new Set(), partitions: new Map() }))
+      this.#others++
+      return
     }
     const { producerId } = batchOf(message)
     if (producerId !== undefined && counted.producerIds.size < MAX_PRODUCER_IDS)
       counted.producerIds.add(producerId)
-    let occurrences = counted.partitions.get(partition)
-    if (occurrences === undefined) counted.partitions.set(partition, (occurrences = noneYet(message.offset)))
-    count(occurrences, 0, message.offset, Number(message.timestamp))
+    const { offset, timestamp } = message
+    let found = counted.partitions.get(partition)
+    if (found === undefined) {
+      found = { all: noneYet(offset), refused: noneYet(offset) }
+      counted.partitions.set(partition, found)
+    }
+    count(found.all, 0, offset, Number(timestamp))
+    if (isRefused) count(found.refused, 0, offset, Number(timestamp))
   }
 
   /** Records of writers beyond the first 50. */
@@ -77,9 +77,25 @@ export class PlaintextWriters {
     return this.#others
   }
 
-  /** The most frequent first. */
-  list(): PlaintextWriter[] {
-    return [...this.#writers.values()].map(writerOf).toSorted((a, b) => b.records - a.records)
+  /**
+   * The most frequent first.
+   * @param hasEnded whether plaintext has ended in a partition: who wrote it before is not of interest
+   */
+  list(hasEnded: (partition: number) => boolean): PlaintextWriter[] {
+    return [...this.#writers.values()]
+      .map((counted) => writerOf(counted, hasEnded))
+      .filter(({ records }) => records > 0)
+      .toSorted((a, b) => b.records - a.records)
+  }
+
+  /** Undefined if there are too many: records could have any headers. */
+  #counted(traits: WriterTraits): Counted | undefined {
+    const name = JSON.stringify(traits)
+    const known = this.#writers.get(name)
+    if (known !== undefined || this.#writers.size === MAX_WRITERS) return known
+    const counted = { traits, producerIds: new Set<string>(), partitions: new Map() }
+    this.#writers.set(name, counted)
+    return counted
   }
 
   #traitsOf(message: KafkaMessage): WriterTraits {
@@ -99,8 +115,14 @@ export class PlaintextWriters {
   }
 }
 
-function writerOf({ traits, producerIds, partitions }: Counted): PlaintextWriter {
-  const all = [...partitions.values()]
+function writerOf(
+  { traits, producerIds, partitions: counted }: Counted,
+  hasEnded: (partition: number) => boolean,
+): PlaintextWriter {
+  const partitions = [...counted]
+    .map(([partition, { all, refused }]) => ({ partition, found: hasEnded(partition) ? refused : all }))
+    .filter(({ found }) => found.records > 0)
+  const all = partitions.map(({ found }) => found)
   const earliest = Math.min(...all.map((each) => each.earliest ?? Infinity))
   const latest = Math.max(...all.map((each) => each.latest ?? -Infinity))
   return {
@@ -108,8 +130,8 @@ function writerOf({ traits, producerIds, partitions }: Counted): PlaintextWriter
     frameworks: frameworksOf(traits.headers),
     producerIds: [...producerIds],
     records: all.reduce((sum, { records }) => sum + records, 0),
-    partitions: [...partitions]
-      .map(([partition, { last }]) => ({ partition, last }))
+    partitions: partitions
+      .map(({ partition, found: { last } }) => ({ partition, last }))
       .toSorted((a, b) => a.partition - b.partition),
     ...(earliest !== Infinity && { earliest }),
     ...(latest !== -Infinity && { latest }),

@@ -5,7 +5,7 @@ export const ALL_PLAINTEXT = '9223372036854775807'
 export type UntilOffsets = Readonly<Record<number, string>>
 
 /** Whether plaintext has ended in a partition: what is written there from now on must be sealed. */
-export function hasEnded(until: string | null | undefined, end: string): boolean {
+export function hasEnded(until: string | bigint | null | undefined, end: string): boolean {
   return until != null && BigInt(until) <= BigInt(end)
 }
 

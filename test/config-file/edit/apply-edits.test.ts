@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parse } from 'yaml'
+import { parse, stringify } from 'yaml'
 import { applyEdits } from '../../../src/config-file/edit/apply-edits.js'
+import { parse as parseFile } from '../../../src/config-file/parse.js'
 import { substitute } from '../../../src/config-file/substitute.js'
 import type { Edit, EditPath, EditValue } from '../../../src/config-file/edit/edit.js'
 
@@ -164,7 +165,7 @@ topics:\r
       set('a.b', 2),
       'a.b has the anchor &x, and another part is an alias of it: write out the value there first',
     ],
-    ['a: &y\n  b: &x 1\nc: *x\n', set('a', 2), 'a is written in a way that a program cannot change'],
+    ['a: &y\n  b: &x 1\nc: *x\n', set('a', 2), 'a: written in a way that a program cannot change'],
     ['a: 1\n', set('a.b', 1), 'a.b has another form than expected'],
     ['a: [1]\n', set('a.3', 1), 'a[3] does not exist'],
     ['a: 1\n', append('a', 1), 'a is not a list'],
@@ -215,6 +216,65 @@ it('any value is written so that it is read again, in every style', () => {
         typeof each === 'string' ? substitute(each, {}).text : each,
       )
       expect(read).toEqual(written)
+    }),
+  )
+})
+
+it('several edits are made one after the other', () => {
+  const edits = [
+    set('a.x', '1'),
+    set('a.y', '2'),
+    set('b.new', 3),
+    set('a.x', '4'),
+    append('c', 1),
+    append('c', 2),
+    set('a', 5),
+    set('d', 1),
+    set('d', {}),
+    set('d.e', 2),
+  ]
+  expect(applyEdits('a:\n  x: 0 # x\n  y: 0\nb: {}\nc:\n', edits.slice(0, 6))).toBe(
+    'a:\n  x: "4" # x\n  y: "2"\nb: { new: 3 }\nc: [1, 2]\n',
+  )
+  expect(applyEdits('{ a: { x: 0, y: 0 } }\n', edits)).toBe(
+    '{ a: 5, b: { new: 3 }, c: [1, 2], d: { e: 2 } }\n',
+  )
+})
+
+const names = fc.stringMatching(/^[a-z]{1,3}$/)
+type Tree = Record<string, unknown>
+const { map } = fc.letrec<{ map: Tree; any: unknown }>((tie) => ({
+  map: fc.dictionary<string, unknown>(names, tie('any'), { minKeys: 1, maxKeys: 4, noNullPrototype: true }),
+  any: fc.oneof({ maxDepth: 3 }, leaf, fc.array(leaf, { maxLength: 3 }), tie('map')),
+}))
+const styles = fc.record({
+  collectionStyle: fc.constantFrom('any' as const, 'block' as const, 'flow' as const),
+  indent: fc.constantFrom(2, 3, 4),
+  indentSeq: fc.boolean(),
+  singleQuote: fc.boolean(),
+  lineWidth: fc.constantFrom(0, 20),
+})
+
+/** What a file says after a change; undefined if something on the way is neither an object nor missing. */
+function withValue(tree: unknown, [name = '', ...rest]: readonly string[], set: unknown): Tree | undefined {
+  if (tree !== undefined && tree !== null && (typeof tree !== 'object' || Array.isArray(tree)))
+    return undefined
+  const before = (tree ?? {}) as Tree
+  const inner = rest.length === 0 ? set : withValue(before[name], rest, set)
+  return inner === undefined ? undefined : { ...before, [name]: inner }
+}
+
+it('a value can be set anywhere in a file, however that is written', () => {
+  const path = fc.array(names, { minLength: 1, maxLength: 4 })
+  fc.assert(
+    fc.property(map, styles, path, fc.oneof(fc.integer(), map), (file, style, path, set) => {
+      const expected = withValue(file, path, set)
+      fc.pre(expected !== undefined && !JSON.stringify(set).includes('${'))
+      for (const text of [stringify(file, style), JSON.stringify(file), JSON.stringify(file, null, 2)]) {
+        // What `stringify` writes in narrow lines is not always YAML.
+        if (parseFile(text).document === undefined) continue
+        expect(parse(applyEdits(text, [{ path, set: set as EditValue }]))).toEqual(expected)
+      }
     }),
   )
 })

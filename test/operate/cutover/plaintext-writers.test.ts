@@ -11,14 +11,14 @@ function message(offset: number, changes: Changes = {}): KafkaMessage {
 
 it('writers are told apart by header names, key, form of the value, and kind of producer, and never by values', () => {
   const writers = new PlaintextWriters([])
-  writers.add(0, message(0))
-  writers.add(0, message(1, { value: Buffer.from(' [2]') }))
-  writers.add(1, message(5, { key: Buffer.from('k'), headers: { b: 'secret', traceparent: 'x' } }))
-  writers.add(1, message(6, { batchContext: { producerId: '7', inTransaction: false } }))
-  writers.add(1, message(7, { batchContext: { producerId: '8', inTransaction: true } }))
-  writers.add(1, message(8, { batchContext: { producerId: '-1', inTransaction: false } }))
+  writers.add(0, message(0), false)
+  writers.add(0, message(1, { value: Buffer.from(' [2]') }), false)
+  writers.add(1, message(5, { key: Buffer.from('k'), headers: { b: 'secret', traceparent: 'x' } }), false)
+  writers.add(1, message(6, { batchContext: { producerId: '7', inTransaction: false } }), false)
+  writers.add(1, message(7, { batchContext: { producerId: '8', inTransaction: true } }), false)
+  writers.add(1, message(8, { batchContext: { producerId: '-1', inTransaction: false } }), false)
   const none = { headers: [], headerValues: {}, frameworks: [], key: 'none', value: 'JSON' }
-  expect(writers.list()).toEqual([
+  expect(writers.list(() => false)).toEqual([
     {
       ...{ ...none, producer: 'neither', producerIds: [], records: 3, earliest: 1000, latest: 1008 },
       partitions: [
@@ -34,15 +34,15 @@ it('writers are told apart by header names, key, form of the value, and kind of 
     expect.objectContaining({ producer: 'idempotent', producerIds: ['7'] }),
     expect.objectContaining({ producer: 'transactional', producerIds: ['8'] }),
   ])
-  expect(JSON.stringify(writers.list())).not.toContain('secret')
+  expect(JSON.stringify(writers.list(() => false))).not.toContain('secret')
 })
 
 it('values of headers tell writers apart if they were asked for, and are cut', () => {
   const writers = new PlaintextWriters(['app', 'constructor'])
   const long = 'x'.repeat(100)
-  writers.add(0, message(0, { headers: { app: Buffer.from('signup'), other: 'o' } }))
-  writers.add(0, message(1, { headers: { app: ['a', Buffer.from(long)], other: 'o' } }))
-  expect(writers.list().map(({ headerValues }) => headerValues)).toEqual([
+  writers.add(0, message(0, { headers: { app: Buffer.from('signup'), other: 'o' } }), false)
+  writers.add(0, message(1, { headers: { app: ['a', Buffer.from(long)], other: 'o' } }), false)
+  expect(writers.list(() => false).map(({ headerValues }) => headerValues)).toEqual([
     { app: 'signup' },
     { app: `a, ${long.slice(0, 57)}` },
   ])
@@ -57,18 +57,30 @@ it.each([
   [`${'61'.repeat(255)}c3a9`, 'text'],
 ])('the first bytes of the value %s look like %s', (hex, form) => {
   const writers = new PlaintextWriters([])
-  writers.add(0, message(0, { value: Buffer.from(hex, 'hex') }))
-  expect(writers.list()[0]?.value).toBe(form)
+  writers.add(0, message(0, { value: Buffer.from(hex, 'hex') }), false)
+  expect(writers.list(() => false)[0]?.value).toBe(form)
 })
 
 it('memory does not grow with the records: the first 50 writers and 10 producers of each are kept', () => {
   const writers = new PlaintextWriters([])
   for (let i = 0; i < 60; i++) {
-    writers.add(0, message(i, { headers: { [`h${String(i)}`]: '' } }))
-    writers.add(0, message(i, { batchContext: { producerId: String(i), inTransaction: false } }))
+    writers.add(0, message(i, { headers: { [`h${String(i)}`]: '' } }), false)
+    writers.add(0, message(i, { batchContext: { producerId: String(i), inTransaction: false } }), false)
   }
-  expect(writers.list()).toHaveLength(50)
-  expect(writers.list()[0]).toMatchObject({ records: 60 })
-  expect(writers.list()[0]?.producerIds).toHaveLength(10)
+  expect(writers.list(() => false)).toHaveLength(50)
+  expect(writers.list(() => false)[0]).toMatchObject({ records: 60 })
+  expect(writers.list(() => false)[0]?.producerIds).toHaveLength(10)
   expect(writers.others).toBe(11)
+})
+
+it('writers of plaintext that has ended are left out: only refused records count there', () => {
+  const writers = new PlaintextWriters([])
+  writers.add(0, message(0), false)
+  writers.add(0, message(1), true)
+  writers.add(1, message(5, { key: Buffer.from('k') }), false)
+  const partitions = [{ partition: 0, last: '1' }]
+  expect(writers.list(() => true)).toEqual([
+    expect.objectContaining({ records: 1, earliest: 1001, partitions }),
+  ])
+  expect(writers.list((partition) => partition === 0)).toHaveLength(2)
 })
