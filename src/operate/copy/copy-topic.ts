@@ -1,6 +1,6 @@
 import type { Admin, Consumer } from 'kafkajs'
 import { waitFor } from '../../cancellation.js'
-import { systemClock } from '../../clock.js'
+import { stopwatch, systemClock } from '../../clock.js'
 import { rangesOf, type OffsetRange } from '../topics/ranges.js'
 import { readCheckpoints, type Checkpoint, type CopyRoute } from './checkpoint.js'
 import { checkTopics, type CheckedTopics } from './check-topics.js'
@@ -20,8 +20,9 @@ const POLL_MS = 500
 const IDLE_POLLS = 20
 /** Batches of so many partitions are transformed and written at once. */
 const CONCURRENT_PARTITIONS = 4
-/** How often in a row KafkaJS may start the consumer again, and offsets may not be read. */
-const MAX_FAILURES = 12
+/** How long a cluster may fail to answer before the run ends, and how long to wait until it is asked again. */
+const OUTAGE_MS = 120_000
+const REJOIN_MS = 2000
 
 /**
  * Copies what a topic holds now into another topic, exactly once: each committed record becomes one record in the same
@@ -68,8 +69,8 @@ class Copying {
   #total: bigint | undefined
   #fetches = 0
   #idlePolls = 0
-  #failures = 0
-  #restarts = 0
+  /** Time since the cluster last answered. */
+  #outage = stopwatch(systemClock)
 
   constructor(options: CopyOptions, admin: Admin, checked: CheckedTopics, ranges: readonly OffsetRange[]) {
     const { kafka, from, to, group, transform, onWritten, maxRecords = MAX_RECORDS } = options
@@ -104,7 +105,7 @@ class Copying {
     const stop = AbortSignal.any([signal, this.#failed.signal])
     try {
       if (await this.#isDone()) return this.#report()
-      await this.#join()
+      await this.#join(stop)
       do {
         stop.throwIfAborted()
         await waitFor(new Promise(() => undefined), { ms: POLL_MS, clock: systemClock, signal: stop })
@@ -119,7 +120,7 @@ class Copying {
     }
   }
 
-  async #join(): Promise<void> {
+  async #join(stop: AbortSignal): Promise<void> {
     const { events } = this.#consumer
     this.#consumer.on(events.GROUP_JOIN, ({ payload: { memberAssignment } }) => {
       const assigned = memberAssignment[this.#route.from] ?? []
@@ -132,7 +133,9 @@ class Copying {
       this.#consumer.pause([{ topic: this.#route.from, partitions: added }])
     })
     this.#consumer.on(events.CRASH, ({ payload: { error, restart } }) => {
-      if (!restart || ++this.#restarts > MAX_FAILURES) this.#failed.abort(error)
+      if (!mayPass(error) || this.#outage() > OUTAGE_MS) this.#failed.abort(error)
+      // KafkaJS gives up on some failures that pass, such as that of a coordinator that is not there yet.
+      else if (!restart) void this.#rejoin(stop)
     })
     this.#consumer.on(events.FETCH, () => {
       this.#fetches++
@@ -140,18 +143,36 @@ class Copying {
     this.#consumer.on(events.END_BATCH_PROCESS, ({ payload }) => {
       this.#fetches = 0
       this.#idlePolls = 0
-      this.#restarts = 0
       // KafkaJS delivers no batch without a record.
       if (payload.batchSize === 0) void this.#partitions.get(payload.partition)?.onMarkers(payload)
     })
     await this.#consumer.connect()
     await this.#consumer.subscribe({ topics: [this.#route.from], fromBeginning: true })
+    await this.#consume()
+  }
+
+  async #consume(): Promise<void> {
     await this.#consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: CONCURRENT_PARTITIONS,
       eachBatch: async (payload) => this.#partitions.get(payload.batch.partition)?.onBatch(payload),
     })
+  }
+
+  /** Starts the consumer again after KafkaJS has ended it. */
+  async #rejoin(stop: AbortSignal): Promise<void> {
+    for (;;) {
+      await waitFor(new Promise(() => undefined), { ms: REJOIN_MS, clock: systemClock, signal: stop })
+      if (stop.aborted) return
+      try {
+        await this.#consumer.connect()
+        await this.#consume()
+        return
+      } catch (error) {
+        if (!mayPass(error) || this.#outage() > OUTAGE_MS) this.#failed.abort(error)
+      }
+    }
   }
 
   /** Compaction may have removed what is left of partitions. */
@@ -165,9 +186,10 @@ class Copying {
   async #isDone(): Promise<boolean> {
     try {
       this.#checkpoints = await readCheckpoints(this.#admin, this.#route)
-      this.#failures = 0
+      this.#outage = stopwatch(systemClock)
     } catch (error) {
-      if (!mayPass(error) || ++this.#failures > MAX_FAILURES) throw error
+      if (!mayPass(error) || this.#outage() > OUTAGE_MS) throw error
+      await this.#admin.connect().catch(() => undefined)
       return false
     }
     const left = this.#ranges.reduce((sum, range) => {
