@@ -55,13 +55,13 @@ export interface EncryptionConfig<
 
 /**
  * Separate limits for sealing and opening, for each KMS: a flood of forged envelopes can neither exhaust the
- * account's quota nor stop sealing. A call beyond its limit waits for its turn, first come, first served, and fails
- * with `KMS_RATE_LIMITED` if its turn would come too late.
+ * account's quota nor stop sealing. A call beyond its limit waits for its turn, first come, first served, but calls for
+ * DEKs before calls for secrets, and fails with `KMS_RATE_LIMITED` if its turn would come too late.
  */
 export interface KmsRateLimits {
-  /** Calls that make and wrap DEKs. Default 50 calls a second, bursts of 100. */
+  /** Calls that make and wrap DEKs, and those that encrypt secrets. Default 50 calls a second, bursts of 100. */
   readonly sealing?: RateLimit
-  /** Calls that unwrap DEKs. Default 100 calls a second, bursts of 300. */
+  /** Calls that unwrap DEKs, and those that decrypt secrets. Default 100 calls a second, bursts of 300. */
   readonly opening?: RateLimit
 }
 

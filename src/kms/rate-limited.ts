@@ -11,7 +11,8 @@ import type { Side } from './side.js'
 export function rateLimited(kms: Kms, side: Side, limiter: RateLimiter): Decorator {
   return async ({ operation, cmkId, signal, discard }, run) => {
     if (operation === 'describe') return run(signal)
-    const endTurn = await limiter.acquire(side, kms.limits?.(operation, cmkId) ?? {}, signal)
+    const subject = operation === 'encrypt' || operation === 'decrypt' ? 'secret' : 'dek'
+    const endTurn = await limiter.acquire(side, kms.limits?.(operation, cmkId) ?? {}, signal, subject)
     try {
       // The call may have been cancelled just as its turn came.
       refuseCancelled(signal)

@@ -4,7 +4,7 @@ import { EnvelopeError } from '../errors.js'
 import type { KmsCallLimits } from './kms.js'
 import { TokenBucket, type Share } from './rates.js'
 import type { ServiceLimits, WaitingCall } from './service-limits.js'
-import { SIDES, type Side } from './side.js'
+import { SIDES, type Side, type Subject } from './side.js'
 
 export interface RateLimits {
   readonly shares: Readonly<Record<Side, Share>>
@@ -20,17 +20,23 @@ interface Waiter extends WaitingCall {
   failInLine(): void
 }
 
+/** Calls that wait for their share, in the order in which they came. */
+type Line = Readonly<Record<Subject, Set<Waiter>>>
+
 /**
  * The rate limiter of an encryption for a KMS. A call waits first for its side's share of calls (`kmsRateLimit`), then
- * for the limits that the provider states, which all encryptions that use this KMS share. First come, first served. The
- * queue for a share holds only as many calls as the share can serve in time, so that a flood of calls costs little.
+ * for the limits that the provider states, which all encryptions that use this KMS share. First come, first served, but
+ * calls for DEKs before calls for secrets, so that a flood of secrets does not stop records. The queue for a share holds
+ * only as many calls as the share can serve in time, so that a flood of calls costs little.
  */
 export class RateLimiter {
   readonly #limits: RateLimits
   readonly #shares: Readonly<Record<Side, TokenBucket>>
   readonly #elapsedMs: () => number
-  /** Calls that wait for their share, in the order in which they came. */
-  readonly #inLine: Readonly<Record<Side, Set<Waiter>>> = { sealing: new Set(), opening: new Set() }
+  readonly #inLine: Readonly<Record<Side, Line>> = {
+    sealing: { dek: new Set(), secret: new Set() },
+    opening: { dek: new Set(), secret: new Set() },
+  }
   /** Set if and only if a call is in line. */
   #cancelTimer: (() => void) | undefined
 
@@ -49,10 +55,17 @@ export class RateLimiter {
    * @throws EnvelopeError KMS_RATE_LIMITED if the turn does not come in time, immediately if that is already known; as
    * `cancelled` says if the signal aborts first
    */
-  async acquire(side: Side, limits: KmsCallLimits, signal: AbortSignal): Promise<() => void> {
+  async acquire(
+    side: Side,
+    limits: KmsCallLimits,
+    signal: AbortSignal,
+    subject: Subject = 'dek',
+  ): Promise<() => void> {
     refuseCancelled(signal)
     const { maxWaitMs, service } = this.#limits
-    const waitMs = this.#shares[side].delayMs(this.#inLine[side].size + 1)
+    const { dek, secret } = this.#inLine[side]
+    const before = subject === 'dek' ? dek.size : dek.size + secret.size
+    const waitMs = this.#shares[side].delayMs(before + 1)
     if (waitMs > maxWaitMs) throw this.#shareUsedUp(side)
     return new Promise((resolve, reject) => {
       const fail = (error: EnvelopeError): void => {
@@ -61,6 +74,7 @@ export class RateLimiter {
       }
       const waiter: Waiter = {
         side,
+        subject,
         limits,
         untilMs: this.#elapsedMs() + maxWaitMs,
         start: (end) => {
@@ -74,10 +88,11 @@ export class RateLimiter {
           fail(this.#shareUsedUp(side))
         },
       }
-      this.#inLine[side].add(waiter)
+      const line = this.#inLine[side][subject]
+      line.add(waiter)
       const stop = onAbort(signal, () => {
         reject(cancelled(signal))
-        if (this.#inLine[side].delete(waiter)) this.#serve()
+        if (line.delete(waiter)) this.#serve()
         else service.leave(waiter)
       })
       this.#serve()
@@ -99,23 +114,30 @@ export class RateLimiter {
   /** Gives the share of a side to the calls in line for it. Returns how long the next one must wait. */
   #admit(side: Side): number {
     const share = this.#shares[side]
-    for (const waiter of this.#inLine[side]) {
-      const delayMs = share.delayMs()
-      if (delayMs > 0) return delayMs
-      share.take()
-      this.#inLine[side].delete(waiter)
-      this.#limits.service.enter(waiter, waiter.untilMs - this.#elapsedMs())
-    }
+    const { dek, secret } = this.#inLine[side]
+    for (const line of [dek, secret])
+      for (const waiter of line) {
+        const delayMs = share.delayMs()
+        if (delayMs > 0) return delayMs
+        share.take()
+        line.delete(waiter)
+        this.#limits.service.enter(waiter, waiter.untilMs - this.#elapsedMs())
+      }
     return Infinity
   }
 
   /** Fails the calls in line that have waited too long. Returns when the next one will have. */
   #failLate(side: Side): number {
+    const { dek, secret } = this.#inLine[side]
+    return Math.min(this.#failLateIn(dek), this.#failLateIn(secret))
+  }
+
+  #failLateIn(line: Set<Waiter>): number {
     const nowMs = this.#elapsedMs()
-    for (const waiter of this.#inLine[side]) {
+    for (const waiter of line) {
       const leftMs = waiter.untilMs - nowMs
       if (leftMs > 0) return leftMs
-      this.#inLine[side].delete(waiter)
+      line.delete(waiter)
       waiter.failInLine()
     }
     return Infinity

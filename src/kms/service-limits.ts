@@ -1,7 +1,7 @@
 import { stopwatch, type Clock } from '../clock.js'
 import type { Kms, KmsCallLimits } from './kms.js'
 import { SlidingWindow } from './rates.js'
-import { SIDES, type Side } from './side.js'
+import { SIDES, type Side, type Subject } from './side.js'
 
 /** The part of a service's concurrency that calls for opening may use. */
 const OPENING_PART = 0.75
@@ -9,6 +9,7 @@ const OPENING_PART = 0.75
 /** A call that waits for its turn. */
 export interface WaitingCall {
   readonly side: Side
+  readonly subject: Subject
   readonly limits: KmsCallLimits
   start(end: () => void): void
   /** Ends the call because it waited too long. */
@@ -23,7 +24,7 @@ type Running = Record<Side, number>
 
 /**
  * Keeps the calls of a KMS within the limits that its provider states: calls per second, and concurrent calls. First
- * come, first served, but sealing before opening.
+ * come, first served, but sealing before opening, and DEKs before secrets.
  */
 export class ServiceLimits {
   readonly #clock: Clock
@@ -68,7 +69,7 @@ export class ServiceLimits {
   /** Starts the calls that the limits allow. Returns how long the others must wait, if that is known. */
   #start(): Iterable<number> {
     const delays = new Map<string, number>()
-    for (const call of SIDES.flatMap((side) => [...this.#waiting[side].keys()])) {
+    for (const call of this.#inOrder()) {
       const { side, limits } = call
       if (limits.concurrency !== undefined && this.#isFull(limits.concurrency, side)) continue
       if (limits.rate !== undefined) {
@@ -85,6 +86,12 @@ export class ServiceLimits {
       call.start(this.#run(limits.concurrency, side))
     }
     return delays.values()
+  }
+
+  #inOrder(): readonly WaitingCall[] {
+    const waiting = SIDES.flatMap((side) => [...this.#waiting[side].keys()])
+    const about = (subject: Subject): WaitingCall[] => waiting.filter((call) => call.subject === subject)
+    return [...about('dek'), ...about('secret')]
   }
 
   /** Fails the calls that have waited too long. Returns when the next one will have. */

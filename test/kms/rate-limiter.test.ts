@@ -3,11 +3,12 @@ import { withoutListenerLimit } from '../../src/cancellation.js'
 import { EventHub } from '../../src/events.js'
 import { decorate } from '../../src/kms/decorate.js'
 import type { Kms, KmsCallLimits } from '../../src/kms/kms.js'
+import { memoryKms } from '../../src/kms/memory/index.js'
 import { rateLimited } from '../../src/kms/rate-limited.js'
 import { RateLimiter, type RateLimits } from '../../src/kms/rate-limiter.js'
 import type { Share } from '../../src/kms/rates.js'
 import { ServiceLimits } from '../../src/kms/service-limits.js'
-import type { Side } from '../../src/kms/side.js'
+import type { Side, Subject } from '../../src/kms/side.js'
 import { kmsesBySide } from '../../src/kms/sides.js'
 import { KmsTracers } from '../../src/kms/tracers.js'
 import { thrownBy } from '../support/emissions.js'
@@ -28,6 +29,7 @@ interface Asked {
   readonly side?: Side
   readonly limits?: KmsCallLimits
   readonly signal?: AbortSignal
+  readonly subject?: Subject
   /** Whether the call continues until `end` is called; otherwise it ends immediately. */
   readonly runs?: boolean
 }
@@ -53,9 +55,9 @@ function stage({
     end: (name: string) => started.find((one) => one.name === name)?.end(),
     ask(
       name: string,
-      { side = 'opening', limits = {}, signal = never, runs = false }: Asked = {},
+      { side = 'opening', limits = {}, signal = never, subject = 'dek', runs = false }: Asked = {},
     ): Promise<void> {
-      const turn = limiter.acquire(side, limits, signal).then((end) => {
+      const turn = limiter.acquire(side, limits, signal, subject).then((end) => {
         started.push({ name, atMs: clock.monotonicMs() - startedMs, end })
         if (!runs) end()
       })
@@ -133,6 +135,28 @@ describe('the share of a side', () => {
     expect(names()).toBe('abc')
   })
 
+  it('a flood of secrets neither holds up nor keeps out calls for DEKs of the same side', async () => {
+    const { ask, names, pass } = stage({ shares: { opening: { perSecond: 10, burst: 1 } }, maxWaitMs: 500 })
+    const secrets = Array.from({ length: 20 }, () => ask('s', { subject: 'secret' }))
+    const refused = await Promise.allSettled(secrets.slice(6))
+    for (const { status } of refused) expect(status).toBe('rejected')
+    void ask('d')
+    void ask('d')
+    // The calls for DEKs that wait count for those about secrets, and not the other way round.
+    expect(await thrownBy(() => ask('x', { subject: 'secret' }))).toMatchObject({ code: 'KMS_RATE_LIMITED' })
+    await pass(100)
+    expect(names()).toBe('sd')
+    await pass(200)
+    expect(names()).toBe('sdds')
+    await pass(200)
+    expect(names()).toBe('sddsss')
+    // The last two gave their turns to the DEKs, and have waited too long.
+    expect(await Promise.allSettled(secrets.slice(4, 6))).toMatchObject([
+      { status: 'rejected' },
+      { status: 'rejected' },
+    ])
+  })
+
   it('the share of a side gives the turn of a cancelled call to the next one', async () => {
     const { ask, names, pass } = stage({ shares: { opening: { perSecond: 1, burst: 1 } }, maxWaitMs: 2000 })
     const abort = new AbortController()
@@ -193,6 +217,15 @@ describe('a rate that the provider states', () => {
     await pass(1000)
     expect(times('s')).toEqual([1000])
     expect(times('o')).toHaveLength(19)
+  })
+
+  it('a rate that the provider states is given to DEKs before secrets, even to open', async () => {
+    const { ask, names, pass } = stage()
+    for (let i = 0; i < 9; i++) void ask('s', { side: 'sealing', subject: 'secret', limits: within(1) })
+    void ask('o', { limits: within(1) })
+    void ask('d', { side: 'sealing', limits: within(1) })
+    await pass(3000)
+    expect(names()).toBe('sdos')
   })
 
   it('a rate that the provider states does not hold back calls of another group', async () => {
@@ -362,6 +395,32 @@ describe('a rate-limited KMS', () => {
     ])
       expect(await thrownBy(run)).toMatchObject({ code: 'KMS_RATE_LIMITED' })
     expect(kms.calls).toHaveLength(3)
+  })
+
+  it('a rate-limited KMS lets calls for DEKs pass those for secrets', async () => {
+    const clock = new FakeClock()
+    const kms = memoryKms({ cmks: ['c'] })
+    const share = { perSecond: 1, burst: 1 }
+    const limiter = limiterWith({ shares: { sealing: share, opening: share }, maxWaitMs: 60_000, clock })
+    for (const side of ['sealing', 'opening'] as const) {
+      const limited = decorate(kms, rateLimited(kms, side, limiter)) as Required<Kms>
+      const ended: string[] = []
+      const note = (name: string, made: Promise<unknown>): void => {
+        void made.catch(() => undefined).then(() => ended.push(name))
+      }
+      const secret = new Uint8Array(1)
+      for (let i = 0; i < 3; i++) {
+        note('encrypt', limited.encryptSecret({ ...call, secret }))
+        note('decrypt', limited.decryptSecret({ ...call, ciphertext: secret }))
+      }
+      note('generate', limited.generateDek(call))
+      for (let i = 0; i < 2; i++) {
+        await settle()
+        clock.advance(1000)
+      }
+      await settle()
+      expect(ended).toEqual(['encrypt', 'generate', 'decrypt'])
+    }
   })
 
   it('a rate-limited KMS keeps to the limits that its provider states for the operation and the CMK', async () => {
