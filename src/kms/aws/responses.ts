@@ -22,7 +22,11 @@ export class Answer {
     if (call.to === undefined) this.#expectCmk('KeyId', call.cmk, call.action === 'Decrypt')
     else {
       this.#expectCmk('KeyId', call.to, false)
-      this.#expectCmk('SourceKeyId', call.cmk, true)
+      // AWS says that it names the CMK "used to originally encrypt the data": perhaps a replica of the one that decrypts.
+      const { SourceKeyId: source } = this.#members
+      const original = typeof source === 'string' ? parseCmkArn(source) : undefined
+      if (original === undefined || !areReplicas(call.cmk, original))
+        this.#expectCmk('SourceKeyId', call.cmk, true)
     }
   }
 

@@ -321,6 +321,17 @@ describe('re-encryption by AWS KMS', () => {
     ])
   })
 
+  it('re-encryption by AWS KMS may name the replica that a multi-region key encrypted with originally', async () => {
+    const id = 'arn:aws:kms:eu-west-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab'
+    const kmsThatNames = (SourceKeyId: string): Kms => kmsOf(clientThat(() => ({ ...answer, SourceKeyId })))
+    for (const SourceKeyId of [id, id.replace('eu-west-1', 'us-east-1')])
+      expect(await rewrap(kmsThatNames(SourceKeyId), { cmkId: id })).toEqual(CiphertextBlob)
+    for (const SourceKeyId of [id.replace('1111', '2222'), id.replace('1234', '4321')])
+      expect(await thrownBy(() => rewrap(kmsThatNames(SourceKeyId), { cmkId: id }))).toMatchObject({
+        code: 'CMK_MISMATCH',
+      })
+  })
+
   it.each<[string, object | undefined, string]>([
     ['from another CMK', { SourceKeyId: OTHER }, 'CMK_MISMATCH'],
     ['to another CMK', { KeyId: CMK }, 'KMS_RESPONSE_INVALID'],

@@ -284,7 +284,7 @@ async function portOf(outputs: readonly Readable[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       reject(new Error(`local-kms did not start:\n${lines.join('\n')}`))
-    }, 15_000)
+    }, 50_000)
     for (const output of outputs) {
       createInterface({ input: output }).on('line', (line) => {
         const port = /started on [\d.]+:(\d+)/.exec(line)?.[1]
