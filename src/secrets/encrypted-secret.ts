@@ -38,9 +38,10 @@ export function readSecret(bytes: Uint8Array): EncryptedSecret {
   if (!view.subarray(0, START.length).equals(START)) throw malformed('is not an encrypted secret')
   const provider = textAt(view, START.length, 1, PROVIDER)
   const cmkId = textAt(view, provider.end, 2, CMK_ID)
+  const length = view.length - cmkId.end
+  if (length === 0) throw malformed('ends before its ciphertext')
+  if (length > MAX_SECRET_CIPHERTEXT_BYTES) throw malformed('is longer than an encrypted secret')
   const ciphertext = Uint8Array.from(view.subarray(cmkId.end))
-  if (ciphertext.length === 0) throw malformed('ends before its ciphertext')
-  if (ciphertext.length > MAX_SECRET_CIPHERTEXT_BYTES) throw malformed('is longer than an encrypted secret')
   return { provider: provider.text, cmkId: cmkId.text, ciphertext }
 }
 

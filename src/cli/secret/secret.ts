@@ -4,7 +4,7 @@ import { onAbort } from '../../cancellation.js'
 import type { Secrets } from '../../index.js'
 import { loadEncryption } from '../encryption-setup.js'
 import { interruptible } from '../interrupt.js'
-import { readInput } from './read-input.js'
+import { readInput, type Input } from './read-input.js'
 
 interface Options {
   readonly config: string
@@ -16,9 +16,13 @@ interface Options {
 type Context = Readonly<Record<string, string>>
 type Work = (secrets: Secrets, given: Buffer, options: Options) => Promise<Buffer | string>
 
-/** What is read at most, with one byte more: a secret; and an encrypted secret, which is smaller, also in base64. */
-const MAX_SECRET_BYTES = 4096
-const MAX_ENCRYPTED_BYTES = 65_536
+/** Who passes the secret itself by mistake must not find it in a log: the name of the file is not repeated. */
+const SECRET: Input = {
+  maxBytes: 4096,
+  nameOf: () => 'the file with the secret (FILE is the name of a file, and never the secret itself)',
+}
+/** Encrypted secrets are smaller, also in base64. */
+const ENCRYPTED: Input = { maxBytes: 65_536, nameOf: (file) => file }
 
 /** `kafka-envelope secret …`: small secrets that the KMS encrypts itself. */
 export function registerSecret(program: Command): void {
@@ -34,13 +38,15 @@ export function registerSecret(program: Command): void {
       // What is typed would stay on the screen.
       if (source === '-' && process.stdin.isTTY)
         throw new Error('a secret is not read from a terminal, which shows it: name a file, or pipe it in')
-      return running(encrypt, MAX_SECRET_BYTES)(source, options)
+      if (options.raw === true && process.stdout.isTTY)
+        throw new Error('bytes could control the terminal: leave out --raw, or write them to a file with >')
+      return running(encrypt, SECRET)(source, options)
     })
 
   withOptions(secret.command('decrypt'))
     .description('decrypt a secret, and write its bytes to standard output and nothing else')
     .argument('[file]', 'a file with the encrypted secret, in base64 or bytes, or - for standard input', '-')
-    .action(running(decrypt, MAX_ENCRYPTED_BYTES))
+    .action(running(decrypt, ENCRYPTED))
 }
 
 function withOptions(command: Command): Command {
@@ -57,7 +63,7 @@ function withOptions(command: Command): Command {
     )
 }
 
-function running(work: Work, maxBytes: number): (source: string, options: Options) => Promise<void> {
+function running(work: Work, input: Input): (source: string, options: Options) => Promise<void> {
   return (source, options) =>
     interruptible(async (signal) => {
       const { encryption } = await loadEncryption(options.config)
@@ -65,7 +71,7 @@ function running(work: Work, maxBytes: number): (source: string, options: Option
       const removeListener = onAbort(signal, () => void encryption.close())
       try {
         const secrets = encryption.secrets(options.cmk)
-        const given = await readInput(source, maxBytes, signal)
+        const given = await readInput(source, input, signal)
         const output = await work(secrets, given, options).finally(() => given.fill(0))
         await write(output)
         if (typeof output !== 'string') output.fill(0)
@@ -114,11 +120,11 @@ function isPlainText(secret: Buffer): boolean {
   return isUtf8(secret) && !/[^\P{Cc}\t\r\n]|\p{Cf}/u.test(secret.toString())
 }
 
+/** Resolves also if nobody reads the output: `main.ts` reports that. */
 function write(output: Buffer | string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    process.stdout.write(output, (error) => {
-      if (error) reject(error)
-      else resolve()
+  return new Promise((resolve) => {
+    process.stdout.write(output, () => {
+      resolve()
     })
   })
 }

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { readInput } from '../../../src/cli/secret/read-input.js'
 
 const { signal } = new AbortController()
+const INPUT = { maxBytes: 100, nameOf: (file: string) => file }
 
 function standardInput(): PassThrough {
   const stream = new PassThrough()
@@ -20,21 +21,21 @@ describe('standard input', () => {
     const stream = standardInput()
     const chunk = Buffer.from('hunter2')
     stream.end(chunk)
-    expect((await readInput('-', 100, signal)).toString()).toBe('hunter2')
+    expect((await readInput('-', INPUT, signal)).toString()).toBe('hunter2')
     expect(chunk).toEqual(Buffer.alloc(7))
   })
 
   it('standard input is read up to one byte more than the bound, however much there is', async () => {
     const stream = standardInput()
     stream.write(Buffer.alloc(50_000, 'x'))
-    expect(await readInput('-', 100, signal)).toHaveLength(101)
+    expect(await readInput('-', INPUT, signal)).toHaveLength(101)
     expect(stream.destroyed).toBe(true)
   })
 
   it('an interrupt ends the wait for standard input', async () => {
     const stream = standardInput()
     const controller = new AbortController()
-    const reading = readInput('-', 100, controller.signal)
+    const reading = readInput('-', INPUT, controller.signal)
     controller.abort()
     await Promise.all([once(stream, 'close'), reading.catch(() => 'ended')])
   })

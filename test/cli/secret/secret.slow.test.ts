@@ -138,7 +138,13 @@ describe('kafka-envelope secret', { timeout: 60_000 }, () => {
       [['--cmk', 'passwords'], '', /^INVALID_SECRET: the secret is empty/],
       [['--cmk', 'rsa'], 'hunter2', /^CMK_UNUSABLE: CMK rsa encrypts no secrets/],
       [['--cmk', 'other'], 'hunter2', /^CONFIG_INVALID: .*it has passwords, old, rsa/],
-      [['--cmk', 'passwords', folder.at('missing')], undefined, /missing: file not found$/m],
+      [
+        ['--cmk', 'passwords', folder.at('missing')],
+        undefined,
+        /^the file with the secret .*: file not found$/m,
+      ],
+      [['--cmk', 'passwords', 'hunter2'], undefined, /^the file with the secret .*: file not found$/m],
+      [['--cmk', 'passwords', 'hunter2'.repeat(100)], undefined, /^the file with .*: ENAMETOOLONG$/m],
       [['--cmk', 'passwords', '--context', 'kafka-envelope=x'], 'hunter2', /^INVALID_SECRET: .*reserved/],
       [['--cmk', 'passwords', '--context', 'app'], 'hunter2', /^error: .*Expected KEY=VALUE/],
       [['--cmk', 'passwords', ...CONTEXT, '--context', 'app=x'], 'hunter2', /^error: .*app is given twice/],
@@ -170,6 +176,17 @@ describe('kafka-envelope secret', { timeout: 60_000 }, () => {
     }
   })
 
+  it('secret decrypt says once, and with 1, that nobody reads its output', async () => {
+    const { stdout: encrypted } = await secret(['encrypt', '--cmk', 'passwords'], 'hunter2')
+    const all = ['--import', 'tsx', 'src/cli/main.ts', 'secret', 'decrypt', '--cmk', 'passwords']
+    const child = spawn(process.execPath, [...all, '--config', config], { cwd: ROOT })
+    const exit = once(child, 'exit')
+    child.stdout.destroy()
+    child.stdin.end(encrypted)
+    expect(await text(child.stderr)).toBe('write EPIPE\n')
+    expect(await exit).toEqual([1, null])
+  })
+
   it('a line break at the end of a password is encrypted, and said; the last one of several is not', async () => {
     const one = await secret(['encrypt', '--cmk', 'passwords'], 'hunter2\n')
     expect(one.stderr).toMatch(/^note: the secret ends with a line break/)
@@ -189,6 +206,11 @@ describe('kafka-envelope secret', { timeout: 60_000 }, () => {
       expect(await secret(['encrypt', '--cmk', 'passwords'])).toMatchObject({
         code: 1,
         stderr: expect.stringContaining('a secret is not read from a terminal') as string,
+      })
+      expect(await secret(['encrypt', '--cmk', 'passwords', '--raw'], 'hunter2')).toMatchObject({
+        code: 1,
+        stdout: Buffer.of(),
+        stderr: expect.stringContaining('leave out --raw') as string,
       })
       expect(await secret(['decrypt', '--cmk', 'passwords'], encrypted)).toMatchObject({
         code: 1,
