@@ -191,7 +191,10 @@ it('the transactions that docs/recipes.md shows write each invoice once, through
 /** Reads a topic from its beginning. */
 async function readTopic(encryption: Encryption, topic: string) {
   const values: string[] = []
-  const consumer = decryptConsumer(testKafka().consumer({ groupId: `read-${topic}` }), encryption)
+  const consumer = decryptConsumer(
+    testKafka().consumer({ groupId: `read-${topic}`, maxWaitTimeInMs: 50 }),
+    encryption,
+  )
   await consumer.connect()
   await consumer.subscribe({ topic, fromBeginning: true })
   await consumer.run({

@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, logLevel, type KafkaMessage } from 'kafkajs'
 import { expect, inject, it } from 'vitest'
 import { createEncryption, type Encryption } from '../../src/index.js'
@@ -9,7 +8,8 @@ import { readTopics } from '../../src/operate/topics/read-topics.js'
 import { hasEnvelopePrefix } from '../../src/envelope/formats.js'
 import { openRecords } from '../../src/record/index.js'
 import { parts } from '../support/sealed.js'
-import { BROKERS, run, start } from './commands.js'
+import { BROKERS, run } from './commands.js'
+import { killAndResume } from './copies.js'
 import { randomOf } from './random.js'
 import { PARTITIONS } from './topic.js'
 import { CONFIG_FILE, DEAD_LETTERS_OF } from './variants.js'
@@ -80,18 +80,7 @@ it('rewrapped by processes that are killed, each record is there once and in ord
     ...['cards-2024', 'cards-2025', 'orders-2023'].flatMap((id) => ['--replace', `${id}=cards-2026`]),
     ...['--remove', 'backup', '--json'],
   ]
-  const written = async (): Promise<number> =>
-    (await admin.fetchTopicOffsets(target)).reduce((sum, { high }) => sum + Number(high), 0)
-  for (const signal of ['SIGKILL', 'SIGINT', 'SIGKILL'] as const) {
-    const before = await written()
-    const running = start(args)
-    const isEnded = running.ended.then(() => true)
-    while ((await written()) === before && !(await Promise.race([isEnded, sleep(20, false)])));
-    await sleep(1500 * random())
-    running.kill(signal)
-    const { code, stderr } = await running.ended
-    console.log(`${signal}: exit code ${String(code)}, ${String(await written())} offsets written. ${stderr}`)
-  }
+  await killAndResume(admin, target, args, random)
   const last = await run(args)
   expect(last.stderr).toBe('')
   expect(last.code).toBe(2)

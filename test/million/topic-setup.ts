@@ -6,7 +6,7 @@ import type { TestProject } from 'vitest/node'
 import { randomOf } from './random.js'
 import { fillTopic, PARTITIONS } from './topic.js'
 import type { PartitionTruth } from './truth.js'
-import { makeVariants } from './variants.js'
+import { makeVariants, type Variants } from './variants.js'
 
 /** What the tests share. */
 export interface Million {
@@ -15,6 +15,8 @@ export interface Million {
   readonly records: number
   /** A topic with a tenth of the records. */
   readonly part: string
+  /** A topic with a twentieth of them, where every record opens. */
+  readonly sealed: string
   /** With the keyring and the configuration file. */
   readonly folder: string
   readonly truth: {
@@ -41,8 +43,8 @@ export default async function makeTopic(project: TestProject): Promise<() => Pro
   const kafka = new Kafka({ brokers, logLevel: logLevel.ERROR })
   const admin = kafka.admin()
   await admin.connect()
-  const part = `${topic}.part`
-  const topics = [topic, part]
+  const [part, sealed] = [`${topic}.part`, `${topic}.sealed`]
+  const topics = [topic, part, sealed]
   await admin.createTopics({
     topics: topics.map((name) => ({ topic: name, numPartitions: PARTITIONS })),
     waitForLeaders: true,
@@ -51,10 +53,11 @@ export default async function makeTopic(project: TestProject): Promise<() => Pro
   const variants = await makeVariants(folder, topic, randomOf(seed))
   const { partitions, sessions, deks } = await fillTopic(kafka, topic, records, variants, seed)
   await fillTopic(kafka, part, records / 10, variants, seed)
+  await fillTopic(kafka, sealed, records / 20, sealedOnly(variants), seed)
   const seconds = ((Date.now() - started) / 1000).toFixed(1)
   console.log(`SEED=${String(seed)}: ${String(records)} records in ${topic}, written in ${seconds} s`)
   project.provide('million', {
-    ...{ seed, topic, records, part, folder },
+    ...{ seed, topic, records, part, sealed, folder },
     truth: {
       partitions,
       sessions: sessions.size,
@@ -66,4 +69,11 @@ export default async function makeTopic(project: TestProject): Promise<() => Pro
     await admin.disconnect()
     await rm(folder, { recursive: true })
   }
+}
+
+function sealedOnly({ mixed, aborted }: Variants): Variants {
+  const opens = mixed.filter(({ variants }) =>
+    variants.every(({ kind }) => kind === 'sealed' || kind === 'tombstone'),
+  )
+  return { mixed: opens, aborted }
 }
