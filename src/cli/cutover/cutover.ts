@@ -121,16 +121,20 @@ async function end(file: string, report: CutoverReport, { json }: Options): Prom
   if (json === true) return
   process.stdout.write(
     written === null
-      ? explainObstacles(file, obstacles)
+      ? explainObstacles(file, obstacles, report.topics.some(hasArriving))
       : explainWritten(file, written, 'ends') + untold(report),
   )
 }
 
-function explainObstacles(file: string, obstacles: readonly string[]): string {
+function explainObstacles(file: string, obstacles: readonly string[], isArriving: boolean): string {
   return [
-    `${file} is not changed:`,
+    `${printableText(file)} is not changed:`,
     ...obstacles.map((each) => `  ${printableText(each)}`),
-    'Once nobody writes plaintext any more, give a later --since. Consumers would stop at what is still written.',
+    ...(isArriving
+      ? [
+          'Once nobody writes plaintext any more, give a later --since. Consumers would stop at what is still written.',
+        ]
+      : []),
     '',
   ].join('\n')
 }
@@ -143,9 +147,18 @@ function untold({ topics }: CutoverReport): string {
   return `No record of ${names} was read, so nothing shows that its producers seal. An earlier --since reads more.\n`
 }
 
+function hasArriving({ rule, accepts, partitions }: TopicCutover): boolean {
+  return rule !== null && accepts !== 'none' && partitions.some((each) => arriving(each) !== null)
+}
+
 /** Why plaintext cannot be ended yet. */
-function obstaclesOf({ topic, rule, partitions }: TopicCutover): string[] {
+function obstaclesOf({ topic, rule, accepts, partitions }: TopicCutover): string[] {
   if (rule === null) return [`${topic}: no rule decrypts it`]
+  // The offsets would let through what is refused now, be it forged.
+  if (accepts === 'none')
+    return [
+      `${topic}: the rule accepts no plaintext, so there is none to end; to accept what is there, begin with --accept-plaintext`,
+    ]
   return partitions.flatMap((each) => {
     const found = arriving(each)?.records ?? 0
     const where = `${topic}, partition ${String(each.partition)}`

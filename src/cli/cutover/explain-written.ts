@@ -24,9 +24,12 @@ export function explainWritten(
           'Deploy consumers with this file. They stop at plaintext that a producer writes from now on.',
           'Run cutover again afterwards: it shows whether any came.',
         ]
-  return [`${file} ${isChanged ? 'now accepts' : 'is not changed: it accepts'}`, ...topics, ...next, ''].join(
-    '\n',
-  )
+  return [
+    `${printableText(file)} ${isChanged ? 'now accepts' : 'is not changed: it accepts'}`,
+    ...topics,
+    ...next,
+    '',
+  ].join('\n')
 }
 
 function partitions(count: number): string {

@@ -66,12 +66,13 @@ const over = (...why: string[]): Verdict => ({ isOver: true, why })
 const notOver = (...why: string[]): Verdict => ({ isOver: false, why })
 const unclear = (...why: string[]): Verdict => ({ isOver: null, why })
 const UNKNOWN_RULE = 'which plaintext the rule accepts is not known without rules'
+const NO_RULE = 'no rule decrypts this topic'
 const NO_GROUP = 'no group has committed an offset'
 
 function readers(facts: TopicFacts): Verdict {
   const { accepts, hasRule, partitions, groups } = facts
   if (accepts === 'unknown') return unclear(UNKNOWN_RULE)
-  if (!hasRule) return notOver('no rule decrypts this topic')
+  if (!hasRule) return notOver(NO_RULE)
   if (accepts === 'none' && total(partitions, 'plaintext') > 0)
     return notOver(
       'the rule accepts no plaintext, so consumers stop at it: --accept-plaintext changes the rule',
@@ -84,7 +85,7 @@ function readers(facts: TopicFacts): Verdict {
   if (notPastSealed(facts)?.length !== 0)
     return unclear(...rule, 'you have to know whether all consumers of the groups are wrapped')
   const passed =
-    'each group has read past sealed records; a consumer that is not wrapped would have failed at them'
+    'each group has read past sealed records: its consumers are wrapped, unless they pass over what they cannot parse'
   return over(...rule, passed)
 }
 
@@ -112,8 +113,9 @@ function producers({ accepts, partitions: all }: TopicFacts): Verdict {
   return over(`no plaintext${behind} was read, and ${amount(sealed, 'sealed record')}`)
 }
 
-function required({ accepts, partitions }: TopicFacts): Verdict {
+function required({ accepts, hasRule, partitions }: TopicFacts): Verdict {
   if (accepts === 'unknown') return unclear(UNKNOWN_RULE)
+  if (!hasRule) return notOver(NO_RULE)
   if (accepts === 'all')
     return notOver('the rule accepts plaintext without end: once producers are over, --write ends it')
   const refused = lastOf(partitions, 'refused')
@@ -131,7 +133,8 @@ function required({ accepts, partitions }: TopicFacts): Verdict {
   return over('plaintext has ended, and none was read behind its end')
 }
 
-function oldPlaintext({ accepts, partitions, groups, keepsMs }: TopicFacts): Verdict {
+function oldPlaintext({ accepts, hasRule, partitions, groups, keepsMs }: TopicFacts): Verdict {
+  if (accepts !== 'unknown' && !hasRule) return notOver(NO_RULE)
   if (accepts === 'none') return over('the rule accepts no plaintext')
   if (accepts !== 'ended' || total(partitions, 'refused') > 0) return notOver('comes after the others')
   const left = partitions.filter(({ until, low }) => until !== null && BigInt(low) < BigInt(until))

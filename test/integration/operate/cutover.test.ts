@@ -127,6 +127,12 @@ it('a topic moves from plaintext to envelopes, and cutover says after each step 
   )
   expect(start.stdout).toMatch(/1 readers +not over/)
 
+  // What a rule refuses, no end lets through: the plaintext might be forged.
+  const ending = await cutover('--config', file, '--write', '--since', '1')
+  expect(ending.code).toBe(2)
+  expect(ending.stdout).toContain(`${topic}: the rule accepts no plaintext, so there is none to end`)
+  expect(await readFile(file, 'utf8')).toBe(original)
+
   // Readers first.
   expect(await cutover('--config', file, '--accept-plaintext')).toMatchObject({ code: 0, stderr: '' })
   expect(await readFile(file, 'utf8')).toBe(

@@ -160,6 +160,13 @@ describe('the phase of old plaintext', () => {
   })
 })
 
+it('no phase of a topic that no rule decrypts is over because the rule accepts no plaintext', () => {
+  const ruleless = facts([partition({ until: null, sealed: some(0, 9) })], { hasRule: false })
+  for (const name of ['readers', 'require', 'oldPlaintext'] as const) {
+    expect(phase(name, ruleless)).toBe('not over: no rule decrypts this topic')
+  }
+})
+
 it('the way back is open while the rule accepts all plaintext, and needs wrapped consumers as long as sealed records are kept', () => {
   const sealed = some(0, 9)
   expect(wayBack(facts([partition({ sealed })]))).toEqual([

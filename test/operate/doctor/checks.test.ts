@@ -323,6 +323,31 @@ describe('what cannot be checked', () => {
     expect(fineOf(facts)).toContain('topics: carts: settings suit rule carts')
   })
 
+  it.each([
+    ['no topic of the rule was seen', {}, 'none of the topics of the rule was seen'],
+    [
+      'the settings of a topic are not known',
+      { orders: { ...topicOf(), settings: { failure: 'not authorized' } } },
+      'not all is known of topic orders',
+    ],
+    [
+      'the replicas of a topic are not known',
+      { orders: { ...topicOf(), partitions: undefined } },
+      'not all is known of topic orders',
+    ],
+    [
+      'its own replicas are not known',
+      { orders: topicOf(), letters: { ...LETTERS, partitions: undefined } },
+      'not all is known of dead-letter topic letters',
+    ],
+  ])('a dead-letter topic is not called in order if %s', (_, topics, why) => {
+    const facts: Facts = { ...WELL, kafka: clusterOf({ letters: LETTERS, ...topics }) }
+    expect(uncheckedOf(facts)).toContain(
+      `topics: whether dead-letter topic letters suits rule orders: ${why}`,
+    )
+    expect(fineOf(facts)).not.toContainEqual(expect.stringContaining('takes and keeps'))
+  })
+
   it('rights, clock, offsets, handlers, versions and provisioned DEKs that nobody can tell are named', () => {
     const handler = (): 'stop' => 'stop'
     const facts: Facts = {

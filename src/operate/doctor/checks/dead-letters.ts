@@ -3,6 +3,7 @@ import { figure, timeSpan } from '../../../units.js'
 import type { ClusterFacts, TopicFacts } from '../facts/cluster.js'
 import type { Facts } from '../facts/facts.js'
 import { fine, found, unchecked, type Outcome } from '../finding.js'
+import { shown } from '../shown.js'
 import { settingsOf, type TopicSettings } from '../settings.js'
 import { RuleTopics } from '../topics-of.js'
 
@@ -53,9 +54,23 @@ function* ofTopic(
     ...(settings === undefined ? [] : ofSettings(subject, settings, sources)),
   ]
   yield* outcomes
+  const unknown = sources.filter(([, source]) => !isKnown(source)).map(([topic]) => topic)
   if (settings === undefined) yield unchecked('topics', `the settings of ${subject}`)
-  else if (outcomes.length === 0)
+  else if (sources.length === 0)
+    yield unchecked(
+      'topics',
+      `whether ${subject} suits rule ${name}: none of the topics of the rule was seen`,
+    )
+  else if (!isKnown(facts) || unknown.length > 0) {
+    const of = unknown.length === 0 ? subject : `topic ${shown(unknown)}`
+    yield unchecked('topics', `whether ${subject} suits rule ${name}: not all is known of ${of}`)
+  } else if (outcomes.length === 0)
     yield fine('topics', `${subject} takes and keeps what rule ${name} sends there`)
+}
+
+/** Whether the comparison had all of it. */
+function isKnown(facts: TopicFacts): boolean {
+  return settingsOf(facts)?.maxMessageBytes !== undefined && replicasOf(facts) > 0
 }
 
 function* ofSettings(
