@@ -8,6 +8,7 @@ export class RewrapStopped extends Error {
   readonly code: NotRewrappedCode
   readonly place: RecordPlace
 
+  /** @internal */
   constructor(place: RecordPlace, { code, message, remedy }: NotRewrapped) {
     const where = `${shownTopic(place.topic)}:${String(place.partition)}:${String(place.offset)}`
     super(
