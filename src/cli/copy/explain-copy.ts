@@ -23,18 +23,23 @@ export function explainCopy(report: CopyReport, done: string, means: string): st
     ]),
     ['all', figure(total('records')), figure(total('bytesRead')), figure(total('bytesWritten')), ''],
   ]
-  const notes = partitions
-    .filter(isShort)
-    .map(
-      ({ partition, next, end }) =>
-        `Partition ${String(partition)}: the broker gave nothing from offset ${next} to its end, ${end}; compaction may have removed the records.\n`,
-    )
+  const notes = notesOf(report).map((note) => `${note}\n`)
   return [
     `${printableText(from)}: ${done} into ${printableText(to)} by this process, with ${means}\n`,
     table(rows),
     ...notes,
     `The same command with --group ${printableText(group)} goes on here, with what arrives from now on.\n`,
   ].join('')
+}
+
+/** A sentence for each partition that was not read up to its end. */
+export function notesOf({ partitions }: CopyReport): readonly string[] {
+  return partitions
+    .filter(isShort)
+    .map(
+      ({ partition, next, end }) =>
+        `Partition ${String(partition)}: the broker gave nothing from offset ${next} to its end, ${end}; compaction may have removed the records.`,
+    )
 }
 
 function isShort({ next, end }: CopiedPartition): boolean {

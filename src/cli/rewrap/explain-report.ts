@@ -1,5 +1,6 @@
 import type { RewrapReport } from '../../operate/index.js'
 import { figure } from '../estimate/format-units.js'
+import { notesOf } from '../copy/explain-copy.js'
 import { printableText } from '../printable.js'
 
 /** Whether records were copied as they were that may be sealed: plaintext needs no CMK, but all else may. */
@@ -39,6 +40,7 @@ export function explainRewrap(report: RewrapReport): string {
       ({ partition, next, end }) =>
         `  partition ${String(partition)}: done up to offset ${next}${next === end ? '' : ` of ${end}`}`,
     ),
+    ...notesOf(report),
     ...(mayNeedOldCmks(report)
       ? [
           '',

@@ -4,6 +4,7 @@ import { openAuditLog } from '../../audit/index.js'
 import { stopwatch, systemClock } from '../../clock.js'
 import type { Encryption } from '../../index.js'
 import { rewrap, type RewrapReport, type WaitingForKms } from '../../operate/index.js'
+import { isWhole } from '../copy/explain-copy.js'
 import { loadEncryption } from '../encryption-setup.js'
 import { interruptible } from '../interrupt.js'
 import { connectKafka, withKafkaOptions, type KafkaOptions } from '../kafka/connect.js'
@@ -26,7 +27,7 @@ interface Options extends KafkaOptions {
   readonly json?: true
 }
 
-/** Sealed records, or what may be some, were copied with their old wrappings. */
+/** Sealed records, or what may be some, were copied with their old wrappings, or not every offset could be read. */
 const NOT_ALL = 2
 /** How often a wait is told where there is no terminal. */
 const TELL_MS = 60_000
@@ -118,8 +119,9 @@ async function audited(
   }
 }
 
-function print(report: RewrapReport, { json }: Options): void {
-  if (mayNeedOldCmks(report)) process.exitCode = NOT_ALL
+/** Prints what a run did, and sets the exit code. */
+export function print(report: RewrapReport, { json }: Pick<Options, 'json'>): void {
+  if (mayNeedOldCmks(report) || !isWhole(report)) process.exitCode = NOT_ALL
   process.stdout.write(json === true ? safeJson(report) : explainRewrap(report))
 }
 

@@ -63,19 +63,29 @@ export async function readCheckpoints(admin: Admin, route: CopyRoute): Promise<M
   return checkpoints
 }
 
-function parseCheckpoint(metadata: string | null, { from, to }: CopyRoute): Checkpoint | undefined {
-  let parsed: Partial<Record<'from' | 'to' | 'next' | 'target' | 'reached', unknown>> | null
-  try {
-    parsed = JSON.parse(metadata ?? '') as typeof parsed
-  } catch {
-    return undefined
-  }
-  if (typeof parsed !== 'object' || parsed === null) return undefined
-  const { next, target, reached } = parsed
-  if (parsed.from !== from || parsed.to !== to || !isOffset(next) || !isOffset(target)) return undefined
+/** Whether the metadata of an offset is that of a copy, whatever its topics are. */
+export function isCopied(metadata: string | null): boolean {
+  const { from, to, next, target } = parsed(metadata)
+  return typeof from === 'string' && typeof to === 'string' && isOffset(next) && isOffset(target)
+}
+
+function parseCheckpoint(metadata: string | null, route: CopyRoute): Checkpoint | undefined {
+  const { from, to, next, target, reached } = parsed(metadata)
+  if (from !== route.from || to !== route.to || !isOffset(next) || !isOffset(target)) return undefined
   return {
     ...{ next: BigInt(next), target: BigInt(target) },
     ...(isOffset(reached) && { reached: BigInt(reached) }),
+  }
+}
+
+function parsed(
+  metadata: string | null,
+): Partial<Record<'from' | 'to' | 'next' | 'target' | 'reached', unknown>> {
+  try {
+    const value: unknown = JSON.parse(metadata ?? '')
+    return typeof value === 'object' && value !== null ? value : {}
+  } catch {
+    return {}
   }
 }
 

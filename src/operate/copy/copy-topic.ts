@@ -3,6 +3,7 @@ import { waitFor } from '../../cancellation.js'
 import { stopwatch, systemClock } from '../../clock.js'
 import { rangesOf, type OffsetRange } from '../topics/ranges.js'
 import { readCheckpoints, type Checkpoint, type CopyRoute } from './checkpoint.js'
+import { checkGroup } from './check-group.js'
 import { checkTopics, type CheckedTopics } from './check-topics.js'
 import { mayPass } from './failures.js'
 import { PartitionCopy } from './partition-copy.js'
@@ -31,8 +32,8 @@ const REJOIN_MS = 2000
  * the next one with the same group. Processes that run at once with the same group share the partitions; each ends when
  * all partitions have reached the end that they had when it began.
  *
- * @throws Error if the topics do not fit each other, or the target holds what this group did not write; the error of the
- * transform; the reason of the signal; the errors of KafkaJS
+ * @throws Error if the topics do not fit each other, something else uses the group, or the target holds what this group did
+ * not write; the error of the transform; the reason of the signal; the errors of KafkaJS
  */
 export async function copyTopic(options: CopyOptions): Promise<CopyReport> {
   const { kafka, from, to, group, signal: stop } = options
@@ -42,6 +43,7 @@ export async function copyTopic(options: CopyOptions): Promise<CopyReport> {
   await admin.connect()
   try {
     const checked = await checkTopics(admin, route)
+    await checkGroup(admin, route)
     const ranges = await rangesOf(admin, [from])
     const signal = stop ?? new AbortController().signal
     // Before anything is read or written. A process that takes a partition over makes sure again.
@@ -123,6 +125,10 @@ class Copying {
   async #join(stop: AbortSignal): Promise<void> {
     const { events } = this.#consumer
     this.#consumer.on(events.GROUP_JOIN, ({ payload: { memberAssignment } }) => {
+      // Something else may have joined at the same time, or since then.
+      checkGroup(this.#admin, this.#route).catch((error: unknown) => {
+        if (!mayPass(error)) this.#failed.abort(error)
+      })
       const assigned = memberAssignment[this.#route.from] ?? []
       for (const [number, partition] of this.#partitions) {
         if (assigned.includes(number)) partition.assign()

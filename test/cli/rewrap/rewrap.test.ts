@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { kafkaEnvelopeCommand, reportFailure } from '../../../src/cli/program.js'
 import { explainRewrap, mayNeedOldCmks } from '../../../src/cli/rewrap/explain-report.js'
+import { print } from '../../../src/cli/rewrap/rewrap.js'
 import type { RewrapReport } from '../../../src/operate/index.js'
 
 let text = ''
@@ -60,10 +61,23 @@ describe('the report of rewrap', () => {
   values took 1,010 bytes, and now take 1,012
   partition 0: done up to offset 3
   partition 1: done up to offset 1 of 9
+Partition 1: the broker gave nothing from offset 1 to its end, 9; compaction may have removed the records.
 
 The envelopes still name the topic that they were sealed for. Readers of b need this in its rule:
   decrypt: { originalTopics: [a, older-*] }
 `)
+  })
+
+  it('the exit code is 2 if a partition was not read to its end, also with --json', () => {
+    const whole = { ...report, partitions: report.partitions.slice(0, 1) }
+    const codes = [report, whole].flatMap((each) =>
+      [{}, { json: true } as const].map((options) => {
+        process.exitCode = 0
+        print(each, options)
+        return process.exitCode
+      }),
+    )
+    expect(codes).toEqual([2, 2, 0, 0])
   })
 
   it('the report warns of records that may still need an old CMK, but not of plaintext', () => {

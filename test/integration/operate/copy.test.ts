@@ -334,6 +334,57 @@ describe('copyTopic', () => {
     )
   }, 60_000)
 
+  it('it refuses a group that something else uses, be it running or not, and takes no partition from it', async () => {
+    const [from, to, other] = [await topicOf(), await topicOf(), await topicOf()]
+    const group = `copy-${to}`
+    await Promise.all([from, other].map((topic) => send(topic, [{ value: 'a' }])))
+    const consumer = testKafka().consumer({ groupId: group, maxWaitTimeInMs: 100 })
+    const joined: string[][] = []
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) =>
+      joined.push(Object.keys(payload.memberAssignment)),
+    )
+    await consumer.connect()
+    await consumer.subscribe({ topics: [other], fromBeginning: true })
+    const read = new Promise<void>((resolve) => {
+      void consumer.run({
+        eachMessage: () => {
+          resolve()
+          return Promise.resolve()
+        },
+      })
+    })
+    await read
+    await expect(copy(from, to)).rejects.toThrow(
+      `group ${group} has a member that reads ${other}: choose another group`,
+    )
+    expect(joined).toEqual([[other]])
+    await consumer.disconnect()
+    // It has committed what it read, and will come back.
+    await expect(copy(from, to)).rejects.toThrow(
+      `group ${group} has offsets of ${other} that are not of a copy`,
+    )
+    // Copies of other topics that are over do not matter, but one that runs does.
+    const [next, shared] = [await topicOf(), `${group}-2`]
+    await copy(from, to, { group: shared })
+    let begun = (): void => undefined
+    const hasBegun = new Promise<void>((resolve) => (begun = resolve))
+    const stop = new AbortController()
+    const waiting: Transform = ({ signal }) => {
+      begun()
+      return new Promise((_, reject) => {
+        signal.addEventListener('abort', () => {
+          reject(new Error('stopped'))
+        })
+      })
+    }
+    const running = copy(other, next, { group: shared, transform: waiting, signal: stop.signal })
+    await hasBegun
+    await send(from, [{ value: 'b' }])
+    await expect(copy(from, to, { group: shared })).rejects.toThrow(`has a member that reads ${other}`)
+    stop.abort(new Error('enough'))
+    await expect(running).rejects.toThrow('enough')
+  }, 60_000)
+
   it('what fails stops it without a loss: a transform, and a record that is too large', async () => {
     const [from, to] = [await topicOf(), await topicOf()]
     await send(from, [{ value: 'a' }, { value: 'bad' }, { value: 'c' }])
