@@ -58,8 +58,9 @@ async function runReseal(from: string, options: Options, signal: AbortSignal): P
     const onProgress = ({ done, total }: { done: number; total: number }): void => {
       bar.show(done, total)
     }
-    const report = await reseal({ kafka, encryption, from, to, group, onProgress, signal })
-    bar.end()
+    const report = await reseal({ kafka, encryption, from, to, group, onProgress, signal }).finally(() => {
+      bar.end()
+    })
     const deks = `${figure(report.deks)} new ${report.deks === 1 ? 'DEK' : 'DEKs'}`
     process.stdout.write(json === true ? safeJson(report) : explainCopy(report, 'resealed', deks))
     if (!isWhole(report)) process.exitCode = NOT_WHOLE
@@ -67,7 +68,6 @@ async function runReseal(from: string, options: Options, signal: AbortSignal): P
     signal.throwIfAborted()
     throw error
   } finally {
-    bar.end()
     removeListener()
     await encryption.close()
   }
