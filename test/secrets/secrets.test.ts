@@ -213,6 +213,26 @@ describe('secrets', () => {
     expect(decrypted.buffer.byteLength).toBe(7)
   })
 
+  it('encrypting takes from the share for sealing, and decrypting from that for opening', async () => {
+    const share = { perSecond: 0.1, burst: 1 }
+    const encryption = await createEncryption({
+      kms: { here: memoryKms({ cmks: ['one'] }) },
+      cmks: { passwords: [{ kms: 'here', id: 'one' }] },
+      topics: [{ match: ['orders'], passthrough: true }],
+      kmsRateLimit: { sealing: share, opening: share },
+      kmsTimeout: '2s',
+    })
+    open.push(encryption)
+    const secrets = encryption.secrets('passwords')
+    const encrypted = await secrets.encrypt(Buffer.from('hunter2'))
+    expect((await secrets.decrypt(encrypted)).toString()).toBe('hunter2')
+    const late = [secrets.encrypt(Buffer.from('hunter2')), secrets.decrypt(encrypted)]
+    expect(await Promise.all(late.map(async (each) => (await failureOf(each)).message))).toEqual([
+      expect.stringContaining('(`kmsRateLimit.sealing`)'),
+      expect.stringContaining('(`kmsRateLimit.opening`)'),
+    ])
+  })
+
   it('calls for secrets are reported as encrypt and decrypt, and say nothing of the secret', async () => {
     const encryption = await owner(memoryKms({ cmks: ['one'] }))
     const events: EncryptionEvents['kms.call'][] = []
@@ -290,11 +310,11 @@ describe('secrets', () => {
   })
 
   it.each([
-    ['nothing', undefined, 'KMS_RESPONSE_INVALID'],
-    ['a text', 'x', 'KMS_RESPONSE_INVALID'],
-    ['no bytes', new Uint8Array(), 'SECRET_NOT_AUTHENTIC'],
-    ['4,097 bytes', new Uint8Array(4097).fill(7), 'SECRET_NOT_AUTHENTIC'],
-  ] as const)('decryptSecret() that answers with %s is %s: %s', async (_, answer, code) => {
+    ['nothing', 'KMS_RESPONSE_INVALID', undefined],
+    ['a text', 'KMS_RESPONSE_INVALID', 'x'],
+    ['no bytes', 'SECRET_NOT_AUTHENTIC', new Uint8Array()],
+    ['4,097 bytes', 'SECRET_NOT_AUTHENTIC', new Uint8Array(4097).fill(7)],
+  ] as const)('decryptSecret() that answers with %s is %s', async (_, code, answer) => {
     const kms = memoryKms({ cmks: ['one'] })
     const encrypted = await (await owner(kms)).secrets('passwords').encrypt(Buffer.from('s'))
     const strange = {

@@ -124,7 +124,7 @@ const FOUND: Readonly<Record<string, Row & { readonly what: string }>> = {
   KEY_NOT_FOUND: { code: 'CMK_NOT_FOUND', what: 'the token has no secret key with this label' },
   VERSION_NOT_FOUND: {
     code: 'CMK_NOT_FOUND',
-    what: 'no key with this label has the CKA_ID in the ciphertext DEK',
+    what: 'no key with this label has the CKA_ID in the ciphertext',
     remedy: 'Bring this version of the key into the token; without it, what was sealed under it is lost',
   },
   KEY_OFF: {

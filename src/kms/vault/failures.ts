@@ -74,7 +74,7 @@ const ROWS: readonly Row[] = [
     says: 'disallowed by policy (too old)',
     code: 'CMK_DISABLED',
     remedy:
-      'Lower `min_decryption_version` of the key below the version in the ciphertext DEK; a version that was trimmed is lost',
+      'Lower `min_decryption_version` of the key below the version in the ciphertext; a version that was trimmed is lost',
   },
   {
     status: 400,
@@ -82,7 +82,7 @@ const ROWS: readonly Row[] = [
     to: OPENING,
     code: 'CMK_NOT_FOUND',
     remedy:
-      'This Vault does not have the version of the key that the ciphertext DEK names: wait until it has caught up, or check whether the key was restored from an old backup',
+      'This Vault does not have the version of the key that the ciphertext names: wait until it has caught up, or check whether the key was restored from an old backup',
   },
   { status: 400, says: 'not supported for key type', code: 'CMK_UNUSABLE' },
 
