@@ -13,7 +13,7 @@ export interface RewrapSuite {
   /** For CMKs that have versions. */
   readonly ofVersions: Law
   readonly under: () => KmsUnderTest
-  /** The code with which a promise rejects. Its error is kept, to look for secrets in it. */
+  /** The code with which a promise rejects. */
   readonly codeOf: (promise: Promise<unknown>) => Promise<ErrorCode>
   readonly expectRefused: (
     ciphertextDek: Uint8Array,

@@ -1,9 +1,9 @@
 import { setMaxListeners } from 'node:events'
 import { expect } from 'vitest'
-import type { ErrorCode } from '../../src/errors.js'
+import { isEnvelopeError, type ErrorCode } from '../../src/errors.js'
 import type { EncryptionContext, Kms } from '../../src/kms/kms.js'
 import { MAX_SECRET_BYTES, secretContext } from '../../src/kms/secret.js'
-import type { KmsUnderTest } from './kms-contract.js'
+import { expectNoSecret, type KmsUnderTest } from './kms-contract.js'
 
 type Law = (name: string, check: () => Promise<void>) => void
 
@@ -11,7 +11,7 @@ type Law = (name: string, check: () => Promise<void>) => void
 export interface SecretSuite {
   readonly all: Law
   readonly under: () => KmsUnderTest
-  /** The code with which a promise rejects. Its error is kept, to look for secrets in it. */
+  /** The code with which a promise rejects. */
   readonly codeOf: (promise: Promise<unknown>) => Promise<ErrorCode>
   readonly ofPublicKey: boolean
 }
@@ -128,6 +128,46 @@ export function secretLaws({ all, under, codeOf, ofPublicKey }: SecretSuite): vo
     const aborted = { ...call(), signal: AbortSignal.abort() }
     expect(await codeOf(kms().encryptSecret({ ...aborted, secret: sampleSecret(8) }))).toBe('KMS_TIMEOUT')
     expect(await codeOf(kms().decryptSecret({ ...aborted, ciphertext }))).toBe('KMS_TIMEOUT')
+  })
+
+  all('a call for a secret that is cancelled in flight ends, with a result or an error', async () => {
+    const ciphertext = await encrypt(sampleSecret(8))
+    const made = [
+      (by: AbortSignal) => kms().encryptSecret({ ...call(), signal: by, secret: sampleSecret(8) }),
+      (by: AbortSignal) => kms().decryptSecret({ ...call(), signal: by, ciphertext }),
+    ]
+    for (const make of made) {
+      const controller = new AbortController()
+      const calling = make(controller.signal)
+      controller.abort()
+      const ended = await calling.then(
+        () => 'fulfilled',
+        (error: unknown) => (isEnvelopeError(error) ? error.code : error),
+      )
+      expect(['fulfilled', 'KMS_TIMEOUT']).toContain(ended)
+    }
+  })
+
+  all('no error of a call for a secret shows the secret', async () => {
+    const secret = sampleSecret(40)
+    const ciphertext = await encrypt(secret)
+    const damaged = ciphertext.map((byte, at) => (at === ciphertext.length - 1 ? byte ^ 1 : byte))
+    const unknown = call(CONTEXT, under().unknownCmkId)
+    const secrets = [secret, ...((await under().secrets?.()) ?? [])]
+    const results = await Promise.allSettled([
+      kms().encryptSecret({ ...unknown, secret }),
+      kms().encryptSecret({ ...call(), signal: AbortSignal.abort(), secret }),
+      kms().decryptSecret({ ...unknown, ciphertext }),
+      decrypt(damaged),
+      decrypt(ciphertext, secretContext({})),
+      decrypt(ciphertext, CONTEXT, under().otherCmkId),
+      // The service itself would open it, and return something other than a DEK.
+      kms().unwrapDek({ ...call(), ciphertextDek: ciphertext }),
+    ])
+    for (const result of results) {
+      if (result.status === 'fulfilled') throw new Error('was fulfilled')
+      expectNoSecret(result.reason, secrets)
+    }
   })
 
   all(
