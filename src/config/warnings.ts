@@ -24,7 +24,7 @@ export type PolicyWarningId =
   | 'cache-outlives-cmk'
 
 const DAY_MS = 86_400_000
-/** KafkaJS's default `transactionTimeout`. */
+/** How long brokers wait for a transaction, unless its producer says otherwise. */
 const TRANSACTION_TIMEOUT_MS = 60_000
 
 /** The warnings of one rule, and of its place in the file. */
@@ -60,8 +60,8 @@ function* ofSealing({ encrypt }: CheckedRule, path: string): Iterable<PolicyWarn
     yield {
       id: 'dek-timeout-too-long',
       path: `${path}.dekTimeout`,
-      what: "is as long as KafkaJS's `transactionTimeout` (60s by default): brokers abort a transaction that waits that long",
-      remedy: 'make it shorter, or `transactionTimeout` longer',
+      what: "is as long as a producer's transactions may take (60s by default): brokers abort a transaction that waits that long",
+      remedy: 'make it shorter, or the `transactionTimeout` of producers longer',
     }
   }
   if (encrypt.provisionedDek) {

@@ -57,7 +57,8 @@ export async function faultProxy(target: string): Promise<FaultProxy> {
     if (--pending.left <= 0) pending = undefined
     return fault
   }
-  const server = createServer((incoming, answer) => {
+  // Longer than a client keeps a connection: a request on one that is being closed fails.
+  const server = createServer({ keepAliveTimeout: 75_000 }, (incoming, answer) => {
     void (async () => {
       const { method = '', url: path = '', headers } = incoming
       const received = { method, path, headers, body: await whole(incoming) }

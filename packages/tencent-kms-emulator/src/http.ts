@@ -21,8 +21,14 @@ interface Parts {
   readonly closing: AbortSignal
 }
 
+/**
+ * As long as load balancers keep an idle connection. With the 5 s of Node.js, a busy client often sends a request on a
+ * connection that is being closed, and gets ECONNRESET.
+ */
+const KEEP_ALIVE_MS = 75_000
+
 export function createEmulatorServer(parts: Parts): Server {
-  return createServer((request, response) => {
+  return createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
     // Only the connection can fail here, and the caller notices that.
     serve(request, response, parts).catch(() => response.destroy())
   })

@@ -352,7 +352,7 @@ describe('a warning', () => {
     [
       'waiting longer than a transaction',
       [rule({ dekTimeout: '60s' })],
-      "topics[0].encrypt.dekTimeout: is as long as KafkaJS's `transactionTimeout` (60s by default): brokers abort a transaction that waits that long; make it shorter, or `transactionTimeout` longer",
+      "topics[0].encrypt.dekTimeout: is as long as a producer's transactions may take (60s by default): brokers abort a transaction that waits that long; make it shorter, or the `transactionTimeout` of producers longer",
     ],
     [
       'records too large to be sent',

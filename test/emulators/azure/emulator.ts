@@ -43,7 +43,8 @@ export class AzureEmulator {
   readonly #keys = new Map<string, VaultKey>()
   readonly #tokens = new Map<string, ReadonlySet<Operation>>()
   readonly #sockets = new Set<Socket>()
-  readonly #server = createServer((request, response) => {
+  // Longer than a client keeps a connection: a request on one that is being closed fails.
+  readonly #server = createServer({ keepAliveTimeout: 75_000 }, (request, response) => {
     this.#answer(request).then(
       ({ httpStatus, body, headers }) => {
         response.writeHead(httpStatus, {

@@ -34,7 +34,8 @@ export class GcpKmsEmulator {
   readonly #keys = new Map<string, CryptoKey>()
   readonly #tokens = new Map<string, ReadonlySet<Permission>>()
   readonly #sockets = new Set<Socket>()
-  readonly #server = createServer((request, response) => {
+  // Longer than a client keeps a connection: a request on one that is being closed fails.
+  readonly #server = createServer({ keepAliveTimeout: 75_000 }, (request, response) => {
     this.#answer(request).then(
       ([status, body]) => {
         response.writeHead(status, { 'content-type': 'application/json; charset=UTF-8' })

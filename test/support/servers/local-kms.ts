@@ -141,7 +141,8 @@ export async function startLocalKms(program: string): Promise<LocalKms> {
   }
   const start = () => startProgram(program, join(folder, String(versions.length)), seed())
   let running = await start()
-  const front = createServer((request, response) => {
+  // Longer than a client keeps a connection: a request on one that is being closed fails.
+  const front = createServer({ keepAliveTimeout: 75_000 }, (request, response) => {
     void (async () => {
       const { status, body } = await answered(running.url, request)
       const headers = {
