@@ -27,6 +27,8 @@ interface Unknown extends ToRewrap {
 }
 
 const MAX_PREAMBLES = 10_000
+/** An envelope with nothing to change is remembered although nothing shows that it is genuine, and may be large. */
+const MAX_PREAMBLE_BYTES = 32 * 1024 * 1024
 /** How many DEKs are rewrapped at the same time. */
 const AT_ONCE = 16
 
@@ -34,7 +36,12 @@ const AT_ONCE = 16
 export class Rewrapper {
   readonly #changes: ResolvedChanges
   readonly #newPreambles: NewPreambles
-  readonly #preambles = new LRUCache<string, KnownPreamble>({ max: MAX_PREAMBLES })
+  readonly #preambles = new LRUCache<string, KnownPreamble>({
+    max: MAX_PREAMBLES,
+    maxSize: MAX_PREAMBLE_BYTES,
+    // Its name is the same bytes again.
+    sizeCalculation: ({ bytes, rewrapped }) => 2 * bytes.length + (rewrapped?.length ?? 0),
+  })
   #last: KnownPreamble | undefined
 
   constructor(changes: ResolvedChanges, newPreambles: NewPreambles) {
