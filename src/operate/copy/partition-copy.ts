@@ -1,6 +1,6 @@
 import type { Admin, Consumer, EachBatchPayload, Kafka, KafkaMessage, Message } from 'kafkajs'
 import { Backoff } from '../../backoff.js'
-import { waitFor } from '../../cancellation.js'
+import { raceAbort, waitFor } from '../../cancellation.js'
 import { systemClock } from '../../clock.js'
 import { rangesOf } from '../topics/ranges.js'
 import type { RawBatch } from '../topics/raw-message.js'
@@ -190,7 +190,8 @@ export class PartitionCopy {
       const places = fetched.map(({ offset }) => placeOf(from, this.#partition, offset))
       const part = fetched.map((message, n) => sourceMessage(message, places[n] as string))
       const batch = { topic: from, partition: this.#partition, messages: part, signal }
-      const values = await this.#run.transform(batch)
+      // A process that waited for it could not leave its group, or join it again in time.
+      const values = await raceAbort(this.#run.transform(batch), signal)
       signal.throwIfAborted()
       if (values.length !== part.length)
         throw new Error('a transform has to return one value for each record')

@@ -5,7 +5,7 @@ export interface SourceBatch {
   readonly topic: string
   readonly partition: number
   readonly messages: readonly KafkaMessage[]
-  /** Aborts when the run ends, or when the partition goes to another process. */
+  /** Aborts when the run ends, or when the partition goes to another process. Then nobody waits for the transform. */
   readonly signal: AbortSignal
 }
 

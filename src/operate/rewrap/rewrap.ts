@@ -1,5 +1,5 @@
 import type { Kafka, KafkaMessage } from 'kafkajs'
-import { raceAbort, withoutListenerLimit } from '../../cancellation.js'
+import { withoutListenerLimit } from '../../cancellation.js'
 import type { CopyEvent } from '../../events.js'
 import type { Encryption } from '../../index.js'
 import { internalsOf } from '../../record/internals.js'
@@ -70,8 +70,8 @@ export async function rewrap(options: RewrapOptions): Promise<RewrapReport> {
   const outcomesOf = new WeakMap<SourceBatch, readonly Outcome[]>()
   const transform: Transform = async (batch) => {
     const { topic, partition, messages } = batch
-    // Calls for DEKs go on after the batch, because other partitions may wait for them, too.
-    const outcomes = await raceAbort(rewrapper.rewrap(partition, messages), batch.signal)
+    // If the batch is given up, calls for DEKs go on, because other partitions may wait for them, too.
+    const outcomes = await rewrapper.rewrap(partition, messages)
     outcomesOf.set(batch, outcomes)
     return messages.map(({ offset, value }, i) => {
       const outcome = outcomes[i] as Outcome
