@@ -81,7 +81,9 @@ async function run(topics: readonly string[], options: Options, signal: AbortSig
   const rules = file === undefined ? undefined : await rulesOf(file)
   const kafka = await connectKafka(options)
   if (file !== undefined && acceptPlaintext === true) {
-    const written = await writeAll(file, await topicEnds(kafka, topics))
+    const ends = await topicEnds(kafka, topics)
+    signal.throwIfAborted()
+    const written = await writeAll(file, ends)
     process.stdout.write(options.json === true ? safeJson({ written }) : explainWritten(file, written, 'all'))
     return
   }
@@ -99,6 +101,8 @@ async function run(topics: readonly string[], options: Options, signal: AbortSig
   }).finally(() => {
     bar.end()
   })
+  // KafkaJS cannot be told to stop, so an interruption may not have ended the reading.
+  signal.throwIfAborted()
   if (file !== undefined && write === true) await end(file, report, options)
   else {
     process.stdout.write(options.json === true ? safeJson({ report }) : explainCutover(report))

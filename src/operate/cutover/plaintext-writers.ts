@@ -150,7 +150,8 @@ function batchOf(message: KafkaMessage): { producerId: string | undefined; isTra
 /** The form of a value; of its content, only the id of a schema. */
 function formOf(value: Buffer): string {
   if (value.length === 0) return 'empty'
-  if (value[0] === 0 && value.length >= 5)
+  // Not a number of up to 8 bytes, whose bytes would be shown. Registries count schemas from 1.
+  if (value.length > 8 && value.readUInt16BE(0) === 0 && value.readUInt32BE(1) > 0)
     return `wire format of a schema registry, schema ${String(value.readUInt32BE(1))}`
   if (value[0] === 0xc3 && value[1] === 0x01) return `Avro schema ${fingerprintOf(value)}`
   const start = value.subarray(0, 256)

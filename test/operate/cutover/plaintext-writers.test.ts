@@ -49,7 +49,12 @@ it('values of headers tell writers apart if they were asked for, and are cut', (
 })
 
 it.each([
-  ['0000000a07ff', 'wire format of a schema registry, schema 2567'],
+  ['0000000a0702ff00ff', 'wire format of a schema registry, schema 2567'],
+  // Numbers of 5 and 8 bytes, and one that is no schema: none of them is shown.
+  ['0000000a07', 'binary'],
+  ['00000001065bcd15', 'binary'],
+  ['0007000a0702ff00ff', 'binary'],
+  ['000000000002ff00ff', 'binary'],
   ['c3010011223344556677ff', 'Avro schema 0011223344556677'],
   ['', 'empty'],
   ['ff00', 'binary'],
