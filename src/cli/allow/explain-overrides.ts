@@ -23,7 +23,7 @@ export function explainAllowed(file: string, override: CheckedOverride, isExamin
     ...(action === 'skip'
       ? []
       : [
-          `Topic ${action.deadLetter} has to exist; a consumer made by decryptConsumer needs \`deadLetters\`.`,
+          `Topic ${action.deadLetter} has to exist; a consumer made by decryptConsumer needs \`deadLetters\`, a connected producer.`,
         ]),
     ...(isExamined
       ? []

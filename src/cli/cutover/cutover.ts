@@ -81,8 +81,10 @@ async function run(topics: readonly string[], options: Options, signal: AbortSig
   const rules = file === undefined ? undefined : await rulesOf(file)
   const kafka = await connectKafka(options)
   if (file !== undefined && acceptPlaintext === true) {
-    const ends = await topicEnds(kafka, topics)
-    signal.throwIfAborted()
+    const ends = await topicEnds(kafka, topics).finally(() => {
+      // An error that comes after an interruption is not what the user has to know.
+      signal.throwIfAborted()
+    })
     const written = await writeAll(file, ends)
     process.stdout.write(options.json === true ? safeJson({ written }) : explainWritten(file, written, 'all'))
     return
