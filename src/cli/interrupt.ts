@@ -1,5 +1,5 @@
 /** The exit code of a command that Ctrl-C ended, as shells have it. */
-const INTERRUPTED = 130
+export const INTERRUPTED = 130
 
 /**
  * Runs a command that Ctrl-C, or SIGTERM, ends cleanly: the first one aborts the signal, a second one ends the process.
