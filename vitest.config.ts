@@ -26,7 +26,7 @@ const NOT_UNIT = [...SLOW, 'test/integration/**', 'test/after-all/**', ...WITHOU
 
 export default defineConfig({
   test: {
-    globalSetup: 'test/support/emissions-setup.ts',
+    globalSetup: ['test/support/emissions-setup.ts', 'test/support/cli-setup.ts'],
     // Whether the native engine was built here must not decide what is tested. CI runs the tests with each.
     env: { KAFKA_ENVELOPE_ENGINE: process.env['KAFKA_ENVELOPE_ENGINE'] ?? 'node' },
     testTimeout: 60_000,

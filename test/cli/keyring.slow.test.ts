@@ -4,7 +4,7 @@ import { chmod, readFile, stat, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest'
 
 import { kafkaEnvelopeCommand, reportFailure } from '../../src/cli/program.js'
 import { localKms } from '../../src/kms/local/index.js'
@@ -30,7 +30,7 @@ interface Ended {
 
 /** As its own process. */
 async function spawned(...args: string[]): Promise<Ended> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', ...args], {
+  const child = spawn(process.execPath, [inject('cli'), ...args], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -176,7 +176,7 @@ describe('kafka-envelope keyring', { timeout: 60_000 }, () => {
   it('kafka-envelope keyring ends without a stack trace if its output is closed', async () => {
     const cmks = Array.from({ length: 2_000 }, (_, at) => `${'a'.repeat(200)}${String(at)}`)
     await succeed('keyring', 'create', file, '--cmk', ...cmks)
-    const args = ['--import', 'tsx', 'src/cli/main.ts', 'keyring', 'list', file]
+    const args = [inject('cli'), 'keyring', 'list', file]
     const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
     child.stdout.destroy()
     const [stderr] = await Promise.all([text(child.stderr), once(child, 'exit')])

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { configJsonSchema } from '../../scripts/config-schema/config-schema.js'
 import { withMembers } from '../../scripts/config-schema/members-page.js'
 import { readConfigFile } from '../../src/config-file/read-file.js'
@@ -32,11 +32,7 @@ const words = (text: string): string => text.replaceAll(/\s+/g, ' ')
 
 it('the command of the page prints what the page shows', async () => {
   const args = /^npx kafka-envelope (.*)\n$/.exec(snippet('sh'))?.[1]?.split(' ') ?? []
-  const { stdout } = await run(
-    process.execPath,
-    ['--import', 'tsx', join(root, 'src/cli/main.ts'), ...args],
-    { cwd: folder },
-  )
+  const { stdout } = await run(process.execPath, [inject('cli'), ...args], { cwd: folder })
   // Line breaks and alignment may change.
   expect(words(stdout)).toBe(words(snippet('text')))
 })

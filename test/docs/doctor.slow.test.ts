@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { expect, it, onTestFinished } from 'vitest'
+import { expect, inject, it, onTestFinished } from 'vitest'
 import { createKeyring } from '../../src/kms/local/index.js'
 import { transcriptsOf } from './transcripts.js'
 
@@ -26,8 +26,7 @@ it('the transcript without a broker in docs/doctor.md is what the command prints
     ({ args }) => !args.includes('--brokers'),
   ) as [ReturnType<typeof transcriptsOf>[number]]
   expect(more).toEqual([])
-  const tsx = import.meta.resolve('tsx')
-  const command = ['--import', tsx, join(root, 'src/cli/main.ts'), ...args]
+  const command = [inject('cli'), ...args]
   const ended = promisify(execFile)(process.execPath, command, { cwd: folder })
   const { code, stdout } = await ended.then(
     (printed) => ({ code: 0, ...printed }),

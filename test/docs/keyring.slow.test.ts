@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { afterAll, expect, it } from 'vitest'
+import { afterAll, expect, inject, it } from 'vitest'
 import { createKeyring, setCmkEnabled } from '../../src/kms/local/index.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -42,11 +42,7 @@ it('every keyring command that the documentation or an error tells users to type
     const args = command
       .split(/\s+/)
       .map((word) => (word === 'FILE' || word.endsWith('.keyring') ? file : word))
-    const { stderr } = await promisify(execFile)(
-      process.execPath,
-      ['--import', 'tsx', join(root, 'src/cli/main.ts'), ...args],
-      { cwd: root },
-    )
+    const { stderr } = await promisify(execFile)(process.execPath, [inject('cli'), ...args], { cwd: root })
     expect(stderr, command).toBe('')
     const { cmks } = JSON.parse(await readFile(file, 'utf8')) as { cmks: { enabled: boolean }[] }
     expect(cmks.map(({ enabled }) => enabled)).not.toContain(false)

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import type { RuleVector } from '../../scripts/vectors/rule-vectors.js'
 import { transcriptsOf } from './transcripts.js'
 
@@ -26,8 +26,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 /** What a command prints, whatever its exit code. */
 async function printed(args: readonly string[]): Promise<string> {
-  const tsx = import.meta.resolve('tsx')
-  const all = ['--import', tsx, join(root, 'src/cli/main.ts'), ...args]
+  const all = [inject('cli'), ...args]
   const ended = promisify(execFile)(process.execPath, all, { cwd: folder })
   const { stdout, stderr } = await ended.catch(
     (error: unknown) => error as { stdout: string; stderr: string },

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { removeTopics, testKafka } from '../support/broker.js'
 import { claimDocumentedTopics } from '../support/documented-topics.js'
 
@@ -39,7 +39,7 @@ beforeAll(async () => {
   // Inside the project, so that `kafkajs` is found.
   folder = await mkdtemp(join(root, 'test/.readme-'))
   const create = /npx kafka-envelope (keyring create .*)/.exec(readme)?.[1] ?? ''
-  await run(process.execPath, ['--import', 'tsx', join(root, 'src/cli/main.ts'), ...create.split(' ')], {
+  await run(process.execPath, [inject('cli'), ...create.split(' ')], {
     cwd: folder,
   })
   const admin = testKafka().admin()

@@ -39,11 +39,10 @@ async function until(what: string, isTrue: () => Promise<boolean>): Promise<void
 export function start(args: readonly string[], nodeOptions: readonly string[] = []): Running {
   const memory = join(folder, `memory-${String(started++)}`)
   const first = `${memory}-reading`
-  const program = spawn(
-    process.execPath,
-    [...nodeOptions, '--import', 'tsx', '--import', watcherOf(), 'src/cli/main.ts', ...args],
-    { cwd: ROOT, env: { ...process.env, MEMORY_FILE: memory, READING_FILE: first } },
-  )
+  const program = spawn(process.execPath, [...nodeOptions, '--import', watcherOf(), inject('cli'), ...args], {
+    cwd: ROOT,
+    env: { ...process.env, MEMORY_FILE: memory, READING_FILE: first },
+  })
   let [stdout, stderr] = ['', '']
   program.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
   program.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))

@@ -8,6 +8,7 @@ import { readTopics } from '../../src/operate/topics/read-topics.js'
 import { openRecords } from '../../src/record/index.js'
 import { BROKERS, run } from './commands.js'
 import { killAndResume } from './copies.js'
+import { createTopic } from './create-topic.js'
 import { randomOf } from './random.js'
 import { PARTITIONS } from './topic.js'
 import { CONFIG_FILE } from './variants.js'
@@ -55,10 +56,7 @@ async function contentOf(topic: string, encryption: Encryption): Promise<Content
 it('resealed by processes that are killed, each record is there once and in order, under new DEKs of the new CMK', async () => {
   const admin = kafka.admin()
   await admin.connect()
-  await admin.createTopics({
-    topics: [{ topic: target, numPartitions: PARTITIONS }],
-    waitForLeaders: true,
-  })
+  await createTopic(admin, target)
   const config = join(folder, CONFIG_FILE)
   const args = ['reseal', source, '--to', target, '--config', config, '--group', target, ...BROKERS]
   await killAndResume(admin, target, args, random)

@@ -10,6 +10,7 @@ import { openRecords } from '../../src/record/index.js'
 import { parts } from '../support/sealed.js'
 import { BROKERS, run } from './commands.js'
 import { killAndResume } from './copies.js'
+import { createTopic } from './create-topic.js'
 import { randomOf } from './random.js'
 import { PARTITIONS } from './topic.js'
 import { CONFIG_FILE, DEAD_LETTERS_OF } from './variants.js'
@@ -73,7 +74,7 @@ async function opened(encryption: Encryption, values: readonly Buffer[]): Promis
 it('rewrapped by processes that are killed, each record is there once and in order, and opens under the new CMK alone', async () => {
   const admin = kafka.admin()
   await admin.connect()
-  await admin.createTopics({ topics: [{ topic: target, numPartitions: PARTITIONS }], waitForLeaders: true })
+  await createTopic(admin, target)
   const config = join(folder, CONFIG_FILE)
   const args = [
     ...['rewrap', source, '--to', target, '--config', config, '--group', target, ...BROKERS, '--copy-others'],
@@ -83,7 +84,8 @@ it('rewrapped by processes that are killed, each record is there once and in ord
   await killAndResume(admin, target, args, random)
   const last = await run(args)
   expect(last.stderr).toBe('')
-  expect(last.code).toBe(2)
+  // What cannot be rewrapped was copied as it is, unless an earlier run was done with all.
+  expect([0, 2]).toContain(last.code)
   const [before, after] = [await contentOf(source), await contentOf(target)]
   expect(before.digests.reduce((sum, all) => sum + all.length, 0)).toBe(records / 10)
   for (const [partition, digests] of before.digests.entries()) {

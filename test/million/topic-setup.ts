@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { Kafka, logLevel } from 'kafkajs'
 import type { TestProject } from 'vitest/node'
 import { randomOf } from './random.js'
-import { fillTopic, PARTITIONS } from './topic.js'
+import { createTopic } from './create-topic.js'
+import { fillTopic } from './topic.js'
 import type { PartitionTruth } from './truth.js'
 import { makeVariants, type Variants } from './variants.js'
 
@@ -45,10 +46,7 @@ export default async function makeTopic(project: TestProject): Promise<() => Pro
   await admin.connect()
   const [part, sealed] = [`${topic}.part`, `${topic}.sealed`]
   const topics = [topic, part, sealed]
-  await admin.createTopics({
-    topics: topics.map((name) => ({ topic: name, numPartitions: PARTITIONS })),
-    waitForLeaders: true,
-  })
+  for (const each of topics) await createTopic(admin, each)
   const started = Date.now()
   const variants = await makeVariants(folder, topic, randomOf(seed))
   const { partitions, sessions, deks } = await fillTopic(kafka, topic, records, variants, seed)

@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
 import { sampleValues } from '../../../bench/parts/samples/samples.js'
 import { HAS_ZSTD } from '../../../src/config/has-zstd.js'
 import { temporaryFolder, type TemporaryFolder } from '../../kms/local/temporary-folder.js'
@@ -28,7 +28,7 @@ interface Ended {
 }
 
 async function run(...args: string[]): Promise<Ended> {
-  const command = ['--import', 'tsx', 'src/cli/main.ts', 'dictionary', ...args]
+  const command = [inject('cli'), 'dictionary', ...args]
   return promisify(execFile)(process.execPath, command, { cwd: ROOT }).then(
     (ended) => ({ code: 0, ...ended }),
     (error: unknown) => error as Ended,

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { buffer, text } from 'node:stream/consumers'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import { kafkaEnvelopeCommand, reportFailure } from '../../../src/cli/program.js'
 import { createKeyring } from '../../../src/kms/local/index.js'
 import { readSecret } from '../../../src/secrets/encrypted-secret.js'
@@ -43,7 +43,7 @@ interface Ended {
 
 /** `kafka-envelope secret …` as its own process. */
 async function spawned(args: readonly string[], input?: Buffer | string): Promise<Ended> {
-  const all = ['--import', 'tsx', 'src/cli/main.ts', 'secret', ...args, '--config', config]
+  const all = [inject('cli'), 'secret', ...args, '--config', config]
   const child = spawn(process.execPath, all, { cwd: ROOT })
   const exit = once(child, 'exit') as Promise<[number | null]>
   child.stdin.end(input)
@@ -178,7 +178,7 @@ describe('kafka-envelope secret', { timeout: 60_000 }, () => {
 
   it('secret decrypt says once, and with 1, that nobody reads its output', async () => {
     const { stdout: encrypted } = await secret(['encrypt', '--cmk', 'passwords'], 'hunter2')
-    const all = ['--import', 'tsx', 'src/cli/main.ts', 'secret', 'decrypt', '--cmk', 'passwords']
+    const all = [inject('cli'), 'secret', 'decrypt', '--cmk', 'passwords']
     const child = spawn(process.execPath, [...all, '--config', config], { cwd: ROOT })
     const exit = once(child, 'exit')
     child.stdout.destroy()

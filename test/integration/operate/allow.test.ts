@@ -2,10 +2,9 @@ import { execFile } from 'node:child_process'
 import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { tmpdir } from 'node:os'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { KafkaMessage, Message } from 'kafkajs'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { decryptConsumer } from '../../../src/clients/kafkajs/index.js'
 import { loadConfig } from '../../../src/config-file/index.js'
 import { createEncryption, type Health } from '../../../src/index.js'
@@ -16,7 +15,6 @@ import { CANARY } from '../../support/emissions.js'
 import { watch, type SeenEvent } from '../../support/encryption.js'
 import { until } from '../support/pair.js'
 
-const root = fileURLToPath(new URL('../../..', import.meta.url))
 let folder: string
 let topic: string
 let dead: string
@@ -34,7 +32,7 @@ afterAll(async () => {
 /** Runs `kafka-envelope allow` beside the configuration. Returns its exit code and what it printed. */
 async function allow(...args: readonly string[]): Promise<{ code: number; text: string }> {
   const signed = ['--config', 'kafka-envelope.yaml', '--until', '1d', '--by', 'ops', '--why', 'INC-42: ${X}']
-  const command = ['--import', import.meta.resolve('tsx'), join(root, 'src/cli/main.ts'), 'allow']
+  const command = [inject('cli'), 'allow']
   const all = [...command, ...args, ...signed, '--brokers', process.env['KAFKA_BROKERS'] ?? '']
   return promisify(execFile)(process.execPath, all, { cwd: folder }).then(
     ({ stdout }) => ({ code: 0, text: stdout }),

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Message } from 'kafkajs'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { encryptProducer } from '../../../src/clients/kafkajs/index.js'
 import { loadConfig } from '../../../src/config-file/index.js'
 import { createEncryption, type Encryption } from '../../../src/index.js'
@@ -105,13 +105,9 @@ interface Ended {
 
 function command(...args: string[]): Promise<Ended> {
   const brokers = ['--brokers', process.env['KAFKA_BROKERS'] ?? '']
-  const program = spawn(
-    process.execPath,
-    ['--import', 'tsx', 'src/cli/main.ts', 'reseal', ...args, ...brokers],
-    {
-      cwd: ROOT,
-    },
-  )
+  const program = spawn(process.execPath, [inject('cli'), 'reseal', ...args, ...brokers], {
+    cwd: ROOT,
+  })
   let [stdout, stderr] = ['', '']
   program.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
   program.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))

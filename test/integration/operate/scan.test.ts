@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ConfigResourceTypes, type Admin, type Message } from 'kafkajs'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import { encryptProducer } from '../../../src/clients/kafkajs/index.js'
 import { explainReport } from '../../../src/cli/scan/explain-report.js'
 import type { Encryption } from '../../../src/index.js'
@@ -229,7 +229,9 @@ describe('scan', () => {
     const first = await scan({ kafka: testKafka(), topics: [topic] })
     await admin.deleteTopics({ topics: [topic] })
     await expect.poll(() => admin.listTopics()).not.toContain(topic)
-    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true })
+    // KafkaJS's own wait for leaders fails if the broker does not know the topic yet.
+    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: false })
+    await vi.waitFor(() => admin.fetchTopicOffsets(topic), { timeout: 20_000 })
     await send(topic, numbered(40), both)
     await expect(scan({ kafka: testKafka(), topics: [topic], resume: first })).rejects.toThrow(
       `topic ${topic}: partition 0 has another record at offset 19 than the earlier scan read there: the topic was made again; begin a new report`,
@@ -348,14 +350,16 @@ describe('kafka-envelope scan', () => {
     readonly stdout: string
     readonly stderr: string
   }
-  function command(args: string[], interruptAfterMs?: number): Promise<Ended> {
-    const program = spawn(process.execPath, ['--import', 'tsx', 'src/cli/main.ts', 'scan', ...args], {
+  function command(args: string[], isToInterrupt?: () => Promise<boolean>): Promise<Ended> {
+    const program = spawn(process.execPath, [inject('cli'), 'scan', ...args], {
       cwd: ROOT,
     })
     let [stdout, stderr] = ['', '']
     program.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
     program.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
-    if (interruptAfterMs !== undefined) setTimeout(() => program.kill('SIGINT'), interruptAfterMs)
+    if (isToInterrupt !== undefined) {
+      void vi.waitUntil(isToInterrupt, { timeout: 40_000, interval: 50 }).then(() => program.kill('SIGINT'))
+    }
     return new Promise((resolve) =>
       program.once('close', (code) => {
         resolve({ code, stdout, stderr })
@@ -414,16 +418,18 @@ describe('kafka-envelope scan', () => {
     const topic = await topicOf()
     await send(topic, numbered(3000), one)
     // So slow that the interruption comes in the middle.
-    const slow = join(folder, 'slow.mjs')
+    const [slow, reading] = [join(folder, 'slow.mjs'), join(folder, 'reading')]
     await writeFile(
       slow,
-      `import { Kafka, logLevel } from '${ROOT}node_modules/kafkajs/index.js'
+      `import { writeFileSync } from 'node:fs'
+import { Kafka, logLevel } from '${ROOT}node_modules/kafkajs/index.js'
 const real = new Kafka({ brokers: process.env.KAFKA_BROKERS.split(','), logLevel: logLevel.NOTHING })
 const consumer = (config) => {
   const made = real.consumer({ ...config, maxBytesPerPartition: 1 })
   const run = ({ eachBatch, ...rest }) =>
     made.run({ ...rest, eachBatch: async (payload) => {
       await eachBatch(payload)
+      writeFileSync('${reading}', '')
       await new Promise((resolve) => setTimeout(resolve, 200))
     } })
   return { ...made, run }
@@ -432,7 +438,12 @@ export const kafka = { admin: () => real.admin(), consumer }
 `,
     )
     const file = join(folder, 'c.json')
-    const interrupted = await command([topic, '--kafka', slow, '--report', file], 5000)
+    const interrupted = await command([topic, '--kafka', slow, '--report', file], () =>
+      access(reading).then(
+        () => true,
+        () => false,
+      ),
+    )
     expect(interrupted).toEqual({
       ...{ code: 130, stdout: '' },
       stderr: `interrupted; the same command goes on where ${file} ends\n`,
