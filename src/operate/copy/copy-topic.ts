@@ -73,6 +73,9 @@ class Copying {
   #idlePolls = 0
   /** Time since the cluster last answered. */
   #outage = stopwatch(systemClock)
+  #isOver = false
+  /** Calls that use the admin client. */
+  readonly #checks = new Set<Promise<void>>()
 
   constructor(options: CopyOptions, admin: Admin, checked: CheckedTopics, ranges: readonly OffsetRange[]) {
     const { kafka, from, to, group, transform, onWritten, maxRecords = MAX_RECORDS } = options
@@ -116,19 +119,25 @@ class Copying {
       } while (!(await this.#isDone()))
       return this.#report()
     } finally {
+      this.#isOver = true
       const ending = [...this.#partitions.values()].map((partition) => partition.unassign())
       await this.#consumer.disconnect()
-      await Promise.all(ending)
+      await Promise.all([...ending, ...this.#checks])
     }
   }
 
   async #join(stop: AbortSignal): Promise<void> {
     const { events } = this.#consumer
     this.#consumer.on(events.GROUP_JOIN, ({ payload: { memberAssignment } }) => {
+      // The group may change once more while this process leaves it. A client that is used later connects again.
+      if (this.#isOver) return
       // Something else may have joined at the same time, or since then.
-      checkGroup(this.#admin, this.#route).catch((error: unknown) => {
-        if (!mayPass(error)) this.#failed.abort(error)
-      })
+      const check = checkGroup(this.#admin, this.#route)
+        .catch((error: unknown) => {
+          if (!mayPass(error)) this.#failed.abort(error)
+        })
+        .finally(() => this.#checks.delete(check))
+      this.#checks.add(check)
       const assigned = memberAssignment[this.#route.from] ?? []
       for (const [number, partition] of this.#partitions) {
         if (assigned.includes(number)) partition.assign()

@@ -382,6 +382,43 @@ describe('copyTopic', () => {
     await expect(running).rejects.toThrow('enough')
   }, 60_000)
 
+  it('a change of the group while a run ends takes no partition, and leaves no connection open', async () => {
+    const [from, to] = [await topicOf(), await topicOf()]
+    await send(from, [{ value: 'a' }])
+    const kafka = testKafka()
+    const [consumerOf, producerOf] = [kafka.consumer.bind(kafka), kafka.producer.bind(kafka)]
+    let producers = 0
+    kafka.producer = (config) => {
+      producers++
+      return producerOf(config)
+    }
+    kafka.consumer = (config) => {
+      const consumer = consumerOf(config)
+      const { on, disconnect } = consumer
+      let join = (_: never): void => undefined
+      consumer.on = ((name: string, listener: typeof join) => {
+        if (name === consumer.events.GROUP_JOIN) join = listener
+        return on(name as never, listener as never)
+      }) as typeof on
+      consumer.disconnect = () => {
+        join({ payload: { memberAssignment: { [from]: [0] } } } as never)
+        return disconnect()
+      }
+      return consumer
+    }
+    const interrupted = new AbortController()
+    const interrupting: Transform = ({ signal: ofBatch }) =>
+      new Promise((_, reject) => {
+        ofBatch.addEventListener('abort', () => {
+          reject(new Error('the batch is given up'))
+        })
+        interrupted.abort(new Error('interrupted'))
+      })
+    const { signal } = interrupted
+    await expect(copy(from, to, { kafka, transform: interrupting, signal })).rejects.toThrow('interrupted')
+    expect(producers).toBe(1)
+  }, 60_000)
+
   it('what fails stops it without a loss: a transform, and a record that is too large', async () => {
     const [from, to] = [await topicOf(), await topicOf()]
     await send(from, [{ value: 'a' }, { value: 'bad' }, { value: 'c' }])
