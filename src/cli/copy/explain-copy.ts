@@ -2,9 +2,9 @@ import type { CopiedPartition, CopyReport } from '../../operate/index.js'
 import { figure } from '../estimate/format-units.js'
 import { printableText } from '../printable.js'
 
-/** Whether every offset up to the ends was read. */
+/** Whether every offset up to the ends was read, and no open transaction hides more. */
 export function isWhole({ partitions }: CopyReport): boolean {
-  return partitions.every((partition) => !isShort(partition))
+  return partitions.every((partition) => !isShort(partition) && partition.openFrom === undefined)
 }
 
 /**
@@ -32,14 +32,24 @@ export function explainCopy(report: CopyReport, done: string, means: string): st
   ].join('')
 }
 
-/** A sentence for each partition that was not read up to its end. */
+/** A sentence for each partition that was not read up to its end, or has an open transaction. */
 export function notesOf({ partitions }: CopyReport): readonly string[] {
-  return partitions
-    .filter(isShort)
-    .map(
-      ({ partition, next, end }) =>
-        `Partition ${String(partition)}: the broker gave nothing from offset ${next} to its end, ${end}; compaction may have removed the records.`,
-    )
+  return partitions.flatMap((each) => {
+    const { partition, next, end, openFrom } = each
+    const name = `Partition ${String(partition)}`
+    return [
+      ...(isShort(each)
+        ? [
+            `${name}: the broker gave nothing from offset ${next} to its end, ${end}; compaction may have removed the records.`,
+          ]
+        : []),
+      ...(openFrom === undefined
+        ? []
+        : [
+            `${name}: a transaction is open from offset ${openFrom} on, so nothing from there on is copied. Run the command again once it has ended.`,
+          ]),
+    ]
+  })
 }
 
 function isShort({ next, end }: CopiedPartition): boolean {

@@ -1,6 +1,7 @@
 import type { Admin, Consumer } from 'kafkajs'
 import { waitFor } from '../../cancellation.js'
 import { stopwatch, systemClock } from '../../clock.js'
+import { endsWithOpenTransactions, openTransactions } from '../topics/open-transactions.js'
 import { rangesOf, type OffsetRange } from '../topics/ranges.js'
 import { readCheckpoints, type Checkpoint, type CopyRoute } from './checkpoint.js'
 import { checkGroup } from './check-group.js'
@@ -51,10 +52,21 @@ export async function copyTopic(options: CopyOptions): Promise<CopyReport> {
       { kafka, admin, route, signal },
       ranges.map(({ partition }) => partition),
     )
-    return await new Copying(options, admin, checked, ranges).run(signal)
+    const ends = await endsWithOpenTransactions(kafka, ranges, signal)
+    const report = await new Copying(options, admin, checked, ranges).run(signal)
+    return withOpen(report, openTransactions(ends, await rangesOf(admin, [from])))
   } finally {
     await admin.disconnect()
   }
+}
+
+/** Says where transactions are open: everything behind their first records is left, be it committed or not. */
+function withOpen(report: CopyReport, open: readonly OffsetRange[]): CopyReport {
+  const partitions = report.partitions.map((each) => {
+    const range = open.find(({ partition }) => partition === each.partition)
+    return { ...each, ...(range && { openFrom: String(range.from) }) }
+  })
+  return { ...report, partitions }
 }
 
 /** One run, from joining the group to leaving it. */

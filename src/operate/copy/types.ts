@@ -65,4 +65,9 @@ export interface CopiedPartition {
    * gave nothing for the offsets between them; compaction may have removed their records.
    */
   readonly end: string
+  /**
+   * The offset in the source topic, as decimal text, of the first record of a transaction that was open when this run
+   * began and when it ended. What is committed from there on is left to a later run.
+   */
+  readonly openFrom?: string
 }

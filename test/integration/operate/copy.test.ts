@@ -294,6 +294,23 @@ describe('copyTopic', () => {
     expect(values(await contents(to))).toEqual([['a', 'b']])
   }, 60_000)
 
+  it('it says where a transaction is open in the source topic, and a later run copies what is behind it', async () => {
+    const [from, to] = [await topicOf(), await topicOf()]
+    await send(from, [{ value: 'a' }])
+    const producer = testKafka().producer({ transactionalId: `open-${from}`, maxInFlightRequests: 1 })
+    await producer.connect()
+    const open = await producer.transaction()
+    await open.send({ topic: from, messages: [{ value: 'b' }] })
+    await send(from, [{ value: 'c' }])
+    const { partitions } = await copy(from, to)
+    expect(partitions).toMatchObject([{ records: 1, next: '1', end: '1', openFrom: '1' }])
+    await open.commit()
+    await producer.disconnect()
+    const later = await copy(from, to)
+    expect(later.partitions[0]).not.toHaveProperty('openFrom')
+    expect(values(await contents(to))).toEqual([['a', 'b', 'c']])
+  }, 60_000)
+
   it('it refuses topics that would not keep every record, and what others have written, before it writes', async () => {
     const [from, to, wide] = [await topicOf(), await topicOf(), await topicOf(2)]
     await send(from, [{ value: 'a' }])
