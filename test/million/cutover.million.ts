@@ -18,7 +18,7 @@ async function migrating(): Promise<string> {
     'cmks: { cards: [{ kms: local, id: cards-2024 }] }',
     'topics:',
     `  - match: [${topic}]`,
-    `    decrypt: { cmk: cards, plaintext: { untilOffsets: { ${offsets.join(', ')} } } }`,
+    `    decrypt: { cmk: cards, plaintext: { untilOffsets: { ${topic}: { ${offsets.join(', ')} } } } }`,
     '',
   ]
   await writeFile(file, lines.join('\n'))

@@ -94,7 +94,7 @@ it('inspect opens what a consumer would get, and has the code of what it would r
     )
   for (const place of of('sealed')) {
     const [code, { opened, trial }] = await inspect(place)
-    expect([code, trial.outcome]).toEqual([0, 'accepted'])
+    expect([code, trial.outcome]).toEqual([0, 'opened'])
     expect(opened?.text).toMatch(/^\{"record":/)
   }
   for (const [kind, refusal] of [
