@@ -27,18 +27,19 @@ export function kafkaEnvelopeCommand(): Command {
         write(`${oneLine(text)}\n`)
       },
     })
-  registerInspect(program)
-  registerKeyring(program)
+  // In this order, `--help` lists them.
   registerCheck(program)
-  registerAudit(program)
-  registerDictionary(program)
-  registerRewrap(program)
   registerDoctor(program)
   registerScan(program)
+  registerInspect(program)
+  registerAllow(program)
   registerCutover(program)
+  registerRewrap(program)
   registerReseal(program)
   registerSecret(program)
-  registerAllow(program)
+  registerKeyring(program)
+  registerDictionary(program)
+  registerAudit(program)
   registerKmsEmulator(program)
   return program
 }
