@@ -1,7 +1,14 @@
 /** `kafka-envelope/operate`: what the commands for operators do, for programs. */
 export { scan } from './scan/scan.js'
 export type { ScanOptions } from './scan/scan-options.js'
-export type { LastRecord, PartitionReport, ScanReport, SharedBy, TopicReport } from './scan/report.js'
+export type {
+  LastRecord,
+  OpenTransaction,
+  PartitionReport,
+  ScanReport,
+  SharedBy,
+  TopicReport,
+} from './scan/report.js'
 export { mergeReports } from './scan/merge.js'
 export { readReport, writeReport } from './scan/report-file.js'
 export { whoNeedsCmk, type CmkNeed, type CmkNeedOptions, type PartitionNeed } from './scan/cmk-need.js'

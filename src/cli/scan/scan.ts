@@ -45,7 +45,7 @@ export function registerScan(program: Command): void {
     )
     .option(
       '--cmk <id>',
-      'answer whether records still need this CMK; exit code 2 if they do, or if it is unclear',
+      'answer whether records still need this CMK; exit code 2 if they do, or if it is unclear; with --group, `scan merge` answers',
     )
     .option(
       '--report <file>',
@@ -95,7 +95,8 @@ function runScan(topics: readonly string[], options: Options): Promise<void> {
     }).finally(() => {
       bar.end()
     })
-    await answer(report, options, () => Promise.resolve(kafka))
+    // The ends of a shared scan were fixed when the group began, which may be long ago.
+    await answer(report, options, () => Promise.resolve(kafka), { upToNow: group !== undefined })
   }, hint)
 }
 
@@ -120,11 +121,19 @@ async function answer(
   }
 }
 
-function print(report: ScanReport, need: CmkNeed | undefined, { json }: Options): void {
+function print(report: ScanReport, need: CmkNeed | undefined, { json, cmk }: Options): void {
   if (json === true) process.stdout.write(safeJson({ report, ...(need && { need }) }))
-  else process.stdout.write(explainReport(report) + (need === undefined ? '' : `\n${explainNeed(need)}`))
+  else process.stdout.write(explainReport(report) + explainAnswer(report, need, cmk))
   const isRead = isPart(report) ? report.group.isDone : report.isComplete
   if (!isRead || (need !== undefined && need.needed !== 'no')) process.exitCode = NOT_YES
+}
+
+/** Nothing if the cluster did not answer. */
+function explainAnswer(report: ScanReport, need: CmkNeed | undefined, cmk: string | undefined): string {
+  if (need !== undefined) return `\n${explainNeed(need)}`
+  return cmk !== undefined && isPart(report)
+    ? `\nCan CMK ${cmk} be disabled or deleted? One part cannot tell: ask \`scan merge FILE… --cmk ${cmk}\`.\n`
+    : ''
 }
 
 /** Of a shared scan. What needs a CMK can be answered from all parts only. */

@@ -1,5 +1,5 @@
 import { Distinct } from './distinct.js'
-import type { PartitionReport, ScanReport, TopicReport } from './report.js'
+import type { OpenTransaction, PartitionReport, ScanReport, TopicReport } from './report.js'
 import { confirmed, joinRuns, runsInOrder } from './runs.js'
 import { cmkIdOf } from './tally.js'
 
@@ -10,17 +10,28 @@ import { cmkIdOf } from './tally.js'
  */
 export function mergeReports(reports: readonly ScanReport[]): ScanReport {
   const watched = [...new Set(reports.flatMap((report) => report.watched))]
+  const ended = reports.filter((report) => hasEnded(report, reports)).flatMap(({ topics }) => topics)
+  const isLast = new Set(ended.flatMap(({ partitions }) => partitions))
   const topics = groups(
     reports.flatMap((report) => report.topics),
     ({ topic }) => topic,
-  ).map((same) => mergeTopic(same, watched))
+  ).map((same) => mergeTopic(same, watched, isLast))
   return {
     version: 1,
     startedAt: reports.map(({ startedAt }) => startedAt).toSorted()[0] ?? '',
-    isComplete: topics.every(isWhole),
+    isComplete: topics.every((topic) => isWhole(topic.merged) && topic.hasEnd),
     watched,
-    topics,
+    topics: topics.map(({ merged }) => merged),
   }
+}
+
+/**
+ * Only a scan that has ended knows the transactions that are open at the ends of its partitions. In a group, one member
+ * that has ended knows them for all.
+ */
+function hasEnded({ group, isComplete }: ScanReport, reports: readonly ScanReport[]): boolean {
+  if (group === undefined) return isComplete
+  return reports.some((other) => other.group?.id === group.id && other.group.isDone)
 }
 
 /** Each partition is there, and was read from the offset that the scan began at to its end. */
@@ -31,36 +42,52 @@ function isWhole({ partitions, partitionCount = partitions.length }: TopicReport
   )
 }
 
-function mergeTopic(same: readonly TopicReport[], watched: readonly string[]): TopicReport {
+interface MergedTopic {
+  readonly merged: TopicReport
+  /** Whether the last run of each partition is of a scan that has ended. */
+  readonly hasEnd: boolean
+}
+
+function mergeTopic(
+  same: readonly TopicReport[],
+  watched: readonly string[],
+  ended: ReadonlySet<PartitionReport>,
+): MergedTopic {
   const topic = same[0]?.topic ?? ''
   const cmks = [...new Set(same.flatMap(({ deks }) => Object.keys(deks)))]
+  const open = same.flatMap((report) => report.open ?? [])
   const partitions = groups(
     same.flatMap((report) => report.partitions),
     ({ partition }) => partition,
-  )
+  ).map((runs) => mergePartition(topic, runs, watched, open))
   const counts = same.flatMap(({ partitionCount }) => partitionCount ?? [])
-  return {
+  const merged = {
     topic,
     ...(counts.length > 0 && { partitionCount: Math.max(...counts) }),
     sessions: union(same.map(({ sessions }) => sessions)),
     deks: Object.fromEntries(cmks.map((cmk) => [cmk, union(same.map(({ deks }) => deks[cmk]))])),
-    partitions: partitions
-      .map((runs) => mergePartition(topic, runs, watched))
-      .toSorted((a, b) => a.partition - b.partition),
+    partitions: partitions.map(({ merged }) => merged).toSorted((a, b) => a.partition - b.partition),
   }
+  return { merged, hasEnd: partitions.every(({ last }) => ended.has(last)) }
 }
 
 function mergePartition(
   topic: string,
   runs: readonly PartitionReport[],
   watched: readonly string[],
-): PartitionReport {
+  open: readonly OpenTransaction[],
+): { readonly merged: PartitionReport; readonly last: PartitionReport } {
   const isWatched = (value: string): boolean => watched.includes(cmkIdOf(value))
   try {
     const [first, ...others] = runsInOrder(runs)
     if (first === undefined) throw new Error('nothing to merge')
-    const merged = others.reduce((before, after) => joinRuns(before, after, isWatched), first)
-    return confirmed(merged)
+    const merged = confirmed(others.reduce((before, after) => joinRuns(before, after, isWatched), first))
+    // Another member may have read the end than the one that knows the transaction.
+    const openFrom = merged.openFrom ?? open.find(({ partition }) => partition === merged.partition)?.from
+    return {
+      merged: { ...merged, ...(openFrom !== undefined && { openFrom }) },
+      last: others.at(-1) ?? first,
+    }
   } catch (error) {
     throw new Error(
       `topic ${topic}, partition ${String(runs[0]?.partition)}: ${error instanceof Error ? error.message : String(error)}`,

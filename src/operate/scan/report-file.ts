@@ -37,6 +37,7 @@ const report = v.strictObject({
     v.strictObject({
       topic: v.string(),
       partitionCount: v.optional(amount),
+      open: v.optional(v.array(v.strictObject({ partition: amount, from: offset }))),
       sessions: distinct,
       deks: v.record(v.string(), distinct),
       partitions: v.array(

@@ -31,12 +31,20 @@ export interface TopicReport {
   readonly topic: string
   /** Of a shared scan: how many partitions the topic has. Absent: all of them are here. */
   readonly partitionCount?: number | undefined
+  /** Of a shared scan: transactions that were open when it ended, of all partitions, whoever has read them. */
+  readonly open?: readonly OpenTransaction[] | undefined
   /** Of sealing sessions. Nothing that a scan counts is authenticated. */
   readonly sessions: Distinct
   /** Of the ciphertext DEKs under each CMK, `<provider> <id>`. */
   readonly deks: Readonly<Record<string, Distinct>>
   /** Of a shared scan, a partition can have several: runs of offsets that the member has read. */
   readonly partitions: readonly PartitionReport[]
+}
+
+export interface OpenTransaction {
+  readonly partition: number
+  /** Its first offset, decimal. */
+  readonly from: string
 }
 
 /** Offsets are decimal text. */

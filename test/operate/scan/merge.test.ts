@@ -77,6 +77,14 @@ describe('mergeReports', () => {
   })
 })
 
+describe('merging reports of scans that did not end', () => {
+  it('it is not complete even if all records were read, because open transactions are not known', () => {
+    const interrupted = { ...report('t', [run(0, 0, 10)]), isComplete: false }
+    expect(mergeReports([interrupted]).isComplete).toBe(false)
+    expect(mergeReports([interrupted, report('t', [run(0, 10, 20)])]).isComplete).toBe(true)
+  })
+})
+
 describe('merging what the members of a group have read', () => {
   type Confirmation = 'confirmed' | 'unconfirmed'
   const part = (from: number, next: number, how: Confirmation = 'confirmed', to = 100): PartitionReport => ({
@@ -145,6 +153,23 @@ describe('merging what the members of a group have read', () => {
     expect(merged([empty])).toMatchObject({ from: '0', next: '0', records: 0 })
     expect(mergeReports([member([empty])]).isComplete).toBe(true)
     expect(merged([empty], [part(0, 100)])).toMatchObject({ from: '0', next: '100' })
+  })
+
+  it('a report of a killed member is complete only with one of a member that has ended, which knows open transactions', () => {
+    const of = (
+      isDone: boolean,
+      partitions: PartitionReport[],
+      open: { partition: number; from: string }[] = [],
+    ): ScanReport => {
+      const made = member(partitions)
+      const topics = made.topics.map((topic) => ({ ...topic, open }))
+      return { ...made, isComplete: false, group: { id: 'g', isDone }, topics }
+    }
+    const killed = of(false, [part(0, 100, 'unconfirmed')])
+    expect(mergeReports([killed]).isComplete).toBe(false)
+    const all = mergeReports([killed, of(true, [], [{ partition: 0, from: '100' }])])
+    expect(all.isComplete).toBe(true)
+    expect(all.topics[0]?.partitions).toMatchObject([{ records: 100, openFrom: '100' }])
   })
 
   it('what is merged is no part any more', () => {

@@ -73,6 +73,9 @@ export class MemberCounts {
       topics: [...this.#topics].map(([topic, { counts, partitions }]) => ({
         topic,
         partitionCount: partitions.length,
+        open: this.#open
+          .filter((each) => each.topic === topic)
+          .map(({ partition, from }) => ({ partition, from: String(from) })),
         sessions: counts.sessions,
         deks: counts.deks,
         partitions: partitions.flatMap((runs, partition) =>
