@@ -83,9 +83,12 @@ function mergePartition(
     if (first === undefined) throw new Error('nothing to merge')
     const merged = confirmed(others.reduce((before, after) => joinRuns(before, after, isWatched), first))
     // Another member may have read the end than the one that knows the transaction.
-    const openFrom = merged.openFrom ?? open.find(({ partition }) => partition === merged.partition)?.from
+    const openFrom =
+      merged.openFrom ??
+      runs.find((run) => run.from === merged.next && run.next === merged.next)?.openFrom ??
+      open.find(({ partition }) => partition === merged.partition)?.from
     return {
-      merged: { ...merged, ...(openFrom !== undefined && { openFrom }) },
+      merged: { ...merged, to: endOf(merged, runs), ...(openFrom !== undefined && { openFrom }) },
       last: others.at(-1) ?? first,
     }
   } catch (error) {
@@ -94,6 +97,13 @@ function mergePartition(
       { cause: error },
     )
   }
+}
+
+/** Also of a scan that was interrupted before it had read anything. */
+function endOf({ to }: PartitionReport, runs: readonly PartitionReport[]): string {
+  return runs
+    .filter(({ isUnconfirmed }) => isUnconfirmed === undefined)
+    .reduce((largest, run) => (BigInt(run.to) > BigInt(largest) ? run.to : largest), to)
 }
 
 function union(all: readonly (Distinct | undefined)[]): Distinct {

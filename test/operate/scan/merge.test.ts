@@ -78,6 +78,15 @@ describe('mergeReports', () => {
 })
 
 describe('merging reports of scans that did not end', () => {
+  it('a later scan that has read nothing yet tells a later end, and an open transaction', () => {
+    const of = (later: PartitionReport): ScanReport =>
+      mergeReports([report('t', [run(0, 0, 10)]), report('t', [later])])
+    expect(of({ ...run(0, 10, 10, 20) }).isComplete).toBe(false)
+    expect(of({ ...run(0, 10, 10), openFrom: '10' }).topics[0]?.partitions).toMatchObject([
+      { records: 10, openFrom: '10' },
+    ])
+  })
+
   it('it is not complete even if all records were read, because open transactions are not known', () => {
     const interrupted = { ...report('t', [run(0, 0, 10)]), isComplete: false }
     expect(mergeReports([interrupted]).isComplete).toBe(false)
