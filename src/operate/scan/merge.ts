@@ -11,11 +11,11 @@ import { cmkIdOf } from './tally.js'
 export function mergeReports(reports: readonly ScanReport[]): ScanReport {
   const watched = [...new Set(reports.flatMap((report) => report.watched))]
   const ended = reports.filter((report) => hasEnded(report, reports)).flatMap(({ topics }) => topics)
-  const isLast = new Set(ended.flatMap(({ partitions }) => partitions))
+  const readToTheEnd = new Set(ended.flatMap(({ partitions }) => partitions))
   const topics = groups(
     reports.flatMap((report) => report.topics),
     ({ topic }) => topic,
-  ).map((same) => mergeTopic(same, watched, isLast))
+  ).map((same) => mergeTopic(same, watched, readToTheEnd))
   return {
     version: 1,
     startedAt: reports.map(({ startedAt }) => startedAt).toSorted()[0] ?? '',
