@@ -12,7 +12,7 @@ export interface Override {
   readonly partition: number
   /** Kafka offset, decimal text. */
   readonly offset: string
-  /** The SHA-256 of the value as stored, 64 hex digits, so that no other record passes if the topic is created anew. Null values have none. Default: not compared. */
+  /** The SHA-256 of the value as stored, 64 hex digits, so that no other record passes if the topic is recreated. Leave it out for a null value. Default: not compared. */
   readonly valueSha256?: string
   /** The code with which the record fails. Transient failures cannot be overridden: consumers wait them out. */
   readonly code: RejectionCode
