@@ -190,6 +190,20 @@ describe('tokens from logins', () => {
     tokens.close()
   })
 
+  it('a token that may have expired during the call is replaced however young it is', async () => {
+    const { logins, clock, tokens } = setup()
+    logins.leaseMs = 3000
+    logins.renewable = false
+    await tokens.get(signal)
+    clock.advance(1900)
+    expect(await tokens.instead('token-1', signal)).toBeUndefined()
+    // Its lease ends in 1000 ms at the latest, and a service that counts whole seconds may end it now.
+    clock.advance(100)
+    expect(await tokens.instead('token-1', signal)).toBe('token-2')
+    expect(logins.done).toEqual(['login', 'login'])
+    tokens.close()
+  })
+
   it('a refused login is not repeated at once, because Vault locks out those who are refused often', async () => {
     const { logins, clock, tokens } = setup()
     logins.failure = denied

@@ -10,8 +10,10 @@ import type { Tokens } from './tokens.js'
 const RENEW_AT = 2 / 3
 /** A renewal that gives less than this share of a full life means that the longest life of the token is near. */
 const ENDING = 1 / 2
-/** A token that is younger than this is not replaced when it is refused: a login does not help. */
+/** A token that is younger than this, and has not expired, is not replaced when it is refused: a login does not help. */
 const FRESH_MS = 10_000
+/** Leases are in whole seconds, so a token may expire up to a second before its lease ends. */
+const LEASE_STEP_MS = 1000
 const MIN_PAUSE_MS = 1000
 const MAX_PAUSE_MS = 30_000
 
@@ -57,7 +59,8 @@ export class LoginTokens implements Tokens {
   async instead(refused: string, signal: AbortSignal): Promise<string | undefined> {
     const session = this.#session
     if (session !== undefined && session.token !== refused) return session.token
-    if (session !== undefined && session.sinceLoginMs() < FRESH_MS) return undefined
+    if (session !== undefined && session.sinceLoginMs() < FRESH_MS && restMs(session) > LEASE_STEP_MS)
+      return undefined
     const token = await raceAbort(this.#login(), signal)
     return token === refused ? undefined : token
   }
