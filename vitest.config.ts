@@ -22,7 +22,14 @@ if (WITHOUT_COMPILER.length > 0 && process.env['KAFKA_ENVELOPE_NO_COMPILER'] ===
   process.env['KAFKA_ENVELOPE_NO_COMPILER'] = 'said'
   console.warn('The tests of the native engine are left out: this machine has no C compiler')
 }
-const NOT_UNIT = [...SLOW, 'test/integration/**', 'test/after-all/**', ...WITHOUT_COMPILER]
+const NOT_UNIT = [
+  ...SLOW,
+  'test/integration/**',
+  'test/after-all/**',
+  // `npm run test:clients`
+  'test/clients-on-broker/**',
+  ...WITHOUT_COMPILER,
+]
 
 export default defineConfig({
   test: {
