@@ -2,7 +2,7 @@ import type { Kafka } from 'kafkajs'
 import type { OffsetRange } from '../topics/ranges.js'
 import type { RawMessage } from '../topics/raw-message.js'
 import { readTopics } from '../topics/read-topics.js'
-import { TransactionEnds } from './transaction-ends.js'
+import { TransactionEnds } from '../topics/transaction-ends.js'
 
 type Place = Pick<RawMessage, 'offset' | 'batchContext'>
 

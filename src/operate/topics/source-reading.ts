@@ -1,4 +1,4 @@
-import type { RawBatch, RawMessage } from '../topics/raw-message.js'
+import type { RawBatch, RawMessage } from './raw-message.js'
 import { TransactionEnds } from './transaction-ends.js'
 
 /** What a batch gives. */

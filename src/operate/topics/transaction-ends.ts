@@ -1,4 +1,4 @@
-import type { RawMessage } from '../topics/raw-message.js'
+import type { RawMessage } from './raw-message.js'
 
 /** The type of a control record: after two bytes of version, 0 for the end of an aborted transaction, 1 of a committed one. */
 const COMMIT = 1

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { SourceReading } from '../../../src/operate/copy/source-reading.js'
+import { SourceReading } from '../../../src/operate/topics/source-reading.js'
 import type { RawMessage } from '../../../src/operate/topics/raw-message.js'
 
 type Kind = 'plain' | 'commit' | 'abort' | 'sent'
