@@ -21,7 +21,7 @@ export { rewrap, type RewrapOptions, type RewrapReport } from './rewrap/rewrap.j
 export { RewrapStopped } from './rewrap/rewrap-stopped.js'
 export type { CopiedOthers, RewrapCounts } from './rewrap/rewrap-counts.js'
 export type { NotRewrappedCode } from './rewrap/not-rewrapped.js'
-export type { WaitingForKms } from './rewrap/patience.js'
+export type { WaitingForKms } from './patience.js'
 export type { WrappingChanges } from './rewrap/wrapping-changes.js'
 export { fetchRecord, type FetchOptions, type RecordPlace } from './inspect/fetch-record.js'
 export type {

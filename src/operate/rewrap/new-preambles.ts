@@ -9,7 +9,7 @@ import { checkWithKey } from '../../record/order-of-checks.js'
 import type { AcceptedPreamble } from '../../record/preamble-judge.js'
 import type { ReadingRule } from '../../record/topic-rules.js'
 import { NotRewrapped } from './not-rewrapped.js'
-import type { Patience } from './patience.js'
+import type { Patience } from '../patience.js'
 import type { Proof, WrappingPlan } from './plan-wrappings.js'
 import { RewrappedDeks, type DekToRewrap } from './rewrapped-deks.js'
 

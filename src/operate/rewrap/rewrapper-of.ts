@@ -1,7 +1,7 @@
 import type { Encryption } from '../../index.js'
 import { internalsOf } from '../../record/internals.js'
 import { NewPreambles } from './new-preambles.js'
-import { Patience, type WaitingForKms } from './patience.js'
+import { Patience, type WaitingForKms } from '../patience.js'
 import { Rewrapper } from './rewrapper.js'
 import { resolveChanges, type ResolvedChanges, type WrappingChanges } from './wrapping-changes.js'
 

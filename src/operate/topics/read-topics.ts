@@ -1,7 +1,7 @@
-import { hostname } from 'node:os'
 import type { Admin, Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs'
 import { onAbort } from '../../cancellation.js'
 import { IdleFetches } from './idle-fetches.js'
+import { ownGroup } from './own-group.js'
 import type { OffsetRange } from './ranges.js'
 import type { RawBatch, RawMessage } from './raw-message.js'
 import { partitionName, ReadingProgress } from './reading-progress.js'
@@ -47,7 +47,7 @@ export interface TopicsReading {
 /** The end of a partition may hold no record that can be fetched. So many fetches without a record end the reading. */
 const PATIENCE = { fetches: 10, fetchMs: 500 }
 /** How often KafkaJS may start a consumer again after a failure that could pass. */
-const MAX_RESTARTS = 5
+export const MAX_RESTARTS = 5
 
 /**
  * Reads ranges of partitions, as a reader of committed records. Commits no offsets, creates no topic, and leaves no
@@ -64,20 +64,16 @@ export async function readTopics(reading: TopicsReading): Promise<readonly Offse
   signal?.throwIfAborted()
   const progress = new ReadingProgress(ranges)
   if (progress.isDone) return []
-  // Nobody else may be in the group, be it in a container whose process has the same number: each would read a part.
-  const groupId = `kafka-envelope-${purpose}-${hostname()}-${String(process.pid)}-${crypto.randomUUID()}`
-  const consumer = kafka.consumer({
-    groupId,
-    readUncommitted,
-    ...(maxBytesPerPartition !== undefined && { maxBytesPerPartition }),
-    allowAutoTopicCreation: false,
-    maxWaitTimeInMs: patience.fetchMs,
+  const group = await ownGroup({
+    ...{ kafka, purpose, topics: topicsOf(ranges) },
+    settings: {
+      readUncommitted,
+      ...(maxBytesPerPartition !== undefined && { maxBytesPerPartition }),
+      maxWaitTimeInMs: patience.fetchMs,
+    },
   })
-  const admin = kafka.admin()
-  await admin.connect()
+  const { consumer, admin } = group
   try {
-    await consumer.connect()
-    await consumer.subscribe({ topics: topicsOf(ranges), fromBeginning: true })
     signal?.throwIfAborted()
     const assigned = new Set<string>()
     const end = await readAll(consumer, progress, reading, assigned)
@@ -88,10 +84,7 @@ export async function readTopics(reading: TopicsReading): Promise<readonly Offse
     }
     return progress.left
   } finally {
-    await consumer.disconnect()
-    // A broker may have dropped it: it is empty and has no offsets.
-    await admin.deleteGroups([groupId]).catch(() => undefined)
-    await admin.disconnect()
+    await group.leave()
   }
 }
 
@@ -172,7 +165,7 @@ export async function refuseLeaderless(admin: Admin, left: readonly OffsetRange[
 }
 
 /** A broker that does not know a new partition yet leaves it out. */
-function refuseUnassigned(assigned: ReadonlySet<string>, left: readonly OffsetRange[]): void {
+export function refuseUnassigned(assigned: ReadonlySet<string>, left: readonly OffsetRange[]): void {
   const unassigned = left.find(({ topic, partition }) => !assigned.has(partitionName(topic, partition)))
   if (unassigned === undefined) return
   const { topic, partition } = unassigned

@@ -1,7 +1,7 @@
-import { Backoff } from '../../backoff.js'
-import { pause } from '../../cancellation.js'
-import { stopwatch, type Clock } from '../../clock.js'
-import { isEnvelopeError, type ErrorCode } from '../../errors.js'
+import { Backoff } from '../backoff.js'
+import { pause } from '../cancellation.js'
+import { stopwatch, type Clock } from '../clock.js'
+import { isEnvelopeError, type ErrorCode } from '../errors.js'
 
 /** A KMS does not answer for now; it is asked again and again. */
 export interface WaitingForKms {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { EnvelopeError } from '../../../src/errors.js'
-import { Patience, type WaitingForKms } from '../../../src/operate/rewrap/patience.js'
-import { thrownBy } from '../../support/emissions.js'
-import { FakeClock } from '../../support/fake-clock.js'
+import { EnvelopeError } from '../../src/errors.js'
+import { Patience, type WaitingForKms } from '../../src/operate/patience.js'
+import { thrownBy } from '../support/emissions.js'
+import { FakeClock } from '../support/fake-clock.js'
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
