@@ -21,23 +21,19 @@ import {
 } from '../../record/internals.js'
 import type { ReadingRule } from '../../record/topic-rules.js'
 import { delegate } from '../shared/delegate.js'
+import { checkDeadLetters, checkDeadLettersOfPattern } from '../shared/check-dead-letters.js'
 import { Claims } from '../shared/claims.js'
+import { deadLetter } from '../shared/dead-letter.js'
 import { Delivery, type DeliveryClient } from '../shared/delivery.js'
 import { Parking, type Reading } from '../shared/parking.js'
 import type { Place } from '../shared/place.js'
 import { Waits } from '../shared/waits.js'
-import { deadLetter } from './dead-letter.js'
 import { checkGiven } from './given.js'
 import { openingEachBatch, openingEachMessage, type Handling, type Pausing } from './handlers.js'
 import { LeftBatches } from './left-batches.js'
 import { letterSender } from './letter-sender.js'
 import { Pauses } from './pauses.js'
-import {
-  checkDeadLetters,
-  checkDeadLettersOfPattern,
-  deadLetterProducerOf,
-  type DeadLetterProducer,
-} from './dead-letter-producer.js'
+import { deadLetterProducerOf, type DeadLetterProducer } from './dead-letter-producer.js'
 
 /** `subscribe` accepts both forms. */
 type Subscription = Parameters<Consumer['subscribe']>[0]

@@ -1,7 +1,5 @@
 import type { Kafka, Producer, ProducerRecord, RecordMetadata } from 'kafkajs'
-import { configError, type EnvelopeError } from '../../errors.js'
-import { deadLetterTopicsOf, type ReadingRule } from '../../record/topic-rules.js'
-import { isSealing } from './producer.js'
+import { checkDeadLetterProducer } from '../shared/check-dead-letters.js'
 
 /** Sends the dead letters of a consumer. It lives as long as the consumer is connected. */
 export interface DeadLetterProducer {
@@ -16,14 +14,7 @@ export interface DeadLetterProducer {
  * @throws EnvelopeError CONFIG_INVALID if it is not a producer, or would seal the letters again
  */
 export function deadLetterProducerOf(producer: Producer): DeadLetterProducer {
-  if (typeof (producer as Partial<Producer> | null)?.send !== 'function') {
-    throw deadLettersWrong('expected a KafkaJS producer')
-  }
-  if (isSealing(producer)) {
-    throw deadLettersWrong(
-      'this producer seals what it sends, but dead letters are sent unchanged; pass one that is not wrapped',
-    )
-  }
+  checkDeadLetterProducer(producer, 'KafkaJS')
   return {
     connect: () => Promise.resolve(),
     disconnect: () => Promise.resolve(),
@@ -72,29 +63,4 @@ export class OwnedDeadLetterProducer implements DeadLetterProducer {
       if (this.#connected === undefined) await this.#producer.disconnect()
     }
   }
-}
-
-/** @throws EnvelopeError CONFIG_INVALID if a rule has dead letters and there is no producer for them */
-export function checkDeadLetters(rule: ReadingRule, deadLetters: DeadLetterProducer | undefined): void {
-  if (deadLetters !== undefined) return
-  const [topic] = deadLetterTopicsOf(rule)
-  if (topic === undefined) return
-  throw deadLettersWrong(
-    `missing; rule ${rule.name} sends dead letters to ${topic}: pass a connected producer that is not wrapped`,
-  )
-}
-
-/** @throws EnvelopeError CONFIG_INVALID if any rule has dead letters and there is no producer for them */
-export function checkDeadLettersOfPattern(
-  hasDeadLetters: boolean,
-  deadLetters: DeadLetterProducer | undefined,
-): void {
-  if (!hasDeadLetters || deadLetters !== undefined) return
-  throw deadLettersWrong(
-    'missing; the pattern may match topics of a rule that sends dead letters: pass a connected producer that is not wrapped',
-  )
-}
-
-function deadLettersWrong(message: string): EnvelopeError {
-  return configError([{ path: 'decryptConsumer(…, { deadLetters })', message }])
 }

@@ -11,11 +11,11 @@ import { offsetNumber } from '../../record/record.js'
 import type { ReadingRule } from '../../record/topic-rules.js'
 import type { Claim, Claims } from '../shared/claims.js'
 import type { Delivery, OpenedRun, Run } from '../shared/delivery.js'
+import { messageOf } from '../shared/messages.js'
 import type { Place, Places } from '../shared/place.js'
 import type { Part } from '../shared/part.js'
 import { batchWith } from './batch.js'
 import type { LeftBatches } from './left-batches.js'
-import { messageOf } from './messages.js'
 import { withoutCause } from './without-cause.js'
 
 /** To be told of the application's own pauses. */

@@ -5,26 +5,13 @@ import { delegate } from '../shared/delegate.js'
 import { messagesOfBatch, messagesOfSend, type MessagesAtCall } from './at-call.js'
 import { checkGiven } from './given.js'
 import { CompressionHint } from '../shared/compression-hint.js'
+import { REQUEST_MS, SEALING } from '../shared/sealing-producers.js'
 import { InFlight, Sends } from '../shared/sends.js'
 import { plainMessagesOf, type PlainMessages } from './partitioner.js'
 
 /** A producer or one of its transactions. */
 type Sender = Pick<Producer, 'send' | 'sendBatch'>
 type TopicMessages = Pick<ProducerRecord, 'topic' | 'messages'>
-
-/**
- * Marks sealing producers. Registered globally: two copies of the package may be loaded, and a copy of a producer keeps
- * it.
- */
-const SEALING: unique symbol = Symbol.for('kafka-envelope.sealing') as never
-
-/** Besides the wait for a DEK, `disconnect` gives sends as long as KafkaJS gives one request. */
-const REQUEST_MS = 30_000
-
-/** Whether a producer seals what it sends. */
-export function isSealing(producer: object): boolean {
-  return SEALING in producer
-}
 
 /**
  * Wraps a producer so that it seals what it sends. The original is not changed, and everything else is passed to it.

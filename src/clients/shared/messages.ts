@@ -1,9 +1,8 @@
-import type { KafkaMessage } from 'kafkajs'
 import type { EnvelopeInfo, ReplacedValue } from '../../record/record.js'
-import type { DeliveredRecord } from '../shared/part.js'
+import type { DeliveredRecord } from './part.js'
 
 /** Registered globally: two copies of the package may be loaded, and a copy of a message keeps it. */
-const ENVELOPE: unique symbol = Symbol.for('kafka-envelope.envelope') as never
+export const ENVELOPE: unique symbol = Symbol.for('kafka-envelope.envelope') as never
 
 /** Tell them apart by `replaced`. */
 export type MessageEnvelope = EnvelopeInfo | ReplacedValue
@@ -11,7 +10,11 @@ export type MessageEnvelope = EnvelopeInfo | ReplacedValue
 /**
  * The message for the application. It is a copy, because messages have more members at run time than their type has.
  */
-export function messageOf({ record, value, envelope }: DeliveredRecord<KafkaMessage>): KafkaMessage {
+export function messageOf<M extends { value: Buffer | null }>({
+  record,
+  value,
+  envelope,
+}: DeliveredRecord<M>): M {
   if (envelope === undefined) return { ...record, value }
   // The symbol comes first: V8 takes ten times as long to add it to a copy.
   const message = { [ENVELOPE]: envelope, ...record }
