@@ -43,7 +43,7 @@ export interface Vitals {
 
 export function healthOf(vitals: Vitals): Health {
   const { isClosed, engine, sealingKeys, openingKeys, cmks, overrides, consumers } = vitals
-  const stopped = [...consumers].flatMap((consumer) => consumer.stopped() ?? [])
+  const stopped = [...consumers].flatMap((consumer) => consumer.stopped())
   const waiting = [...consumers].flatMap((consumer) => consumer.waiting())
   const states = sealingKeys.states()
   return {

@@ -23,8 +23,11 @@ export interface Internals {
 
 /** The part of a consumer, of any client, that an encryption uses. */
 export interface ActiveConsumer {
-  /** Why it stopped permanently, until it is run again or disconnected. */
-  readonly stopped: () => ConsumerStopped | undefined
+  /**
+   * Why it stopped permanently, until it is run again or disconnected. A client that stops single partitions has an entry
+   * for each.
+   */
+  readonly stopped: () => readonly ConsumerStopped[]
   /** The records that hold it up. */
   readonly waiting: () => readonly Waiting[]
   /** Ends its waits, because the encryption is closed. */

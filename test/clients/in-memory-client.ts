@@ -60,7 +60,7 @@ export function inMemoryConsumer(topics: Topics, encryption: Encryption, heartbe
     deadLetter: (record, why) => ({ ...record, headers: { ...record.headers, ...deadLetterHeaders(why) } }),
   }
   const delivery = new Delivery({ rules, ...internals }, client, { waits, parking })
-  consumers.add({ stopped: () => undefined, waiting: () => waits.list(), endWaits })
+  consumers.add({ stopped: () => [], waiting: () => waits.list(), endWaits })
   let next = 0
   /** Delivers the entries after the last one taken. Rejects with the error that stops the consumer. */
   const poll = async (topic: string, take: (body: string | undefined) => void): Promise<void> => {

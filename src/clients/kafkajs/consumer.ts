@@ -20,15 +20,15 @@ import {
   type Internals,
 } from '../../record/internals.js'
 import type { ReadingRule } from '../../record/topic-rules.js'
-import { delegate } from '../shared/delegate.js'
 import { checkDeadLetters, checkDeadLettersOfPattern } from '../shared/check-dead-letters.js'
 import { Claims } from '../shared/claims.js'
 import { deadLetter } from '../shared/dead-letter.js'
+import { delegate } from '../shared/delegate.js'
 import { Delivery, type DeliveryClient } from '../shared/delivery.js'
+import { checkGiven } from '../shared/given.js'
 import { Parking, type Reading } from '../shared/parking.js'
 import type { Place } from '../shared/place.js'
 import { Waits } from '../shared/waits.js'
-import { checkGiven } from './given.js'
 import { openingEachBatch, openingEachMessage, type Handling, type Pausing } from './handlers.js'
 import { LeftBatches } from './left-batches.js'
 import { letterSender } from './letter-sender.js'
@@ -37,6 +37,8 @@ import { deadLetterProducerOf, type DeadLetterProducer } from './dead-letter-pro
 
 /** `subscribe` accepts both forms. */
 type Subscription = Parameters<Consumer['subscribe']>[0]
+
+const EXPECTED = { what: 'a KafkaJS consumer', methods: ['run', 'on'] } as const
 
 export interface DecryptOptions {
   /**
@@ -64,7 +66,7 @@ export function decryptConsumer(
   encryption: Encryption,
   { deadLetters }: DecryptOptions = {},
 ): Consumer {
-  checkGiven(consumer, 'consumer', 'decryptConsumer')
+  checkGiven(consumer, EXPECTED, 'decryptConsumer(consumer, …)')
   const internals = internalsOf(encryption, 'decryptConsumer')
   const letters = deadLetters === undefined ? undefined : deadLetterProducerOf(deadLetters)
   return decryptingConsumer(consumer, { ...internals, deadLetters: letters })
@@ -97,7 +99,7 @@ export function decryptingConsumer(inner: Consumer, host: ConsumerHost): Consume
   }
   const { rules, events, deadLetters, consumers: active } = host
   const self: ActiveConsumer = {
-    stopped: () => crash,
+    stopped: () => (crash === undefined ? [] : [crash]),
     waiting: () => waits.list(),
     endWaits() {
       parking.leaveAll()

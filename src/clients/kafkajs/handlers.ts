@@ -7,14 +7,13 @@ import type {
   Message,
 } from 'kafkajs'
 import { isEnvelopeError } from '../../errors.js'
-import { offsetNumber } from '../../record/record.js'
 import type { ReadingRule } from '../../record/topic-rules.js'
+import { batchWith, endOf, resolvedOffset } from '../shared/batch-view.js'
 import type { Claim, Claims } from '../shared/claims.js'
 import type { Delivery, OpenedRun, Run } from '../shared/delivery.js'
 import { messageOf } from '../shared/messages.js'
 import type { Place, Places } from '../shared/place.js'
 import type { Part } from '../shared/part.js'
-import { batchWith } from './batch.js'
 import type { LeftBatches } from './left-batches.js'
 import { withoutCause } from './without-cause.js'
 
@@ -125,9 +124,9 @@ export function openingEachBatch(
       else if (!claim.interrupted && !isStale()) await handling.keepPosition({ topic, partition, offset })
       return
     }
-    const end = endOf(payload, part)
+    const end = endOf(batch.messages, part)
     if (end !== undefined) {
-      const messages = part.delivered.map(messageOf)
+      const messages = part.delivered.map((one) => messageOf(one))
       if (messages.length > 0) await handler(limitedTo(messages, part.decided, end, payload, handling))
       // If no message is left, the handler cannot move the offset past them.
       if (autoResolve || messages.length === 0) payload.resolveOffset(end)
@@ -183,17 +182,6 @@ function forKafkaJs(error: unknown, { topic, partition }: Place): unknown {
   return isEnvelopeError(error) ? withoutCause(error, { topic, partition }) : error
 }
 
-/** The offset up to which a part decides a batch; undefined if it decides nothing. */
-function endOf(
-  { batch: { messages } }: EachBatchPayload,
-  { decided }: Part<KafkaMessage>,
-): string | undefined {
-  const next = messages[decided]
-  // Offsets between two messages, such as those of control records, belong to the part before them.
-  if (next !== undefined && decided > 0) return (offsetNumber(next.offset) - 1n).toString()
-  return messages[decided - 1]?.offset
-}
-
 function limitedTo(
   messages: KafkaMessage[],
   decided: number,
@@ -203,17 +191,12 @@ function limitedTo(
 ): EachBatchPayload {
   const { batch } = payload
   const isCut = decided < batch.messages.length
-  const lastDelivered = BigInt(messages.at(-1)?.offset ?? -1)
   return {
     ...payload,
     batch: isCut ? batchWith(batch, messages, batch.messages[decided]?.offset) : batchWith(batch, messages),
     pause: pauseOf(batch, payload.pause, handling),
     resolveOffset: (offset) => {
-      // In any form that KafkaJS accepts. Records left out at the end are resolved with the last one delivered, and no
-      // record that was not delivered is resolved.
-      const resolved = BigInt(offset)
-      const isAtEnd = resolved === lastDelivered || (isCut && resolved > BigInt(end))
-      payload.resolveOffset(isAtEnd ? end : resolved.toString())
+      payload.resolveOffset(resolvedOffset(offset, messages, { end, isCut }))
     },
   }
 }

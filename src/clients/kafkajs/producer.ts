@@ -2,9 +2,9 @@ import type { Message, Producer, ProducerBatch, ProducerRecord, RecordMetadata, 
 import type { Encryption } from '../../encryption.js'
 import { internalsOf } from '../../record/internals.js'
 import { delegate } from '../shared/delegate.js'
-import { messagesOfBatch, messagesOfSend, type MessagesAtCall } from './at-call.js'
-import { checkGiven } from './given.js'
+import { messagesOfBatch, messagesOfSend, type MessagesAtCall } from '../shared/at-call.js'
 import { CompressionHint } from '../shared/compression-hint.js'
+import { checkGiven } from '../shared/given.js'
 import { REQUEST_MS, SEALING } from '../shared/sealing-producers.js'
 import { InFlight, Sends } from '../shared/sends.js'
 import { plainMessagesOf, type PlainMessages } from './partitioner.js'
@@ -12,6 +12,8 @@ import { plainMessagesOf, type PlainMessages } from './partitioner.js'
 /** A producer or one of its transactions. */
 type Sender = Pick<Producer, 'send' | 'sendBatch'>
 type TopicMessages = Pick<ProducerRecord, 'topic' | 'messages'>
+
+const EXPECTED = { what: 'a KafkaJS producer', methods: ['send'] } as const
 
 /**
  * Wraps a producer so that it seals what it sends. The original is not changed, and everything else is passed to it.
@@ -25,7 +27,7 @@ type TopicMessages = Pick<ProducerRecord, 'topic' | 'messages'>
  * @throws EnvelopeError CONFIG_INVALID if an argument is not of its type
  */
 export function encryptProducer(inner: Producer, encryption: Encryption): Producer {
-  checkGiven(inner, 'producer', 'encryptProducer')
+  checkGiven(inner, EXPECTED, 'encryptProducer(producer, …)')
   const internals = internalsOf(encryption, 'encryptProducer')
   const plainMessages = plainMessagesOf(internals)
   const inFlight = new InFlight()
@@ -85,7 +87,7 @@ function sealedSender(
   { gate, plainMessages, hint }: SenderTarget,
 ): Sender {
   const sealAndSend = async (
-    batches: readonly MessagesAtCall[],
+    batches: readonly MessagesAtCall<Message>[],
     { compression }: Pick<ProducerBatch, 'compression'>,
     handOver: (part: TopicMessages[]) => Promise<RecordMetadata[]>,
   ): Promise<RecordMetadata[]> => {

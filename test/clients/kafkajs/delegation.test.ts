@@ -8,7 +8,7 @@ import type {
   ProducerRecord,
 } from 'kafkajs'
 import { describe, expect, it } from 'vitest'
-import { batchWith } from '../../../src/clients/kafkajs/batch.js'
+import { batchWith } from '../../../src/clients/shared/batch-view.js'
 import { createEncryption, type Encryption } from '../../../src/index.js'
 import { MemoryKms } from '../../support/memory-kms.js'
 import { decryptConsumer, encryptKafka, encryptProducer } from '../../../src/clients/kafkajs/index.js'
