@@ -30,6 +30,12 @@ async function led(admin: Admin, topic: string, partitions: number): Promise<voi
 /** A new topic. Names that start with `raw.` hold envelopes that a test copied or changed on purpose. */
 export async function newTopic(name: string, numPartitions = 1): Promise<string> {
   const topic = `${name}.${randomUUID().slice(0, 8)}`
+  await createTopic(topic, numPartitions)
+  return topic
+}
+
+/** Creates a topic, and waits until it can be used. */
+export async function createTopic(topic: string, numPartitions = 1): Promise<void> {
   const admin = testKafka().admin()
   await admin.connect()
   try {
@@ -39,7 +45,6 @@ export async function newTopic(name: string, numPartitions = 1): Promise<string>
   } finally {
     await admin.disconnect()
   }
-  return topic
 }
 
 /** Deletes topics, and waits until they are gone, because the next test may create them again. */
