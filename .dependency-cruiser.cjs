@@ -21,7 +21,7 @@ module.exports = {
       name: 'core-knows-no-client',
       severity: 'error',
       comment: 'Each Kafka client is an entry of its own; a canary goes the way of real records',
-      from: { path: '^src', pathNot: '^src/(clients/|operate/doctor/canary\\.ts$)' },
+      from: { path: '^src', pathNot: '^src/(clients/|nestjs/|operate/doctor/canary\\.ts$)' },
       to: { path: '^src/clients/' },
     },
     {
@@ -43,9 +43,16 @@ module.exports = {
       from: {
         path: '^src',
         pathNot:
-          '^src/(clients/kafkajs/|operate/|cli/kafka/|cli/encryption-setup\\.ts$|cli/dictionary/(read-topic|open-values)\\.ts$)',
+          '^src/(clients/kafkajs/|nestjs/|operate/|cli/kafka/|cli/encryption-setup\\.ts$|cli/dictionary/(read-topic|open-values)\\.ts$)',
       },
       to: { path: 'node_modules/kafkajs' },
+    },
+    {
+      name: 'nestjs-is-for-its-entry',
+      severity: 'error',
+      comment: 'It is optional, and nobody loads it who does not ask for it',
+      from: { path: '^src', pathNot: '^src/nestjs/' },
+      to: { path: 'node_modules/@nestjs|^src/nestjs/' },
     },
     {
       name: 'opentelemetry-is-for-its-entry',
@@ -152,7 +159,7 @@ module.exports = {
       to: {
         dependencyTypes: ['npm-dev'],
         pathNot:
-          'node_modules/(avsc|kafkajs|tencentcloud-sdk|@aws-sdk/client-kms|@opentelemetry/api)|^pkcs11js$|node_modules/pkcs11js',
+          'node_modules/(avsc|kafkajs|tencentcloud-sdk|@aws-sdk/client-kms|@nestjs/(common|microservices)|@opentelemetry/api)|^pkcs11js$|node_modules/pkcs11js',
       },
     },
     {
@@ -163,7 +170,7 @@ module.exports = {
       to: {
         dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown'],
         pathNot:
-          'node_modules/(avsc|kafkajs|tencentcloud-sdk|@aws-sdk/client-kms|@opentelemetry/api)|^pkcs11js$|node_modules/pkcs11js',
+          'node_modules/(avsc|kafkajs|tencentcloud-sdk|@aws-sdk/client-kms|@nestjs/(common|microservices)|@opentelemetry/api)|^pkcs11js$|node_modules/pkcs11js',
       },
     },
   ],
@@ -210,9 +217,10 @@ module.exports = {
     },
     may('clients/', ['clients/', 'record/', 'policy/', 'config/']),
     {
-      from: { path: '^src/(record|clients|audit)/' },
+      from: { path: '^src/(record|clients|nestjs|audit)/' },
       to: { path: '^src/encryption\\.ts$', dependencyTypes: ['type-only'] },
     },
+    may('nestjs/', ['nestjs/', 'clients/kafkajs/index\\.ts$', 'record/(internals|topic-rules)\\.ts$']),
     may('encryption\\.ts$', ['.*']),
     may('secrets/', ['secrets/', 'kms/']),
     may('health\\.ts$', ['keys/', 'record/']),
