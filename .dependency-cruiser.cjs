@@ -55,6 +55,13 @@ module.exports = {
       to: { path: 'node_modules/@nestjs|^src/nestjs/' },
     },
     {
+      name: 'confluent-is-not-needed',
+      severity: 'error',
+      comment: "Its types are those of the application's copy, which is built for the application's machine",
+      from: { path: '^src' },
+      to: { path: '@confluentinc' },
+    },
+    {
       name: 'opentelemetry-is-for-its-entry',
       severity: 'error',
       comment: 'It is optional, and nobody loads it who does not ask for it',

@@ -54,10 +54,17 @@ export class Sends<M extends SendableRecord> {
   readonly #internals: Pick<Internals, 'sealer' | 'events'>
   readonly #order = new SendOrder()
   readonly #inFlight: readonly InFlight[]
+  readonly #fit: typeof splitToFit<M>
 
-  constructor(internals: Pick<Internals, 'sealer' | 'events'>, inFlight: readonly InFlight[] = []) {
+  /** @param fit `refuseTooLarge` for a client that forms record batches itself */
+  constructor(
+    internals: Pick<Internals, 'sealer' | 'events'>,
+    inFlight: readonly InFlight[] = [],
+    fit: typeof splitToFit<M> = splitToFit,
+  ) {
     this.#internals = internals
     this.#inFlight = inFlight
+    this.#fit = fit
   }
 
   /**
@@ -72,7 +79,7 @@ export class Sends<M extends SendableRecord> {
     const { sealer, events } = this.#internals
     const sealing = sealer.begin(batches)
     const ends = this.#inFlight.map((sends) => sends.begin())
-    return new Send({ batches, sealing, order: this.#order, events, ends })
+    return new Send({ batches, sealing, order: this.#order, events, ends, fit: this.#fit })
   }
 }
 
@@ -83,6 +90,7 @@ interface SendTarget<M extends SendableRecord> {
   readonly order: SendOrder
   readonly events: Internals['events']
   readonly ends: readonly (() => void)[]
+  readonly fit: typeof splitToFit<M>
 }
 
 /** One send in progress. It ends once all its parts were taken, or one of them failed. */
@@ -146,14 +154,14 @@ export class Send<M extends SendableRecord> {
   }
 
   #split(): TopicPart<M>[][] {
-    const { batches, sealing } = this.#target
+    const { batches, sealing, fit } = this.#target
     const parts: TopicPart<M>[][] = [[]]
     for (const [i, batch] of batches.entries()) {
       const outgoing = sealing.batches[i] as Sealing['batches'][number]
       const { values } = outgoing
       const sealed = batch.records.map((plain, n) => ({ ...plain, value: values[n] as Bytes | null }))
       let from = 0
-      for (const [n, messages] of splitToFit(batch, sealed, outgoing).entries()) {
+      for (const [n, messages] of fit(batch, sealed, outgoing).entries()) {
         const plain = batch.records.slice(from, (from += messages.length))
         ;(parts[n] ??= []).push({ topic: batch.topic, messages, plain })
       }

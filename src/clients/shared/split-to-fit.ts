@@ -37,6 +37,23 @@ export function splitToFit<M extends SendableRecord>(
   return runs
 }
 
+/**
+ * The records of one topic as a single run, for a client that forms record batches itself.
+ *
+ * @throws EnvelopeError RECORD_TOO_LARGE as `splitToFit` does
+ */
+export function refuseTooLarge<M extends SendableRecord>(
+  plain: PlainBatch,
+  sealed: readonly M[],
+  { sealed: indexes, maxBatchBytes: limit = Infinity }: OutgoingBatch,
+): M[][] {
+  for (const i of indexes) {
+    const message = sealed[i] as M
+    if (recordBytes(message) + BATCH_OVERHEAD > limit) throw tooLarge(plain, i, message, limit)
+  }
+  return [[...sealed]]
+}
+
 function tooLarge(
   { topic, records, pathOf }: PlainBatch,
   index: number,
