@@ -62,7 +62,9 @@ it('a consumer that KafkaJS starts again reads no value twice', async () => {
   const restarts: boolean[] = []
   let batches = 0
   const consumer: Kafka['consumer'] = (config) => {
-    const made = testKafka({ retry: { retries: 0, initialRetryTime: 100 } }).consumer(config)
+    // A few fetches.
+    const small = { ...config, maxBytesPerPartition: 1024 * 1024 }
+    const made = testKafka({ retry: { retries: 0, initialRetryTime: 100 } }).consumer(small)
     made.on(made.events.CRASH, ({ payload }) => void restarts.push(payload.restart))
     const run: Consumer['run'] = ({ eachBatch, ...rest } = {}) =>
       made.run({

@@ -3,14 +3,15 @@ import { Backoff } from '../../backoff.js'
 import { raceAbort, waitFor } from '../../cancellation.js'
 import { systemClock } from '../../clock.js'
 import { rangesOf } from '../topics/ranges.js'
-import type { RawBatch } from '../topics/raw-message.js'
+import type { FetchedOffsets, Taken } from '../topics/partition-reading.js'
+import type { RawBatch, RawMessage } from '../topics/raw-message.js'
 import type { Checkpoint, CopyRoute } from './checkpoint.js'
 import { copiedMessage, sourceMessage } from './copied-message.js'
 import { mayPass } from './failures.js'
 import { PartitionWriter } from './partition-writer.js'
 import { placeOf } from './place.js'
 import { runsThatFit, transactionsOf } from './slices.js'
-import { SourceReading, type Taken } from '../topics/source-reading.js'
+import { SourceReading } from '../topics/source-reading.js'
 import { settledCheckpoints } from './target.js'
 import type { SourceBatch, Transform } from './types.js'
 import { whileHeartbeating } from './while-heartbeating.js'
@@ -100,10 +101,7 @@ export class PartitionCopy {
   }
 
   /** A fetch returned no record: markers of transactions alone, or nothing if there is no first offset. */
-  async onMarkers(offsets: {
-    readonly firstOffset: string | null
-    readonly lastOffset: string
-  }): Promise<void> {
+  async onMarkers(offsets: FetchedOffsets): Promise<void> {
     await this.#work(noHeartbeat, (holding, signal) =>
       this.#copy(holding, holding.reading.takeMarkers(offsets), signal),
     )
@@ -182,7 +180,7 @@ export class PartitionCopy {
     await holding?.writer.end()
   }
 
-  async #copy(holding: Holding, { messages, upTo }: Taken, signal: AbortSignal): Promise<void> {
+  async #copy(holding: Holding, { messages, upTo }: Taken<RawMessage>, signal: AbortSignal): Promise<void> {
     const { from, to } = this.#run.route
     const parts = transactionsOf(messages, this.#run.maxRecords)
     for (const [i, fetched] of parts.entries()) {

@@ -2,9 +2,9 @@ import type { Admin, Kafka } from 'kafkajs'
 import { waitFor } from '../../cancellation.js'
 import { systemClock } from '../../clock.js'
 import { rangesOf, type OffsetRange } from '../topics/ranges.js'
+import { readTopics } from '../topics/read-topics.js'
 import { readCheckpoints, type Checkpoint, type CopyRoute } from './checkpoint.js'
 import { mayPass } from './failures.js'
-import { firstCommitted } from './first-committed.js'
 
 /** What the checks need. */
 export interface Target {
@@ -81,9 +81,16 @@ async function foreign(
     const written = known.get(range.partition)?.target ?? 0n
     return written > range.from ? { ...range, from: written } : range
   })
-  const found = await firstCommitted(kafka, after, signal)
+  let found: { readonly partition: number; readonly offset: string } | undefined
+  await readTopics({
+    ...{ kafka, purpose: 'copy', ranges: after, signal },
+    onBatch: ({ partition, messages: [message] }) => {
+      if (message !== undefined) found = { partition, offset: message.offset }
+      return 'stop'
+    },
+  })
   if (found === undefined) return undefined
-  const where = `offset ${String(found.offset)} of partition ${String(found.partition)}`
+  const where = `offset ${found.offset} of partition ${String(found.partition)}`
   return known.has(found.partition)
     ? `${to} has records that group ${group} did not write, such as the one at ${where}: nobody else may write to it`
     : `${to} has to be empty when group ${group} begins, but it has a record at ${where}`

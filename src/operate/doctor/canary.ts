@@ -201,6 +201,8 @@ async function expectOpens(
     kafka: encryptKafka(kafka, encryption),
     purpose: 'canary',
     ranges: [{ topic, partition, from: offset, to: offset + 1n }],
+    // As the wrapped consumer delivers it.
+    readUncommitted: true,
     onBatch: ({ messages: [message] }) => {
       opened = message?.value
       return 'stop'

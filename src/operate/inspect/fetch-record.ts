@@ -22,7 +22,7 @@ export interface FetchOptions {
  */
 export async function fetchRecord({ kafka, place, signal }: FetchOptions): Promise<InspectedRecord> {
   const range = await rangeOf(kafka, place)
-  const read = async (readUncommitted: boolean): Promise<Fetched> => {
+  const read = async (readUncommitted: boolean): Promise<Found> => {
     const fetched: { message?: KafkaMessage; first?: string | null } = {}
     await readTopics({
       kafka,
@@ -30,12 +30,11 @@ export async function fetchRecord({ kafka, place, signal }: FetchOptions): Promi
       ranges: [range],
       readUncommitted,
       ...(signal && { signal }),
-      onBatch: ({ messages }) => {
-        const [message] = messages
+      onBatch: ({ messages: [message] }) => {
         if (message !== undefined) fetched.message = message
         return 'stop'
       },
-      onFetched: (firstOffset) => {
+      onFetched: ({ firstOffset }) => {
         fetched.first ??= firstOffset
       },
     })
@@ -54,7 +53,7 @@ export async function fetchRecord({ kafka, place, signal }: FetchOptions): Promi
   return { topic, partition, offset, timestamp, key, value, ...(headers && { headers }) }
 }
 
-interface Fetched {
+interface Found {
   readonly message?: KafkaMessage
   /** The offset that the first fetch began with. */
   readonly first?: string | null
@@ -82,7 +81,7 @@ async function rangeOf(kafka: Kafka, place: RecordPlace): Promise<OffsetRange> {
   return { topic, partition, from: offset, to: offset + 1n }
 }
 
-function absent(place: RecordPlace, { message, first }: Fetched): Error {
+function absent(place: RecordPlace, { message, first }: Found): Error {
   const why =
     message !== undefined
       ? 'belongs to a transaction that was aborted; consumers that read committed records never get it'

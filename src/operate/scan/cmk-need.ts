@@ -1,7 +1,6 @@
 import type { Kafka } from 'kafkajs'
 import { groupPositions } from '../topics/group-positions.js'
-import { rangesOf } from '../topics/ranges.js'
-import { partitionName } from '../topics/reading-progress.js'
+import { partitionName, rangesOf } from '../topics/ranges.js'
 import { retentions } from '../topics/retentions.js'
 import { doubtsOfOffsets, doubtsOfRecords } from './doubts.js'
 import type { ScanReport } from './report.js'

@@ -9,7 +9,7 @@ const MAX_PENDING = 2000
 
 /** Counts the records of one partition. */
 export class PartitionScan {
-  readonly #range: OffsetRange
+  #range: OffsetRange
   readonly #findings: Findings
   readonly #isWatched: (value: string) => boolean
   readonly #tally = emptyTally()
@@ -102,6 +102,14 @@ export class PartitionScan {
     if (next > this.#next) this.#next = next
   }
 
+  /** The scan is up to this offset. Returns what that adds, if it adds something. */
+  extend(end: bigint): OffsetRange | undefined {
+    const { to } = this.#range
+    if (end <= to) return undefined
+    this.#range = { ...this.#range, to: end }
+    return { ...this.#range, from: to }
+  }
+
   get end(): bigint {
     return this.#range.to
   }
@@ -111,7 +119,12 @@ export class PartitionScan {
     this.#openFrom = openFrom === undefined ? undefined : String(openFrom)
   }
 
-  /** How many offsets are done. */
+  /** How many offsets there are to read. */
+  get total(): bigint {
+    return this.#range.to - this.#range.from
+  }
+
+  /** How many of them are done. */
   get done(): bigint {
     return this.#next - this.#range.from
   }

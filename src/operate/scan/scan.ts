@@ -1,9 +1,8 @@
 import type { Kafka } from 'kafkajs'
 import { stopwatch, systemClock } from '../../clock.js'
-import { rangesOf, type OffsetRange, type Start } from '../topics/ranges.js'
+import { partitionName, rangesOf, type OffsetRange, type Start } from '../topics/ranges.js'
 import { endsWithOpenTransactions, openTransactions } from '../topics/open-transactions.js'
 import { readTopics, type ReadBatch } from '../topics/read-topics.js'
-import { partitionName } from '../topics/reading-progress.js'
 import { Findings } from './findings.js'
 import { PartitionScan } from './partition-scan.js'
 import type { ScanOptions } from './scan-options.js'
@@ -37,21 +36,25 @@ export async function scan(options: ScanOptions): Promise<ScanReport> {
   const present = await presentRanges(kafka, topics).catch(passOn)
   const wanted = await wantedRanges(kafka, present, start, resume).catch(passOn)
   const scanned = new Scan(wanted, watch, resume)
-  const total = Number(scanned.total)
   let sinceCheckpoint = stopwatch(systemClock)
   const onBatch = async (batch: ReadBatch): Promise<undefined> => {
     scanned.count(batch)
-    onProgress?.(Number(scanned.done), total)
+    onProgress?.(Number(scanned.done), Number(scanned.total))
     if (onCheckpoint !== undefined && sinceCheckpoint() >= CHECKPOINT_MS) {
       await onCheckpoint(scanned.report())
       sinceCheckpoint = stopwatch(systemClock)
     }
   }
   try {
-    const ends = await endsWithOpenTransactions(kafka, wanted, signal)
-    const ranges = scanned.readingRanges(present)
-    const unread = await readTopics({ kafka, purpose: 'scan', ranges, onBatch, ...(signal && { signal }) })
-    scanned.finish(unread, openTransactions(ends, await presentRanges(kafka, topics)))
+    const read = (ranges: readonly OffsetRange[]): Promise<readonly OffsetRange[]> =>
+      readTopics({ kafka, purpose: 'scan', ranges, onBatch, ...(signal && { signal }) })
+    const ends = await endsWithOpenTransactions(kafka, present, signal)
+    scanned.extend(ends, await presentRanges(kafka, topics))
+    const unread = await read(scanned.readingRanges(present))
+    // Of transactions that were open when the scan began, those that have ended meanwhile.
+    const now = await presentRanges(kafka, topics)
+    const rest = scanned.extend(ends, now).filter((range) => !unread.some(isSamePartition(range)))
+    scanned.finish([...unread, ...(await read(rest))], openTransactions(ends, now))
   } catch (error) {
     await onCheckpoint?.(scanned.report())
     return passOn(error)
@@ -118,16 +121,21 @@ interface ScannedTopic {
   readonly partitions: Map<number, PartitionScan>
 }
 
+function isSamePartition({
+  topic,
+  partition,
+}: Omit<OffsetRange, 'from' | 'to'>): (range: OffsetRange) => boolean {
+  return (range) => range.topic === topic && range.partition === partition
+}
+
 /** The counts of a scan that runs. */
 class Scan {
-  readonly ranges: readonly OffsetRange[]
   readonly #startedAt: string
   readonly #watched: readonly string[]
   readonly #topics = new Map<string, ScannedTopic>()
   #isComplete = false
 
   constructor(ranges: readonly OffsetRange[], watch: readonly string[], before?: ScanReport) {
-    this.ranges = ranges
     this.#startedAt = before?.startedAt ?? new Date(systemClock.wallMs()).toISOString()
     this.#watched = [...new Set([...(before?.watched ?? []), ...watch])]
     const isWatched = (value: string): boolean => this.#watched.includes(cmkIdOf(value))
@@ -145,7 +153,7 @@ class Scan {
   }
 
   get total(): bigint {
-    return this.ranges.reduce((sum, { from, to }) => sum + (to - from), 0n)
+    return this.#all().reduce((sum, { total }) => sum + total, 0n)
   }
 
   get done(): bigint {
@@ -167,13 +175,26 @@ class Scan {
     })
   }
 
+  /**
+   * The scan is of everything that was written before it began, but records of transactions become visible later.
+   * @param ends where partitions really ended when the scan began
+   * @param now the ranges that they have for readers of committed records
+   * @returns what is to be read in addition
+   */
+  extend(ends: ReadonlyMap<string, bigint>, now: readonly OffsetRange[]): OffsetRange[] {
+    return now.flatMap(({ topic, partition, to }) => {
+      const scan = this.#topics.get(topic)?.partitions.get(partition)
+      const end = ends.get(partitionName(topic, partition)) ?? 0n
+      return scan?.extend(to < end ? to : end) ?? []
+    })
+  }
+
   /** Everything was read, but for these offsets, and there are open transactions. */
   finish(unread: readonly OffsetRange[], open: readonly OffsetRange[]): void {
     this.#isComplete = true
     for (const [topic, { partitions }] of this.#topics) {
       for (const [partition, scan] of partitions) {
-        const isOfThis = (range: OffsetRange): boolean =>
-          range.topic === topic && range.partition === partition
+        const isOfThis = isSamePartition({ topic, partition })
         scan.endsWith(open.find(isOfThis)?.from)
         // The last record of an earlier scan may be gone, if it was only to be compared.
         if (unread.some((left) => isOfThis(left) && scan.next < left.to)) this.#isComplete = false

@@ -1,14 +1,16 @@
 import type { Kafka } from 'kafkajs'
-import type { OffsetRange } from './ranges.js'
+import { partitionName, type OffsetRange } from './ranges.js'
 import { readTopics } from './read-topics.js'
-import { partitionName } from './reading-progress.js'
 
-/** A fetch answers at once if there is a record. */
-const PATIENCE = { fetches: 2, fetchMs: 100 }
+/** A fetch from a partition that has nothing there waits so long, and so many of them in a row tell it. */
+const PATIENCE = { fetches: 5, fetchMs: 100 }
 
 /**
- * Where partitions really end that have records after the end of these ranges: new ones, or such of transactions that
- * were open when the ranges were made. KafkaJS asks for the ends as a reader of committed records.
+ * Where partitions really end, with the records of open transactions. KafkaJS asks for the ends as a reader of committed
+ * records only, but the answer to a fetch has the other one, too. So what is before the end of each range is fetched. Of
+ * partitions where nothing is, a broker is asked several times before that is believed.
+ *
+ * @param ranges as `rangesOf` gives them
  * @returns the ends by `partitionName`
  * @throws as `readTopics`
  */
@@ -17,14 +19,19 @@ export async function endsWithOpenTransactions(
   ranges: readonly OffsetRange[],
   signal?: AbortSignal,
 ): Promise<ReadonlyMap<string, bigint>> {
-  const ends = new Map<string, bigint>()
+  const ends = new Map(ranges.map(({ topic, partition, to }) => [partitionName(topic, partition), to]))
   await readTopics({
     kafka,
     purpose: 'ends',
-    ranges: ranges.map((range) => ({ ...range, from: range.to, to: range.to + 1n })),
+    ranges: ranges.map(({ from, to, ...place }) =>
+      from < to ? { ...place, from: to - 1n, to } : { ...place, from: to, to: to + 1n },
+    ),
     readUncommitted: true,
     patience: PATIENCE,
-    onBatch: ({ topic, partition, end }) => void ends.set(partitionName(topic, partition), BigInt(end)),
+    onFetched: ({ topic, partition, end }) => {
+      const name = partitionName(topic, partition)
+      if (BigInt(end) > (ends.get(name) ?? 0n)) ends.set(name, BigInt(end))
+    },
     ...(signal && { signal }),
   })
   return ends

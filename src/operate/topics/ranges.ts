@@ -51,3 +51,8 @@ async function rangesOfTopic(admin: Admin, topic: string, start: Start): Promise
 function max(a: bigint, b: bigint): bigint {
   return a > b ? a : b
 }
+
+/** A topic has no space in its name. */
+export function partitionName(topic: string, partition: number): string {
+  return `${topic} ${String(partition)}`
+}

@@ -1,44 +1,52 @@
 import type { Admin, Consumer, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs'
 import { onAbort } from '../../cancellation.js'
+import { fetchLimits } from './fetch-limits.js'
 import { IdleFetches } from './idle-fetches.js'
 import { ownGroup } from './own-group.js'
-import type { OffsetRange } from './ranges.js'
-import type { RawBatch, RawMessage } from './raw-message.js'
-import { partitionName, ReadingProgress } from './reading-progress.js'
+import { UncommittedReading, type PartitionReading } from './partition-reading.js'
+import { partitionName, type OffsetRange } from './ranges.js'
+import type { RawBatch } from './raw-message.js'
+import { Readings } from './readings.js'
+import { SourceReading } from './source-reading.js'
 
 /** Records of one partition, in the order of their offsets. */
 export interface ReadBatch {
   readonly topic: string
   readonly partition: number
-  /** Those of the range, each once. */
+  /** Those of the range, each once. There is at least one. */
   readonly messages: readonly KafkaMessage[]
-  /** The end of the partition, decimal; records of open transactions are before it, too. */
-  readonly end: string
-  /** Those and the markers of transactions between them. Markers that were fetched without a record are not delivered. */
-  readonly withMarkers: readonly RawMessage[]
   /** Tells the broker that this process is alive. Call it every few seconds if the records take long. */
   readonly heartbeat: () => Promise<void>
+}
+
+/** What a fetch returned of a partition. */
+export interface Fetched {
+  readonly topic: string
+  readonly partition: number
+  /**
+   * The offset that it began with, be it of a record that is not read, such as a marker of a transaction. Null if
+   * compaction removed everything that was fetched.
+   */
+  readonly firstOffset: string | null
+  /** The end that the partition has, decimal; records of open transactions are before it, too. */
+  readonly end: string
 }
 
 export interface TopicsReading {
   readonly kafka: Kafka
   /** For the name of the consumer group: `kafka-envelope-<purpose>-<host>-<process>-<random>`. */
   readonly purpose: string
+  /** They end where the first open transaction begins, or earlier, unless records are read uncommitted. */
   readonly ranges: readonly OffsetRange[]
   /**
    * Called for one batch after the other. `'stop'` ends the reading. A rejection ends it with this error, unless it is an
    * error of KafkaJS that may pass: then the batch is read again.
    */
-  readonly onBatch: (batch: ReadBatch) => Promise<'stop' | undefined> | 'stop' | undefined
-  /** Records of aborted transactions are read as well. */
+  readonly onBatch?: (batch: ReadBatch) => Promise<'stop' | undefined> | 'stop' | undefined
+  /** Records of aborted and of open transactions are read as well. They are as KafkaJS, or what wraps it, delivers them. */
   readonly readUncommitted?: boolean
-  /** How much a fetch may return of a partition. Default: 1 MiB. */
-  readonly maxBytesPerPartition?: number
-  /**
-   * Called after each fetch with the offset that it began with, be it of a record that is not read, such as a marker of a
-   * transaction. Null if compaction removed everything that was fetched.
-   */
-  readonly onFetched?: (firstOffset: string | null) => void
+  /** Called after each fetch. */
+  readonly onFetched?: (fetched: Fetched) => void
   /** How long a fetch waits for records, and how many without one end the reading. Default: 10 of half a second. */
   readonly patience?: { readonly fetches: number; readonly fetchMs: number }
   readonly signal?: AbortSignal
@@ -60,26 +68,23 @@ export const MAX_RESTARTS = 5
  */
 export async function readTopics(reading: TopicsReading): Promise<readonly OffsetRange[]> {
   const { kafka, purpose, ranges, signal, readUncommitted = false, patience = PATIENCE } = reading
-  const { maxBytesPerPartition } = reading
   signal?.throwIfAborted()
-  const progress = new ReadingProgress(ranges)
+  const progress = new Progress(ranges, readUncommitted ? UncommittedReading : SourceReading)
   if (progress.isDone) return []
+  const topics = topicsOf(ranges)
+  const limits = readUncommitted ? {} : await fetchLimits(kafka, topics)
   const group = await ownGroup({
-    ...{ kafka, purpose, topics: topicsOf(ranges) },
-    settings: {
-      readUncommitted,
-      ...(maxBytesPerPartition !== undefined && { maxBytesPerPartition }),
-      maxWaitTimeInMs: patience.fetchMs,
-    },
+    ...{ kafka, purpose, topics },
+    // KafkaJS itself cannot tell which records are committed, see `TransactionEnds`.
+    settings: { ...limits, readUncommitted: true, maxWaitTimeInMs: patience.fetchMs },
   })
-  const { consumer, admin } = group
   try {
     signal?.throwIfAborted()
     const assigned = new Set<string>()
-    const end = await readAll(consumer, progress, reading, assigned)
+    const end = await readAll(group, progress, reading, assigned)
     signal?.throwIfAborted()
     if (end === 'idle') {
-      await refuseLeaderless(admin, progress.left)
+      await refuseLeaderless(group.admin, progress.left)
       refuseUnassigned(assigned, progress.left)
     }
     return progress.left
@@ -88,12 +93,36 @@ export async function readTopics(reading: TopicsReading): Promise<readonly Offse
   }
 }
 
+/** How far each range has been read. */
+class Progress {
+  readonly #all: readonly { readonly range: OffsetRange; readonly reading: PartitionReading }[]
+
+  constructor(ranges: readonly OffsetRange[], Reading: new (next: bigint, end: bigint) => PartitionReading) {
+    this.#all = ranges.map((range) => ({ range, reading: new Reading(range.from, range.to) }))
+  }
+
+  of(topic: string, partition: number): PartitionReading | undefined {
+    return this.#all.find(({ range }) => range.topic === topic && range.partition === partition)?.reading
+  }
+
+  get left(): OffsetRange[] {
+    return this.#all
+      .filter(({ reading }) => !reading.isDone)
+      .map(({ range, reading }) => ({ ...range, from: reading.next }))
+  }
+
+  get isDone(): boolean {
+    return this.#all.every(({ reading }) => reading.isDone)
+  }
+}
+
 function readAll(
-  consumer: Consumer,
-  progress: ReadingProgress,
+  { consumer, admin }: { readonly consumer: Consumer; readonly admin: Admin },
+  progress: Progress,
   { onBatch, onFetched, patience = PATIENCE, signal }: TopicsReading,
   assigned: Set<string>,
 ): Promise<'all' | 'stop' | 'idle'> {
+  const readings = new Readings(consumer, admin)
   let stopListening: (() => void) | undefined
   const read = new Promise<'all' | 'stop' | 'idle'>((done, fail) => {
     if (signal !== undefined) {
@@ -110,33 +139,38 @@ function readAll(
       for (const [topic, partitions] of Object.entries(memberAssignment)) {
         for (const partition of partitions) {
           assigned.add(partitionName(topic, partition))
-          goOn(consumer, progress, topic, partition)
+          const reading = progress.of(topic, partition)
+          reading?.rewind()
+          readings.set({ topic, partition }, reading)
         }
       }
     })
-    const idle = new IdleFetches(consumer)
-    consumer.on(consumer.events.FETCH, () => {
+    const idle = new IdleFetches(consumer, patience.fetchMs)
+    consumer.on(consumer.events.FETCH_START, () => {
       if (idle.count >= patience.fetches) done('idle')
     })
-    // KafkaJS emits this even for a batch without records to deliver, such as one of an aborted transaction.
     consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
-      const { topic, partition, firstOffset, lastOffset } = payload
-      onFetched?.(firstOffset)
-      if (progress.passed(topic, partition, lastOffset)) consumer.pause([{ topic, partitions: [partition] }])
+      const { topic, partition, firstOffset, batchSize, highWatermark: end } = payload
+      try {
+        onFetched?.({ topic, partition, firstOffset, end })
+        // KafkaJS delivers no batch without a record.
+        if (batchSize === 0) readings.onMarkers(payload)
+      } catch (error) {
+        fail(errorOf(error))
+      }
       if (progress.isDone) done('all')
     })
     const eachBatch = async ({ batch, heartbeat }: EachBatchPayload): Promise<void> => {
       const { topic, partition } = batch
-      const messages = progress.ahead(topic, partition, batch.messages)
-      if (messages.length === 0) return
-      const withMarkers = progress.ahead(topic, partition, (batch as RawBatch).rawMessages)
-      const read = { topic, partition, messages, withMarkers, end: batch.highWatermark, heartbeat }
-      if ((await onBatch(read)) === 'stop') done('stop')
+      const end = await readings.onBatch(batch as RawBatch, ({ messages }) =>
+        messages.length === 0 ? undefined : onBatch?.({ topic, partition, messages, heartbeat }),
+      )
+      if (end === 'stop') done('stop')
     }
     consumer.run({ autoCommit: false, eachBatch: (payload) => eachBatch(payload).catch(passOn) }).catch(fail)
 
     function passOn(thrown: unknown): never {
-      const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+      const error = errorOf(thrown)
       // KafkaJS would read the batch again, or start the consumer again.
       if (!isOfKafkaJs(error)) fail(error)
       throw error
@@ -145,10 +179,8 @@ function readAll(
   return read.finally(() => stopListening?.())
 }
 
-function goOn(consumer: Consumer, progress: ReadingProgress, topic: string, partition: number): void {
-  const next = progress.next(topic, partition)
-  if (next === undefined) consumer.pause([{ topic, partitions: [partition] }])
-  else consumer.seek({ topic, partition, offset: String(next) })
+function errorOf(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
 }
 
 /** KafkaJS fetches nothing from a partition without a leader, and says nothing about it. */

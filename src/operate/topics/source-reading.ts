@@ -1,13 +1,6 @@
+import type { FetchedOffsets, PartitionReading, Taken } from './partition-reading.js'
 import type { RawBatch, RawMessage } from './raw-message.js'
 import { TransactionEnds } from './transaction-ends.js'
-
-/** What a batch gives. */
-export interface Taken {
-  /** The committed records that are next. */
-  readonly messages: readonly RawMessage[]
-  /** Once these records are copied, everything before this offset is done. */
-  readonly upTo: bigint
-}
 
 /** The limit of a fetch may part markers from the record before them, if other partitions take what is left of it. */
 const MAX_MARKERS_ALONE = 100
@@ -16,7 +9,7 @@ const MAX_MARKERS_ALONE = 100
  * Reads one partition as a reader of committed records, from batches that were fetched without regard to transactions.
  * No record between `next` and `end` is left out, wherever a fetch begins.
  */
-export class SourceReading {
+export class SourceReading implements PartitionReading {
   readonly end: bigint
   readonly #ends = new TransactionEnds()
   #next: bigint
@@ -45,19 +38,16 @@ export class SourceReading {
     return this.#next >= this.end
   }
 
-  /** Where the next fetch has to begin, once what was taken is copied. */
   get fetchAt(): bigint {
     return this.#fetchAt
   }
 
-  /** What was taken was not copied, or not all of it: it has to be fetched again. */
   rewind(): void {
     this.#undecided = undefined
     this.#fetchAt = this.#next
   }
 
-  /** Takes what a fetch returned. Undefined if it begins after offsets that were not seen. */
-  take(batch: Pick<RawBatch, 'fetchedOffset' | 'rawMessages' | 'lastOffset'>): Taken | undefined {
+  take(batch: Pick<RawBatch, 'fetchedOffset' | 'rawMessages' | 'lastOffset'>): Taken<RawMessage> | undefined {
     const from = BigInt(batch.fetchedOffset)
     const to = BigInt(batch.lastOffset()) + 1n
     if (from > this.#seen) return undefined
@@ -86,7 +76,7 @@ export class SourceReading {
    * returned nothing, because compaction removed what it asked for.
    * @throws Error if the markers cannot be read
    */
-  takeMarkers({ firstOffset, lastOffset }: { firstOffset: string | null; lastOffset: string }): Taken {
+  takeMarkers({ firstOffset, lastOffset }: FetchedOffsets): Taken<RawMessage> {
     const to = BigInt(lastOffset) + 1n
     if (this.#undecided !== undefined && firstOffset !== null) {
       if (++this.#markersAlone > MAX_MARKERS_ALONE) {
@@ -100,7 +90,6 @@ export class SourceReading {
     return this.#taken([], this.#undecided === undefined ? to : this.#next, this.#seen)
   }
 
-  /** Everything before this offset was copied, or is gone. */
   passed(offset: bigint): void {
     if (offset <= this.#next) return
     this.#next = offset
@@ -122,13 +111,13 @@ export class SourceReading {
     if (to > this.#seen) this.#seen = to
   }
 
-  #lookAhead(): Taken {
+  #lookAhead(): Taken<RawMessage> {
     const isDecided = this.#undecided === undefined || this.#ends.isCommitted(this.#undecided) !== undefined
     if (isDecided) this.#undecided = undefined
     return this.#taken([], this.#next, isDecided ? this.#next : this.#seen)
   }
 
-  #taken(messages: readonly RawMessage[], to: bigint, fetchAt: bigint): Taken {
+  #taken(messages: readonly RawMessage[], to: bigint, fetchAt: bigint): Taken<RawMessage> {
     this.#fetchAt = fetchAt
     const upTo = to < this.end ? to : this.end
     return { messages, upTo: upTo > this.#next ? upTo : this.#next }

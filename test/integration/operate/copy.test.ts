@@ -3,12 +3,17 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ConfigResourceTypes, type Admin, type KafkaMessage, type Message } from 'kafkajs'
+import {
+  ConfigResourceTypes,
+  type Admin,
+  type EachBatchPayload,
+  type KafkaMessage,
+  type Message,
+} from 'kafkajs'
 import { copiedMessage } from '../../../src/operate/copy/copied-message.js'
 import { copyTopic } from '../../../src/operate/copy/copy-topic.js'
 import type { CopyOptions, CopyReport, Transform } from '../../../src/operate/copy/types.js'
-import { readTopics } from '../../../src/operate/topics/read-topics.js'
-import type { RawMessage } from '../../../src/operate/topics/raw-message.js'
+import type { RawBatch, RawMessage } from '../../../src/operate/topics/raw-message.js'
 import { rangesOf } from '../../../src/operate/topics/ranges.js'
 import { newTopic, removeTopics, testKafka } from '../../support/broker.js'
 
@@ -54,22 +59,32 @@ function copy(from: string, to: string, options: Partial<CopyOptions> = {}): Pro
  * of an aborted transaction after one whose key is the integer 0.
  */
 async function contents(topic: string): Promise<unknown[][]> {
-  const found: RawMessage[][] = []
   const ranges = await rangesOf(admin, [topic])
-  for (const { partition } of ranges) found[partition] = []
-  await readTopics({
-    ...{
-      kafka: testKafka(),
-      purpose: 'test',
-      ranges,
-      readUncommitted: true,
-      maxBytesPerPartition: 8_000_000,
-    },
-    onBatch: ({ partition, withMarkers }) => {
-      found[partition]?.push(...withMarkers)
-      return undefined
-    },
+  const found: RawMessage[][] = ranges.map(() => [])
+  const unread = new Set(ranges.filter(({ from, to }) => from < to).map(({ partition }) => partition))
+  const groupId = `contents-${topic}-${crypto.randomUUID()}`
+  const consumer = testKafka().consumer({ groupId, readUncommitted: true, maxBytesPerPartition: 8_000_000 })
+  await consumer.connect()
+  await consumer.subscribe({ topic, fromBeginning: true })
+  await new Promise<void>((resolve, reject) => {
+    const isRead = (partition: number, lastOffset: string): void => {
+      if (BigInt(lastOffset) + 1n >= (ranges[partition]?.to ?? 0n)) unread.delete(partition)
+      if (unread.size === 0) resolve()
+    }
+    consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
+      isRead(payload.partition, payload.lastOffset)
+    })
+    const eachBatch = ({ batch }: EachBatchPayload): Promise<void> => {
+      const isInRange = ({ offset }: RawMessage): boolean =>
+        BigInt(offset) < (ranges[batch.partition]?.to ?? 0n)
+      found[batch.partition]?.push(...(batch as RawBatch).rawMessages.filter(isInRange))
+      return Promise.resolve()
+    }
+    if (unread.size === 0) resolve()
+    else consumer.run({ autoCommit: false, eachBatch }).catch(reject)
   })
+  await consumer.disconnect()
+  await admin.deleteGroups([groupId])
   return found.map((messages) =>
     messages.filter((message, n) => isCommitted(message, messages.slice(n + 1))).map(shown),
   )

@@ -429,7 +429,7 @@ const consumer = (config) => {
   const run = ({ eachBatch, ...rest }) =>
     made.run({ ...rest, eachBatch: async (payload) => {
       await eachBatch(payload)
-      writeFileSync('${reading}', '')
+      if (config.groupId.startsWith('kafka-envelope-scan-')) writeFileSync('${reading}', '')
       await new Promise((resolve) => setTimeout(resolve, 200))
     } })
   return { ...made, run }

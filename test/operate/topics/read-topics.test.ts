@@ -33,7 +33,7 @@ function silentKafka({ assigned, onSubscribe }: Given): { kafka: Kafka; groupIds
       emit('GROUP_JOIN', { memberAssignment: { t: assigned } })
       for (let fetches = 0; fetches < 20; fetches++) {
         emit('FETCH_START', { nodeId: 1 })
-        emit('FETCH', { nodeId: 1 })
+        emit('FETCH', { nodeId: 1, duration: 500 })
         await done()
       }
     },

@@ -1,6 +1,5 @@
 import type { Admin } from 'kafkajs'
-import type { OffsetRange } from '../../topics/ranges.js'
-import { partitionName } from '../../topics/reading-progress.js'
+import { partitionName, type OffsetRange } from '../../topics/ranges.js'
 
 /** The range of a partition that a group scans, and how far it has come. */
 export interface GroupPosition extends OffsetRange {

@@ -1,6 +1,5 @@
 import { systemClock } from '../../../clock.js'
-import type { OffsetRange } from '../../topics/ranges.js'
-import { partitionName } from '../../topics/reading-progress.js'
+import { partitionName, type OffsetRange } from '../../topics/ranges.js'
 import type { ReadBatch } from '../../topics/read-topics.js'
 import { Findings } from '../findings.js'
 import { mergeReports } from '../merge.js'

@@ -1,9 +1,12 @@
 import type { Admin, Consumer, EachBatchPayload } from 'kafkajs'
 import { stopwatch, systemClock } from '../../../clock.js'
+import type { FetchLimits } from '../../topics/fetch-limits.js'
 import { IdleFetches } from '../../topics/idle-fetches.js'
-import { rangesOf, type OffsetRange } from '../../topics/ranges.js'
+import type { RawBatch } from '../../topics/raw-message.js'
+import { partitionName, rangesOf, type OffsetRange } from '../../topics/ranges.js'
 import { isOfKafkaJs, refuseLeaderless } from '../../topics/read-topics.js'
-import { partitionName } from '../../topics/reading-progress.js'
+import { Readings } from '../../topics/readings.js'
+import { SourceReading } from '../../topics/source-reading.js'
 import { groupPositions, metadataOf, type GroupPosition } from './group-positions.js'
 import type { MemberCounts } from './member-counts.js'
 import type { SharedScanOptions } from '../scan-options.js'
@@ -26,24 +29,29 @@ export class Member {
   readonly #options: SharedScanOptions
   readonly #topics: readonly string[]
   readonly #idle: IdleFetches
+  readonly #readings: Readings
   #ranges: readonly OffsetRange[] = []
   /** Counts the assignments. What was begun under an earlier one must not be finished. */
   #assignment = 0
   #sinceCheckpoint = stopwatch(systemClock)
   #sinceCommit = stopwatch(systemClock)
 
-  constructor(admin: Admin, counts: MemberCounts, options: SharedScanOptions) {
+  constructor(admin: Admin, counts: MemberCounts, options: SharedScanOptions, limits: FetchLimits) {
     this.#admin = admin
     this.#counts = counts
     this.#options = options
     this.#topics = [...new Set(options.topics)]
     this.#consumer = options.kafka.consumer({
+      ...limits,
       groupId: options.group,
+      // KafkaJS itself cannot tell which records are committed, see `TransactionEnds`.
+      readUncommitted: true,
       allowAutoTopicCreation: false,
       maxWaitTimeInMs: LOOK_MS,
       sessionTimeout: SESSION_MS,
     })
-    this.#idle = new IdleFetches(this.#consumer)
+    this.#idle = new IdleFetches(this.#consumer, LOOK_MS)
+    this.#readings = new Readings(this.#consumer, admin)
   }
 
   /**
@@ -74,14 +82,23 @@ export class Member {
     consumer.on(consumer.events.GROUP_JOIN, ({ payload: { memberAssignment } }) => {
       this.#assigned(memberAssignment).catch(fail)
     })
-    consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { topic, partition, lastOffset } }) => {
-      const runs = this.#counts.of(topic, partition)
-      runs?.passed(BigInt(lastOffset) + 1n)
-      if (runs?.next === undefined) consumer.pause([{ topic, partitions: [partition] }])
+    consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
+      // KafkaJS delivers no batch without a record.
+      if (payload.batchSize > 0) return
+      try {
+        const upTo = this.#readings.onMarkers(payload)
+        if (upTo !== undefined) this.#counts.of(payload.topic, payload.partition)?.passed(upTo)
+      } catch (error) {
+        fail(error)
+      }
     })
-    const eachBatch = ({ batch: { topic, partition, messages } }: EachBatchPayload): Promise<void> => {
-      this.#counts.count({ topic, partition, messages })
-      return Promise.resolve()
+    const eachBatch = async ({ batch }: EachBatchPayload): Promise<void> => {
+      const { topic, partition } = batch
+      await this.#readings.onBatch(batch as RawBatch, ({ messages, upTo }) => {
+        this.#counts.count({ topic, partition, messages })
+        this.#counts.of(topic, partition)?.passed(upTo)
+        return undefined
+      })
     }
     consumer.run({ autoCommit: false, eachBatch }).catch(fail)
   }
@@ -91,8 +108,10 @@ export class Member {
     const now = ++this.#assignment
     const names = new Set<string>()
     for (const [topic, partitions] of Object.entries(assignment)) {
-      this.#consumer.pause([{ topic, partitions: [...partitions] }])
-      for (const partition of partitions) names.add(partitionName(topic, partition))
+      for (const partition of partitions) {
+        this.#readings.set({ topic, partition })
+        names.add(partitionName(topic, partition))
+      }
     }
     for (const [name, runs] of this.#counts.all) if (!names.has(name)) runs.leave()
     const positions = await groupPositions(this.#admin, this.#options.group, this.#topics)
@@ -118,7 +137,8 @@ export class Member {
     const next = runs?.next
     if (next === undefined) return
     // Retention may have removed it.
-    this.#consumer.seek({ topic, partition, offset: String(next > held.from ? next : held.from) })
+    const reading = new SourceReading(next > held.from ? next : held.from, to)
+    this.#readings.set({ topic, partition }, reading)
     this.#consumer.resume([{ topic, partitions: [partition] }])
   }
 

@@ -1,3 +1,4 @@
+import { fetchLimits } from '../../topics/fetch-limits.js'
 import { endsWithOpenTransactions, openTransactions } from '../../topics/open-transactions.js'
 import { rangesOf } from '../../topics/ranges.js'
 import { mergeReports } from '../merge.js'
@@ -23,7 +24,7 @@ export async function scanShared(options: SharedScanOptions): Promise<ScanReport
     const ends = await endsWithOpenTransactions(kafka, ranges, signal)
     const isRead =
       isDone(await groupPositions(admin, group, topics), ranges) ||
-      (await new Member(admin, counts, options).read(ranges))
+      (await new Member(admin, counts, options, await fetchLimits(kafka, topics)).read(ranges))
     counts.finish(isRead, openTransactions(ends, await rangesOf(admin, topics)))
     const part = counts.report()
     await onCheckpoint?.(part)
