@@ -1,15 +1,38 @@
 import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
-// Each Kafka client, plain and wrapped, on a real broker: run by `npm run test:clients` alone.
+const NEST = ['test/nestjs/**/*.test.ts', 'test/clients-on-broker/nestjs/**/*.test.ts']
+const nest11 = (name: string): string =>
+  fileURLToPath(new URL(`test/support/nestjs-11/node_modules/${name}`, import.meta.url))
+
+// Each Kafka client, plain and wrapped, on a real broker: run by `npm run test:clients` alone. The entry for NestJS runs
+// on both versions of Nest: the sources are the same, and the second project has other packages for their imports.
 export default defineConfig({
   test: {
     globalSetup: 'test/support/emissions-setup.ts',
-    include: ['test/clients-on-broker/**/*.test.ts'],
     env: { KAFKA_ENVELOPE_ENGINE: process.env['KAFKA_ENVELOPE_ENGINE'] ?? 'node' },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // One more than there are cores, since most of the time a file waits for the broker.
     maxWorkers: availableParallelism() + 1,
+    projects: [
+      {
+        extends: true,
+        test: { name: 'clients', include: ['test/clients-on-broker/**/*.test.ts'], exclude: NEST },
+      },
+      { extends: true, test: { name: 'nestjs-12', include: NEST.slice(1) } },
+      {
+        extends: true,
+        resolve: {
+          alias: [{ find: /^(@nestjs\/.*|rxjs|reflect-metadata)$/, replacement: nest11('$1') }],
+        },
+        test: {
+          name: 'nestjs-11',
+          include: NEST,
+          globalSetup: ['test/support/emissions-setup.ts', 'test/support/nestjs-11/setup.ts'],
+        },
+      },
+    ],
   },
 })

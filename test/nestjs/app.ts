@@ -7,6 +7,7 @@ import {
   EventPattern,
   MessagePattern,
   Payload,
+  ServerKafka,
   type AsyncMicroserviceOptions,
   type ClientKafka,
   type KafkaContext,
@@ -20,23 +21,32 @@ import {
   type SealedKafkaOptions,
 } from '../../src/nestjs/index.js'
 
-export const REQUESTS = 'nest.sum'
-export const REPLIES = 'nest.sum.reply'
-export const EVENTS = 'nest.order'
+/** The topics of an application. Replies are on `<requests>.reply`. */
+export interface Topics {
+  readonly requests: string
+  readonly events: string
+}
+
+/** The result of `createClient` in the Nest that is installed: synchronous before 12. */
+export function asCreated<T>(kafka: unknown): Promise<T> {
+  const isAsync = ServerKafka.prototype.createClient.constructor.name === 'AsyncFunction'
+  return (isAsync ? Promise.resolve(kafka) : kafka) as Promise<T>
+}
 
 /** What an application does with requests, and with what its handlers were called. */
 export interface Handled {
   answer: (request: never) => unknown
+  onEvent: (event: unknown) => void
   readonly events: unknown[]
   readonly contexts: KafkaContext[]
 }
 
 export function handled(): Handled {
-  return { answer: () => 'done', events: [], contexts: [] }
+  return { answer: () => 'done', onEvent: () => undefined, events: [], contexts: [] }
 }
 
 /** A controller with a handler of requests and one of events. Decorators are called: the sources have none to compile. */
-function controllerOf(seen: Handled) {
+function controllerOf(seen: Handled, { requests, events }: Topics) {
   class Sums {
     request(request: never, context: KafkaContext): unknown {
       seen.contexts.push(context)
@@ -45,11 +55,12 @@ function controllerOf(seen: Handled) {
     event(event: unknown, context: KafkaContext): void {
       seen.contexts.push(context)
       seen.events.push(event)
+      seen.onEvent(event)
     }
   }
   for (const [name, pattern] of [
-    ['request', MessagePattern(REQUESTS)],
-    ['event', EventPattern(EVENTS)],
+    ['request', MessagePattern(requests)],
+    ['event', EventPattern(events)],
   ] as const) {
     Payload()(Sums.prototype, name, 0)
     Ctx()(Sums.prototype, name, 1)
@@ -64,6 +75,7 @@ type Options = Omit<SealedKafkaOptions, 'encryption'>
 /** How an application is put together: its encryption, and the classes and options of client and server. */
 export interface Parts {
   readonly encryption: () => Promise<Encryption>
+  readonly topics: Topics
   readonly seen?: Handled
   readonly Server?: new (options: SealedKafkaOptions) => SealedServerKafka
   readonly Client?: new (options: SealedKafkaOptions) => ClientKafka
@@ -78,7 +90,7 @@ export async function appOf(parts: Parts): Promise<INestMicroservice> {
     readonly isRoot = true
   }
   Module({
-    controllers: [controllerOf(seen)],
+    controllers: [controllerOf(seen, parts.topics)],
     imports: [encryptionOf(parts), clientsOf(Client, parts.client)],
   })(Root)
   // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest declares options as classes

@@ -5,9 +5,11 @@ import { encryptKafka } from '../../src/clients/kafkajs/index.js'
 import type { TopicRule } from '../../src/index.js'
 import { envelopeOf, SealedClientKafka, SealedServerKafka } from '../../src/nestjs/index.js'
 import { memoryEncryption } from '../support/encryption.js'
-import { appOf, EVENTS, handled, REPLIES, REQUESTS, type Parts } from './app.js'
+import { appOf, asCreated, handled, type Parts } from './app.js'
 import { MemoryKafka } from './memory-kafka.js'
 
+const [REQUESTS, REPLIES, EVENTS] = ['nest.sum', 'nest.sum.reply', 'nest.order']
+const topics = { requests: REQUESTS, events: EVENTS }
 const BOTH = { encrypt: { cmk: 'main' }, decrypt: { cmk: 'main' } } as const
 const ALL: TopicRule<string, string>[] = [{ match: ['nest.*'], ...BOTH }]
 const IN_THE_VALUE = '{"status":"error","message":"The error is in the sealed value of the reply"}'
@@ -22,23 +24,30 @@ let end: () => Promise<unknown> = () => Promise.resolve()
 afterEach(() => end())
 
 /** An application that runs, with a client of its own service, on topics in memory. */
-async function running(topics = ALL, rest: Pick<Parts, 'client' | 'server'> = {}) {
+async function running(rules = ALL, rest: Pick<Parts, 'client' | 'server'> = {}) {
   const kafka = new MemoryKafka()
   const seen = handled()
   const logged: string[] = []
   class Server extends SealedServerKafka {
     override logger = { error: (line: string) => logged.push(line) } as never
     override createClient<T>(): Promise<T> {
-      return Promise.resolve(kafka as T)
+      return asCreated(kafka)
     }
   }
   class Client extends SealedClientKafka {
     override createClient<T>(): Promise<T> {
-      return Promise.resolve(encryptKafka(kafka as never, encryption) as T)
+      return asCreated(encryptKafka(kafka as never, encryption))
     }
   }
-  const { encryption } = await memoryEncryption(topics)
-  const app = await appOf({ encryption: () => Promise.resolve(encryption), seen, Server, Client, ...rest })
+  const { encryption } = await memoryEncryption(rules)
+  const app = await appOf({
+    encryption: () => Promise.resolve(encryption),
+    topics,
+    seen,
+    Server,
+    Client,
+    ...rest,
+  })
   end = () => app.close()
   const client = app.get<ClientKafka>('KAFKA')
   client.subscribeToResponseOf(REQUESTS)
@@ -210,10 +219,10 @@ it.each([
   const kafka = new MemoryKafka()
   class Server extends SealedServerKafka {
     override createClient<T>(): Promise<T> {
-      return Promise.resolve(kafka as T)
+      return asCreated(kafka)
     }
   }
-  const app = await appOf({ encryption: () => Promise.resolve(encryption), Server })
+  const app = await appOf({ encryption: () => Promise.resolve(encryption), topics, Server })
   await expect(app.listen()).rejects.toMatchObject({
     code: 'TOPIC_NOT_CONFIGURED',
     message: expect.stringMatching(expected) as string,
