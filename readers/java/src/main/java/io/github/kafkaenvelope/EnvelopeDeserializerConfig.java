@@ -8,6 +8,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import org.apache.kafka.common.config.AbstractConfig;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.Importance;
@@ -78,7 +80,21 @@ public final class EnvelopeDeserializerConfig extends AbstractConfig {
         return inner(new EnvelopeDeserializerConfig(VALUE_DEFINITION, configs), VALUE_DESERIALIZER, false);
     }
 
-    static EnvelopeOpener opener(Map<String, ?> configs) {
+    /** The properties of which {@link #opener} makes an opener. */
+    public static Set<String> openerProperties() {
+        Set<String> names = new TreeSet<>(VALUE_DEFINITION.names());
+        names.remove(VALUE_DESERIALIZER);
+        return names;
+    }
+
+    /**
+     * Makes an opener with one keyring, and one rule for all topics.
+     *
+     * @param configs the properties of this class; others are ignored
+     * @throws ConfigException if a property is wrong or missing
+     * @throws EnvelopeException {@code KEYRING_INVALID}
+     */
+    public static EnvelopeOpener opener(Map<String, ?> configs) {
         EnvelopeDeserializerConfig config = new EnvelopeDeserializerConfig(VALUE_DEFINITION, configs);
         try {
             Keyring keyring = Keyring.read(Path.of(config.getString(KEYRING_FILE)));
