@@ -89,7 +89,7 @@ export interface Reader {
   pause(at: Omit<Position, 'offset'>): void
   resume(at: Omit<Position, 'offset'>): void
   /** What an application does after a stop, once the cause is removed. */
-  again(): Promise<void>
+  again(stop: Omit<Position, 'offset'>): Promise<void>
   /** As the application ends its consumer. */
   close(): Promise<void>
 }

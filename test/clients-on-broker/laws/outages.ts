@@ -82,7 +82,7 @@ export function outageLaws(client: ClientUnderTest, law: Law): void {
         expect(offsets(seen)).toEqual([0, 1])
         expect(Number((await on.committed())['0/0'] ?? 0)).toBeLessThanOrEqual(2)
         on.far.failure = undefined
-        await reader.again()
+        await reader.again({ topic: on.topic, partition: 0 })
         await until('the commit', async () => (await on.committed())['0/0'] === '5')
         await reader.close()
         expect(offsets(seen)).toEqual(counting(5))
