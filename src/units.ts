@@ -104,11 +104,14 @@ function parse(value: unknown, units: Readonly<Record<string, number>>): number 
   return Number.isSafeInteger(amount) ? amount : undefined
 }
 
+/** Made once it is needed: `toLocaleString` makes one for each call. */
+let large: Intl.NumberFormat | undefined
+
 /** A number for people: two digits if it is small, thousands separators if it is large. */
 export function figure(value: number): string {
-  return value < 10
-    ? String(Number(value.toPrecision(2)))
-    : value.toLocaleString('en-US', { maximumFractionDigits: 0 })
+  if (value < 10) return String(Number(value.toPrecision(2)))
+  large ??= new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
+  return large.format(value)
 }
 
 /** In the largest unit that divides it evenly; hours up to 48h. */

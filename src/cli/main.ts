@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { systemClock } from '../clock.js'
 import { INTERRUPTED } from './interrupt.js'
-import { kafkaEnvelopeCommand, reportFailure } from './program.js'
+import { kafkaEnvelopeCommand } from './program.js'
+import { reportFailure } from './report-failure.js'
 
 /** For what is still on its way to standard output. */
 const LAST_OUTPUT_MS = 500

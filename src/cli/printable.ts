@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 
 /** Characters that a terminal does not show as what they are: control, format and bidi characters, odd spaces. */
 const UNSEEN = /^[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]$/u
+const EACH_UNSEEN = new RegExp(UNSEEN.source.slice(1, -1), 'gu')
 
 /** Bytes as text. What is not UTF-8, or would not be seen, is escaped byte by byte, as in `\x00`. */
 export function printable(bytes: Buffer): string {
@@ -32,4 +33,12 @@ function shown(character: Buffer): string {
 
 function escaped(bytes: Buffer): string {
   return [...bytes].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('')
+}
+
+/**
+ * Text that is one line, with everything escaped that would not be seen. Backslashes stay as they are, so that JSON stays
+ * JSON.
+ */
+export function printableLine(text: string): string {
+  return text.replaceAll(EACH_UNSEEN, (found) => (found === ' ' ? found : escaped(Buffer.from(found))))
 }

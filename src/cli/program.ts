@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { VERSION } from '../version.js'
 import { registerAllow } from './allow/allow.js'
 import { registerAudit } from './audit.js'
+import { registerCat } from './cat/cat.js'
 import { registerCheck } from './check.js'
 import { registerCutover } from './cutover/cutover.js'
 import { registerDictionary } from './dictionary/dictionary.js'
@@ -10,7 +11,7 @@ import { registerDoctor } from './doctor/doctor.js'
 import { registerInspect } from './inspect/inspect.js'
 import { registerKeyring } from './keyring.js'
 import { registerKmsEmulator } from './kms-emulator.js'
-import { printableText } from './printable.js'
+import { oneLine } from './report-failure.js'
 import { registerRewrap } from './rewrap/rewrap.js'
 import { registerReseal } from './reseal/reseal.js'
 import { registerScan } from './scan/scan.js'
@@ -31,6 +32,7 @@ export function kafkaEnvelopeCommand(): Command {
   registerCheck(program)
   registerDoctor(program)
   registerScan(program)
+  registerCat(program)
   registerInspect(program)
   registerAllow(program)
   registerCutover(program)
@@ -42,18 +44,4 @@ export function kafkaEnvelopeCommand(): Command {
   registerAudit(program)
   registerKmsEmulator(program)
   return program
-}
-
-/** One line on stderr and exit code 1. A stack trace does not help at a prompt, and could show secrets. */
-export function reportFailure(error: unknown): void {
-  process.exitCode = 1
-  process.stderr.write(`${oneLine(error instanceof Error ? error.message : String(error))}\n`)
-}
-
-/** A message can quote a file or a broker: what would control the terminal is escaped. */
-function oneLine(text: string): string {
-  return text
-    .trim()
-    .replaceAll(/\s*[\r\n]+\s*/g, ' ')
-    .replaceAll(/[\p{Cc}\p{Cf}]/gu, (found) => printableText(found))
 }

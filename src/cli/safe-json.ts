@@ -3,6 +3,14 @@
  * seen on it.
  */
 export function safeJson(value: unknown): string {
-  const text = JSON.stringify(value, null, 2)
-  return `${text.replaceAll(/[^\n -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)}\n`
+  return `${inAscii(JSON.stringify(value, null, 2))}\n`
+}
+
+/** The same on one line. */
+export function safeJsonLine(value: unknown): string {
+  return `${inAscii(JSON.stringify(value))}\n`
+}
+
+function inAscii(json: string): string {
+  return json.replaceAll(/[^\n -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

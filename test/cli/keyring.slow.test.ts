@@ -6,7 +6,8 @@ import { text } from 'node:stream/consumers'
 
 import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest'
 
-import { kafkaEnvelopeCommand, reportFailure } from '../../src/cli/program.js'
+import { kafkaEnvelopeCommand } from '../../src/cli/program.js'
+import { reportFailure } from '../../src/cli/report-failure.js'
 import { localKms } from '../../src/kms/local/index.js'
 import { VERSION } from '../../src/version.js'
 import { temporaryFolder, type TemporaryFolder } from '../kms/local/temporary-folder.js'

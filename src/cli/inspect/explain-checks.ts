@@ -1,7 +1,8 @@
 import type { CheckResult, Trial, TrialFailure } from '../../operate/index.js'
 import { printable } from '../printable.js'
 
-const CHECKS: Readonly<Record<CheckResult['check'], string>> = {
+/** What each check is about, in words. */
+export const CHECK_NAMES: Readonly<Record<CheckResult['check'], string>> = {
   tombstone: 'null values',
   prefix: 'prefix',
   envelope: 'structure of the envelope',
@@ -38,7 +39,7 @@ export function checkRows(trial: Trial): {
       rule === undefined
         ? []
         : checks.map(({ step, check, result }) => [
-            `${String(step).padStart(2)}  ${CHECKS[check]}`,
+            `${String(step).padStart(2)}  ${CHECK_NAMES[check]}`,
             resultOf(result, failure),
           ]),
     verdict:

@@ -62,11 +62,14 @@ export interface HeaderDescription {
   readonly commitment: string
 }
 
+type Hash = (bytes: Uint8Array) => Promise<string>
+
 /** The shortest value in the wire format of Confluent's Schema Registry: a zero byte and the number of a schema. */
 const CONFLUENT_BYTES = 5
 const COMPRESSIONS: readonly EnvelopeInfo['compression'][] = ['none', 'gzip', 'zstd', 'deflate-dictionary']
 
-export async function describeValue(value: Buffer | null): Promise<ValueDescription> {
+/** @param hash the SHA-256 of a ciphertext DEK, for callers that remember those of many records */
+export async function describeValue(value: Buffer | null, hash: Hash = sha256): Promise<ValueDescription> {
   if (value === null) return { form: 'tombstone' }
   const format = formatOrCode(value)
   const bytes = value.length
@@ -78,7 +81,7 @@ export async function describeValue(value: Buffer | null): Promise<ValueDescript
     case 'MALFORMED':
       return { form: 'avro', bytes }
     default:
-      return describeEnvelope(format, value)
+      return describeEnvelope(format, value, hash)
   }
 }
 
@@ -93,7 +96,7 @@ function formatOrCode(value: Buffer): Format | 'NOT_SEALED' | 'UNKNOWN_FORMAT' |
   }
 }
 
-async function describeEnvelope(format: Format, value: Buffer): Promise<EnvelopeDescription> {
+async function describeEnvelope(format: Format, value: Buffer, hash: Hash): Promise<EnvelopeDescription> {
   const { wrappings, header, bodyAt, malformed } = parts(format, value)
   const ivAt = wrappings?.bytes.length ?? 0
   return {
@@ -101,7 +104,9 @@ async function describeEnvelope(format: Format, value: Buffer): Promise<Envelope
     version: format.version,
     bytes: value.length,
     ...(malformed !== undefined && { malformed }),
-    ...(wrappings && { wrappings: await Promise.all(wrappings.wrappedDeks.map(describeWrapping)) }),
+    ...(wrappings && {
+      wrappings: await Promise.all(wrappings.wrappedDeks.map((each) => describeWrapping(each, hash))),
+    }),
     ...(header && { header: describeHeader(header) }),
     ...(bodyAt !== undefined && {
       iv: value.toString('hex', ivAt, ivAt + format.sizes.iv),
@@ -137,15 +142,14 @@ function parts(
   return { wrappings, bodyAt, header, malformed }
 }
 
-async function describeWrapping({
-  provider,
-  cmkId,
-  ciphertextDek,
-}: Wrappings['wrappedDeks'][number]): Promise<WrappingDescription> {
+async function describeWrapping(
+  { provider, cmkId, ciphertextDek }: Wrappings['wrappedDeks'][number],
+  hash: Hash,
+): Promise<WrappingDescription> {
   return {
     provider,
     cmkId,
-    ciphertextDek: { bytes: ciphertextDek.length, sha256: await sha256(ciphertextDek) },
+    ciphertextDek: { bytes: ciphertextDek.length, sha256: await hash(ciphertextDek) },
   }
 }
 

@@ -7,18 +7,26 @@ export interface FetchLimits {
 }
 
 /** Whether a transaction is committed is known with its marker: the more a fetch returns, the fewer have to be looked for. */
-const PARTITION_BYTES = 4 * 1024 * 1024
+export const PARTITION_BYTES = 4 * 1024 * 1024
 const MARKER_BYTES = 1024 * 1024
+const DEFAULT_BATCH_BYTES = 1024 * 1024 + 12
 /** The default of KafkaJS. */
 const FETCH_BYTES = 10 * 1024 * 1024
 
-/** Limits with which a fetch returns the largest record batch that one of the topics takes, and markers behind it. */
-export async function fetchLimits(kafka: Kafka, topics: readonly string[]): Promise<FetchLimits> {
-  const maxBytesPerPartition = Math.max(PARTITION_BYTES, (await largestBatch(kafka, topics)) + MARKER_BYTES)
+/**
+ * Limits with which a fetch returns the largest record batch that one of the topics takes, and markers behind it.
+ * @param partitionBytes how much of a partition it returns besides
+ */
+export async function fetchLimits(
+  kafka: Kafka,
+  topics: readonly string[],
+  partitionBytes = PARTITION_BYTES,
+): Promise<FetchLimits> {
+  const maxBytesPerPartition = Math.max(partitionBytes, (await largestBatch(kafka, topics)) + MARKER_BYTES)
   return { maxBytesPerPartition, maxBytes: Math.max(FETCH_BYTES, 2 * maxBytesPerPartition) }
 }
 
-/** Zero if this user may not see the configuration of the topics. */
+/** The default of brokers if this user may not see the configuration of the topics. */
 async function largestBatch(kafka: Kafka, topics: readonly string[]): Promise<number> {
   const admin = kafka.admin()
   // `ConfigResourceTypes.TOPIC` of KafkaJS, which is not loaded here.
@@ -29,7 +37,7 @@ async function largestBatch(kafka: Kafka, topics: readonly string[]): Promise<nu
     const found = await admin.describeConfigs(query as Parameters<Admin['describeConfigs']>[0])
     return Math.max(...found.resources.map(({ configEntries }) => Number(configEntries[0]?.configValue ?? 0)))
   } catch {
-    return 0
+    return DEFAULT_BATCH_BYTES
   } finally {
     await admin.disconnect()
   }

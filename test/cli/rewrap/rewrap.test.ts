@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { kafkaEnvelopeCommand, reportFailure } from '../../../src/cli/program.js'
+import { kafkaEnvelopeCommand } from '../../../src/cli/program.js'
+import { reportFailure } from '../../../src/cli/report-failure.js'
 import { explainRewrap, mayNeedOldCmks } from '../../../src/cli/rewrap/explain-report.js'
 import { print } from '../../../src/cli/rewrap/rewrap.js'
 import type { RewrapReport } from '../../../src/operate/index.js'

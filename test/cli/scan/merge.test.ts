@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { kafkaEnvelopeCommand, reportFailure } from '../../../src/cli/program.js'
+import { kafkaEnvelopeCommand } from '../../../src/cli/program.js'
+import { reportFailure } from '../../../src/cli/report-failure.js'
 import { writeReport, type ScanReport } from '../../../src/operate/index.js'
 import { Distinct } from '../../../src/operate/scan/distinct.js'
 import { emptyTally } from '../../../src/operate/scan/tally.js'
