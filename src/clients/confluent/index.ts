@@ -1,3 +1,6 @@
-/** `kafka-envelope/confluent`: producers that seal, around those of Confluent's client. */
+/** `kafka-envelope/confluent`: producers that seal and consumers that open, around those of Confluent's client. */
+export { encryptKafka } from './kafka.js'
 export { encryptProducer } from './producer.js'
-export type { ConfluentProducer } from './client.js'
+export { decryptConsumer, type DecryptOptions } from './consumer.js'
+export { envelopeOf, type MessageEnvelope } from '../shared/messages.js'
+export type { ConfluentConsumer, ConfluentKafka, ConfluentProducer } from './client.js'

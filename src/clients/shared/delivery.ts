@@ -39,6 +39,11 @@ export type Rejection = Omit<DeadLetterReason, 'timestamp' | 'nullHeaders' | 're
 export interface DeliveryClient<R extends ConsumedRecord, L extends PlainRecord> {
   /** Undefined if the consumer was created without dead letters. */
   readonly letters: LetterSender<L> | undefined
+  /**
+   * How long to wait in place at most, in ms, for a key that was known and is lost from the cache again. Default: as long
+   * as it takes, for a client whose heartbeat ends a wait when the group rebalances.
+   */
+  readonly longestWaitMs?: number
   /** The consumer group, as far as it is known. */
   groupId(): string | undefined
   deadLetter(record: R, rejection: Rejection): L
@@ -104,7 +109,8 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
   begin(claim: Claim, rule: ReadingRule, records: readonly R[]): Run<R> | OpenedRun<R> {
     const source = sourceOf(claim)
     // The key that it was parked for may have been lost from the cache again: then it waits for it here.
-    const firstKeyMs = this.#parking.returns(source) ? Infinity : PATIENCE_MS
+    const { longestWaitMs = Infinity } = this.#client
+    const firstKeyMs = this.#parking.returns(source) ? longestWaitMs : PATIENCE_MS
     try {
       const [first] = records
       const alone = records.length === 1 && first ? this.#openAlone(claim, rule, source, first) : undefined
