@@ -54,7 +54,10 @@ export async function* openRuns(
   const rule = internalsOf(encryption, 'readOpened').rules.forReading(topic)
   if (rule === 'passthrough') {
     for await (const records of runs) {
-      for (const record of records) yield { ...record, envelope: undefined }
+      for (const record of records) {
+        signal?.throwIfAborted()
+        yield { ...record, envelope: undefined }
+      }
     }
     return
   }
@@ -68,6 +71,7 @@ export async function* openRuns(
       for (const [n, outcome] of outcomes.entries()) {
         const record = run.records[n] as StoredRecord
         if (run.error === undefined) denials.learn(record, outcome)
+        stop.throwIfAborted()
         yield opened(rule, record, outcome)
       }
       at += outcomes.length

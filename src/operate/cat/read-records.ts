@@ -45,7 +45,12 @@ export interface StoredRecord {
 export async function* readRecords(
   options: ReadRecordsOptions,
 ): AsyncGenerator<StoredRecord, void, undefined> {
-  for await (const records of recordRuns(options)) yield* records
+  for await (const records of recordRuns(options)) {
+    for (const record of records) {
+      options.signal?.throwIfAborted()
+      yield record
+    }
+  }
 }
 
 /** The same in runs, as they come. */

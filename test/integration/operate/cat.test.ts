@@ -156,18 +156,15 @@ describe('reading a topic', () => {
     await Promise.all([a?.disconnect(), b?.disconnect()])
   }, 60_000)
 
-  it('a signal ends the reading', async () => {
+  it('a signal ends the reading before the next record', async () => {
     const controller = new AbortController()
+    const reading = { kafka: testKafka(), topic, signal: controller.signal }
+    const [stored, opened] = [readRecords(reading), readOpened({ ...reading, encryption })]
+    await Promise.all([stored.next(), opened.next()])
     const reason = new Error('interrupted')
-    const records = readRecords({ kafka: testKafka(), topic, signal: controller.signal })
-    await records.next()
     controller.abort(reason)
-    const rest = async (): Promise<void> => {
-      for await (const _ of records);
-    }
-    await rest().catch((error: unknown) => {
-      expect(error).toBe(reason)
-    })
+    await expect(stored.next()).rejects.toBe(reason)
+    await expect(opened.next()).rejects.toBe(reason)
   }, 60_000)
 })
 
