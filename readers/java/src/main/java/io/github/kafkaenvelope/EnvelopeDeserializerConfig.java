@@ -19,16 +19,16 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.Deserializer;
 
 /**
- * The consumer properties of {@link EnvelopeKeyDeserializer} and {@link EnvelopeValueDeserializer}: one keyring and one
- * rule for all topics of the consumer. For rules that differ by topic, or for other KMS services, use {@link
- * EnvelopeDeserializers}.
+ * The consumer properties of {@link EnvelopeKeyDeserializer} and {@link EnvelopeValueDeserializer}, and of the viewers
+ * of topics: the KMS services, and one rule for all topics. For rules that differ by topic, or for other KMS services, use
+ * {@link EnvelopeDeserializers}.
  */
 public final class EnvelopeDeserializerConfig extends AbstractConfig {
     /** Class of the deserializer that gets the key's bytes. Default: {@link ByteArrayDeserializer}. */
     public static final String KEY_DESERIALIZER = "envelope.key.deserializer";
     /** Class of the deserializer that gets the plaintext. Default: {@link ByteArrayDeserializer}. */
     public static final String VALUE_DESERIALIZER = "envelope.value.deserializer";
-    /** Path of a keyring file. Required. */
+    /** Path of a keyring file, for the providers {@code local} and {@code local/rsa-oaep-sha256}. Default: none. */
     public static final String KEYRING_FILE = "envelope.keyring.file";
     /** Accepted CMKs in order of preference, {@code provider:cmkId} separated by white space. Required. */
     public static final String ACCEPT = "envelope.accept";
@@ -50,12 +50,34 @@ public final class EnvelopeDeserializerConfig extends AbstractConfig {
     /** Milliseconds; see {@link EnvelopeOpener.Builder#cachedKeysMaxAge}. Default: 3,600,000. */
     public static final String CACHED_KEYS_MAX_AGE_MS = "envelope.cached.keys.max.age.ms";
 
+    /**
+     * Regions separated by commas, for the providers {@code aws-kms} and {@code aws-kms/rsa-oaep-sha256}, with the
+     * credentials that the AWS SDK finds. Default: none.
+     */
+    public static final String AWS_REGIONS = "envelope.aws.regions";
+    /** For the provider {@code vault-transit}, such as {@code https://vault.example.com:8200}. Default: none. */
+    public static final String VAULT_ADDRESS = "envelope.vault.address";
+    /** The part of the CMKs' ids before the slash. Required with an address. */
+    public static final String VAULT_NAME = "envelope.vault.name";
+    /** Where the engine is mounted. Default: {@code transit}. */
+    public static final String VAULT_MOUNT = "envelope.vault.mount";
+    /** A namespace of OpenBao, Vault Enterprise or HCP Vault. Default: none. */
+    public static final String VAULT_NAMESPACE = "envelope.vault.namespace";
+    /** Path of a file with a token, read for each request. Default: the environment variable {@code VAULT_TOKEN}. */
+    public static final String VAULT_TOKEN_FILE = "envelope.vault.token.file";
+
     private static final String BYTES = ByteArrayDeserializer.class.getName();
     private static final ConfigDef KEY_DEFINITION = new ConfigDef()
             .define(KEY_DESERIALIZER, Type.CLASS, BYTES, Importance.HIGH, "Class of the deserializer that gets the key's bytes");
     private static final ConfigDef VALUE_DEFINITION = new ConfigDef()
             .define(VALUE_DESERIALIZER, Type.CLASS, BYTES, Importance.HIGH, "Class of the deserializer that gets the plaintext")
-            .define(KEYRING_FILE, Type.STRING, Importance.HIGH, "Path of a keyring file")
+            .define(KEYRING_FILE, Type.STRING, null, Importance.HIGH, "Path of a keyring file")
+            .define(AWS_REGIONS, Type.LIST, List.of(), Importance.HIGH, "Regions of AWS KMS")
+            .define(VAULT_ADDRESS, Type.STRING, null, Importance.HIGH, "Address of Vault or OpenBao")
+            .define(VAULT_NAME, Type.STRING, null, Importance.HIGH, "Name of the engine in the ids of CMKs")
+            .define(VAULT_MOUNT, Type.STRING, "transit", Importance.MEDIUM, "Where the engine is mounted")
+            .define(VAULT_NAMESPACE, Type.STRING, null, Importance.MEDIUM, "Namespace of the engine")
+            .define(VAULT_TOKEN_FILE, Type.STRING, null, Importance.HIGH, "Path of a file with a token of Vault")
             .define(ACCEPT, Type.STRING, Importance.HIGH, "Accepted CMKs: provider:cmkId, separated by white space")
             .define(ACCEPT_PUBLIC_KEY_SEALING, Type.BOOLEAN, false, Importance.MEDIUM, "Whether asymmetric wrappings are tried")
             .define(REQUIRE_BOUND_KEY, Type.BOOLEAN, true, Importance.MEDIUM, "Whether the record key must be bound")
@@ -88,7 +110,7 @@ public final class EnvelopeDeserializerConfig extends AbstractConfig {
     }
 
     /**
-     * Makes an opener with one keyring, and one rule for all topics.
+     * Makes an opener with one rule for all topics.
      *
      * @param configs the properties of this class; others are ignored
      * @throws ConfigException if a property is wrong or missing
@@ -97,9 +119,9 @@ public final class EnvelopeDeserializerConfig extends AbstractConfig {
     public static EnvelopeOpener opener(Map<String, ?> configs) {
         EnvelopeDeserializerConfig config = new EnvelopeDeserializerConfig(VALUE_DEFINITION, configs);
         try {
-            Keyring keyring = Keyring.read(Path.of(config.getString(KEYRING_FILE)));
-            EnvelopeOpener.Builder opener = EnvelopeOpener.builder().keyring(keyring).ruleForOtherTopics(config.rule())
+            EnvelopeOpener.Builder opener = EnvelopeOpener.builder().ruleForOtherTopics(config.rule())
                     .cachedKeysMaxAge(Duration.ofMillis(config.getLong(CACHED_KEYS_MAX_AGE_MS)));
+            ConfiguredUnwrappers.add(config, opener);
             for (String file : config.getList(DICTIONARY_FILES)) {
                 opener.dictionary(Files.readAllBytes(Path.of(file)));
             }

@@ -11,6 +11,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.github.kafkaenvelope.kafkaui.KafkaUi;
 import io.github.kafkaenvelope.kafkaui.View;
+import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -26,6 +27,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.header.internals.RecordHeader;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -38,6 +40,7 @@ class KafkaUiIT {
     private static final Set<String> VECTORS = Set.of("example", "local", "rsa", "sealed-for", "require", "cap");
     @TempDir
     Path folder;
+    private Path location = JAR;
 
     @Test
     void aValueOpensWithTheKeyOfItsRecord() throws Exception {
@@ -218,6 +221,27 @@ class KafkaUiIT {
     }
 
     @Test
+    void theAwsSdkIsNeededOnlyForAwsAndIsFoundBesideTheJar() throws Exception {
+        String cmk = "arn:aws:kms:eu-west-3:111122223333:key/5b3c1a9e-1d2f-4c6b-9a0e-7f8d6c5b4a39";
+        String[] lines = {"envelope.accept: 'aws-kms:" + cmk + "'", "envelope.aws.regions: eu-west-3"};
+        ConfigException e = assertThrows(ConfigException.class, () -> start(Map.of(), lines));
+        assertTrue(e.getMessage().startsWith("envelope.aws.regions needs software.amazon.awssdk:kms"));
+        location = Files.createDirectory(folder.resolve("serdes"));
+        Files.copy(JAR, location.resolve(JAR.getFileName()));
+        for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
+            if (entry.contains("/software/amazon/")) {
+                Files.copy(Path.of(entry), location.resolve(Path.of(entry).getFileName()));
+            }
+        }
+        Sealer sealer = sealer(bytes("k"));
+        sealer.wrappings.put("aws-kms:" + cmk, bytes("ciphertext"));
+        try (AwsEnvironment environment = new AwsEnvironment(cmk)) {
+            assertEquals("{\"order\":17}", start(Map.of(), lines).open(TOPIC).show(record(sealer.key, sealer)).get("value"));
+            assertEquals(1, environment.calls());
+        }
+    }
+
+    @Test
     void aPropertyThatIsNotKnownIsRefused() {
         for (String wrong : List.of("envelope.require.header: tenant", "envelope.require.headers: [tenant, type]",
                 "envelope.require.context: { tenant: acme }")) {
@@ -330,7 +354,7 @@ class KafkaUiIT {
         }
         List<String> yaml = new ArrayList<>(List.of("kafka:", "  clusters:", "    - name: test", "      serde:",
                 "        - name: " + SERDE, "          className: io.github.kafkaenvelope.kafkaui.EnvelopeSerde",
-                "          filePath: '" + JAR + "'", "          topicKeysPattern: 'orders[.].*'",
+                "          filePath: '" + location + "'", "          topicKeysPattern: 'orders[.].*'",
                 "          topicValuesPattern: 'orders[.].*'", "          properties:"));
         properties.forEach((name, value) -> yaml.add("            " + name + ": " + value));
         return KafkaUi.start(Files.write(folder.resolve("application.yml"), yaml), variables);

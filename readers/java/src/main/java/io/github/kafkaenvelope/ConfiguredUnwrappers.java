@@ -1,0 +1,76 @@
+package io.github.kafkaenvelope;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.Supplier;
+import org.apache.kafka.common.config.AbstractConfig;
+import org.apache.kafka.common.config.ConfigException;
+
+/** The unwrappers that {@link EnvelopeDeserializerConfig} describes. */
+final class ConfiguredUnwrappers {
+    private static final String TOKEN_VARIABLE = "VAULT_TOKEN";
+
+    private ConfiguredUnwrappers() {
+    }
+
+    static void add(AbstractConfig config, EnvelopeOpener.Builder opener) {
+        String keyring = config.getString(EnvelopeDeserializerConfig.KEYRING_FILE);
+        if (keyring != null) {
+            opener.keyring(Keyring.read(Path.of(keyring)));
+        }
+        if (config.getString(EnvelopeDeserializerConfig.VAULT_ADDRESS) != null) {
+            opener.unwrapper("vault-transit", vault(config));
+        }
+        List<String> regions = config.getList(EnvelopeDeserializerConfig.AWS_REGIONS);
+        if (!regions.isEmpty()) {
+            addAws(regions, opener);
+        }
+    }
+
+    private static Unwrapper vault(AbstractConfig config) {
+        String name = config.getString(EnvelopeDeserializerConfig.VAULT_NAME);
+        if (name == null) {
+            throw new ConfigException(EnvelopeDeserializerConfig.VAULT_NAME + " is missing");
+        }
+        VaultTransitUnwrapper vault = new VaultTransitUnwrapper(HttpClient.newHttpClient(),
+                URI.create(config.getString(EnvelopeDeserializerConfig.VAULT_ADDRESS)), name,
+                config.getString(EnvelopeDeserializerConfig.VAULT_MOUNT),
+                token(config.getString(EnvelopeDeserializerConfig.VAULT_TOKEN_FILE)));
+        String namespace = config.getString(EnvelopeDeserializerConfig.VAULT_NAMESPACE);
+        return namespace == null ? vault : vault.inNamespace(namespace);
+    }
+
+    /** Read again for each request, because an agent of Vault replaces the file. */
+    private static Supplier<String> token(String file) {
+        if (file == null) {
+            String token = System.getenv(TOKEN_VARIABLE);
+            if (token == null) {
+                throw new ConfigException(EnvelopeDeserializerConfig.VAULT_TOKEN_FILE + " and the variable " + TOKEN_VARIABLE
+                        + " are missing");
+            }
+            return () -> token;
+        }
+        return () -> {
+            try {
+                return Files.readString(Path.of(file)).strip();
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        };
+    }
+
+    private static void addAws(List<String> regions, EnvelopeOpener.Builder opener) {
+        try {
+            opener.unwrapper("aws-kms", AwsKmsUnwrapper.symmetric(AwsKmsClients.of(regions)))
+                    .unwrapper("aws-kms/rsa-oaep-sha256", AwsKmsUnwrapper.rsa(AwsKmsClients.of(regions)));
+        } catch (NoClassDefFoundError e) {
+            throw new ConfigException(EnvelopeDeserializerConfig.AWS_REGIONS
+                    + " needs software.amazon.awssdk:kms and one of the SDK's HTTP clients on the class path");
+        }
+    }
+}
