@@ -29,6 +29,7 @@ export default defineConfig({
         },
         test: {
           name: 'nestjs-11',
+          env: { NESTJS_IN: 'test/support/nestjs-11' },
           include: NEST,
           globalSetup: ['test/support/emissions-setup.ts', 'test/support/nestjs-11/setup.ts'],
         },

@@ -1,58 +1,59 @@
-// A NestJS microservice on Kafka: wrap the KafkaJS client that Nest makes, and controllers stay unchanged.
+// A NestJS service on Kafka with a client of it. Events, requests, replies and the errors of handlers are sealed.
 import 'reflect-metadata'
 import { Controller, Module } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
-import { ClientKafka, EventPattern, Payload, ServerKafka } from '@nestjs/microservices'
+import { ClientsModule, EventPattern, MessagePattern, Payload, RpcException } from '@nestjs/microservices'
+import type { AsyncMicroserviceOptions, ClientKafka } from '@nestjs/microservices'
 import { Kafka } from 'kafkajs'
-import { createEncryption } from 'kafka-envelope'
-import { encryptKafka } from 'kafka-envelope/kafkajs'
+import { lastValueFrom, retry } from 'rxjs'
+import { createEncryption, type Encryption } from 'kafka-envelope'
 import { localKms } from 'kafka-envelope/kms/local'
+import { ENCRYPTION, EncryptionModule, SealedClientKafka, SealedServerKafka } from 'kafka-envelope/nestjs'
 
-const encryption = await createEncryption({
+// Replies come on <pattern>.reply: without a rule for it, the service does not start.
+const match = ['nest.orders', 'nest.prices', 'nest.prices.reply']
+const config = {
   kms: { dev: localKms({ keyring: './dev.keyring' }) },
   cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
-  topics: [{ match: ['nest.orders'], encrypt: { cmk: 'orders' }, decrypt: { cmk: 'orders' } }],
-})
-class EncryptedServer extends ServerKafka {
-  override async createClient<T>(): Promise<T> {
-    return encryptKafka(await super.createClient<Kafka>(), encryption) as T
-  }
-}
-class EncryptedClient extends ClientKafka {
-  override async createClient<T>(): Promise<T> {
-    return encryptKafka(await super.createClient<Kafka>(), encryption) as T
-  }
-  onApplicationShutdown(): Promise<void> {
-    return this.close()
-  }
-}
+  topics: [{ match, encrypt: { cmk: 'orders' }, decrypt: { cmk: 'orders' } }],
+} as const
 const client = { brokers: [process.env.KAFKA_BROKERS ?? 'localhost:9092'] }
+const kafka = { client, consumer: { groupId: 'shop' }, subscribe: { fromBeginning: true } }
 const admin = new Kafka(client).admin()
 await admin.connect()
-await admin.createTopics({ topics: [{ topic: 'nest.orders' }] })
+await admin.createTopics({ topics: match.map((topic) => ({ topic })) })
 await admin.disconnect()
-let seen: (order: unknown) => void
-const billed = new Promise<unknown>((resolve) => (seen = resolve))
 
 @Controller()
 class Billing {
   @EventPattern('nest.orders')
   bill(@Payload() order: unknown): void {
-    seen(order)
+    console.log('billed', order)
+  }
+  @MessagePattern('nest.prices')
+  price(@Payload() article: string): string {
+    if (article !== 'tea') throw new RpcException(`no price for ${article}`)
+    return '19.90 €'
   }
 }
-// Inject it as usual: `constructor(@Inject('KAFKA') private kafka: ClientKafka)`.
-const KAFKA = { provide: 'KAFKA', useFactory: () => new EncryptedClient({ client, producerOnlyMode: true }) }
-@Module({ controllers: [Billing], providers: [KAFKA] })
+const customClass = SealedClientKafka
+const forClient = (encryption: Encryption) => ({ customClass, options: { ...kafka, encryption } })
+const forServer = (encryption: Encryption) => ({ strategy: new SealedServerKafka({ ...kafka, encryption }) })
+const inject = [ENCRYPTION]
+const useFactory = () => createEncryption(config)
+const encryption = EncryptionModule.registerAsync({ isGlobal: true, useFactory })
+const clients = ClientsModule.registerAsync([{ name: 'PRICES', inject, useFactory: forClient }])
+@Module({ imports: [encryption, clients], controllers: [Billing] })
 class App {}
 
-const consumer = { groupId: 'nest' }
-const strategy = new EncryptedServer({ client, consumer, subscribe: { fromBeginning: true } })
-const app = await NestFactory.createMicroservice(App, { strategy })
-await app.listen()
-app.get<ClientKafka>('KAFKA').emit('nest.orders', { key: '42', value: { total: '19.90 €' } })
-console.log('billed', await billed)
-
-// Nest disconnects its clients first; they need the keys until then.
-await app.close()
-await encryption.close()
+const options: AsyncMicroserviceOptions = { inject, useFactory: forServer }
+const app = await NestFactory.createMicroservice(App, options)
+const prices = app.get<ClientKafka>('PRICES') // elsewhere, `@Inject('PRICES') prices: ClientKafka`
+prices.subscribeToResponseOf('nest.prices')
+await Promise.all([app.listen(), prices.connect()])
+await lastValueFrom(prices.emit('nest.orders', { key: '42', value: { total: '19.90 €' } }))
+// A new broker needs a moment until the client has joined its group for replies.
+const joined = retry<string>({ count: 50, delay: 200 })
+console.log('price', await lastValueFrom(prices.send<string>('nest.prices', 'tea').pipe(joined)))
+await lastValueFrom(prices.send('nest.prices', 'gold')).catch((error) => console.log('refused', error))
+await app.close() // closes server and client, then the encryption, whose keys they need until then

@@ -39,7 +39,14 @@ const PROGRAMS: Record<string, { topics: string[]; prints: (string | RegExp)[] }
     topics: [],
     prints: ['connecting with a password of 13 bytes', 'as payroll: SECRET_NOT_AUTHENTIC'],
   },
-  'nestjs.ts': { topics: ['nest.orders'], prints: ["billed { total: '19.90 €' }"] },
+  'nestjs.ts': {
+    topics: ['nest.orders', 'nest.prices', 'nest.prices.reply'],
+    prints: [
+      "billed { total: '19.90 €' }",
+      'price 19.90 €',
+      "refused { status: 'error', message: 'no price for gold' }",
+    ],
+  },
   'opentelemetry.ts': {
     topics: ['otel.orders'],
     prints: [/name: 'generate dev'/, /^kafka_envelope_sealed_records_total\{.*\} 2$/],
