@@ -31,17 +31,17 @@ export interface BatchEvent {
 
 /** A topic whose records are copied into another one, by a command for operators. */
 export interface CopyEvent {
-  /** `rewrap`: the same envelopes under other wrappings. */
-  readonly by: 'rewrap'
+  /** `rewrap`: the same envelopes under other wrappings. `reseal`: the same values, sealed anew. */
+  readonly by: 'rewrap' | 'reseal'
   readonly topic: string
   readonly target: string
   readonly groupId: string
-  /** Ids of the CMKs under which wrappings are added. */
-  readonly added: readonly string[]
-  /** Ids of CMKs, and of those whose wrappings take the place of theirs. */
-  readonly replaced: readonly { readonly from: string; readonly to: string }[]
-  /** Ids of the CMKs whose wrappings are removed. */
-  readonly removed: readonly string[]
+  /** Only for `rewrap`: ids of the CMKs under which wrappings are added. */
+  readonly added?: readonly string[]
+  /** Only for `rewrap`: ids of CMKs, and of those whose wrappings take the place of theirs. */
+  readonly replaced?: readonly { readonly from: string; readonly to: string }[]
+  /** Only for `rewrap`: ids of the CMKs whose wrappings are removed. */
+  readonly removed?: readonly string[]
 }
 
 /** Plaintext of one topic and partition that was delivered, because its rule still allows it. */
@@ -218,10 +218,11 @@ export interface EncryptionEvents {
     readonly outcome: 'done' | 'failed' | 'interrupted'
     /** Why it failed, if that has a code. */
     readonly code?: string
-    /** Records that this process has copied; those of them whose wrappings changed; and those whose could not be changed. */
+    /** Records that this process has copied. */
     readonly messages: number
-    readonly rewrapped: number
-    readonly others: number
+    /** Only for `rewrap`: those of them whose wrappings changed, and those whose could not be changed. */
+    readonly rewrapped?: number
+    readonly others?: number
   }
   /**
    * Lines could not be written to an audit log (`kafka-envelope/audit`), or someone else changed, moved or deleted its

@@ -64,7 +64,7 @@ function copyFields(event: CopyEvent): Readonly<Record<string, unknown>> {
     target,
     groupId,
     added,
-    replaced: replaced.map(({ from, to }) => ({ from, to })),
+    replaced: replaced?.map(({ from, to }) => ({ from, to })),
     removed,
   }
 }

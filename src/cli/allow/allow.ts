@@ -50,7 +50,7 @@ export function registerAllow(program: Command): void {
     .option('--dead-letter <topic>', 'consumers send the record to this topic')
     .action((place: RecordPlace, options: Options) =>
       interruptible(
-        (signal) => allow(place, options, signal),
+        (signal, beginChange) => allow(place, options, signal, beginChange),
         () => 'interrupted; nothing was changed',
       ),
     )
@@ -70,7 +70,12 @@ export function registerAllow(program: Command): void {
     .action((place: RecordPlace, _: Options, own: Command) => remove(place, own.optsWithGlobals<Options>()))
 }
 
-async function allow(place: RecordPlace, options: Options, signal: AbortSignal): Promise<void> {
+async function allow(
+  place: RecordPlace,
+  options: Options,
+  signal: AbortSignal,
+  beginChange: () => void,
+): Promise<void> {
   const file = configOf(options)
   const { code, until, by, why, skip, deadLetter } = options
   if (code === undefined || until === undefined || by === undefined || why === undefined)
@@ -85,7 +90,7 @@ async function allow(place: RecordPlace, options: Options, signal: AbortSignal):
     process.stderr.write(`${nameOf(place)}: ${examined.refusal}; nothing was changed\n`)
     return
   }
-  signal.throwIfAborted()
+  beginChange()
   const override = {
     ...{ topic: place.topic, partition: place.partition, offset: String(place.offset) },
     ...(examined?.valueSha256 !== undefined && { valueSha256: examined.valueSha256 }),

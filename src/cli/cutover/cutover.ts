@@ -66,13 +66,18 @@ export function registerCutover(program: Command): void {
     .option('--json', 'print one JSON object instead of text')
     .action((topics: string[], options: Options) =>
       interruptible(
-        (signal) => run(topics, options, signal),
+        (signal, beginChange) => run(topics, options, signal, beginChange),
         () => 'interrupted; nothing was written',
       ),
     )
 }
 
-async function run(topics: readonly string[], options: Options, signal: AbortSignal): Promise<void> {
+async function run(
+  topics: readonly string[],
+  options: Options,
+  signal: AbortSignal,
+  beginChange: () => void,
+): Promise<void> {
   const { config: file, write, acceptPlaintext } = options
   if (file === undefined && (write === true || acceptPlaintext === true)) {
     throw new Error('error: --write and --accept-plaintext need --config FILE')
@@ -85,6 +90,7 @@ async function run(topics: readonly string[], options: Options, signal: AbortSig
       // An error that comes after an interruption is not what the user has to know.
       signal.throwIfAborted()
     })
+    beginChange()
     const written = await writeAll(file, ends)
     process.stdout.write(options.json === true ? safeJson({ written }) : explainWritten(file, written, 'all'))
     return
@@ -103,8 +109,8 @@ async function run(topics: readonly string[], options: Options, signal: AbortSig
   }).finally(() => {
     bar.end()
   })
-  // KafkaJS cannot be told to stop, so an interruption may not have ended the reading.
-  signal.throwIfAborted()
+  // An interruption may not have ended the reading.
+  beginChange()
   if (file !== undefined && write === true) await end(file, report, options)
   else {
     process.stdout.write(options.json === true ? safeJson({ report }) : explainCutover(report))

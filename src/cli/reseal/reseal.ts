@@ -1,15 +1,16 @@
 import type { Command } from 'commander'
 import { onAbort } from '../../cancellation.js'
 import { reseal } from '../../operate/index.js'
+import { audited, withAuditOptions, type AuditOptions } from '../copy/audited.js'
 import { explainCopy, isWhole } from '../copy/explain-copy.js'
 import { loadEncryption } from '../encryption-setup.js'
 import { figure } from '../estimate/format-units.js'
-import { interruptible } from '../interrupt.js'
+import { interruptible, KEEPING_MS } from '../interrupt.js'
 import { connectKafka, withKafkaOptions, type KafkaOptions } from '../kafka/connect.js'
 import { ProgressBar } from '../progress-bar.js'
 import { safeJson } from '../safe-json.js'
 
-interface Options extends KafkaOptions {
+interface Options extends KafkaOptions, AuditOptions {
   readonly to: string
   readonly config: string
   readonly group: string
@@ -21,7 +22,7 @@ const NOT_WHOLE = 2
 
 /** `kafka-envelope reseal SOURCE --to TARGET`: opens the records of a topic, and seals them anew into another one. */
 export function registerReseal(program: Command): void {
-  withKafkaOptions(
+  const command = withKafkaOptions(
     program
       .command('reseal')
       .description(
@@ -38,10 +39,11 @@ export function registerReseal(program: Command): void {
       '--group <name>',
       'the consumer group that keeps how far it is; the same command goes on there, also on several machines at once',
     )
+  withAuditOptions(command)
     .option('--json', 'print one JSON object instead of text')
     .action((source: string, options: Options) => {
       const hint = (): string => 'interrupted; the same command goes on where it ended'
-      return interruptible((signal) => runReseal(source, options, signal), hint)
+      return interruptible((signal) => runReseal(source, options, signal), hint, KEEPING_MS)
     })
 }
 
@@ -58,12 +60,14 @@ async function runReseal(from: string, options: Options, signal: AbortSignal): P
     const onProgress = ({ done, total }: { done: number; total: number }): void => {
       bar.show(done, total)
     }
-    const report = await reseal({ kafka, encryption, from, to, group, onProgress, signal }).finally(() => {
-      bar.end()
+    await audited(encryption, options, async () => {
+      const report = await reseal({ kafka, encryption, from, to, group, onProgress, signal }).finally(() => {
+        bar.end()
+      })
+      const deks = `${figure(report.deks)} new ${report.deks === 1 ? 'DEK' : 'DEKs'}`
+      process.stdout.write(json === true ? safeJson(report) : explainCopy(report, 'resealed', deks))
+      if (!isWhole(report)) process.exitCode = NOT_WHOLE
     })
-    const deks = `${figure(report.deks)} new ${report.deks === 1 ? 'DEK' : 'DEKs'}`
-    process.stdout.write(json === true ? safeJson(report) : explainCopy(report, 'resealed', deks))
-    if (!isWhole(report)) process.exitCode = NOT_WHOLE
   } catch (error) {
     signal.throwIfAborted()
     throw error

@@ -1,19 +1,17 @@
-import { readFile } from 'node:fs/promises'
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { openAuditLog } from '../../audit/index.js'
 import { stopwatch, systemClock } from '../../clock.js'
-import type { Encryption } from '../../index.js'
 import { rewrap, type RewrapReport, type WaitingForKms } from '../../operate/index.js'
+import { audited, withAuditOptions, type AuditOptions } from '../copy/audited.js'
 import { isWhole } from '../copy/explain-copy.js'
 import { loadEncryption } from '../encryption-setup.js'
-import { interruptible } from '../interrupt.js'
+import { interruptible, KEEPING_MS } from '../interrupt.js'
 import { connectKafka, withKafkaOptions, type KafkaOptions } from '../kafka/connect.js'
 import { printableText } from '../printable.js'
 import { ProgressBar } from '../progress-bar.js'
 import { safeJson } from '../safe-json.js'
 import { explainRewrap, mayNeedOldCmks } from './explain-report.js'
 
-interface Options extends KafkaOptions {
+interface Options extends KafkaOptions, AuditOptions {
   readonly to: string
   readonly config: string
   readonly group: string
@@ -22,8 +20,6 @@ interface Options extends KafkaOptions {
   readonly remove: readonly string[]
   readonly copyOthers?: true
   readonly verify: boolean
-  readonly audit?: string
-  readonly auditKeyFile?: string
   readonly json?: true
 }
 
@@ -34,7 +30,7 @@ const TELL_MS = 60_000
 
 /** `kafka-envelope rewrap SOURCE`: copies a topic with other wrappings of its DEKs. */
 export function registerRewrap(program: Command): void {
-  withKafkaOptions(
+  const command = withKafkaOptions(
     program
       .command('rewrap')
       .description('copy a topic into another one, with its DEKs wrapped under other CMKs; all else stays')
@@ -62,8 +58,7 @@ export function registerRewrap(program: Command): void {
       'copy what cannot be rewrapped as it is, and count it, instead of stopping there',
     )
     .option('--no-verify', 'do not open a record of each DEK to try its new wrappings')
-    .option('--audit <file>', 'write what is done to this audit log')
-    .option('--audit-key-file <file>', 'the key of the audit log: the exact bytes of this file')
+  withAuditOptions(command)
     .option('--json', 'print one JSON object instead of text')
     .action((source: string, options: Options) => run(source, options))
 }
@@ -73,50 +68,47 @@ async function run(source: string, options: Options): Promise<void> {
   if (add.length + replace.length + remove.length === 0)
     throw new Error('error: give --add, --replace or --remove')
   const hint = (): string => 'interrupted; the same command goes on where it was'
-  await interruptible(async (signal) => {
-    const { encryption, kafka: ofModule } = await loadEncryption(options.config)
-    try {
-      const isNamed = options.brokers !== undefined || options.kafka !== undefined
-      const kafka = (isNamed ? undefined : ofModule) ?? (await connectKafka(options))
-      await audited(encryption, options, async () => {
-        const progress = new Progress()
-        const { to, group, verify, copyOthers = false } = options
-        const report = await rewrap({
-          ...{ kafka, encryption, from: source, to, group, add, replace, remove, verify, copyOthers, signal },
-          onProgress: ({ done, total }) => {
-            progress.show(done, total)
-          },
-          onWaiting: (waiting) => {
-            progress.waits(waiting)
-          },
-        }).finally(() => {
-          progress.end()
+  await interruptible(
+    async (signal) => {
+      const { encryption, kafka: ofModule } = await loadEncryption(options.config)
+      try {
+        const isNamed = options.brokers !== undefined || options.kafka !== undefined
+        const kafka = (isNamed ? undefined : ofModule) ?? (await connectKafka(options))
+        await audited(encryption, options, async () => {
+          const progress = new Progress()
+          const { to, group, verify, copyOthers = false } = options
+          const report = await rewrap({
+            ...{
+              kafka,
+              encryption,
+              from: source,
+              to,
+              group,
+              add,
+              replace,
+              remove,
+              verify,
+              copyOthers,
+              signal,
+            },
+            onProgress: ({ done, total }) => {
+              progress.show(done, total)
+            },
+            onWaiting: (waiting) => {
+              progress.waits(waiting)
+            },
+          }).finally(() => {
+            progress.end()
+          })
+          print(report, options)
         })
-        print(report, options)
-      })
-    } finally {
-      await encryption.close()
-    }
-  }, hint)
-}
-
-/** Runs with an audit log, if one was asked for. */
-async function audited(
-  encryption: Encryption,
-  { audit: file, auditKeyFile }: Options,
-  work: () => Promise<void>,
-): Promise<void> {
-  if (file === undefined) {
-    if (auditKeyFile !== undefined) throw new Error('error: --audit-key-file needs --audit')
-    return work()
-  }
-  const key = auditKeyFile === undefined ? undefined : await readFile(auditKeyFile)
-  const log = await openAuditLog(encryption, { file, ...(key && { key }) })
-  try {
-    await work()
-  } finally {
-    await log.close()
-  }
+      } finally {
+        await encryption.close()
+      }
+    },
+    hint,
+    KEEPING_MS,
+  )
 }
 
 /** Prints what a run did, and sets the exit code. */

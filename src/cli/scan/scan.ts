@@ -11,7 +11,7 @@ import {
   type SharedBy,
   type Start,
 } from '../../operate/index.js'
-import { interruptible } from '../interrupt.js'
+import { interruptible, KEEPING_MS } from '../interrupt.js'
 import { connectKafka, withKafkaOptions, type KafkaOptions } from '../kafka/connect.js'
 import { ProgressBar } from '../progress-bar.js'
 import { safeJson } from '../safe-json.js'
@@ -45,7 +45,7 @@ export function registerScan(program: Command): void {
     )
     .option(
       '--cmk <id>',
-      'answer whether records still need this CMK; exit code 2 if they do, or if it is unclear; with --group, `scan merge` answers',
+      'answer whether records still need this CMK; exit code 2 if they do, or if it is unclear, as it is with --group: `scan merge` answers then',
     )
     .option(
       '--report <file>',
@@ -76,32 +76,36 @@ function runScan(topics: readonly string[], options: Options): Promise<void> {
     file === undefined
       ? 'interrupted; with --report FILE, the next scan would go on here'
       : `interrupted; the same command goes on where ${file} ends`
-  return interruptible(async (signal) => {
-    const kafka = await connectKafka(options)
-    const resume = file === undefined ? undefined : await earlier(file)
-    const bar = new ProgressBar('offsets')
-    const report = await scan({
-      kafka,
-      topics,
-      start: from,
-      watch: cmk === undefined ? [] : [cmk],
-      ...(resume && { resume }),
-      ...(group !== undefined && { group }),
-      ...(file !== undefined && { onCheckpoint: (current) => writeReport(file, current) }),
-      onProgress: (done, total) => {
-        bar.show(done, total)
-      },
-      signal,
-    }).finally(() => {
-      bar.end()
-    })
-    // The ends of a shared scan were fixed when the group began, which may be long ago.
-    await answer(report, options, () => Promise.resolve(kafka), { upToNow: group !== undefined })
-  }, hint)
+  return interruptible(
+    async (signal) => {
+      const kafka = await connectKafka(options)
+      const resume = file === undefined ? undefined : await earlier(file)
+      const bar = new ProgressBar('offsets')
+      const report = await scan({
+        kafka,
+        topics,
+        start: from,
+        watch: cmk === undefined ? [] : [cmk],
+        ...(resume && { resume }),
+        ...(group !== undefined && { group }),
+        ...(file !== undefined && { onCheckpoint: (current) => writeReport(file, current) }),
+        onProgress: (done, total) => {
+          bar.show(done, total)
+        },
+        signal,
+      }).finally(() => {
+        bar.end()
+      })
+      // The ends of a shared scan were fixed when the group began, which may be long ago.
+      await answer(report, options, () => Promise.resolve(kafka), { upToNow: group !== undefined })
+    },
+    hint,
+    file === undefined ? undefined : KEEPING_MS,
+  )
 }
 
 async function runMerge(files: readonly string[], options: Options): Promise<void> {
-  const report = mergeReports(await Promise.all(files.map(readReport)))
+  const report = mergeReports(await Promise.all(files.map(readReport)), files)
   await answer(report, options, () => connectKafka(options), { upToNow: true })
 }
 
@@ -125,7 +129,9 @@ function print(report: ScanReport, need: CmkNeed | undefined, { json, cmk }: Opt
   if (json === true) process.stdout.write(safeJson({ report, ...(need && { need }) }))
   else process.stdout.write(explainReport(report) + explainAnswer(report, need, cmk))
   const isRead = isPart(report) ? report.group.isDone : report.isComplete
-  if (!isRead || (need !== undefined && need.needed !== 'no')) process.exitCode = NOT_YES
+  // One part of a shared scan cannot answer.
+  const isAnswered = cmk === undefined || need?.needed === 'no'
+  if (!isRead || !isAnswered) process.exitCode = NOT_YES
 }
 
 /** Nothing if the cluster did not answer. */

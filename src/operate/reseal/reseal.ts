@@ -1,6 +1,7 @@
 import type { Kafka } from 'kafkajs'
 import type { Encryption } from '../../index.js'
 import { internalsOf } from '../../record/internals.js'
+import { announced } from '../copy/copy-events.js'
 import { copyTopic } from '../copy/copy-topic.js'
 import type { CopyProgress, CopyReport } from '../copy/types.js'
 import { resealing } from './resealing.js'
@@ -39,20 +40,29 @@ export interface ResealReport extends CopyReport {
  * signal; the errors of KafkaJS
  */
 export async function reseal(options: ResealOptions): Promise<ResealReport> {
-  const { encryption, from, to, ...copy } = options
-  const { rules } = internalsOf(encryption, 'reseal')
+  const { encryption, from, to, group, signal, ...copy } = options
+  const { rules, events } = internalsOf(encryption, 'reseal')
   rules.forReading(from)
   if (rules.forWriting(to) === 'passthrough') {
     throw new Error(
       `the rule of ${to} is passthrough, so records would be written as plaintext: give it \`encrypt\``,
     )
   }
-  let deks = 0
+  let [deks, messages] = [0, 0]
   const stopCounting = encryption.on('dek.created', () => {
     deks++
   })
   try {
-    const report = await copyTopic({ ...copy, from, to, transform: resealing(encryption, to) })
+    const about = { by: 'reseal', topic: from, target: to, groupId: group } as const
+    const report = await announced({ events, about, counts: () => ({ messages }), signal }, () =>
+      copyTopic({
+        ...{ ...copy, from, to, group, transform: resealing(encryption, to) },
+        onWritten: (batch) => {
+          messages += batch.messages.length
+        },
+        ...(signal && { signal }),
+      }),
+    )
     return { ...report, deks }
   } finally {
     stopCounting()

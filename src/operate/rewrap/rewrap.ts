@@ -5,7 +5,7 @@ import type { Encryption } from '../../index.js'
 import { internalsOf } from '../../record/internals.js'
 import { copyTopic } from '../copy/copy-topic.js'
 import type { CopyProgress, CopyReport, SourceBatch, Transform } from '../copy/types.js'
-import { announced } from './copy-events.js'
+import { announced } from '../copy/copy-events.js'
 import type { WaitingForKms } from '../patience.js'
 import { RewrapStopped } from './rewrap-stopped.js'
 import { RewrapTally, type RewrapCounts } from './rewrap-counts.js'
@@ -87,7 +87,7 @@ export async function rewrap(options: RewrapOptions): Promise<RewrapReport> {
   }
   let kmsCalls = 0
   const stopCounting = events.on('kms.call', () => kmsCalls++)
-  const announcement = { events, about: eventOf(options, changes), counts: () => tally.counts(), signal }
+  const announcement = { events, about: eventOf(options, changes), counts: () => countsOf(tally), signal }
   const copying = {
     ...{ kafka, from, to, group, transform, onWritten },
     ...(onProgress && { onProgress }),
@@ -104,6 +104,12 @@ export async function rewrap(options: RewrapOptions): Promise<RewrapReport> {
     stopCounting()
     lifetime.abort()
   }
+}
+
+function countsOf(tally: RewrapTally): { messages: number; rewrapped: number; others: number } {
+  const { rewrapped, unchanged, tombstones, others } = tally.counts()
+  const ofOthers = others.reduce((sum, { records }) => sum + records, 0)
+  return { messages: rewrapped + unchanged + tombstones + ofOthers, rewrapped, others: ofOthers }
 }
 
 function eventOf({ from, to, group }: RewrapOptions, { add, replace, remove }: ResolvedChanges): CopyEvent {

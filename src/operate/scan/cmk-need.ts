@@ -2,6 +2,7 @@ import type { Kafka } from 'kafkajs'
 import { groupPositions } from '../topics/group-positions.js'
 import { partitionName, rangesOf } from '../topics/ranges.js'
 import { retentions } from '../topics/retentions.js'
+import { clusterIdOf, refuseOtherCluster } from './cluster.js'
 import { doubtsOfOffsets, doubtsOfRecords } from './doubts.js'
 import type { ScanReport } from './report.js'
 import { cmkIdOf, MAX_TIMESTAMP, type Occurrences } from './tally.js'
@@ -46,7 +47,7 @@ export interface CmkNeedOptions {
 /**
  * Answers from a report, and from what the cluster says now, whether a CMK can be disabled or deleted. Only for what was
  * scanned: other topics, backups and mirrors may need it, too, and a producer may go on to seal under it.
- * @throws Error if a topic does not exist any more; the errors of KafkaJS
+ * @throws Error if the report is of another cluster, or a topic does not exist any more; the errors of KafkaJS
  */
 export async function whoNeedsCmk(
   kafka: Kafka,
@@ -57,6 +58,7 @@ export async function whoNeedsCmk(
   const admin = kafka.admin()
   await admin.connect()
   try {
+    refuseOtherCluster(report, await clusterIdOf(admin))
     const now = await rangesOf(
       admin,
       report.topics.map(({ topic }) => topic),

@@ -1,28 +1,43 @@
 import { Distinct } from './distinct.js'
 import type { OpenTransaction, PartitionReport, ScanReport, TopicReport } from './report.js'
-import { confirmed, joinRuns, runsInOrder } from './runs.js'
+import { confirmed, joinRuns, runsInOrder, type NameOf } from './runs.js'
 import { cmkIdOf } from './tally.js'
 
 /**
  * One report of several scans: of different topics or partitions, of runs of offsets that follow each other, or of the
  * members of a group that shared a scan. It is complete only if nothing is missing.
- * @throws Error if two of them read the same record, or leave out offsets between them
+ * @param names of the reports, such as those of their files, for errors
+ * @throws Error if two of them read the same record, leave out offsets between them, or are of different clusters
  */
-export function mergeReports(reports: readonly ScanReport[]): ScanReport {
+export function mergeReports(reports: readonly ScanReport[], names: readonly string[] = []): ScanReport {
+  const clusterId = clusterOf(reports, names)
+  const nameOf = (run: PartitionReport): string | undefined =>
+    names[reports.findIndex(({ topics }) => topics.some(({ partitions }) => partitions.includes(run)))]
   const watched = [...new Set(reports.flatMap((report) => report.watched))]
   const ended = reports.filter((report) => hasEnded(report, reports)).flatMap(({ topics }) => topics)
   const readToTheEnd = new Set(ended.flatMap(({ partitions }) => partitions))
   const topics = groups(
     reports.flatMap((report) => report.topics),
     ({ topic }) => topic,
-  ).map((same) => mergeTopic(same, watched, readToTheEnd))
+  ).map((same) => mergeTopic(same, watched, readToTheEnd, nameOf))
   return {
     version: 1,
     startedAt: reports.map(({ startedAt }) => startedAt).toSorted()[0] ?? '',
+    clusterId,
     isComplete: topics.every((topic) => isWhole(topic.merged) && topic.hasEnd),
     watched,
     topics: topics.map(({ merged }) => merged),
   }
+}
+
+function clusterOf(reports: readonly ScanReport[], names: readonly string[]): string | undefined {
+  const [first, other] = [...new Set(reports.flatMap(({ clusterId }) => clusterId ?? []))]
+  if (first === undefined || other === undefined) return first
+  const told = [first, other].map((id) => {
+    const name = names[reports.findIndex(({ clusterId }) => clusterId === id)]
+    return name === undefined ? id : `${id} (${name})`
+  })
+  throw new Error(`the reports are of different clusters, ${told.join(' and ')}: merge those of one cluster`)
 }
 
 /**
@@ -52,6 +67,7 @@ function mergeTopic(
   same: readonly TopicReport[],
   watched: readonly string[],
   ended: ReadonlySet<PartitionReport>,
+  nameOf: NameOf,
 ): MergedTopic {
   const topic = same[0]?.topic ?? ''
   const cmks = [...new Set(same.flatMap(({ deks }) => Object.keys(deks)))]
@@ -59,7 +75,7 @@ function mergeTopic(
   const partitions = groups(
     same.flatMap((report) => report.partitions),
     ({ partition }) => partition,
-  ).map((runs) => mergePartition(topic, runs, watched, open))
+  ).map((runs) => mergePartition({ topic, runs, watched, open, nameOf }))
   const counts = same.flatMap(({ partitionCount }) => partitionCount ?? [])
   const merged = {
     topic,
@@ -71,15 +87,21 @@ function mergeTopic(
   return { merged, hasEnd: partitions.every(({ last }) => ended.has(last)) }
 }
 
-function mergePartition(
-  topic: string,
-  runs: readonly PartitionReport[],
-  watched: readonly string[],
-  open: readonly OpenTransaction[],
-): { readonly merged: PartitionReport; readonly last: PartitionReport } {
+interface MergedPartition {
+  readonly topic: string
+  readonly runs: readonly PartitionReport[]
+  readonly watched: readonly string[]
+  readonly open: readonly OpenTransaction[]
+  readonly nameOf: NameOf
+}
+
+function mergePartition({ topic, runs, watched, open, nameOf }: MergedPartition): {
+  readonly merged: PartitionReport
+  readonly last: PartitionReport
+} {
   const isWatched = (value: string): boolean => watched.includes(cmkIdOf(value))
   try {
-    const [first, ...others] = runsInOrder(runs)
+    const [first, ...others] = runsInOrder(runs, nameOf)
     if (first === undefined) throw new Error('nothing to merge')
     const merged = confirmed(others.reduce((before, after) => joinRuns(before, after, isWatched), first))
     // Another member may have read the end than the one that knows the transaction.

@@ -30,6 +30,7 @@ const distinct = v.pipe(
 const report = v.strictObject({
   version: v.literal(1),
   startedAt: v.string(),
+  clusterId: v.optional(v.string()),
   isComplete: v.boolean(),
   watched: v.array(v.string()),
   group: v.optional(v.strictObject({ id: v.string(), isDone: v.boolean() })),

@@ -9,6 +9,8 @@ export interface ScanReport {
   readonly version: 1
   /** RFC 3339. */
   readonly startedAt: string
+  /** The id of the cluster, if the broker told it. */
+  readonly clusterId?: string | undefined
   /**
    * Whether everything was read that the topics had when the scan began. It was not if the broker gave nothing for the
    * last offsets of a partition: compaction may have removed their records, but that cannot be known.

@@ -24,6 +24,9 @@ export function joinRuns(
   }
 }
 
+/** Of the report that has a run. */
+export type NameOf = (run: PartitionReport) => string | undefined
+
 export function confirmed({ isUnconfirmed: _, ...run }: PartitionReport): PartitionReport {
   return run
 }
@@ -33,7 +36,10 @@ export function confirmed({ isUnconfirmed: _, ...run }: PartitionReport): Partit
  * where another member has read the same again: the group's offset stood at its beginning then.
  * @throws Error if two confirmed runs have the same record, or if offsets between runs are missing
  */
-export function runsInOrder(runs: readonly PartitionReport[]): PartitionReport[] {
+export function runsInOrder(
+  runs: readonly PartitionReport[],
+  nameOf: NameOf = () => undefined,
+): PartitionReport[] {
   const all = runs
     .filter(({ from, next }) => from !== next)
     .toSorted((a, b) => Number(BigInt(a.from) - BigInt(b.from)))
@@ -41,7 +47,9 @@ export function runsInOrder(runs: readonly PartitionReport[]): PartitionReport[]
   for (const [i, run] of certain.entries()) {
     const before = certain[i - 1]
     if (before !== undefined && BigInt(before.next) > BigInt(run.from)) {
-      throw new Error(`the offsets from ${run.from} up to ${before.next} were read by two scans`)
+      throw new Error(
+        `the offsets from ${run.from} up to ${before.next} were read by two scans${inside(nameOf(before), nameOf(run))}`,
+      )
     }
   }
   const isFree = (run: PartitionReport): boolean => !certain.some((other) => overlap(run, other))
@@ -51,11 +59,20 @@ export function runsInOrder(runs: readonly PartitionReport[]): PartitionReport[]
   const chain = longestChain(usable, first.from, new Map())
   const left = certain.find((run) => !chain.includes(run))
   if (left !== undefined) {
-    throw new Error(
-      `the offsets from ${chain.at(-1)?.next ?? first.from} up to ${left.from} were read by no scan`,
-    )
+    const last = chain.at(-1) ?? first
+    const [before, after] = [nameOf(last), nameOf(left)]
+    const where =
+      before === undefined || after === undefined
+        ? ''
+        : `: ${before} ends before them, and ${after} begins after them`
+    throw new Error(`the offsets from ${last.next} up to ${left.from} were read by no scan${where}`)
   }
   return chain
+}
+
+function inside(one: string | undefined, other: string | undefined): string {
+  if (one === undefined || other === undefined) return ''
+  return one === other ? `: twice in ${one}` : `: they are in ${one} and in ${other}`
 }
 
 function overlap(a: PartitionReport, b: PartitionReport): boolean {

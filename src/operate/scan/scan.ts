@@ -1,8 +1,9 @@
-import type { Kafka } from 'kafkajs'
+import type { Admin, Kafka } from 'kafkajs'
 import { stopwatch, systemClock } from '../../clock.js'
 import { partitionName, rangesOf, type OffsetRange, type Start } from '../topics/ranges.js'
 import { endsWithOpenTransactions, openTransactions } from '../topics/open-transactions.js'
 import { readTopics, type ReadBatch } from '../topics/read-topics.js'
+import { clusterIdOf, refuseOtherCluster } from './cluster.js'
 import { Findings } from './findings.js'
 import { PartitionScan } from './partition-scan.js'
 import type { ScanOptions } from './scan-options.js'
@@ -18,7 +19,7 @@ const CHECKPOINT_MS = 10_000
  * of a `group`. As a
  * reader of committed records, it does not see records of aborted or open transactions; it says where there is an open one.
  *
- * @throws Error for a topic that does not exist or was made again, or an unfit `resume`; the errors of KafkaJS; the reason
+ * @throws Error for a topic that does not exist or was made again, or an unfit `resume`, such as one of another cluster; the errors of KafkaJS; the reason
  * of `signal`
  */
 export async function scan(options: ScanOptions): Promise<ScanReport> {
@@ -33,9 +34,11 @@ export async function scan(options: ScanOptions): Promise<ScanReport> {
     signal?.throwIfAborted()
     throw error
   }
+  const clusterId = await withAdmin(kafka, clusterIdOf).catch(passOn)
+  if (resume !== undefined) refuseOtherCluster(resume, clusterId)
   const present = await presentRanges(kafka, topics).catch(passOn)
   const wanted = await wantedRanges(kafka, present, start, resume).catch(passOn)
-  const scanned = new Scan(wanted, watch, resume)
+  const scanned = new Scan(wanted, { watch, clusterId }, resume)
   let sinceCheckpoint = stopwatch(systemClock)
   const onBatch = async (batch: ReadBatch): Promise<undefined> => {
     scanned.count(batch)
@@ -64,11 +67,15 @@ export async function scan(options: ScanOptions): Promise<ScanReport> {
   return report
 }
 
-async function presentRanges(kafka: Kafka, topics: readonly string[], start?: Start): Promise<OffsetRange[]> {
+function presentRanges(kafka: Kafka, topics: readonly string[], start?: Start): Promise<OffsetRange[]> {
+  return withAdmin(kafka, (admin) => rangesOf(admin, topics, start))
+}
+
+async function withAdmin<T>(kafka: Kafka, ask: (admin: Admin) => Promise<T>): Promise<T> {
   const admin = kafka.admin()
   try {
     await admin.connect()
-    return await rangesOf(admin, topics, start)
+    return await ask(admin)
   } finally {
     await admin.disconnect()
   }
@@ -131,11 +138,17 @@ function isSamePartition({
 /** The counts of a scan that runs. */
 class Scan {
   readonly #startedAt: string
+  readonly #clusterId: string | undefined
   readonly #watched: readonly string[]
   readonly #topics = new Map<string, ScannedTopic>()
   #isComplete = false
 
-  constructor(ranges: readonly OffsetRange[], watch: readonly string[], before?: ScanReport) {
+  constructor(
+    ranges: readonly OffsetRange[],
+    { watch, clusterId }: { readonly watch: readonly string[]; readonly clusterId: string | undefined },
+    before?: ScanReport,
+  ) {
+    this.#clusterId = clusterId
     this.#startedAt = before?.startedAt ?? new Date(systemClock.wallMs()).toISOString()
     this.#watched = [...new Set([...(before?.watched ?? []), ...watch])]
     const isWatched = (value: string): boolean => this.#watched.includes(cmkIdOf(value))
@@ -207,6 +220,7 @@ class Scan {
     return {
       version: 1,
       startedAt: this.#startedAt,
+      clusterId: this.#clusterId,
       isComplete: this.#isComplete,
       watched: this.#watched,
       topics: [...this.#topics].map(([topic, { counts, partitions }]) => ({

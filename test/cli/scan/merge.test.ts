@@ -14,12 +14,25 @@ beforeEach(async () => {
 afterEach(() => folder.remove())
 
 /** A file with the report of partition 0 of a topic. */
-async function reportFile(name: string, topic: string, next: string, to = next): Promise<string> {
+function reportFile(name: string, topic: string, next: string, to = next): Promise<string> {
+  return reportOf(name, topic, { next, to })
+}
+
+interface Run {
+  readonly from?: string
+  readonly next: string
+  readonly to: string
+  readonly clusterId?: string
+}
+
+async function reportOf(name: string, topic: string, run: Run): Promise<string> {
+  const { from = '0', next, to, clusterId } = run
   const counts = { records: 0, bytes: 0, overheadBytes: 0, tally: emptyTally() }
-  const partitions = [{ partition: 0, from: '0', next, to, ...counts }]
+  const partitions = [{ partition: 0, from, next, to, ...counts }]
   const topics = [{ topic, sessions: new Distinct(), deks: {}, partitions }]
   const file = folder.at(name)
-  const report: ScanReport = { version: 1, startedAt: '', isComplete: next === to, watched: [], topics }
+  const isComplete = next === to
+  const report: ScanReport = { version: 1, startedAt: '', clusterId, isComplete, watched: [], topics }
   await writeReport(file, report)
   return file
 }
@@ -51,6 +64,41 @@ it('`scan merge` ends with 2 if a scan is not complete, and with 0 if all are', 
   const { code, text } = await merge(a, b)
   expect(code).toBe(2)
   expect(text).toContain('The scan is not complete.')
+})
+
+it('an error about offsets that were read twice, or not at all, names the files', async () => {
+  const [a, twice] = [await reportFile('a', 't', '5'), await reportFile('twice', 't', '6')]
+  expect(await merge(a, twice)).toEqual({
+    code: 1,
+    text: `topic t, partition 0: the offsets from 0 up to 5 were read by two scans: they are in ${a} and in ${twice}\n`,
+  })
+  const later = await reportOf('later', 't', { from: '8', next: '9', to: '9' })
+  expect(await merge(later, a)).toEqual({
+    code: 1,
+    text: `topic t, partition 0: the offsets from 5 up to 8 were read by no scan: ${a} ends before them, and ${later} begins after them\n`,
+  })
+})
+
+it('`scan merge` refuses reports of two clusters, and a report of another cluster than it asks', async () => {
+  const [a, b] = [
+    await reportOf('a', 'a', { next: '5', to: '5', clusterId: 'CLUSTER-1' }),
+    await reportOf('b', 'b', { next: '5', to: '5', clusterId: 'CLUSTER-2' }),
+  ]
+  expect(await merge(a, b)).toEqual({
+    code: 1,
+    text: `the reports are of different clusters, CLUSTER-1 (${a}) and CLUSTER-2 (${b}): merge those of one cluster\n`,
+  })
+  const module = folder.at('other.mjs')
+  await writeFile(
+    module,
+    `const done = () => Promise.resolve()
+const describeCluster = async () => ({ clusterId: 'CLUSTER-2' })
+export const kafka = { admin: () => ({ connect: done, disconnect: done, describeCluster }) }
+`,
+  )
+  const { code, text } = await merge(a, '--cmk', 'old', '--kafka', module)
+  expect(code).toBe(1)
+  expect(text).toContain('the report is of cluster CLUSTER-1, but these brokers are of cluster CLUSTER-2\n')
 })
 
 it('a report of someone else cannot control the terminal, neither by output nor by an error', async () => {

@@ -137,8 +137,16 @@ describe('reseal', () => {
       encryption,
     )
     const args = [from, '--to', to, '--config', config, '--group', `reseal-${to}`]
-    const first = await command(...args)
+    const first = await command(...args, '--audit', `${config}.audit`)
     expect(first).toMatchObject({ code: 0, stderr: '' })
+    const audited = (await readFile(`${config}.audit`, 'utf8')).split('\n').filter((line) => line !== '')
+    const about = { by: 'reseal', topic: from, target: to, groupId: `reseal-${to}` }
+    expect(audited.map((line) => JSON.parse(line) as unknown)).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ event: 'copy.started', ...about }),
+        expect.objectContaining({ event: 'copy.ended', ...about, outcome: 'done', messages: 503 }),
+      ]),
+    )
     const [before, after] = [await opened(from, encryption), await opened(to, encryption)]
     expect(after.records).toEqual(before.records)
     expect(after.records.map(({ length }) => length)).toEqual([301, 202])

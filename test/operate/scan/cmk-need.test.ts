@@ -15,6 +15,7 @@ function cluster(...partitions: Offsets[]): Kafka {
   const admin = {
     connect: () => Promise.resolve(),
     disconnect: () => Promise.resolve(),
+    describeCluster: () => Promise.resolve({ clusterId: 'c' }),
     listTopics: () => Promise.resolve(['t']),
     fetchTopicOffsets: () =>
       Promise.resolve(

@@ -9,9 +9,17 @@ import { cmkIdOf } from '../tally.js'
 import { TopicCounts } from '../topic-counts.js'
 import { PartitionRuns } from './partition-runs.js'
 
+interface Shared {
+  /** Of the group. */
+  readonly id: string
+  readonly clusterId: string | undefined
+  readonly watch: readonly string[]
+}
+
 /** What one member of a group has counted, in this process and in an earlier one with the same report. */
 export class MemberCounts {
   readonly #group: string
+  readonly #clusterId: string | undefined
   readonly #startedAt: string
   readonly #watched: readonly string[]
   readonly #topics = new Map<string, { readonly counts: TopicCounts; readonly partitions: PartitionRuns[] }>()
@@ -20,8 +28,9 @@ export class MemberCounts {
   #open: readonly OffsetRange[] = []
 
   /** @param ranges of all partitions of the topics */
-  constructor(group: string, ranges: readonly OffsetRange[], watch: readonly string[], before?: ScanReport) {
-    this.#group = group
+  constructor({ id, clusterId, watch }: Shared, ranges: readonly OffsetRange[], before?: ScanReport) {
+    this.#group = id
+    this.#clusterId = clusterId
     this.#startedAt = before?.startedAt ?? new Date(systemClock.wallMs()).toISOString()
     this.#watched = [...new Set([...(before?.watched ?? []), ...watch])]
     const isWatched = (value: string): boolean => this.#watched.includes(cmkIdOf(value))
@@ -66,6 +75,7 @@ export class MemberCounts {
     const report: ScanReport = {
       version: 1,
       startedAt: this.#startedAt,
+      clusterId: this.#clusterId,
       isComplete: false,
       watched: this.#watched,
       group: { id: this.#group, isDone: this.#isDone },

@@ -1,6 +1,7 @@
 import { fetchLimits } from '../../topics/fetch-limits.js'
 import { endsWithOpenTransactions, openTransactions } from '../../topics/open-transactions.js'
 import { rangesOf } from '../../topics/ranges.js'
+import { clusterIdOf, refuseOtherCluster } from '../cluster.js'
 import { mergeReports } from '../merge.js'
 import type { ScanReport } from '../report.js'
 import type { SharedScanOptions } from '../scan-options.js'
@@ -19,8 +20,10 @@ export async function scanShared(options: SharedScanOptions): Promise<ScanReport
   const admin = kafka.admin()
   try {
     await admin.connect()
+    const clusterId = await clusterIdOf(admin)
+    if (resume !== undefined) refuseOtherCluster(resume, clusterId)
     const ranges = await rangesOf(admin, topics, start)
-    const counts = new MemberCounts(group, ranges, watch, resume)
+    const counts = new MemberCounts({ id: group, clusterId, watch }, ranges, resume)
     const ends = await endsWithOpenTransactions(kafka, ranges, signal)
     const isRead =
       isDone(await groupPositions(admin, group, topics), ranges) ||

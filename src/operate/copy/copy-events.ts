@@ -1,12 +1,13 @@
-import type { CopyEvent, EventHub } from '../../events.js'
-import type { RewrapCounts } from './rewrap-counts.js'
+import type { CopyEvent, EncryptionEvents, EventHub } from '../../events.js'
+
+type Counts = Pick<EncryptionEvents['copy.ended'], 'messages' | 'rewrapped' | 'others'>
 
 /** What events tell about a run. */
 export interface Announcement {
   readonly events: EventHub
   readonly about: CopyEvent
   /** What was done so far. */
-  readonly counts: () => RewrapCounts
+  readonly counts: () => Counts
   readonly signal: AbortSignal | undefined
 }
 
@@ -16,13 +17,11 @@ export async function announced<T>(
   run: () => Promise<T>,
 ): Promise<T> {
   const ended = (outcome: 'done' | 'failed' | 'interrupted', error?: unknown): void => {
-    const { rewrapped, unchanged, tombstones, others } = counts()
-    const ofOthers = others.reduce((sum, { records }) => sum + records, 0)
-    const messages = rewrapped + unchanged + tombstones + ofOthers
     const { code } = (error ?? {}) as { readonly code?: unknown }
     events.emit('copy.ended', {
       ...about,
-      ...{ outcome, messages, rewrapped, others: ofOthers },
+      ...counts(),
+      outcome,
       ...(typeof code === 'string' && { code }),
     })
   }
