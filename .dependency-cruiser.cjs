@@ -18,6 +18,13 @@ module.exports = {
       to: { path: 'node_modules/kafkajs', dependencyTypesNot: ['type-only'] },
     },
     {
+      name: 'platformatic-is-for-types-of-its-client',
+      severity: 'error',
+      comment: 'The application brings its own, in the version that it wants',
+      from: { path: '^src' },
+      to: { path: 'node_modules/@platformatic/', dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'core-knows-no-client',
       severity: 'error',
       comment: 'Each Kafka client is an entry of its own; a canary goes the way of real records',
@@ -166,7 +173,7 @@ module.exports = {
       to: {
         dependencyTypes: ['npm-dev'],
         pathNot:
-          'node_modules/(avsc|kafkajs|tencentcloud-sdk|@aws-sdk/client-kms|@nestjs/(common|microservices)|@opentelemetry/api)|^pkcs11js$|node_modules/pkcs11js',
+          'node_modules/(avsc|kafkajs|@platformatic/kafka|tencentcloud-sdk|@aws-sdk/client-kms|@nestjs/(common|microservices)|@opentelemetry/api)|^pkcs11js$|node_modules/pkcs11js',
       },
     },
     {
@@ -177,7 +184,7 @@ module.exports = {
       to: {
         dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown'],
         pathNot:
-          'node_modules/(avsc|kafkajs|tencentcloud-sdk|@aws-sdk/client-kms|@nestjs/(common|microservices)|@opentelemetry/api)|^pkcs11js$|node_modules/pkcs11js',
+          'node_modules/(avsc|kafkajs|@platformatic/kafka|tencentcloud-sdk|@aws-sdk/client-kms|@nestjs/(common|microservices)|@opentelemetry/api)|^pkcs11js$|node_modules/pkcs11js',
       },
     },
   ],

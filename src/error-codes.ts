@@ -110,6 +110,10 @@ export const CODES = {
   INVALID_RECORD: {
     remedy: 'Pass values and keys as a Buffer, a string or null; nothing was sent',
   },
+  DESERIALIZER_FAILED: {
+    remedy:
+      'The record opened. Find out why the deserializer does not accept it, or let `onCorruptedMessage` return false to skip such records',
+  },
   ALREADY_SEALED: {
     remedy:
       'The value is already an envelope; to let sealed records pass through, set `encrypt.passSealed: true`',

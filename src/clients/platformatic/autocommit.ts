@@ -1,0 +1,65 @@
+import type { CommitOptionsPartition, Message } from '@platformatic/kafka'
+import type { Clock } from '../../clock.js'
+import { nameOf, type Place } from '../shared/place.js'
+
+type Report = (error: Error | null, offsets: CommitOptionsPartition[]) => void
+
+/**
+ * Commits what the application has handled, regularly. The stream of the client would commit what it has fetched, even if
+ * nobody ever gets it.
+ */
+export class Autocommit {
+  readonly #intervalMs: number
+  readonly #clock: Clock
+  readonly #report: Report
+  /** By partition, the last message to commit. */
+  #due = new Map<string, Message>()
+  #cancel: (() => void) | undefined
+  #committing: Promise<void> = Promise.resolve()
+
+  constructor(intervalMs: number, clock: Clock, report: Report) {
+    this.#intervalMs = intervalMs
+    this.#clock = clock
+    this.#report = report
+  }
+
+  /** The application has handled the messages of a partition up to this one. */
+  done(message: Message): void {
+    this.#due.set(nameOf(message), message)
+    this.#cancel ??= this.#clock.timeout(() => void this.flush(), this.#intervalMs)
+  }
+
+  /** Forgets what is due for a partition that another consumer has: its position is no longer ours. */
+  forget(place: Place): void {
+    this.#due.delete(nameOf(place))
+  }
+
+  offsets(): CommitOptionsPartition[] {
+    return [...this.#due.values()].map((message) => {
+      const { topic, partition, offset, leaderEpoch = -1 } = message as Message & { leaderEpoch?: number }
+      return { topic, partition, offset: offset + 1n, leaderEpoch }
+    })
+  }
+
+  /** Commits what is due now. Never rejects: a commit that fails is reported, and tried again. */
+  flush(): Promise<void> {
+    this.#cancel?.()
+    this.#cancel = undefined
+    this.#committing = this.#committing.then(() => this.#commit())
+    return this.#committing
+  }
+
+  async #commit(): Promise<void> {
+    if (this.#due.size === 0) return
+    const [due, offsets] = [this.#due, this.offsets()]
+    this.#due = new Map()
+    try {
+      await Promise.all([...due.values()].map(async (message) => message.commit()))
+    } catch (error) {
+      for (const [name, message] of due) if (!this.#due.has(name)) this.#due.set(name, message)
+      this.#report(error as Error, offsets)
+      return
+    }
+    this.#report(null, offsets)
+  }
+}
