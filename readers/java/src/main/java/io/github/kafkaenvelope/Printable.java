@@ -9,7 +9,7 @@ import java.util.HexFormat;
 
 /**
  * Bytes and text of records for a terminal, which they could otherwise control. What is not UTF-8, and what would not be
- * seen, is escaped byte by byte, as in {@code \x1b}, and a backslash is doubled.
+ * seen, is escaped byte by byte, as in {@code \x1b}. Backslashes stay as they are, so that JSON stays JSON.
  */
 final class Printable {
     /** Code points that Unicode calls default ignorable, first and last, as far as their category does not say it. */
@@ -45,9 +45,7 @@ final class Printable {
     }
 
     private static void append(StringBuilder shown, int character) {
-        if (character == '\\') {
-            shown.append("\\\\");
-        } else if (character == ' ' || isSeen(character)) {
+        if (character == ' ' || isSeen(character)) {
             shown.appendCodePoint(character);
         } else {
             for (byte b : Character.toString(character).getBytes(StandardCharsets.UTF_8)) {

@@ -106,7 +106,7 @@ class MessageFormatterTest {
         sealer.plaintext = escape;
         ConsumerRecord<byte[], byte[]> record = record(escape, sealer.seal());
         record.headers().add(new RecordHeader("h\u001b", escape));
-        String safe = "\\x1b[2J\\xe2\\x80\\xae\\\\ é\\xc2\\xa0";
+        String safe = "\\x1b[2J\\xe2\\x80\\xae\\ é\\xc2\\xa0";
         Map<String, String> properties = Map.of("print.key", "true", "print.headers", "true");
         assertEquals("h\\x1b:" + safe + "\t" + safe + "\t" + safe + "\n", printed(properties, record));
         Map<String, String> text = new HashMap<>(properties);
