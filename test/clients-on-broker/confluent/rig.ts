@@ -20,9 +20,9 @@ export interface Rig {
   readonly kafka: ConfluentKafka
   readonly group: string
   /** Writes numbered records, sealed by another encryption; those of `bad` are plaintext. */
-  write(partition: number, from: number, to: number, bad?: readonly number[]): Promise<void>
+  write(partition: number, from: number, to: number, bad?: readonly number[], into?: string): Promise<void>
   /** A connected consumer of the topic; closed with the rig. */
-  consumer(config?: Readonly<Record<string, unknown>>): Promise<ConfluentConsumer>
+  consumer(config?: Readonly<Record<string, unknown>>, of?: string): Promise<ConfluentConsumer>
   /** The committed offsets, by partition. */
   committed(): Promise<string[]>
   end(): Promise<void>
@@ -62,27 +62,27 @@ export async function rig(partitions = 1, decrypt: Partial<DecryptRule> = {}, de
   const open: { disconnect(): Promise<void> }[] = []
   return {
     ...{ topic, kms, encryption, events, plain, kafka, group },
-    async write(partition, from, to, bad = []) {
+    async write(partition, from, to, bad = [], into = topic) {
       const numbers = Array.from({ length: to - from }, (_, i) => from + i)
       const values = numbers.map((n) => `${CANARY} ${String(n)}`)
       const sealed = await sealRecords(
         writing.encryption,
-        values.map((value) => ({ topic, key: 'k', value })),
+        values.map((value) => ({ topic: into, key: 'k', value })),
       )
       const messages = numbers.map((n, i) => {
         const value = bad.includes(n) ? (values[i] as string) : (sealed[i]?.value ?? null)
         return { key: 'k', value, partition }
       })
-      await writer.send({ topic, messages })
+      await writer.send({ topic: into, messages })
     },
-    async consumer(config = {}) {
+    async consumer(config = {}, of = topic) {
       const { kafkaJS, ...others } = config as { readonly kafkaJS?: object }
       const consumer = kafka.consumer({
         kafkaJS: { groupId: group, fromBeginning: true, autoCommitInterval: 200, ...kafkaJS },
         ...others,
       }) as unknown as ConfluentConsumer
       await consumer.connect()
-      await consumer.subscribe({ topics: [topic] })
+      await consumer.subscribe({ topics: [of] })
       open.push(consumer)
       return consumer
     },

@@ -8,6 +8,8 @@ import type {
 export class FakeProducer implements ConfluentProducer {
   readonly sent: TopicMessages[] = []
   readonly steps: string[] = []
+  /** What sends reject with, while set. */
+  failure: Error | undefined
   #state: 'new' | 'connected' | 'disconnected' = 'new'
   #isInTransaction = false
 
@@ -21,6 +23,7 @@ export class FakeProducer implements ConfluentProducer {
 
   async send(record: TopicMessages): Promise<RecordMetadata[]> {
     this.#refuse('send')
+    if (this.failure !== undefined) throw this.failure
     for (const message of record.messages as unknown as Record<string, unknown>[]) {
       message['partition'] ??= -1
       if (typeof message['value'] === 'string') message['value'] = Buffer.from(message['value'])
