@@ -150,7 +150,7 @@ it('examples/fastify.ts is ready once it reads, answers both probes, and ends by
   expect(await exit).toEqual([0, null])
 }, 90_000)
 
-it('examples/lambda.ts opens the records of an MSK event, and throws if one does not open', async () => {
+it('examples/lambda.ts opens the records of an MSK event, and has each partition go on where it failed', async () => {
   const encryption = await createEncryption({
     kms: { dev: localKms({ keyring: join(folder, 'dev.keyring') }) },
     cmks: { orders: [{ kms: 'dev', id: 'orders' }] },
@@ -161,30 +161,41 @@ it('examples/lambda.ts opens the records of an MSK event, and throws if one does
   ])
   await encryption.close()
   // As AWS documents it: one list for each partition, base64, and headers as lists of bytes.
-  const record = (key: string, value: Buffer | string | null | undefined): unknown => ({
+  const record = (offset: number, key = '42', value: Buffer | string | null = sealed?.value ?? null) => ({
     topic: 'lambda.orders',
     partition: 0,
-    offset: 7,
+    offset,
     timestamp: 0,
     timestampType: 'CREATE_TIME',
     key: Buffer.from(key).toString('base64'),
-    value: Buffer.from(value ?? '').toString('base64'),
-    headers: [{ type: [...Buffer.from('order')] }],
+    ...(value === null ? {} : { value: Buffer.from(value).toString('base64') }),
+    headers: [{ type: [...Buffer.from('order')] }, { place: [90, -61, -68] }],
   })
-  const invoke = async (event: unknown): Promise<string[]> => {
-    await writeFile(join(folder, 'event.json'), JSON.stringify(event))
-    await writeFile(
-      join(folder, 'invoke.mts'),
-      `import { readFileSync } from 'node:fs'
-       import { handler } from '../lambda.ts'
-       await handler(JSON.parse(readFileSync('event.json', 'utf8'))).catch((error) => console.log(error.code))`,
-    )
-    return linesOf(['invoke.mts'])
-  }
-  const genuine = record('42', sealed?.value)
-  expect(await invoke({ records: { 'lambda.orders-0': [genuine] } })).toEqual(['{"total":"19.90 €"}'])
-  const moved = record('43', sealed?.value)
-  expect(await invoke({ records: { 'lambda.orders-0': [moved] } })).toEqual(['AUTHENTICATION_FAILED'])
+  const moved = record(8, '43')
+  await writeFile(
+    join(folder, 'event.json'),
+    JSON.stringify({
+      records: {
+        'lambda.orders-0': [record(7), moved, record(9)],
+        'lambda.orders-1': [record(3), record(4, '42', null)],
+      },
+    }),
+  )
+  await writeFile(
+    join(folder, 'invoke.mts'),
+    `import { readFileSync } from 'node:fs'
+     import { handler } from '../lambda.ts'
+     const event = JSON.parse(readFileSync('event.json', 'utf8'))
+     await handler(event).catch((error) => console.log(error.code))
+     process.env.REPORTS_FAILURES = 'true'
+     console.log(JSON.stringify(await handler(event)))`,
+  )
+  const order = '{"total":"19.90 €"}'
+  const failures = [{ itemIdentifier: { partition: 'lambda.orders-0', offset: 8 } }]
+  expect(await linesOf(['invoke.mts'])).toEqual([
+    ...[order, order, 'tombstone', 'AUTHENTICATION_FAILED'],
+    ...[order, order, 'tombstone', JSON.stringify({ batchItemFailures: failures })],
+  ])
 }, 90_000)
 
 it('examples/handler.test.cjs passes in Jest, with no broker and no files', async () => {
