@@ -13,6 +13,7 @@ import {
 } from '../../operate/index.js'
 import type { EncryptionConfig } from '../../index.js'
 import { parseDuration } from '../../units.js'
+import { forTerminal } from '../for-terminal.js'
 import { interruptible } from '../interrupt.js'
 import { connectKafka, withKafkaOptions, type KafkaOptions } from '../kafka/connect.js'
 import { printableText } from '../printable.js'
@@ -113,7 +114,7 @@ async function run(
   beginChange()
   if (file !== undefined && write === true) await end(file, report, options)
   else {
-    process.stdout.write(options.json === true ? safeJson({ report }) : explainCutover(report))
+    process.stdout.write(options.json === true ? safeJson({ report }) : forTerminal(explainCutover(report)))
     if (!report.topics.every(({ phases }) => phases.every(({ isOver }) => isOver === true)))
       process.exitCode = NOT_YES
   }
@@ -123,7 +124,7 @@ async function run(
 async function end(file: string, report: CutoverReport, { json }: Options): Promise<void> {
   const obstacles = report.topics.flatMap(obstaclesOf)
   let written: Written | null = null
-  if (json !== true) process.stdout.write(`${explainCutover(report)}\n`)
+  if (json !== true) process.stdout.write(forTerminal(`${explainCutover(report)}\n`))
   try {
     if (obstacles.length === 0) written = await writeEnds(file, report.topics)
   } finally {

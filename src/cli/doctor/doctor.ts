@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { examine, type Examination } from '../../operate/index.js'
 import { loadSetup } from '../encryption-setup.js'
+import { forTerminal } from '../for-terminal.js'
 import { interruptible } from '../interrupt.js'
 import { connectKafka, withKafkaOptions, type KafkaOptions } from '../kafka/connect.js'
 import { safeJson } from '../safe-json.js'
@@ -51,7 +52,7 @@ async function doctor(options: Options, signal: AbortSignal): Promise<void> {
     signal,
   }).finally(() => setup.close())
   process.stdout.write(
-    json === true ? safeJson(examination) : explainExamination(options.config, examination),
+    json === true ? safeJson(examination) : forTerminal(explainExamination(options.config, examination)),
   )
   if (isWorseThanNotes(examination)) process.exitCode = NOT_WELL
 }

@@ -50,7 +50,8 @@ export class SourceReading implements PartitionReading {
   take(batch: Pick<RawBatch, 'fetchedOffset' | 'rawMessages' | 'lastOffset'>): Taken<RawMessage> | undefined {
     const from = BigInt(batch.fetchedOffset)
     const to = BigInt(batch.lastOffset()) + 1n
-    if (from > this.#seen) return undefined
+    // If the next record is gone, a fetch begins elsewhere than it was asked to, maybe where markers were looked for.
+    if (from > this.#seen || (from > this.#next && from !== this.#fetchAt)) return undefined
     this.#see(batch.rawMessages, to)
     if (from > this.#next) return this.#lookAhead()
     this.#undecided = undefined

@@ -85,6 +85,18 @@ describe('SourceReading', () => {
     expect(reading.next).toBe(3n)
   })
 
+  it('a batch is refused that begins after the next record because that one is gone, though it was seen', () => {
+    const reading = new SourceReading(0n, 3n)
+    const fetched = (from: number, ...entries: Entry[]): Parameters<SourceReading['take']>[0] => ({
+      ...{ fetchedOffset: String(from), lastOffset: () => String(from + entries.length - 1) },
+      rawMessages: entries.map((entry, n) => rawOf(entry, from + n)),
+    })
+    expect(reading.take(fetched(0, sent('a'), plain))?.messages).toEqual([])
+    expect(reading.take(fetched(2, plain, commit('a')))?.messages).toEqual([])
+    expect(reading.fetchAt).toBe(0n)
+    expect(reading.take(fetched(1, plain, plain))).toBeUndefined()
+  })
+
   it('after a rewind, it takes the same records again', () => {
     const reading = new SourceReading(0n, 2n)
     const batch = {
