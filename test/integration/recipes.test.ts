@@ -1,13 +1,11 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createEncryption, type Encryption } from '../../src/index.js'
 import { createKeyring, localKms } from '../../src/kms/local/index.js'
 import { removeTopics, testKafka } from '../support/broker.js'
+import { documentedProgram, startProgram, type Program } from '../support/documented-program.js'
 import { claimDocumentedTopics } from '../support/documented-topics.js'
 import { CANARY } from '../support/emissions.js'
 import { memoryEncryption } from '../support/encryption.js'
@@ -18,12 +16,10 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const TOPICS = ['orders', 'users', 'invoices']
 const PORT = 18_473
 let folder = ''
-let page = ''
 
 claimDocumentedTopics()
 
 beforeAll(async () => {
-  page = await readFile(join(root, 'docs/recipes.md'), 'utf8')
   folder = await mkdtemp(join(root, 'test/.recipes-'))
   await createKeyring(join(folder, 'dev.keyring'), [{ id: 'orders', type: 'aes-256' }])
   const admin = testKafka().admin()
@@ -36,38 +32,10 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-/** The local KMS, which gives no keys while there is a file `down` in the folder of the program. */
-const failingKms = `
-import { existsSync } from 'node:fs'
-import { EnvelopeError } from '${root}src/errors.ts'
-import { localKms as working } from '${root}src/kms/local/index.ts'
-export function localKms(options) {
-  const call = ([name, answer]) => [name, (...args) =>
-    existsSync('down') ? Promise.reject(new EnvelopeError('KMS_UNAVAILABLE', 'down')) : answer(...args)]
-  const { describe, ...keys } = working(options)
-  return { describe, ...Object.fromEntries(Object.entries(keys).map(call)) }
-}
-`
-
 /** Starts the program with `part` in it. */
-async function start(part: string, edit = (code: string): string => code) {
-  const snippets = [...page.matchAll(/^ *```ts\n(.*?)^ *```/gms)].map(([, code = '']) => code)
-  const code = edit(snippets.find((snippet) => snippet.includes(part)) ?? '')
-  const script = join(folder, 'snippet.ts')
-  await writeFile(
-    script,
-    code
-      .replaceAll("'kafka-envelope/kms/local'", "'./failing-kms.ts'")
-      .replaceAll("'kafka-envelope/kafkajs'", `'${root}src/clients/kafkajs/index.ts'`)
-      .replaceAll("'kafka-envelope'", `'${root}src/index.ts'`),
-  )
-  await writeFile(join(folder, 'failing-kms.ts'), failingKms)
-  const child = spawn(process.execPath, ['--import', 'tsx', script], {
-    cwd: folder,
-    env: { ...process.env, PORT: String(PORT) },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  return { child, exit: once(child, 'exit'), stdout: text(child.stdout), stderr: text(child.stderr) }
+async function start(part: string, edit = (code: string): string => code): Promise<Program> {
+  const code = await documentedProgram('recipes.md', part)
+  return startProgram(folder, edit(code), { PORT: String(PORT) })
 }
 
 it('the offsets at which plaintext ends are accepted as printed, and plaintext behind them is refused', async () => {

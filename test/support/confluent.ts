@@ -46,9 +46,24 @@ export interface ConfluentConsumer extends Pick<
   assignment(): TopicPartition[]
 }
 
-/** The API of node-rdkafka, which Confluent's package has too. */
+/** The part of the API of node-rdkafka that tests call. Confluent's package has it too. */
 export interface Rdkafka {
-  readonly librdkafkaVersion: string
+  readonly Producer: new (config: Readonly<Record<string, unknown>>) => RdkafkaProducer
+}
+
+export interface RdkafkaProducer {
+  connect(options: object, done: (error: Error | null) => void): void
+  produce(
+    topic: string,
+    partition: number | null,
+    value: Buffer | null,
+    key?: Buffer | string | null,
+    timestamp?: number | null,
+    opaque?: unknown,
+    headers?: readonly Readonly<Record<string, Buffer | string>>[],
+  ): void
+  flush(timeoutMs: number, done: (error: Error | null) => void): void
+  disconnect(done: (error: Error | null) => void): void
 }
 
 const load = createRequire(new URL('confluent/package.json', import.meta.url))
