@@ -3,6 +3,11 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 const NEST = ['test/nestjs/**/*.test.ts', 'test/clients-on-broker/nestjs/**/*.test.ts']
+/** Version 2 needs Node.js 22.22 or later. */
+const hasPlatformatic2 = Number(process.versions.node.split('.')[0]) >= 24
+const platformatic2 = fileURLToPath(
+  new URL('test/support/platformatic-2/node_modules/@platformatic/kafka/dist/index.js', import.meta.url),
+)
 const nest11 = (name: string): string =>
   fileURLToPath(new URL(`test/support/nestjs-11/node_modules/${name}`, import.meta.url))
 
@@ -21,6 +26,19 @@ export default defineConfig({
         extends: true,
         test: { name: 'clients', include: ['test/clients-on-broker/**/*.test.ts'], exclude: NEST },
       },
+      ...(hasPlatformatic2
+        ? [
+            {
+              extends: true as const,
+              resolve: { alias: { '@platformatic/kafka': platformatic2 } },
+              test: {
+                name: 'platformatic-2',
+                include: ['test/clients-on-broker/platformatic/{failures,round-trip}.test.ts'],
+                globalSetup: ['test/support/emissions-setup.ts', 'test/support/platformatic-2/setup.ts'],
+              },
+            },
+          ]
+        : []),
       { extends: true, test: { name: 'nestjs-12', include: NEST.slice(1) } },
       {
         extends: true,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { Consumer, Producer, type ConsumeOptions, type Message } from '@platformatic/kafka'
 import type { DecryptOptions } from '../../../src/clients/platformatic/index.js'
 import { decryptConsumer, encryptProducer } from '../../../src/clients/platformatic/index.js'
-import type { DecryptRule, Encryption } from '../../../src/index.js'
+import type { DecryptRule } from '../../../src/index.js'
 import { newTopic } from '../../support/broker.js'
 import { memoryEncryption } from '../../support/encryption.js'
 
@@ -83,5 +83,3 @@ export async function take(stream: AsyncIterable<Message>, count: number): Promi
 
 export const valuesOf = (messages: readonly Message[]): string[] =>
   messages.map(({ value }) => (value as Buffer | undefined)?.toString() ?? 'null')
-
-export type { Encryption }
