@@ -3,7 +3,7 @@ import type { ConfluentConsumer, EachBatch, EachMessage } from '../../../src/cli
 import { encryptKafka } from '../../../src/clients/confluent/index.js'
 import type { DecryptRule, Encryption } from '../../../src/index.js'
 import { sealRecords } from '../../../src/record/index.js'
-import { newTopic } from '../../support/broker.js'
+import { newTopic, testKafka } from '../../support/broker.js'
 import { loadConfluent, type ConfluentKafka } from '../../support/confluent.js'
 import { CANARY, emitted } from '../../support/emissions.js'
 import { memoryEncryption, type SeenEvent } from '../../support/encryption.js'
@@ -56,7 +56,8 @@ export async function rig(partitions = 1, decrypt: Partial<DecryptRule> = {}, de
   const kafka = encryptKafka(plain as never, encryption) as ConfluentKafka
   const writer = plain.producer()
   await writer.connect()
-  const admin = plain.admin()
+  // That of Confluent's client crashes at times on a broker that has just started.
+  const admin = testKafka().admin()
   await admin.connect()
   const group = `group.${randomUUID()}`
   const open: { disconnect(): Promise<void> }[] = []
