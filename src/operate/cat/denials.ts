@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { ageMeter, type Clock } from '../../clock.js'
 import { canonicalContext } from '../../envelope/context.js'
 import type { EnvelopeError } from '../../errors.js'
@@ -8,6 +9,7 @@ import type { StoredRecord } from './read-records.js'
 
 /** A KMS that denied something is asked for the same again after so long, in case somebody has granted it. */
 const REMEMBERED_MS = 30_000
+const MAX_REMEMBERED = 1000
 
 interface Answer {
   /** Undefined if records opened. */
@@ -15,15 +17,24 @@ interface Answer {
   readonly ageMs: () => number
 }
 
+interface Names {
+  /** What a permission depends on: the CMKs and the context. */
+  readonly cmks: string
+  /** The same, and the ciphertext DEKs. */
+  readonly deks: string
+}
+
 /**
- * What KMSs denied lately. Under one CMK that this process may not use, a topic may have the records of thousands of DEKs,
- * and each would be one more call that is denied. So one record at a time is tried until it is known whether the records
- * with the same CMKs and the same context open.
+ * What KMSs denied or refused lately. Under one CMK that this process may not use, a topic may have the records of
+ * thousands of DEKs, and each would be one more call that is denied. So one record at a time is tried until it is known
+ * whether the records with the same CMKs and the same context open. Any other refusal says nothing about the next DEK: it
+ * may be about one version of the CMK, or about a forged ciphertext DEK.
  */
 export class Denials {
   readonly #clock: Clock
   readonly #examiner: Examiner
-  readonly #answers = new Map<string, Answer>()
+  readonly #byCmks = new LRUCache<string, Answer>({ max: MAX_REMEMBERED })
+  readonly #byDeks = new LRUCache<string, Answer>({ max: MAX_REMEMBERED })
 
   constructor(rule: ReadingRule, topic: string, clock: Clock) {
     this.#examiner = new Examiner(rule, topic)
@@ -32,30 +43,37 @@ export class Denials {
 
   /** Why a record does not open, if that is known; else whether records like it have opened, or need no KMS. */
   expect(record: StoredRecord): EnvelopeError | 'opens' | 'unknown' {
-    const name = this.#nameOf(record)
-    if (name === undefined) return 'opens'
-    const answer = this.#answers.get(name)
-    if (answer === undefined) return 'unknown'
-    if (answer.denied === undefined) return 'opens'
-    if (answer.ageMs() >= REMEMBERED_MS) return 'unknown'
+    const names = this.#namesOf(record)
+    if (names === undefined) return 'opens'
     const { topic, partition, offset } = record
-    return answer.denied.at({ topic, partition, offset })
+    const ofCmks = this.#byCmks.get(names.cmks)
+    const denied = recent(this.#byDeks.get(names.deks)) ?? recent(ofCmks)
+    if (denied !== undefined) return denied.at({ topic, partition, offset })
+    return ofCmks !== undefined && ofCmks.denied === undefined ? 'opens' : 'unknown'
   }
 
   learn(record: StoredRecord, { error }: OpenedRecord): void {
-    const name = this.#nameOf(record)
-    // Other failures are about one record, or one DEK, or pass.
-    if (name === undefined || (error !== undefined && error.kind !== 'unreadable')) return
-    if (error !== undefined || this.#answers.get(name)?.denied !== undefined || !this.#answers.has(name)) {
-      this.#answers.set(name, { denied: error, ageMs: ageMeter(this.#clock) })
-    }
+    const names = this.#namesOf(record)
+    // Other failures are about one record, or pass.
+    if (names === undefined || (error !== undefined && error.kind !== 'unreadable')) return
+    const answer = { denied: error, ageMs: ageMeter(this.#clock) }
+    if (error === undefined || error.code === 'KMS_DENIED') this.#byCmks.set(names.cmks, answer)
+    else this.#byDeks.set(names.deks, answer)
   }
 
-  /** What the answer of a KMS depends on, apart from the ciphertext; undefined for a record that needs no key. */
-  #nameOf({ value, offset, partition }: StoredRecord): string | undefined {
+  /** Undefined for a record that needs no key. */
+  #namesOf({ value, offset, partition }: StoredRecord): Names | undefined {
     const examined = this.#examiner.examine({ value, offset }, partition)
     if (!('preamble' in examined)) return undefined
     const { candidates, context } = examined.preamble.request
-    return JSON.stringify([candidates.map(({ cmk }) => [cmk.kmsName, cmk.id]), canonicalContext(context)])
+    return {
+      cmks: JSON.stringify([candidates.map(({ cmk }) => [cmk.kmsName, cmk.id]), canonicalContext(context)]),
+      deks: JSON.stringify(candidates.map(({ name }) => name)),
+    }
   }
+}
+
+/** What was denied, if it is not too long ago. */
+function recent(answer: Answer | undefined): EnvelopeError | undefined {
+  return answer !== undefined && answer.ageMs() < REMEMBERED_MS ? answer.denied : undefined
 }

@@ -36,7 +36,7 @@ interface WithFailure {
 /**
  * Reads the committed records of a topic as `readRecords` does, and opens them under the decrypt rule of the topic. A
  * record that does not open is returned with its failure; the policies and overrides of the rule do not apply. If a KMS
- * cannot answer for now, it waits until it can. What a KMS denies, it is not asked again for half a minute.
+ * cannot answer for now, it waits until it can. What a KMS denies or refuses, it is not asked again for half a minute.
  *
  * @throws EnvelopeError TOPIC_NOT_CONFIGURED, ENCRYPTION_CLOSED
  * @throws as `readRecords`

@@ -156,6 +156,25 @@ describe('readOpened', () => {
     await encryption.close()
   })
 
+  it('a KMS that refuses one DEK is not asked for it again soon, and the others under the CMK open', async () => {
+    const kms = new MemoryKms()
+    const [a, b, c] = (await sealed(kms, ['a', 'b', 'c'])) as [StoredRecord, StoredRecord, StoredRecord]
+    const { encryption } = await memoryEncryption([rule], { kms })
+    const reading = open(encryption, [[a], [a], [b], [a], [c]])
+    const next = async (): Promise<string | undefined> => {
+      const { value } = (await reading.next()) as { value: ReadOpened }
+      return value.failure?.error.code ?? String(value.value)
+    }
+    // As for a version of the CMK that is disabled.
+    kms.failure = new EnvelopeError('CMK_DISABLED', 'the version is disabled')
+    expect([await next(), await next()]).toEqual(['CMK_DISABLED', 'CMK_DISABLED'])
+    expect(unwraps(kms)).toBe(1)
+    kms.failure = undefined
+    expect([await next(), await next(), await next()]).toEqual(['b', 'CMK_DISABLED', 'c'])
+    expect(unwraps(kms)).toBe(3)
+    await encryption.close()
+  })
+
   it('while a KMS denies a CMK, records that need no key are returned as they are', async () => {
     const kms = new MemoryKms()
     const [a, b] = (await sealed(kms, ['a', 'b'])) as [StoredRecord, StoredRecord]
