@@ -1,5 +1,6 @@
 import type { LetterSender, SendFailure } from '../shared/dead-letter-outbox.js'
 import { checkDeadLetterProducer } from '../shared/check-dead-letters.js'
+import { keepingEmpty } from './empty.js'
 import type { ConfluentKafka, ConfluentProducer, Message } from './client.js'
 
 /** Sends the dead letters of a consumer. */
@@ -34,8 +35,7 @@ export function ownedLetterProducer(kafka: ConfluentKafka): LetterProducer {
 export function letterSender(producer: LetterProducer): LetterSender<Message> {
   return {
     // Copies: the client changes the messages that it is given.
-    send: ({ topic, letters }) =>
-      producer.send({ topic, messages: letters.map((letter) => ({ ...letter })) }),
+    send: ({ topic, letters }) => producer.send({ topic, messages: letters.map(keepingEmpty) }),
     failureOf,
   }
 }

@@ -6,6 +6,7 @@ import { checkGiven } from '../shared/given.js'
 import { REQUEST_MS, SEALING } from '../shared/sealing-producers.js'
 import { InFlight, Sends } from '../shared/sends.js'
 import { refuseTooLarge } from '../shared/split-to-fit.js'
+import { keepingEmpty } from './empty.js'
 import type { ConfluentProducer, Message, RecordMetadata, TopicMessages } from './client.js'
 
 const EXPECTED = {
@@ -43,7 +44,9 @@ export function encryptProducer<P extends ConfluentProducer>(producer: P, encryp
       if (opens !== undefined || !send.isReady) await send.ready(opens)
       const answers: RecordMetadata[][] = []
       for (const part of send.parts()) {
-        const sending = handOver(part.map(({ topic, messages }) => ({ topic, messages })))
+        const sending = handOver(
+          part.map(({ topic, messages }) => ({ topic, messages: messages.map(keepingEmpty) })),
+        )
         handedOver()
         answers.push(await sending)
       }

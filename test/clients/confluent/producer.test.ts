@@ -142,3 +142,25 @@ it('a value that is no producer, or no encryption, is refused', async () => {
   )
   expect(() => encryptProducer(inner, {} as never)).toThrow('encryptProducer(…, encryption)')
 })
+
+it('what is empty has memory when the client gets it, which would send it as null otherwise', async () => {
+  const { inner, producer } = await owner()
+  const none = Buffer.alloc(0)
+  const messages = [
+    { key: none, value: none, headers: { one: none, more: ['x', none], text: '' } },
+    { key: null, value: '' },
+    { value: null },
+  ]
+  await producer.send({ topic: 'plain', messages })
+  const sent = inner.sent.flatMap(({ messages }) => messages)
+  expect(sent).toMatchObject(
+    messages.map((message) => ({ ...message, value: message.value === null ? null : none })),
+  )
+  const buffers = sent.flatMap(({ key, value, headers = {} }) => [
+    key,
+    value,
+    ...Object.values(headers).flat(),
+  ])
+  const empty = buffers.filter((bytes) => Buffer.isBuffer(bytes))
+  expect(empty.map((bytes) => [bytes.length, bytes.buffer.byteLength > 0])).toEqual(Array(5).fill([0, true]))
+})
