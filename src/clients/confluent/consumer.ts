@@ -113,7 +113,7 @@ export function decryptingConsumer<C extends ConfluentConsumer>(consumer: C, hos
     clock,
     arrived(place) {
       // Code that has the inner consumer has resumed it.
-      parking.leave(place)
+      if (parking.has(place)) parking.leave(place)
       partitions.endStop(place)
     },
     stop(place, error) {

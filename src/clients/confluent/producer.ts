@@ -17,7 +17,8 @@ const EXPECTED = {
 /**
  * Wraps a producer so that it seals what it sends. The original is not changed, nor are the messages; everything else is
  * passed to it. `disconnect` first waits for earlier sends: at most the longest `dekTimeout` of the rules, and 30 seconds
- * more for the broker. `flush` and `abort` wait until earlier sends are sealed, `commit` until they have ended.
+ * more for the broker. `flush` and `abort` wait until earlier sends are sealed, `commit` until they have ended. If a send
+ * of the transaction got no key, `commit` rejects with its error, as the client does after a failed delivery.
  *
  * @throws EnvelopeError CONFIG_INVALID if an argument is not of its type
  */
@@ -30,6 +31,12 @@ export function encryptProducer<P extends ConfluentProducer>(producer: P, encryp
   // The client forms record batches itself, so that only the size of single records counts.
   const sends = new Sends<Message>(internals, [inFlight], refuseTooLarge)
   let disconnecting: Promise<void> | undefined
+  /** Why a send of the transaction got no key. The application may not have awaited that send. */
+  let missed: { readonly error: unknown } | undefined
+  const noteMissed = (error: unknown): never => {
+    missed ??= { error }
+    throw error
+  }
   // A send during `disconnect`: the client itself says that it does not accept messages now.
   const gate = (): Promise<unknown> | undefined =>
     disconnecting?.catch(() => undefined).then(() => inner.sendBatch({ topicMessages: [] }))
@@ -41,7 +48,7 @@ export function encryptProducer<P extends ConfluentProducer>(producer: P, encryp
     try {
       const send = sends.begin(batches)
       const opens = gate()
-      if (opens !== undefined || !send.isReady) await send.ready(opens)
+      if (opens !== undefined || !send.isReady) await send.ready(opens).catch(noteMissed)
       const answers: RecordMetadata[][] = []
       for (const part of send.parts()) {
         const sending = handOver(
@@ -85,10 +92,12 @@ export function encryptProducer<P extends ConfluentProducer>(producer: P, encryp
     },
     transaction: async () => {
       await inner.transaction()
+      missed = undefined
       return outer
     },
     commit: async () => {
-      await inFlight.ended()
+      await Promise.all([inFlight.ended(), notHandedOver.ended()])
+      if (missed !== undefined) throw missed.error
       await inner.commit()
     },
     abort: async () => {

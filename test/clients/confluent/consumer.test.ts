@@ -167,6 +167,25 @@ it('a partition that waits for a KMS is paused at its record, and goes on when t
   expect(got).toEqual(['0/0', '0/1', '0/2'])
 })
 
+it('a key that is lost from the cache before its partition is read again is waited for in the handler, for longer than a second', async () => {
+  const { kms, encryption, inner, got, run } = await reading()
+  const log = inner.fill(await sealed(kms, 1))
+  kms.failure = down
+  await run()
+  await inner.poll()
+  kms.failure = undefined
+  await until(() => encryption.health().waiting.length === 0)
+  encryption.evict('cmk')
+  kms.hold = true
+  const polled = inner.poll()
+  await kms.waitForHeld()
+  await settle(1500)
+  expect([encryption.health().waiting, log.isPaused]).toEqual([[], false])
+  kms.held[0]?.succeed()
+  await polled
+  expect(got).toEqual(['0/0'])
+})
+
 it('a pause of the application ends a wait, and stays until the application resumes', async () => {
   const { kms, encryption, inner, consumer, got, run } = await reading()
   const log = inner.fill(await sealed(kms, 1))

@@ -1,6 +1,7 @@
 import { afterEach, expect, it } from 'vitest'
 import type { Message, TopicMessages } from '../../../src/clients/confluent/client.js'
 import { encryptProducer } from '../../../src/clients/confluent/index.js'
+import { EnvelopeError } from '../../../src/errors.js'
 import type { Encryption } from '../../../src/index.js'
 import { openRecords } from '../../../src/record/index.js'
 import { CANARY, thrownBy } from '../../support/emissions.js'
@@ -122,6 +123,25 @@ it('a transaction is the wrapped producer itself; commit waits for its sends, ab
   for (const call of [...kms.held]) call.succeed()
   await Promise.all([given, aborted])
   expect(inner.steps.slice(-2)).toEqual(['transaction', 'abort'])
+})
+
+it('a transaction in which a send got no key cannot be committed, even if nobody awaited that send; the next one can', async () => {
+  const { kms, inner, producer } = await owner()
+  await producer.transaction()
+  kms.hold = true
+  const lost = producer.send({ topic: 'a', messages: [{ value: 'x' }] })
+  const refused = expect(producer.commit()).rejects.toMatchObject({ code: 'CMK_DISABLED' })
+  await kms.waitForHeld()
+  kms.hold = false
+  for (const call of [...kms.held]) call.fail(new EnvelopeError('CMK_DISABLED', 'no'))
+  await refused
+  await expect(lost).rejects.toMatchObject({ code: 'CMK_DISABLED' })
+  await expect(producer.commit()).rejects.toMatchObject({ code: 'CMK_DISABLED' })
+  await producer.abort()
+  await producer.transaction()
+  await producer.send({ topic: 'a', messages: [{ value: 'y' }] })
+  await producer.commit()
+  expect(inner.steps).toEqual(['connect', 'transaction', 'abort', 'transaction', 'commit'])
 })
 
 it('a large send is handed over at once, because the client forms the batches; a record that is too large is refused', async () => {
