@@ -1,6 +1,7 @@
 import type { Kafka } from 'kafkajs'
 import { groupPositions } from '../topics/group-positions.js'
-import { partitionName, rangesOf } from '../topics/ranges.js'
+import { endsWithOpenTransactions, openTransactions } from '../topics/open-transactions.js'
+import { partitionName, rangesOf, type OffsetRange } from '../topics/ranges.js'
 import { retentions } from '../topics/retentions.js'
 import { clusterIdOf, refuseOtherCluster } from './cluster.js'
 import { doubtsOfOffsets, doubtsOfRecords } from './doubts.js'
@@ -92,10 +93,21 @@ export async function whoNeedsCmk(
     })
     const unclear = [...doubtsOfRecords(report, cmkId), ...doubtsOfOffsets(report, now, upToNow)]
     const isNeeded = partitions.some(({ only }) => only > 0)
+    // It takes a moment, and matters only if nothing else does.
+    if (upToNow && !isNeeded && unclear.length === 0) unclear.push(...(await doubtsOfOpen(kafka, now)))
     return { cmkId, needed: isNeeded ? 'yes' : unclear.length > 0 ? 'unclear' : 'no', unclear, partitions }
   } finally {
     await admin.disconnect()
   }
+}
+
+/** The ends that a cluster tells are before the first open transaction, so what came since the scan may be behind them. */
+async function doubtsOfOpen(kafka: Kafka, now: readonly OffsetRange[]): Promise<string[]> {
+  const open = openTransactions(await endsWithOpenTransactions(kafka, now), now)
+  return open.map(
+    ({ topic, partition, from }) =>
+      `${topic}: partition ${String(partition)} has an open transaction, whose records from offset ${String(from)} on cannot be read yet`,
+  )
 }
 
 function goneBy(latest: number | undefined, keeps: number | null): number | null {

@@ -16,11 +16,11 @@ const CHECKPOINT_MS = 10_000
 
 /**
  * Reads topics up to the end that they have now, and counts what is in them, without any key. Commits no offsets but those
- * of a `group`. As a
- * reader of committed records, it does not see records of aborted or open transactions; it says where there is an open one.
+ * of a `group`. As a reader of committed records, it does not see records of aborted or open transactions; it says where
+ * there is an open one.
  *
- * @throws Error for a topic that does not exist or was made again, or an unfit `resume`, such as one of another cluster; the errors of KafkaJS; the reason
- * of `signal`
+ * @throws Error for a topic that does not exist or was made again, or an unfit `resume`, such as one of another cluster; the
+ * errors of KafkaJS; the reason of `signal`
  */
 export async function scan(options: ScanOptions): Promise<ScanReport> {
   const { kafka, start, watch = [], resume, onCheckpoint, onProgress, signal } = options

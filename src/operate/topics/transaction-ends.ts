@@ -28,16 +28,27 @@ export class TransactionEnds {
   /** Whether a record is committed; undefined if the end of its transaction is not known yet. */
   isCommitted({ offset, batchContext }: Pick<RawMessage, 'offset' | 'batchContext'>): boolean | undefined {
     if (batchContext?.inTransaction !== true) return true
-    const at = BigInt(offset)
-    return this.#ends.get(batchContext.producerId)?.find((end) => end.offset > at)?.isCommit
+    const ends = this.#ends.get(batchContext.producerId) ?? []
+    return ends[countBefore(ends, BigInt(offset))]?.isCommit
   }
 
   /** Forgets markers before this offset. */
   forgetBefore(offset: bigint): void {
     for (const [producerId, ends] of this.#ends) {
-      const left = ends.filter((end) => end.offset >= offset)
-      if (left.length > 0) this.#ends.set(producerId, left)
-      else this.#ends.delete(producerId)
+      ends.splice(0, countBefore(ends, offset))
+      if (ends.length === 0) this.#ends.delete(producerId)
     }
   }
+}
+
+/** How many of them are before this offset. There can be very many: some producers end a transaction after each record. */
+function countBefore(ends: readonly End[], offset: bigint): number {
+  let [from, to] = [0, ends.length]
+  while (from < to) {
+    const middle = (from + to) >> 1
+    const end = ends[middle]
+    if (end !== undefined && end.offset < offset) from = middle + 1
+    else to = middle
+  }
+  return from
 }

@@ -103,6 +103,7 @@ it('a transaction that is open to the end of a scan leaves its answer unclear, b
   const topic = await topicOf(2)
   const plain = await connected(testKafka().producer())
   await plain.send({ topic, messages: [{ value: 'a', partition: 0 }] })
+  const before = await scan({ kafka: testKafka(), topics: [topic] })
   const open = await (await connected(transactional(topic))).transaction()
   await open.send({ topic, messages: [{ value: 'b', partition: 1 }] })
   const report = await scan({ kafka: testKafka(), topics: [topic] })
@@ -114,6 +115,13 @@ it('a transaction that is open to the end of a scan leaves its answer unclear, b
     needed: 'unclear',
     unclear: [
       `${topic}: partition 1 had an open transaction, whose records from offset 0 on could not be read yet`,
+    ],
+  })
+  // The partition ends where it did for the scan before, for all that a client sees.
+  expect(await whoNeedsCmk(testKafka(), before, 'cmk', { upToNow: true })).toMatchObject({
+    needed: 'unclear',
+    unclear: [
+      `${topic}: partition 1 has an open transaction, whose records from offset 0 on cannot be read yet`,
     ],
   })
   await open.abort()
