@@ -4,6 +4,7 @@ import type { Encryption } from '../../src/index.js'
 export const ABILITIES = [
   'batches',
   'concurrency',
+  'empty values',
   'other partitions',
   'pause',
   'seek',
@@ -17,6 +18,8 @@ export interface ClientUnderTest {
   readonly name: string
   /** What it cannot do, each with the reason as the table in `docs/clients.md` has it. */
   readonly cannot: Readonly<Partial<Record<Ability, string>>>
+  /** A message as this client's `send` takes it. Buffers in it are those of the record, not copies. */
+  native(topic: string, record: Sent): object
   writer(encryption?: Encryption, transactionalId?: string): Promise<Writer>
   read(options: ReadOptions, encryption?: Encryption): Promise<Reader>
 }
@@ -49,8 +52,8 @@ export type Sends = readonly { readonly topic: string; readonly records: readonl
 
 export interface Writer {
   send(...sends: Sends): Promise<void>
-  /** The same without a copy: what the client gets are these objects. */
-  sendThese(topic: string, records: readonly Sent[]): Promise<void>
+  /** What the client gets are this list and these messages. */
+  sendNative(topic: string, messages: object[]): Promise<void>
   transaction(): Promise<Transaction>
   /** As the application ends its producer. */
   close(): Promise<void>

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { ABILITIES, type Ability } from './client-under-test.js'
+
 import { confluent } from './clients/confluent.js'
 import { kafkajs } from './clients/kafkajs.js'
+import { platformatic } from './clients/platformatic.js'
 
 const PAGE = readFileSync(new URL('../../docs/clients.md', import.meta.url), 'utf8')
 
@@ -20,7 +22,7 @@ function tableOf(client: string): Record<string, string> {
 
 const inWords = (reason: string | undefined): string => (reason === undefined ? 'yes' : `no: ${reason}`)
 
-it.each([kafkajs, confluent])(
+it.each([kafkajs, confluent, platformatic])(
   'docs/clients.md says what $name lacks, and why, exactly as the laws leave it out',
   (client) => {
     const expected = ABILITIES.map((ability: Ability) => [ability, inWords(client.cannot[ability])])

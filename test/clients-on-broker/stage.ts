@@ -3,6 +3,7 @@ import {
   createEncryption,
   type DecryptRule,
   type Encryption,
+  type EncryptRule,
   type EncryptionConfig,
   type TopicRule,
 } from '../../src/index.js'
@@ -21,6 +22,7 @@ export interface StageOptions {
   /** Default 1 topic with 1 partition. */
   readonly topics?: number
   readonly partitions?: number
+  readonly encrypt?: Partial<EncryptRule>
   readonly decrypt?: Partial<DecryptRule>
   /** More rules. */
   readonly rules?: readonly TopicRule<string, string>[]
@@ -60,7 +62,7 @@ export const text = (n: number | string): string => `${CANARY} ${String(n)}`
 export async function stage(
   client: ClientUnderTest,
   ends: Ends,
-  { topics: topicCount = 1, partitions = 1, decrypt, rules = [] }: StageOptions = {},
+  { topics: topicCount = 1, partitions = 1, encrypt, decrypt, rules = [] }: StageOptions = {},
   wrapped = true,
 ): Promise<Stage> {
   const topics = await Promise.all(
@@ -75,7 +77,10 @@ export async function stage(
     const config: EncryptionConfig = {
       kms: { near: near.client(), far: far.client() },
       cmks: { near: [{ kms: 'near', id: 'near' }], far: [{ kms: 'far', id: 'far' }] },
-      topics: [{ match: topics, encrypt: { cmk }, decrypt: { cmk: ['near', 'far'], ...decrypt } }, ...rules],
+      topics: [
+        { match: topics, encrypt: { cmk, ...encrypt }, decrypt: { cmk: ['near', 'far'], ...decrypt } },
+        ...rules,
+      ],
       kmsRetries: 0,
     }
     const encryption = await createEncryption(config)

@@ -17,6 +17,7 @@ const client = (): Kafka => testKafka({ retry: { initialRetryTime: 50, maxRetryT
 export const kafkajs: ClientUnderTest = {
   name: 'KafkaJS',
   cannot: {},
+  native: (_, record) => messageOf(record),
   async writer(encryption, transactionalId) {
     const inner = client().producer(
       transactionalId === undefined ? {} : { transactionalId, idempotent: true, maxInFlightRequests: 1 },
@@ -41,12 +42,15 @@ export const kafkajs: ClientUnderTest = {
   },
 }
 
-const messagesOf = (records: readonly Sent[]): Message[] => records.map((record) => ({ ...record }))
+const messageOf = (record: Sent): Message => ({ ...record })
 
 /** One topic is the form `send` of KafkaJS, several are `sendBatch`. */
 function sending(to: Pick<Producer, 'send' | 'sendBatch'>): Writer['send'] {
   return async (...sends: Sends) => {
-    const [first, ...others] = sends.map(({ topic, records }) => ({ topic, messages: messagesOf(records) }))
+    const [first, ...others] = sends.map(({ topic, records }) => ({
+      topic,
+      messages: records.map(messageOf),
+    }))
     if (first === undefined) return
     if (others.length === 0) await to.send(first)
     else await to.sendBatch({ topicMessages: [first, ...others] })
@@ -56,8 +60,8 @@ function sending(to: Pick<Producer, 'send' | 'sendBatch'>): Writer['send'] {
 function writerOf(producer: Producer): Writer {
   return {
     send: sending(producer),
-    async sendThese(topic, records) {
-      await producer.send({ topic, messages: records as Message[] })
+    async sendNative(topic, messages) {
+      await producer.send({ topic, messages: messages as Message[] })
     },
     async transaction(): Promise<Transaction> {
       const transaction = await producer.transaction()

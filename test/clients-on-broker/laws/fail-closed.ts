@@ -40,13 +40,14 @@ export function failClosedLaws(client: ClientUnderTest, law: Law): void {
   law('a send leaves the objects of its caller as they were', [], async ({ ends, expect }) => {
     const on = await stage(client, ends)
     const writer = await on.writer()
-    const make = (): Sent[] => [
-      { key: 'k', value: text(1), headers: { a: 'b' } },
-      { key: Buffer.from('k'), value: Buffer.from(text(2)) },
-      { value: null },
-    ]
+    const make = (): object[] =>
+      [
+        { key: 'k', value: text(1), headers: { a: 'b' } },
+        { key: Buffer.from('k'), value: Buffer.from(text(2)), headers: { a: Buffer.from('b') } },
+        { value: null },
+      ].map((record) => client.native(on.topic, record))
     const [mine, before] = [make(), make()]
-    const sent = writer.sendThese(on.topic, mine)
+    const sent = writer.sendNative(on.topic, mine)
     expect(mine).toEqual(before)
     await sent
     expect(mine).toEqual(before)
@@ -60,12 +61,11 @@ export function failClosedLaws(client: ClientUnderTest, law: Law): void {
       const on = await stage(client, ends)
       const writer = await on.writer()
       on.near.hold = true
-      const value = Buffer.from(text(1))
-      const headers: Record<string, string> = { a: 'b' }
-      const mine: Sent[] = [{ key: 'k', value, headers }]
-      const sent = writer.sendThese(on.topic, mine)
-      value.fill(0)
-      headers['a'] = 'changed'
+      const [key, value, header] = [Buffer.from('k'), Buffer.from(text(1)), Buffer.from('b')]
+      const mine = [client.native(on.topic, { key, value, headers: { a: header } })]
+      const sent = writer.sendNative(on.topic, mine)
+      for (const bytes of [key, value, header]) bytes.fill(0)
+      for (const member of Object.keys(mine[0] ?? {})) Reflect.deleteProperty(mine[0] ?? {}, member)
       mine.length = 0
       await on.near.waitForHeld()
       on.near.hold = false
@@ -74,7 +74,9 @@ export function failClosedLaws(client: ClientUnderTest, law: Law): void {
       const { reader, seen } = await on.read()
       await until('the record', () => seen.length === 1)
       await reader.close()
-      expect(seen).toMatchObject([{ value: Buffer.from(text(1)), headers: { a: ['b'] } }])
+      expect(seen).toMatchObject([
+        { key: Buffer.from('k'), value: Buffer.from(text(1)), headers: { a: ['b'] } },
+      ])
     },
   )
 
@@ -95,6 +97,28 @@ export function failClosedLaws(client: ClientUnderTest, law: Law): void {
       on.near.failure = new Error(`a bug that quotes ${CANARY}`)
       expect(await codeOf(on.topic)).toMatchObject({ code: 'KMS_UNAVAILABLE' })
       expect([await on.count(), await on.count(stranger)]).toEqual([0, 0])
+    },
+  )
+
+  law(
+    'an empty key or bound header, as text or as bytes, is on the broker as it was sealed, so that the record opens',
+    [],
+    async ({ ends, expect }) => {
+      const on = await stage(client, ends, {
+        encrypt: { bindHeaders: ['h'] },
+        decrypt: { require: { bindHeaders: ['h'] } },
+      })
+      const writer = await on.writer()
+      const empty = ['', Buffer.alloc(0)]
+      const sent = empty.map((one, n): Sent => ({ key: one, value: text(n), headers: { h: one } }))
+      await writer.send({ topic: on.topic, records: sent })
+      const { reader, seen } = await on.read()
+      await until('the records', () => seen.length === 2 || named(on, 'consumer.stopped').length > 0)
+      await reader.close()
+      expect(seen.map(({ key, value }) => [key, String(value)])).toEqual([
+        [Buffer.alloc(0), text(0)],
+        [Buffer.alloc(0), text(1)],
+      ])
     },
   )
 

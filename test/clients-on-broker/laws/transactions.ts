@@ -72,18 +72,22 @@ export function transactionLaws(client: ClientUnderTest, law: Law): void {
   )
 
   law(
-    'a send of a transaction that gets no key writes nothing, and the transaction can be aborted',
+    'a send of a transaction that loses its KMS in its middle writes nothing, and the transaction can be aborted',
     [],
     async ({ ends, expect }) => {
-      const on = await stage(client, ends)
+      const on = await stage(client, ends, {
+        encrypt: { rotate: { maxMessages: 1, allowFrequentRotation: true } },
+      })
       const writer = await on.writer(on.topic)
       const transaction = await writer.transaction()
+      await transaction.send({ topic: on.topic, records: records(1, 100) })
       on.near.failure = new EnvelopeError('KMS_UNAVAILABLE', 'away')
-      expect(await thrownBy(() => transaction.send({ topic: on.topic, records: records(2) }))).toMatchObject({
-        code: 'KMS_UNAVAILABLE',
-      })
+      expect(
+        await thrownBy(() => transaction.send({ topic: on.topic, records: records(5, 101) })),
+      ).toMatchObject({ code: 'KMS_UNAVAILABLE' })
       await transaction.abort()
-      expect(await on.count()).toBe(0)
+      // The first send, and the end of the transaction.
+      expect(await on.count()).toBe(2)
       on.near.failure = undefined
       const next = await writer.transaction()
       await next.send({ topic: on.topic, records: records(2) })

@@ -1,0 +1,4 @@
+import { platformatic } from './clients/platformatic.js'
+import { describeLaws } from './describe-laws.js'
+
+describeLaws(platformatic)
