@@ -97,7 +97,8 @@ async function cat(topic: string, options: Options, signal: AbortSignal): Promis
     if (sealed !== undefined || encryption === undefined) await printSealed(reading, print)
     else await printOpened(reading, encryption, print)
     complaints.end()
-    if (complaints.isAny) process.exitCode = NOT_ALL
+    // The output may have failed.
+    if (complaints.isAny) process.exitCode ??= NOT_ALL
   } catch (error) {
     signal.throwIfAborted()
     throw error

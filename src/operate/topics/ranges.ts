@@ -56,7 +56,8 @@ async function rangesOfTopic(
 async function offsetsOf(admin: Admin, topic: string, place: Start): Promise<(partition: number) => bigint> {
   if (place === 'beginning') return () => 0n
   if ('offset' in place) return () => place.offset
-  const found = await admin.fetchTopicOffsetsByTimestamp(topic, place.time.getTime())
+  // A broker takes negative times for names of other places, such as -1 for the end.
+  const found = await admin.fetchTopicOffsetsByTimestamp(topic, Math.max(0, place.time.getTime()))
   const offsets = new Map(found.map(({ partition, offset }) => [partition, BigInt(offset)]))
   return (partition) => offsets.get(partition) ?? 0n
 }

@@ -96,17 +96,20 @@ async function shell(script: string, ...args: readonly string[]): Promise<Ended>
 
 describe('reading a topic', () => {
   it('records come by time over all partitions, within the range, of the partitions and with the key that were asked for', async () => {
-    const [all, one, range, times, keyed] = await Promise.all([
+    const [all, one, range, times, before, keyed] = await Promise.all([
       places({}),
       places({ partitions: [1] }),
       places({ from: { offset: 1n }, to: { offset: 2n } }),
       places({ from: { time: new Date(START + 1000) }, to: { time: new Date(START + 3000) } }),
+      // A broker takes -1 for the end.
+      places({ to: { time: new Date(-1) } }),
       places({ key: Buffer.from('order-17') }),
     ])
     expect(all).toEqual(['0:0', '1:0', '0:1', '1:1', '0:2'])
     expect(one).toEqual(['1:0', '1:1'])
     expect(range).toEqual(['0:1', '1:1'])
     expect(times).toEqual(['1:0', '0:1'])
+    expect(before).toEqual([])
     expect(keyed).toEqual(['0:0', '0:1'])
     expect(await places({ limit: 2 })).toEqual(['0:0', '1:0'])
     const { groups } = await admin.listGroups()

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.UnaryOperator;
 import org.apache.kafka.common.config.AbstractConfig;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.Importance;
@@ -117,11 +118,23 @@ public final class EnvelopeDeserializerConfig extends AbstractConfig {
      * @throws EnvelopeException {@code KEYRING_INVALID}
      */
     public static EnvelopeOpener opener(Map<String, ?> configs) {
+        return opener(configs, UnaryOperator.identity());
+    }
+
+    /**
+     * The same for a viewer of topics, whose user waits for each record: what a KMS denies or refuses, and that it is away, is
+     * remembered for five seconds.
+     */
+    public static EnvelopeOpener viewerOpener(Map<String, ?> configs) {
+        return opener(configs, unwrapper -> new RememberedFailures(unwrapper, System::nanoTime));
+    }
+
+    private static EnvelopeOpener opener(Map<String, ?> configs, UnaryOperator<Unwrapper> service) {
         EnvelopeDeserializerConfig config = new EnvelopeDeserializerConfig(VALUE_DEFINITION, configs);
         try {
             EnvelopeOpener.Builder opener = EnvelopeOpener.builder().ruleForOtherTopics(config.rule())
                     .cachedKeysMaxAge(Duration.ofMillis(config.getLong(CACHED_KEYS_MAX_AGE_MS)));
-            ConfiguredUnwrappers.add(config, opener);
+            ConfiguredUnwrappers.add(config, opener, service);
             for (String file : config.getList(DICTIONARY_FILES)) {
                 opener.dictionary(Files.readAllBytes(Path.of(file)));
             }

@@ -41,7 +41,7 @@ public final class EnvelopeMessageFormatter implements MessageFormatter {
      */
     @Override
     public void configure(Map<String, ?> configs) {
-        opener = EnvelopeDeserializerConfig.opener(configs);
+        opener = EnvelopeDeserializerConfig.viewerOpener(configs);
         config = new FormatterConfig(configs);
         keys = config.shown(FormatterConfig.KEY_DESERIALIZER);
         headers = config.shown(FormatterConfig.HEADERS_DESERIALIZER);

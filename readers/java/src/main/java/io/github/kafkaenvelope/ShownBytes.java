@@ -2,6 +2,7 @@ package io.github.kafkaenvelope;
 
 import java.nio.charset.StandardCharsets;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.serialization.Deserializer;
 
 /**
@@ -14,7 +15,7 @@ import org.apache.kafka.common.serialization.Deserializer;
  * @param stop whether a failure of the deserializer is thrown
  */
 record ShownBytes(String property, Deserializer<?> deserializer, boolean escape, String nullLiteral, boolean stop) {
-    /** @throws RuntimeException of the deserializer, if it is to stop */
+    /** @throws SerializationException if the deserializer fails, and is to stop */
     byte[] of(ConsumerRecord<?, ?> record, byte[] bytes) {
         if (bytes == null) {
             return utf8(nullLiteral);
@@ -26,10 +27,12 @@ record ShownBytes(String property, Deserializer<?> deserializer, boolean escape,
         try {
             text = String.valueOf(deserializer.deserialize(record.topic(), record.headers(), bytes));
         } catch (RuntimeException e) {
+            // Without its text, which may quote the bytes.
+            String failure = property + " fails: " + e.getClass().getSimpleName();
             if (stop) {
-                throw e;
+                throw new SerializationException(failure);
             }
-            return utf8("[" + property + " fails: " + e.getClass().getSimpleName() + "]");
+            return utf8("[" + failure + "]");
         }
         return utf8(escape ? Printable.of(text) : text);
     }

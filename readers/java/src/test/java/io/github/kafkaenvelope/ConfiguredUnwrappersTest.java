@@ -101,6 +101,31 @@ class ConfiguredUnwrappersTest {
         Map<String, String> plain = new HashMap<>(right);
         plain.put("envelope.vault.address", "http://vault.example.com");
         assertThrows(ConfigException.class, () -> EnvelopeDeserializerConfig.opener(plain));
+        plain.put("envelope.vault.address", "https://user:pass word@vault.example.com");
+        assertEquals("envelope.vault.address is not an address",
+                assertThrows(ConfigException.class, () -> EnvelopeDeserializerConfig.opener(plain)).getMessage());
+    }
+
+    @Test
+    void viewersDoNotAskAgainForWhatWasDenied() throws IOException {
+        server.removeContext("/");
+        server.createContext("/", exchange -> {
+            asked.add(exchange.getRequestURI().getPath());
+            exchange.sendResponseHeaders(403, 13);
+            exchange.getResponseBody().write("{\"errors\":[]}".getBytes(StandardCharsets.UTF_8));
+            exchange.close();
+        });
+        EnvelopeOpener opener = EnvelopeDeserializerConfig.viewerOpener(Map.of("envelope.accept", "vault-transit:" + VAULT_CMK,
+                "envelope.vault.address", address, "envelope.vault.name", "transit.vault.example.com",
+                "envelope.vault.token.file", Files.writeString(folder.resolve("token"), "s.token").toString()));
+        for (int record = 0; record < 2; record++) {
+            Sealer sealer = new Sealer();
+            sealer.wrappings.put("vault-transit:" + VAULT_CMK,
+                    Sealer.bytes("vault:v1:" + Base64.getEncoder().encodeToString(new byte[60 + record])));
+            assertEquals("KMS_DENIED", assertThrows(EnvelopeException.class,
+                    () -> opener.open(sealer.topic, sealer.key, List.of(), sealer.seal())).code());
+        }
+        assertEquals(1, asked.size());
     }
 
     private static void assertOpens(EnvelopeOpener opener, String cmk, String ciphertextDek) {

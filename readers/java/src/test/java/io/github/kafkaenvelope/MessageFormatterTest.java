@@ -2,6 +2,7 @@ package io.github.kafkaenvelope;
 
 import static io.github.kafkaenvelope.Sealer.bytes;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -141,7 +142,9 @@ class MessageFormatterTest {
         assertEquals("k\t[value.deserializer fails: SerializationException]\n", printed(properties, record(sealer.key, sealer.seal())));
         Map<String, String> stop = new HashMap<>(properties);
         stop.put("envelope.on.failure", "stop");
-        assertThrows(RuntimeException.class, () -> printed(stop, record(sealer.key, sealer.seal())));
+        RuntimeException e = assertThrows(RuntimeException.class, () -> printed(stop, record(sealer.key, sealer.seal())));
+        assertEquals("value.deserializer fails: SerializationException", e.getMessage());
+        assertNull(e.getCause());
     }
 
     @Test

@@ -46,7 +46,7 @@ public final class EnvelopeSerde implements Serde {
             }
             properties.put(PREFIX + '.' + name, value);
         });
-        opener = EnvelopeDeserializerConfig.opener(properties);
+        opener = EnvelopeDeserializerConfig.viewerOpener(properties);
     }
 
     @Override
