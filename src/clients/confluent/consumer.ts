@@ -112,9 +112,8 @@ export function decryptingConsumer<C extends ConfluentConsumer>(consumer: C, hos
     claims,
     clock,
     arrived(place) {
-      // Code that has the inner consumer has resumed it.
       if (parking.has(place)) parking.leave(place)
-      partitions.endStop(place)
+      partitions.arrived(place)
     },
     stop(place, error) {
       const stopped = describeStop(error, place, groupId)

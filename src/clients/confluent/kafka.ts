@@ -35,9 +35,9 @@ export function encryptKafka<K extends ConfluentKafka>(kafka: K, encryption: Enc
   return delegate<ConfluentKafka>(kafka, own) as K
 }
 
-/** The configuration has either form. */
-function groupOf(config: object): string | undefined {
-  const { kafkaJS, 'group.id': id = kafkaJS?.groupId } = config as {
+/** The configuration has either form, and may be missing: the client's own configuration may name the group. */
+function groupOf(config: object | undefined): string | undefined {
+  const { kafkaJS, 'group.id': id = kafkaJS?.groupId } = (config ?? {}) as {
     readonly kafkaJS?: { readonly groupId?: unknown }
     readonly 'group.id'?: unknown
   }

@@ -73,6 +73,12 @@ export class Partitions implements Reading {
     if (this.#stops.delete(nameOf(place))) this.resume(place)
   }
 
+  /** The partition is read, so that nobody has paused it: code that has the inner consumer has resumed it. */
+  arrived(place: Place): void {
+    this.#byApplication.delete(nameOf(place))
+    this.endStop(place)
+  }
+
   /** The application has paused these. */
   paused(places: readonly Place[]): void {
     for (const place of places) this.#byApplication.add(nameOf(place))

@@ -206,6 +206,21 @@ it('a pause of the application ends a wait, and stays until the application resu
   expect(got).toEqual(['0/0'])
 })
 
+it('a pause that code with the inner consumer has ended does not keep a partition from being parked', async () => {
+  const { kms, encryption, inner, consumer, got, run } = await reading()
+  const log = inner.fill(await sealed(kms, 1))
+  await run()
+  consumer.pause([{ topic: 't', partitions: [0] }])
+  inner.resume([{ topic: 't', partitions: [0] }])
+  kms.failure = down
+  await inner.poll()
+  expect([log.isPaused, encryption.health().waiting.length]).toEqual([true, 1])
+  kms.failure = undefined
+  await until(() => encryption.health().waiting.length === 0)
+  await inner.poll()
+  expect(got).toEqual(['0/0'])
+})
+
 it('a seek during a wait in the handler is not overridden, and disconnect ends the wait without a commit', async () => {
   const { kms, encryption, inner, consumer, got, run } = await reading()
   const log = inner.fill(await sealed(kms, 4))
@@ -401,6 +416,7 @@ it('a wrapped client wraps what it makes, and gives a consumer a producer of its
   await consumer.disconnect()
   expect(inner.producers[0]?.steps).toEqual(['connect', 'disconnect'])
   expect(kafka.admin()).toBe('admin')
+  expect(kafka.consumer(undefined as never)).toBeInstanceOf(FakeConsumer)
   expect(() => encryptKafka({} as never, encryption)).toThrow("the Kafka class of Confluent's client")
 })
 
