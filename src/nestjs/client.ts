@@ -5,13 +5,18 @@ import { encryptKafka } from '../clients/kafkajs/index.js'
 import { closed, opened } from './closing.js'
 import { sealingOf, type SealedKafkaOptions, type Sealing } from './options.js'
 import { checkRequests } from './reply-topics.js'
-import { ERROR_HEADER, ERROR_NOT_AUTHENTIC, errorOfValue } from './sealed-error.js'
+import { contentOf, ERROR_HEADER, NOT_AUTHENTIC } from './sealed-reply.js'
 
 type Message = EachMessagePayload['message']
 
+/** Nest's header by which a client finds the request to a reply. */
+const CORRELATION_ID = 'kafka_correlationId'
+
 /**
  * Nest's `ClientKafka`, which seals requests and events and opens replies. `subscribeToResponseOf` throws
- * TOPIC_NOT_CONFIGURED if the topic of the requests or that of the replies (`<pattern>.reply`) has no rule.
+ * TOPIC_NOT_CONFIGURED if the topic of the requests or that of the replies (`<pattern>.reply`) has no rule, or if the
+ * replies would be in the clear although the requests are encrypted. A subclass may have a `createClient` of its own,
+ * whose client is wrapped too.
  *
  * @throws EnvelopeError CONFIG_INVALID if `options.encryption` is not an encryption
  */
@@ -23,13 +28,21 @@ export const SealedClientKafka: new (options: SealedKafkaOptions) => ClientKafka
 
     constructor(options: SealedKafkaOptions) {
       super(options)
-      this.sealing = sealingOf(options, 'SealedClientKafka')
+      const sealing = sealingOf(options, 'SealedClientKafka')
+      this.sealing = sealing
+      // Not as a method: one of a subclass would take its place, and what the client sends would be in the clear.
+      const create = this.createClient.bind(this)
+      this.createClient = <T>(): Promise<T> => {
+        const made: Kafka | Promise<Kafka> = create<Kafka>()
+        const wrapped = (kafka: Kafka): Kafka => encryptKafka(kafka, sealing.encryption)
+        return (isPromise(made) ? made.then(wrapped) : wrapped(made)) as Promise<T>
+      }
     }
 
     override subscribeToResponseOf(pattern: unknown): void {
-      super.subscribeToResponseOf(pattern)
       const topic = this.normalizePattern(pattern as string)
       checkRequests(this.sealing.rules, topic, this.getResponsePatternName(topic))
+      super.subscribeToResponseOf(pattern)
     }
 
     override connect(): ReturnType<ClientKafka['connect']> {
@@ -37,19 +50,13 @@ export const SealedClientKafka: new (options: SealedKafkaOptions) => ClientKafka
       return super.connect()
     }
 
-    override createClient<T>(): Promise<T> {
-      const { encryption } = this.sealing
-      opened(encryption, this)
-      const made: Kafka | Promise<Kafka> = super.createClient<Kafka>()
-      const sealed = isPromise(made)
-        ? made.then((kafka) => encryptKafka(kafka, encryption))
-        : encryptKafka(made, encryption)
-      return sealed as Promise<T>
-    }
-
     override createResponseCallback(): (payload: EachMessagePayload) => unknown {
       const callback = super.createResponseCallback() as (payload: EachMessagePayload) => unknown
-      return (payload) => callback({ ...payload, message: this.withItsError(payload.topic, payload.message) })
+      return (payload) => {
+        // Nest would throw, and KafkaJS would deliver this record again for ever, so that no reply arrives.
+        if (payload.message.headers?.[CORRELATION_ID] === null) return Promise.resolve()
+        return callback({ ...payload, message: this.asNestSendsIt(payload.topic, payload.message) })
+      }
     }
 
     override async close(): Promise<void> {
@@ -57,19 +64,18 @@ export const SealedClientKafka: new (options: SealedKafkaOptions) => ClientKafka
       closed(this.sealing.encryption, this)
     }
 
-    /** Whether a reply is an error, and which, is decided by its value. The header alone is not authenticated. */
-    private withItsError(topic: string, message: Message): Message {
-      const error = errorOfValue(message.value)
-      if (error !== undefined) return withError(message, error)
+    /** A reply in Nest's own form. What it says is decided by its value: a header or a null value is not authenticated. */
+    private asNestSendsIt(topic: string, message: Message): Message {
       const { rules, errorsInHeader } = this.sealing
-      const isTrusted = errorsInHeader || rules.forReading(topic) === 'passthrough'
-      return isTrusted || message.headers?.[ERROR_HEADER] === undefined
-        ? message
-        : withError(message, ERROR_NOT_AUTHENTIC)
+      if (rules.forReading(topic) === 'passthrough') return message
+      const content = message.value === null ? undefined : contentOf(message.value)
+      if (content && 'error' in content) return withError(message, content.error)
+      const isSealed = content !== undefined && message.headers?.[ERROR_HEADER] === undefined
+      if (!isSealed && !errorsInHeader) return withError(message, NOT_AUTHENTIC)
+      return { ...message, value: content?.value ?? null } as Message
     }
   }
 
-/** The message as Nest's own server would have sent it. */
 function withError(message: Message, error: Buffer | string): Message {
   return { ...message, value: null, headers: { ...message.headers, [ERROR_HEADER]: error } } as Message
 }

@@ -10,8 +10,9 @@ export type SealedKafkaOptions = Required<KafkaOptions>['options'] & {
   readonly encryption: Encryption
   /**
    * Where the text of a handler's error is in a reply. `sealed`, the default: in the sealed value; the header
-   * `kafka_nest-err` has a constant text. `header`: in that header, in the clear and not authenticated, as Nest itself
-   * does it; for callers and servers that are not sealed ones.
+   * `kafka_nest-err` has a constant text, and a reply of nothing has a sealed value too. `header`: in that header, in the
+   * clear and not authenticated, and a reply of nothing has a null value, as Nest itself does it; for callers and servers
+   * that are not sealed ones.
    */
   readonly errors?: 'sealed' | 'header'
 }

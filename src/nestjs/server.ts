@@ -4,8 +4,8 @@ import { encryptKafka } from '../clients/kafkajs/index.js'
 import { isEnvelopeError } from '../errors.js'
 import { closed, opened } from './closing.js'
 import { sealingOf, type SealedKafkaOptions, type Sealing } from './options.js'
-import { checkReplyTopic, replyTopicOf, sealsReplies } from './reply-topics.js'
-import { ERROR_HEADER, ERROR_IS_SEALED, valueOfError } from './sealed-error.js'
+import { replyTopicOf, sealsReplies, sealsReply } from './reply-topics.js'
+import { ERROR_HEADER, ERROR_IS_SEALED, marked, valueOfError, valueOfReply } from './sealed-reply.js'
 
 type Given<Method extends 'assignErrorHeader' | 'sendMessage' | 'start'> = Parameters<ServerKafka[Method]>
 
@@ -41,30 +41,38 @@ export class SealedServerKafka extends ServerKafka {
 
   override async sendMessage(...given: Given<'sendMessage'>): ReturnType<ServerKafka['sendMessage']> {
     const [response, replyTopic, , , context] = given
-    const topic = context.getTopic()
-    const { rules } = this.sealing
     try {
-      if (rules.forReading(topic) !== 'passthrough') checkReplyTopic(topic, replyTopic, context.getMessage())
-      if (!sealsReplies(rules, topic, replyTopic)) this.plainReplies.add(response)
+      const isSealed = sealsReply(this.sealing.rules, context.getTopic(), replyTopic, context.getMessage())
+      if (!isSealed) this.plainReplies.add(response)
       return await super.sendMessage(...given)
     } catch (error) {
-      if (!isEnvelopeError(error)) throw error
-      // Nest 11 would end the process, because nobody handles the rejection. Nest 12 would log it.
-      this.logger.error(`No reply was sent: ${error.message}`)
+      // Nest 11 would end the process, because nobody handles the rejection: whoever can write to the topic of the
+      // requests could cause that with a header.
+      this.logger.error(`No reply was sent: ${reasonOf(error)}`)
       return []
     }
   }
 
   override assignErrorHeader(...[response, message]: Given<'assignErrorHeader'>): void {
     super.assignErrorHeader(response, message)
+    if (this.plainReplies.has(response)) return
     const text = message.headers?.[ERROR_HEADER]
-    if (text === undefined || this.sealing.errorsInHeader || this.plainReplies.has(response)) return
-    message.value = valueOfError(text as Buffer)
-    message.headers = { ...message.headers, [ERROR_HEADER]: ERROR_IS_SEALED }
+    if (this.sealing.errorsInHeader) message.value = marked(message.value)
+    else if (text === undefined) message.value = valueOfReply(message.value)
+    else {
+      message.value = valueOfError(text as Buffer)
+      message.headers = { ...message.headers, [ERROR_HEADER]: ERROR_IS_SEALED }
+    }
   }
 
   override async close(): Promise<void> {
     await super.close()
     closed(this.sealing.encryption, this)
   }
+}
+
+/** Why a reply was not sent. Node.js quotes values in its errors, so of errors that are not ours or KafkaJS's, only the name. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown error'
+  return isEnvelopeError(error) || error.name.startsWith('KafkaJS') ? error.message : error.name
 }

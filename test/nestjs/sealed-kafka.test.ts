@@ -1,7 +1,6 @@
 import { RpcException, type ClientKafka, type KafkaContext } from '@nestjs/microservices'
 import { lastValueFrom, of, throwError } from 'rxjs'
 import { afterEach, expect, it } from 'vitest'
-import { encryptKafka } from '../../src/clients/kafkajs/index.js'
 import type { TopicRule } from '../../src/index.js'
 import { envelopeOf, SealedClientKafka, SealedServerKafka } from '../../src/nestjs/index.js'
 import { memoryEncryption } from '../support/encryption.js'
@@ -15,7 +14,7 @@ const ALL: TopicRule<string, string>[] = [{ match: ['nest.*'], ...BOTH }]
 const IN_THE_VALUE = '{"status":"error","message":"The error is in the sealed value of the reply"}'
 const NOT_AUTHENTIC = {
   status: 'error',
-  message: 'The error of the reply is not authentic, because it was not sealed',
+  message: 'The reply is not authentic, because its value or its error was not sealed',
 }
 
 const failing = (error: string | object) => throwError(() => new RpcException(error))
@@ -36,7 +35,7 @@ async function running(rules = ALL, rest: Pick<Parts, 'client' | 'server'> = {})
   }
   class Client extends SealedClientKafka {
     override createClient<T>(): Promise<T> {
-      return asCreated(encryptKafka(kafka as never, encryption))
+      return asCreated(kafka)
     }
   }
   const { encryption } = await memoryEncryption(rules)
@@ -123,6 +122,41 @@ it('an error stays an error for the caller if its header is removed on the way',
   await expect(ask(1)).rejects.toEqual({ status: 'error', message: 'no' })
 })
 
+it('a handler that returns nothing sends a sealed reply, which its caller gets as null', async () => {
+  const { ask, on, seen } = await running()
+  seen.answer = () => undefined
+  expect(await ask(1)).toBeNull()
+  expect(on(REPLIES)[0]?.value).not.toBeNull()
+})
+
+it('a reply with a null value, which anyone can write, is an error for the caller', async () => {
+  const { ask, kafka } = await running()
+  kafka.tamper = ({ topic, message }) => ({
+    topic,
+    message: topic === REPLIES ? { ...message, value: null } : message,
+  })
+  await expect(ask(1)).rejects.toEqual(NOT_AUTHENTIC)
+})
+
+it('a reply whose header says to which request it belongs with null is left aside', async () => {
+  const { ask, kafka, seen } = await running()
+  await kafka.put(REPLIES, { value: null, headers: { kafka_correlationId: null } as never })
+  seen.answer = () => 'next'
+  expect(await ask(1)).toBe('next')
+  expect(kafka.failures).toEqual([])
+})
+
+it('a header with which no reply can be made does not end the process, and what it says is not logged', async () => {
+  const { client, kafka, logged } = await running()
+  kafka.tamper = ({ topic, message }) => {
+    if (topic === REQUESTS)
+      Object.assign(message.headers ?? {}, { kafka_correlationId: Buffer.from('{"xyzzy":1}') })
+    return { topic, message }
+  }
+  client.send(REQUESTS, 1).subscribe({ error: () => undefined })
+  await expect.poll(() => logged).toEqual(['No reply was sent: TypeError'])
+})
+
 it('an error that only a header has reaches the caller as a constant text', async () => {
   const { ask, kafka } = await running()
   kafka.tamper = ({ topic, message }) => {
@@ -140,6 +174,9 @@ it('with errors: header, errors are as in plain Nest, on both sides', async () =
     '{"status":"error","message":"in the clear"}',
   )
   expect(on(REPLIES)[0]?.value).toBeNull()
+  seen.answer = () => undefined
+  expect(await ask(1)).toBeNull()
+  expect(on(REPLIES)[1]?.value).toBeNull()
 })
 
 it('passthrough topics are as in plain Nest, errors included', async () => {
@@ -159,6 +196,46 @@ it('keepBinary gives handlers and callers the bytes that were sealed, errors sti
   expect(await ask(Buffer.from([0xff, 1]))).toEqual(Buffer.from([0xff, 1, 0xfe]))
   seen.answer = () => failing({ code: 1 })
   await expect(ask(Buffer.from([1]))).rejects.toEqual({ code: 1 })
+})
+
+it.each(['err:no', 'nil:', 'val:x'])(
+  'bytes of a handler that begin as the value of an error does arrive as they are: %s',
+  async (text) => {
+    const bytes = Buffer.from(`\u00ffnest-${text}`, 'latin1')
+    const options = { parser: { keepBinary: true } }
+    for (const errors of ['sealed', 'header'] as const) {
+      const both = { ...options, errors }
+      const { ask, app, seen } = await running(ALL, { client: both, server: both })
+      seen.answer = () => bytes
+      expect(await ask(1)).toEqual(bytes)
+      await app.close()
+    }
+    const { ask, seen } = await running([{ match: ['nest.*'], passthrough: true }], {
+      client: options,
+      server: options,
+    })
+    seen.answer = () => bytes
+    expect(await ask(1)).toEqual(bytes)
+  },
+)
+
+it('a server does not seal the reply to a request in the clear for a topic that the request names', async () => {
+  const { kafka, logged, on } = await running([
+    { match: [REQUESTS, REPLIES, 'open'], passthrough: true },
+    { match: [EVENTS], ...BOTH },
+  ])
+  const request = (kafka_replyTopic: string) => ({
+    value: '1',
+    headers: { kafka_correlationId: '1', kafka_replyTopic },
+  })
+  await kafka.put(REQUESTS, request(EVENTS))
+  await expect
+    .poll(() => logged)
+    .toEqual([expect.stringMatching(/^No reply was sent: REQUIREMENT_UNMET: .*not authenticated/)])
+  expect(on(EVENTS)).toEqual([])
+  // In the clear, the topic of the reply is the caller's choice, as with plain Nest.
+  await kafka.put(REQUESTS, request('open'))
+  await expect.poll(() => on('open')).toHaveLength(1)
 })
 
 it('no reply goes to a topic that an unauthenticated header names', async () => {
@@ -234,6 +311,8 @@ it('a client refuses to subscribe to replies of a request without a rule, and to
   const { encryption } = await memoryEncryption([
     { match: [REQUESTS], encrypt: { cmk: 'main' } },
     { match: ['other.reply'], decrypt: { cmk: 'main' } },
+    { match: ['third'], encrypt: { cmk: 'main' } },
+    { match: ['third.reply'], passthrough: true },
   ])
   const client = new SealedClientKafka({ encryption })
   const code = 'TOPIC_NOT_CONFIGURED'
@@ -245,6 +324,9 @@ it('a client refuses to subscribe to replies of a request without a rule, and to
   expect(() => {
     client.subscribeToResponseOf('other')
   }).toThrow(says(/requests go to topic other, which no rule encrypts/))
+  expect(() => {
+    client.subscribeToResponseOf('third')
+  }).toThrow(says(/come on topic third\.reply, which is passthrough although the requests are encrypted/))
   await encryption.close()
 })
 
