@@ -54,7 +54,8 @@ export const SealedClientKafka: new (options: SealedKafkaOptions) => ClientKafka
       const callback = super.createResponseCallback() as (payload: EachMessagePayload) => unknown
       return (payload) => {
         // Nest would throw, and KafkaJS would deliver this record again for ever, so that no reply arrives.
-        if (payload.message.headers?.[CORRELATION_ID] === null) return Promise.resolve()
+        const id: unknown = payload.message.headers?.[CORRELATION_ID]
+        if (id === null) return Promise.resolve()
         return callback({ ...payload, message: this.asNestSendsIt(payload.topic, payload.message) })
       }
     }
@@ -72,7 +73,7 @@ export const SealedClientKafka: new (options: SealedKafkaOptions) => ClientKafka
       if (content && 'error' in content) return withError(message, content.error)
       const isSealed = content !== undefined && message.headers?.[ERROR_HEADER] === undefined
       if (!isSealed && !errorsInHeader) return withError(message, NOT_AUTHENTIC)
-      return { ...message, value: content?.value ?? null } as Message
+      return { ...message, value: content?.value ?? null }
     }
   }
 
