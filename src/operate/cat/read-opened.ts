@@ -18,20 +18,20 @@ export interface ReadOpenedOptions extends ReadRecordsOptions {
 }
 
 /** A record with its value as a consumer would get it, or why it would get none. */
-export type ReadOpened = Omit<StoredRecord, 'value'> & (WithValue | WithFailure)
-
-interface WithValue {
-  readonly value: Buffer | null
-  /** Undefined if the record was not sealed. */
-  readonly envelope: EnvelopeInfo | undefined
-  readonly failure?: undefined
-}
-
-interface WithFailure {
-  readonly failure: FailedCheck & { readonly error: EnvelopeError }
-  readonly value?: undefined
-  readonly envelope?: undefined
-}
+export type ReadOpened = Omit<StoredRecord, 'value'> &
+  (
+    | {
+        readonly value: Buffer | null
+        /** Undefined if the record was not sealed. */
+        readonly envelope: EnvelopeInfo | undefined
+        readonly failure?: undefined
+      }
+    | {
+        readonly failure: FailedCheck & { readonly error: EnvelopeError }
+        readonly value?: undefined
+        readonly envelope?: undefined
+      }
+  )
 
 /**
  * Reads the committed records of a topic as `readRecords` does, and opens them under the decrypt rule of the topic. A

@@ -218,12 +218,14 @@ describe('instead of an answer', () => {
       under.service.answer = () => reply
       for (const operation of ['GenerateDataKey', 'Decrypt'] as const) {
         const started = performance.now()
-        const error = await outcome(operation, { requestTimeout: '300ms' })
+        // On a busy machine even an immediate answer takes its time.
+        const requestTimeout = codes.includes('KMS_TIMEOUT') ? '300ms' : '9s'
+        const error = await outcome(operation, { requestTimeout })
         expect(codes).toContain(error.code)
         // Whichever of several it is, what a consumer does about it is the same.
         expect(error.kind).toBe(new EnvelopeError(codes[0] as ErrorCode, '').kind)
         expect(error.kmsCode).toBeUndefined()
-        expect(performance.now() - started).toBeLessThan(2000)
+        expect(performance.now() - started).toBeLessThan(10_000)
       }
     },
   )
