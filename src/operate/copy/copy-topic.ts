@@ -1,8 +1,10 @@
 import type { Admin, Consumer } from 'kafkajs'
 import { waitFor } from '../../cancellation.js'
 import { stopwatch, systemClock } from '../../clock.js'
+import { IdleFetches } from '../topics/idle-fetches.js'
 import { endsWithOpenTransactions, openTransactions } from '../topics/open-transactions.js'
 import { rangesOf, type OffsetRange } from '../topics/ranges.js'
+import { refuseLeaderless } from '../topics/read-topics.js'
 import { readCheckpoints, type Checkpoint, type CopyRoute } from './checkpoint.js'
 import { checkGroup } from './check-group.js'
 import { checkTopics, type CheckedTopics } from './check-topics.js'
@@ -18,8 +20,8 @@ const FETCH_BYTES = 4 * 1024 * 1024
 const MARKER_BYTES = 1024 * 1024
 const SESSION_MS = 10_000
 const POLL_MS = 500
-/** The broker was polled so often, and no partition had anything. */
-const IDLE_POLLS = 20
+/** So many fetches without a record, ten seconds, tell that no partition has anything. */
+const IDLE_FETCHES = 40
 /** Batches of so many partitions are transformed and written at once. */
 const CONCURRENT_PARTITIONS = 4
 /** How long a cluster may fail to answer before the run ends, and how long to wait until it is asked again. */
@@ -81,10 +83,11 @@ class Copying {
   #checkpoints: ReadonlyMap<number, Checkpoint> = new Map()
   /** Offsets that were left when this run began. */
   #total: bigint | undefined
-  #fetches = 0
-  #idlePolls = 0
+  readonly #idle: IdleFetches
   /** Time since the cluster last answered. */
   #outage = stopwatch(systemClock)
+  /** Time since a partition was found that has no leader. */
+  #leaderless: (() => number) | undefined
   #isOver = false
   /** Calls that use the admin client. */
   readonly #checks = new Set<Promise<void>>()
@@ -106,6 +109,7 @@ class Copying {
       maxBytes: 2 * bytes,
       sessionTimeout: SESSION_MS,
     })
+    this.#idle = new IdleFetches(this.#consumer, admin, FETCH_MS)
     const run = {
       ...{ kafka, admin, consumer: this.#consumer, route: this.#route, transform, onWritten },
       ...{ maxBatchBytes: checked.maxBatchBytes, maxRecords, signal: this.#failed.signal },
@@ -164,12 +168,7 @@ class Copying {
       // KafkaJS gives up on some failures that pass, such as that of a coordinator that is not there yet.
       else if (!restart) void this.#rejoin(stop)
     })
-    this.#consumer.on(events.FETCH, () => {
-      this.#fetches++
-    })
     this.#consumer.on(events.END_BATCH_PROCESS, ({ payload }) => {
-      this.#fetches = 0
-      this.#idlePolls = 0
       // KafkaJS delivers no batch without a record.
       if (payload.batchSize === 0) void this.#partitions.get(payload.partition)?.onMarkers(payload)
     })
@@ -204,9 +203,24 @@ class Copying {
 
   /** Compaction may have removed what is left of partitions. */
   async #lookForIdle(): Promise<void> {
-    if (++this.#idlePolls < IDLE_POLLS || this.#fetches < IDLE_POLLS) return
-    this.#idlePolls = 0
+    if (this.#idle.count < IDLE_FETCHES) return
+    this.#idle.reset()
+    if (!(await this.#hasLeaders())) return
     await Promise.all([...this.#partitions.values()].map((partition) => partition.onIdle()))
+  }
+
+  /** Nothing comes from a partition without a leader, but its records are there still. */
+  async #hasLeaders(): Promise<boolean> {
+    const left = this.#ranges.filter((range) => !this.#hasReached(range))
+    try {
+      await refuseLeaderless(this.#admin, left)
+      this.#leaderless = undefined
+      return true
+    } catch (error) {
+      this.#leaderless ??= stopwatch(systemClock)
+      if (this.#leaderless() > OUTAGE_MS) throw error
+      return false
+    }
   }
 
   /** Whether all partitions have reached the end that they had, be it by this process or another one of the group. */
@@ -225,10 +239,12 @@ class Copying {
     }, 0n)
     this.#total ??= left
     this.#options.onProgress?.({ done: Number(this.#total - left), total: Number(this.#total) })
-    return this.#ranges.every((range) => {
-      const { next, reached } = this.#position(range)
-      return next >= range.to || (reached !== undefined && reached >= range.to)
-    })
+    return this.#ranges.every((range) => this.#hasReached(range))
+  }
+
+  #hasReached(range: OffsetRange): boolean {
+    const { next, reached } = this.#position(range)
+    return next >= range.to || (reached !== undefined && reached >= range.to)
   }
 
   #position({ partition, from }: OffsetRange): { readonly next: bigint; readonly reached?: bigint } {

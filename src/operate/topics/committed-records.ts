@@ -81,7 +81,7 @@ class Reader {
     this.#feeds = new Map(
       ranges.map((range) => [partitionName(range.topic, range.partition), new PartitionFeed(range)]),
     )
-    this.#idle = new IdleFetches(consumer, FETCH_MS)
+    this.#idle = new IdleFetches(consumer, admin, FETCH_MS)
   }
 
   async *read(): AsyncGenerator<readonly CommittedRecord[], void, undefined> {

@@ -145,7 +145,7 @@ function readAll(
         }
       }
     })
-    const idle = new IdleFetches(consumer, patience.fetchMs)
+    const idle = new IdleFetches(consumer, admin, patience.fetchMs)
     consumer.on(consumer.events.FETCH_START, () => {
       if (idle.count >= patience.fetches) done('idle')
     })

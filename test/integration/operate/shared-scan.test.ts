@@ -12,6 +12,7 @@ let admin: Admin
 let topic: string
 let truth: ScanReport
 const groups: string[] = []
+const topics: string[] = []
 
 beforeAll(async () => {
   admin = testKafka().admin()
@@ -42,7 +43,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await admin.deleteGroups(groups)
-  await removeTopics([topic])
+  await removeTopics([topic, ...topics])
   await admin.disconnect()
 })
 
@@ -52,8 +53,8 @@ function newGroup(): string {
   return group
 }
 
-/** Gives a few records at a time, slowly, so that an interruption comes in the middle. */
-function slowKafka(): Kafka {
+/** Gives a few records at a time, and waits after each of these batches. */
+function kafkaWith(afterBatch: () => Promise<void>): Kafka {
   const kafka = testKafka()
   const consumer: Kafka['consumer'] = (config) => {
     const made = kafka.consumer({ ...config, maxBytesPerPartition: 1 })
@@ -64,13 +65,16 @@ function slowKafka(): Kafka {
           ...rest,
           eachBatch: async (payload) => {
             await eachBatch?.(payload)
-            await new Promise((resolve) => setTimeout(resolve, 150))
+            await afterBatch()
           },
         }),
     }
   }
   return { admin: () => kafka.admin(), consumer } as unknown as Kafka
 }
+
+/** So slow that an interruption comes in the middle. */
+const slowKafka = (): Kafka => kafkaWith(() => new Promise((resolve) => setTimeout(resolve, 150)))
 
 const counts = (report: ScanReport | undefined): unknown =>
   report?.topics[0]?.partitions.map(({ partition, from, next, to, records, bytes, tally }) => [
@@ -132,6 +136,27 @@ it('a member that is interrupted leaves its part, and the others go on where it 
   const merged = mergeReports([first, second].flatMap((part) => part ?? []))
   expect(merged.isComplete).toBe(true)
   expect(counts(merged)).toEqual(counts(truth))
+}, 60_000)
+
+it('a member goes on behind what retention has removed, be it all that was left', async () => {
+  const [short, group] = [await newTopic('raw.shared', 1), newGroup()]
+  topics.push(short)
+  const producer = testKafka().producer()
+  await producer.connect()
+  for (let i = 0; i < 2; i++)
+    await producer.send({ topic: short, messages: [{ value: VALUE }, { value: VALUE }] })
+  await producer.disconnect()
+  // KafkaJS has to know the leader before.
+  await admin.fetchTopicOffsets(short)
+  let batches = 0
+  const kafka = kafkaWith(async () => {
+    // The first one shows where the partition ends.
+    if (++batches !== 2) return
+    await admin.deleteTopicRecords({ topic: short, partitions: [{ partition: 0, offset: '4' }] })
+  })
+  const part = await scan({ kafka, topics: [short], group })
+  expect(part.isComplete).toBe(true)
+  expect(part.topics[0]?.partitions).toMatchObject([{ from: '0', next: '4', to: '4', records: 2 }])
 }, 60_000)
 
 it('a consumer group that is not of a scan is refused, and so is the report of another group', async () => {

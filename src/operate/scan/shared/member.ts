@@ -50,7 +50,7 @@ export class Member {
       maxWaitTimeInMs: LOOK_MS,
       sessionTimeout: SESSION_MS,
     })
-    this.#idle = new IdleFetches(this.#consumer, LOOK_MS)
+    this.#idle = new IdleFetches(this.#consumer, admin, LOOK_MS)
     this.#readings = new Readings(this.#consumer, admin)
   }
 
@@ -156,11 +156,24 @@ export class Member {
       onProgress?.(...this.#progress(positions))
       if (isDone(positions, this.#ranges)) return true
       if (!isAtEnd && this.#idle.count >= IDLE_FETCHES) {
+        if (await this.#skipRemoved()) continue
         await refuseLeaderless(this.#admin, this.#left())
         await this.#checkpoint()
         return false
       }
     }
+  }
+
+  /** Retention may have removed all that was left. Returns whether it has removed something. */
+  async #skipRemoved(): Promise<boolean> {
+    const present = await rangesOf(this.#admin, this.#topics)
+    const removed = this.#left().flatMap(({ topic, partition, from }) => {
+      const low = present.find((each) => each.topic === topic && each.partition === partition)?.from ?? from
+      return low > from ? [{ topic, partition, low }] : []
+    })
+    for (const { topic, partition, low } of removed) this.#counts.of(topic, partition)?.passed(low)
+    this.#idle.reset()
+    return removed.length > 0
   }
 
   /** The partitions of this member that it has not read to their end. */
