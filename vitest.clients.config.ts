@@ -33,7 +33,7 @@ export default defineConfig({
               resolve: { alias: { '@platformatic/kafka': platformatic2 } },
               test: {
                 name: 'platformatic-2',
-                include: ['test/clients-on-broker/platformatic/{failures,round-trip}.test.ts'],
+                include: ['test/clients-on-broker/platformatic/{failures,rebalances,round-trip}.test.ts'],
                 globalSetup: ['test/support/emissions-setup.ts', 'test/support/platformatic-2/setup.ts'],
               },
             },

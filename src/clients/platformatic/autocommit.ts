@@ -14,6 +14,9 @@ export class Autocommit {
   readonly #report: Report
   /** By partition, the last message to commit. */
   #due = new Map<string, Message>()
+  /** The same for the commit that is under way. */
+  #sent = new Map<string, Message>()
+  #isOver = false
   #cancel: (() => void) | undefined
   #committing: Promise<void> = Promise.resolve()
 
@@ -26,12 +29,13 @@ export class Autocommit {
   /** The application has handled the messages of a partition up to this one. */
   done(message: Message): void {
     this.#due.set(nameOf(message), message)
-    this.#cancel ??= this.#clock.timeout(() => void this.flush(), this.#intervalMs)
+    this.#commitLater()
   }
 
   /** Forgets what is due for a partition that another consumer has: its position is no longer ours. */
   forget(place: Place): void {
     this.#due.delete(nameOf(place))
+    this.#sent.delete(nameOf(place))
   }
 
   offsets(): CommitOptionsPartition[] {
@@ -39,6 +43,12 @@ export class Autocommit {
       const { topic, partition, offset, leaderEpoch = -1 } = message as Message & { leaderEpoch?: number }
       return { topic, partition, offset: offset + 1n, leaderEpoch }
     })
+  }
+
+  /** Commits what is due for the last time. Never rejects. */
+  end(): Promise<void> {
+    this.#isOver = true
+    return this.flush()
   }
 
   /** Commits what is due now. Never rejects: a commit that fails is reported, and tried again. */
@@ -49,17 +59,24 @@ export class Autocommit {
     return this.#committing
   }
 
+  #commitLater(): void {
+    if (!this.#isOver) this.#cancel ??= this.#clock.timeout(() => void this.flush(), this.#intervalMs)
+  }
+
   async #commit(): Promise<void> {
     if (this.#due.size === 0) return
-    const [due, offsets] = [this.#due, this.offsets()]
+    const offsets = this.offsets()
+    this.#sent = this.#due
     this.#due = new Map()
-    try {
-      await Promise.all([...due.values()].map(async (message) => message.commit()))
-    } catch (error) {
-      for (const [name, message] of due) if (!this.#due.has(name)) this.#due.set(name, message)
-      this.#report(error as Error, offsets)
-      return
+    const results = await Promise.allSettled(
+      [...this.#sent.values()].map(async (message) => message.commit()),
+    )
+    const failed = results.find((result) => result.status === 'rejected')
+    if (failed !== undefined) {
+      this.#due = new Map([...this.#sent, ...this.#due])
+      this.#commitLater()
     }
-    this.#report(null, offsets)
+    this.#sent = new Map()
+    this.#report(failed === undefined ? null : (failed.reason as Error), offsets)
   }
 }

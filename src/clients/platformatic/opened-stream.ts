@@ -3,7 +3,6 @@ import type {
   CallbackWithPromise,
   CommitOptionsPartition,
   Consumer,
-  GroupAssignment,
   Message,
   MessagesStream,
 } from '@platformatic/kafka'
@@ -19,11 +18,13 @@ import { Parking } from '../shared/parking.js'
 import type { DeliveredRecord, Part } from '../shared/part.js'
 import type { Place } from '../shared/place.js'
 import { Waits } from '../shared/waits.js'
+import { Assignment } from './assignment.js'
 import { Autocommit } from './autocommit.js'
 import { Backlog, type Queue } from './backlog.js'
 import { eitherWay, promised } from './callbacks.js'
-import { LostPartitions } from './lost-partitions.js'
+import { Handling, type Given } from './handling.js'
 import { openedMessage, type Deserializing } from './opened-message.js'
+import { ReadPositions } from './read-positions.js'
 import type { ReadRecord } from './read-record.js'
 
 /** The stream of the client, which gives bytes. It commits nothing by itself. */
@@ -51,10 +52,15 @@ export interface Opened extends Deserializing {
 type Next =
   | {
       readonly delivered: DeliveredRecord<ReadRecord> | undefined
+      /** The inner message up to which it is decided. */
       readonly upTo: Message
       readonly error?: undefined
     }
-  | { readonly error: unknown; readonly upTo?: undefined }
+  | {
+      readonly error: unknown
+      readonly at: Place
+      readonly upTo?: undefined
+    }
 
 /**
  * A stream of opened messages, in front of one of the client. It has the members of `MessagesStream`.
@@ -69,8 +75,10 @@ export class OpenedStream extends Readable implements ActiveConsumer {
   readonly #parking: Parking
   readonly #delivery: Delivery<ReadRecord, DeadLetter>
   readonly #backlog: Backlog
-  readonly #lost: LostPartitions
+  readonly #assignment: Assignment
+  readonly #positions: ReadPositions
   readonly #autocommit: Autocommit | undefined
+  readonly #handling: Handling
   /** Opened, and not given to the application yet. */
   #ready: Next[] = []
   #isBusy = false
@@ -82,11 +90,6 @@ export class OpenedStream extends Readable implements ActiveConsumer {
   /** Whether it was closed while nobody was listening: what it gives then reaches no one. */
   #discards = false
   #stopped: ConsumerStopped | undefined
-  #assignments: readonly GroupAssignment[] | null = null
-  /** The inner messages up to which a message for the application commits. */
-  readonly #upTo = new WeakMap<object, Message>()
-  /** The last message that the application got; it is done when the application asks for the next. */
-  #taken: Message | undefined
 
   constructor(of: Opened) {
     super({ objectMode: true, highWaterMark: 1 })
@@ -110,18 +113,24 @@ export class OpenedStream extends Readable implements ActiveConsumer {
     }
     this.#delivery = new Delivery(internals, client, { waits: this.#waits, parking: this.#parking })
     this.#backlog = new Backlog(of.maxRecords)
-    this.#lost = new LostPartitions(inner)
+    this.#assignment = new Assignment(consumer, of.isCommitted)
+    this.#positions = new ReadPositions(inner, of.maxRecords)
     const report = (error: Error | null, offsets: CommitOptionsPartition[]): void => {
       this.emit('autocommit', error, offsets)
     }
     this.#autocommit =
       autocommitMs === undefined ? undefined : new Autocommit(autocommitMs, internals.clock, report)
+    this.#handling = new Handling(this.#autocommit)
     internals.consumers.add(this)
-    consumer.on('consumer:group:join', this.#onJoin)
+    consumer.on('consumer:group:join', this.#onAssigned)
     for (const event of ['fetch', 'offsets'] as const)
       inner.on(event as 'fetch', () => {
         this.emit(event)
       })
+    for (const event of ['offsets', 'resume'] as const) inner.on(event as 'resume', this.#onAssigned)
+    // In the newer group protocol, the client pauses and resumes its streams. If nobody reads this one yet, it would flow
+    // into nothing then.
+    inner.on('pause', this.#listen)
     inner.on('error', (error) => {
       if (!this.#isOver) this.#fail(error)
     })
@@ -203,7 +212,7 @@ export class OpenedStream extends Readable implements ActiveConsumer {
   override emit(event: string | symbol, ...args: unknown[]): boolean {
     if (event !== 'data') return super.emit(event, ...args)
     this.#settle()
-    this.#taken = this.#upTo.get(args[0] as object)
+    this.#handling.take()
     const result = super.emit(event, ...args)
     // A listener has returned. An iterator or a caller of `read` has the message only now.
     if (this.readableFlowing === true) this.#settle()
@@ -212,12 +221,7 @@ export class OpenedStream extends Readable implements ActiveConsumer {
 
   override _read(): void {
     this.#wantsMore = true
-    if (!this.#isReading) {
-      this.#isReading = true
-      this.#of.inner.on('readable', () => {
-        this.#pump()
-      })
-    }
+    this.#listen()
     this.#pump()
   }
 
@@ -225,7 +229,7 @@ export class OpenedStream extends Readable implements ActiveConsumer {
     this.#end()
     if (this.#stopped === undefined) this.release()
     const { inner } = this.#of
-    const ended = this.#autocommit?.flush() ?? Promise.resolve()
+    const ended = this.#autocommit?.end() ?? Promise.resolve()
     void ended
       .then(() =>
         promised((done) => {
@@ -242,7 +246,15 @@ export class OpenedStream extends Readable implements ActiveConsumer {
       )
   }
 
-  readonly #onJoin = (): void => {
+  readonly #listen = (): void => {
+    if (this.#isReading) return
+    this.#isReading = true
+    this.#of.inner.on('readable', () => {
+      this.#pump()
+    })
+  }
+
+  readonly #onAssigned = (): void => {
     this.#seeAssignments()
     this.#pump()
   }
@@ -271,7 +283,7 @@ export class OpenedStream extends Readable implements ActiveConsumer {
   /** Nothing is delivered after this. */
   #end(): void {
     this.#isOver = true
-    this.#of.consumer.off('consumer:group:join', this.#onJoin)
+    this.#of.consumer.off('consumer:group:join', this.#onAssigned)
     this.#claims.stop()
     this.#parking.clear()
     this.#waits.clear()
@@ -281,9 +293,7 @@ export class OpenedStream extends Readable implements ActiveConsumer {
 
   /** The application has handled what it got last. */
   #settle(): void {
-    const taken = this.#taken
-    this.#taken = undefined
-    if (taken !== undefined && !this.#discards) this.#autocommit?.done(taken)
+    if (!this.#discards) this.#handling.settle()
   }
 
   /** Gives the application what is ready, and opens more if it has room for more. */
@@ -294,8 +304,8 @@ export class OpenedStream extends Readable implements ActiveConsumer {
       if (next === undefined) {
         if (this.#isBusy || !this.#openMore()) return
       } else if (next.upTo === undefined) {
-        if (this.readableLength === 0) this.#fail(next.error)
-        else this.#ready.unshift(next)
+        if (this.#handling.isDone) this.#fail(next.error)
+        else this.#failLater(next)
         return
       } else this.#give(next.delivered, next.upTo)
     }
@@ -303,24 +313,33 @@ export class OpenedStream extends Readable implements ActiveConsumer {
 
   #give(delivered: DeliveredRecord<ReadRecord> | undefined, upTo: Message): void {
     if (delivered === undefined) {
-      this.#autocommit?.done(upTo)
+      this.#handling.pass(upTo)
       return
     }
-    const commit: Message['commit'] =
+    const given: Given = { upTo, isTaken: false, isLost: false }
+    const commit = (callback?: CallbackWithPromise<void>): Promise<void> =>
       this.#autocommit === undefined
-        ? upTo.commit
-        : (callback) => eitherWay(Promise.resolve(), callback as CallbackWithPromise<void> | undefined)
+        ? (given.upTo.commit as (callback?: CallbackWithPromise<void>) => Promise<void>)(callback)
+        : eitherWay(Promise.resolve(), callback)
     try {
-      const message = openedMessage(delivered, commit, this.#of)
-      if (message === undefined) {
-        this.#autocommit?.done(upTo)
-        return
+      const message = openedMessage(delivered, commit as Message['commit'], this.#of)
+      if (message === undefined) this.#handling.pass(upTo)
+      else {
+        this.#handling.add(given)
+        this.#wantsMore = this.push(message)
       }
-      this.#upTo.set(message, upTo)
-      this.#wantsMore = this.push(message)
     } catch (error) {
-      this.#fail(error)
+      this.#ready.unshift({ error, at: upTo })
     }
+  }
+
+  /** Lets the application handle first what is before the error. It is asked to read on, as for a message. */
+  #failLater(next: Next): void {
+    this.#ready.unshift(next)
+    process.nextTick(() => {
+      if (!this.destroyed && this.readableFlowing === false && this.readableLength === 0)
+        this.emit('readable')
+    })
   }
 
   /** Opens what there is of one partition. Returns whether there may be more to do at once. */
@@ -340,7 +359,7 @@ export class OpenedStream extends Readable implements ActiveConsumer {
         upTo: record.message,
       }))
     } catch (error) {
-      this.#ready.push({ error })
+      this.#ready.push({ error, at: queue })
     }
     return true
   }
@@ -350,9 +369,14 @@ export class OpenedStream extends Readable implements ActiveConsumer {
     while (!this.#backlog.isFull) {
       const message = inner.read() as Message | null
       if (message === null) return
-      if (!this.#isAssigned(message) || this.#lost.isStale(message)) this.#lost.drop(message)
-      else this.#backlog.add(message)
+      this.#accept(message)
     }
+  }
+
+  #accept(message: Message): void {
+    if (!this.#of.isCommitted) this.#backlog.add(message)
+    else if (!this.#assignment.has(message)) this.#positions.drop(message)
+    else if (this.#positions.accepts(message)) this.#backlog.add(message)
   }
 
   #open(queue: Queue, rule: ReadingRule): boolean {
@@ -382,7 +406,7 @@ export class OpenedStream extends Readable implements ActiveConsumer {
           if (part !== undefined && !claim.interrupted) this.#add(queue, part)
         },
         (error: unknown) => {
-          if (!claim.interrupted) this.#ready.push({ error })
+          if (!claim.interrupted) this.#ready.push({ error, at: queue })
         },
       )
       .finally(() => {
@@ -405,7 +429,7 @@ export class OpenedStream extends Readable implements ActiveConsumer {
       at = next === undefined ? records.length : records.indexOf(next.record, at)
       this.#ready.push({ delivered: one, upTo: (records[at - 1] as ReadRecord).message })
     }
-    if (error !== undefined) this.#ready.push({ error })
+    if (error !== undefined) this.#ready.push({ error, at: queue })
   }
 
   /** Ends the stream with an error. */
@@ -421,26 +445,30 @@ export class OpenedStream extends Readable implements ActiveConsumer {
 
   /** After a rebalance, drops what was read of partitions that other consumers have now. */
   #seeAssignments(): void {
-    const { assignments } = this.#of.consumer
-    if (!this.#of.isCommitted || assignments === null || assignments === this.#assignments) return
-    this.#assignments = assignments
-    const byTopic = Object.fromEntries(assignments.map(({ topic, partitions }) => [topic, partitions]))
-    this.#claims.keepOnly(byTopic)
-    this.#waits.keepOnly(byTopic)
-    this.#parking.keepOnly(byTopic)
+    const before = this.#assignment.places
+    const assigned = this.#assignment.changed()
+    if (assigned === undefined) return
+    const isAssigned = (place: Place): boolean => this.#assignment.has(place)
+    this.#claims.keepOnly(assigned)
+    this.#waits.keepOnly(assigned)
+    this.#parking.keepOnly(assigned)
     this.#delivery.forget()
-    for (const { record } of this.#ready.flatMap(({ upTo }) => (upTo ? [{ record: upTo }] : [])))
-      if (!this.#isAssigned(record)) this.#lost.drop(record)
-    this.#ready = this.#ready.filter(({ upTo }) => upTo === undefined || this.#isAssigned(upTo))
+    this.#handling.keepOnly(isAssigned)
+    for (const place of before) if (!isAssigned(place)) this.#positions.lose(place)
+    this.#ready = this.#ready.filter((next) => {
+      const place = next.upTo ?? next.at
+      if (isAssigned(place)) return true
+      if (next.upTo) this.#positions.drop(next.delivered?.record.message ?? next.upTo)
+      return false
+    })
     for (const place of this.#backlog.places())
-      if (!this.#isAssigned(place))
-        for (const { message } of this.#backlog.take(place)) this.#lost.drop(message)
-    for (const { topic, partition } of this.#autocommit?.offsets() ?? [])
-      if (!this.#isAssigned({ topic, partition })) this.#autocommit?.forget({ topic, partition })
-  }
-
-  #isAssigned({ topic, partition }: Place): boolean {
-    if (!this.#of.isCommitted || this.#assignments === null) return true
-    return this.#assignments.some((one) => one.topic === topic && one.partitions.includes(partition))
+      if (!isAssigned(place))
+        for (const { message } of this.#backlog.take(place)) this.#positions.drop(message)
+    for (const place of this.#autocommit?.offsets() ?? [])
+      if (!isAssigned(place)) this.#autocommit?.forget(place)
+    // What the inner stream has read already, too.
+    let message: Message | null
+    while (!this.#isOver && (message = this.#of.inner.read() as Message | null) !== null)
+      this.#accept(message)
   }
 }
