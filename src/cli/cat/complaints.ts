@@ -1,4 +1,4 @@
-import type { OffsetRange, ReadOpened, WaitingForKms } from '../../operate/index.js'
+import type { OffsetRange, ReadOpened, WaitingToOpen } from '../../operate/index.js'
 import { figure } from '../estimate/format-units.js'
 import { printableText } from '../printable.js'
 import { failureLine } from './record-as-text.js'
@@ -40,11 +40,12 @@ export class Complaints {
     this.#tell(`  ${printableText(remedy)}.\n`)
   }
 
-  waits({ code, what, waitedMs }: WaitingForKms): void {
+  waits({ topic, partition, offset, code, what, waitedMs }: WaitingToOpen): void {
     if (this.#toldAtMs !== undefined && waitedMs - this.#toldAtMs < TELL_MS) return
     const so = this.#toldAtMs === undefined ? '' : `; waited for ${figure(Math.round(waitedMs / 1000))} s`
     this.#toldAtMs = waitedMs
-    this.#tell(`${printableText(`waiting for a KMS: ${code}: ${what}`)}${so}\n`)
+    const place = `${topic}:${String(partition)}:${offset}`
+    this.#tell(`${printableText(`waiting for a KMS to open ${place}: ${code}: ${what}`)}${so}\n`)
   }
 
   unread({ partition, from, to }: OffsetRange): void {

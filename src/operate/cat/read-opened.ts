@@ -10,11 +10,14 @@ import { Denials } from './denials.js'
 import { failedCheck, type FailedCheck } from './failed-check.js'
 import { recordRuns, type ReadRecordsOptions, type StoredRecord } from './read-records.js'
 
+/** A KMS does not answer for now, and this record needs it. */
+export type WaitingToOpen = WaitingForKms & Pick<StoredRecord, 'topic' | 'partition' | 'offset'>
+
 export interface ReadOpenedOptions extends ReadRecordsOptions {
   /** Its rule for the topic opens the records. */
   readonly encryption: Encryption
   /** Called before each wait for a KMS that cannot answer for now. */
-  readonly onWaiting?: (waiting: WaitingForKms) => void
+  readonly onWaiting?: (waiting: WaitingToOpen) => void
 }
 
 /** A record with its value as a consumer would get it, or why it would get none. */
@@ -62,11 +65,17 @@ export async function* openRuns(
     return
   }
   const denials = new Denials(rule, topic, clock)
-  const patience = new Patience(clock, onWaiting ?? (() => undefined))
+  let next: StoredRecord | undefined
+  const patience = new Patience(clock, (waiting) => {
+    if (next === undefined) return
+    const { partition, offset } = next
+    onWaiting?.({ ...waiting, topic, partition, offset })
+  })
   const stop = signal ?? new AbortController().signal
   for await (const records of runs) {
     for (let at = 0; at < records.length;) {
       const run = nextRun(records, at, denials)
+      next = records[at]
       const outcomes = await patience.repeat(() => outcomesOf(encryption, run), stop)
       for (const [n, outcome] of outcomes.entries()) {
         const record = run.records[n] as StoredRecord

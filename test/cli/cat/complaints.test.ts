@@ -45,12 +45,13 @@ describe('what cat says on standard error', () => {
   it('a wait at its begin and every half a minute, and again after a record came', () => {
     const { complaints, lines } = told()
     const waits = (waitedMs: number): void => {
-      complaints.waits({ code: 'KMS_UNAVAILABLE', what: 'no\u001bw', waitedMs })
+      const place = { topic: 'orders', partition: 3, offset: '17' }
+      complaints.waits({ ...place, code: 'KMS_UNAVAILABLE', what: 'no\u001bw', waitedMs })
     }
     for (const waitedMs of [0, 10_000, 30_000, 59_000]) waits(waitedMs)
     complaints.comes(opened, false)
     waits(0)
-    const line = 'waiting for a KMS: KMS_UNAVAILABLE: no\\x1bw'
+    const line = 'waiting for a KMS to open orders:3:17: KMS_UNAVAILABLE: no\\x1bw'
     expect(lines).toEqual([`${line}\n`, `${line}; waited for 30 s\n`, `${line}\n`])
     expect(complaints.isAny).toBe(false)
   })

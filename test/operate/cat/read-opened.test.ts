@@ -197,8 +197,8 @@ describe('readOpened', () => {
     const clock = new FakeClock()
     const waits: string[] = []
     const reading = open(encryption, [records], clock, {
-      onWaiting: ({ code }) => {
-        waits.push(code)
+      onWaiting: ({ code, topic, partition, offset }) => {
+        waits.push(`${code} ${topic}:${String(partition)}:${offset}`)
         kms.failure = undefined
       },
     })
@@ -208,7 +208,7 @@ describe('readOpened', () => {
     while (waits.length === 0) await settle()
     clock.advance(1000)
     expect(String(((await second).value as ReadOpened).value)).toBe('b')
-    expect(waits).toEqual(['KMS_UNAVAILABLE'])
+    expect(waits).toEqual(['KMS_UNAVAILABLE orders:0:1'])
     await encryption.close()
   })
 })
