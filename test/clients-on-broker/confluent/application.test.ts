@@ -13,8 +13,7 @@ suite(`what an application does with Confluent's client ${whyNoConfluent ?? ''}`
     const made = await rig()
     const out = await newTopic('raw.confluent.out')
     await made.write(0, 0, 10)
-    const producer = made.kafka.producer({ kafkaJS: { transactionalId: made.group } })
-    await producer.connect()
+    const producer = await made.transactional()
     const consumer = await made.consumer({ kafkaJS: { autoCommit: false } })
     let aborts = 1
     await consumer.run({

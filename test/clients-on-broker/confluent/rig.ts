@@ -4,7 +4,7 @@ import { encryptKafka } from '../../../src/clients/confluent/index.js'
 import type { DecryptRule, Encryption } from '../../../src/index.js'
 import { sealRecords } from '../../../src/record/index.js'
 import { newTopic, testKafka } from '../../support/broker.js'
-import { loadConfluent, type ConfluentKafka } from '../../support/confluent.js'
+import { loadConfluent, type ConfluentKafka, type ConfluentProducer } from '../../support/confluent.js'
 import { CANARY, emitted } from '../../support/emissions.js'
 import { memoryEncryption, type SeenEvent } from '../../support/encryption.js'
 import { MemoryKms } from '../../support/memory-kms.js'
@@ -23,6 +23,8 @@ export interface Rig {
   write(partition: number, from: number, to: number, bad?: readonly number[], into?: string): Promise<void>
   /** A connected consumer of the topic; closed with the rig. */
   consumer(config?: Readonly<Record<string, unknown>>, of?: string): Promise<ConfluentConsumer>
+  /** A connected producer with transactions. */
+  transactional(): Promise<ConfluentProducer>
   /** The committed offsets, by partition. */
   committed(): Promise<string[]>
   end(): Promise<void>
@@ -87,8 +89,26 @@ export async function rig(partitions = 1, decrypt: Partial<DecryptRule> = {}, de
       open.push(consumer)
       return consumer
     },
+    async transactional() {
+      for (let attempt = 1; ; attempt++) {
+        const producer = kafka.producer({ kafkaJS: { transactionalId: group } })
+        try {
+          await producer.connect()
+          return producer
+        } catch (error) {
+          // A new broker takes longer for its first transaction than the five seconds that the client waits.
+          if (attempt === 3) throw error
+        }
+      }
+    },
     async committed() {
-      const [found] = await admin.fetchOffsets({ groupId: group, topics: [topic] })
+      // A new broker refuses while it loads its first coordinator.
+      const [found] = await admin
+        .fetchOffsets({ groupId: group, topics: [topic] })
+        .catch((error: unknown) => {
+          if ((error as { readonly retriable?: boolean }).retriable === true) return []
+          throw error
+        })
       return Array.from(
         { length: partitions },
         (_, n) => found?.partitions.find(({ partition }) => partition === n)?.offset ?? '-1',
