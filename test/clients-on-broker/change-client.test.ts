@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { compatibilityPartitioner, Producer, type MessageToProduce } from '@platformatic/kafka'
 import { PartitionAssigners, type PartitionAssigner } from 'kafkajs'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
@@ -18,11 +19,15 @@ import { stage, text, type Stage } from './stage.js'
 
 // What docs/change-client.md says.
 
+const PAGE = readFileSync(new URL('../../docs/change-client.md', import.meta.url), 'utf8')
 const OTHERS = whyNoConfluent === undefined ? [confluent, platformatic] : [platformatic]
 const brokers = (): string[] => (process.env['KAFKA_BROKERS'] ?? '').split(',')
 const counting = (count: number): number[] => Array.from({ length: count }, (_, n) => n)
 const records = (count: number, from = 0, partition = 0): Sent[] =>
-  counting(count).map((n) => ({ partition, key: `key ${String(from + n)}`, value: text(from + n) }))
+  counting(count).map((n) => ({
+    ...{ partition, key: `key ${String(from + n)}`, value: text(from + n) },
+    headers: { tenant: 'acme' },
+  }))
 const placeOf = ({ partition, offset }: Received): string => `${String(partition)} ${offset}`
 
 beforeAll(groupsReady)
@@ -50,7 +55,10 @@ describe.each(OTHERS)('from KafkaJS to $name', (other) => {
   }
 
   it(`a group of KafkaJS that ends goes on with ${other.name} at the next record, and back; each opens what the other sealed`, async () => {
-    const on = await stage(kafkajs, onTestFinished)
+    const on = await stage(kafkajs, onTestFinished, {
+      encrypt: { bindHeaders: ['tenant'] },
+      decrypt: { require: { bindHeaders: ['tenant'] } },
+    })
     const turn = async (client: ClientUnderTest, from: number, to: number): Promise<void> => {
       const { reader, seen } = await member(on, client, (some) => {
         for (const { offset, value } of some) expect(String(value)).toBe(text(offset))
@@ -143,6 +151,11 @@ describe.each(OTHERS)('from KafkaJS to $name', (other) => {
     const seen = (): Set<string> => new Set([...first.seen, ...second.seen, ...third.seen])
     await until('all records', () => seen().size === count)
   })
+})
+
+it('the assigner of docs/change-client.md is the one that was tried', () => {
+  const code = "(config) => ({ ...PartitionAssigners.roundRobin(config), name: 'roundrobin' })"
+  expect(PAGE.replaceAll(/\s+/g, ' ')).toContain(`const roundrobin: PartitionAssigner = ${code}`)
 })
 
 describe('transactional ids', () => {
