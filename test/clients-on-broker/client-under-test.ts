@@ -43,6 +43,8 @@ export interface Position {
 export interface Received extends Position {
   readonly key: Buffer | null
   readonly value: Buffer | null
+  /** The code of a record that did not open and has another value now (`envelopeOf(…).replaced`). */
+  readonly replaced?: string | undefined
   /** All values of each name, as text. */
   readonly headers: Readonly<Record<string, readonly string[]>>
 }

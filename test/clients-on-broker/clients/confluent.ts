@@ -1,5 +1,5 @@
 import type { KafkaMessage, Message } from 'kafkajs'
-import { decryptConsumer, encryptProducer } from '../../../src/clients/confluent/index.js'
+import { decryptConsumer, encryptProducer, envelopeOf } from '../../../src/clients/confluent/index.js'
 import { emitted } from '../../support/emissions.js'
 import { loadConfluent, type ConfluentConsumer, type ConfluentProducer } from '../../support/confluent.js'
 import type {
@@ -113,8 +113,9 @@ function writerOf(producer: ConfluentProducer): Writer {
 
 function received(topic: string, partition: number, message: KafkaMessage): Received {
   const { offset, key, value, headers = {} } = message
+  const replaced = envelopeOf(message)?.replaced
   return {
-    ...{ topic, partition, offset, key, value },
+    ...{ topic, partition, offset, key, value, replaced },
     headers: Object.fromEntries(
       Object.entries(headers).map(([name, some]) => [name, [some].flat().map((one) => String(one))]),
     ),

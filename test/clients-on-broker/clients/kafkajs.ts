@@ -1,5 +1,5 @@
 import type { Consumer, Kafka, KafkaMessage, Message, Producer } from 'kafkajs'
-import { decryptConsumer, encryptProducer } from '../../../src/clients/kafkajs/index.js'
+import { decryptConsumer, encryptProducer, envelopeOf } from '../../../src/clients/kafkajs/index.js'
 import { testKafka } from '../../support/broker.js'
 import type {
   ClientUnderTest,
@@ -86,11 +86,12 @@ function writerOf(producer: Producer): Writer {
 
 function received(topic: string, partition: number, message: KafkaMessage): Received {
   const { offset, key, value, headers = {} } = message
+  const replaced = envelopeOf(message)?.replaced
   const texts = (values: KafkaMessage['headers'] & object): Record<string, string[]> =>
     Object.fromEntries(
       Object.entries(values).map(([name, some]) => [name, [some].flat().map((one) => String(one))]),
     )
-  return { topic, partition, offset, key, value, headers: texts(headers) }
+  return { topic, partition, offset, key, value, headers: texts(headers), replaced }
 }
 
 async function readerOf(consumer: Consumer, options: ReadOptions): Promise<Reader> {

@@ -5,7 +5,7 @@ import {
   type MessagesStream,
   type MessageToProduce,
 } from '@platformatic/kafka'
-import { decryptConsumer, encryptProducer } from '../../../src/clients/platformatic/index.js'
+import { decryptConsumer, encryptProducer, envelopeOf } from '../../../src/clients/platformatic/index.js'
 import { isEnvelopeError } from '../../../src/index.js'
 import { emitted } from '../../support/emissions.js'
 import type {
@@ -114,6 +114,7 @@ function received(message: Message): Received {
   const one: Received = {
     ...{ topic, partition, offset: String(offset) },
     ...{ key: key ?? null, value: value ?? null, headers: found },
+    replaced: envelopeOf(message)?.replaced,
   }
   messages.set(one, message)
   return one

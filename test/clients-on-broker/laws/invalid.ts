@@ -157,12 +157,14 @@ export function invalidLaws(client: ClientUnderTest, law: Law): void {
         const { reader, seen } = await on.read({ kind })
         expect(await theStop(on)).toMatchObject({ code: 'AUTHENTICATION_FAILED', offset: '7' })
         await reader.close()
-        expect(seen.map(({ offset, value }) => `${offset} ${String(value)}`)).toEqual([
-          `0 ${text(0)}`,
-          '2 mended',
-          `4 ${text(4)}`,
-          '5 null',
-          `6 ${text(6)}`,
+        expect(
+          seen.map(({ offset, value, replaced = 'opened' }) => `${offset} ${String(value)} ${replaced}`),
+        ).toEqual([
+          `0 ${text(0)} opened`,
+          '2 mended UNKNOWN_FORMAT',
+          `4 ${text(4)} opened`,
+          '5 null UNKNOWN_FORMAT',
+          `6 ${text(6)} opened`,
         ])
         expect(asked).toEqual([
           '1 NOT_SEALED',

@@ -217,19 +217,6 @@ describe.each(KINDS)('%s: an invalid record', (kind) => {
     expect(letters.encryption.health().status).toBe('ok')
   })
 
-  it('an invalid record beyond `maxInvalidShare` stops the consumer all the same', async () => {
-    const letters = await make({ maxInvalidShare: 0.003 })
-    await writeMixed(letters, 8, [1, 3, 5, 6])
-    const seen: number[] = []
-    const consumer = await letters.consumer({}, { deadLetters: letters.plain })
-    await consumer.run(noting(kind, seen))
-    await until('consumer.stopped', () => named(letters, 'consumer.stopped').length > 0)
-    expect(named(letters, 'consumer.stopped')).toMatchObject([{ code: 'TOO_MANY_BAD_RECORDS', offset: '6' }])
-    expect(seen).toEqual([0, 2, 4])
-    expect(await lettersOn(letters.deadLetterTopic)).toEqual([1, 3, 5])
-    expect(await letters.committed()).toBe('6')
-  })
-
   it('an invalid record is a dead letter at most twice if its consumer dies between acknowledgement and commit', async () => {
     const letters = await make()
     await writeMixed(letters, 4, [1, 2])

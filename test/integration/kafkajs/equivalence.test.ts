@@ -41,15 +41,6 @@ function expectEqual<T>({ plain, wrapped }: { plain: T; wrapped: T }): void {
   expect(wrapped).toEqual(plain)
 }
 
-it('send and eachMessage have the same deliveries and committed offsets as plain KafkaJS', async () => {
-  const result = await onBoth(async (side) => {
-    await produce(side, 40)
-    return { seen: await readAll(side, [side.topics[0]], 40), committed: await side.committed() }
-  })
-  expect(result.plain.seen).toHaveLength(40)
-  expectEqual(result)
-})
-
 it('sendBatch over several topics, and with one topic twice, has the same deliveries as plain KafkaJS', async () => {
   expectEqual(
     await onBoth(async (side) => {
@@ -216,27 +207,6 @@ it('a seek inside eachBatch makes the batch stale, and delivery continues there'
   )
 })
 
-it('with autoCommit off, only the offsets given to commitOffsets are committed', async () => {
-  expectEqual(
-    await onBoth(async (side) => {
-      await produce(side, 10)
-      const consumer = await side.consumer()
-      const seen: string[] = []
-      await consumer.subscribe({ topics: [side.topics[0]], fromBeginning: true })
-      await consumer.run({
-        autoCommit: false,
-        eachMessage: async ({ topic, partition, message: { offset } }) => {
-          seen.push(offset)
-          if (offset === '3') await consumer.commitOffsets([{ topic, partition, offset: '4' }])
-        },
-      })
-      await until('all', () => seen.length >= 10)
-      await consumer.disconnect()
-      return { seen, committed: await side.committed() }
-    }),
-  )
-})
-
 it('an eachMessage that sometimes fails, and pause and resume, have the same deliveries as plain KafkaJS', async () => {
   expectEqual(
     await onBoth(async (side) => {
@@ -274,36 +244,3 @@ it('an eachMessage that sometimes fails, and pause and resume, have the same del
     }),
   )
 })
-
-it('two consumers with a rebalance in the middle get every record, at the same offset', async () => {
-  const result = await onBoth(async (side) => {
-    const producer = await side.producer()
-    const topic = side.topics[0]
-    const send = (partition: number, from: number): Promise<unknown> =>
-      producer.send({ topic, messages: shapes(50, from).map((message) => ({ ...message, partition })) })
-    for (const partition of [0, 1, 2, 3]) await send(partition, partition * 1000)
-    const seen = new Map<string, string>()
-    const run = async (): Promise<void> => {
-      const consumer = await side.consumer({
-        sessionTimeout: 6000,
-        heartbeatInterval: 100,
-        rebalanceTimeout: 6000,
-      })
-      await consumer.subscribe({ topic, fromBeginning: true })
-      await consumer.run({
-        eachMessage: async ({ partition, message: { offset, value } }) => {
-          seen.set(`${String(partition)} ${offset}`, value?.toString() ?? 'null')
-          await new Promise((resolve) => setTimeout(resolve, 2))
-        },
-      })
-    }
-    await run()
-    await until('a start', () => seen.size > 10)
-    await run()
-    for (const partition of [0, 1, 2, 3]) await send(partition, partition * 1000 + 50)
-    await until('all', () => seen.size >= 400, 40_000)
-    return [...seen].sort()
-  }, 4)
-  expect(result.plain).toHaveLength(400)
-  expectEqual(result)
-}, 120_000)

@@ -92,17 +92,6 @@ describe.each(KINDS)('a consumer that was stopped during an outage (%s)', (kind)
     )
   })
 
-  it('a consumer that was stopped during an outage ends immediately, although the KMS does not answer', async () => {
-    const made = await make('hanging', 1)
-    made.kms.hold = true
-    const { consumer, seen } = await reading(made, kind, { retry: { retries: 0 } })
-    await made.kms.waitForHeld()
-    const started = performance.now()
-    await consumer.disconnect()
-    expect(performance.now() - started).toBeLessThan(1500)
-    expect([seen, made.kms.held.length, await members(made)]).toEqual([[], 1, 0])
-  })
-
   it('a consumer that was stopped during an outage does not restart after a wait for a dead-letter topic', async () => {
     const made = await fixture('interrupted.letters', {
       decrypt: { onInvalid: { deadLetter: 'interrupted.no-such-topic' } },
