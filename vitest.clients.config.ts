@@ -24,7 +24,12 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'clients', include: ['test/clients-on-broker/**/*.test.ts'], exclude: NEST },
+        test: {
+          name: 'clients',
+          include: ['test/clients-on-broker/**/*.test.ts'],
+          exclude: NEST,
+          sequence: { groupOrder: 0 },
+        },
       },
       ...(hasPlatformatic2
         ? [
@@ -51,6 +56,11 @@ export default defineConfig({
           include: NEST,
           globalSetup: ['test/support/emissions-setup.ts', 'test/support/nestjs-11/setup.ts'],
         },
+      },
+      // What all of them left behind.
+      {
+        extends: true,
+        test: { name: 'after-all', include: ['test/after-all/**/*.test.ts'], sequence: { groupOrder: 1 } },
       },
     ],
   },

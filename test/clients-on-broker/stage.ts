@@ -22,6 +22,8 @@ export interface StageOptions {
   /** Default 1 topic with 1 partition. */
   readonly topics?: number
   readonly partitions?: number
+  /** Whether the test puts changed envelopes there. */
+  readonly raw?: boolean
   readonly encrypt?: Partial<EncryptRule>
   readonly decrypt?: Partial<DecryptRule>
   /** More rules. */
@@ -62,12 +64,11 @@ export const text = (n: number | string): string => `${CANARY} ${String(n)}`
 export async function stage(
   client: ClientUnderTest,
   ends: Ends,
-  { topics: topicCount = 1, partitions = 1, encrypt, decrypt, rules = [] }: StageOptions = {},
+  { topics: topicCount = 1, partitions = 1, raw = false, encrypt, decrypt, rules = [] }: StageOptions = {},
   wrapped = true,
 ): Promise<Stage> {
   const topics = await Promise.all(
-    // Tests put changed envelopes there.
-    Array.from({ length: topicCount }, () => newTopic('raw.laws', partitions)),
+    Array.from({ length: topicCount }, () => newTopic(raw ? 'raw.laws' : 'laws', partitions)),
   )
   const [topic = ''] = topics
   const group = `group.${topic}`

@@ -25,7 +25,7 @@ export function invalidLaws(client: ClientUnderTest, law: Law): void {
         `${kind}: under \`stop\`, a ${poison} record at offset ${String(position)} of 5 stops its partition there: those before it are delivered and committed, it and those after it are not`,
         needs,
         async ({ ends, expect }) => {
-          const on = await stage(client, ends)
+          const on = await stage(client, ends, { raw: true })
           await on.putRaw(await poisoned(on, 5, { [position]: poison }))
           const { reader, seen } = await on.read({ kind })
           expect(await theStop(on)).toMatchObject({ topic: on.topic, partition: 0, offset: String(position) })
@@ -51,6 +51,7 @@ export function invalidLaws(client: ClientUnderTest, law: Law): void {
         needs,
         async ({ ends, expect }) => {
           const on = await stage(client, ends, {
+            raw: true,
             partitions: 4,
             decrypt: { onInvalid: 'skip', maxInvalidShare: 1 },
           })
@@ -79,7 +80,7 @@ export function invalidLaws(client: ClientUnderTest, law: Law): void {
       needs,
       async ({ ends, expect }) => {
         const dead = await newTopic('raw.laws.dead')
-        const on = await stage(client, ends, { decrypt: { onInvalid: { deadLetter: dead } } })
+        const on = await stage(client, ends, { raw: true, decrypt: { onInvalid: { deadLetter: dead } } })
         const records = await poisoned(on, 5, { 1: 'forged', 3: 'plaintext' })
         const headers = { z: ['1', Buffer.from([255, 0])], a: '' }
         await on.putRaw(records.map((record) => ({ ...record, headers })))
@@ -113,7 +114,7 @@ export function invalidLaws(client: ClientUnderTest, law: Law): void {
       needs,
       async ({ ends, expect }) => {
         const dead = `raw.laws.later.${randomUUID().slice(0, 8)}`
-        const on = await stage(client, ends, { decrypt: { onInvalid: { deadLetter: dead } } })
+        const on = await stage(client, ends, { raw: true, decrypt: { onInvalid: { deadLetter: dead } } })
         await on.putRaw(await poisoned(on, 3, { 1: 'plaintext' }))
         const { reader, seen } = await on.read({ kind })
         await until('a wait', () => named(on, 'consumer.waiting').length > 0)
@@ -143,6 +144,7 @@ export function invalidLaws(client: ClientUnderTest, law: Law): void {
         }
         const asked: string[] = []
         const on = await stage(client, ends, {
+          raw: true,
           decrypt: {
             onInvalid: ({ offset }, { code }) => (asked.push(`${offset} ${code}`), answers[offset] ?? 'stop'),
             onUnreadable: ({ offset }, { code }) => (
@@ -182,7 +184,10 @@ export function invalidLaws(client: ClientUnderTest, law: Law): void {
       `${kind}: a flood of invalid records beyond \`maxInvalidShare\` stops the consumer, whatever the rule says`,
       needs,
       async ({ ends, expect }) => {
-        const on = await stage(client, ends, { decrypt: { onInvalid: 'skip', maxInvalidShare: 0.003 } })
+        const on = await stage(client, ends, {
+          raw: true,
+          decrypt: { onInvalid: 'skip', maxInvalidShare: 0.003 },
+        })
         await on.putRaw(await poisoned(on, 8, { 1: 'forged', 3: 'plaintext', 5: 'moved', 6: 'truncated' }))
         const { reader, seen } = await on.read({ kind })
         expect(await theStop(on)).toMatchObject({ code: 'TOO_MANY_BAD_RECORDS', offset: '6' })
