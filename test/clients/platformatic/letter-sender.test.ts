@@ -2,7 +2,7 @@ import type { Producer } from '@platformatic/kafka'
 import { expect, it } from 'vitest'
 import { letterSender } from '../../../src/clients/platformatic/letter-sender.js'
 
-const nobody = letterSender({} as Producer)
+const nobody = letterSender({} as unknown as Producer)
 
 it('letters are sent with all acknowledgements, with every value of a header, and without what is null', async () => {
   const sent: unknown[] = []

@@ -1,4 +1,10 @@
-import type { ConsumerRunConfig, EachBatchHandler, EachMessagePayload, KafkaMessage } from 'kafkajs'
+import {
+  logLevel,
+  type ConsumerRunConfig,
+  type EachBatchHandler,
+  type EachMessagePayload,
+  type KafkaMessage,
+} from 'kafkajs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { decryptConsumer, envelopeOf } from '../../../../src/clients/kafkajs/index.js'
 import { memoryConsumer, sealedMessages } from '../../../../src/clients/kafkajs/testing/index.js'
@@ -209,7 +215,7 @@ it('a consumer without a broker has the other members of a KafkaJS consumer: the
   const consumer = memoryConsumer()
   const { info, error, warn, debug, namespace, setLogLevel } = consumer.logger()
   for (const log of [info, error, warn, debug]) log('text')
-  setLogLevel(0)
+  setLogLevel(logLevel.NOTHING)
   expect(() => namespace('a')).toThrow()
   await consumer.commitOffsets([])
   consumer.seek({ topic: 'orders', partition: 0, offset: '1' })
