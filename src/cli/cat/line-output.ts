@@ -24,7 +24,7 @@ export class LineOutput {
     })
   }
 
-  /** Whether nobody reads any more. */
+  /** Whether the reader has closed the output, as `head` does. */
   get isClosed(): boolean {
     return this.#isClosed
   }

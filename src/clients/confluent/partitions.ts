@@ -58,7 +58,7 @@ export class Partitions implements Reading {
     try {
       this.#inner.resume([{ topic, partitions: [partition] }])
     } catch {
-      // The client is disconnected, so that nothing is paused anymore.
+      // The client is disconnected, so nothing is paused.
     }
   }
 
@@ -73,7 +73,7 @@ export class Partitions implements Reading {
     if (this.#stops.delete(nameOf(place))) this.resume(place)
   }
 
-  /** The partition is read, so that nobody has paused it: code that has the inner consumer has resumed it. */
+  /** Records of the partition arrive, so it is not paused: if it was, code that uses the inner consumer has resumed it. */
   arrived(place: Place): void {
     this.#byApplication.delete(nameOf(place))
     this.endStop(place)
@@ -94,7 +94,7 @@ export class Partitions implements Reading {
     return places.filter((place) => !this.#held.has(nameOf(place)))
   }
 
-  /** The partition is no longer paused by this library, but by the application. */
+  /** The application has paused a partition that this library had paused: from now on, it is the application's pause. */
   release(place: Place): void {
     this.#held.delete(nameOf(place))
   }

@@ -5,8 +5,8 @@ import { nameOf, type Place } from '../shared/place.js'
 type Report = (error: Error | null, offsets: CommitOptionsPartition[]) => void
 
 /**
- * Commits what the application has handled, regularly. The stream of the client would commit what it has fetched, even if
- * nobody ever gets it.
+ * Regularly commits what the application has handled. The client's own stream would commit what it has fetched, before the
+ * application gets it.
  */
 export class Autocommit {
   readonly #intervalMs: number
@@ -32,7 +32,7 @@ export class Autocommit {
     this.#commitLater()
   }
 
-  /** Forgets what is due for a partition that another consumer has: its position is no longer ours. */
+  /** Forgets what is due for a partition that now belongs to another consumer, which commits its position. */
   forget(place: Place): void {
     this.#due.delete(nameOf(place))
     this.#sent.delete(nameOf(place))

@@ -17,7 +17,8 @@ export interface Deserializing {
 
 /**
  * The message for the application: that of the inner stream, with what the deserializers make of key, plaintext and
- * headers. Undefined if they fail, and the application's `onCorruptedMessage` says that this is no reason to stop.
+ * headers. Undefined if a deserializer fails and the application's `onCorruptedMessage` returns `false`, which skips the
+ * message.
  *
  * @param commit commits the record
  * @throws EnvelopeError DESERIALIZER_FAILED. It only names the error of a deserializer, which may quote the plaintext

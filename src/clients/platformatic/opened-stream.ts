@@ -87,7 +87,7 @@ export class OpenedStream extends Readable implements ActiveConsumer {
   #wantsMore = false
   #isOver = false
   #isClosing = false
-  /** Whether it was closed while nobody was listening: what it gives then reaches no one. */
+  /** Whether it was closed while nothing read from it. What it still holds is discarded, and does not count as handled. */
   #discards = false
   #stopped: ConsumerStopped | undefined
 
