@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import {
   ConfigResourceTypes,
   type Admin,
@@ -56,9 +56,26 @@ function copy(from: string, to: string, options: Partial<CopyOptions> = {}): Pro
 
 /**
  * Everything that a reader of committed records sees, by partition. Not what KafkaJS delivers as such: it delivers records
- * of an aborted transaction after one whose key is the integer 0.
+ * of an aborted transaction after one whose key is the integer 0. Waits for the markers of transactions: a broker writes
+ * them some moments after it has accepted a commit.
  */
 async function contents(topic: string): Promise<unknown[][]> {
+  return vi.waitFor(
+    async () => {
+      const found = await everyRecordOf(topic)
+      const open = found.flatMap((messages) =>
+        messages.filter((each, n) => isOpen(each, messages.slice(n + 1))),
+      )
+      expect(open.map(shown)).toEqual([])
+      return found.map((messages) =>
+        messages.filter((message, n) => isCommitted(message, messages.slice(n + 1))).map(shown),
+      )
+    },
+    { timeout: 30_000, interval: 50 },
+  )
+}
+
+async function everyRecordOf(topic: string): Promise<RawMessage[][]> {
   const ranges = await rangesOf(admin, [topic])
   const found: RawMessage[][] = ranges.map(() => [])
   const unread = new Set(ranges.filter(({ from, to }) => from < to).map(({ partition }) => partition))
@@ -85,22 +102,26 @@ async function contents(topic: string): Promise<unknown[][]> {
   })
   await consumer.disconnect()
   await admin.deleteGroups([groupId])
-  return found.map((messages) =>
-    messages.filter((message, n) => isCommitted(message, messages.slice(n + 1))).map(shown),
-  )
+  return found
 }
 
-/** From the first marker of the same producer that follows. */
-function isCommitted(
-  { isControlRecord, batchContext }: RawMessage,
-  following: readonly RawMessage[],
-): boolean {
-  if (isControlRecord === true) return false
-  if (batchContext?.inTransaction !== true) return true
-  const end = following.find(
-    (each) => each.isControlRecord === true && each.batchContext?.producerId === batchContext.producerId,
+/** Whether the transaction of this record has not ended. */
+function isOpen(message: RawMessage, following: readonly RawMessage[]): boolean {
+  const isInTransaction = message.isControlRecord !== true && message.batchContext?.inTransaction === true
+  return isInTransaction && markerOf(message, following) === undefined
+}
+
+function isCommitted(message: RawMessage, following: readonly RawMessage[]): boolean {
+  if (message.isControlRecord === true) return false
+  if (message.batchContext?.inTransaction !== true) return true
+  return markerOf(message, following)?.key?.equals(Buffer.from([0, 0, 0, 1])) === true
+}
+
+/** The first marker of the same producer that follows. */
+function markerOf({ batchContext }: RawMessage, following: readonly RawMessage[]): RawMessage | undefined {
+  return following.find(
+    (each) => each.isControlRecord === true && each.batchContext?.producerId === batchContext?.producerId,
   )
-  return end?.key?.equals(Buffer.from([0, 0, 0, 1])) === true
 }
 
 function shown({ key, value, headers, timestamp }: RawMessage): unknown[] {
