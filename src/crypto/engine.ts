@@ -12,7 +12,7 @@ export interface SealBatch {
   /** The bytes that are authenticated with the bodies. Records may share them. */
   readonly aads: Buffer
   /** Six offsets for each record: `ivAt`, `tagAt`, `bodyAt`, `bodyEnd` in `target`; `aadAt`, `aadEnd` in `aads`. */
-  readonly places: readonly number[]
+  readonly places: Uint32Array
 }
 
 /** Bodies to open under one key. */
@@ -43,7 +43,7 @@ export interface Engine {
   deflateWith(dictionary: Buffer): Deflate
 }
 
-const SEAL_PLACES = 6
+export const SEAL_PLACES = 6
 const OPEN_PLACES = 5
 
 /** The engine on `node:crypto`. */
@@ -101,9 +101,10 @@ export const nodeEngine: Engine = {
   deflateWith: nodeDeflate,
 }
 
-/** A view, but the buffer itself if the view would be all of it: Node creates views slowly. */
-function part(bytes: Buffer, start: number, end: number): Buffer {
-  return start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end)
+/** A view, but the buffer itself if the view would be all of it. Node creates a Buffer slowly. */
+function part(bytes: Buffer, start: number, end: number): Uint8Array {
+  if (start === 0 && end === bytes.length) return bytes
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start)
 }
 
 /** Fills a short target byte by byte: faster than a view and `set`. @throws RangeError if the source ends before */

@@ -1,7 +1,7 @@
 import { byteLength } from '../envelope/bytes.js'
 import { EnvelopeError } from '../errors.js'
 import type { ContentKey, KeyImport } from './content-key.js'
-import { nodeEngine, type Engine, type OpenBatch, type SealBatch } from './engine.js'
+import { SEAL_PLACES, nodeEngine, type Engine, type OpenBatch, type SealBatch } from './engine.js'
 import { nativeDeflate, type DeflateAddon } from './native-deflate.js'
 import type { Suite } from './suites.js'
 
@@ -29,7 +29,6 @@ export interface NativeAddon extends DeflateAddon {
   ): number
 }
 
-const SEAL_PLACES = 6
 const OPEN_PLACES = 5
 const LAYOUT_PLACES = 7
 /** What one call opens, unless a record alone is larger. */
@@ -79,18 +78,16 @@ function seal(addon: NativeAddon, key: object, firstCounter: number, batch: Seal
     sealAlone(addon, key, firstCounter, first, batch)
     return
   }
-  const layout = layoutOf(plaintexts.length * SEAL_PLACES)
-  layout.set(places)
   try {
     for (let i = 0, at = 2; i < plaintexts.length; i++, at += SEAL_PLACES) {
       const plaintext = plaintexts[i] as Buffer | string
-      const bodyAt = layout[at] as number
-      const bytes = (layout[at + 1] as number) - bodyAt
+      const bodyAt = places[at] as number
+      const bytes = (places[at + 1] as number) - bodyAt
       if (byteLength(plaintext) !== bytes) throw changed()
       if (typeof plaintext !== 'string') target.set(plaintext, bodyAt)
       else if (target.write(plaintext, bodyAt, bytes) !== bytes) throw changed()
     }
-    addon.seal(key, firstCounter, target, aads, layout)
+    addon.seal(key, firstCounter, target, aads, places)
   } catch (error) {
     // Plaintext must not stay in memory that other code may read later.
     target.fill(0)
@@ -106,18 +103,14 @@ function sealAlone(
   plaintext: Buffer,
   { target, aads, places }: SealBatch,
 ): void {
-  const [ivAt, tagAt, bodyAt, bodyEnd, aadAt, aadEnd] = places as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ]
+  const [, , bodyAt = 0, bodyEnd = 0] = places
   const bytes = byteLength(plaintext)
   if (bytes !== bodyEnd - bodyAt) throw changed()
   const layout = layoutOf(LAYOUT_PLACES)
-  layout.set([ivAt, tagAt, 0, bytes, aadAt, aadEnd, bodyAt])
+  layout.set(places)
+  layout[2] = 0
+  layout[3] = bytes
+  layout[6] = bodyAt
   addon.sealInto(key, counter, plaintext, target, aads, layout)
 }
 

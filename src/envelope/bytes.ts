@@ -21,7 +21,8 @@ export function ownCopy(bytes: Bytes): Bytes {
 
 /** Whether the memory of a buffer was transferred, for example to a worker, so that its bytes are gone. */
 export function isTransferred(bytes: Uint8Array): boolean {
-  if (bytes.buffer.byteLength > 0) return false
+  // Its length is then 0, and other lengths are read faster than its memory is asked.
+  if (byteLengthOf.call(bytes) > 0 || bytes.buffer.byteLength > 0) return false
   try {
     new Uint8Array(bytes.buffer)
     return false

@@ -45,11 +45,16 @@ export function groups<R, Name>(
   nameOf: (record: R) => Name,
 ): Map<Name, number[]> {
   const byName = new Map<Name, number[]>()
+  let last: { readonly name: Name; readonly group: number[] } | undefined
   for (const i of indexes) {
     const name = nameOf(at(records, i))
-    const group = byName.get(name)
-    if (group) group.push(i)
-    else byName.set(name, [i])
+    // Mostly the same as before.
+    if (last === undefined || last.name !== name) {
+      const group = byName.get(name) ?? []
+      byName.set(name, group)
+      last = { name, group }
+    }
+    last.group.push(i)
   }
   return byName
 }

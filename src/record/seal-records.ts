@@ -23,12 +23,17 @@ export async function sealRecords<R extends TopicRecord>(
   records: readonly R[],
 ): Promise<SealedCopy<R>[]> {
   const { sealer } = internalsOf(encryption, 'sealRecords')
-  const own = each(records, sealable)
-  const topics = [...groups(own, own.keys(), ({ copy }) => copy.topic)]
+  const copies: SealedCopy<R>[] = []
+  const plain = each(records, (record) => {
+    const copy = copyOf(record)
+    copies.push(copy as SealedCopy<R>)
+    return plainOf(copy)
+  })
+  const topics = [...groups(copies, copies.keys(), ({ topic }) => topic)]
   const sealing = sealer.begin(
     topics.map(([topic, indexes]) => ({
       topic,
-      records: indexes.map((i) => at(own, i).plain),
+      records: indexes.map((i) => at(plain, i)),
       pathOf: (n) => pathOf(at(indexes, n)),
     })),
   )
@@ -36,20 +41,25 @@ export async function sealRecords<R extends TopicRecord>(
     sealing.hold()
     await sealing.complete()
   }
-  const sealed = own.map(({ copy }) => copy as SealedCopy<R>)
   for (const [b, [, indexes]] of topics.entries()) {
     const { values } = at(sealing.batches, b)
-    for (let n = 0; n < indexes.length; n++) at(sealed, at(indexes, n)).value = asBuffer(at(values, n))
+    for (let n = 0; n < indexes.length; n++) at(copies, at(indexes, n)).value = asBuffer(at(values, n))
   }
-  return sealed
+  return copies
 }
 
-/** The plaintext to seal, and the copy that gets the sealed value, with exactly the key and headers that are authenticated. */
-function sealable<R extends TopicRecord>(record: R): { copy: R; plain: PlainRecord } {
+/** The copy that gets the sealed value, with exactly the key and headers that are authenticated. */
+function copyOf<R extends TopicRecord>(record: R): R {
   const copy: { -readonly [M in keyof R]: R[M] } = { ...record }
   if (copy.key !== undefined) copy.key = ownKey(copy)
-  if ('headers' in copy) copy.headers = copyOfHeaders(copy.headers) as R['headers']
-  return { copy, plain: { value: copy.value, key: copy.key, headers: readHeaders(copy.headers) } }
+  if (copy.headers !== undefined) copy.headers = copyOfHeaders(copy.headers) as R['headers']
+  return copy
+}
+
+/** What is sealed of a copy: without headers it is the copy itself, which saves an object for each record. */
+function plainOf(copy: TopicRecord): PlainRecord {
+  const { value, key, headers } = copy
+  return headers === undefined ? (copy as PlainRecord) : { value, key, headers: readHeaders(headers) }
 }
 
 function asBuffer(value: Bytes | null): Buffer | null {

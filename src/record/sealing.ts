@@ -1,6 +1,6 @@
 import { markAsUntransferable } from 'node:worker_threads'
 import type { ContentKey } from '../crypto/content-key.js'
-import type { Engine } from '../crypto/engine.js'
+import { SEAL_PLACES, type Engine } from '../crypto/engine.js'
 import { byteLength, ownCopy, type Bytes } from '../envelope/bytes.js'
 import type { HeaderValues } from '../envelope/format.js'
 import { checkEnvelope, hasEnvelopePrefix } from '../envelope/formats.js'
@@ -80,8 +80,8 @@ class SealedBatch implements OutgoingBatch {
   readonly #pathOf: PlainBatch['pathOf']
   readonly #target: SealingTarget
   readonly #turns: Turns
+  /** The value of each record: what is to be sealed until it is, then its envelope. */
   readonly #values: (Bytes | null)[] = []
-  readonly #bodies: Bytes[] = []
   /** Empty if the rule binds no key. */
   readonly #keys: (Bytes | null)[] = []
   /** Empty if the rule binds no headers. */
@@ -155,30 +155,29 @@ class SealedBatch implements OutgoingBatch {
     if (encrypt.bindKey) this.#keys.push(boundKey(record))
     if (encrypt.bindHeaders.length > 0) this.#headers.push(boundHeaderValues(record, encrypt.bindHeaders))
     this.sealed.push(index)
-    this.#bodies.push(value)
   }
 
   /** Compresses the next values, as many as this turn of the event loop may. */
   #compress(): void {
     const { sealing, compression } = this.#target
     while (!this.#isCompressed && !this.#turns.isOver) {
-      const at = this.#sizes.length
-      const plaintext = this.#bodies[at] as Bytes
+      const index = this.sealed[this.#sizes.length] as number
+      const plaintext = this.#values[index] as Bytes
       const body = compression.compress(plaintext)
       const size = byteLength(body)
       try {
         checkFitsDek(sealing, size)
       } catch (error) {
-        throw located(error, this.#topic, this.#pathOf(this.sealed[at] as number))
+        throw located(error, this.#topic, this.#pathOf(index))
       }
       this.#turns.spend('compress', byteLength(plaintext))
-      this.#bodies[at] = body
+      this.#values[index] = body
       this.#sizes.push(size)
     }
   }
 
   get isDone(): boolean {
-    return this.#done === this.#bodies.length
+    return this.#done === this.sealed.length
   }
 
   /**
@@ -205,14 +204,17 @@ class SealedBatch implements OutgoingBatch {
         grant.release()
       }
     }
-    if (end < this.#bodies.length) return
+    if (end < this.sealed.length) return
     this.#reportWait('ok')
     this.#report()
     this.#reportPassed()
   }
 
   hold(): void {
-    for (let i = this.#done; i < this.#bodies.length; i++) this.#bodies[i] = ownCopy(this.#bodies[i] as Bytes)
+    for (let i = this.#done; i < this.sealed.length; i++) {
+      const index = this.sealed[i] as number
+      this.#values[index] = ownCopy(this.#values[index] as Bytes)
+    }
   }
 
   async complete(): Promise<void> {
@@ -230,7 +232,7 @@ class SealedBatch implements OutgoingBatch {
   }
 
   get #isCompressed(): boolean {
-    return this.#sizes.length === this.#bodies.length
+    return this.#sizes.length === this.sealed.length
   }
 
   async #ready(): Promise<void> {
@@ -256,7 +258,7 @@ class SealedBatch implements OutgoingBatch {
     events.emit('batch.sealed', {
       rule: sealing.name,
       topic: this.#topic,
-      messages: this.#bodies.length,
+      messages: this.sealed.length,
       bytes: this.#bytes,
     })
   }
@@ -297,23 +299,30 @@ class SealedBatch implements OutgoingBatch {
     // A worker that is handed one envelope must not get the memory of the others.
     if (to - from > 1) markAsUntransferable(target.buffer)
     const aads = new Aads()
-    const places: number[] = []
+    const places = new Uint32Array(SEAL_PLACES * (to - from))
+    const plaintexts: Bytes[] = []
     const envelopes: Buffer[] = []
+    const sizes = this.#sizes
+    const ivOffset = preamble.length
+    const tagOffset = ivOffset + format.sizes.iv
     let at = 0
-    for (let i = from; i < to; i++) {
+    for (let i = from, place = 0; i < to; i++) {
       aads.add(format, aad, this.#keys[i], this.#headers[i])
-      const ivAt = at + preamble.length
-      const bodyAt = format.writeFrame(target, at, preamble, this.#sizes[i] as number)
-      const bodyEnd = bodyAt + (this.#sizes[i] as number)
-      places.push(ivAt, ivAt + format.sizes.iv, bodyAt, bodyEnd, aads.start, aads.end)
+      const bodyAt = format.writeFrame(target, at, preamble, sizes[i] as number)
+      const bodyEnd = bodyAt + (sizes[i] as number)
+      places[place++] = at + ivOffset
+      places[place++] = at + tagOffset
+      places[place++] = bodyAt
+      places[place++] = bodyEnd
+      places[place++] = aads.start
+      places[place++] = aads.end
+      plaintexts.push(this.#values[this.sealed[i] as number] as Bytes)
       envelopes.push(target.subarray(at, bodyEnd))
       at = bodyEnd
     }
-    const plaintexts = this.#bodies.slice(from, to)
     this.#target.engine.sealMany(key, firstCounter, { plaintexts, target, aads: aads.bytes, places })
-    for (const envelope of envelopes) this.#values[this.sealed[this.#done++] as number] = envelope
     // A send lives on until the broker answers; its plaintext need not.
-    this.#bodies.fill('', from, to)
+    for (const envelope of envelopes) this.#values[this.sealed[this.#done++] as number] = envelope
   }
 }
 

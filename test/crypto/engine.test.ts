@@ -29,7 +29,7 @@ function seal(firstCounter: number, plaintexts: readonly (Buffer | string)[]): B
     places.push(at + HEAD, at + HEAD + 12, at + BODY_AT, at + length, 0, AAD.length)
     sealed.push(target.subarray(at, (at += length)))
   }
-  nodeEngine.sealMany(key, firstCounter, { plaintexts, target, aads: AAD, places })
+  nodeEngine.sealMany(key, firstCounter, { plaintexts, target, aads: AAD, places: Uint32Array.from(places) })
   return sealed
 }
 
@@ -144,7 +144,7 @@ describe('opening', () => {
     gone.destroy()
     expect(() => openAlike(nodeEngine, gone, [Buffer.alloc(60)], PLACES)).toThrow(/KEY_DESTROYED/)
     expect(() => {
-      nodeEngine.sealMany(gone, 0, { plaintexts: [], target: AAD, aads: AAD, places: [] })
+      nodeEngine.sealMany(gone, 0, { plaintexts: [], target: AAD, aads: AAD, places: new Uint32Array() })
     }).toThrow(/KEY_DESTROYED/)
   })
 })

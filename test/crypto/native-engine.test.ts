@@ -42,7 +42,12 @@ describe('keys of the native engine', () => {
     const { addon, created, given, destroyed } = fakeAddon()
     const engine = nativeEngine(addon)
     const key = contentKey()
-    const batch: SealBatch = { plaintexts: [], target: Buffer.alloc(0), aads: Buffer.alloc(0), places: [] }
+    const batch: SealBatch = {
+      plaintexts: [],
+      target: Buffer.alloc(0),
+      aads: Buffer.alloc(0),
+      places: new Uint32Array(),
+    }
     engine.sealMany(key, 0, batch)
     engine.sealMany(key, 0, batch)
     expect(created).toEqual([key.keyObject().export()])
@@ -64,7 +69,12 @@ describe('keys of the native engine', () => {
         throw new Error('no memory')
       },
     })
-    const batch: SealBatch = { plaintexts: [], target: Buffer.alloc(0), aads: Buffer.alloc(0), places: [] }
+    const batch: SealBatch = {
+      plaintexts: [],
+      target: Buffer.alloc(0),
+      aads: Buffer.alloc(0),
+      places: new Uint32Array(),
+    }
     expect(() => {
       nativeEngine(addon).sealMany(contentKey(), 0, batch)
     }).toThrow('no memory')
@@ -77,7 +87,12 @@ describe('sealing with the native engine', () => {
     const places: number[] = []
     let at = 0
     for (const length of lengths) places.push(at, at + 12, at + 28, (at += 28 + length), 0, 0)
-    return { plaintexts, target: Buffer.alloc(at, 0xee), aads: Buffer.alloc(0), places }
+    return {
+      plaintexts,
+      target: Buffer.alloc(at, 0xee),
+      aads: Buffer.alloc(0),
+      places: Uint32Array.from(places),
+    }
   }
 
   it.each([

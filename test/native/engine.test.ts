@@ -20,7 +20,12 @@ function batchOf(bodies: readonly (Buffer | string)[], aads: readonly Buffer[]):
     places.push(at + 3, at + 15, bodyAt, (at = bodyAt + Buffer.byteLength(body)))
     places.push(aadAt, (aadAt += aads[i]?.length ?? 0))
   }
-  return { plaintexts: bodies, target: Buffer.alloc(at, 0xee), aads: Buffer.concat(aads), places }
+  return {
+    plaintexts: bodies,
+    target: Buffer.alloc(at, 0xee),
+    aads: Buffer.concat(aads),
+    places: Uint32Array.from(places),
+  }
 }
 
 /** The sealed records of a batch: parts of its target, or in memory of their own. */

@@ -19,7 +19,7 @@ export function sealOne(
   job: Places & { readonly plaintext: Bytes; readonly aad: Buffer; readonly target: Buffer },
 ): void {
   const { plaintext, aad, target, ivAt, tagAt, bodyAt } = job
-  const places = [ivAt, tagAt, bodyAt, target.length, 0, aad.length]
+  const places = Uint32Array.of(ivAt, tagAt, bodyAt, target.length, 0, aad.length)
   engine.sealMany(key, counter, { plaintexts: [plaintext], target, aads: aad, places })
 }
 

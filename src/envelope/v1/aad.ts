@@ -66,8 +66,18 @@ export function writeAad(
 
 function writeBytes(target: Buffer, at: number, bytes: Bytes): number {
   const length = byteLength(bytes)
-  target.writeUInt32BE(length, at)
-  if (typeof bytes === 'string') target.write(bytes, at + 4)
-  else target.set(bytes, at + 4)
-  return at + 4 + length
+  const start = target.writeUInt32BE(length, at)
+  if (typeof bytes === 'string') writeText(target, start, bytes, length)
+  else target.set(bytes, start)
+  return start + length
+}
+
+/** A call into Node.js takes longer than the loop for text up to this length. */
+const SHORT = 32
+
+function writeText(target: Buffer, at: number, text: string, bytes: number): void {
+  // As many bytes as characters: each is ASCII.
+  if (bytes === text.length && bytes <= SHORT)
+    for (let i = 0; i < bytes; i++) target[at + i] = text.charCodeAt(i)
+  else target.write(text, at)
 }
