@@ -15,17 +15,18 @@ bool read_arguments(napi_env env, napi_callback_info info, size_t expected, napi
 
 bool read_array(napi_env env, napi_value value, napi_typedarray_type expected, struct bytes *bytes, const char *message)
 {
-  bool is = false, detached = true;
+  bool is = false, detached = false;
   napi_typedarray_type type;
   size_t length = 0, offset = 0, room = 0;
   void *start = NULL, *buffer_start = NULL;
   napi_value buffer;
-  if (napi_is_typedarray(env, value, &is) == napi_ok && is &&
-      napi_get_typedarray_info(env, value, &type, &length, &start, &buffer, &offset) == napi_ok && type == expected &&
+  /* Each call of Node-API takes as long as 100 bytes of AES-GCM. The first one fails for what is no typed array. */
+  if (napi_get_typedarray_info(env, value, &type, &length, &start, &buffer, &offset) == napi_ok && type == expected &&
       /* False for a SharedArrayBuffer. */
       napi_is_arraybuffer(env, buffer, &is) == napi_ok && is &&
-      napi_is_detached_arraybuffer(env, buffer, &detached) == napi_ok && !detached &&
-      napi_get_arraybuffer_info(env, buffer, &buffer_start, &room) == napi_ok) {
+      napi_get_arraybuffer_info(env, buffer, &buffer_start, &room) == napi_ok &&
+      /* A detached one has no bytes. */
+      (room > 0 || (napi_is_detached_arraybuffer(env, buffer, &detached) == napi_ok && !detached))) {
     const size_t size = type == napi_uint32_array ? length * sizeof(uint32_t) : length;
     /* A view of a buffer that has shrunk since. */
     if (offset <= room && size <= room - offset) {

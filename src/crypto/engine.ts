@@ -37,7 +37,10 @@ export interface Engine {
    * @throws EnvelopeError INVALID_RECORD if a body does not fill its place: unwritten memory must not be sent
    */
   sealMany(key: ContentKey, firstCounter: number, batch: SealBatch): void
-  /** The plaintext of each record, in memory of its own, or undefined if authentication fails. */
+  /**
+   * The plaintext of each record, or undefined if authentication fails. Small plaintexts that the same key opens may share
+   * memory, which nothing else uses.
+   */
   openMany(key: ContentKey, batch: OpenBatch): (Buffer | undefined)[]
   /** @param dictionary 1 to 32,768 bytes that never change */
   deflateWith(dictionary: Buffer): Deflate

@@ -3,6 +3,7 @@ import { EnvelopeError } from '../errors.js'
 import type { ContentKey, KeyImport } from './content-key.js'
 import { SEAL_PLACES, nodeEngine, type Engine, type OpenBatch, type SealBatch } from './engine.js'
 import { nativeDeflate, type DeflateAddon } from './native-deflate.js'
+import { PlaintextMemory, SHARED_BYTES } from './plaintext-memory.js'
 import type { Suite } from './suites.js'
 
 /** The functions of `kafka-envelope-native` that are used here, as its types describe them. */
@@ -31,8 +32,8 @@ export interface NativeAddon extends DeflateAddon {
 
 const OPEN_PLACES = 5
 const LAYOUT_PLACES = 7
-/** What one call opens, unless a record alone is larger. */
-const CALL_BYTES = 2 ** 16
+/** What one call opens, unless a record alone is larger: as much as shares memory. */
+const CALL_BYTES = SHARED_BYTES
 /** From here on, a call of its own costs less than a copy. */
 const LARGE_BYTES = 2 ** 13
 /** Offsets have 32 bits, and OpenSSL takes lengths of 31. */
@@ -46,6 +47,8 @@ export function nativeEngine(addon: NativeAddon): Engine {
       addon.destroyKey(key)
     },
   }
+  const memory = new PlaintextMemory()
+  const opening = { addon, keys, memory }
   return {
     name: 'native',
 
@@ -57,7 +60,7 @@ export function nativeEngine(addon: NativeAddon): Engine {
     openMany(key, batch) {
       if (!isSupported(key.suite)) return nodeEngine.openMany(key, batch)
       const bodies: (Buffer | undefined)[] = []
-      while (bodies.length < batch.sources.length) openSome(addon, key, keys, batch, bodies)
+      while (bodies.length < batch.sources.length) openSome(opening, key, batch, bodies)
       return bodies
     },
 
@@ -127,11 +130,17 @@ function checkAddressable(bytes: Uint8Array): void {
   )
 }
 
+/** What opening uses in each call. */
+interface NativeOpening {
+  readonly addon: NativeAddon
+  readonly keys: KeyImport<object>
+  readonly memory: PlaintextMemory
+}
+
 /** Opens the next records in one call, at least one. */
 function openSome(
-  addon: NativeAddon,
+  { addon, keys, memory }: NativeOpening,
   key: ContentKey,
-  keys: KeyImport<object>,
   { sources, aads, places }: OpenBatch,
   bodies: (Buffer | undefined)[],
 ): void {
@@ -147,8 +156,7 @@ function openSome(
     if (to > from && bytes + body > CALL_BYTES) break
     bytes += body
   }
-  const isAlone = to - from === 1
-  const target = isAlone ? Buffer.allocUnsafeSlow(bytes) : scratch.subarray(0, bytes)
+  const target = to - from === 1 ? memory.forOne(key, bytes) : memory.forSeveral(bytes)
   const layout = layoutOf((to - from) * LAYOUT_PLACES)
   const opened = outcomesOf(to - from)
   let targetAt = 0
@@ -165,28 +173,18 @@ function openSome(
     layout[at + 6] = targetAt
     targetAt += (sources[i] as Buffer).length - bodyAt
   }
-  try {
-    addon.openInto(key.importedBy(keys), source, target, aads, layout, opened)
-    for (let i = from, at = 0; i < to; i++, at += LAYOUT_PLACES) {
-      const start = layout[at + 6] as number
-      const length = (layout[at + 3] as number) - (layout[at + 2] as number)
-      if (opened[i - from] !== 1) bodies.push(undefined)
-      else bodies.push(isAlone ? target : ownPart(target, start, length))
-    }
-  } finally {
-    if (!isAlone) target.fill(0)
+  addon.openInto(key.importedBy(keys), source, target, aads, layout, opened)
+  for (let i = from, at = 0; i < to; i++, at += LAYOUT_PLACES) {
+    const start = layout[at + 6] as number
+    const length = (layout[at + 3] as number) - (layout[at + 2] as number)
+    bodies.push(opened[i - from] === 1 ? partOf(target, start, length) : undefined)
   }
 }
 
-/** Copies a plaintext into memory of its own, so that its `buffer` exposes no other record. */
-function ownPart(bytes: Buffer, start: number, length: number): Buffer {
-  const own = Buffer.allocUnsafeSlow(length)
-  bytes.copy(own, 0, start, start + length)
-  return own
+/** A view, but the buffer itself if the view would be all of it: Node.js creates views slowly. */
+function partOf(bytes: Buffer, start: number, length: number): Buffer {
+  return length === bytes.length ? bytes : bytes.subarray(start, start + length)
 }
-
-/** Holds the plaintexts of one call until each is copied into memory of its own. */
-const scratch = Buffer.alloc(CALL_BYTES)
 
 /** Memory for the next call: `eachMessage` makes one for each record, and V8 is slow to hand a new small array to C. */
 let layouts = new Uint32Array(new ArrayBuffer(4 * LAYOUT_PLACES))

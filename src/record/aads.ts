@@ -26,6 +26,14 @@ export class Aads {
     return this.#end
   }
 
+  /** Begins the next batch in the same memory. */
+  restart(): this {
+    this.#start = 0
+    this.#end = 0
+    this.#unbound = undefined
+    return this
+  }
+
   /**
    * Adds those of the next record. Records that bind neither key nor headers share them.
    * @throws EnvelopeError INVALID_RECORD if a key or header changes meanwhile

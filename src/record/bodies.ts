@@ -9,12 +9,13 @@ import { boundHeaderValues, boundKey, describe, type RecordParts } from './recor
 /** Bodies that are opened together: those of records with the same preamble. */
 export class Bodies {
   readonly #preamble: AcceptedPreamble
-  readonly #aads = new Aads()
+  readonly #aads: Aads
   readonly #sources: Buffer[] = []
   readonly #places: number[] = []
 
-  constructor(preamble: AcceptedPreamble) {
+  constructor(preamble: AcceptedPreamble, aads = new Aads()) {
     this.#preamble = preamble
+    this.#aads = aads
   }
 
   /**

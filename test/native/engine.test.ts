@@ -94,18 +94,96 @@ it('a record that was changed does not open, and those beside it do', () => {
   }
 })
 
-it('each value has memory of its own: handing one to another thread hands over no other', () => {
-  const plaintexts = ['first', 'second', 'third']
-  const none = plaintexts.map(() => Buffer.alloc(0))
-  const batch = batchOf(plaintexts, none)
-  engine.sealMany(key, 0, batch)
+/** Opens the records of a batch, together or one by one. */
+function openedOf(batch: SealBatch, alone: boolean, using = key): (Buffer | undefined)[] {
   const sources = sourcesOf(batch, false)
-  const opened = engine.openMany(key, { sources, aads: batch.aads, places: placesToOpen(batch) })
-  expect(opened.map((body) => body?.buffer.byteLength)).toEqual([5, 6, 5])
-  const { port1 } = new MessageChannel()
-  port1.postMessage(opened[0], [opened[0]?.buffer as ArrayBuffer])
-  port1.close()
-  expect(opened.map(String)).toEqual(['', 'second', 'third'])
+  const places = placesToOpen(batch)
+  const { aads } = batch
+  if (!alone) return engine.openMany(using, { sources, aads, places })
+  return sources.flatMap((source, i) =>
+    engine.openMany(using, { sources: [source], aads, places: places.slice(5 * i, 5 * i + 5) }),
+  )
+}
+
+it.each([false, true])(
+  'values that share memory cannot be transferred to another thread: that would take others away (one by one: %s)',
+  (alone) => {
+    const plaintexts = ['first', 'second', 'third', 'fourth']
+    const batch = batchOf(
+      plaintexts,
+      plaintexts.map(() => Buffer.alloc(0)),
+    )
+    engine.sealMany(key, 0, batch)
+    const opened = openedOf(batch, alone) as Buffer[]
+    const [one, other] = opened.slice(-2) as [Buffer, Buffer]
+    expect(one.buffer).toBe(other.buffer)
+    const { port1 } = new MessageChannel()
+    try {
+      // Node.js 20 copies instead.
+      port1.postMessage(one, [one.buffer as ArrayBuffer])
+    } catch (error) {
+      expect(error).toMatchObject({ name: 'DataCloneError' })
+    } finally {
+      port1.close()
+    }
+    expect(opened.map(String)).toEqual(plaintexts)
+  },
+)
+
+it('values share little memory, no part of it twice, and large ones none', () => {
+  const sizes = [
+    0,
+    1,
+    4096,
+    4097,
+    8191,
+    8192,
+    40_000,
+    100_000,
+    ...Array.from({ length: 60 }, (_, i) => 50 * i),
+  ]
+  const plaintexts = sizes.map((size) => randomBytes(size))
+  const batch = batchOf(
+    plaintexts,
+    plaintexts.map(() => Buffer.alloc(0)),
+  )
+  engine.sealMany(key, 0, batch)
+  for (const alone of [false, true]) {
+    const opened = openedOf(batch, alone) as Buffer[]
+    expect(opened.map((body, i) => body.equals(plaintexts[i] as Buffer))).toEqual(sizes.map(() => true))
+    for (const body of opened) {
+      const isOwn = body.buffer.byteLength === body.length
+      expect(isOwn || body.buffer.byteLength <= 2 ** 15).toBe(true)
+    }
+    // Each is written after the others were opened: a part that two of them had would show.
+    for (const [i, body] of opened.entries()) body.fill(i)
+    expect(opened.every((body, i) => body.every((byte) => byte === i))).toBe(true)
+  }
+})
+
+it('values share memory only with others that the same key opens', () => {
+  const others = Dek.take(new Uint8Array(32).fill(8)).contentKey(DEFAULT_SUITE, Buffer.alloc(16, 1))
+  const buffers = [key, others, key, others].map((one) => {
+    const batch = batchOf(['first', 'second', 'third'], [Buffer.alloc(0), Buffer.alloc(0), Buffer.alloc(0)])
+    engine.sealMany(one, 0, batch)
+    return [false, true].flatMap((alone) => openedOf(batch, alone, one).map((body) => body?.buffer))
+  })
+  for (const [i, some] of buffers.entries())
+    for (const more of buffers.slice(i + 1)) expect(some.filter((one) => more.includes(one))).toEqual([])
+})
+
+it('a record that does not open leaves nothing in the memory that it shares with others', () => {
+  const plaintexts = ['first', 'a secret that was changed', 'third']
+  const batch = batchOf(plaintexts, [Buffer.alloc(0), Buffer.alloc(0), Buffer.alloc(0)])
+  engine.sealMany(key, 0, batch)
+  const tagAt = batch.places[7] as number
+  batch.target.writeUInt8(batch.target.readUInt8(tagAt) ^ 1, tagAt)
+  for (const alone of [false, true]) {
+    openedOf(batch, true)
+    const opened = openedOf(batch, alone)
+    expect(opened.map((body) => body?.toString())).toEqual(['first', undefined, 'third'])
+    expect(Buffer.from(opened[2]?.buffer as ArrayBuffer).includes('a secret')).toBe(false)
+  }
 })
 
 it('what was opened stays as it is, whatever becomes of the sealed bytes', () => {

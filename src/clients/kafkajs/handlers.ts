@@ -13,7 +13,7 @@ import type { Claim, Claims } from '../shared/claims.js'
 import type { Delivery, OpenedRun, Run } from '../shared/delivery.js'
 import { messageOf } from '../shared/messages.js'
 import type { Place, Places } from '../shared/place.js'
-import type { Part } from '../shared/part.js'
+import type { DeliveredRecord, Part } from '../shared/part.js'
 import type { LeftBatches } from './left-batches.js'
 import { withoutCause } from './without-cause.js'
 
@@ -52,25 +52,28 @@ export function openingEachMessage(handler: EachMessageHandler, handling: Handli
     const rule = ruleOf(payload, handling)
     if (rule === undefined && !claims.stopped) return handler(payload)
     const claim = claims.begin(topic, partition)
-    let part: Part<KafkaMessage> | undefined
+    let delivered: DeliveredRecord<KafkaMessage> | undefined
     try {
-      const run = rule && begin(claim, rule, [message], handling)
-      part = run?.part ?? (run && (await complete(run, heartbeat, handling)))
+      delivered = rule && openAlone(claim, rule, message, handling)
+      if (delivered === undefined) {
+        const run = rule && begin(claim, rule, [message], handling)
+        const part = run?.part ?? (run && (await complete(run, heartbeat, handling)))
+        if (part?.error !== undefined && !claim.interrupted) throw forKafkaJs(part.error, claim)
+        // Skipped by policy, or a dead letter: KafkaJS resolves its offset as if it had been handled.
+        if (part?.delivered.length === 0 && !claim.interrupted) return
+        delivered = part?.delivered[0]
+      }
     } finally {
       // Nothing is awaited from here to the handler, so that no seek or stop can come in between.
       claims.end(claim)
     }
-    if (part === undefined || claim.interrupted) {
+    if (delivered === undefined || claim.interrupted) {
       const { offset } = message
       left.leave(claim, message)
       if (claims.stopped) endForgottenRun(claim, offset, handling)
       else if (!claim.interrupted) await handling.keepPosition({ topic, partition, offset })
       return
     }
-    if (part.error !== undefined) throw forKafkaJs(part.error, claim)
-    const [delivered] = part.delivered
-    // Skipped by policy, or a dead letter: KafkaJS resolves its offset as if it had been handled.
-    if (delivered === undefined) return
     const opened = messageOf(delivered)
     await handler({ ...payload, message: opened, pause: pauseOf(payload, payload.pause, handling) })
     // KafkaJS reads it after the handler.
@@ -151,6 +154,20 @@ function ruleOf(place: Place, { rules, ruleOf: find }: Handling): ReadingRule | 
   }
 }
 
+/** @throws as `Delivery.openAlone` does, for KafkaJS to act on */
+function openAlone(
+  claim: Claim,
+  rule: ReadingRule,
+  message: KafkaMessage,
+  { delivery }: Handling,
+): DeliveredRecord<KafkaMessage> | undefined {
+  try {
+    return delivery.openAlone(claim, rule, message)
+  } catch (error) {
+    throw forKafkaJs(error, claim)
+  }
+}
+
 /** @throws as `Delivery.begin` does, for KafkaJS to act on */
 function begin(
   claim: Claim,
@@ -207,8 +224,8 @@ function pauseOf(
   pause: () => () => void,
   { pausing }: Handling,
 ): () => () => void {
-  const places = [{ topic, partitions: [partition] }]
   return () => {
+    const places = [{ topic, partitions: [partition] }]
     const resume = pause()
     pausing.paused(places)
     return () => {

@@ -39,7 +39,8 @@ export class Claim {
 
 /** The messages that a consumer is opening, so that the application can interrupt it. */
 export class Claims {
-  readonly #open = new Set<Claim>()
+  /** Few, because a client opens one batch of a partition at a time: a list is faster than a set. */
+  readonly #open: Claim[] = []
   #stopped = false
 
   /** Whether the application stopped the consumer. */
@@ -50,12 +51,13 @@ export class Claims {
   begin(topic: string, partition: number): Claim {
     const claim = new Claim(topic, partition)
     if (this.#stopped) claim.interrupt('stop')
-    this.#open.add(claim)
+    this.#open.push(claim)
     return claim
   }
 
   end(claim: Claim): void {
-    this.#open.delete(claim)
+    const at = this.#open.lastIndexOf(claim)
+    if (at >= 0) this.#open.splice(at, 1)
   }
 
   /** Interrupts claims of partitions that go to other consumers. */

@@ -112,9 +112,6 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     const { longestWaitMs = Infinity } = this.#client
     const firstKeyMs = this.#parking.returns(source) ? longestWaitMs : PATIENCE_MS
     try {
-      const [first] = records
-      const alone = records.length === 1 && first ? this.#openAlone(claim, rule, source, first) : undefined
-      if (alone !== undefined) return { part: alone }
       const opening = this.#internals.opener.begin(rule, source, withHeadersAsWritten(records))
       const decisions = opening.isDone
         ? this.#decider.decide(rule, source, records, opening.results)
@@ -127,15 +124,26 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     }
   }
 
-  /** Opens a single record, as in `eachMessage`, if its key is cached. Undefined if it has to wait or does not open. */
-  #openAlone(claim: Claim, rule: ReadingRule, source: Required<Source>, record: R): Part<R> | undefined {
+  /**
+   * Opens a single record, as in `eachMessage`, if its key is cached. Undefined if it has to wait or does not open: then
+   * call `begin`.
+   *
+   * @throws EnvelopeError as `begin` does
+   */
+  openAlone(claim: Claim, rule: ReadingRule, record: R): DeliveredRecord<R> | undefined {
     if (claim.interrupted || hasMisreadHeader(record)) return undefined
-    const opened = this.#internals.opener.openAlone(rule, source, record)
-    if (opened === undefined) return undefined
-    const delivered = this.#decider.deliver(rule, source, record, opened)
-    this.#waits.movedTo(source, undefined)
-    reportDecisions(this.#internals.events, rule, source, [delivered])
-    return { delivered: [delivered], decided: 1, error: undefined }
+    const source = sourceOf(claim)
+    try {
+      const opened = this.#internals.opener.openAlone(rule, source, record)
+      if (opened === undefined) return undefined
+      const delivered = this.#decider.deliver(rule, source, record, opened)
+      this.#parking.returns(source)
+      this.#waits.movedTo(source, undefined)
+      reportDecisions(this.#internals.events, rule, source, [delivered])
+      return delivered
+    } catch (error) {
+      throw withPosition(error, source)
+    }
   }
 
   /**

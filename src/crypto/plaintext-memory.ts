@@ -1,0 +1,47 @@
+import { markAsUntransferable } from 'node:worker_threads'
+
+/** How much memory plaintexts share. */
+export const SHARED_BYTES: number = 2 ** 15
+/** A larger plaintext that is opened alone has memory of its own. */
+const SMALL_BYTES = 2 ** 12
+
+/**
+ * Memory for plaintexts. Node.js takes as long to allocate a kilobyte as to open it, so small plaintexts share memory, as
+ * small Buffers of Node.js do. They share it only with plaintexts that were sealed under the same key: code that reads
+ * beyond one of them finds nothing that this key does not open. No part of it is handed out twice.
+ */
+export class PlaintextMemory {
+  #key: object | undefined
+  #shared: Buffer | undefined
+  #used = 0
+
+  /**
+   * Unwritten memory for a plaintext that is opened alone, as in `eachMessage`. It is shared from the second one on that is
+   * opened with the same key in succession.
+   */
+  forOne(key: object, bytes: number): Buffer {
+    if (key !== this.#key) {
+      this.#key = key
+      this.#shared = undefined
+      return Buffer.allocUnsafeSlow(bytes)
+    }
+    if (bytes > SMALL_BYTES) return Buffer.allocUnsafeSlow(bytes)
+    if (this.#shared === undefined || this.#used + bytes > this.#shared.length) {
+      // Filled with zeros: what is not used yet must not show what the process has freed.
+      this.#shared = untransferable(Buffer.alloc(SHARED_BYTES))
+      this.#used = 0
+    }
+    return this.#shared.subarray(this.#used, (this.#used += bytes))
+  }
+
+  /** Unwritten memory for plaintexts that one key opens, which fill it side by side. */
+  forSeveral(bytes: number): Buffer {
+    return untransferable(Buffer.allocUnsafeSlow(bytes))
+  }
+}
+
+/** Who transfers one plaintext to a worker must not take the others away. */
+function untransferable(shared: Buffer): Buffer {
+  markAsUntransferable(shared.buffer)
+  return shared
+}
