@@ -11,6 +11,7 @@ import type { Grant } from '../keys/sealing/sealing-session.js'
 import { stopwatch, type Clock } from '../clock.js'
 import { Aads } from './aads.js'
 import type { OutgoingBatch, PlainBatch } from './batch.js'
+import { HeldValues } from './held-values.js'
 import { PassedBatch } from './passed-batch.js'
 import { boundHeaderValues, boundKey, checkedValue, located, type PlainRecord } from './record.js'
 import { templateOf, type Template } from './template.js'
@@ -89,6 +90,9 @@ class SealedBatch implements OutgoingBatch {
   /** Bytes of the bodies that are compressed, if the rule compresses. */
   readonly #sizes: number[] = []
   #done = 0
+  /** How many values were taken to be compressed or sealed. The others are in `#held`, if the batch is held. */
+  #taken = 0
+  #held: HeldValues | undefined
   /** Bytes of values before sealing and compression; counted only if there is a listener. */
   #bytes = 0
   /** Values that are envelopes already, and their bytes. */
@@ -155,6 +159,7 @@ class SealedBatch implements OutgoingBatch {
     if (encrypt.bindKey) this.#keys.push(boundKey(record))
     if (encrypt.bindHeaders.length > 0) this.#headers.push(boundHeaderValues(record, encrypt.bindHeaders))
     this.sealed.push(index)
+    this.#turns.spend('check', plainSize)
   }
 
   /** Compresses the next values, as many as this turn of the event loop may. */
@@ -162,7 +167,7 @@ class SealedBatch implements OutgoingBatch {
     const { sealing, compression } = this.#target
     while (!this.#isCompressed && !this.#turns.isOver) {
       const index = this.sealed[this.#sizes.length] as number
-      const plaintext = this.#values[index] as Bytes
+      const plaintext = this.#take(index)
       const body = compression.compress(plaintext)
       const size = byteLength(body)
       try {
@@ -205,15 +210,18 @@ class SealedBatch implements OutgoingBatch {
       }
     }
     if (end < this.sealed.length) return
+    this.#held = undefined
     this.#reportWait('ok')
     this.#report()
     this.#reportPassed()
   }
 
   hold(): void {
-    for (let i = this.#done; i < this.sealed.length; i++) {
+    this.#held = new HeldValues()
+    for (let i = this.#taken; i < this.sealed.length; i++) {
       const index = this.sealed[i] as number
-      this.#values[index] = ownCopy(this.#values[index] as Bytes)
+      this.#held.put(this.#values[index] as Bytes)
+      this.#values[index] = null
     }
   }
 
@@ -229,6 +237,17 @@ class SealedBatch implements OutgoingBatch {
       this.#reportWait('failed', isEnvelopeError(error) ? error.code : undefined)
       throw error
     }
+  }
+
+  /** The value of the next record, as it was when the batch was held. */
+  #take(index: number): Bytes {
+    this.#taken++
+    return this.#held?.take() ?? (this.#values[index] as Bytes)
+  }
+
+  /** What is encrypted of the next record: its value, or that compressed. */
+  #bodyOf(index: number): Bytes {
+    return this.#target.compression.name === 'none' ? this.#take(index) : (this.#values[index] as Bytes)
   }
 
   get #isCompressed(): boolean {
@@ -316,7 +335,7 @@ class SealedBatch implements OutgoingBatch {
       places[place++] = bodyEnd
       places[place++] = aads.start
       places[place++] = aads.end
-      plaintexts.push(this.#values[this.sealed[i] as number] as Bytes)
+      plaintexts.push(this.#bodyOf(this.sealed[i] as number))
       envelopes.push(target.subarray(at, bodyEnd))
       at = bodyEnd
     }

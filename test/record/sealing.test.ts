@@ -359,10 +359,23 @@ describe('sealing a large batch', () => {
   it('a batch that takes one turn is sealed within the call', async () => {
     const { encryption, events } = await memoryEncryption([rule({})])
     await sealRecords(encryption, [{ topic: 't', value: VALUE }])
-    const records = Array.from({ length: 2000 }, () => ({ topic: 't', value: VALUE }))
+    const records = Array.from({ length: 1800 }, () => ({ topic: 't', value: VALUE }))
     const sealing = sealRecords(encryption, records)
-    expect(events.at(-1)).toMatchObject({ name: 'batch.sealed', messages: 2000 })
+    expect(events.at(-1)).toMatchObject({ name: 'batch.sealed', messages: 1800 })
     await sealing
+    await encryption.close()
+  })
+
+  it('a batch that takes a turn to check is sealed in the turns after it', async () => {
+    const { encryption } = await memoryEncryption([rule({})])
+    await sealRecords(encryption, [{ topic: 't', value: VALUE }])
+    const records = Array.from({ length: 20_000 }, () => ({ value: VALUE }))
+    const sealing = internalsOf(encryption, 'test').sealer.begin([{ topic: 't', records, pathOf: String }])
+    sealing.hold()
+    expect(await sealRecords(encryption, [{ topic: 't', value: VALUE }])).toMatchObject([
+      { value: expect.toSatisfy((value: Buffer) => parts(value).counter === 1) as Buffer },
+    ])
+    await sealing.complete()
     await encryption.close()
   })
 })
@@ -483,8 +496,10 @@ describe('a send of several large batches', () => {
     const sealed = (): number => events.filter(({ name }) => name === 'batch.sealed').length - 1
     const sealing = sealRecords(encryption, many)
     const perTurn: number[] = []
-    for (let before = 0; before < topics.length; before = sealed()) {
-      perTurn.push(sealed() - before)
+    for (let before = 0; before < topics.length;) {
+      const now = sealed()
+      perTurn.push(now - before)
+      before = now
       await new Promise((resolve) => setImmediate(resolve))
     }
     expect(Math.max(...perTurn)).toBe(1)
