@@ -73,6 +73,32 @@ export function encryptionPartitioner(
   return plainMessagesOf(internalsOf(encryption, 'encryptionPartitioner')).partitioner(createPartitioner)
 }
 
+/** The state of a message whose value a partitioner may not read. */
+interface Guard {
+  readonly topic: string
+  readonly value: Message['value']
+  choosesPartitions: boolean
+}
+
+const GUARD = Symbol('guard')
+
+/**
+ * The same functions for all messages: V8 keeps functions of an accessor until its next full garbage collection, and with
+ * them all that they refer to.
+ */
+const GUARDED_VALUE: PropertyDescriptor & ThisType<{ readonly [GUARD]: Guard }> = {
+  enumerable: true,
+  configurable: true,
+  get() {
+    const { topic, value, choosesPartitions } = this[GUARD]
+    if (choosesPartitions) throw withoutPlaintext(topic)
+    return value
+  },
+  set(value: Message['value']) {
+    Object.defineProperty(this, 'value', { value, writable: true, enumerable: true, configurable: true })
+  },
+}
+
 /**
  * Makes a send fail if a partitioner that was not wrapped reads the ciphertext of its first sealed message. KafkaJS
  * does not reveal which partitioner a producer has, but it calls the partitioner for each message inside one `reduce`
@@ -81,27 +107,17 @@ export function encryptionPartitioner(
 function refuseBlindPartitioner(messages: Message[], topic: string): Message[] {
   const first = messages.find(isSealed)
   if (first === undefined) return messages
-  const { value } = first
-  let choosesPartitions = false
-  Object.defineProperty(first, 'value', {
-    enumerable: true,
-    configurable: true,
-    get: () => {
-      if (choosesPartitions) throw withoutPlaintext(topic)
-      return value
-    },
-    set: (other: Message['value']) => {
-      Object.defineProperty(first, 'value', { value: other, writable: true })
-    },
-  })
+  const guard: Guard = { topic, value: first.value, choosesPartitions: false }
+  Object.defineProperty(first, GUARD, { value: guard })
+  Object.defineProperty(first, 'value', GUARDED_VALUE)
   const reduce = (step: (result: unknown, message: Message) => unknown, initial: unknown): unknown => {
     // KafkaJS collects messages by partition in an object. Other code that reduces the list, for example to a size,
     // does not.
-    choosesPartitions = typeof initial === 'object'
+    guard.choosesPartitions = typeof initial === 'object'
     try {
       return messages.slice().reduce(step, initial)
     } finally {
-      choosesPartitions = false
+      guard.choosesPartitions = false
     }
   }
   return Object.defineProperty(messages, 'reduce', { value: reduce, configurable: true, writable: true })
