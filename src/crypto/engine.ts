@@ -24,8 +24,18 @@ export interface OpenBatch {
   readonly places: readonly number[]
 }
 
+/** A body to open. */
+export interface SealedBody {
+  /** The body reaches to its end. */
+  readonly source: Buffer
+  readonly ivAt: number
+  readonly tagAt: number
+  readonly bodyAt: number
+  readonly aad: Uint8Array
+}
+
 /**
- * Seals and opens batches, synchronously. Another implementation gives the same bytes. Streams of DEFLATE may differ, but
+ * Seals and opens bodies, synchronously. Another implementation gives the same bytes. Streams of DEFLATE may differ, but
  * each implementation reads those of the others.
  */
 export interface Engine {
@@ -42,6 +52,8 @@ export interface Engine {
    * memory, which nothing else uses.
    */
   openMany(key: ContentKey, batch: OpenBatch): (Buffer | undefined)[]
+  /** The same for a body alone, as in `eachMessage`, without the bookkeeping of a batch. */
+  openOne(key: ContentKey, body: SealedBody): Buffer | undefined
   /** @param dictionary 1 to 32,768 bytes that never change */
   deflateWith(dictionary: Buffer): Deflate
 }
@@ -75,33 +87,45 @@ export const nodeEngine: Engine = {
   },
 
   openMany(key, { sources, aads, places }) {
-    const { cipher, ivBytes, tagBytes } = key.suite
-    const keyObject = key.keyObject()
-    const options = { authTagLength: tagBytes }
-    const iv = Buffer.allocUnsafe(ivBytes)
-    const tag = Buffer.allocUnsafe(tagBytes)
+    const open = openerOf(key)
     const bodies: (Buffer | undefined)[] = []
     for (let i = 0, at = 0; i < sources.length; i++, at += OPEN_PLACES) {
       const source = sources[i] as Buffer
-      copyTo(iv, source, places[at] as number)
-      copyTo(tag, source, places[at + 1] as number)
-      const decipher = createDecipheriv(cipher, keyObject, iv, options)
-      decipher.setAAD(part(aads, places[at + 3] as number, places[at + 4] as number))
-      decipher.setAuthTag(tag)
-      const plaintext = decipher.update(source.subarray(places[at + 2]))
-      try {
-        decipher.final()
-        bodies.push(plaintext)
-      } catch {
-        // Unauthenticated plaintext must not stay in memory that other code may read later.
-        plaintext.fill(0)
-        bodies.push(undefined)
-      }
+      const [ivAt, tagAt, bodyAt] = [places[at] as number, places[at + 1] as number, places[at + 2] as number]
+      const aad = part(aads, places[at + 3] as number, places[at + 4] as number)
+      bodies.push(open({ source, ivAt, tagAt, bodyAt, aad }))
     }
     return bodies
   },
 
+  openOne: (key, body) => openerOf(key)(body),
+
   deflateWith: nodeDeflate,
+}
+
+/** Opens bodies under one key. */
+function openerOf(key: ContentKey): (body: SealedBody) => Buffer | undefined {
+  const { cipher, ivBytes, tagBytes } = key.suite
+  const keyObject = key.keyObject()
+  const options = { authTagLength: tagBytes }
+  const iv = Buffer.allocUnsafe(ivBytes)
+  const tag = Buffer.allocUnsafe(tagBytes)
+  return ({ source, ivAt, tagAt, bodyAt, aad }) => {
+    copyTo(iv, source, ivAt)
+    copyTo(tag, source, tagAt)
+    const decipher = createDecipheriv(cipher, keyObject, iv, options)
+    decipher.setAAD(aad)
+    decipher.setAuthTag(tag)
+    const plaintext = decipher.update(source.subarray(bodyAt))
+    try {
+      decipher.final()
+      return plaintext
+    } catch {
+      // Unauthenticated plaintext must not stay in memory that other code may read later.
+      plaintext.fill(0)
+      return undefined
+    }
+  }
 }
 
 /** A view, but the buffer itself if the view would be all of it. Node creates a Buffer slowly. */

@@ -1,7 +1,14 @@
 import { byteLength } from '../envelope/bytes.js'
 import { EnvelopeError } from '../errors.js'
 import type { ContentKey, KeyImport } from './content-key.js'
-import { SEAL_PLACES, nodeEngine, type Engine, type OpenBatch, type SealBatch } from './engine.js'
+import {
+  SEAL_PLACES,
+  nodeEngine,
+  type Engine,
+  type OpenBatch,
+  type SealBatch,
+  type SealedBody,
+} from './engine.js'
 import { nativeDeflate, type DeflateAddon } from './native-deflate.js'
 import { PlaintextMemory, SHARED_BYTES } from './plaintext-memory.js'
 import type { Suite } from './suites.js'
@@ -63,6 +70,9 @@ export function nativeEngine(addon: NativeAddon): Engine {
       while (bodies.length < batch.sources.length) openSome(opening, key, batch, bodies)
       return bodies
     },
+
+    openOne: (key, body) =>
+      isSupported(key.suite) ? openAlone(opening, key, body) : nodeEngine.openOne(key, body),
 
     deflateWith: (dictionary) => nativeDeflate(addon, dictionary),
   }
@@ -179,6 +189,29 @@ function openSome(
     const length = (layout[at + 3] as number) - (layout[at + 2] as number)
     bodies.push(opened[i - from] === 1 ? partOf(target, start, length) : undefined)
   }
+}
+
+function openAlone(
+  { addon, keys, memory }: NativeOpening,
+  key: ContentKey,
+  { source, ivAt, tagAt, bodyAt, aad }: SealedBody,
+): Buffer | undefined {
+  if (bodyAt > source.length) throw new RangeError('an IV or an authentication tag is cut off')
+  // The addon refuses memory that another thread may change.
+  const own = source.buffer instanceof ArrayBuffer ? source : Buffer.from(source)
+  checkAddressable(own)
+  const target = memory.forOne(key, own.length - bodyAt)
+  const layout = layoutOf(LAYOUT_PLACES)
+  layout[0] = ivAt
+  layout[1] = tagAt
+  layout[2] = bodyAt
+  layout[3] = own.length
+  layout[4] = 0
+  layout[5] = aad.length
+  layout[6] = 0
+  const opened = outcomesOf(1)
+  addon.openInto(key.importedBy(keys), own, target, aad, layout, opened)
+  return opened[0] === 1 ? target : undefined
 }
 
 /** A view, but the buffer itself if the view would be all of it: Node.js creates views slowly. */

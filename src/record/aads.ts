@@ -26,14 +26,6 @@ export class Aads {
     return this.#end
   }
 
-  /** Begins the next batch in the same memory. */
-  restart(): this {
-    this.#start = 0
-    this.#end = 0
-    this.#unbound = undefined
-    return this
-  }
-
   /**
    * Adds those of the next record. Records that bind neither key nor headers share them.
    * @throws EnvelopeError INVALID_RECORD if a key or header changes meanwhile
@@ -53,8 +45,21 @@ export class Aads {
     if (this.#end > this.#bytes.length) this.#grow()
     const end = format.writeAad(this.#bytes, this.#start, base, key, headers)
     // Unwritten memory must never be used: another thread may resize memory that it shares with us.
-    if (end !== this.#end)
-      throw new EnvelopeError('INVALID_RECORD', 'a key or header changed while it was being read')
+    if (end !== this.#end) throw changed()
+  }
+
+  /** Those of one record alone, until the next call. @throws EnvelopeError as `add` does */
+  only(
+    format: Format,
+    base: Buffer,
+    key: Bytes | null | undefined,
+    headers: readonly HeaderValues[] = NO_HEADERS,
+  ): Buffer {
+    const length = format.aadBytes(base, key, headers)
+    // Most records of a topic take the same memory.
+    if (this.#bytes.length !== length) this.#bytes = Buffer.allocUnsafe(length)
+    if (format.writeAad(this.#bytes, 0, base, key, headers) !== length) throw changed()
+    return this.#bytes
   }
 
   #grow(): void {
@@ -63,4 +68,8 @@ export class Aads {
     this.#bytes.copy(grown, 0, 0, this.#start)
     this.#bytes = grown
   }
+}
+
+function changed(): EnvelopeError {
+  return new EnvelopeError('INVALID_RECORD', 'a key or header changed while it was being read')
 }

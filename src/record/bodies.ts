@@ -1,5 +1,7 @@
 import type { ContentKey } from '../crypto/content-key.js'
-import type { Engine } from '../crypto/engine.js'
+import type { Engine, SealedBody } from '../crypto/engine.js'
+import type { Bytes } from '../envelope/bytes.js'
+import type { HeaderValues } from '../envelope/format.js'
 import { EnvelopeError } from '../errors.js'
 import { Aads } from './aads.js'
 import type { Envelope } from './examiner.js'
@@ -9,13 +11,12 @@ import { boundHeaderValues, boundKey, describe, type RecordParts } from './recor
 /** Bodies that are opened together: those of records with the same preamble. */
 export class Bodies {
   readonly #preamble: AcceptedPreamble
-  readonly #aads: Aads
+  readonly #aads = new Aads()
   readonly #sources: Buffer[] = []
   readonly #places: number[] = []
 
-  constructor(preamble: AcceptedPreamble, aads = new Aads()) {
+  constructor(preamble: AcceptedPreamble) {
     this.#preamble = preamble
-    this.#aads = aads
   }
 
   /**
@@ -23,17 +24,9 @@ export class Bodies {
    * transferred since the envelope was examined
    */
   add(record: RecordParts, { value, bodyAt }: Envelope): void {
-    if (value.length < bodyAt)
-      throw new EnvelopeError('INVALID_RECORD', `the value is ${describe(value)}`, {
-        remedy: 'Do not transfer or shrink the memory of a record that is being opened',
-      })
-    const { format, length: ivAt, aad, keyBound, boundHeaders } = this.#preamble
-    this.#aads.add(
-      format,
-      aad,
-      keyBound ? boundKey(record) : undefined,
-      boundHeaders.length > 0 ? boundHeaderValues(record, boundHeaders) : undefined,
-    )
+    checkPresent(value, bodyAt)
+    const { format, length: ivAt, aad } = this.#preamble
+    this.#aads.add(format, aad, keyIn(record, this.#preamble), headersIn(record, this.#preamble))
     this.#sources.push(value)
     this.#places.push(ivAt, ivAt + format.sizes.iv, bodyAt, this.#aads.start, this.#aads.end)
   }
@@ -42,4 +35,37 @@ export class Bodies {
   open(engine: Engine, key: ContentKey): (Buffer | undefined)[] {
     return engine.openMany(key, { sources: this.#sources, aads: this.#aads.bytes, places: this.#places })
   }
+}
+
+/** A body that is opened alone, before `aads` are used again. @throws EnvelopeError as `Bodies.add` does */
+export function bodyAlone(
+  record: RecordParts,
+  { value, bodyAt, preamble }: Envelope,
+  aads: Aads,
+): SealedBody {
+  checkPresent(value, bodyAt)
+  const { format, length: ivAt, aad: base } = preamble
+  const aad = aads.only(format, base, keyIn(record, preamble), headersIn(record, preamble))
+  return { source: value, ivAt, tagAt: ivAt + format.sizes.iv, bodyAt, aad }
+}
+
+/** @throws EnvelopeError INVALID_RECORD */
+function checkPresent(value: Buffer, bodyAt: number): void {
+  if (value.length >= bodyAt) return
+  throw new EnvelopeError('INVALID_RECORD', `the value is ${describe(value)}`, {
+    remedy: 'Do not transfer or shrink the memory of a record that is being opened',
+  })
+}
+
+/** The key, if it is bound. @throws EnvelopeError INVALID_RECORD */
+function keyIn(record: RecordParts, { keyBound }: AcceptedPreamble): Bytes | null | undefined {
+  return keyBound ? boundKey(record) : undefined
+}
+
+/** The bound headers, if there are any. @throws EnvelopeError INVALID_RECORD */
+function headersIn(
+  record: RecordParts,
+  { boundHeaders }: AcceptedPreamble,
+): readonly HeaderValues[] | undefined {
+  return boundHeaders.length > 0 ? boundHeaderValues(record, boundHeaders) : undefined
 }

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type { Engine } from '../crypto/engine.js'
 import type { OpeningKeys } from '../keys/opening/opening-keys.js'
 import { Aads } from './aads.js'
-import { Bodies } from './bodies.js'
+import { bodyAlone } from './bodies.js'
 import { Examiner } from './examiner.js'
 import { openAll, Opening } from './opening.js'
 import type { OpenedRecord, OpenedValue, SealedRecord, Source } from './record.js'
@@ -15,7 +15,7 @@ const MAX_TOPICS = 1000
 export class Opener {
   readonly #keys: OpeningKeys
   readonly #engine: Engine
-  /** For records that are opened alone: most of them have authenticated data of the same size. */
+  /** Of the record that is opened alone. */
   readonly #aads = new Aads()
   readonly #examiners = new LRUCache<string, Examiner>({ max: MAX_TOPICS })
 
@@ -46,9 +46,7 @@ export class Opener {
     const { request, compression, infos } = examined.preamble
     const found = compression.name === 'none' ? this.#keys.findCached(request) : undefined
     if (found === undefined) return undefined
-    const bodies = new Bodies(examined.preamble, this.#aads.restart())
-    bodies.add(record, examined)
-    const [value] = bodies.open(this.#engine, found.key)
+    const value = this.#engine.openOne(found.key, bodyAlone(record, examined, this.#aads))
     return value && { value, envelope: infos.get(found.cmk) }
   }
 

@@ -3,7 +3,7 @@ import { MessageChannel } from 'node:worker_threads'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { Dek } from '../../src/crypto/dek.js'
-import { nodeEngine, type SealBatch } from '../../src/crypto/engine.js'
+import { nodeEngine, type SealBatch, type SealedBody } from '../../src/crypto/engine.js'
 import { nativeEngine } from '../../src/crypto/native-engine.js'
 import { DEFAULT_SUITE, type Suite } from '../../src/crypto/suites.js'
 import { addon } from './batch.js'
@@ -75,6 +75,10 @@ it('both engines give the same bytes, and each opens those of the other, in one 
         const opened = one.openMany(key, batch)
         expect(opened.length).toBe(plaintexts.length)
         expect(opened.every(isSame)).toBe(true)
+        const alone = batch.sources.map((source, i) =>
+          one.openOne(key, bodyAlone(source, batch.aads, batch.places.slice(5 * i))),
+        )
+        expect(alone.every(isSame)).toBe(true)
       }
     }),
     { numRuns: 60 },
@@ -94,15 +98,19 @@ it('a record that was changed does not open, and those beside it do', () => {
   }
 })
 
+/** A record of a batch by itself. */
+function bodyAlone(source: Buffer, aads: Buffer, places: readonly number[]): SealedBody {
+  const [ivAt, tagAt, bodyAt, aadAt, aadEnd] = places as [number, number, number, number, number]
+  return { source, ivAt, tagAt, bodyAt, aad: aads.subarray(aadAt, aadEnd) }
+}
+
 /** Opens the records of a batch, together or one by one. */
 function openedOf(batch: SealBatch, alone: boolean, using = key): (Buffer | undefined)[] {
   const sources = sourcesOf(batch, false)
   const places = placesToOpen(batch)
   const { aads } = batch
   if (!alone) return engine.openMany(using, { sources, aads, places })
-  return sources.flatMap((source, i) =>
-    engine.openMany(using, { sources: [source], aads, places: places.slice(5 * i, 5 * i + 5) }),
-  )
+  return sources.map((source, i) => engine.openOne(using, bodyAlone(source, aads, places.slice(5 * i))))
 }
 
 it.each([false, true])(
@@ -195,6 +203,14 @@ it('what was opened stays as it is, whatever becomes of the sealed bytes', () =>
   expect(opened.map((body) => body?.toString())).toEqual(['value', 'other'])
 })
 
+it('a record in memory that threads share is opened from a copy', () => {
+  const batch = batchOf(['value'], [Buffer.from('aad')])
+  engine.sealMany(key, 0, batch)
+  const shared = Buffer.from(new SharedArrayBuffer(batch.target.length))
+  batch.target.copy(shared)
+  expect(String(engine.openOne(key, bodyAlone(shared, batch.aads, placesToOpen(batch))))).toBe('value')
+})
+
 it('an IV or a tag that is cut off is never read from what follows', () => {
   const batch = batchOf([''], [Buffer.alloc(0)])
   engine.sealMany(key, 0, batch)
@@ -202,6 +218,8 @@ it('an IV or a tag that is cut off is never read from what follows', () => {
     const cut = batch.target.subarray(0, length)
     const places = [3, 15, 31, 0, 0]
     expect(() => engine.openMany(key, { sources: [cut], aads: batch.aads, places })).toThrow(RangeError)
+    for (const one of [engine, nodeEngine])
+      expect(() => one.openOne(key, bodyAlone(cut, batch.aads, places))).toThrow(RangeError)
   }
 })
 
@@ -214,4 +232,7 @@ it('a suite that the addon does not have is left to node:crypto', () => {
   expect(native.target).toEqual(node.target)
   const batch = { sources: sourcesOf(native, true), aads: native.aads, places: placesToOpen(native) }
   expect(engine.openMany(short, batch).map(String)).toEqual(['x'])
+  expect(String(engine.openOne(short, bodyAlone(batch.sources[0] as Buffer, batch.aads, batch.places)))).toBe(
+    'x',
+  )
 })
