@@ -11,10 +11,10 @@ import type { ReadingRule } from '../../record/topic-rules.js'
 import { batchWith, endOf, resolvedOffset } from '../shared/batch-view.js'
 import type { Claim, Claims } from '../shared/claims.js'
 import type { Delivery, OpenedRun, Run } from '../shared/delivery.js'
-import { messageOf } from '../shared/messages.js'
 import type { Place, Places } from '../shared/place.js'
 import type { DeliveredRecord, Part } from '../shared/part.js'
 import type { LeftBatches } from './left-batches.js'
+import { openedMessage } from './opened-message.js'
 import { withoutCause } from './without-cause.js'
 
 /** To be told of the application's own pauses. */
@@ -74,7 +74,7 @@ export function openingEachMessage(handler: EachMessageHandler, handling: Handli
       else if (!claim.interrupted) await handling.keepPosition({ topic, partition, offset })
       return
     }
-    const opened = messageOf(delivered)
+    const opened = openedMessage(delivered)
     await handler({ ...payload, message: opened, pause: pauseOf(payload, payload.pause, handling) })
     // KafkaJS reads it after the handler.
     message.offset = opened.offset
@@ -129,7 +129,7 @@ export function openingEachBatch(
     }
     const end = endOf(batch.messages, part)
     if (end !== undefined) {
-      const messages = part.delivered.map((one) => messageOf(one))
+      const messages = part.delivered.map((one) => openedMessage(one))
       if (messages.length > 0) await handler(limitedTo(messages, part.decided, end, payload, handling))
       // If no message is left, the handler cannot move the offset past them.
       if (autoResolve || messages.length === 0) payload.resolveOffset(end)
