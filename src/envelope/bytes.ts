@@ -1,3 +1,5 @@
+// Not the global: that is a getter, which shows where it is called for each record.
+import { Buffer } from 'node:buffer'
 /** Bytes, or text that is encoded as UTF-8, as in Kafka clients. */
 export type Bytes = Buffer | string
 

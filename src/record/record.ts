@@ -1,3 +1,5 @@
+// Not the global: that is a getter, which shows where it is called for each record.
+import { Buffer } from 'node:buffer'
 import { types } from 'node:util'
 import { byteLength, isTransferred, type Bytes } from '../envelope/bytes.js'
 import { EnvelopeError, isEnvelopeError, type ErrorCode } from '../errors.js'

@@ -1,3 +1,5 @@
+// Not the global: that is a getter, which shows where it is called for each record.
+import { Buffer } from 'node:buffer'
 import { markAsUntransferable } from 'node:worker_threads'
 import type { ContentKey } from '../crypto/content-key.js'
 import { SEAL_PLACES, type Engine } from '../crypto/engine.js'
@@ -93,7 +95,7 @@ class SealedBatch implements OutgoingBatch {
   /** How many values were taken to be compressed or sealed. The others are in `#held`, if the batch is held. */
   #taken = 0
   #held: HeldValues | undefined
-  /** Bytes of values before sealing and compression; counted only if there is a listener. */
+  /** Bytes of values before sealing and compression. */
   #bytes = 0
   /** Values that are envelopes already, and their bytes. */
   readonly #passed = { messages: 0, bytes: 0 }
@@ -114,6 +116,7 @@ class SealedBatch implements OutgoingBatch {
     } catch (error) {
       throw located(error, topic, pathOf(index))
     }
+    turns.checked(records.length)
   }
 
   get values(): readonly (Bytes | null)[] {
@@ -128,7 +131,7 @@ class SealedBatch implements OutgoingBatch {
   #add(record: PlainRecord, index: number): void {
     const value = checkedValue(record)
     this.#values.push(value)
-    const { sealing, compression, events, maxDecompressedBytes } = this.#target
+    const { sealing, compression, maxDecompressedBytes } = this.#target
     const { encrypt } = sealing
     if (value === null) {
       if (encrypt.tombstones === 'pass') return
@@ -155,11 +158,10 @@ class SealedBatch implements OutgoingBatch {
         'TOO_LARGE',
         `a value of ${String(plainSize)} bytes exceeds the ${String(maxDecompressedBytes)} bytes that readers decompress`,
       )
-    if (events.has('batch.sealed')) this.#bytes += plainSize
+    this.#bytes += plainSize
     if (encrypt.bindKey) this.#keys.push(boundKey(record))
     if (encrypt.bindHeaders.length > 0) this.#headers.push(boundHeaderValues(record, encrypt.bindHeaders))
     this.sealed.push(index)
-    this.#turns.spend('check', plainSize)
   }
 
   /** Compresses the next values, as many as this turn of the event loop may. */
@@ -175,7 +177,7 @@ class SealedBatch implements OutgoingBatch {
       } catch (error) {
         throw located(error, this.#topic, this.#pathOf(index))
       }
-      this.#turns.spend('compress', byteLength(plaintext))
+      this.#turns.compressed(byteLength(plaintext))
       this.#values[index] = body
       this.#sizes.push(size)
     }
@@ -294,18 +296,20 @@ class SealedBatch implements OutgoingBatch {
   #seal({ session, key, firstCounter, count }: Grant): void {
     const first = this.#done
     const end = first + count
-    for (let i = first; i < end; i++) this.#turns.spend('seal', this.#sizes[i] as number)
-    while (this.#done < end)
-      this.#sealSome(
-        templateOf(session, this.#target, this.#topic),
-        key,
-        firstCounter + this.#done - first,
-        end,
-      )
+    this.#turns.sealed(this.#sizes, first, end)
+    const template = templateOf(session, this.#target, this.#topic)
+    const aads = new Aads()
+    while (this.#done < end) this.#sealSome(template, aads, key, firstCounter + this.#done - first, end)
   }
 
   /** Seals the next envelopes into memory that they share, at least one. */
-  #sealSome({ format, preamble, aad }: Template, key: ContentKey, firstCounter: number, end: number): void {
+  #sealSome(
+    { format, preamble, aad }: Template,
+    aads: Aads,
+    key: ContentKey,
+    firstCounter: number,
+    end: number,
+  ): void {
     const from = this.#done
     let to = from
     let bytes = 0
@@ -315,9 +319,9 @@ class SealedBatch implements OutgoingBatch {
       bytes += envelope
     }
     const target = Buffer.allocUnsafe(bytes)
+    const { buffer: memory, byteOffset } = target
     // A worker that is handed one envelope must not get the memory of the others.
-    if (to - from > 1) markAsUntransferable(target.buffer)
-    const aads = new Aads()
+    if (to - from > 1) markAsUntransferable(memory)
     const places = new Uint32Array(SEAL_PLACES * (to - from))
     const plaintexts: Bytes[] = []
     const envelopes: Buffer[] = []
@@ -336,7 +340,7 @@ class SealedBatch implements OutgoingBatch {
       places[place++] = aads.start
       places[place++] = aads.end
       plaintexts.push(this.#bodyOf(this.sealed[i] as number))
-      envelopes.push(target.subarray(at, bodyEnd))
+      envelopes.push(Buffer.from(memory, byteOffset + at, bodyEnd - at))
       at = bodyEnd
     }
     this.#target.engine.sealMany(key, firstCounter, { plaintexts, target, aads: aads.bytes, places })

@@ -3,14 +3,10 @@ import { nextTurn } from '../clock.js'
 /** The work of one turn of the event loop, in bytes to seal: some 10 ms. */
 const TURN = 2 ** 24
 /** The work for a record, beside its bytes: 20,000 records are checked in one turn, or 2,000 sealed, or 100 compressed. */
-const RECORD = {
-  check: Math.ceil(TURN / 20_000),
-  seal: Math.ceil(TURN / 2000),
-  compress: Math.ceil(TURN / 100),
-} as const
-const BYTE = { check: 0, seal: 1, compress: 16 } as const
-
-type Work = keyof typeof RECORD
+const CHECK = Math.ceil(TURN / 20_000)
+const SEAL = Math.ceil(TURN / 2000)
+const COMPRESS = Math.ceil(TURN / 100)
+const COMPRESS_BYTE = 16
 
 /** Shares turns of the event loop among the batches of one send, so that a large send does not hold up everything else. */
 export class Turns {
@@ -32,15 +28,26 @@ export class Turns {
     this.#stopped = true
   }
 
-  spend(work: Work, bytes: number): void {
-    this.#left -= workOf(work, bytes)
+  /** Counts records that were checked. */
+  checked(records: number): void {
+    this.#left -= CHECK * records
+  }
+
+  /** Counts a record that was compressed, by its bytes before. */
+  compressed(bytes: number): void {
+    this.#left -= Math.max(COMPRESS, COMPRESS_BYTE * bytes)
+  }
+
+  /** Counts the records from `from` to `end` as sealed. */
+  sealed(sizes: readonly number[], from: number, end: number): void {
+    for (let i = from; i < end; i++) this.#left -= workToSeal(sizes[i] as number)
   }
 
   /** The end of the records from `from` on that this turn may still seal. */
   endOf(sizes: readonly number[], from: number): number {
     let end = from
     for (let left = this.#left; end < sizes.length && left > 0; end++)
-      left -= workOf('seal', sizes[end] as number)
+      left -= workToSeal(sizes[end] as number)
     return end
   }
 
@@ -51,6 +58,6 @@ export class Turns {
   }
 }
 
-function workOf(work: Work, bytes: number): number {
-  return Math.max(RECORD[work], BYTE[work] * bytes)
+function workToSeal(bytes: number): number {
+  return Math.max(SEAL, bytes)
 }

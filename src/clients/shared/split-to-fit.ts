@@ -20,11 +20,14 @@ export function splitToFit<M extends SendableRecord>(
 ): M[][] {
   const limit = batch.maxBatchBytes
   if (limit === undefined || batch.sealed.length === 0) return [[...sealed]]
+  const sizes = sealed.map(recordBytes)
+  // Mostly all fit into one.
+  if (sizes.reduce((sum, size) => sum + size, BATCH_OVERHEAD) <= limit) return [[...sealed]]
   const byPartition = sealed.every(({ partition }) => typeof partition === 'number')
   const runs: M[][] = [[]]
   let used = new Map<number, number>()
   for (const [i, message] of sealed.entries()) {
-    const size = recordBytes(message)
+    const size = sizes[i] as number
     if (size + BATCH_OVERHEAD > limit && batch.sealed.includes(i)) throw tooLarge(plain, i, message, limit)
     const partition = byPartition ? (message.partition ?? 0) : 0
     const before = used.get(partition) ?? BATCH_OVERHEAD
