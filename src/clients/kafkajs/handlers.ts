@@ -14,6 +14,7 @@ import type { Delivery, OpenedRun, Run } from '../shared/delivery.js'
 import type { Place, Places } from '../shared/place.js'
 import type { DeliveredRecord, Part } from '../shared/part.js'
 import type { LeftBatches } from './left-batches.js'
+import { MessageTurns } from './message-turns.js'
 import { openedMessage } from './opened-message.js'
 import { withoutCause } from './without-cause.js'
 
@@ -46,6 +47,7 @@ export interface Handling {
 /** Delivers each message opened. Does not use `eachBatch`, because tracers would lose their span for each message. */
 export function openingEachMessage(handler: EachMessageHandler, handling: Handling): EachMessageHandler {
   const { claims, left } = handling
+  const turns = new MessageTurns()
   return async (payload) => {
     const { topic, partition, message, heartbeat } = payload
     if (left.skips(payload, message)) return
@@ -54,6 +56,7 @@ export function openingEachMessage(handler: EachMessageHandler, handling: Handli
     const claim = claims.begin(topic, partition)
     let delivered: DeliveredRecord<KafkaMessage> | undefined
     try {
+      if (turns.isOver) await turns.next()
       delivered = rule && openAlone(claim, rule, message, handling)
       if (delivered === undefined) {
         const run = rule && begin(claim, rule, [message], handling)
@@ -74,6 +77,7 @@ export function openingEachMessage(handler: EachMessageHandler, handling: Handli
       else if (!claim.interrupted) await handling.keepPosition({ topic, partition, offset })
       return
     }
+    turns.handled(delivered)
     const opened = openedMessage(delivered)
     await handler({ ...payload, message: opened, pause: pauseOf(payload, payload.pause, handling) })
     // KafkaJS reads it after the handler.

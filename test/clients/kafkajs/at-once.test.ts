@@ -77,3 +77,26 @@ it('a listener that seeks while a message is reported as opened keeps it from th
   ])
   await encryption.close()
 })
+
+it('the event loop turns between many messages, although no handler waits', async () => {
+  const { encryption, delivered, eachMessage } = await ready()
+  const turns: number[] = []
+  const count = (): NodeJS.Immediate => setImmediate(() => turns.push(delivered.length) && (next = count()))
+  let next = count()
+  for (let i = 0; i < 3500; i++) await eachMessage()
+  clearImmediate(next)
+  // One was handled before, in this turn.
+  expect(turns).toEqual([999, 1999, 2999])
+  await encryption.close()
+})
+
+it('a seek while the event loop turns keeps the message from the handler', async () => {
+  const { encryption, consumer, delivered, seeks, eachMessage } = await ready()
+  for (let i = 0; i < 999; i++) await eachMessage()
+  const call = eachMessage()
+  consumer.seek({ topic: 't', partition: 0, offset: '3' })
+  await call
+  expect(delivered).toHaveLength(999)
+  expect(seeks).toEqual([{ topic: 't', partition: 0, offset: '3' }])
+  await encryption.close()
+})
