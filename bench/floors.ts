@@ -3,7 +3,7 @@ import { ENGINES } from './parts/engines.js'
 import { listed, rounded } from './table.js'
 
 /** A figure that must not get worse. */
-interface Floor {
+export interface Floor {
   /** The case: its part and name, and the parameters that tell it from others. */
   readonly part: string
   readonly name: string

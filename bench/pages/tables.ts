@@ -2,6 +2,7 @@ import type { Case, Figure, Metric, Result } from '../harness/result.js'
 import { rounded } from '../table.js'
 import { secretsTable } from './secrets-table.js'
 import { kindAndWay, sizeTable } from './size-table.js'
+import { targetsTable } from './targets-table.js'
 
 interface Column {
   readonly title: string
@@ -74,13 +75,20 @@ export function withTables(page: string, { machine, cases }: Result): string {
     `Measured on ${machine.startedAt.slice(0, 10)} at commit \`${machine.commit.slice(0, 10)}\`: Node.js ` +
     `${machine.node}, OpenSSL ${machine.openssl}, ${machine.platform}, ${String(machine.cores)} cores ` +
     `(${machine.cpu}), ${String(machine.memoryGiB)} GiB of memory, load ${machine.load.join(', ')} at the start.`
+  const targets = targetsTable(cases)
   const titles = [...new Set(cases.map(titleOf))]
   const tables = titles.map((title) => {
     const own = cases.filter((one) => titleOf(one) === title)
     return `### ${title}\n\n${(TABLES[own[0]?.part ?? ''] ?? tableOf)(own)}`
   })
   return page.replace(BETWEEN, () =>
-    ['<!-- results -->', about, ...tables, '<!-- end of results -->'].join('\n\n'),
+    [
+      '<!-- results -->',
+      about,
+      ...(targets === '' ? [] : [`### Targets\n\n${targets}`]),
+      ...tables,
+      '<!-- end of results -->',
+    ].join('\n\n'),
   )
 }
 

@@ -1,6 +1,7 @@
 import { openRecords, sealRecords } from '../../src/record/index.js'
 import { figuresOf, roundsOf, type Case } from '../harness/result.js'
 import { compare, repeated, type Rounds, type Turns } from '../harness/rounds.js'
+import { addonAlone } from './addon.js'
 import { closeAll, onEachEngine } from './engines.js'
 import { floorOpen, floorSeal } from './floor.js'
 import { KIB, MIB, checkOpened, configFor, newKms, randomValues, recordsOf, type Plan } from './setup.js'
@@ -19,9 +20,11 @@ export async function* micro({ quick }: Plan): AsyncGenerator<Case> {
     const parameters = { valueBytes, batch }
     const values = randomValues(batch, valueBytes)
     const records = recordsOf('bench', values)
+    const addon = addonAlone(batch, valueBytes)
     const sealing = await compare(
       [
         repeated('floor', batch, () => values.map(floorSeal)),
+        ...addon.seal,
         ...encryptions.map(({ engine, encryption }) =>
           repeated(engine, batch, () => sealRecords(encryption, records)),
         ),
@@ -42,6 +45,7 @@ export async function* micro({ quick }: Plan): AsyncGenerator<Case> {
       [
         repeated('floor', batch, () => floorSealed.map(floorOpen)),
         repeated('memory', batch, () => values.map(({ length }) => Buffer.allocUnsafeSlow(length))),
+        ...addon.open,
         ...sealed.map(({ engine, encryption, records: given }) =>
           repeated(engine, batch, async () => {
             checkOpened(await openRecords(encryption, given))
