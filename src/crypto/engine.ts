@@ -70,10 +70,13 @@ export const nodeEngine: Engine = {
     const keyObject = key.keyObject()
     const options = { authTagLength: tagBytes }
     const iv = Buffer.allocUnsafe(ivBytes).fill(0)
+    const { buffer: memory, byteOffset } = aads
     for (let i = 0, at = 0; i < plaintexts.length; i++, at += SEAL_PLACES) {
       writeCounter(iv, firstCounter + i)
       const cipher = createCipheriv(name, keyObject, iv, options)
-      cipher.setAAD(part(aads, places[at + 4] as number, places[at + 5] as number))
+      const aadAt = places[at + 4] as number
+      // Node creates a Buffer more slowly.
+      cipher.setAAD(new Uint8Array(memory, byteOffset + aadAt, (places[at + 5] as number) - aadAt))
       // Node ignores the encoding if the plaintext is bytes.
       const body = cipher.update(plaintexts[i] as string, 'utf8')
       const bodyAt = places[at + 2] as number
