@@ -3,6 +3,7 @@ import type {
   EachBatchHandler,
   EachBatchPayload,
   EachMessageHandler,
+  EachMessagePayload,
   KafkaMessage,
   Message,
 } from 'kafkajs'
@@ -49,23 +50,17 @@ export function openingEachMessage(handler: EachMessageHandler, handling: Handli
   const { claims, left } = handling
   const turns = new MessageTurns()
   return async (payload) => {
-    const { topic, partition, message, heartbeat } = payload
+    const { topic, partition, message } = payload
     if (left.skips(payload, message)) return
     const rule = ruleOf(payload, handling)
     if (rule === undefined && !claims.stopped) return handler(payload)
     const claim = claims.begin(topic, partition)
-    let delivered: DeliveredRecord<KafkaMessage> | undefined
+    let delivered: DeliveredRecord<KafkaMessage> | 'withheld' | undefined
     try {
       if (turns.isOver) await turns.next()
-      delivered = rule && openAlone(claim, rule, message, handling)
-      if (delivered === undefined) {
-        const run = rule && begin(claim, rule, [message], handling)
-        const part = run?.part ?? (run && (await complete(run, heartbeat, handling)))
-        if (part?.error !== undefined && !claim.interrupted) throw forKafkaJs(part.error, claim)
-        // Skipped by policy, or a dead letter: KafkaJS resolves its offset as if it had been handled.
-        if (part?.delivered.length === 0 && !claim.interrupted) return
-        delivered = part?.delivered[0]
-      }
+      if (rule !== undefined)
+        delivered =
+          openAlone(claim, rule, message, handling) ?? (await openLater(claim, rule, payload, handling))
     } finally {
       // Nothing is awaited from here to the handler, so that no seek or stop can come in between.
       claims.end(claim)
@@ -77,12 +72,33 @@ export function openingEachMessage(handler: EachMessageHandler, handling: Handli
       else if (!claim.interrupted) await handling.keepPosition({ topic, partition, offset })
       return
     }
+    // KafkaJS resolves its offset as if it had been handled.
+    if (delivered === 'withheld') return
     turns.handled(delivered)
     const opened = openedMessage(delivered)
     await handler({ ...payload, message: opened, pause: pauseOf(payload, payload.pause, handling) })
     // KafkaJS reads it after the handler.
     message.offset = opened.offset
   }
+}
+
+/**
+ * Opens a message that has to wait, or does not open. `withheld`: the policy skips it, or it has become a dead letter;
+ * undefined: nothing may be delivered or resolved.
+ *
+ * @throws the error that stops the consumer, for KafkaJS to act on
+ */
+async function openLater(
+  claim: Claim,
+  rule: ReadingRule,
+  { message, heartbeat }: EachMessagePayload,
+  handling: Handling,
+): Promise<DeliveredRecord<KafkaMessage> | 'withheld' | undefined> {
+  const run = begin(claim, rule, [message], handling)
+  const part = run.part ?? (await complete(run, heartbeat, handling))
+  if (part === undefined || claim.interrupted) return undefined
+  if (part.error !== undefined) throw forKafkaJs(part.error, claim)
+  return part.delivered[0] ?? 'withheld'
 }
 
 /**
