@@ -16,7 +16,8 @@ bool read_arguments(napi_env env, napi_callback_info info, size_t expected, napi
 bool read_array(napi_env env, napi_value value, napi_typedarray_type expected, struct bytes *bytes, const char *message)
 {
   bool is = false, detached = false;
-  napi_typedarray_type type;
+  /* Node-API leaves it as it is for a kind of array that it does not know, as Float16Array. */
+  napi_typedarray_type type = napi_float64_array;
   size_t length = 0, offset = 0, room = 0;
   void *start = NULL, *buffer_start = NULL;
   napi_value buffer;

@@ -82,6 +82,29 @@ describe('keys of the native engine', () => {
   })
 })
 
+describe('opening with the native engine', () => {
+  it('a record counts as opened only if the addon says so in the same call', () => {
+    let says = 0
+    const { addon } = fakeAddon({
+      openInto: (...args) => {
+        if (says === 1) args[5].fill(1)
+        return 0
+      },
+    })
+    const engine = nativeEngine(addon)
+    const key = contentKey()
+    const source = Buffer.alloc(29)
+    const body = { source, ivAt: 0, tagAt: 12, bodyAt: 28, aad: Buffer.alloc(0) }
+    const batch = { sources: [source, source], aads: body.aad, places: [0, 12, 28, 0, 0, 0, 12, 28, 0, 0] }
+    for (const open of [() => [engine.openOne(key, body)], () => engine.openMany(key, batch)]) {
+      says = 1
+      expect(open()).not.toContain(undefined)
+      says = 0
+      expect(new Set(open())).toEqual(new Set([undefined]))
+    }
+  })
+})
+
 describe('sealing with the native engine', () => {
   const batchOf = (plaintexts: readonly (Buffer | string)[], lengths: readonly number[]): SealBatch => {
     const places: number[] = []

@@ -149,6 +149,9 @@ describe.each(EACH)('$name', ({ name, prepare }) => {
     'a Proxy': new Proxy(new Uint8Array(200), {}),
     'a buffer that was transferred': detached(),
   }
+  // Only newer versions of Node.js have it.
+  const Float16: unknown = Reflect.get(globalThis, 'Float16Array')
+  if (typeof Float16 === 'function') others['a Float16Array'] = Reflect.construct(Float16, [200])
   it.each(Object.keys(others))(`${name} refuses %s in place of bytes`, (kind) => {
     expectRefusal(prepare, () => ({ data: others[kind] }), 'NATIVE_ARGUMENT')
     expectRefusal(prepare, () => ({ aads: others[kind] }), 'NATIVE_ARGUMENT')

@@ -62,8 +62,7 @@ export class Claims {
 
   /** Interrupts claims of partitions that go to other consumers. */
   keepOnly(assigned: Readonly<Record<string, readonly number[]>>): void {
-    for (const claim of this.#open)
-      if (assigned[claim.topic]?.includes(claim.partition) !== true) claim.interrupt('lost')
+    this.#interrupt('lost', ({ topic, partition }) => assigned[topic]?.includes(partition) !== true)
   }
 
   start(): void {
@@ -72,16 +71,19 @@ export class Claims {
 
   stop(): void {
     this.#stopped = true
-    for (const claim of this.#open) claim.interrupt('stop')
+    this.#interrupt('stop', () => true)
   }
 
-  seek({ topic, partition }: Place): void {
-    for (const claim of this.#open)
-      if (claim.topic === topic && claim.partition === partition) claim.interrupt('seek')
+  seek(to: Place): void {
+    this.#interrupt('seek', ({ topic, partition }) => topic === to.topic && partition === to.partition)
   }
 
   pause(paused: readonly Places[]): void {
-    for (const claim of this.#open)
-      if (paused.some((places) => includes(places, claim))) claim.interrupt('pause')
+    this.#interrupt('pause', (claim) => paused.some((places) => includes(places, claim)))
+  }
+
+  /** Goes through a copy of the list: what listens to the signal of a claim may end it. */
+  #interrupt(by: Parameters<Claim['interrupt']>[0], concerns: (claim: Claim) => boolean): void {
+    for (const claim of this.#open.filter(concerns)) claim.interrupt(by)
   }
 }

@@ -17,6 +17,7 @@ async function ready() {
     on: () => () => undefined,
     run: (given: ConsumerRunConfig) => Promise.resolve(void configs.push(given)),
     seek: (to: unknown) => seeks.push(to),
+    stop: () => Promise.resolve(),
   }
   const consumer = decryptConsumer(inner as unknown as Consumer, encryption)
   const delivered: KafkaMessage[] = []
@@ -75,6 +76,18 @@ it('a listener that seeks while a message is reported as opened keeps it from th
     { topic: 't', partition: 0, offset: '3' },
     { topic: 't', partition: 0, offset: '3' },
   ])
+  await encryption.close()
+})
+
+it('a message that comes after the consumer was stopped is not opened', async () => {
+  const { encryption, consumer, delivered, seeks, eachMessage } = await ready()
+  let opened = 0
+  encryption.on('batch.opened', ({ messages }) => (opened += messages))
+  await consumer.stop()
+  await eachMessage()
+  expect([delivered, opened]).toEqual([[], 0])
+  // This ends a run that KafkaJS has forgotten.
+  expect(seeks).toEqual([{ topic: 't', partition: 0, offset: '7' }])
   await encryption.close()
 })
 

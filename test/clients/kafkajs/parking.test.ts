@@ -125,7 +125,35 @@ it('a partition whose wait is over waits in place for its next key for a second 
   kms.hold = true
   await kafka.fetch(topic)
   expect(waiting()).toEqual([0])
+  // It has not waited until the call was given up, after 15 seconds.
+  expect(encryption.health().waiting[0]?.waitedMs).toBeLessThan(10_000)
   await encryption.close()
+})
+
+it('a wait in place that KafkaJS ends is listed no longer once its record is read again and opens at once', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  try {
+    const { encryption, kms, messages, kafka, delivered, waiting } = await consuming()
+    kms.failure = away
+    await kafka.fetch(messages)
+    kms.failure = undefined
+    await vi.advanceTimersByTimeAsync(1000)
+    encryption.evict('cmk')
+    kms.hold = true
+    const rebalancing = new Error('the group is rebalancing')
+    const fetching = thrownBy(() => kafka.fetch(messages))
+    await vi.advanceTimersByTimeAsync(3000)
+    expect([kafka.isPaused(), waiting()]).toEqual([false, [0]])
+    kafka.onHeartbeat = () => Promise.reject(rebalancing)
+    kms.held[0]?.succeed()
+    expect(await fetching).toBe(rebalancing)
+    expect([delivered, waiting()]).toEqual([[], [0]])
+    await kafka.fetch(messages)
+    expect([delivered, waiting()]).toEqual([['0/0'], []])
+    await encryption.close()
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 it('a record that its KMS finally refuses ends its wait, and is treated as the rule says', async () => {

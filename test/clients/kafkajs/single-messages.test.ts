@@ -1,0 +1,63 @@
+import type { KafkaMessage } from 'kafkajs'
+import { expect, it } from 'vitest'
+import { decryptConsumer } from '../../../src/clients/kafkajs/index.js'
+import type { DecryptRule, EncryptRule } from '../../../src/index.js'
+import { sealRecords } from '../../../src/record/index.js'
+import { CANARY } from '../../support/emissions.js'
+import { memoryEncryption } from '../../support/encryption.js'
+import { message, StandIn } from './stand-in.js'
+
+/** A consumer with `eachMessage` whose DEK is cached, and the next message. */
+async function consuming({
+  encrypt = {},
+  decrypt = {},
+  headers = {},
+}: {
+  encrypt?: Partial<EncryptRule<'main'>>
+  decrypt?: Partial<DecryptRule<'main'>>
+  headers?: Record<string, string>
+} = {}) {
+  const rule = { match: ['t'], encrypt: { cmk: 'main', ...encrypt }, decrypt: { cmk: 'main', ...decrypt } }
+  const { encryption } = await memoryEncryption([rule])
+  const kafka = new StandIn()
+  const consumer = decryptConsumer(kafka.consumer, encryption)
+  const delivered: string[] = []
+  await consumer.run({
+    eachMessage: ({ message: { offset } }) => Promise.resolve(void delivered.push(offset)),
+  })
+  const [sealed] = await sealRecords(encryption, [{ topic: 't', value: CANARY, headers }])
+  const messages = [0, 1].map((offset) => Object.assign(message(sealed?.value ?? null, offset), { headers }))
+  await kafka.fetch(messages.slice(0, 1))
+  expect(delivered).toEqual(['0'])
+  return { encryption, kafka, consumer, delivered, messages }
+}
+
+it.each(['stop', 'skip'] as const)(
+  'a listener that seeks while a bad message is reported decides where the partition goes on (%s)',
+  async (onInvalid) => {
+    const { encryption, kafka, consumer, delivered, messages } = await consuming({ decrypt: { onInvalid } })
+    encryption.on('record.rejected', () => {
+      consumer.seek({ topic: 't', partition: 0, offset: '0' })
+    })
+    const bad = Buffer.from(messages[1]?.value as Buffer)
+    bad.writeUInt8(bad.readUInt8(bad.length - 1) ^ 1, bad.length - 1)
+    const topic = [messages[0], { ...messages[1], value: bad }] as KafkaMessage[]
+    await kafka.fetch(topic)
+    // It was left as it is, not resolved.
+    expect(kafka.position).toBe(1)
+    await kafka.fetch(topic.slice(0, 1))
+    expect(delivered).toEqual(['0', '0'])
+    await encryption.close()
+  },
+)
+
+it('a bound header that KafkaJS misreads, because every object has a member of its name, is read as it was written', async () => {
+  const { encryption, kafka, delivered, messages } = await consuming({
+    encrypt: { bindHeaders: ['constructor'] },
+    headers: { constructor: 'one' },
+  })
+  const misread = { ...(messages[1] as KafkaMessage), headers: { constructor: [Object, Buffer.from('one')] } }
+  await kafka.fetch([misread as never])
+  expect(delivered).toEqual(['0', '1'])
+  await encryption.close()
+})
