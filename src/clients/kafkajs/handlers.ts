@@ -72,8 +72,11 @@ export function openingEachMessage(handler: EachMessageHandler, handling: Handli
       else if (!claim.interrupted) await handling.keepPosition({ topic, partition, offset })
       return
     }
-    // KafkaJS resolves its offset as if it had been handled.
-    if (delivered === 'withheld') return
+    if (delivered === 'withheld') {
+      turns.withheld(message)
+      // KafkaJS resolves its offset as if it had been handled.
+      return
+    }
     turns.handled(delivered)
     const opened = openedMessage(delivered)
     await handler({ ...payload, message: opened, pause: pauseOf(payload, payload.pause, handling) })

@@ -3,8 +3,8 @@ import type { DeliveredRecord } from '../shared/part.js'
 
 /** The work of one turn of the event loop: some 10 ms on `node:crypto`. */
 const TURN = { messages: 1000, bytes: 2 ** 20 } as const
-/** A message that is decompressed takes as long as so many others. */
-const DECOMPRESSED = 5
+/** A message that is decompressed, or does not open, takes as long as so many others. */
+const SLOW = 5
 
 /**
  * Lets the event loop turn between messages. KafkaJS handles those of a batch one after another, which takes only
@@ -21,7 +21,13 @@ export class MessageTurns {
 
   handled({ value, envelope }: DeliveredRecord<unknown>): void {
     const isCompressed = envelope?.compression !== undefined && envelope.compression !== 'none'
-    this.#messages += isCompressed ? DECOMPRESSED : 1
+    this.#messages += isCompressed ? SLOW : 1
+    this.#bytes += value?.length ?? 0
+  }
+
+  /** A message that did not open, and that no handler gets. */
+  withheld({ value }: { readonly value: Buffer | null }): void {
+    this.#messages += SLOW
     this.#bytes += value?.length ?? 0
   }
 

@@ -61,3 +61,16 @@ it('a bound header that KafkaJS misreads, because every object has a member of i
   expect(delivered).toEqual(['0', '1'])
   await encryption.close()
 })
+
+it('the event loop turns between many bad messages that the policy skips', async () => {
+  const decrypt = { onInvalid: 'skip', maxInvalidShare: 1 } as const
+  const { encryption, kafka, delivered } = await consuming({ decrypt })
+  const bad = Array.from({ length: 1000 }, (_, i) => message(Buffer.from('not sealed'), i + 1))
+  let turns = 0
+  const count = (): NodeJS.Immediate => setImmediate(() => turns++ >= 0 && (next = count()))
+  let next = count()
+  await kafka.fetch(bad)
+  clearImmediate(next)
+  expect([turns, delivered, kafka.position]).toEqual([4, ['0'], 1001])
+  await encryption.close()
+})
