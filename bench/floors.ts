@@ -31,7 +31,7 @@ const added = { metric: 'cpuAddedInFloorOperations', against: 'plainAtSealedSize
 export const FLOORS: readonly Floor[] = [
   { part: 'micro', name: 'seal', parameters: SMALL, ...timesFloor, limits: { node: { floor: 1.15, target: 1.4 }, native: { floor: 4, target: 6 } } },
   { part: 'micro', name: 'open', parameters: SMALL, ...timesFloor, limits: { node: { floor: 0.7, target: 0.95 }, native: { floor: 1.6, target: 4 } } },
-  { part: 'micro', name: 'seal', parameters: LARGE, ...timesFloor, limits: { node: { floor: 0.8, target: 1 }, native: { floor: 1.4, target: 1.8 } } },
+  { part: 'micro', name: 'seal', parameters: LARGE, ...timesFloor, limits: { node: { floor: 0.7, target: 1 }, native: { floor: 1.2, target: 1.8 } } },
   { part: 'micro', name: 'open', parameters: LARGE, ...timesFloor, limits: { node: { floor: 0.9, target: 1 }, native: { floor: 0.5, target: 1.4 } } },
   { part: 'compression', name: 'JSON orders: compress', parameters: LONG_DICTIONARY, ...timesGzip, limits: { node: { floor: 3, target: 2.5 }, native: { floor: 0.9, target: 0.7 } } },
   { part: 'compression', name: 'JSON orders: decompress', parameters: LONG_DICTIONARY, ...timesGzip, limits: { node: { floor: 2, target: 1 }, native: { floor: 0.7, target: 0.5 } } },
