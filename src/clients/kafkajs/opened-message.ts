@@ -33,7 +33,7 @@ export function openedMessage(delivered: DeliveredRecord<KafkaMessage>): KafkaMe
   return opened as KafkaMessage
 }
 
-/** Whether it has these members and no others. */
+/** Whether it has these members and no others. KafkaJS has no symbols, and to look for them takes longer than the copy. */
 function isFromRecordBatch(message: KafkaMessage): message is ReadMessage {
   return 'batchContext' in message && Object.keys(message).length === MEMBERS
 }
