@@ -40,7 +40,7 @@ export class PlaintextMemory {
   }
 }
 
-/** Who transfers one plaintext to a worker must not take the others away. */
+/** To transfer one plaintext to a worker must not take the others away. */
 function untransferable(shared: Buffer): Buffer {
   markAsUntransferable(shared.buffer)
   return shared

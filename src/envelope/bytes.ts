@@ -1,5 +1,6 @@
-// Not the global: that is a getter, which shows where it is called for each record.
+// Not the global, which is a getter: its cost shows where it is called for each record.
 import { Buffer } from 'node:buffer'
+
 /** Bytes, or text that is encoded as UTF-8, as in Kafka clients. */
 export type Bytes = Buffer | string
 
@@ -23,7 +24,7 @@ export function ownCopy(bytes: Bytes): Bytes {
 
 /** Whether the memory of a buffer was transferred, for example to a worker, so that its bytes are gone. */
 export function isTransferred(bytes: Uint8Array): boolean {
-  // Its length is then 0, and other lengths are read faster than its memory is asked.
+  // A transferred buffer has the length 0. Reading a length is faster than asking for the memory.
   if (byteLengthOf.call(bytes) > 0 || bytes.buffer.byteLength > 0) return false
   try {
     new Uint8Array(bytes.buffer)

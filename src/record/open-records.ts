@@ -8,7 +8,7 @@ import { openAll } from './opening.js'
 import { describe, isBytes, offsetText, type SealedRecord, type OpenedRecord } from './record.js'
 import { reportOpened } from './report.js'
 
-/** That many records are looked at in one turn of the event loop, and opened in others. */
+/** A larger batch is checked in one turn of the event loop, and opened in the next ones. */
 const MANY = 10_000
 
 /** A record of any client, as read. */
@@ -32,7 +32,7 @@ export async function openRecords(
 ): Promise<OpenedRecord[]> {
   const { rules, opener, events } = internalsOf(encryption, 'openRecords')
   const own = each(records, openable)
-  // To look at so many takes as long as to open some.
+  // Checking so many has taken long enough for one turn.
   if (own.length > MANY) await nextTurn()
   const results: OpenedRecord[] = []
   for (const [topic, ofTopic] of groups(own, own.keys(), (record) => record.topic)) {

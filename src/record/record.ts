@@ -1,4 +1,4 @@
-// Not the global: that is a getter, which shows where it is called for each record.
+// Not the global, which is a getter: its cost shows where it is called for each record.
 import { Buffer } from 'node:buffer'
 import { types } from 'node:util'
 import { byteLength, isTransferred, type Bytes } from '../envelope/bytes.js'
