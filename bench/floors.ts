@@ -30,12 +30,12 @@ const added = { metric: 'cpuAddedInFloorOperations', against: 'plainAtSealedSize
 // prettier-ignore
 export const FLOORS: readonly Floor[] = [
   { part: 'micro', name: 'seal', parameters: SMALL, ...timesFloor, limits: { node: { floor: 1.15, target: 1.4 }, native: { floor: 4, target: 6 } } },
-  { part: 'micro', name: 'open', parameters: SMALL, ...timesFloor, limits: { node: { floor: 0.7, target: 0.95 }, native: { floor: 1.6, target: 4 } } },
+  { part: 'micro', name: 'open', parameters: SMALL, ...timesFloor, limits: { node: { floor: 0.7, target: 0.95 }, native: { floor: 2.2, target: 4 } } },
   { part: 'micro', name: 'seal', parameters: LARGE, ...timesFloor, limits: { node: { floor: 0.7, target: 1 }, native: { floor: 1.2, target: 1.8 } } },
-  { part: 'micro', name: 'open', parameters: LARGE, ...timesFloor, limits: { node: { floor: 0.9, target: 1 }, native: { floor: 0.5, target: 1.4 } } },
+  { part: 'micro', name: 'open', parameters: LARGE, ...timesFloor, limits: { node: { floor: 0.9, target: 1 }, native: { floor: 1, target: 1.4 } } },
   { part: 'compression', name: 'JSON orders: compress', parameters: LONG_DICTIONARY, ...timesGzip, limits: { node: { floor: 3, target: 2.5 }, native: { floor: 0.9, target: 0.7 } } },
   { part: 'compression', name: 'JSON orders: decompress', parameters: LONG_DICTIONARY, ...timesGzip, limits: { node: { floor: 2, target: 1 }, native: { floor: 0.7, target: 0.5 } } },
-  { part: 'compression', name: 'small JSON events: compress', parameters: LONG_DICTIONARY, ...timesGzip, limits: { node: { floor: 4.6, target: 2.5 }, native: { floor: 0.95, target: 0.7 } } },
+  { part: 'compression', name: 'small JSON events: compress', parameters: LONG_DICTIONARY, ...timesGzip, limits: { node: { floor: 4, target: 2.5 }, native: { floor: 0.95, target: 0.7 } } },
   { part: 'compression', name: 'small JSON events: decompress', parameters: LONG_DICTIONARY, ...timesGzip, limits: { node: { floor: 2, target: 1 }, native: { floor: 0.7, target: 0.5 } } },
   { part: 'endToEnd', name: 'send', parameters: { ...SMALL, batch: 500 }, ...timesPlain, limits: { node: { floor: 0.65, target: 0.75 }, native: { floor: 0.65, target: 0.92 } } },
   { part: 'endToEnd', name: 'eachBatch', parameters: SMALL, ...timesPlain, limits: { node: { floor: 0.25, target: 0.45 }, native: { floor: 0.35, target: 0.78 } } },

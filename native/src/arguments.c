@@ -16,12 +16,12 @@ bool read_arguments(napi_env env, napi_callback_info info, size_t expected, napi
 bool read_array(napi_env env, napi_value value, napi_typedarray_type expected, struct bytes *bytes, const char *message)
 {
   bool is = false, detached = false;
-  /* Node-API leaves it as it is for a kind of array that it does not know, as Float16Array. */
+  /* Node-API does not set it for a kind of array that it does not know, such as Float16Array. */
   napi_typedarray_type type = napi_float64_array;
   size_t length = 0, offset = 0, room = 0;
   void *start = NULL, *buffer_start = NULL;
   napi_value buffer;
-  /* Each call of Node-API takes as long as 100 bytes of AES-GCM. The first one fails for what is no typed array. */
+  /* Each call of Node-API takes as long as 100 bytes of AES-GCM. The first one fails for anything but a typed array. */
   if (napi_get_typedarray_info(env, value, &type, &length, &start, &buffer, &offset) == napi_ok && type == expected &&
       /* False for a SharedArrayBuffer. */
       napi_is_arraybuffer(env, buffer, &is) == napi_ok && is &&

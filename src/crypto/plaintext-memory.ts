@@ -16,8 +16,8 @@ export class PlaintextMemory {
   #used = 0
 
   /**
-   * Unwritten memory for a plaintext that is opened alone, as in `eachMessage`. It is shared from the second one on that is
-   * opened with the same key in succession.
+   * Memory for a plaintext that is opened alone, as in `eachMessage`. The first one under a key has memory of its own;
+   * those that follow under the same key share it.
    */
   forOne(key: object, bytes: number): Buffer {
     if (key !== this.#key) {
@@ -27,7 +27,7 @@ export class PlaintextMemory {
     }
     if (bytes > SMALL_BYTES) return Buffer.allocUnsafeSlow(bytes)
     if (this.#shared === undefined || this.#used + bytes > this.#shared.length) {
-      // Filled with zeros: what is not used yet must not show what the process has freed.
+      // Zeroed, so that the unused part shows nothing that the process has freed.
       this.#shared = untransferable(Buffer.alloc(SHARED_BYTES))
       this.#used = 0
     }
@@ -40,7 +40,7 @@ export class PlaintextMemory {
   }
 }
 
-/** To transfer one plaintext to a worker must not take the others away. */
+/** Transferring one plaintext to a worker must not take the others away. */
 function untransferable(shared: Buffer): Buffer {
   markAsUntransferable(shared.buffer)
   return shared

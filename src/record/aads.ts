@@ -48,8 +48,20 @@ export class Aads {
     if (end !== this.#end) throw changed()
   }
 
-  /** Those of one record alone, until the next call. @throws EnvelopeError as `add` does */
-  only(
+  #grow(): void {
+    // A single record takes no more than it needs.
+    const grown = Buffer.allocUnsafe(this.#start === 0 ? this.#end : this.#end * 2)
+    this.#bytes.copy(grown, 0, 0, this.#start)
+    this.#bytes = grown
+  }
+}
+
+/** The bytes that are authenticated with one body, in memory that the next record uses again. */
+export class AadAlone {
+  #bytes: Buffer = NOTHING
+
+  /** Valid until the next call. @throws EnvelopeError INVALID_RECORD if a key or header changes meanwhile */
+  of(
     format: Format,
     base: Buffer,
     key: Bytes | null | undefined,
@@ -60,13 +72,6 @@ export class Aads {
     if (this.#bytes.length !== length) this.#bytes = Buffer.allocUnsafe(length)
     if (format.writeAad(this.#bytes, 0, base, key, headers) !== length) throw changed()
     return this.#bytes
-  }
-
-  #grow(): void {
-    // A single record, as in `eachMessage`, takes no more than it needs.
-    const grown = Buffer.allocUnsafe(this.#start === 0 ? this.#end : this.#end * 2)
-    this.#bytes.copy(grown, 0, 0, this.#start)
-    this.#bytes = grown
   }
 }
 

@@ -3,7 +3,7 @@ import type { Engine, SealedBody } from '../crypto/engine.js'
 import type { Bytes } from '../envelope/bytes.js'
 import type { HeaderValues } from '../envelope/format.js'
 import { EnvelopeError } from '../errors.js'
-import { Aads } from './aads.js'
+import { Aads, type AadAlone } from './aads.js'
 import type { Envelope } from './examiner.js'
 import type { AcceptedPreamble } from './preamble-judge.js'
 import { boundHeaderValues, boundKey, describe, type RecordParts } from './record.js'
@@ -37,15 +37,15 @@ export class Bodies {
   }
 }
 
-/** A body that is opened alone, before `aads` are used again. @throws EnvelopeError as `Bodies.add` does */
+/** A body that is opened alone, before `alone` is used again. @throws EnvelopeError as `Bodies.add` does */
 export function bodyAlone(
   record: RecordParts,
   { value, bodyAt, preamble }: Envelope,
-  aads: Aads,
+  alone: AadAlone,
 ): SealedBody {
   checkPresent(value, bodyAt)
   const { format, length: ivAt, aad: base } = preamble
-  const aad = aads.only(format, base, keyIn(record, preamble), headersIn(record, preamble))
+  const aad = alone.of(format, base, keyIn(record, preamble), headersIn(record, preamble))
   return { source: value, ivAt, tagAt: ivAt + format.sizes.iv, bodyAt, aad }
 }
 

@@ -5,7 +5,7 @@ const BLOCK_BYTES = 2 ** 20
 
 /**
  * Copies of values that wait, taken out in the order in which they were put in. They lie side by side in a few blocks of
- * memory: to make an object for each takes longer than to copy its bytes, and a large send copies all at once.
+ * memory: making an object for each would take longer than copying its bytes, and a large send copies all at once.
  */
 export class HeldValues {
   /** Text as it is, because it cannot change; the number of bytes of others. */

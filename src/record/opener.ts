@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Engine } from '../crypto/engine.js'
 import type { OpeningKeys } from '../keys/opening/opening-keys.js'
-import { Aads } from './aads.js'
+import { AadAlone } from './aads.js'
 import { bodyAlone } from './bodies.js'
 import { Examiner } from './examiner.js'
 import { openAll, Opening } from './opening.js'
@@ -15,8 +15,7 @@ const MAX_TOPICS = 1000
 export class Opener {
   readonly #keys: OpeningKeys
   readonly #engine: Engine
-  /** Of the record that is opened alone. */
-  readonly #aads = new Aads()
+  readonly #aad = new AadAlone()
   readonly #examiners = new LRUCache<string, Examiner>({ max: MAX_TOPICS })
 
   constructor(keys: OpeningKeys, engine: Engine) {
@@ -46,7 +45,7 @@ export class Opener {
     const { request, compression, infos } = examined.preamble
     const found = compression.name === 'none' ? this.#keys.findCached(request) : undefined
     if (found === undefined) return undefined
-    const value = this.#engine.openOne(found.key, bodyAlone(record, examined, this.#aads))
+    const value = this.#engine.openOne(found.key, bodyAlone(record, examined, this.#aad))
     return value && { value, envelope: infos.get(found.cmk) }
   }
 

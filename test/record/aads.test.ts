@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import type { Format, HeaderValues } from '../../src/envelope/format.js'
 import { DEFAULT_FORMAT } from '../../src/envelope/formats.js'
-import { Aads } from '../../src/record/aads.js'
+import { AadAlone, Aads } from '../../src/record/aads.js'
 
 const BASES = [Buffer.from('base of a session'), Buffer.from('that of another')]
 
@@ -43,8 +43,9 @@ it.each<[string, Given[]]>([
   })
   const expected = records.map(([base, key, headers]) => alone(base, key, headers))
   expect(places.map(([start, end]) => aads.bytes.toString('hex', start, end))).toEqual(expected)
+  const single = new AadAlone()
   const one = records.map(([base, key, headers]) =>
-    aads.only(DEFAULT_FORMAT, base, key, headers).toString('hex'),
+    single.of(DEFAULT_FORMAT, base, key, headers).toString('hex'),
   )
   expect(one).toEqual(expected)
 })
@@ -73,5 +74,5 @@ it('a key that changes while it is read is refused', () => {
   expect(() => {
     new Aads().add(shrinking, BASES[0] as Buffer, 'key')
   }).toThrow(refused)
-  expect(() => new Aads().only(shrinking, BASES[0] as Buffer, 'key')).toThrow(refused)
+  expect(() => new AadAlone().of(shrinking, BASES[0] as Buffer, 'key')).toThrow(refused)
 })

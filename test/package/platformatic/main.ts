@@ -17,5 +17,5 @@ await bytes.send({ messages: [{ topic: 'orders', value: Buffer.from('secret') }]
 await producer.send({ messages: [{ topic: 'orders', value: 'secret' }] })
 for await (const message of await consumer.consume({ topics: ['orders'] }))
   console.log(message.value.length, envelopeOf(message)?.topic)
-// @ts-expect-error it is no producer
+// @ts-expect-error it is not a producer
 encryptProducer({}, encryption)
