@@ -62,7 +62,6 @@ function encrypts(binding) {
   const plaintext = Buffer.from('a body that is longer than one block of AES')
   const sealed = Buffer.concat([Buffer.alloc(28), plaintext])
   const layout = Uint32Array.of(0, 12, 28, sealed.length, 0, aad.length)
-  const opened = new Uint8Array(1)
   const key = binding.createKey(bytes)
   binding.seal(key, 2 ** 40 + 1, sealed, aad, layout)
 
@@ -71,10 +70,6 @@ function encrypts(binding) {
   const body = Buffer.concat([cipher.update(plaintext), cipher.final()])
   const same = sealed.equals(Buffer.concat([iv, cipher.getAuthTag(), body]))
 
-  const opens = binding.open(key, sealed, aad, layout, opened) === 0 && opened[0] === 1
-  const inverts = sealed.subarray(28).equals(plaintext)
-  // What it opened is not a sealed record any more.
-  const refuses = binding.open(key, sealed, aad, layout, opened) === 1 && opened[0] === 0
   const target = Buffer.alloc(sealed.length)
   const [from, length] = [28, plaintext.length]
   binding.sealInto(
@@ -88,9 +83,19 @@ function encrypts(binding) {
   const sealsInto = target.equals(Buffer.concat([iv, cipher.getAuthTag(), body]))
   const back = Buffer.alloc(length)
   const into = Uint32Array.of(0, 12, from, target.length, 0, aad.length, 0)
-  const opensInto = binding.openInto(key, target, back, aad, into, opened) === 0 && back.equals(plaintext)
+  const opened = new Uint8Array(1)
+  const opensInto =
+    binding.openInto(key, target, back, aad, into, opened) === 0 && opened[0] === 1 && back.equals(plaintext)
+  const alone = Buffer.alloc(length)
+  const opensOne = binding.openOne(key, target, alone, aad, 0, 12, from) && alone.equals(plaintext)
+
+  target[12] ^= 1
+  const nothing = Buffer.alloc(length)
+  const refusesInto =
+    binding.openInto(key, target, back, aad, into, opened) === 1 && opened[0] === 0 && back.equals(nothing)
+  const refusesOne = !binding.openOne(key, target, alone, aad, 0, 12, from) && alone.equals(nothing)
   binding.destroyKey(key)
-  return sealsInto && opensInto && same && opens && inverts && refuses
+  return same && sealsInto && opensInto && opensOne && refusesInto && refusesOne
 }
 
 /**
@@ -138,13 +143,13 @@ function selfTest(binding) {
 const binding = load()
 selfTest(binding)
 
-exports.interfaceVersion = 2
+exports.interfaceVersion = 3
 exports.createKey = binding.createKey
 exports.destroyKey = binding.destroyKey
 exports.seal = binding.seal
 exports.sealInto = binding.sealInto
-exports.open = binding.open
 exports.openInto = binding.openInto
+exports.openOne = binding.openOne
 exports.createDeflater = binding.createDeflater
 exports.createInflater = binding.createInflater
 exports.deflate = binding.deflate

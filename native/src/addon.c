@@ -1,8 +1,8 @@
 /*
  * The border to JavaScript: reads the arguments of each function, refuses what does not fit before anything is written,
  * and calls gcm.c; addon-deflate.c does the same for deflate.c. The functions are described in index.d.cts. A call runs
- * from start to end on the thread that made it, and no JavaScript runs in between, so what was checked stays true. There
- * is no global state: the addon may be loaded by any number of worker threads.
+ * from start to end on the thread that made it, and no JavaScript runs in between, so what was checked stays true. Each
+ * thread has a state of its own, `last_key`: the addon may be loaded by any number of worker threads.
  */
 #include <node_api.h>
 
@@ -52,29 +52,67 @@ static bool read_counter(napi_env env, napi_value value, size_t records, uint64_
   return false;
 }
 
-/* An object of createKey carries the tag for good, and its key until destroyKey. */
-static bool read_key(napi_env env, napi_value value, struct gcm_key **key)
+/* The key that was used last on this thread, and was not freed since. An environment of Node.js stays on its thread. */
+static _Thread_local const struct gcm_key *last_key;
+
+/* An object of createKey carries the tag for good. */
+static bool is_key(napi_env env, napi_value value)
 {
   napi_valuetype type;
   bool is = false;
+  return napi_typeof(env, value, &type) == napi_ok && type == napi_object &&
+         napi_check_object_type_tag(env, value, &KEY_TAG, &is) == napi_ok && is;
+}
+
+/* The key that an object of createKey carries until destroyKey. */
+static bool read_key(napi_env env, napi_value value, struct gcm_key **key)
+{
+  /* An object of another addon carries something else. So a pointer is compared, and followed only if it is a key. */
   void *data = NULL;
-  if (napi_typeof(env, value, &type) != napi_ok || type != napi_object ||
-      napi_check_object_type_tag(env, value, &KEY_TAG, &is) != napi_ok || !is)
+  if (napi_unwrap(env, value, &data) == napi_ok && data != NULL && data == last_key) {
+    *key = data;
+    return true;
+  }
+  /* Checking the tag takes longer than all else that a call checks. */
+  if (!is_key(env, value)) {
     napi_throw_type_error(env, "NATIVE_KEY", "expected a key that createKey returned on this thread");
-  else if (napi_unwrap(env, value, &data) != napi_ok || data == NULL)
+    return false;
+  }
+  if (data == NULL) {
     napi_throw_error(env, "NATIVE_KEY_DESTROYED", "the key was destroyed");
-  *key = data;
-  return data != NULL;
+    return false;
+  }
+  last_key = *key = data;
+  return true;
+}
+
+/* An offset in bytes. Other numbers are not rounded, but refused. */
+static bool read_offset(napi_env env, napi_value value, uint32_t *offset)
+{
+  double number = -1;
+  if (napi_get_value_double(env, value, &number) == napi_ok && number >= 0 && number <= UINT32_MAX &&
+      (double)(uint32_t)number == number) {
+    *offset = (uint32_t)number;
+    return true;
+  }
+  refuse_argument(env, "expected an offset of 32 bits");
+  return false;
 }
 
 /* ---- keys ---- */
+
+static void free_key(struct gcm_key *key)
+{
+  if (key == last_key) last_key = NULL;
+  gcm_key_free(key);
+}
 
 /* When the object is collected, or its thread ends. */
 static void finalize_key(napi_env env, void *key, void *hint)
 {
   (void)env;
   (void)hint;
-  gcm_key_free(key);
+  free_key(key);
 }
 
 static napi_value create_key(napi_env env, napi_callback_info info)
@@ -103,13 +141,13 @@ static napi_value destroy_key(napi_env env, napi_callback_info info)
   /* Once removed, the finalizer is not called, and read_key refuses the object. */
   if (read_arguments(env, info, 1, values) && read_key(env, values[0], &key) &&
       napi_remove_wrap(env, values[0], NULL) == napi_ok)
-    gcm_key_free(key);
+    free_key(key);
   return NULL;
 }
 
 /* ---- batches ---- */
 
-/* The memory of a batch. In place, source and target are one. */
+/* The memory of a batch. Where it is sealed in place, source and target are one. */
 struct memory {
   struct bytes source, target, aads, layout;
   size_t numbers; /* of the layout per record */
@@ -176,26 +214,28 @@ static napi_value seal_into(napi_env env, napi_callback_info info)
 }
 
 /* Returns to JavaScript how many records failed. */
-static napi_value open(napi_env env, napi_value key_value, struct memory *memory, const napi_value *aads_layout_opened)
+static napi_value open_into(napi_env env, napi_callback_info info)
 {
+  napi_value values[6], result = NULL;
+  struct memory memory = {.numbers = COPYING_NUMBERS};
   struct gcm_key *key;
   struct bytes opened;
-  if (!read_key(env, key_value, &key) || !read_aads_and_layout(env, aads_layout_opened, memory) ||
-      !read_bytes(env, aads_layout_opened[2], &opened) ||
-      !read_apart(env, opened, (struct bytes[]){memory->source, memory->target, memory->aads, memory->layout}, 4))
+  if (!read_arguments(env, info, 6, values) || !read_bytes(env, values[1], &memory.source) ||
+      !read_bytes(env, values[2], &memory.target) || !read_apart(env, memory.target, &memory.source, 1) ||
+      !read_key(env, values[0], &key) || !read_aads_and_layout(env, values + 3, &memory) ||
+      !read_bytes(env, values[5], &opened) ||
+      !read_apart(env, opened, (struct bytes[]){memory.source, memory.target, memory.aads, memory.layout}, 4))
     return NULL;
-  if (opened.length != memory->records) {
+  if (opened.length != memory.records) {
     refuse_argument(env, "`opened` has one byte per record");
     return NULL;
   }
-  const struct batch batch = batch_of(memory);
-  const struct lengths lengths = lengths_of(memory);
-  if (!(batch.numbers == COPYING_NUMBERS ? fits_copying(batch.layout, batch.records, &lengths)
-                                         : fits_sealing(batch.layout, batch.numbers, batch.records, &lengths))) {
+  const struct batch batch = batch_of(&memory);
+  const struct lengths lengths = lengths_of(&memory);
+  if (!fits_copying(batch.layout, batch.records, &lengths)) {
     refuse_layout(env);
     return NULL;
   }
-  napi_value result = NULL;
   const int64_t failed = gcm_open(key, &batch, opened.start);
   if (failed < 0)
     napi_throw_error(env, "NATIVE_OPENSSL", "OpenSSL failed while opening; the bodies of the batch were wiped");
@@ -204,23 +244,31 @@ static napi_value open(napi_env env, napi_value key_value, struct memory *memory
   return result;
 }
 
-static napi_value open_in_place(napi_env env, napi_callback_info info)
+/* A record alone: without the two arrays of numbers, which a call would have to read as well. */
+static napi_value open_one(napi_env env, napi_callback_info info)
 {
-  napi_value values[5];
-  struct memory memory = {.numbers = IN_PLACE_NUMBERS};
-  if (!read_arguments(env, info, 5, values) || !read_bytes(env, values[1], &memory.source)) return NULL;
-  memory.target = memory.source;
-  return open(env, values[0], &memory, values + 2);
-}
-
-static napi_value open_into(napi_env env, napi_callback_info info)
-{
-  napi_value values[6];
-  struct memory memory = {.numbers = COPYING_NUMBERS};
-  if (!read_arguments(env, info, 6, values) || !read_bytes(env, values[1], &memory.source) ||
-      !read_bytes(env, values[2], &memory.target) || !read_apart(env, memory.target, &memory.source, 1))
+  napi_value values[7], result = NULL;
+  struct gcm_key *key;
+  struct bytes source, target, aad;
+  uint32_t iv_at, tag_at, body_at;
+  if (!read_arguments(env, info, 7, values) || !read_key(env, values[0], &key) ||
+      !read_bytes(env, values[1], &source) || !read_bytes(env, values[2], &target) ||
+      !read_bytes(env, values[3], &aad) || !read_apart(env, target, (struct bytes[]){source, aad}, 2) ||
+      !read_offset(env, values[4], &iv_at) || !read_offset(env, values[5], &tag_at) ||
+      !read_offset(env, values[6], &body_at))
     return NULL;
-  return open(env, values[0], &memory, values + 3);
+  const uint32_t layout[COPYING_NUMBERS] = {iv_at, tag_at, body_at, (uint32_t)source.length, 0, (uint32_t)aad.length, 0};
+  const struct batch batch = {source.start, target.start, aad.start, layout, COPYING_NUMBERS, 1};
+  const struct lengths lengths = {source.length, aad.length, target.length};
+  uint8_t opened = 0;
+  if (source.length > UINT32_MAX || aad.length > UINT32_MAX || !fits_copying(layout, 1, &lengths) ||
+      target.length != source.length - body_at)
+    refuse_layout(env);
+  else if (gcm_open(key, &batch, &opened) < 0)
+    napi_throw_error(env, "NATIVE_OPENSSL", "OpenSSL failed while opening; the body was wiped");
+  else
+    napi_get_boolean(env, opened == 1, &result);
+  return result;
 }
 
 NAPI_MODULE_INIT()
@@ -230,8 +278,8 @@ NAPI_MODULE_INIT()
       {"destroyKey", NULL, destroy_key, NULL, NULL, NULL, napi_enumerable, NULL},
       {"seal", NULL, seal_in_place, NULL, NULL, NULL, napi_enumerable, NULL},
       {"sealInto", NULL, seal_into, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"open", NULL, open_in_place, NULL, NULL, NULL, napi_enumerable, NULL},
       {"openInto", NULL, open_into, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"openOne", NULL, open_one, NULL, NULL, NULL, napi_enumerable, NULL},
       {"createDeflater", NULL, create_deflater, NULL, NULL, NULL, napi_enumerable, NULL},
       {"createInflater", NULL, create_inflater, NULL, NULL, NULL, napi_enumerable, NULL},
       {"deflate", NULL, run_deflater, NULL, NULL, NULL, napi_enumerable, NULL},

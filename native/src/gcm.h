@@ -13,7 +13,7 @@
 
 struct gcm_key;
 
-/* A batch. In place, `target` is `source`. */
+/* A batch. Where it is sealed in place, `target` is `source`. */
 struct batch {
   const uint8_t *source;
   uint8_t *target;

@@ -34,13 +34,12 @@ struct lengths {
 struct record record_at(const uint32_t *layout, size_t numbers, size_t index);
 
 /*
- * For sealing, and for opening in place: true where all parts of every record are inside, IV, tag and body do not touch in
- * the target, and there each record begins where the one before it has ended, or later. So no write of a batch reaches
+ * For sealing: true where all parts of every record are inside, IV, tag and body do not touch in the target, and there each record begins where the one before it has ended, or later. So no write of a batch reaches
  * the bytes of another record.
  */
 bool fits_sealing(const uint32_t *layout, size_t numbers, size_t records, const struct lengths *lengths);
 
-/* For opening into another buffer: only bodies are written, so that only they must follow each other. */
+/* For opening: only bodies are written, so that only they must follow each other. */
 bool fits_copying(const uint32_t *layout, size_t records, const struct lengths *lengths);
 
 #endif

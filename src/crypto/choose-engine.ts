@@ -3,7 +3,7 @@ import { nodeEngine, type Engine } from './engine.js'
 import { nativeEngine, type NativeAddon } from './native-engine.js'
 
 const VARIABLE = 'KAFKA_ENVELOPE_ENGINE'
-const INTERFACE = 2
+const INTERFACE = 3
 
 /** Imports the optional package, inside a `try`, which tells bundlers that it may be missing. */
 async function importAddon(): Promise<unknown> {

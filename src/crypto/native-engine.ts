@@ -35,6 +35,15 @@ export interface NativeAddon extends DeflateAddon {
     layout: Uint32Array,
     opened: Uint8Array,
   ): number
+  openOne(
+    key: object,
+    source: Uint8Array,
+    target: Uint8Array,
+    aad: Uint8Array,
+    ivAt: number,
+    tagAt: number,
+    bodyAt: number,
+  ): boolean
 }
 
 const OPEN_PLACES = 5
@@ -201,17 +210,8 @@ function openAlone(
   const own = source.buffer instanceof ArrayBuffer ? source : Buffer.from(source)
   checkAddressable(own)
   const target = memory.forOne(key, own.length - bodyAt)
-  const layout = layoutOf(LAYOUT_PLACES)
-  layout[0] = ivAt
-  layout[1] = tagAt
-  layout[2] = bodyAt
-  layout[3] = own.length
-  layout[4] = 0
-  layout[5] = aad.length
-  layout[6] = 0
-  const opened = outcomesOf(1)
-  addon.openInto(key.importedBy(keys), own, target, aad, layout, opened)
-  return opened[0] === 1 ? target : undefined
+  const opened = addon.openOne(key.importedBy(keys), own, target, aad, ivAt, tagAt, bodyAt)
+  return opened ? target : undefined
 }
 
 /** A view, but the buffer itself if the view would be all of it: Node.js creates views slowly. */

@@ -14,7 +14,7 @@ function fakeAddon(more: Partial<NativeAddon> = {}) {
   const given: Uint8Array[] = []
   const destroyed: object[] = []
   const addon: NativeAddon = {
-    interfaceVersion: 2,
+    interfaceVersion: 3,
     createKey: (bytes) => {
       given.push(bytes)
       created.push(Buffer.from(bytes))
@@ -24,6 +24,7 @@ function fakeAddon(more: Partial<NativeAddon> = {}) {
     seal: () => undefined,
     sealInto: () => undefined,
     openInto: () => 0,
+    openOne: () => false,
     createDeflater: () => ({}),
     createInflater: () => ({}),
     deflate: () => -1,
@@ -90,6 +91,7 @@ describe('opening with the native engine', () => {
         if (says === 1) args[5].fill(1)
         return 0
       },
+      openOne: () => says === 1,
     })
     const engine = nativeEngine(addon)
     const key = contentKey()
@@ -215,7 +217,7 @@ describe('the choice of the engine', () => {
       ),
       /index.cjs/,
     ],
-    ['is of another release', () => Promise.resolve({ ...addon, interfaceVersion: 1 }), /interface 1, not 2/],
+    ['is of another release', () => Promise.resolve({ ...addon, interfaceVersion: 1 }), /interface 1, not 3/],
   ])('where it %s, a warning says why, and the engine on node:crypto is taken', async (_, load, reason) => {
     const warn = vi.spyOn(process, 'emitWarning').mockReturnValue(undefined)
     expect(await name('', load)).toBe('node')

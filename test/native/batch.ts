@@ -1,10 +1,11 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto'
+import { expect } from 'vitest'
 import { compileHereOnce } from '../../scripts/native/compile.js'
 
 // Where no C compiler is, vitest.config.ts leaves these tests out, and says so.
 if (!compileHereOnce()) throw new Error('this machine has no C compiler')
 const native = await import('../../native/index.cjs')
-export const { createKey, destroyKey, open, openInto, seal, sealInto } = native
+export const { createKey, destroyKey, openInto, openOne, seal, sealInto } = native
 export const { createDeflater, createInflater, deflate, inflate } = native
 /** All of it, as the library imports it. */
 export const addon: typeof native = native
@@ -85,6 +86,28 @@ export function openedByNode(key: Uint8Array, { data, aads, layout }: Packed, in
 export function body({ data, layout }: Packed, index: number): Buffer {
   const [, , bodyAt, bodyEnd] = numbers(layout, index)
   return data.subarray(bodyAt, bodyEnd)
+}
+
+/** Opens a batch at once and, in targets of their own, one by one. Both give the same bytes and outcomes. */
+export function openBoth(
+  key: ReturnType<typeof createKey>,
+  batch: Packed,
+): { failed: number; opened: number[]; bodies: Buffer[] } {
+  const { layout, targetBytes } = copying(batch)
+  const records = layout.length / 7
+  const [target, opened] = [Buffer.alloc(targetBytes, 0xee), new Uint8Array(records).fill(9)]
+  const failed = openInto(key, batch.data, target, batch.aads, layout, opened)
+  const bodies = Array.from({ length: records }, (_, i) => {
+    const [ivAt, tagAt, bodyAt, bodyEnd, aadAt, aadEnd, targetAt = 0] = layout.subarray(7 * i, 7 * i + 7)
+    const source = batch.data.subarray(0, bodyEnd)
+    const alone = Buffer.alloc(source.length - (bodyAt ?? 0), 0xee)
+    const aad = batch.aads.subarray(aadAt, aadEnd)
+    const isOpened = openOne(key, source, alone, aad, ivAt ?? 0, tagAt ?? 0, bodyAt ?? 0)
+    expect(isOpened).toBe(opened[i] === 1)
+    expect(alone.equals(target.subarray(targetAt, targetAt + alone.length))).toBe(true)
+    return alone
+  })
+  return { failed, opened: [...opened], bodies }
 }
 
 type Six = readonly [number, number, number, number, number, number]

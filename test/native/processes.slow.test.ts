@@ -43,9 +43,12 @@ describe('worker threads', () => {
     const program = `${PROLOGUE}
       const [counter, data, aads, layout] = batch(100)
       for (let i = 0; i < 50; i++) native.seal(key, counter, data.fill(7), aads, layout)
-      const opened = new Uint8Array(100)
-      const failed = native.open(key, data, aads, layout, opened)
-      parentPort.postMessage(failed === 0 && data[28] === 7 && data[1051] === 7)`
+      const into = Uint32Array.from(Array.from({ length: 100 }, (_, i) => [...layout.subarray(6 * i, 6 * i + 6), 1024 * i]).flat())
+      const target = new Uint8Array(102400)
+      const failed = native.openInto(key, data, target, aads, into, new Uint8Array(100))
+      const alone = new Uint8Array(1024)
+      const opened = native.openOne(key, data.subarray(0, 1052), alone, aads, 0, 12, 28)
+      parentPort.postMessage(failed === 0 && opened && [...target, ...alone].every((byte) => byte === 7))`
     const outcomes = await Promise.all(
       [1, 2, 3, 4].map(
         () =>
@@ -217,7 +220,7 @@ describe('loading', () => {
   it('the package gives the same functions to import and to require', async () => {
     const { stdout } = await run(`
       import(${JSON.stringify(ENTRY)}).then((module) => {
-        const names = ['interfaceVersion', 'createKey', 'destroyKey', 'seal', 'sealInto', 'open', 'openInto',
+        const names = ['interfaceVersion', 'createKey', 'destroyKey', 'seal', 'sealInto', 'openInto', 'openOne',
           'createDeflater', 'createInflater', 'deflate', 'inflate']
         console.log(names.every((name) => module[name] === native[name] && native[name] !== undefined))
       })`)

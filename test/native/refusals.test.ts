@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import {
   copying,
+  createDeflater,
   createKey,
   destroyKey,
   numbers,
-  open,
   openInto,
+  openOne,
   pack,
   seal,
   sealedByNode,
@@ -55,16 +56,6 @@ const FUNCTIONS = {
         untyped(sealInto)(a['key'], a['firstCounter'], a['source'], a['data'], a['aads'], a['layout']),
     }
   },
-  open(change: (batch: Packed) => Record<string, unknown>) {
-    const batch = sealedByNode(KEY, 0, RECORDS)
-    const a: Record<string, unknown> = {
-      key: createKey(KEY),
-      opened: new Uint8Array(3),
-      ...batch,
-      ...change(batch),
-    }
-    return { batch, run: () => untyped(open)(a['key'], a['data'], a['aads'], a['layout'], a['opened']) }
-  },
   openInto(change: (batch: Packed) => Record<string, unknown>) {
     const batch = sealedByNode(KEY, 0, RECORDS)
     const { layout, targetBytes } = copying(batch)
@@ -81,8 +72,36 @@ const FUNCTIONS = {
     }
   },
 }
+
+/** The same for the function that takes one record. */
+function prepareOne(change: (batch: Packed) => Record<string, unknown>): {
+  batch: Packed
+  run: () => unknown
+} {
+  const batch = sealedByNode(KEY, 0, RECORDS.slice(0, 1))
+  const target = Buffer.from(new ArrayBuffer(3))
+  const a: Record<string, unknown> = {
+    key: createKey(KEY),
+    target,
+    ...batch,
+    ...placesOf(batch),
+    ...change(batch),
+  }
+  return {
+    // What it may write to.
+    batch: { ...batch, data: target },
+    run: () =>
+      untyped(openOne)(a['key'], a['data'], a['target'], a['aads'], a['ivAt'], a['tagAt'], a['bodyAt']),
+  }
+}
+
+function placesOf({ layout }: Packed): Record<'ivAt' | 'tagAt' | 'bodyAt', number> {
+  const [ivAt, tagAt, bodyAt] = numbers(layout, 0)
+  return { ivAt, tagAt, bodyAt }
+}
+
 const EACH = Object.entries(FUNCTIONS).map(([name, prepare]) => ({ name, prepare }))
-const OPENING = EACH.filter(({ name }) => name.startsWith('open'))
+const ALL = [...EACH, { name: 'openOne', prepare: prepareOne }]
 const IN_PLACE = EACH.filter(({ name }) => !name.endsWith('Into'))
 
 function expectRefusal(
@@ -112,17 +131,26 @@ function shrunk(): Uint8Array {
   return bytes
 }
 
-describe.each(EACH)('$name', ({ name, prepare }) => {
+describe.each(ALL)('$name', ({ name, prepare }) => {
   it.each([
     undefined,
     null,
     7,
+    7n,
+    true,
     'key',
+    Symbol('key'),
+    () => undefined,
     {},
+    // It carries something else.
+    createDeflater(Buffer.from('dictionary')),
     Object.create(null),
     Buffer.alloc(32),
     new Proxy(createKey(KEY), {}),
   ])(`${name} refuses a value that is not a key: %s`, (key) => {
+    expectRefusal(prepare, () => ({ key }), 'NATIVE_KEY')
+    // Also after a call with a key.
+    prepare(() => ({})).run()
     expectRefusal(prepare, () => ({ key }), 'NATIVE_KEY')
   })
 
@@ -130,10 +158,19 @@ describe.each(EACH)('$name', ({ name, prepare }) => {
     expectRefusal(prepare, () => ({ key: structuredClone(createKey(KEY)) }), 'NATIVE_KEY')
   })
 
-  it(`${name} refuses a key that was destroyed`, () => {
+  it(`${name} refuses a key that was destroyed, also if it was used last, and others use its memory`, () => {
     const key = createKey(KEY)
     destroyKey(key)
     expectRefusal(prepare, () => ({ key }), 'NATIVE_KEY_DESTROYED')
+    const used = createKey(KEY)
+    prepare(() => ({ key: used })).run()
+    destroyKey(used)
+    expectRefusal(prepare, () => ({ key: used }), 'NATIVE_KEY_DESTROYED')
+    const others = Array.from({ length: 20 }, () => createKey(KEY))
+    for (const other of others) {
+      prepare(() => ({ key: other })).run()
+      expectRefusal(prepare, () => ({ key: used }), 'NATIVE_KEY_DESTROYED')
+    }
   })
 
   const others: Record<string, unknown> = {
@@ -155,20 +192,28 @@ describe.each(EACH)('$name', ({ name, prepare }) => {
   it.each(Object.keys(others))(`${name} refuses %s in place of bytes`, (kind) => {
     expectRefusal(prepare, () => ({ data: others[kind] }), 'NATIVE_ARGUMENT')
     expectRefusal(prepare, () => ({ aads: others[kind] }), 'NATIVE_ARGUMENT')
-    expectRefusal(prepare, () => ({ layout: others[kind] }), 'NATIVE_ARGUMENT')
-    if (name.startsWith('open')) expectRefusal(prepare, () => ({ opened: others[kind] }), 'NATIVE_ARGUMENT')
-    if (name === 'openInto') expectRefusal(prepare, () => ({ target: others[kind] }), 'NATIVE_ARGUMENT')
+    if (name !== 'openOne') expectRefusal(prepare, () => ({ layout: others[kind] }), 'NATIVE_ARGUMENT')
+    if (name === 'openInto') expectRefusal(prepare, () => ({ opened: others[kind] }), 'NATIVE_ARGUMENT')
+    if (name.startsWith('open')) expectRefusal(prepare, () => ({ target: others[kind] }), 'NATIVE_ARGUMENT')
     if (name === 'sealInto') expectRefusal(prepare, () => ({ source: others[kind] }), 'NATIVE_ARGUMENT')
-  })
-
-  it(`${name} refuses a layout in shared memory`, () => {
-    const layout = new Uint32Array(new SharedArrayBuffer(24))
-    expectRefusal(prepare, () => ({ layout }), 'NATIVE_ARGUMENT')
   })
 
   it(`${name} refuses a view of a buffer that has shrunk`, () => {
     const { run } = prepare(() => ({ data: shrunk() }))
     expect(['NATIVE_ARGUMENT', 'NATIVE_LAYOUT']).toContain(codeOf(run))
+  })
+
+  it(`${name} refuses a wrong number of arguments`, () => {
+    const run = untyped({ seal, sealInto, openInto, openOne }[name as 'seal'])
+    expect(codeOf(() => run())).toBe('NATIVE_ARGUMENT')
+    expect(codeOf(() => run(createKey(KEY)))).toBe('NATIVE_ARGUMENT')
+  })
+})
+
+describe.each(EACH)('the layout of $name', ({ name, prepare }) => {
+  it(`${name} refuses a layout in shared memory`, () => {
+    const layout = new Uint32Array(new SharedArrayBuffer(24))
+    expectRefusal(prepare, () => ({ layout }), 'NATIVE_ARGUMENT')
   })
 
   it(`${name} refuses a layout with half a record`, () => {
@@ -220,12 +265,6 @@ describe.each(EACH)('$name', ({ name, prepare }) => {
     expectRefusal(prepare, ({ data }) => ({ data: data.subarray(0, -1) }), 'NATIVE_LAYOUT')
     expectRefusal(prepare, ({ aads }) => ({ aads: aads.subarray(0, -1) }), 'NATIVE_LAYOUT')
   })
-
-  it(`${name} refuses a wrong number of arguments`, () => {
-    const run = untyped({ seal, sealInto, open, openInto }[name as 'seal'])
-    expect(codeOf(() => run())).toBe('NATIVE_ARGUMENT')
-    expect(codeOf(() => run(createKey(KEY)))).toBe('NATIVE_ARGUMENT')
-  })
 })
 
 describe.each(IN_PLACE)('$name in place', ({ name, prepare }) => {
@@ -257,12 +296,13 @@ describe.each(IN_PLACE)('$name in place', ({ name, prepare }) => {
   })
 })
 
-describe.each(OPENING)('$name', ({ name, prepare }) => {
-  it.each([0, 2, 4])(`${name} refuses %i places for the outcome of three records`, (length) => {
+describe('the outcomes of openInto', () => {
+  const prepare = FUNCTIONS.openInto
+  it.each([0, 2, 4])('openInto refuses %i places for the outcome of three records', (length) => {
     expectRefusal(prepare, () => ({ opened: new Uint8Array(length) }), 'NATIVE_ARGUMENT')
   })
 
-  it(`${name} refuses a place for the outcome that shares memory with the layout, or with AADs`, () => {
+  it('openInto refuses a place for the outcome that shares memory with the layout, or with AADs', () => {
     const room = new ArrayBuffer(1024)
     const opened = new Uint8Array(room, 84, 3)
     expectRefusal(
@@ -309,6 +349,32 @@ describe('openInto', () => {
     expectRefusal(prepare, at(1, 2), 'NATIVE_LAYOUT')
     expectRefusal(prepare, at(2, 7), 'NATIVE_LAYOUT')
     expectRefusal(prepare, () => ({ target: new Uint8Array(10) }), 'NATIVE_LAYOUT')
+  })
+})
+
+describe('openOne', () => {
+  it('openOne refuses a target that shares memory with its source or its AAD', () => {
+    const room = new ArrayBuffer(1024)
+    const target = new Uint8Array(room, 200, 3)
+    expectRefusal(prepareOne, () => ({ target, data: new Uint8Array(room, 166, 35) }), 'NATIVE_ARGUMENT')
+    expectRefusal(prepareOne, () => ({ target, aads: new Uint8Array(room, 202, 9) }), 'NATIVE_ARGUMENT')
+  })
+
+  it.each(['ivAt', 'tagAt', 'bodyAt'])('openOne refuses a place that is not an offset: %s', (place) => {
+    for (const value of [undefined, null, '4', 4n, {}, NaN, -1, 0.5, Infinity, 2 ** 32, 2 ** 32 + 4, 2 ** 53])
+      expectRefusal(prepareOne, () => ({ [place]: value }), 'NATIVE_ARGUMENT')
+  })
+
+  it('openOne refuses parts that are cut off', () => {
+    const length = 35
+    expectRefusal(prepareOne, () => ({ ivAt: length - 11 }), 'NATIVE_LAYOUT')
+    expectRefusal(prepareOne, () => ({ tagAt: length - 15 }), 'NATIVE_LAYOUT')
+    for (const bodyAt of [length + 1, 2 ** 31, 2 ** 32 - 1])
+      expectRefusal(prepareOne, () => ({ bodyAt }), 'NATIVE_LAYOUT')
+  })
+
+  it.each([0, 2, 4])('openOne refuses a target of %i bytes for a body of three', (bytes) => {
+    expectRefusal(prepareOne, () => ({ target: new Uint8Array(bytes) }), 'NATIVE_LAYOUT')
   })
 })
 

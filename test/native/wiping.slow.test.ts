@@ -34,7 +34,10 @@ const PROGRAM = `
     await step('made')
     native.seal(destroyed, 0, data, aads, layout)
     data[12] ^= 1
-    if (native.open(destroyed, data, aads, layout, new Uint8Array(1)) !== 1) throw new Error('it opened')
+    const target = new Uint8Array(new ArrayBuffer(64))
+    const into = Uint32Array.of(0, 12, 28, data.length, 0, 0, 0)
+    if (native.openOne(destroyed, data, target, aads, 0, 12, 28)) throw new Error('it opened')
+    if (native.openInto(destroyed, data, target, aads, into, new Uint8Array(1)) !== 1) throw new Error('it opened')
     native.destroyKey(destroyed)
     dropped = undefined
     for (let i = 0; i < 5; i++) { gc(); await new Promise(setImmediate) }
