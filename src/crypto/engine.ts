@@ -83,8 +83,8 @@ export const nodeEngine: Engine = {
       if (body.length !== (places[at + 3] as number) - bodyAt)
         throw new EnvelopeError('INVALID_RECORD', 'a value changed while it was being sealed')
       cipher.final()
-      target.set(iv, places[at])
-      target.set(cipher.getAuthTag(), places[at + 1])
+      copyShort(iv, target, places[at] as number)
+      copyShort(cipher.getAuthTag(), target, places[at + 1] as number)
       target.set(body, bodyAt)
     }
   },
@@ -141,6 +141,11 @@ function part(bytes: Buffer, start: number, end: number): Uint8Array {
 function copyTo(target: Buffer, source: Buffer, from: number): void {
   if (from + target.length > source.length) throw new RangeError('an IV or an authentication tag is cut off')
   for (let i = 0; i < target.length; i++) target[i] = source[from + i] as number
+}
+
+/** The same, into a target that has room. */
+function copyShort(source: Buffer, target: Buffer, to: number): void {
+  for (let i = 0; i < source.length; i++) target[to + i] = source[i] as number
 }
 
 const COUNTER_BYTES = 8

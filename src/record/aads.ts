@@ -26,6 +26,13 @@ export class Aads {
     return this.#end
   }
 
+  /** Forgets all records: the next ones are written to the same memory. */
+  clear(): void {
+    this.#start = 0
+    this.#end = 0
+    this.#unbound = undefined
+  }
+
   /**
    * Adds those of the next record. Records that bind neither key nor headers share them.
    * @throws EnvelopeError INVALID_RECORD if a key or header changes meanwhile

@@ -75,6 +75,12 @@ export interface SealingTarget extends WritingRule {
 /** Envelopes share memory up to this size, so that one that is kept does not keep a whole batch. */
 const SHARED_BYTES = 2 ** 16
 
+/** Memory that the calls of the engine for one grant use again. */
+interface Layout {
+  readonly aads: Aads
+  readonly places: Uint32Array
+}
+
 /** A batch of a topic whose rule encrypts. */
 class SealedBatch implements OutgoingBatch {
   /** The records to seal, by their index; the lists below are in the same order. */
@@ -299,13 +305,17 @@ class SealedBatch implements OutgoingBatch {
     this.#turns.sealed(this.#sizes, first, end)
     const template = templateOf(session, this.#target, this.#topic)
     const aads = new Aads()
-    while (this.#done < end) this.#sealSome(template, aads, key, firstCounter + this.#done - first, end)
+    const places = new Uint32Array(SEAL_PLACES * count)
+    while (this.#done < end) {
+      const counter = firstCounter + this.#done - first
+      this.#sealSome(template, { aads, places }, key, counter, end)
+    }
   }
 
   /** Seals the next envelopes into memory that they share, at least one. */
   #sealSome(
     { format, preamble, aad }: Template,
-    aads: Aads,
+    { aads, places: room }: Layout,
     key: ContentKey,
     firstCounter: number,
     end: number,
@@ -322,9 +332,9 @@ class SealedBatch implements OutgoingBatch {
     const { buffer: memory, byteOffset } = target
     // A worker that is handed one envelope must not get the memory of the others.
     if (to - from > 1) markAsUntransferable(memory)
-    const places = new Uint32Array(SEAL_PLACES * (to - from))
+    aads.clear()
+    const places = room.subarray(0, SEAL_PLACES * (to - from))
     const plaintexts: Bytes[] = []
-    const envelopes: Buffer[] = []
     const sizes = this.#sizes
     const ivOffset = preamble.length
     const tagOffset = ivOffset + format.sizes.iv
@@ -339,13 +349,15 @@ class SealedBatch implements OutgoingBatch {
       places[place++] = bodyEnd
       places[place++] = aads.start
       places[place++] = aads.end
-      plaintexts.push(this.#bodyOf(this.sealed[i] as number))
-      envelopes.push(Buffer.from(memory, byteOffset + at, bodyEnd - at))
+      const index = this.sealed[i] as number
+      plaintexts.push(this.#bodyOf(index))
+      // A send lives on until the broker answers; its plaintext need not.
+      this.#values[index] = Buffer.from(memory, byteOffset + at, bodyEnd - at)
       at = bodyEnd
     }
     this.#target.engine.sealMany(key, firstCounter, { plaintexts, target, aads: aads.bytes, places })
-    // A send lives on until the broker answers; its plaintext need not.
-    for (const envelope of envelopes) this.#values[this.sealed[this.#done++] as number] = envelope
+    // Only now: the values of a batch that is not done are not for sending.
+    this.#done = to
   }
 }
 

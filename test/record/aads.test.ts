@@ -56,6 +56,19 @@ it('records that bind neither key nor headers share their authenticated data', (
   expect(aads.bytes.toString('hex')).toBe(alone(BASES[0] as Buffer))
 })
 
+it('authenticated data that is cleared makes room for that of the next records', () => {
+  const aads = new Aads()
+  const base = BASES[0] as Buffer
+  for (const key of [undefined, undefined, 'key']) {
+    aads.add(DEFAULT_FORMAT, BASES[1] as Buffer, 'longer than what follows')
+    aads.clear()
+    aads.add(DEFAULT_FORMAT, base, key)
+    expect(aads.start).toBe(0)
+    expect(aads.bytes.toString('hex', aads.start, aads.end)).toBe(alone(base, key))
+    aads.clear()
+  }
+})
+
 it('the authenticated data of a single record takes no more memory than it needs', () => {
   const aads = new Aads()
   aads.add(DEFAULT_FORMAT, BASES[0] as Buffer, 'key')

@@ -56,9 +56,9 @@ export function writeAad(
     at = writeBytes(target, at, key)
   }
   for (const values of headers) {
-    at = target.writeUInt32BE(values.length, at)
+    at = writeUint32(target, at, values.length)
     for (const value of values) {
-      at = value === null ? target.writeUInt32BE(0xffffffff, at) : writeBytes(target, at, value)
+      at = value === null ? writeUint32(target, at, 0xffffffff) : writeBytes(target, at, value)
     }
   }
   return at
@@ -66,10 +66,19 @@ export function writeAad(
 
 function writeBytes(target: Buffer, at: number, bytes: Bytes): number {
   const length = byteLength(bytes)
-  const start = target.writeUInt32BE(length, at)
+  const start = writeUint32(target, at, length)
   if (typeof bytes === 'string') writeText(target, start, bytes, length)
   else target.set(bytes, start)
   return start + length
+}
+
+/** Several times as fast as `writeUInt32BE`, and it is called for each record. */
+function writeUint32(target: Buffer, at: number, value: number): number {
+  target[at] = value >>> 24
+  target[at + 1] = value >>> 16
+  target[at + 2] = value >>> 8
+  target[at + 3] = value
+  return at + 4
 }
 
 /** A call into Node.js takes longer than the loop for text up to this length. */
