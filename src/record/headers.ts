@@ -41,16 +41,21 @@ export function readHeaders(given: unknown): RecordHeaders | undefined {
  */
 export function plainHeaders(given: unknown): RecordHeaders {
   if (!isPlain(given)) throw wrong(`headers is ${describe(given)}`)
-  const entries: [string, unknown][] = Object.entries(given)
-  if (entries.length === 0) return {}
-  const own = entries.map(([name, value]: [string, unknown]): [string, HeaderValue] => [
-    name,
-    Array.isArray(value)
+  const own: Record<string, HeaderValue> = {}
+  for (const name of Object.keys(given)) {
+    const value = (given as Readonly<Record<string, unknown>>)[name]
+    const copy = Array.isArray(value)
       ? headerValues(value, name).map((one) => ownValue(one, name))
-      : ownValue(value, name),
-  ])
-  // Not by assignment: a header may be named `__proto__`.
-  return Object.fromEntries(own)
+      : ownValue(value, name)
+    if (isMemberOfAll(name)) define(own, name, copy)
+    else own[name] = copy
+  }
+  return own
+}
+
+/** Assigning would not add a member that is named `__proto__`, nor others if a program has frozen those of all objects. */
+function define(headers: Record<string, HeaderValue>, name: string, value: HeaderValue): void {
+  Object.defineProperty(headers, name, { value, writable: true, enumerable: true, configurable: true })
 }
 
 const PLAIN: Readonly<Record<string, unknown>> = {}
@@ -89,8 +94,21 @@ function writtenHeaders({ headers = {} }: SealedRecord): RecordHeaders {
   ) as RecordHeaders
 }
 
-/** A copy in the same form, so that the returned headers are those that were authenticated. */
-export function copyOfHeaders(given: unknown): unknown {
+/**
+ * A copy in the same form, and that by name, so that the headers that are sent are those that are authenticated.
+ * @throws EnvelopeError INVALID_RECORD
+ */
+export function ownHeaders(given: unknown): {
+  readonly copy: unknown
+  readonly byName: RecordHeaders | undefined
+} {
+  const isPlainForm = given !== null && given !== undefined && !Array.isArray(given) && !types.isMap(given)
+  const copy = isPlainForm ? plainHeaders(given) : copyOfHeaders(given)
+  return { copy, byName: isPlainForm ? (copy as RecordHeaders) : readHeaders(copy) }
+}
+
+/** A copy in the same form. */
+function copyOfHeaders(given: unknown): unknown {
   if (isBytes(given)) return ownCopy(given)
   if (Array.isArray(given)) return given.map(copyOfHeaders)
   if (types.isMap(given)) return new Map([...given].map(([name, value]) => [name, copyOfHeaders(value)]))

@@ -12,10 +12,11 @@ const HEADER_OVERHEAD = 10
 export function recordBytes({ key, value, headers }: PlainRecord): number {
   let bytes = RECORD_OVERHEAD + contentBytes(key) + contentBytes(value)
   if (headers === undefined) return bytes
-  for (const [name, values] of Object.entries(headers)) {
-    for (const one of Array.isArray(values) ? values : [values]) {
-      bytes += HEADER_OVERHEAD + Buffer.byteLength(name) + contentBytes(one)
-    }
+  for (const name of Object.keys(headers)) {
+    const values = headers[name]
+    const overhead = HEADER_OVERHEAD + Buffer.byteLength(name)
+    if (!Array.isArray(values)) bytes += overhead + contentBytes(values)
+    else for (const one of values) bytes += overhead + contentBytes(one)
   }
   return bytes
 }

@@ -1,6 +1,6 @@
 import type { Encryption } from '../encryption.js'
 import { at, each, groups, ownKey, pathOf } from './given-records.js'
-import { copyOfHeaders, readHeaders, type GivenHeaders } from './headers.js'
+import { ownHeaders, type GivenHeaders } from './headers.js'
 import { internalsOf } from './internals.js'
 import type { Bytes, PlainRecord } from './record.js'
 
@@ -25,9 +25,9 @@ export async function sealRecords<R extends TopicRecord>(
   const { sealer } = internalsOf(encryption, 'sealRecords')
   const copies: SealedCopy<R>[] = []
   const plain = each(records, (record) => {
-    const copy = copyOf(record)
+    const copy = { ...record }
     copies.push(copy as SealedCopy<R>)
-    return plainOf(copy)
+    return ownedBy(copy)
   })
   const topics = [...groups(copies, copies.keys(), ({ topic }) => topic)]
   const sealing = sealer.begin(
@@ -48,18 +48,16 @@ export async function sealRecords<R extends TopicRecord>(
   return copies
 }
 
-/** The copy that gets the sealed value, with exactly the key and headers that are authenticated. */
-function copyOf<R extends TopicRecord>(record: R): R {
-  const copy: { -readonly [M in keyof R]: R[M] } = { ...record }
+/**
+ * Gives a copy of a record, which gets the sealed value, exactly the key and headers that are authenticated. Returns what
+ * is sealed: mostly the copy itself, which saves an object for each record.
+ */
+function ownedBy(copy: { -readonly [M in keyof TopicRecord]: TopicRecord[M] }): PlainRecord {
   if (copy.key !== undefined) copy.key = ownKey(copy)
-  if (copy.headers !== undefined) copy.headers = copyOfHeaders(copy.headers) as R['headers']
-  return copy
-}
-
-/** What is sealed of a copy: without headers it is the copy itself, which saves an object for each record. */
-function plainOf(copy: TopicRecord): PlainRecord {
-  const { value, key, headers } = copy
-  return headers === undefined ? (copy as PlainRecord) : { value, key, headers: readHeaders(headers) }
+  if (copy.headers === undefined) return copy as PlainRecord
+  const { copy: headers, byName } = ownHeaders(copy.headers)
+  copy.headers = headers as TopicRecord['headers']
+  return headers === byName ? (copy as PlainRecord) : { value: copy.value, key: copy.key, headers: byName }
 }
 
 function asBuffer(value: Bytes | null): Buffer | null {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { SealedRecord } from '../../src/record/record.js'
 import {
-  copyOfHeaders,
   headerValues,
+  ownHeaders,
   plainHeaders,
   readHeaders,
   withHeadersAsWritten,
@@ -61,15 +61,24 @@ describe('headers in the forms that clients use', () => {
 })
 
 it.each<[string, (bytes: Buffer) => unknown]>([
+  ['nothing', () => undefined],
+  ['null', () => null],
   ['an object', (bytes) => ({ h: bytes, list: [bytes, 'text', null] })],
   ['a Map', (bytes) => new Map([['h', [bytes]]])],
   ['pairs', (bytes) => [['h', bytes]]],
   ['objects', (bytes) => [{ h: bytes }]],
 ])('a copy of headers has the same form, and bytes of its own: %s', (_, given) => {
   const bytes = Buffer.from('bytes')
-  const copy = copyOfHeaders(given(bytes))
+  const { copy, byName } = ownHeaders(given(bytes))
   bytes.fill(0)
   expect(copy).toEqual(given(Buffer.from('bytes')))
+  expect(byName).toEqual(readHeaders(copy))
+})
+
+it('headers of any name are copied', () => {
+  const given = JSON.parse('{ "__proto__": "a", "constructor": "b", "toString": ["c"] }') as unknown
+  expect(Object.entries(plainHeaders(given))).toEqual(Object.entries(given as object))
+  expect(Object.getPrototypeOf(plainHeaders(given))).toBe(Object.prototype)
 })
 
 describe('headers with the name of a member of every object', () => {

@@ -111,7 +111,8 @@ function messageAtCall(given: object, keepValues: boolean): SendableRecord {
 
 /** Clients throw a plain TypeError for a null header, or send something else. */
 function sendableHeaders(headers: RecordHeaders): RecordHeaders {
-  for (const [name, value] of Object.entries(headers)) {
+  for (const name of Object.keys(headers)) {
+    const value = headers[name]
     if (value === null || (Array.isArray(value) && value.includes(null)))
       throw new EnvelopeError('INVALID_RECORD', `header ${JSON.stringify(name)} is null`, {
         remedy: 'Leave the header out or make it empty: clients cannot send null headers',
