@@ -134,4 +134,11 @@ export interface Format {
     key: Bytes | null | undefined,
     headers: readonly HeaderValues[],
   ): number
+  /** The part of `writeAad` behind the base, where the memory has the base. */
+  writeAadTail(
+    target: Buffer,
+    at: number,
+    key: Bytes | null | undefined,
+    headers: readonly HeaderValues[],
+  ): number
 }

@@ -66,8 +66,14 @@ export class Aads {
 /** The bytes that are authenticated with one body, in memory that the next record uses again. */
 export class AadAlone {
   #bytes: Buffer = NOTHING
+  /** What the memory begins with. */
+  #base: Buffer | undefined
 
-  /** Valid until the next call. @throws EnvelopeError INVALID_RECORD if a key or header changes meanwhile */
+  /**
+   * Valid until the next call.
+   * @param base is never changed. Most records of a session and topic have the same, and only their tails are written.
+   * @throws EnvelopeError INVALID_RECORD if a key or header changes meanwhile
+   */
   of(
     format: Format,
     base: Buffer,
@@ -75,9 +81,15 @@ export class AadAlone {
     headers: readonly HeaderValues[] = NO_HEADERS,
   ): Buffer {
     const length = format.aadBytes(base, key, headers)
-    // Most records of a topic take the same memory.
-    if (this.#bytes.length !== length) this.#bytes = Buffer.allocUnsafe(length)
-    if (format.writeAad(this.#bytes, 0, base, key, headers) !== length) throw changed()
+    if (this.#bytes.length !== length) {
+      this.#bytes = Buffer.allocUnsafe(length)
+      this.#base = undefined
+    }
+    if (this.#base !== base) {
+      this.#bytes.set(base)
+      this.#base = base
+    }
+    if (format.writeAadTail(this.#bytes, base.length, key, headers) !== length) throw changed()
     return this.#bytes
   }
 }

@@ -18,6 +18,29 @@ it.each<[string, Given[]]>([
   ['the same base', [[BASES[0] as Buffer], [BASES[0] as Buffer]]],
   ['different bases', [[BASES[0] as Buffer], [BASES[1] as Buffer], [BASES[0] as Buffer]]],
   [
+    'different bases of one length, with one key',
+    [
+      [BASES[0] as Buffer, 'key'],
+      [Buffer.from('base of a Session'), 'key'],
+      [BASES[0] as Buffer, 'key'],
+    ],
+  ],
+  [
+    'one length of base and key together, divided in different ways',
+    [
+      [Buffer.from('base'), 'key'],
+      [Buffer.from('bases'), 'ke'],
+      [Buffer.from('base'), 'key'],
+    ],
+  ],
+  [
+    'different keys of one length, and of others, with one base',
+    ['one', 'two', 'three', 'three hundred', 'three', 'one', '', null, undefined, 'two'].map((key): Given => [
+      BASES[0] as Buffer,
+      key,
+    ]),
+  ],
+  [
     'keys',
     [
       [BASES[0] as Buffer, 'one'],

@@ -48,7 +48,17 @@ export function writeAad(
   headers: readonly HeaderValues[],
 ): number {
   target.set(base, start)
-  let at = start + base.length
+  return writeAadTail(target, start + base.length, key, headers)
+}
+
+/** The part of `writeAad` behind the base. */
+export function writeAadTail(
+  target: Buffer,
+  start: number,
+  key: Bytes | null | undefined,
+  headers: readonly HeaderValues[],
+): number {
+  let at = start
   if (key == null) {
     target[at++] = key === undefined ? 0 : 1
   } else {
@@ -68,6 +78,7 @@ function writeBytes(target: Buffer, at: number, bytes: Bytes): number {
   const length = byteLength(bytes)
   const start = writeUint32(target, at, length)
   if (typeof bytes === 'string') writeText(target, start, bytes, length)
+  else if (length <= SHORT_BYTES) for (let i = 0; i < length; i++) target[start + i] = bytes[i] as number
   else target.set(bytes, start)
   return start + length
 }
@@ -81,8 +92,9 @@ function writeUint32(target: Buffer, at: number, value: number): number {
   return at + 4
 }
 
-/** A call into Node.js takes longer than the loop for text up to this length. */
+/** A call into Node.js takes longer than the loop for text, or for bytes, up to these lengths. */
 const SHORT = 32
+const SHORT_BYTES = 20
 
 function writeText(target: Buffer, at: number, text: string, bytes: number): void {
   // As many bytes as characters: each is ASCII.

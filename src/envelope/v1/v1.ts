@@ -1,6 +1,6 @@
 import { IV_BYTES, TAG_BYTES } from '../bounds.js'
 import type { Format } from '../format.js'
-import { aadBase, aadBytes, writeAad } from './aad.js'
+import { aadBase, aadBytes, writeAad, writeAadTail } from './aad.js'
 import {
   bodyStart,
   decodePreamble,
@@ -37,4 +37,5 @@ export const v1: Format = {
   aadBase,
   aadBytes,
   writeAad,
+  writeAadTail,
 }
