@@ -12,7 +12,7 @@ const SMALL_BYTES = 2 ** 12
  */
 export class PlaintextMemory {
   #key: object | undefined
-  #shared: Buffer | undefined
+  #shared: ArrayBuffer | undefined
   #used = 0
 
   /**
@@ -26,12 +26,15 @@ export class PlaintextMemory {
       return Buffer.allocUnsafeSlow(bytes)
     }
     if (bytes > SMALL_BYTES) return Buffer.allocUnsafeSlow(bytes)
-    if (this.#shared === undefined || this.#used + bytes > this.#shared.length) {
+    if (this.#shared === undefined || this.#used + bytes > SHARED_BYTES) {
       // Zeroed, so that the unused part shows nothing that the process has freed.
-      this.#shared = untransferable(Buffer.alloc(SHARED_BYTES))
+      this.#shared = new ArrayBuffer(SHARED_BYTES)
+      markAsUntransferable(this.#shared)
       this.#used = 0
     }
-    return this.#shared.subarray(this.#used, (this.#used += bytes))
+    const at = this.#used
+    this.#used += bytes
+    return Buffer.from(this.#shared, at, bytes)
   }
 
   /** Unwritten memory for plaintexts that one key opens, which fill it side by side. */
