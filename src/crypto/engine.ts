@@ -20,8 +20,11 @@ export interface OpenBatch {
   /** One buffer for each record. Its body reaches to the end. */
   readonly sources: readonly Buffer[]
   readonly aads: Buffer
-  /** Five offsets for each record: `ivAt`, `tagAt`, `bodyAt` in its source; `aadAt`, `aadEnd` in `aads`. */
-  readonly places: readonly number[]
+  /**
+   * Seven numbers for each record, and maybe more behind them: `ivAt`, `tagAt`, `bodyAt` in its source; one for the
+   * engine; `aadAt`, `aadEnd` in `aads`; one more for the engine. The engine may change all of them.
+   */
+  readonly places: Uint32Array
 }
 
 /** A body to open. */
@@ -59,7 +62,7 @@ export interface Engine {
 }
 
 export const SEAL_PLACES = 6
-const OPEN_PLACES = 5
+export const OPEN_PLACES = 7
 
 /** The engine on `node:crypto`. */
 export const nodeEngine: Engine = {
@@ -94,8 +97,10 @@ export const nodeEngine: Engine = {
     const bodies: (Buffer | undefined)[] = []
     for (let i = 0, at = 0; i < sources.length; i++, at += OPEN_PLACES) {
       const source = sources[i] as Buffer
-      const [ivAt, tagAt, bodyAt] = [places[at] as number, places[at + 1] as number, places[at + 2] as number]
-      const aad = part(aads, places[at + 3] as number, places[at + 4] as number)
+      const ivAt = places[at] as number
+      const tagAt = places[at + 1] as number
+      const bodyAt = places[at + 2] as number
+      const aad = part(aads, places[at + 4] as number, places[at + 5] as number)
       bodies.push(open({ source, ivAt, tagAt, bodyAt, aad }))
     }
     return bodies

@@ -2,6 +2,7 @@ import { byteLength } from '../envelope/bytes.js'
 import { EnvelopeError } from '../errors.js'
 import type { ContentKey, KeyImport } from './content-key.js'
 import {
+  OPEN_PLACES,
   SEAL_PLACES,
   nodeEngine,
   type Engine,
@@ -46,7 +47,6 @@ export interface NativeAddon extends DeflateAddon {
   ): boolean
 }
 
-const OPEN_PLACES = 5
 const LAYOUT_PLACES = 7
 /** What one call opens, unless a record alone is larger: as much as shares memory. */
 const CALL_BYTES = SHARED_BYTES
@@ -160,43 +160,25 @@ interface NativeOpening {
 function openSome(
   { addon, keys, memory }: NativeOpening,
   key: ContentKey,
-  { sources, aads, places }: OpenBatch,
+  batch: OpenBatch,
   bodies: (Buffer | undefined)[],
 ): void {
-  const from = bodies.length
-  const { source, starts, end } = joined(sources, from)
-  checkAddressable(source)
+  const { aads, places } = batch
   checkAddressable(aads)
-  let to = from
-  let bytes = 0
-  for (; to < end; to++) {
-    const body = (sources[to] as Buffer).length - (places[to * OPEN_PLACES + 2] as number)
-    if (body < 0) throw new RangeError('an IV or an authentication tag is cut off')
-    if (to > from && bytes + body > CALL_BYTES) break
-    bytes += body
-  }
+  const from = bodies.length
+  const { source, to, bytes } = joined(batch, from)
+  checkAddressable(source)
   const target = to - from === 1 ? memory.forOne(key, bytes) : memory.forSeveral(bytes)
-  const layout = layoutOf((to - from) * LAYOUT_PLACES)
   const opened = outcomesOf(to - from)
-  let targetAt = 0
-  for (let i = from, at = 0; i < to; i++, at += LAYOUT_PLACES) {
-    const place = i * OPEN_PLACES
-    const start = starts[i - from] as number
-    const bodyAt = places[place + 2] as number
-    layout[at] = start + (places[place] as number)
-    layout[at + 1] = start + (places[place + 1] as number)
-    layout[at + 2] = start + bodyAt
-    layout[at + 3] = start + (sources[i] as Buffer).length
-    layout[at + 4] = places[place + 3] as number
-    layout[at + 5] = places[place + 4] as number
-    layout[at + 6] = targetAt
-    targetAt += (sources[i] as Buffer).length - bodyAt
-  }
+  const layout = places.subarray(from * OPEN_PLACES, to * OPEN_PLACES)
   addon.openInto(key.importedBy(keys), source, target, aads, layout, opened)
-  for (let i = from, at = 0; i < to; i++, at += LAYOUT_PLACES) {
-    const start = layout[at + 6] as number
+  const { buffer, byteOffset } = target
+  for (let i = 0, at = 0; i < opened.length; i++, at += OPEN_PLACES) {
     const length = (layout[at + 3] as number) - (layout[at + 2] as number)
-    bodies.push(opened[i - from] === 1 ? partOf(target, start, length) : undefined)
+    // Node.js creates views slowly.
+    const body =
+      length === bytes ? target : Buffer.from(buffer, byteOffset + (layout[at + 6] as number), length)
+    bodies.push(opened[i] === 1 ? body : undefined)
   }
 }
 
@@ -214,12 +196,7 @@ function openAlone(
   return opened ? target : undefined
 }
 
-/** A view, but the buffer itself if the view would be all of it: Node.js creates views slowly. */
-function partOf(bytes: Buffer, start: number, length: number): Buffer {
-  return length === bytes.length ? bytes : bytes.subarray(start, start + length)
-}
-
-/** Memory for the next call: `eachMessage` makes one for each record, and V8 is slow to hand a new small array to C. */
+/** Memory for the next call: V8 is slow to hand a new small array to C. */
 let layouts = new Uint32Array(new ArrayBuffer(4 * LAYOUT_PLACES))
 let outcomes = new Uint8Array(new ArrayBuffer(1))
 
@@ -234,44 +211,56 @@ function outcomesOf(records: number): Uint8Array {
   return outcomes.fill(0)
 }
 
-/** Sources in one buffer, as the addon takes them. */
+/** Records whose sources are in one buffer, as the addon takes them. Their places are those in it. */
 interface Joined {
   readonly source: Uint8Array
-  /** Where each starts. */
-  readonly starts: readonly number[]
   /** The first that is not among them. */
-  readonly end: number
+  readonly to: number
+  /** Of their bodies. */
+  readonly bytes: number
 }
 
-/** The sources from `from` on: as they are if they are parts of one buffer, as the values of a fetch are, or large. */
-function joined(sources: readonly Buffer[], from: number): Joined {
+/** The records from `from` on: where they are if they are parts of one buffer, as the values of a fetch are, or large. */
+function joined(batch: OpenBatch, from: number): Joined {
+  const { sources } = batch
   const first = sources[from] as Buffer
   const { buffer } = first
   // The addon refuses memory that another thread may change.
-  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength > MAX_BYTES) return copied(sources, from)
+  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength > MAX_BYTES) return copied(batch, from)
   if (sources[from + 1]?.buffer !== buffer) {
     const isLast = from + 1 === sources.length
-    return isLast || first.length >= LARGE_BYTES
-      ? { source: first, starts: [0], end: from + 1 }
-      : copied(sources, from)
+    if (!isLast && first.length < LARGE_BYTES) return copied(batch, from)
+    return { source: first, to: from + 1, bytes: moved(batch, from, 0, 0) }
   }
-  const starts: number[] = []
-  let end = from
-  for (let bytes = 0; bytes < CALL_BYTES && sources[end]?.buffer === buffer; end++) {
-    starts.push((sources[end] as Buffer).byteOffset)
-    bytes += (sources[end] as Buffer).length
-  }
-  return { source: new Uint8Array(buffer), starts, end }
+  let [to, bytes] = [from, 0]
+  do bytes += moved(batch, to, (sources[to++] as Buffer).byteOffset, bytes)
+  while (sources[to]?.buffer === buffer && bytes + bodyBytes(batch, to) <= CALL_BYTES)
+  return { source: new Uint8Array(buffer), to, bytes }
 }
 
 /** Copies small sources into one buffer, at least one: a call for each would cost more. */
-function copied(sources: readonly Buffer[], from: number): Joined {
-  const starts: number[] = []
-  let end = from
-  let bytes = 0
+function copied(batch: OpenBatch, from: number): Joined {
+  const { sources } = batch
+  let [to, bytes, start] = [from, 0, 0]
   do {
-    starts.push(bytes)
-    bytes += (sources[end++] as Buffer).length
-  } while (bytes < CALL_BYTES && (sources[end]?.length ?? LARGE_BYTES) < LARGE_BYTES)
-  return { source: Buffer.concat(sources.slice(from, end)), starts, end }
+    bytes += moved(batch, to, start, bytes)
+    start += (sources[to++] as Buffer).length
+  } while ((sources[to]?.length ?? LARGE_BYTES) < LARGE_BYTES && bytes + bodyBytes(batch, to) <= CALL_BYTES)
+  return { source: Buffer.concat(sources.slice(from, to)), to, bytes }
+}
+
+/** Makes the places of a record those in a buffer where its source starts at `start`. Returns how long its body is. */
+function moved(batch: OpenBatch, index: number, start: number, targetAt: number): number {
+  const { sources, places } = batch
+  const bytes = bodyBytes(batch, index)
+  if (bytes < 0) throw new RangeError('an IV or an authentication tag is cut off')
+  const at = index * OPEN_PLACES
+  for (let place = at; place < at + 3; place++) places[place] = (places[place] as number) + start
+  places[at + 3] = start + (sources[index] as Buffer).length
+  places[at + 6] = targetAt
+  return bytes
+}
+
+function bodyBytes({ sources, places }: OpenBatch, index: number): number {
+  return (sources[index] as Buffer).length - (places[index * OPEN_PLACES + 2] as number)
 }

@@ -1,5 +1,5 @@
 import type { ContentKey } from '../crypto/content-key.js'
-import type { Engine, SealedBody } from '../crypto/engine.js'
+import { OPEN_PLACES, type Engine, type SealedBody } from '../crypto/engine.js'
 import type { Bytes } from '../envelope/bytes.js'
 import type { HeaderValues } from '../envelope/format.js'
 import { EnvelopeError } from '../errors.js'
@@ -8,15 +8,26 @@ import type { Envelope } from './examiner.js'
 import type { AcceptedPreamble } from './preamble-judge.js'
 import { boundHeaderValues, boundKey, describe, type RecordParts } from './record.js'
 
+/** Memory that a batch needs until it is opened. */
+interface Room {
+  readonly aads: Aads
+  places: Uint32Array
+}
+
+/** That of the last batch, if no other uses it, and it is not large. */
+let idle: Room | undefined
+const MAX_IDLE_BYTES = 2 ** 18
+
 /** Bodies that are opened together: those of records with the same preamble. */
 export class Bodies {
   readonly #preamble: AcceptedPreamble
-  readonly #aads = new Aads()
   readonly #sources: Buffer[] = []
-  readonly #places: number[] = []
+  readonly #room: Room
 
   constructor(preamble: AcceptedPreamble) {
     this.#preamble = preamble
+    this.#room = idle ?? { aads: new Aads(), places: new Uint32Array(OPEN_PLACES) }
+    idle = undefined
   }
 
   /**
@@ -26,14 +37,34 @@ export class Bodies {
   add(record: RecordParts, { value, bodyAt }: Envelope): void {
     checkPresent(value, bodyAt)
     const { format, length: ivAt, aad } = this.#preamble
-    this.#aads.add(format, aad, keyIn(record, this.#preamble), headersIn(record, this.#preamble))
+    const { aads } = this.#room
+    aads.add(format, aad, keyIn(record, this.#preamble), headersIn(record, this.#preamble))
+    const at = OPEN_PLACES * this.#sources.length
+    const places = this.#placesFrom(at)
+    places[at] = ivAt
+    places[at + 1] = ivAt + format.sizes.iv
+    places[at + 2] = bodyAt
+    places[at + 4] = aads.start
+    places[at + 5] = aads.end
     this.#sources.push(value)
-    this.#places.push(ivAt, ivAt + format.sizes.iv, bodyAt, this.#aads.start, this.#aads.end)
   }
 
-  /** The plaintext of each record, undefined if it is not authentic. */
+  /** The plaintext of each record, undefined if it is not authentic. Call it once, at the end. */
   open(engine: Engine, key: ContentKey): (Buffer | undefined)[] {
-    return engine.openMany(key, { sources: this.#sources, aads: this.#aads.bytes, places: this.#places })
+    const { aads, places } = this.#room
+    const bodies = engine.openMany(key, { sources: this.#sources, aads: aads.bytes, places })
+    aads.clear()
+    if (aads.bytes.length + places.byteLength <= MAX_IDLE_BYTES) idle = this.#room
+    return bodies
+  }
+
+  /** Places with room for those of one more record. */
+  #placesFrom(at: number): Uint32Array {
+    const { places } = this.#room
+    if (at < places.length) return places
+    const grown = new Uint32Array(2 * places.length)
+    grown.set(places)
+    return (this.#room.places = grown)
   }
 }
 

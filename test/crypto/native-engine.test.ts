@@ -97,8 +97,13 @@ describe('opening with the native engine', () => {
     const key = contentKey()
     const source = Buffer.alloc(29)
     const body = { source, ivAt: 0, tagAt: 12, bodyAt: 28, aad: Buffer.alloc(0) }
-    const batch = { sources: [source, source], aads: body.aad, places: [0, 12, 28, 0, 0, 0, 12, 28, 0, 0] }
-    for (const open of [() => [engine.openOne(key, body)], () => engine.openMany(key, batch)]) {
+    const place = [0, 12, 28, 0, 0, 0, 0]
+    const batch = () => ({
+      sources: [source, source],
+      aads: body.aad,
+      places: Uint32Array.of(...place, ...place),
+    })
+    for (const open of [() => [engine.openOne(key, body)], () => engine.openMany(key, batch())]) {
       says = 1
       expect(open()).not.toContain(undefined)
       says = 0

@@ -30,8 +30,8 @@ export function openAlike(
   sources: readonly Buffer[],
   { aad, ivAt, tagAt, bodyAt }: Places & { readonly aad: Buffer },
 ): (Buffer | undefined)[] {
-  const places = sources.flatMap(() => [ivAt, tagAt, bodyAt, 0, aad.length])
-  return engine.openMany(key, { sources, aads: aad, places })
+  const places = sources.flatMap(() => [ivAt, tagAt, bodyAt, 0, 0, aad.length, 0])
+  return engine.openMany(key, { sources, aads: aad, places: Uint32Array.from(places) })
 }
 
 /** The AAD of one record. */
