@@ -97,15 +97,38 @@ export interface Instant {
  * hour, as timers here do.
  */
 export function instants(clock: Clock): () => Instant {
-  const runningMs = stopwatch(clock)
-  let last: Instant = { runningMs: 0, elapsedMs: 0, wallMs: clock.wallMs() }
+  const passage = new Passage(clock)
   return () => {
-    const running = runningMs()
-    const wallMs = clock.wallMs()
-    const ran = running - last.runningMs
-    const jump = wallMs - last.wallMs - ran
-    last = { runningMs: running, elapsedMs: last.elapsedMs + ran + (jump >= JUMP_MS ? jump : 0), wallMs }
-    return last
+    passage.read()
+    const { runningMs, elapsedMs, wallMs } = passage
+    return { runningMs, elapsedMs, wallMs }
+  }
+}
+
+/** The instant at which a clock was read last. */
+class Passage implements Instant {
+  runningMs = 0
+  elapsedMs = 0
+  wallMs: number
+  readonly #clock: Clock
+  #monotonicMs: number
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.#monotonicMs = clock.monotonicMs()
+    this.wallMs = clock.wallMs()
+  }
+
+  read(): void {
+    const monotonicMs = this.#clock.monotonicMs()
+    const wallMs = this.#clock.wallMs()
+    // As in `stopwatch`.
+    const ran = Math.max(0, monotonicMs - this.#monotonicMs)
+    const jump = wallMs - this.wallMs - ran
+    this.#monotonicMs = monotonicMs
+    this.runningMs += ran
+    this.elapsedMs += ran + (jump >= JUMP_MS ? jump : 0)
+    this.wallMs = wallMs
   }
 }
 
@@ -116,7 +139,12 @@ export function msSince(then: Instant, now: Instant): number {
 
 /** Returns a function that gives the time since this call, as `msSince` does. */
 export function ageMeter(clock: Clock): () => number {
-  const read = instants(clock)
-  const start = read()
-  return () => msSince(start, read())
+  // An opening asks for the age of its key for each message, so this makes no objects.
+  const passage = new Passage(clock)
+  const { runningMs, elapsedMs, wallMs } = passage
+  const start = { runningMs, elapsedMs, wallMs }
+  return () => {
+    passage.read()
+    return msSince(start, passage)
+  }
 }

@@ -84,7 +84,9 @@ export function withHeadersAsWritten<R extends SealedRecord>(
 
 /** Whether a client misread a header as `headerValues` says. */
 export function hasMisreadHeader({ headers }: SealedRecord): boolean {
-  return headers !== undefined && Object.keys(headers).some(isMemberOfAll)
+  // Most records have none, and a list of their names takes longer.
+  for (const name in headers) if (isMemberOfAll(name)) return true
+  return false
 }
 
 function writtenHeaders({ headers = {} }: SealedRecord): RecordHeaders {

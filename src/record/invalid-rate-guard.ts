@@ -15,7 +15,7 @@ export class InvalidRateGuard {
   readonly #limit: number
   readonly #window: boolean[] = []
   /** By topic and partition. */
-  readonly #counted = new Map<string, string>()
+  readonly #counters = new Map<string, CountRecord>()
   #at = 0
   #rejected = 0
   /** The counter of the last partition, because most records come from the same one. */
@@ -29,15 +29,21 @@ export class InvalidRateGuard {
   forPartition({ topic, partition }: Required<Source>): CountRecord {
     if (this.#last?.topic === topic && this.#last.partition === partition) return this.#last.count
     const key = `${topic}/${String(partition)}`
-    const count: CountRecord = (offset, rejected) => {
-      if (isAfter(offset, this.#counted.get(key))) {
-        this.#counted.set(key, offset)
+    let count = this.#counters.get(key)
+    if (count === undefined) this.#counters.set(key, (count = this.#newCounter()))
+    this.#last = { topic, partition, count }
+    return count
+  }
+
+  #newCounter(): CountRecord {
+    let counted = ''
+    return (offset, rejected) => {
+      if (isAfter(offset, counted)) {
+        counted = offset
         this.#count(rejected)
       }
       return this.#rejected > this.#limit
     }
-    this.#last = { topic, partition, count }
-    return count
   }
 
   #count(rejected: boolean): void {
@@ -49,6 +55,6 @@ export class InvalidRateGuard {
 }
 
 /** Compares decimal numbers without leading zeros. */
-function isAfter(offset: string, counted = ''): boolean {
+function isAfter(offset: string, counted: string): boolean {
   return offset.length === counted.length ? offset > counted : offset.length > counted.length
 }

@@ -17,6 +17,7 @@ export class Opener {
   readonly #engine: Engine
   readonly #aad = new AadAlone()
   readonly #examiners = new LRUCache<string, Examiner>({ max: MAX_TOPICS })
+  #last: { readonly topic: string; readonly examiner: Examiner } | undefined
 
   constructor(keys: OpeningKeys, engine: Engine) {
     this.#keys = keys
@@ -61,8 +62,10 @@ export class Opener {
   }
 
   #examinerOf(rule: ReadingRule, topic: string): Examiner {
+    if (this.#last?.topic === topic) return this.#last.examiner
     let examiner = this.#examiners.get(topic)
     if (examiner === undefined) this.#examiners.set(topic, (examiner = new Examiner(rule, topic)))
+    this.#last = { topic, examiner }
     return examiner
   }
 }

@@ -161,7 +161,7 @@ export class Opening {
     for (const [failed, { outcome }] of this.#loads) if (isTransient(outcome)) this.#loads.delete(failed)
     const end = Math.min(this.results.length + KEYS_AHEAD, this.#records.length)
     for (let i = this.results.length; i < end; i++) {
-      const examined = this.#examine(i)
+      const examined = (this.#examined[i] = this.#examine(i))
       if (!('preamble' in examined) || this.#loads.has(examined.preamble)) continue
       // Counts as a look-up. A cached key is loaded all the same, to hold it through the wait.
       if (examined.preamble !== preamble) this.#target.keys.find(examined.preamble.request)
@@ -187,10 +187,10 @@ export class Opening {
   }
 
   #examine(index: number): Envelope | OpenedRecord {
-    return (this.#examined[index] ??= this.#target.examiner.examine(
-      this.#records[index] as SealedRecord,
-      this.#target.source.partition,
-    ))
+    return (
+      this.#examined[index] ??
+      this.#target.examiner.examine(this.#records[index] as SealedRecord, this.#target.source.partition)
+    )
   }
 
   /** Authenticates the next records before `end` whose keys are cached. Returns false if the first of them has no key. */

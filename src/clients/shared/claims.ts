@@ -56,6 +56,11 @@ export class Claims {
   }
 
   end(claim: Claim): void {
+    // Almost always, and faster than to search.
+    if (this.#open.at(-1) === claim) {
+      this.#open.pop()
+      return
+    }
     const at = this.#open.lastIndexOf(claim)
     if (at >= 0) this.#open.splice(at, 1)
   }

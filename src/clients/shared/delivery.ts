@@ -346,7 +346,8 @@ function isOpened<R>(one: Decision<R> | Undecided<R>): one is Delivered<R> {
 }
 
 /** The records for the application: those that opened, and those that a handler replaced. */
-function deliveredOf<R>(decisions: readonly Decision<R>[]): DeliveredRecord<R>[] {
+function deliveredOf<R>(decisions: readonly Decision<R>[]): readonly DeliveredRecord<R>[] {
+  if (decisions.every(isOpened)) return decisions
   const delivered: DeliveredRecord<R>[] = []
   for (const one of decisions) {
     if (one.action === 'deliver') delivered.push(one)

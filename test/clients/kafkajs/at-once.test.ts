@@ -1,4 +1,11 @@
-import type { Consumer, ConsumerRunConfig, EachBatchPayload, EachMessagePayload, KafkaMessage } from 'kafkajs'
+import type {
+  Consumer,
+  ConsumerRunConfig,
+  EachBatchPayload,
+  EachMessageHandler,
+  EachMessagePayload,
+  KafkaMessage,
+} from 'kafkajs'
 import { expect, it } from 'vitest'
 import { decryptConsumer, envelopeOf } from '../../../src/clients/kafkajs/index.js'
 import { sealRecords } from '../../../src/record/index.js'
@@ -21,7 +28,10 @@ async function ready() {
   }
   const consumer = decryptConsumer(inner as unknown as Consumer, encryption)
   const delivered: KafkaMessage[] = []
-  await consumer.run({ eachMessage: (payload) => Promise.resolve(void delivered.push(payload.message)) })
+  const handlers: { eachMessage: EachMessageHandler } = {
+    eachMessage: ({ message }) => Promise.resolve(void delivered.push(message)),
+  }
+  await consumer.run({ eachMessage: (payload) => handlers.eachMessage(payload) })
   await consumer.run({ eachBatch: ({ batch }) => Promise.resolve(void delivered.push(...batch.messages)) })
   const [sealed] = await sealRecords(encryption, [{ topic: 't', value: CANARY }])
   const given = message(sealed?.value ?? null, 7)
@@ -38,7 +48,7 @@ async function ready() {
   // The first message waits for its DEK.
   await eachMessage()
   delivered.length = 0
-  return { encryption, consumer, given, delivered, seeks, eachMessage, eachBatch }
+  return { encryption, consumer, handlers, given, delivered, seeks, eachMessage, eachBatch }
 }
 
 it.each(['eachMessage', 'eachBatch'] as const)(
@@ -51,6 +61,27 @@ it.each(['eachMessage', 'eachBatch'] as const)(
     await encryption.close()
   },
 )
+
+it('a handler that throws at once rejects the promise of its message', async () => {
+  const { encryption, handlers, eachMessage } = await ready()
+  handlers.eachMessage = () => {
+    throw new RangeError('no')
+  }
+  const call = eachMessage()
+  await expect(call).rejects.toThrow(RangeError)
+  await encryption.close()
+})
+
+it('the offset that a handler gives its message is the one that KafkaJS resolves, as without this library', async () => {
+  const { encryption, handlers, given, eachMessage } = await ready()
+  handlers.eachMessage = async ({ message }) => {
+    await Promise.resolve()
+    message.offset = '6'
+  }
+  await eachMessage()
+  expect(given.offset).toBe('6')
+  await encryption.close()
+})
 
 it('a message that the handler gets is a copy with the opened value, and says how it was sealed', async () => {
   const { encryption, given, delivered, eachMessage } = await ready()

@@ -1,0 +1,119 @@
+import type { EachMessageHandler, EachMessagePayload, KafkaMessage } from 'kafkajs'
+import type { ReadingRule } from '../../record/topic-rules.js'
+import type { Claim } from '../shared/claims.js'
+import type { DeliveredRecord } from '../shared/part.js'
+import { begin, complete, endForgottenRun, forKafkaJs, pauseOf, ruleOf, type Handling } from './handling.js'
+import { MessageTurns } from './message-turns.js'
+import { openedMessage } from './opened-message.js'
+
+type Opened = DeliveredRecord<KafkaMessage>
+
+/** Delivers each message opened. Does not use `eachBatch`, because tracers would lose their span for each message. */
+export function openingEachMessage(handler: EachMessageHandler, handling: Handling): EachMessageHandler {
+  const { claims, left } = handling
+  const turns = new MessageTurns()
+
+  function deliverNext(payload: EachMessagePayload): Promise<void> {
+    const { topic, partition, message } = payload
+    if (left.skips(payload, message)) return Promise.resolve()
+    const rule = ruleOf(payload, handling)
+    if (rule === undefined && !claims.stopped) return handler(payload)
+    const claim = claims.begin(topic, partition)
+    // With the key at hand nothing is awaited, which would take longer than all the checks.
+    const opened = rule && !turns.isOver ? openNow(claim, rule, message, handling) : undefined
+    if (opened === undefined || claim.interrupted) return deliverLater(claim, rule, payload, opened)
+    claims.end(claim)
+    return deliver(payload, opened)
+  }
+
+  async function deliverLater(
+    claim: Claim,
+    rule: ReadingRule | undefined,
+    payload: EachMessagePayload,
+    opened: Opened | undefined,
+  ): Promise<void> {
+    const { topic, partition, message } = payload
+    let delivered: Opened | 'withheld' | undefined = opened
+    try {
+      if (rule !== undefined && turns.isOver) {
+        await turns.next()
+        delivered = openNow(claim, rule, message, handling)
+      }
+      if (rule !== undefined) delivered ??= await openLater(claim, rule, payload, handling)
+    } finally {
+      // Nothing is awaited from here to the handler, so that no seek or stop can come in between.
+      claims.end(claim)
+    }
+    if (delivered === undefined || claim.interrupted) {
+      const { offset } = message
+      left.leave(claim, message)
+      if (claims.stopped) endForgottenRun(claim, offset, handling)
+      else if (!claim.interrupted) await handling.keepPosition({ topic, partition, offset })
+      return
+    }
+    if (delivered === 'withheld') {
+      turns.withheld(message)
+      // KafkaJS resolves its offset as if it had been handled.
+      return
+    }
+    await deliver(payload, delivered)
+  }
+
+  function deliver(payload: EachMessagePayload, delivered: Opened): Promise<void> {
+    turns.handled(delivered)
+    const message = openedMessage(delivered)
+    const handled = handler({ ...payload, message, pause: pauseOf(payload, payload.pause, handling) })
+    return Promise.resolve(handled).then(() => {
+      // KafkaJS reads it after the handler.
+      payload.message.offset = message.offset
+    })
+  }
+
+  return (payload) => {
+    try {
+      return deliverNext(payload)
+    } catch (error) {
+      // As from an asynchronous function, because a tracer ends the span of a message with its promise.
+      return Promise.resolve().then(() => {
+        throw error
+      })
+    }
+  }
+}
+
+/**
+ * The message, opened; undefined if it has to wait, or does not open.
+ * @throws as `Delivery.openAlone` does, for KafkaJS to act on
+ */
+function openNow(
+  claim: Claim,
+  rule: ReadingRule,
+  message: KafkaMessage,
+  { claims, delivery }: Handling,
+): Opened | undefined {
+  try {
+    return delivery.openAlone(claim, rule, message)
+  } catch (error) {
+    claims.end(claim)
+    throw forKafkaJs(error, claim)
+  }
+}
+
+/**
+ * Opens a message that has to wait, or does not open. `withheld`: the policy skips it, or it has become a dead letter;
+ * undefined: nothing may be delivered or resolved.
+ *
+ * @throws the error that stops the consumer, for KafkaJS to act on
+ */
+async function openLater(
+  claim: Claim,
+  rule: ReadingRule,
+  { message, heartbeat }: EachMessagePayload,
+  handling: Handling,
+): Promise<Opened | 'withheld' | undefined> {
+  const run = begin(claim, rule, [message], handling)
+  const part = run.part ?? (await complete(run, heartbeat, handling))
+  if (part === undefined || claim.interrupted) return undefined
+  if (part.error !== undefined) throw forKafkaJs(part.error, claim)
+  return part.delivered[0] ?? 'withheld'
+}
