@@ -8,6 +8,13 @@ export const BATCH_OVERHEAD = 61
 const RECORD_OVERHEAD = 36
 const HEADER_OVERHEAD = 10
 
+/** An upper bound for the bytes of a batch. */
+export function batchBytes(records: readonly PlainRecord[]): number {
+  let bytes = BATCH_OVERHEAD
+  for (const record of records) bytes += recordBytes(record)
+  return bytes
+}
+
 /** An upper bound for the bytes of a record in a batch. */
 export function recordBytes({ key, value, headers }: PlainRecord): number {
   let bytes = RECORD_OVERHEAD + contentBytes(key) + contentBytes(value)

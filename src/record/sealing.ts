@@ -205,10 +205,11 @@ class SealedBatch implements OutgoingBatch {
     this.#compress()
     if (!this.#isCompressed) return
     this.#needsDek = false
-    const end = this.#turns.endOf(this.#sizes, this.#done)
-    const sizes = end === this.#sizes.length ? this.#sizes : this.#sizes.slice(0, end)
+    const start = this.#done
+    const end = this.#turns.endOf(this.#sizes, start)
+    const sizes = this.#sizes.slice(start, end)
     while (this.#done < end) {
-      const grant = this.#target.rotation.reserve(sizes, this.#done)
+      const grant = this.#target.rotation.reserve(sizes, this.#done - start)
       this.#needsDek = grant === undefined
       if (grant === undefined) return
       try {

@@ -1,6 +1,6 @@
 import { EnvelopeError } from '../../errors.js'
 import type { PlainRecord } from '../../record/record.js'
-import { BATCH_OVERHEAD, recordBytes } from '../../record/record-bytes.js'
+import { batchBytes } from '../../record/record-bytes.js'
 
 /** The operations that a client needs so that its consumers can have dead letters. */
 export interface LetterSender<L> {
@@ -162,11 +162,6 @@ export class DeadLetterOutbox<L extends PlainRecord> {
       },
     )
   }
-}
-
-/** An upper bound for the bytes of letters in a record batch, which holds all letters for one partition. */
-export function batchBytes(letters: readonly PlainRecord[]): number {
-  return letters.reduce((bytes, letter) => bytes + recordBytes(letter), BATCH_OVERHEAD)
 }
 
 export function refused(topic: string, why: string): EnvelopeError {

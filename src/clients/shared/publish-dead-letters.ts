@@ -1,14 +1,13 @@
 import type { EnvelopeError } from '../../errors.js'
 import type { PlainRecord } from '../../record/record.js'
 import {
-  batchBytes,
   MAX_SEND_BYTES,
   refused,
   type AwaitSend,
   type DeadLetterOutbox,
   type Failure,
 } from './dead-letter-outbox.js'
-import { BATCH_OVERHEAD, recordBytes } from '../../record/record-bytes.js'
+import { BATCH_OVERHEAD, batchBytes, recordBytes } from '../../record/record-bytes.js'
 
 /** The first letter that the topic did not accept, and why. */
 export interface Unpublished {

@@ -1,5 +1,5 @@
 import { EnvelopeError } from '../../errors.js'
-import { BATCH_OVERHEAD, contentBytes, recordBytes } from '../../record/record-bytes.js'
+import { BATCH_OVERHEAD, batchBytes, contentBytes, recordBytes } from '../../record/record-bytes.js'
 import type { PlainRecord } from '../../record/record.js'
 import type { OutgoingBatch, PlainBatch } from '../../record/batch.js'
 
@@ -15,19 +15,17 @@ export type SendableRecord = PlainRecord & { readonly partition?: number }
  */
 export function splitToFit<M extends SendableRecord>(
   plain: PlainBatch,
-  sealed: readonly M[],
+  sealed: M[],
   batch: OutgoingBatch,
 ): M[][] {
   const limit = batch.maxBatchBytes
-  if (limit === undefined || batch.sealed.length === 0) return [[...sealed]]
-  const sizes = sealed.map(recordBytes)
   // Mostly all fit into one.
-  if (sizes.reduce((sum, size) => sum + size, BATCH_OVERHEAD) <= limit) return [[...sealed]]
+  if (limit === undefined || batch.sealed.length === 0 || batchBytes(sealed) <= limit) return [sealed]
   const byPartition = sealed.every(({ partition }) => typeof partition === 'number')
   const runs: M[][] = [[]]
   let used = new Map<number, number>()
   for (const [i, message] of sealed.entries()) {
-    const size = sizes[i] as number
+    const size = recordBytes(message)
     if (size + BATCH_OVERHEAD > limit && batch.sealed.includes(i)) throw tooLarge(plain, i, message, limit)
     const partition = byPartition ? (message.partition ?? 0) : 0
     const before = used.get(partition) ?? BATCH_OVERHEAD
@@ -47,14 +45,14 @@ export function splitToFit<M extends SendableRecord>(
  */
 export function refuseTooLarge<M extends SendableRecord>(
   plain: PlainBatch,
-  sealed: readonly M[],
+  sealed: M[],
   { sealed: indexes, maxBatchBytes: limit = Infinity }: OutgoingBatch,
 ): M[][] {
   for (const i of indexes) {
     const message = sealed[i] as M
     if (recordBytes(message) + BATCH_OVERHEAD > limit) throw tooLarge(plain, i, message, limit)
   }
-  return [[...sealed]]
+  return [sealed]
 }
 
 function tooLarge(
