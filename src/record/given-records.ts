@@ -8,20 +8,20 @@ import { isNamed, unnamedTopic } from './topic.js'
  */
 export function each<R extends { readonly topic: string }, T>(
   records: readonly R[],
-  take: (record: R) => T,
+  take: (record: R, index: number) => T,
 ): T[] {
   if (!Array.isArray(records))
     throw new EnvelopeError('INVALID_RECORD', `records is ${describe(records)}`, {
       remedy: 'Pass a list of records, each with a topic and a value',
     })
-  const taken: T[] = []
+  const taken = new Array<T>(records.length)
   for (let i = 0; i < records.length; i++) {
     const record = records[i] as R
     if (!isRecord(record)) throw notARecord(record, pathOf(i))
     const { topic } = record
     if (!isNamed(topic)) throw unnamedTopic(topic, `${pathOf(i)}.topic`)
     try {
-      taken.push(take(record))
+      taken[i] = take(record, i)
     } catch (error) {
       throw located(error, topic, pathOf(i))
     }

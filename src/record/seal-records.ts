@@ -1,5 +1,6 @@
 import type { Encryption } from '../encryption.js'
-import { at, each, groups, ownKey, pathOf } from './given-records.js'
+import type { PlainBatch } from './batch.js'
+import { at, each, ownKey, pathOf } from './given-records.js'
 import { ownHeaders, type GivenHeaders } from './headers.js'
 import { internalsOf } from './internals.js'
 import type { Bytes, PlainRecord } from './record.js'
@@ -23,29 +24,50 @@ export async function sealRecords<R extends TopicRecord>(
   records: readonly R[],
 ): Promise<SealedCopy<R>[]> {
   const { sealer } = internalsOf(encryption, 'sealRecords')
-  const copies: SealedCopy<R>[] = []
-  const plain = each(records, (record) => {
+  const topics = new Topics()
+  const copies = each(records, (record, index) => {
     const copy = { ...record }
-    copies.push(copy as SealedCopy<R>)
-    return ownedBy(copy)
+    topics.add(index, copy.topic, ownedBy(copy))
+    return copy as SealedCopy<R>
   })
-  const topics = [...groups(copies, copies.keys(), ({ topic }) => topic)]
-  const sealing = sealer.begin(
-    topics.map(([topic, indexes]) => ({
-      topic,
-      records: indexes.map((i) => at(plain, i)),
-      pathOf: (n) => pathOf(at(indexes, n)),
-    })),
-  )
+  const sealing = sealer.begin(topics.batches)
   if (!sealing.isDone) {
     sealing.hold()
     await sealing.complete()
   }
-  for (const [b, [, indexes]] of topics.entries()) {
+  for (const [b, { indexes }] of topics.batches.entries()) {
     const { values } = at(sealing.batches, b)
     for (let n = 0; n < indexes.length; n++) at(copies, at(indexes, n)).value = asBuffer(at(values, n))
   }
   return copies
+}
+
+/** Records by topic, in order of first use. */
+class Topics {
+  readonly batches: TopicBatch[] = []
+  readonly #byName = new Map<string, TopicBatch>()
+  #last: TopicBatch | undefined
+
+  add(index: number, topic: string, record: PlainRecord): void {
+    // Mostly the same as before.
+    if (this.#last?.topic !== topic) this.#last = this.#byName.get(topic) ?? this.#start(topic)
+    this.#last.indexes.push(index)
+    this.#last.records.push(record)
+  }
+
+  #start(topic: string): TopicBatch {
+    const indexes: number[] = []
+    const batch = { topic, indexes, records: [], pathOf: (n: number) => pathOf(at(indexes, n)) }
+    this.#byName.set(topic, batch)
+    this.batches.push(batch)
+    return batch
+  }
+}
+
+/** The records of one topic, and where they are in the arguments of the call. */
+interface TopicBatch extends PlainBatch {
+  readonly indexes: number[]
+  readonly records: PlainRecord[]
 }
 
 /**

@@ -83,19 +83,19 @@ interface Layout {
 
 /** A batch of a topic whose rule encrypts. */
 class SealedBatch implements OutgoingBatch {
-  /** The records to seal, by their index; the lists below are in the same order. */
+  /** The records to seal, by their index. */
   readonly sealed: number[] = []
   readonly #topic: string
   readonly #pathOf: PlainBatch['pathOf']
   readonly #target: SealingTarget
   readonly #turns: Turns
   /** The value of each record: what is to be sealed until it is, then its envelope. */
-  readonly #values: (Bytes | null)[] = []
-  /** Empty if the rule binds no key. */
-  readonly #keys: (Bytes | null)[] = []
-  /** Empty if the rule binds no headers. */
-  readonly #headers: (readonly HeaderValues[])[] = []
-  /** Bytes of the bodies that are compressed, if the rule compresses. */
+  readonly #values: (Bytes | null)[]
+  /** The key of each record that is sealed; none if the rule binds no key. */
+  readonly #keys: (Bytes | null | undefined)[]
+  /** The same for bound headers. */
+  readonly #headers: (readonly HeaderValues[] | undefined)[]
+  /** Bytes of the bodies of `sealed`, in the same order; of those that are compressed, if the rule compresses. */
   readonly #sizes: number[] = []
   #done = 0
   /** How many values were taken to be compressed or sealed. The others are in `#held`, if the batch is held. */
@@ -116,6 +116,11 @@ class SealedBatch implements OutgoingBatch {
     this.#pathOf = pathOf
     this.#target = target
     this.#turns = turns
+    const { bindKey, bindHeaders } = target.sealing.encrypt
+    // Not by `push`: a list that grows is copied many times, and its memory makes V8 collect garbage.
+    this.#values = new Array<Bytes | null>(records.length)
+    this.#keys = new Array<Bytes | null>(bindKey ? records.length : 0)
+    this.#headers = new Array<readonly HeaderValues[]>(bindHeaders.length > 0 ? records.length : 0)
     let index = 0
     try {
       for (; index < records.length; index++) this.#add(records[index] as PlainRecord, index)
@@ -136,7 +141,7 @@ class SealedBatch implements OutgoingBatch {
 
   #add(record: PlainRecord, index: number): void {
     const value = checkedValue(record)
-    this.#values.push(value)
+    this.#values[index] = value
     const { sealing, compression, maxDecompressedBytes } = this.#target
     const { encrypt } = sealing
     if (value === null) {
@@ -165,8 +170,8 @@ class SealedBatch implements OutgoingBatch {
         `a value of ${String(plainSize)} bytes exceeds the ${String(maxDecompressedBytes)} bytes that readers decompress`,
       )
     this.#bytes += plainSize
-    if (encrypt.bindKey) this.#keys.push(boundKey(record))
-    if (encrypt.bindHeaders.length > 0) this.#headers.push(boundHeaderValues(record, encrypt.bindHeaders))
+    if (encrypt.bindKey) this.#keys[index] = boundKey(record)
+    if (encrypt.bindHeaders.length > 0) this.#headers[index] = boundHeaderValues(record, encrypt.bindHeaders)
     this.sealed.push(index)
   }
 
@@ -341,7 +346,8 @@ class SealedBatch implements OutgoingBatch {
     const tagOffset = ivOffset + format.sizes.iv
     let at = 0
     for (let i = from, place = 0; i < to; i++) {
-      aads.add(format, aad, this.#keys[i], this.#headers[i])
+      const index = this.sealed[i] as number
+      aads.add(format, aad, this.#keys[index], this.#headers[index])
       const bodyAt = format.writeFrame(target, at, preamble, sizes[i] as number)
       const bodyEnd = bodyAt + (sizes[i] as number)
       places[place++] = at + ivOffset
@@ -350,7 +356,6 @@ class SealedBatch implements OutgoingBatch {
       places[place++] = bodyEnd
       places[place++] = aads.start
       places[place++] = aads.end
-      const index = this.sealed[i] as number
       plaintexts.push(this.#bodyOf(index))
       // A send lives on until the broker answers; its plaintext need not.
       this.#values[index] = Buffer.from(memory, byteOffset + at, bodyEnd - at)
