@@ -85,7 +85,7 @@ export function isBytes(value: unknown): value is Bytes {
 /** Whether its bytes exist, and are as many as it says. Native code that reads beyond them would end the process. */
 function isSound(bytes: Buffer): boolean {
   const length = byteLength(bytes)
-  return bytes.length === length && bytes.byteLength === length && !isTransferred(bytes)
+  return bytes.length === length && bytes.byteLength === length && (length > 0 || !isTransferred(bytes))
 }
 
 /** @throws EnvelopeError INVALID_RECORD */
