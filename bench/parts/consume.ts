@@ -13,6 +13,7 @@ import {
   type Turn,
 } from '../harness/rounds.js'
 import { watchLoop, type LoopDelay } from '../harness/watch.js'
+import { bareReaders } from './bare.js'
 import { ENGINES, closeAll, onEachEngine } from './engines.js'
 import { floorOpen, floorSeal } from './floor.js'
 import { benchKafka, withTopics } from './kafka.js'
@@ -27,7 +28,10 @@ const VALUES = 500
 
 const HANDLERS = ['eachMessage', 'eachBatch'] as const
 
-/** Reading a topic from its beginning: wrapped, plain, and plain with values as large as sealed ones. */
+/**
+ * Reading a topic from its beginning: wrapped, plain, plain with values as large as sealed ones, and with a handler that
+ * only decrypts.
+ */
 export async function* consume({ quick }: Plan): AsyncGenerator<Case> {
   for (const valueBytes of quick ? [KIB] : [100, KIB, 10 * KIB])
     yield* quick
@@ -39,14 +43,16 @@ async function consumeCases(valueBytes: number, maxRecords: number, rounds: Roun
   const kafka = benchKafka()
   const records = Math.floor(Math.min(maxRecords, MAX_BYTES / valueBytes) / VALUES) * VALUES
   const values = randomValues(VALUES, valueBytes)
-  return withTopics(['plain', 'plainAtSealedSize', 'sealed'], async (topicOf) => {
+  return withTopics(['plain', 'plainAtSealedSize', 'sealed', 'bare'], async (topicOf) => {
     const encryptions = await onEachEngine(configFor(newKms()))
     const sealed = await sealRecords(encryptions[0].encryption, recordsOf(topicOf('sealed'), values))
     const sealedBytes = sealed[0]?.value?.length ?? 0
+    const bare = bareReaders(values, sealedBytes)
     const topics = {
       plain: recordsOf('', values),
       plainAtSealedSize: recordsOf('', randomValues(VALUES, sealedBytes)),
       sealed,
+      bare: bare.messages,
     }
     for (const [name, messages] of Object.entries(topics)) await fill(kafka, topicOf(name), messages, records)
 
@@ -57,6 +63,7 @@ async function consumeCases(valueBytes: number, maxRecords: number, rounds: Roun
       const consumers = [
         reader({ ...reading, name: 'plain', topic: topicOf('plain') }),
         reader({ ...reading, name: 'plainAtSealedSize', topic: topicOf('plainAtSealedSize') }),
+        ...bare.readers.map(({ name, wrap }) => reader({ ...reading, name, topic: topicOf('bare'), wrap })),
         ...encryptions.map(({ engine, encryption }) =>
           reader({
             ...reading,
@@ -75,7 +82,7 @@ async function consumeCases(valueBytes: number, maxRecords: number, rounds: Roun
         rounds: roundsOf(turns),
         figures: [
           ...figuresOf(without(turns, 'floor'), ['plain', 'plainAtSealedSize']),
-          ...ENGINES.map((contender) =>
+          ...[...bare.readers.map(({ name }) => name), ...ENGINES].map((contender) =>
             cpuAdded(turns, { contender, against: 'plainAtSealedSize', floor: 'floor' }),
           ),
           ...consumers.flatMap(({ name, delays }) => loopFigures(name, delays.slice(WARM_UP_ROUNDS))),
