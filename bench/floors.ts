@@ -29,7 +29,7 @@ const added = { metric: 'cpuAddedInFloorOperations', against: 'plainAtSealedSize
 /** Raise a floor when its path gets faster. */
 // prettier-ignore
 export const FLOORS: readonly Floor[] = [
-  { part: 'micro', name: 'seal', parameters: SMALL, ...timesFloor, limits: { node: { floor: 1.15, target: 1.4 }, native: { floor: 4, target: 6 } } },
+  { part: 'micro', name: 'seal', parameters: SMALL, ...timesFloor, limits: { node: { floor: 1.2, target: 1.4 }, native: { floor: 4.8, target: 6 } } },
   { part: 'micro', name: 'open', parameters: SMALL, ...timesFloor, limits: { node: { floor: 0.7, target: 0.95 }, native: { floor: 2.2, target: 4 } } },
   { part: 'micro', name: 'seal', parameters: LARGE, ...timesFloor, limits: { node: { floor: 0.7, target: 1 }, native: { floor: 1.2, target: 1.8 } } },
   { part: 'micro', name: 'open', parameters: LARGE, ...timesFloor, limits: { node: { floor: 0.9, target: 1 }, native: { floor: 1, target: 1.4 } } },
@@ -37,14 +37,14 @@ export const FLOORS: readonly Floor[] = [
   { part: 'compression', name: 'JSON orders: decompress', parameters: LONG_DICTIONARY, ...timesGzip, limits: { node: { floor: 2, target: 1 }, native: { floor: 0.7, target: 0.5 } } },
   { part: 'compression', name: 'small JSON events: compress', parameters: LONG_DICTIONARY, ...timesGzip, limits: { node: { floor: 4, target: 2.5 }, native: { floor: 0.95, target: 0.7 } } },
   { part: 'compression', name: 'small JSON events: decompress', parameters: LONG_DICTIONARY, ...timesGzip, limits: { node: { floor: 2, target: 1 }, native: { floor: 0.7, target: 0.5 } } },
-  { part: 'endToEnd', name: 'send', parameters: { ...SMALL, batch: 500 }, ...timesPlain, limits: { node: { floor: 0.65, target: 0.75 }, native: { floor: 0.65, target: 0.92 } } },
+  { part: 'endToEnd', name: 'send', parameters: { ...SMALL, batch: 500 }, ...timesPlain, limits: { node: { floor: 0.65, target: 0.75 }, native: { floor: 0.75, target: 0.92 } } },
   { part: 'endToEnd', name: 'eachBatch', parameters: SMALL, ...timesPlain, limits: { node: { floor: 0.25, target: 0.45 }, native: { floor: 0.35, target: 0.78 } } },
   { part: 'endToEnd', name: 'eachMessage', parameters: SMALL, ...timesPlain, limits: { node: { floor: 0.25, target: 0.48 }, native: { floor: 0.38, target: 0.78 } } },
-  { part: 'endToEnd', name: 'send', parameters: { ...SMALL, batch: 500 }, ...added, limits: { node: { floor: 1.6, target: 0.9 }, native: { floor: 1, target: 0.15 } } },
+  { part: 'endToEnd', name: 'send', parameters: { ...SMALL, batch: 500 }, ...added, limits: { node: { floor: 1.3, target: 0.9 }, native: { floor: 0.5, target: 0.15 } } },
   { part: 'endToEnd', name: 'eachBatch', parameters: SMALL, ...added, limits: { node: { floor: 2, target: 1.1 }, native: { floor: 1.2, target: 0.2 } } },
   { part: 'endToEnd', name: 'eachMessage', parameters: SMALL, ...added, limits: { node: { floor: 3.9, target: 1.2 }, native: { floor: 2, target: 0.3 } } },
   { part: 'sendAlone', name: 'one send without a broker', parameters: SMALL, metric: 'sendMillisecondsP99Added', against: 'plain', better: 'less', limits: { node: { floor: 0.1, target: 0.1 }, native: { floor: 0.1, target: 0.05 } } },
-  { part: 'largeBatch', name: 'sealRecords', parameters: SMALL, metric: 'longestBlockMilliseconds', better: 'less', limits: { node: { floor: 250, target: 50 }, native: { floor: 200, target: 50 } } },
+  { part: 'largeBatch', name: 'sealRecords', parameters: SMALL, metric: 'longestBlockMilliseconds', better: 'less', limits: { node: { floor: 150, target: 50 }, native: { floor: 150, target: 50 } } },
   { part: 'largeBatch', name: 'openRecords', parameters: SMALL, metric: 'longestBlockMilliseconds', better: 'less', limits: { node: { floor: 300, target: 50 }, native: { floor: 150, target: 50 } } },
   { part: 'size', name: ORDERS, parameters: { batch: 1 }, ...bytesTimesPlain, limits: { node: { floor: 1.4, target: 1.1 }, native: { floor: 1.4, target: 1.1 } } },
   { part: 'size', name: ORDERS, parameters: { batch: 20 }, ...bytesTimesPlain, limits: { node: { floor: 1.6, target: 1.2 }, native: { floor: 1.6, target: 1.2 } } },
