@@ -30,6 +30,7 @@ class Outside extends AsyncResource {
 const outside = new Outside('KafkaEnvelopeTimer')
 
 export const systemClock: Clock = {
+  // The global one, as fake timers replace it.
   monotonicMs: () => performance.now(),
   wallMs: () => Date.now(),
   schedule: (callback, ms) => {

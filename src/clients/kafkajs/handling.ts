@@ -48,7 +48,9 @@ export function endForgottenRun(claim: Claim, offset: string, { seek }: Handling
  */
 export function ruleOf(place: Place, { rules, ruleOf: find }: Handling): ReadingRule | undefined {
   const { topic } = place
-  if (rules.has(topic)) return rules.get(topic)
+  const known = rules.get(topic)
+  // One look-up for most topics.
+  if (known !== undefined || rules.has(topic)) return known
   try {
     const rule = find(topic)
     rules.set(topic, rule)
