@@ -34,8 +34,8 @@ struct lengths {
 struct record record_at(const uint32_t *layout, size_t numbers, size_t index);
 
 /*
- * For sealing: true where all parts of every record are inside, IV, tag and body do not touch in the target, and there each record begins where the one before it has ended, or later. So no write of a batch reaches
- * the bytes of another record.
+ * For sealing: true where all parts of every record are inside, IV, tag and body do not touch in the target, and there each
+ * record begins where the one before it has ended, or later. So no write of a batch reaches the bytes of another record.
  */
 bool fits_sealing(const uint32_t *layout, size_t numbers, size_t records, const struct lengths *lengths);
 

@@ -1,5 +1,5 @@
 import type { EventHub } from '../events.js'
-import type { Decision, Rejected } from './decide.js'
+import type { Decision, Delivered, Rejected } from './decide.js'
 import type { Source, OpenedRecord } from './record.js'
 import type { ReadingRule } from './topic-rules.js'
 
@@ -70,6 +70,17 @@ export function reportDecisions(
     one.override.use()
     events.emit('override.used', one.override.configured)
   }
+}
+
+/** The same for a single record that opened. It makes no list if nobody listens. */
+export function reportDelivered(
+  events: EventHub,
+  rule: ReadingRule,
+  source: Required<Source>,
+  delivered: Delivered<{ readonly offset: string }>,
+): void {
+  if (events.has('batch.opened') || events.has('plaintext.delivered'))
+    reportDecisions(events, rule, source, [delivered])
 }
 
 function actionName({ action }: Rejected<unknown>): 'stop' | 'skip' | 'deadLetter' | 'replace' {

@@ -18,7 +18,7 @@ import type { Internals } from '../../record/internals.js'
 import type { Opening } from '../../record/opening.js'
 import { offsetNumber, type PlainRecord, type Source } from '../../record/record.js'
 import { answerOf, sealedMessage } from '../../record/rejection-handler.js'
-import { reportDecisions } from '../../record/report.js'
+import { reportDecisions, reportDelivered } from '../../record/report.js'
 import type { ReadingRule } from '../../record/topic-rules.js'
 import type { Claim } from './claims.js'
 import { DeadLetterOutbox, type LetterSender } from './dead-letter-outbox.js'
@@ -139,7 +139,7 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
       const delivered = this.#decider.deliver(rule, source, record, opened)
       this.#parking.returns(source)
       this.#waits.movedTo(source, undefined)
-      reportDecisions(this.#internals.events, rule, source, [delivered])
+      reportDelivered(this.#internals.events, rule, source, delivered)
       return delivered
     } catch (error) {
       throw withPosition(error, source)
