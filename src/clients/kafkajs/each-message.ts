@@ -17,7 +17,8 @@ export function openingEachMessage(handler: EachMessageHandler, handling: Handli
     const { topic, partition, message } = payload
     if (left.skips(payload, message)) return Promise.resolve()
     const rule = ruleOf(payload, handling)
-    if (rule === undefined && !claims.stopped) return handler(payload)
+    // A handler in JavaScript may return no promise, but a tracer may need one.
+    if (rule === undefined && !claims.stopped) return Promise.resolve(handler(payload))
     const claim = claims.begin(topic, partition)
     // With the key at hand nothing is awaited, which would take longer than all the checks.
     const opened = rule && !turns.isOver ? openNow(claim, rule, message, handling) : undefined

@@ -6,8 +6,9 @@ import type {
   EachMessagePayload,
   KafkaMessage,
 } from 'kafkajs'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { decryptConsumer, envelopeOf } from '../../../src/clients/kafkajs/index.js'
+import { Claims } from '../../../src/clients/shared/claims.js'
 import { sealRecords } from '../../../src/record/index.js'
 import { CANARY } from '../../support/emissions.js'
 import { memoryEncryption } from '../../support/encryption.js'
@@ -16,7 +17,10 @@ import { message } from './consuming.js'
 /** A wrapped consumer whose DEK is cached, with a sealed message. */
 async function ready() {
   const decrypt = { cmk: 'main' }
-  const { encryption } = await memoryEncryption([{ match: ['t'], encrypt: { cmk: 'main' }, decrypt }])
+  const { encryption } = await memoryEncryption([
+    { match: ['t'], encrypt: { cmk: 'main' }, decrypt },
+    { match: ['plain'], passthrough: true },
+  ])
   const configs: ConsumerRunConfig[] = []
   const seeks: unknown[] = []
   const inner = {
@@ -36,10 +40,10 @@ async function ready() {
   const [sealed] = await sealRecords(encryption, [{ topic: 't', value: CANARY }])
   const given = message(sealed?.value ?? null, 7)
   const common = { heartbeat: () => Promise.resolve(), isStale: () => false, resolveOffset: () => undefined }
-  const eachMessage = () =>
+  const eachMessage = (topic = 't') =>
     configs[0]?.eachMessage?.({
       ...common,
-      topic: 't',
+      topic,
       partition: 0,
       message: given,
     } as unknown as EachMessagePayload)
@@ -69,6 +73,35 @@ it('a handler that throws at once rejects the promise of its message', async () 
   }
   const call = eachMessage()
   await expect(call).rejects.toThrow(RangeError)
+  await encryption.close()
+})
+
+it.each(['t', 'plain'])('a handler that returns no promise ends its message of topic %s', async (topic) => {
+  const { encryption, handlers, delivered, eachMessage } = await ready()
+  handlers.eachMessage = ({ message }) => void delivered.push(message) as never
+  const call = eachMessage(topic)
+  expect(call).toBeInstanceOf(Promise)
+  await call
+  expect(delivered).toHaveLength(1)
+  await encryption.close()
+})
+
+it('no claim of a message stays open: if it opens, does not open, is kept from the handler, or ends the consumer', async () => {
+  const { encryption, consumer, given, eachMessage } = await ready()
+  const [begun, ended] = [vi.spyOn(Claims.prototype, 'begin'), vi.spyOn(Claims.prototype, 'end')]
+  await eachMessage()
+  const { value } = given
+  given.value = Buffer.from('not sealed')
+  await expect(eachMessage()).rejects.toMatchObject({ code: 'NOT_SEALED' })
+  given.value = 'no bytes' as never
+  await expect(eachMessage()).rejects.toMatchObject({ code: 'INVALID_RECORD' })
+  given.value = value
+  await consumer.stop()
+  await eachMessage()
+  const claims = begun.mock.results.map((result) => result.value as unknown)
+  expect(claims).toHaveLength(4)
+  for (const claim of claims) expect(ended.mock.calls.some(([one]) => one === claim)).toBe(true)
+  vi.restoreAllMocks()
   await encryption.close()
 })
 
@@ -107,6 +140,18 @@ it('a listener that seeks while a message is reported as opened keeps it from th
     { topic: 't', partition: 0, offset: '3' },
     { topic: 't', partition: 0, offset: '3' },
   ])
+  await encryption.close()
+})
+
+it('the seek of a listener that stops the consumer as well is the last one', async () => {
+  const { encryption, consumer, delivered, seeks, eachMessage } = await ready()
+  const to = { topic: 't', partition: 0, offset: '3' }
+  encryption.on('batch.opened', () => {
+    consumer.seek(to)
+    void consumer.stop()
+  })
+  await eachMessage()
+  expect([delivered, seeks]).toEqual([[], [to]])
   await encryption.close()
 })
 

@@ -10,7 +10,7 @@ import { message, StandIn } from './stand-in.js'
 const away = new EnvelopeError('KMS_UNAVAILABLE', 'away')
 
 /** A wrapped consumer of topic `t`, and `count` messages under as many DEKs, none of which is cached. */
-async function consuming(count = 1) {
+async function consuming(count = 1, how: 'eachMessage' | 'eachBatch' = 'eachMessage') {
   const { encryption, kms, events } = await memoryEncryption(
     [
       {
@@ -31,12 +31,30 @@ async function consuming(count = 1) {
   const kafka = new StandIn()
   const consumer = decryptConsumer(kafka.consumer, encryption)
   const delivered: string[] = []
-  await consumer.run({
-    eachMessage: ({ partition, message: { offset } }) =>
-      Promise.resolve(void delivered.push(`${String(partition)}/${offset}`)),
-  })
+  const deliver = (partition: number, { offset }: KafkaMessage): void => {
+    delivered.push(`${String(partition)}/${offset}`)
+  }
+  /** That of the payload that was given last. */
+  const payload: { pause?: () => () => void } = {}
+  await consumer.run(
+    how === 'eachMessage'
+      ? {
+          eachMessage: async ({ partition, message, pause }) => {
+            payload.pause = pause
+            deliver(partition, message)
+            await Promise.resolve()
+          },
+        }
+      : {
+          eachBatch: async ({ batch: { partition, messages }, pause }) => {
+            payload.pause = pause
+            for (const message of messages) deliver(partition, message)
+            await Promise.resolve()
+          },
+        },
+  )
   const waiting = () => encryption.health().waiting.map(({ partition }) => partition)
-  return { encryption, kms, events, messages, kafka, consumer, delivered, waiting }
+  return { encryption, kms, events, messages, kafka, consumer, delivered, payload, waiting }
 }
 
 const place = (partition: number) => [{ topic: 't', partitions: [partition] }]
@@ -60,6 +78,30 @@ it('a consumer goes on with its other partitions while one waits for a KMS, and 
   expect(encryption.health().status).toBe('ok')
   await encryption.close()
 })
+
+it.each(['eachMessage', 'eachBatch'] as const)(
+  'a pause of a payload of %s ends the wait of its partition, and outlasts the outage',
+  async (how) => {
+    const { encryption, kms, messages, kafka, delivered, payload, waiting } = await consuming(2, how)
+    const topic = messages.map((one, offset) => ({ ...one, offset: String(offset) }))
+    await kafka.fetch(topic.slice(0, 1))
+    kms.failure = away
+    await kafka.fetch(topic)
+    expect(waiting()).toEqual([0])
+    const resume = payload.pause?.()
+    expect(waiting()).toEqual([])
+    kms.failure = undefined
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    expect(kafka.isPaused()).toBe(true)
+    resume?.()
+    // It waits once more, for the call that its CMK is tried with.
+    await kafka.fetch(topic)
+    await kafka.resumed()
+    await kafka.fetch(topic)
+    expect(delivered).toEqual(['0/0', '0/1'])
+    await encryption.close()
+  },
+)
 
 it('partitions that wait for one KMS do not wait in place again, and ask it one at a time', async () => {
   const { encryption, kms, messages, kafka, waiting } = await consuming(16)
