@@ -73,6 +73,17 @@ describe('decisions about a run of records', () => {
     ])
   })
 
+  it('each partition of each topic has offsets of its own, of which each counts once', () => {
+    const decider = new Decider()
+    const rule = ruleWith({ maxInvalidShare: 0.004 })
+    const places = [SOURCE, { ...SOURCE, partition: 4 }, { topic: 'u', partition: 4 }, SOURCE]
+    const reject = (place: typeof SOURCE, offset: number) =>
+      decider.decide(rule, place, records(1, offset), [{ error: INVALID }])[0]?.action
+    // The last place is the first one again.
+    expect(places.map((place) => reject(place, 9))).toEqual(['skip', 'skip', 'skip', 'skip'])
+    expect([reject(SOURCE, 8), reject(SOURCE, 10), reject(SOURCE, 11)]).toEqual(['skip', 'skip', 'stop'])
+  })
+
   it('a single record that is delivered counts as one that opened', () => {
     const decider = new Decider()
     const rule = ruleWith({ maxInvalidShare: 0.001 })

@@ -42,6 +42,29 @@ describe('records of several topics', () => {
     expect(sealed[2]?.value?.toString()).toBe(text(1))
   })
 
+  it.each(['none', 'gzip'] as const)(
+    'each record is sealed with its own key and headers, whatever is not sealed before it (compression: %s)',
+    async (compression) => {
+      const encrypt = { cmk: 'main', bindHeaders: ['a', 'b'], passSealed: true, compression } as const
+      const { encryption } = await memoryEncryption([{ match: ['t'], encrypt, decrypt: { cmk: 'main' } }])
+      const [forwarded] = await sealRecords(encryption, [{ topic: 't', value: text(0) }])
+      const record = (n: number, value: Buffer | string | null) => ({
+        ...{ topic: 't', value, key: `key ${String(n)}` },
+        headers: { a: `a ${String(n)}`, ...(n % 2 === 0 ? { b: `b ${String(n)}` } : {}) },
+      })
+      const records = [null, text(1), forwarded?.value ?? null, text(3), null, text(5), text(6)].map(
+        (value, n) => record(n, value),
+      )
+      const sealed = await sealRecords(encryption, records)
+      // Its key and headers are others than when it was sealed.
+      sealed.splice(2, 1)
+      const opened = await openRecords(encryption, sealed)
+      expect(opened.map(({ value, error }) => value?.toString() ?? error?.code)).toEqual([
+        ...[undefined, text(1), text(3), undefined, text(5), text(6)],
+      ])
+    },
+  )
+
   it('the errors of records of several topics name their positions, as far as known', async () => {
     const { encryption } = await owner()
     const value = Buffer.from('plain')
