@@ -77,3 +77,21 @@ it('a batch whose opening fails leaves nothing to the next one', () => {
   MANY.forEach(next.add)
   expect(next.bodies.open(engine, KEY)).toEqual(next.expected)
 })
+
+it('a large batch leaves no memory to the next ones', () => {
+  let bytes = 0
+  const watching: Engine = {
+    ...engine,
+    openMany: (key, batch) => {
+      bytes = batch.aads.length + batch.places.byteLength
+      return engine.openMany(key, batch)
+    },
+  }
+  for (const keys of [['x'.repeat(2 ** 18)], Array.from({ length: 10_000 }, () => ''), FEW]) {
+    const { bodies, add } = batchOf('base', keys)
+    keys.forEach(add)
+    bodies.open(watching, KEY)
+    if (keys !== FEW) expect(bytes).toBeGreaterThan(2 ** 18)
+  }
+  expect(bytes).toBeLessThan(2 ** 10)
+})
