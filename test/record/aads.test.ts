@@ -49,6 +49,10 @@ it.each<[string, Given[]]>([
     ],
   ],
   [
+    'a key between records without one',
+    [[BASES[0] as Buffer], [BASES[0] as Buffer, 'key'], [BASES[0] as Buffer]],
+  ],
+  [
     'headers, but no keys',
     [
       [BASES[0] as Buffer, undefined, [['one']]],
@@ -88,6 +92,18 @@ it('authenticated data that is cleared makes room for that of the next records',
     aads.add(DEFAULT_FORMAT, base, key)
     expect(aads.start).toBe(0)
     expect(aads.bytes.toString('hex', aads.start, aads.end)).toBe(alone(base, key))
+    aads.clear()
+  }
+})
+
+it('authenticated data that records shared is written again after it is cleared', () => {
+  const aads = new Aads()
+  const base = BASES[0] as Buffer
+  for (let i = 0; i < 2; i++) {
+    for (let n = 0; n < 2; n++) {
+      aads.add(DEFAULT_FORMAT, base, undefined)
+      expect(aads.bytes.toString('hex', aads.start, aads.end)).toBe(alone(base))
+    }
     aads.clear()
   }
 })
