@@ -3,7 +3,7 @@
 #include "arguments.h"
 #include "deflate.h"
 
-/* Mark our objects, as KEY_TAG does in addon.c. Random, never changed. */
+/* Mark our objects, as key_tag in addon.c marks keys. Random, never changed. */
 static const napi_type_tag DEFLATER_TAG = {0x860e12b732eed0b6, 0x9108ea70a023410c};
 static const napi_type_tag INFLATER_TAG = {0xadeb96326a49e5fa, 0x3a77e2ae48570515};
 

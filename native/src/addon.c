@@ -18,8 +18,15 @@
 /* 2^53 - 1, Number.MAX_SAFE_INTEGER */
 #define MAX_SAFE_INTEGER 9007199254740991.0
 
-/* Marks our keys: no other object, also of another addon, is taken for one. Random, never changed. */
-static const napi_type_tag KEY_TAG = {0x6b1f0c52a7d34e98, 0x9d2e64b8f1c7035a};
+/*
+ * Marks our keys: no other object, also of another addon, is taken for one. Random, and different in each copy of the addon
+ * in the process: another one frees its keys without telling this one, and may be of a release whose keys look different.
+ */
+static napi_type_tag key_tag(void)
+{
+  static const char here;
+  return (napi_type_tag){0x6b1f0c52a7d34e98, 0x9d2e64b8f1c7035a ^ (uint64_t)(uintptr_t)&here};
+}
 
 /* ---- arguments ---- */
 
@@ -60,8 +67,9 @@ static bool is_key(napi_env env, napi_value value)
 {
   napi_valuetype type;
   bool is = false;
+  const napi_type_tag tag = key_tag();
   return napi_typeof(env, value, &type) == napi_ok && type == napi_object &&
-         napi_check_object_type_tag(env, value, &KEY_TAG, &is) == napi_ok && is;
+         napi_check_object_type_tag(env, value, &tag, &is) == napi_ok && is;
 }
 
 /* The key that an object of createKey carries until destroyKey. */
@@ -124,9 +132,10 @@ static napi_value create_key(napi_env env, napi_callback_info info)
     refuse_argument(env, "a key has 32 bytes");
     return NULL;
   }
+  const napi_type_tag tag = key_tag();
   struct gcm_key *key = gcm_key_new(bytes.start);
   if (key != NULL && napi_create_object(env, &object) == napi_ok &&
-      napi_type_tag_object(env, object, &KEY_TAG) == napi_ok &&
+      napi_type_tag_object(env, object, &tag) == napi_ok &&
       napi_wrap(env, object, key, finalize_key, NULL, NULL) == napi_ok)
     return object;
   gcm_key_free(key);

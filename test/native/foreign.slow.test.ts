@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -11,6 +11,7 @@ const HEADERS = fileURLToPath(new URL('include', import.meta.resolve('node-api-h
 
 const folder = mkdtempSync(join(tmpdir(), 'kafka-envelope-foreign-'))
 const foreign = join(folder, 'foreign.node')
+const copy = join(folder, 'copy')
 
 beforeAll(() => {
   compileHereOnce()
@@ -29,6 +30,8 @@ beforeAll(() => {
     cwd: ROOT,
     stdio: 'inherit',
   })
+  for (const part of ['index.cjs', 'build/kafka-envelope.node'])
+    cpSync(join(ROOT, 'native', part), join(copy, part))
 })
 afterAll(() => {
   rmSync(folder, { recursive: true })
@@ -99,4 +102,12 @@ it('an object of another addon is no key if another key was used last, or none',
     tried.push(...others.map(tryAll))
     console.log(JSON.stringify(tried))`
   expect(outputOf(program)).toEqual(Array(6).fill(REFUSED))
+})
+
+it('a key of another copy of the addon is no key', () => {
+  const program = `
+    const key = require(${JSON.stringify(join(copy, 'index.cjs'))}).createKey(new Uint8Array(32))
+    use(native.createKey(new Uint8Array(32)))
+    console.log(JSON.stringify(tryAll(key)))`
+  expect(outputOf(program)).toEqual(REFUSED)
 })
