@@ -69,3 +69,8 @@ describe('laws', () => {
       expect(aadOf(base, text, [])).toEqual(aadOf(base, Buffer.from(text), []))
   })
 })
+
+it('the length of a key in an AAD has all of its 32 bits', () => {
+  const aad = aadOf(base, Buffer.alloc(0x1020304), [])
+  expect(aad.toString('hex', base.length, base.length + 6)).toBe('020102030400')
+})
