@@ -216,6 +216,8 @@ export class Opening {
         current = preamble
       }
       if (key === undefined) {
+        // Looking again might give another object, and then its key would not be found.
+        this.#examined[index] = examined
         this.#waitsFor = preamble
         break
       }

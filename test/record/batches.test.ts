@@ -64,6 +64,17 @@ describe('opening a batch', () => {
     for (const { error } of opening.results) expect(error).toMatchObject({ code: 'DECOMPRESSION_FAILED' })
   })
 
+  it('a record that waits for its key opens, however many other envelopes its topic has brought since', async () => {
+    const opener = openerOf([await cmk(wrapping('near', 'a'), [])])
+    const opening = opener.begin({ topic: 't' }, [{ value: craft() }])
+    for (let i = 0; i <= 1000; i++) {
+      const value = craft({ header: { sessionId: Buffer.alloc(16, String(i).padStart(16, '0')) } })
+      opener.begin({ topic: 't' }, [{ value }]).close()
+    }
+    const [opened] = await openAll(opening)
+    expect(opened?.value?.toString()).toBe(CANARY)
+  })
+
   it('opening an empty batch gives an empty list', async () => {
     expect(await openAll(openerOf([]).begin({ topic: 't' }, []))).toEqual([])
     const { encryption } = await memoryEncryption([{ match: ['t'], decrypt: { cmk: 'main' } }])
