@@ -5,7 +5,7 @@
 import { EnvelopeError } from '../../src/errors.js'
 import { createEncryption, type Kms } from '../../src/index.js'
 import { openRecords, type ReadRecord } from '../../src/record/index.js'
-import { DEK, DICTIONARY, FAMILIES, MAX_DECOMPRESSED_BYTES, SIZES } from './adversarial.js'
+import { DEK, DICTIONARY, FAMILIES, MAX_DECOMPRESSED_BYTES, SIZES, type Family } from './adversarial.js'
 import { measured, type Cost } from './measured.js'
 
 /** One batch. */
@@ -39,6 +39,12 @@ const kms: Kms = {
   verify: unused,
 }
 
+/**
+ * A batch may use the memory of the batch before again, and would then ask for none. After one as large as this there is
+ * none: its authenticated data is not kept.
+ */
+const LARGE = (FAMILIES['one bound header with many values'] as Family).batch(2048)
+
 async function measure(batch: readonly ReadRecord[]): Promise<Measurement> {
   const encryption = await createEncryption({
     // Counts the calls, and does not limit them.
@@ -53,6 +59,7 @@ async function measure(batch: readonly ReadRecord[]): Promise<Measurement> {
       },
     ],
   })
+  await openRecords(encryption, LARGE)
   kmsCalls = 0
   const before = await inUse()
   const { cost, result } = await measured(() => openRecords(encryption, batch))
