@@ -1,5 +1,5 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
-import type { Bytes } from '../envelope/bytes.js'
+import { byteLength, type Bytes } from '../envelope/bytes.js'
 
 /** Compresses and decompresses single values as raw DEFLATE streams (RFC 1951) with one preset dictionary. */
 export interface Deflate {
@@ -20,9 +20,19 @@ export interface Inflated {
 /** DEFLATE in `node:zlib`, which takes in the dictionary again for each value. */
 export function nodeDeflate(dictionary: Buffer): Deflate {
   return {
-    compress: (plaintext) => deflateRawSync(plaintext, { dictionary }),
+    compress: (plaintext) => deflateRawSync(plaintext, { dictionary, chunkSize: chunkFor(plaintext) }),
     decompress: (bytes, maxBytes) => inflateRaw(bytes, maxBytes, dictionary),
   }
+}
+
+/** What Node.js allocates for output at a time, unless told otherwise; it takes no less than 64 bytes. */
+const CHUNK_BYTES = 2 ** 14
+/** How much longer than a short plaintext its stream may be: a block that is stored as it is. */
+const STORED_BYTES = 64
+
+/** So much that a short value, which most are, takes no time for memory that it does not need. */
+function chunkFor(plaintext: Bytes): number {
+  return Math.min(byteLength(plaintext) + STORED_BYTES, CHUNK_BYTES)
 }
 
 /** Inflates one stream, and says where it ends. */
