@@ -72,7 +72,7 @@ export function reportDecisions(
   }
 }
 
-/** The same for a single record that opened. It makes no list if nobody listens. */
+/** Reports one record that opened, as `reportDecisions` does. Without listeners it allocates nothing. */
 export function reportDelivered(
   events: EventHub,
   rule: ReadingRule,

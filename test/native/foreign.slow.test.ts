@@ -85,8 +85,9 @@ it('an object of another addon is no key where the key that was used last has be
     key = undefined
     const collect = setInterval(() => {
       // In the turn after, the memory is free, too.
-      if (isCollected) console.log(JSON.stringify(tryAll(other))), clearInterval(collect)
-      else gc()
+      if (!isCollected) return gc()
+      console.log(JSON.stringify(tryAll(other)))
+      clearInterval(collect)
     }, 5)`
   expect(outputOf(program)).toEqual(REFUSED)
 })

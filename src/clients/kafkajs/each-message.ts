@@ -20,7 +20,7 @@ export function openingEachMessage(handler: EachMessageHandler, handling: Handli
     // A handler in JavaScript may return no promise, but a tracer may need one.
     if (rule === undefined && !claims.stopped) return Promise.resolve(handler(payload))
     const claim = claims.begin(topic, partition)
-    // With the key at hand nothing is awaited, which would take longer than all the checks.
+    // If the key is cached, the handler runs within this call. Waiting for a promise would take longer than all the checks.
     const opened = rule && !turns.isOver ? openNow(claim, rule, message, handling) : undefined
     if (opened === undefined || claim.interrupted) return deliverLater(claim, rule, payload, opened)
     claims.end(claim)
