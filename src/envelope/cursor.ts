@@ -1,5 +1,6 @@
 import { EnvelopeError } from '../errors.js'
 import type { TextRule } from './bounds.js'
+import { lengthBytes } from './write.js'
 
 export function malformed(what: string): EnvelopeError {
   return new EnvelopeError('MALFORMED', what)
@@ -42,22 +43,10 @@ export class Cursor {
 
   /** A length or count from `min` to `max`, as an Avro `long`. */
   length(min: number, max: number, what: string): number {
-    let value = 0
-    let unit = 1
-    // Every bound of the format fits in five groups; a canonical varint that is longer is out of bounds.
-    for (let group = 0; group < 5; group++) {
-      const byte = this.byte()
-      value += (byte & 0x7f) * unit
-      unit *= 128
-      if (byte < 0x80) {
-        if (byte === 0 && group > 0) throw malformed(`the length of ${what} is not in its shortest form`)
-        if (value % 2 === 1) throw malformed(`the length of ${what} is negative`)
-        const length = value / 2
-        if (length < min || length > max) throw malformed(`the length of ${what} is out of bounds`)
-        return length
-      }
-    }
-    throw malformed(`the length of ${what} is out of bounds`)
+    const length = lengthAt(this.#bytes, this.#at, what)
+    if (length < min || length > max) throw malformed(`the length of ${what} is out of bounds`)
+    this.#at += lengthBytes(length)
+    return length
   }
 
   /** The end of the one block of an array or map. */
@@ -104,9 +93,35 @@ export class Cursor {
   }
 
   byte(): number {
-    const byte = this.#bytes[this.#at]
-    if (byte === undefined) throw malformed('the input ends too early')
+    const byte = byteAt(this.#bytes, this.#at)
     this.#at++
     return byte
   }
+}
+
+/**
+ * A length, as an Avro `long`, without a cursor. It takes as many bytes as `lengthBytes` says.
+ * @throws EnvelopeError MALFORMED
+ */
+export function lengthAt(bytes: Buffer, at: number, what: string): number {
+  let value = 0
+  let unit = 1
+  // Every bound of the format fits in five groups; a canonical varint that is longer is out of bounds.
+  for (let group = 0; group < 5; group++) {
+    const byte = byteAt(bytes, at + group)
+    value += (byte & 0x7f) * unit
+    unit *= 128
+    if (byte < 0x80) {
+      if (byte === 0 && group > 0) throw malformed(`the length of ${what} is not in its shortest form`)
+      if (value % 2 === 1) throw malformed(`the length of ${what} is negative`)
+      return value / 2
+    }
+  }
+  throw malformed(`the length of ${what} is out of bounds`)
+}
+
+function byteAt(bytes: Buffer, at: number): number {
+  const byte = bytes[at]
+  if (byte === undefined) throw malformed('the input ends too early')
+  return byte
 }

@@ -1,6 +1,6 @@
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
 import type { DeadLetterPolicy, RejectionAnswer, RejectionHandler, Replacement } from '../config/rejection.js'
-import type { EnvelopeInfo, OpenedRecord, OpenedValue, Source } from './record.js'
+import type { EnvelopeInfo, OpenedRecord, Source } from './record.js'
 import { actionFor } from './failure-action.js'
 import { InvalidRateGuard } from './invalid-rate-guard.js'
 import type { RecordOverride } from './overrides.js'
@@ -77,15 +77,19 @@ export class Decider {
     return decisions
   }
 
-  /** Counts a single record that opened, which is always delivered. */
-  deliver<R extends { readonly offset: string }>(
+  /** Counts records that all opened, which are always delivered: there is nothing to decide. */
+  countOpened(
     rule: ReadingRule,
     source: Required<Source>,
-    record: R,
-    { value, envelope }: OpenedValue,
-  ): Delivered<R> {
-    this.#guardOf(rule).forPartition(source)(record.offset, false)
-    return { action: 'deliver', record, value, envelope }
+    records: readonly { readonly offset: string }[],
+  ): void {
+    const count = this.#guardOf(rule).forPartition(source)
+    for (const { offset } of records) count(offset, false)
+  }
+
+  /** The same for a single record. */
+  countOneOpened(rule: ReadingRule, source: Required<Source>, { offset }: { readonly offset: string }): void {
+    this.#guardOf(rule).forPartition(source)(offset, false)
   }
 
   #guardOf(rule: ReadingRule): InvalidRateGuard {

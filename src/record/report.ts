@@ -1,6 +1,6 @@
 import type { EventHub } from '../events.js'
-import type { Decision, Delivered, Rejected } from './decide.js'
-import type { Source, OpenedRecord } from './record.js'
+import type { Decision, Rejected } from './decide.js'
+import type { OpenedRecord, OpenedValue, Source } from './record.js'
 import type { ReadingRule } from './topic-rules.js'
 
 /** Reports opened records to listeners. Call it once for each record, however often it is opened. */
@@ -72,15 +72,16 @@ export function reportDecisions(
   }
 }
 
-/** Reports one record that opened, as `reportDecisions` does. Without listeners it allocates nothing. */
-export function reportDelivered(
+/** Reports one record that opened, as `reportOpened` does. Without listeners it allocates nothing. */
+export function reportOneOpened(
   events: EventHub,
   rule: ReadingRule,
   source: Required<Source>,
-  delivered: Delivered<{ readonly offset: string }>,
+  result: OpenedValue,
+  offset: string,
 ): void {
   if (events.has('batch.opened') || events.has('plaintext.delivered'))
-    reportDecisions(events, rule, source, [delivered])
+    reportOpened(events, rule, source, [result], () => offset)
 }
 
 function actionName({ action }: Rejected<unknown>): 'stop' | 'skip' | 'deadLetter' | 'replace' {

@@ -74,7 +74,8 @@ export function inMemoryConsumer(topics: Topics, encryption: Encryption, heartbe
     const rule = rules.forReading(topic)
     const claim = claims.begin(topic, 0)
     let part: Part<ConsumedRecord> | undefined = {
-      delivered: records.map((record) => ({ record, value: record.value, envelope: undefined })),
+      records,
+      values: records.map(({ value }) => ({ value, envelope: undefined })),
       decided: records.length,
       error: undefined,
     }
@@ -85,7 +86,7 @@ export function inMemoryConsumer(topics: Topics, encryption: Encryption, heartbe
       claims.end(claim)
     }
     if (claim.interrupted) return
-    for (const { value } of part?.delivered ?? []) take(value?.toString())
+    for (const { value } of part?.values ?? []) take(value?.toString())
     next += part?.decided ?? 0
     if (part?.error !== undefined) throw part.error
   }

@@ -84,17 +84,25 @@ describe('decisions about a run of records', () => {
     expect([reject(SOURCE, 8), reject(SOURCE, 10), reject(SOURCE, 11)]).toEqual(['skip', 'skip', 'stop'])
   })
 
-  it('a single record that is delivered counts as one that opened', () => {
+  it.each<[string, (decider: Decider, rule: ReadingRule) => void]>([
+    [
+      'together',
+      (decider, rule) => {
+        decider.countOpened(rule, SOURCE, records(1000))
+      },
+    ],
+    [
+      'one after another',
+      (decider, rule) => {
+        for (const record of records(1000)) decider.countOneOpened(rule, SOURCE, record)
+      },
+    ],
+  ])('records that all opened count as opened, %s', (_, count) => {
     const decider = new Decider()
     const rule = ruleWith({ maxInvalidShare: 0.001 })
-    const [first] = records(1)
-    if (first === undefined) throw new Error('no record')
-    expect(decider.deliver(rule, SOURCE, first, GOOD)).toStrictEqual({
-      action: 'deliver',
-      record: first,
-      ...GOOD,
-    })
-    for (let n = 1; n < 1000; n++) decider.deliver(rule, SOURCE, { offset: String(n) }, GOOD)
+    // So that one of the next thousand moves it out of the window, if they count.
+    expect(decider.decide(rule, SOURCE, records(1), [{ error: INVALID }])).toMatchObject([{ action: 'skip' }])
+    count(decider, rule)
     const reject = (offset: number) =>
       decider.decide(rule, SOURCE, records(1, offset), [{ error: INVALID }])[0]?.action
     expect([reject(1000), reject(1001)]).toEqual(['skip', 'stop'])

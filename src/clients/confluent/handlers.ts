@@ -4,7 +4,7 @@ import { batchWith, endOf, resolvedOffset } from '../shared/batch-view.js'
 import type { Claims } from '../shared/claims.js'
 import type { Delivery } from '../shared/delivery.js'
 import { messageOf } from '../shared/messages.js'
-import type { Part } from '../shared/part.js'
+import type { DeliveredValue, Part } from '../shared/part.js'
 import type { Place } from '../shared/place.js'
 import type { EachBatch, EachBatchPayload, EachMessage, KafkaMessage, Message } from './client.js'
 
@@ -85,8 +85,8 @@ export function openingEachBatch(handler: EachBatch, handling: Handling, autoRes
 
 /** A passthrough topic. */
 function unchanged(messages: readonly KafkaMessage[]): Part<KafkaMessage> {
-  const delivered = messages.map((record) => ({ record, value: record.value, envelope: undefined }))
-  return { delivered, decided: messages.length, error: undefined }
+  const values = messages.map(({ value }) => ({ value, envelope: undefined }))
+  return { records: messages, values, decided: messages.length, error: undefined }
 }
 
 /** Returns whether everything that the part decides is resolved. */
@@ -100,7 +100,7 @@ async function deliver(
   const end = endOf(batch.messages, part)
   if (end === undefined) return true
   const epoch = batch.messages[part.decided - 1]?.leaderEpoch
-  const messages = part.delivered.map((one) => messageOf(one))
+  const messages = part.records.map((record, i) => messageOf(record, part.values[i] as DeliveredValue))
   const isCut = part.decided < batch.messages.length
   let isResolved = false
   const resolve = (offset: string, leaderEpoch?: number): void => {

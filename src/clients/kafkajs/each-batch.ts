@@ -1,6 +1,6 @@
 import type { EachBatchHandler, EachBatchPayload, KafkaMessage } from 'kafkajs'
 import { batchWith, endOf, resolvedOffset } from '../shared/batch-view.js'
-import type { Part } from '../shared/part.js'
+import type { DeliveredValue, Part } from '../shared/part.js'
 import { begin, complete, endForgottenRun, forKafkaJs, pauseOf, ruleOf, type Handling } from './handling.js'
 import { openedMessage } from './opened-message.js'
 
@@ -44,13 +44,17 @@ export function openingEachBatch(
     }
     const end = endOf(batch.messages, part)
     if (end !== undefined) {
-      const messages = part.delivered.map((one) => openedMessage(one))
+      const messages = openedMessages(part)
       if (messages.length > 0) await handler(limitedTo(messages, part.decided, end, payload, handling))
       // If no message is left, the handler cannot move the offset past them.
       if (autoResolve || messages.length === 0) payload.resolveOffset(end)
     }
     if (part.error !== undefined && !isStale()) throw forKafkaJs(part.error, claim)
   }
+}
+
+function openedMessages({ records, values }: Part<KafkaMessage>): KafkaMessage[] {
+  return records.map((record, i) => openedMessage(record, values[i] as DeliveredValue))
 }
 
 function limitedTo(

@@ -1,12 +1,10 @@
 import type { EachMessageHandler, EachMessagePayload, KafkaMessage } from 'kafkajs'
 import type { ReadingRule } from '../../record/topic-rules.js'
 import type { Claim } from '../shared/claims.js'
-import type { DeliveredRecord } from '../shared/part.js'
+import type { DeliveredValue } from '../shared/part.js'
 import { begin, complete, endForgottenRun, forKafkaJs, pauseOf, ruleOf, type Handling } from './handling.js'
 import { MessageTurns } from './message-turns.js'
 import { openedMessage } from './opened-message.js'
-
-type Opened = DeliveredRecord<KafkaMessage>
 
 /** Delivers each message opened. Does not use `eachBatch`, because tracers would lose their span for each message. */
 export function openingEachMessage(handler: EachMessageHandler, handling: Handling): EachMessageHandler {
@@ -31,10 +29,10 @@ export function openingEachMessage(handler: EachMessageHandler, handling: Handli
     claim: Claim,
     rule: ReadingRule | undefined,
     payload: EachMessagePayload,
-    opened: Opened | undefined,
+    opened: DeliveredValue | undefined,
   ): Promise<void> {
     const { topic, partition, message } = payload
-    let delivered: Opened | 'withheld' | undefined = opened
+    let delivered: DeliveredValue | 'withheld' | undefined = opened
     try {
       if (rule !== undefined && turns.isOver) {
         await turns.next()
@@ -60,9 +58,9 @@ export function openingEachMessage(handler: EachMessageHandler, handling: Handli
     await deliver(payload, delivered)
   }
 
-  function deliver(payload: EachMessagePayload, delivered: Opened): Promise<void> {
+  function deliver(payload: EachMessagePayload, delivered: DeliveredValue): Promise<void> {
     turns.handled(delivered)
-    const message = openedMessage(delivered)
+    const message = openedMessage(payload.message, delivered)
     const handled = handler({ ...payload, message, pause: pauseOf(payload, payload.pause, handling) })
     return Promise.resolve(handled).then(() => {
       // KafkaJS reads it after the handler.
@@ -91,7 +89,7 @@ function openNow(
   rule: ReadingRule,
   message: KafkaMessage,
   { claims, delivery }: Handling,
-): Opened | undefined {
+): DeliveredValue | undefined {
   try {
     return delivery.openAlone(claim, rule, message)
   } catch (error) {
@@ -111,10 +109,10 @@ async function openLater(
   rule: ReadingRule,
   { message, heartbeat }: EachMessagePayload,
   handling: Handling,
-): Promise<Opened | 'withheld' | undefined> {
+): Promise<DeliveredValue | 'withheld' | undefined> {
   const run = begin(claim, rule, [message], handling)
   const part = run.part ?? (await complete(run, heartbeat, handling))
   if (part === undefined || claim.interrupted) return undefined
   if (part.error !== undefined) throw forKafkaJs(part.error, claim)
-  return part.delivered[0] ?? 'withheld'
+  return part.values[0] ?? 'withheld'
 }

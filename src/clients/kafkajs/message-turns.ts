@@ -1,5 +1,5 @@
 import { nextTurn } from '../../clock.js'
-import type { DeliveredRecord } from '../shared/part.js'
+import type { DeliveredValue } from '../shared/part.js'
 
 /** The work of one turn of the event loop: some 10 ms on `node:crypto`. */
 const TURN = { messages: 1000, bytes: 2 ** 20 } as const
@@ -19,7 +19,7 @@ export class MessageTurns {
     return this.#messages >= TURN.messages || this.#bytes >= TURN.bytes
   }
 
-  handled({ value, envelope }: DeliveredRecord<unknown>): void {
+  handled({ value, envelope }: DeliveredValue): void {
     const isCompressed = envelope?.compression !== undefined && envelope.compression !== 'none'
     this.#messages += isCompressed ? SLOW : 1
     this.#bytes += value?.length ?? 0

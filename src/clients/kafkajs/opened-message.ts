@@ -1,6 +1,6 @@
 import type { KafkaMessage } from 'kafkajs'
 import { ENVELOPE, messageOf } from '../shared/messages.js'
-import type { DeliveredRecord } from '../shared/part.js'
+import type { DeliveredValue } from '../shared/part.js'
 
 /** A message as KafkaJS reads it from a record batch, with the members that its type leaves out. */
 type ReadMessage = KafkaMessage & {
@@ -14,9 +14,9 @@ const MEMBERS = 9
  * The message for the application, as `messageOf` gives it. Known members are copied one by one: V8 takes several times
  * as long to spread them into an object that has the envelope.
  */
-export function openedMessage(delivered: DeliveredRecord<KafkaMessage>): KafkaMessage {
-  const { record, value, envelope } = delivered
-  if (envelope === undefined || !isFromRecordBatch(record)) return messageOf(delivered)
+export function openedMessage(record: KafkaMessage, delivered: DeliveredValue): KafkaMessage {
+  const { value, envelope } = delivered
+  if (envelope === undefined || !isFromRecordBatch(record)) return messageOf(record, delivered)
   const { magicByte, attributes, timestamp, offset, key, headers, isControlRecord, batchContext } = record
   const opened = {
     magicByte,

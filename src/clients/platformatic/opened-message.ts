@@ -2,7 +2,7 @@ import type { CorruptedMessageHandler, Deserializers, Message, MessageToConsume 
 import { EnvelopeError } from '../../errors.js'
 import { nameOfThrown } from '../../events.js'
 import { ENVELOPE } from '../shared/messages.js'
-import type { DeliveredRecord } from '../shared/part.js'
+import type { DeliveredValue } from '../shared/part.js'
 import type { ReadRecord } from './read-record.js'
 
 export type AnyDeserializers = Partial<Deserializers<unknown, unknown, unknown, unknown>>
@@ -24,11 +24,11 @@ export interface Deserializing {
  * @throws EnvelopeError DESERIALIZER_FAILED. It only names the error of a deserializer, which may quote the plaintext
  */
 export function openedMessage(
-  { record, value, envelope }: DeliveredRecord<ReadRecord>,
+  { message }: ReadRecord,
+  { value, envelope }: DeliveredValue,
   commit: Message['commit'],
   { deserializers, onCorruptedMessage }: Deserializing,
 ): AnyMessage | undefined {
-  const { message } = record
   const given = message as Message & { readonly headerEntries?: unknown }
   const raw = rawRecord(message, value)
   const { headerKey = same, headerValue = same, key = same, value: valueOf = same } = deserializers

@@ -15,7 +15,7 @@ import { deadLetter, type DeadLetter } from '../shared/dead-letter.js'
 import type { LetterSender } from '../shared/dead-letter-outbox.js'
 import { Delivery, type DeliveryClient, type OpenedRun, type Run } from '../shared/delivery.js'
 import { Parking } from '../shared/parking.js'
-import type { DeliveredRecord, Part } from '../shared/part.js'
+import type { DeliveredValue, Part } from '../shared/part.js'
 import type { Place } from '../shared/place.js'
 import { Waits } from '../shared/waits.js'
 import { Assignment } from './assignment.js'
@@ -48,10 +48,16 @@ export interface Opened extends Deserializing {
   readonly isCommitted: boolean
 }
 
+/** A record for the application, and what it gets in the place of its value. */
+interface Delivered {
+  readonly record: ReadRecord
+  readonly value: DeliveredValue
+}
+
 /** The next thing for the application. */
 type Next =
   | {
-      readonly delivered: DeliveredRecord<ReadRecord> | undefined
+      readonly delivered: Delivered | undefined
       /** The inner message up to which it is decided. */
       readonly upTo: Message
       readonly error?: undefined
@@ -311,7 +317,7 @@ export class OpenedStream extends Readable implements ActiveConsumer {
     }
   }
 
-  #give(delivered: DeliveredRecord<ReadRecord> | undefined, upTo: Message): void {
+  #give(delivered: Delivered | undefined, upTo: Message): void {
     if (delivered === undefined) {
       this.#handling.pass(upTo)
       return
@@ -322,7 +328,7 @@ export class OpenedStream extends Readable implements ActiveConsumer {
         ? (given.upTo.commit as (callback?: CallbackWithPromise<void>) => Promise<void>)(callback)
         : eitherWay(Promise.resolve(), callback)
     try {
-      const message = openedMessage(delivered, commit as Message['commit'], this.#of)
+      const message = openedMessage(delivered.record, delivered.value, commit as Message['commit'], this.#of)
       if (message === undefined) this.#handling.pass(upTo)
       else {
         this.#handling.add(given)
@@ -355,7 +361,7 @@ export class OpenedStream extends Readable implements ActiveConsumer {
       if (rule !== undefined) return this.#open(queue, rule)
       const read = this.#backlog.take(queue)
       this.#ready = read.map((record) => ({
-        delivered: { record, value: record.value, envelope: undefined },
+        delivered: { record, value: { value: record.value, envelope: undefined } },
         upTo: record.message,
       }))
     } catch (error) {
@@ -418,16 +424,17 @@ export class OpenedStream extends Readable implements ActiveConsumer {
   }
 
   /** Skipped records and dead letters are committed with the message before them. */
-  #add(queue: Queue, { delivered, decided, error }: Part<ReadRecord>): void {
-    const records = this.#backlog.take(queue, decided)
-    const [first] = delivered
-    let at = first === undefined ? records.length : records.indexOf(first.record)
-    const before = records[at - 1]
+  #add(queue: Queue, { records, values, decided, error }: Part<ReadRecord>): void {
+    const taken = this.#backlog.take(queue, decided)
+    const [first] = records
+    let at = first === undefined ? taken.length : taken.indexOf(first)
+    const before = taken[at - 1]
     if (before !== undefined) this.#ready.push({ delivered: undefined, upTo: before.message })
-    for (const [i, one] of delivered.entries()) {
-      const next = delivered[i + 1]
-      at = next === undefined ? records.length : records.indexOf(next.record, at)
-      this.#ready.push({ delivered: one, upTo: (records[at - 1] as ReadRecord).message })
+    for (const [i, record] of records.entries()) {
+      const next = records[i + 1]
+      at = next === undefined ? taken.length : taken.indexOf(next, at)
+      const delivered = { record, value: values[i] as DeliveredValue }
+      this.#ready.push({ delivered, upTo: (taken[at - 1] as ReadRecord).message })
     }
     if (error !== undefined) this.#ready.push({ error, at: queue })
   }

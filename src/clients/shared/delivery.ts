@@ -10,15 +10,20 @@ import {
   isSettled,
   settle,
   type Decision,
-  type Delivered,
   type Undecided,
 } from '../../record/decide.js'
 import { hasMisreadHeader, withHeadersAsWritten } from '../../record/headers.js'
 import type { Internals } from '../../record/internals.js'
 import type { Opening } from '../../record/opening.js'
-import { offsetNumber, type PlainRecord, type Source } from '../../record/record.js'
+import {
+  offsetNumber,
+  type OpenedRecord,
+  type OpenedValue,
+  type PlainRecord,
+  type Source,
+} from '../../record/record.js'
 import { answerOf, sealedMessage } from '../../record/rejection-handler.js'
-import { reportDecisions, reportDelivered } from '../../record/report.js'
+import { reportDecisions, reportOneOpened, reportOpened } from '../../record/report.js'
 import type { ReadingRule } from '../../record/topic-rules.js'
 import type { Claim } from './claims.js'
 import { DeadLetterOutbox, type LetterSender } from './dead-letter-outbox.js'
@@ -26,7 +31,7 @@ import { HandlerAnswers } from './handler-answers.js'
 import { KeyGates } from './key-gates.js'
 import { openPatiently, PATIENCE_MS, type HeldUp } from './open-patiently.js'
 import type { Parking } from './parking.js'
-import type { ConsumedRecord, DeliveredRecord, Part, WaitFor } from './part.js'
+import type { ConsumedRecord, DeliveredValue, Part, WaitFor } from './part.js'
 import { nameOf } from './place.js'
 import { LetterPauses, publishDecided, type Published } from './publish-decided.js'
 import { Interrupted, WaitInPlace } from './wait-in-place.js'
@@ -113,11 +118,10 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     const firstKeyMs = this.#parking.returns(source) ? longestWaitMs : PATIENCE_MS
     try {
       const opening = this.#internals.opener.begin(rule, source, withHeadersAsWritten(records))
-      const decisions = opening.isDone
-        ? this.#decider.decide(rule, source, records, opening.results)
-        : undefined
-      if (decisions?.every(isOpened) === true && !claim.interrupted)
-        return { part: this.#part(source, rule, records, decisions) }
+      const { results } = opening
+      if (opening.isDone && results.every(isOpened) && !claim.interrupted)
+        return { part: this.#openedPart(source, rule, records, results) }
+      const decisions = opening.isDone ? this.#decider.decide(rule, source, records, results) : undefined
       return { claim, rule, records, opening, decisions, firstKeyMs }
     } catch (error) {
       throw withPosition(error, source)
@@ -130,17 +134,17 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
    *
    * @throws EnvelopeError as `begin` does
    */
-  openAlone(claim: Claim, rule: ReadingRule, record: R): DeliveredRecord<R> | undefined {
+  openAlone(claim: Claim, rule: ReadingRule, record: R): DeliveredValue | undefined {
     if (claim.interrupted || hasMisreadHeader(record)) return undefined
     const source = sourceOf(claim)
     try {
       const opened = this.#internals.opener.openAlone(rule, source, record)
       if (opened === undefined) return undefined
-      const delivered = this.#decider.deliver(rule, source, record, opened)
+      this.#decider.countOneOpened(rule, source, record)
       this.#parking.returns(source)
       this.#waits.movedTo(source, undefined)
-      reportDelivered(this.#internals.events, rule, source, delivered)
-      return delivered
+      reportOneOpened(this.#internals.events, rule, source, opened, record.offset)
+      return opened
     } catch (error) {
       throw withPosition(error, source)
     }
@@ -244,6 +248,20 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     })
   }
 
+  /** All of a run, as it was opened. */
+  #openedPart(
+    source: Required<Source>,
+    rule: ReadingRule,
+    records: readonly R[],
+    values: readonly OpenedValue[],
+  ): Part<R> {
+    this.#decider.countOpened(rule, source, records)
+    this.#waits.movedTo(source, undefined)
+    this.#movedOn(source, records.at(-1))
+    reportOpened(this.#internals.events, rule, source, values, (i) => records[i]?.offset)
+    return { records, values, decided: records.length, error: undefined }
+  }
+
   #part(
     source: Required<Source>,
     rule: ReadingRule,
@@ -256,7 +274,7 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     this.#waits.movedTo(source, error === undefined ? records[decided]?.offset : undefined)
     this.#movedOn(source, records[decided - 1])
     reportDecisions(this.#internals.events, rule, source, decisions)
-    return { delivered: deliveredOf(decisions), decided, error }
+    return { ...deliveredOf(decisions), decided, error }
   }
 
   #parkForKey(source: Required<Source>, { offset }: R, { key, failure }: HeldUp, waitedMs: number): void {
@@ -341,18 +359,19 @@ function withPosition(error: unknown, source: Source): unknown {
   return isEnvelopeError(error) && error.position === undefined ? error.at(source) : error
 }
 
-function isOpened<R>(one: Decision<R> | Undecided<R>): one is Delivered<R> {
-  return one.action === 'deliver'
+function isOpened(result: OpenedRecord): result is OpenedValue & { readonly error?: undefined } {
+  return result.error === undefined
 }
 
 /** The records for the application: those that opened, and those that a handler replaced. */
-function deliveredOf<R>(decisions: readonly Decision<R>[]): readonly DeliveredRecord<R>[] {
-  if (decisions.every(isOpened)) return decisions
-  const delivered: DeliveredRecord<R>[] = []
+function deliveredOf<R>(decisions: readonly Decision<R>[]): Pick<Part<R>, 'records' | 'values'> {
+  const records: R[] = []
+  const values: DeliveredValue[] = []
   for (const one of decisions) {
-    if (one.action === 'deliver') delivered.push(one)
-    else if (isDelivered(one))
-      delivered.push({ record: one.record, value: one.action.value, envelope: { replaced: one.error.code } })
+    if (!isDelivered(one)) continue
+    records.push(one.record)
+    if (one.action === 'deliver') values.push(one)
+    else values.push({ value: one.action.value, envelope: { replaced: one.error.code } })
   }
-  return delivered
+  return { records, values }
 }

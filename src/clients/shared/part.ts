@@ -8,9 +8,8 @@ export type ConsumedRecord = SealedRecord & {
   readonly timestamp?: string | undefined
 }
 
-/** A record for the application, with its opened value, or with the value that a handler returned. */
-export interface DeliveredRecord<R> {
-  readonly record: R
+/** What the application gets in the place of a record's value: the opened one, or the one that a handler returned. */
+export interface DeliveredValue {
   readonly value: Buffer | null
   readonly envelope: EnvelopeInfo | ReplacedValue | undefined
 }
@@ -18,7 +17,9 @@ export interface DeliveredRecord<R> {
 /** The first records of a run, as far as they are decided. The next fetch brings the others. */
 export interface Part<R> {
   /** The records for the application, in order, without those that the policy skips or sends to the dead letters. */
-  readonly delivered: readonly DeliveredRecord<R>[]
+  readonly records: readonly R[]
+  /** The value of each. A list of its own, because an object for each record would cost more than all the checks. */
+  readonly values: readonly DeliveredValue[]
   /** How many records of the run it decides. */
   readonly decided: number
   /** The reason why the next record stops the consumer. Throw it once the part is delivered and resolved. */

@@ -7,7 +7,7 @@ import {
   PROVIDER,
   TAG_BYTES,
 } from '../bounds.js'
-import { Cursor, malformed } from '../cursor.js'
+import { Cursor, lengthAt, malformed } from '../cursor.js'
 import type { Preamble, WrappedDek, Wrappings } from '../format.js'
 import { blocks, lengthBytes, lengthPrefixed, text, writeLengthAt } from '../write.js'
 import { decodeHeader } from './header.js'
@@ -73,11 +73,12 @@ export function writeFrame(target: Buffer, at: number, preamble: Buffer, bodyByt
 
 /** @throws EnvelopeError MALFORMED */
 export function bodyStart(value: Buffer, ivAt: number): number {
-  const cursor = new Cursor(value, ivAt + IV_BYTES + TAG_BYTES)
-  const length = cursor.length(0, Number.MAX_SAFE_INTEGER, 'the body')
-  if (value.length - cursor.at < length) throw malformed('the input ends within the body')
-  if (value.length - cursor.at > length) throw malformed('bytes follow the envelope')
-  return cursor.at
+  const lengthStart = ivAt + IV_BYTES + TAG_BYTES
+  const length = lengthAt(value, lengthStart, 'the body')
+  const at = lengthStart + lengthBytes(length)
+  if (value.length - at < length) throw malformed('the input ends within the body')
+  if (value.length - at > length) throw malformed('bytes follow the envelope')
+  return at
 }
 
 function decodeWrappedDeks(cursor: Cursor): WrappedDek[] {

@@ -30,10 +30,10 @@ it.each<[string, object]>([
   const record = given as KafkaMessage
   const before = { ...record }
   for (const value of [Buffer.from('opened'), null]) {
-    const opened = openedMessage({ record, value, envelope })
+    const opened = openedMessage(record, { value, envelope })
     expect(opened).toEqual({ ...before, value, [ENVELOPE]: envelope })
-    expect(opened).toEqual(messageOf({ record, value, envelope }))
-    expect(openedMessage({ record, value, envelope: undefined })).toEqual({ ...before, value })
+    expect(opened).toEqual(messageOf(record, { value, envelope }))
+    expect(openedMessage(record, { value, envelope: undefined })).toEqual({ ...before, value })
   }
   expect(record).toEqual(before)
 })
