@@ -34,9 +34,10 @@ export class Bodies {
    * @throws EnvelopeError INVALID_RECORD if the key or a bound header is not bytes, or if the memory of the value was
    * transferred since the envelope was examined
    */
-  add(record: RecordParts, { value, bodyAt }: Envelope): void {
+  add(record: RecordParts, value: Buffer, bodyAt: number): void {
     checkPresent(value, bodyAt)
-    const { format, length: ivAt, aad } = this.#preamble
+    const { format, bytes, aad } = this.#preamble
+    const ivAt = bytes.length
     const { aads } = this.#room
     aads.add(format, aad, keyIn(record, this.#preamble), headersIn(record, this.#preamble))
     const at = OPEN_PLACES * this.#sources.length
@@ -75,8 +76,9 @@ export function bodyAlone(
   alone: AadAlone,
 ): SealedBody {
   checkPresent(value, bodyAt)
-  const { format, length: ivAt, aad: base } = preamble
+  const { format, bytes, aad: base } = preamble
   const aad = alone.of(format, base, keyIn(record, preamble), headersIn(record, preamble))
+  const ivAt = bytes.length
   return { source: value, ivAt, tagAt: ivAt + format.sizes.iv, bodyAt, aad }
 }
 

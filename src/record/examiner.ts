@@ -1,7 +1,7 @@
 import { fingerprintOf } from '../envelope/formats.js'
 import { EnvelopeError, isEnvelopeError } from '../errors.js'
 import type { Checking } from './order-of-checks.js'
-import { PreambleJudge, type AcceptedPreamble } from './preamble-judge.js'
+import { PreambleJudge, startsWith, type AcceptedPreamble } from './preamble-judge.js'
 import { describe, offsetNumber, type OpenedRecord, type SealedRecord } from './record.js'
 import type { ReadingRule } from './topic-rules.js'
 
@@ -52,6 +52,20 @@ export class Examiner {
       if (!isEnvelopeError(error)) throw error
       if (this.#isAllowedPlaintext(error, record, partition)) return { value, envelope: undefined }
       return { error }
+    }
+  }
+
+  /**
+   * Where the body starts in the value of a record that follows one with this preamble, if it has the same and passes every
+   * check; -1 if not: then `examine` says what it is. Most records of a batch pass, and need no object for that.
+   */
+  bodyIn(value: Buffer | null, { format, bytes }: AcceptedPreamble): number {
+    if (!Buffer.isBuffer(value) || !startsWith(value, bytes)) return -1
+    try {
+      return format.bodyStart(value, bytes.length)
+    } catch (error) {
+      if (!isEnvelopeError(error)) throw error
+      return -1
     }
   }
 

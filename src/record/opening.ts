@@ -222,29 +222,33 @@ export class Opening {
         break
       }
       if ('code' in key) this.#add({ error: this.#located(key, index) })
-      else bytes += this.#authenticateRun(preamble, key, end, STEP.bytes - bytes)
+      else bytes += this.#authenticateRun(examined, key, end, STEP.bytes - bytes)
     }
     return this.#count > from
   }
 
   /** Authenticates the next records that have the same preamble, together. Returns their bytes. */
   #authenticateRun(
-    preamble: AcceptedPreamble,
+    { value, preamble, bodyAt }: Envelope,
     { key, cmk }: OpeningKey,
     end: number,
     maxBytes: number,
   ): number {
+    const { examiner, engine } = this.#target
     const bodies = new Bodies(preamble)
-    const from = this.#count
-    let bytes = 0
-    for (let index = from; index < end && bytes < maxBytes; index++) {
-      const examined = this.#examine(index)
-      if (!('preamble' in examined) || examined.preamble !== preamble) break
-      bodies.add(this.#records[index] as SealedRecord, examined)
-      bytes += examined.value.length
+    let index = this.#count
+    bodies.add(this.#records[index] as SealedRecord, value, bodyAt)
+    let bytes = value.length
+    while (++index < end && bytes < maxBytes) {
+      const record = this.#records[index] as SealedRecord
+      const { value: next } = record
+      const at = examiner.bodyIn(next, preamble)
+      if (next === null || at < 0) break
+      bodies.add(record, next, at)
+      bytes += next.length
     }
     const envelope = preamble.infos.get(cmk) as EnvelopeInfo
-    for (const body of bodies.open(this.#target.engine, key))
+    for (const body of bodies.open(engine, key))
       this.#add(this.#opened(body, preamble, envelope))
     return bytes
   }

@@ -17,7 +17,8 @@ import type { ReadingRule } from './topic-rules.js'
  */
 export interface AcceptedPreamble {
   readonly format: Format
-  readonly length: number
+  /** As they stand in each record. */
+  readonly bytes: Buffer
   readonly aad: Buffer
   readonly keyBound: boolean
   readonly boundHeaders: readonly string[]
@@ -141,7 +142,8 @@ interface CachedPreamble {
   readonly preamble: AcceptedPreamble | EnvelopeError
 }
 
-function startsWith(value: Buffer, bytes: Buffer): boolean {
+/** Whether a value starts with these bytes. */
+export function startsWith(value: Buffer, bytes: Buffer): boolean {
   return value.length >= bytes.length && value.compare(bytes, 0, bytes.length, 0, bytes.length) === 0
 }
 
@@ -192,7 +194,7 @@ function accepted(
   }
   return {
     format,
-    length: bytes.length,
+    bytes,
     aad: format.aadBase(headerBytes),
     keyBound,
     boundHeaders,
