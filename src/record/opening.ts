@@ -248,8 +248,7 @@ export class Opening {
       bytes += next.length
     }
     const envelope = preamble.infos.get(cmk) as EnvelopeInfo
-    for (const body of bodies.open(engine, key))
-      this.#add(this.#opened(body, preamble, envelope))
+    for (const body of bodies.open(engine, key)) this.#add(this.#opened(body, preamble, envelope))
     return bytes
   }
 

@@ -55,12 +55,12 @@ export class PreambleJudge {
    * @param checking hears of each check, unless the preamble was seen before
    * @throws EnvelopeError NOT_SEALED, UNKNOWN_FORMAT, MALFORMED
    */
-  read(value: Buffer, checking: Checking = () => undefined): CachedPreamble {
+  read(value: Buffer, checking?: Checking): CachedPreamble {
     const last = this.#last
     if (last !== undefined && startsWith(value, last.bytes)) return last
-    checking('prefix')
+    checking?.('prefix')
     const format = formatOf(value)
-    checking('envelope')
+    checking?.('envelope')
     const name = value.toString('latin1', 0, format.preambleLength(value))
     let known = this.#known.get(name)
     if (known === undefined) {
@@ -68,7 +68,7 @@ export class PreambleJudge {
       const bytes = Buffer.from(name, 'latin1')
       format.bodyStart(value, bytes.length)
       const wrappings = format.decodeWrappings(bytes)
-      checking('header')
+      checking?.('header')
       const header = format.decodeHeader(wrappings.headerBytes)
       known = { format, bytes, preamble: this.#judge(format, { ...wrappings, header }, checking) }
       this.#known.set(name, known)
@@ -77,28 +77,28 @@ export class PreambleJudge {
     return known
   }
 
-  #judge(format: Format, preamble: Preamble, checking: Checking): AcceptedPreamble | EnvelopeError {
+  #judge(format: Format, preamble: Preamble, checking?: Checking): AcceptedPreamble | EnvelopeError {
     const { header } = preamble
     const { decrypt } = this.#rule
-    checking('suite')
+    checking?.('suite')
     const suite = suiteOf(header.suite)
     if (suite === undefined)
       return new EnvelopeError('UNKNOWN_SUITE', `unknown cipher suite ${String(header.suite)}`)
-    checking('compression')
+    checking?.('compression')
     const compression = this.#compressionOf(header)
     if (compression === undefined) return unknownCompression(header)
-    checking('topic')
+    checking?.('topic')
     if (!this.#isSealedFor(header.topic)) {
       return new EnvelopeError(
         'WRONG_TOPIC',
         `the record was sealed for topic ${header.topic} and read from ${this.#topic}`,
       )
     }
-    checking('requirements')
+    checking?.('requirements')
     const unmet = unmetRequirement(header, decrypt.require)
     if (unmet !== undefined)
       return new EnvelopeError('REQUIREMENT_UNMET', `rule ${this.#rule.name} requires ${unmet}`)
-    checking('candidates')
+    checking?.('candidates')
     const wrappings = this.#acceptedWrappings(preamble)
     if (wrappings.length === 0) return noCandidate(preamble, this.#rule)
     const { sessionId, commitment } = header

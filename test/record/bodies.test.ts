@@ -28,7 +28,13 @@ const engine: Engine = {
 /** A batch of records that bind keys under a base, and what to expect of it. */
 function batchOf(base: string, keys: readonly string[]) {
   const aad = Buffer.from(base)
-  const preamble = { format: DEFAULT_FORMAT, bytes: Buffer.alloc(IV_AT), aad, keyBound: true, boundHeaders: [] }
+  const preamble = {
+    format: DEFAULT_FORMAT,
+    bytes: Buffer.alloc(IV_AT),
+    aad,
+    keyBound: true,
+    boundHeaders: [],
+  }
   const accepted = preamble as unknown as AcceptedPreamble
   const bodies = new Bodies(accepted)
   const value = Buffer.alloc(BODY_AT + 5)
