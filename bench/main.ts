@@ -8,6 +8,7 @@ import { obtainBroker } from '../scripts/broker/obtain.js'
 import { judge } from './floors.js'
 import { machine } from './harness/machine.js'
 import type { Case, Result } from './harness/result.js'
+import { ENGINES } from './parts/engines.js'
 import { PARTS } from './parts/parts.js'
 import { table } from './table.js'
 
@@ -46,10 +47,13 @@ async function main(): Promise<number> {
   execFileSync('node_modules/.bin/tsc', ['-p', 'tsconfig.bench.json'], { stdio: 'inherit' })
   if (names.includes('peers'))
     execFileSync('npm', ['ci', '--silent', '--ignore-scripts'], { cwd: 'bench/peers', stdio: 'inherit' })
+  if (!ENGINES.includes('native'))
+    console.log('The native engine is not built (npm run build:native), so it is not measured.')
   const broker = names.some((name) => PARTS[name]?.needsBroker) ? await obtainBroker() : undefined
   const cases: Case[] = []
   try {
-    for (const name of names) cases.push(...(await run(name, broker)))
+    for (const part of names)
+      for (const { name } of PARTS[part]?.runs(options) ?? []) cases.push(...(await run(part, name, broker)))
   } finally {
     await broker?.stop()
   }
@@ -69,9 +73,9 @@ function written({ machine: facts, cases }: Result): string {
   return `{\n "machine": ${JSON.stringify(facts)},\n "cases": [\n${lines.join(',\n')}\n ]\n}\n`
 }
 
-/** Runs a part in a process of its own, so that it finds no memory and no compiled code of the part before. */
-async function run(name: string, broker: Broker | undefined): Promise<Case[]> {
-  const child = fork(resolve(COMPILED), [name, ...(options.quick ? ['quick'] : [])], {
+/** In a process of its own: it finds no memory and no compiled code of the run before. */
+async function run(part: string, name: string, broker: Broker | undefined): Promise<Case[]> {
+  const child = fork(resolve(COMPILED), [part, name, ...(options.quick ? ['quick'] : [])], {
     execArgv: ['--expose-gc'],
     env: { ...process.env, ...(broker && { KAFKA_BROKERS: broker.brokers.join(',') }) },
   })
@@ -81,6 +85,6 @@ async function run(name: string, broker: Broker | undefined): Promise<Case[]> {
     console.log(table(done))
   })
   const [code] = (await once(child, 'exit')) as [number | null]
-  if (code !== 0) throw new Error(`part ${name} ended with ${String(code)}`)
+  if (code !== 0) throw new Error(`${part} ${name} ended with ${String(code)}`)
   return cases
 }

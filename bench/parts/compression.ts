@@ -4,7 +4,7 @@ import { cpuTimes, figureOver, roundsOf, type Case } from '../harness/result.js'
 import { compare, repeated, type Contender, type Rounds, type Turns } from '../harness/rounds.js'
 import { ENGINES } from './engines.js'
 import { SAMPLE_KINDS, SAMPLE_TITLES, sampleValues, type SampleKind } from './samples/samples.js'
-import { MIB, type Plan } from './setup.js'
+import { MIB, type Plan, type Run } from './setup.js'
 
 /** The longest that a tool makes, and one as it makes for samples like these. */
 const LONGEST = 32_506
@@ -15,32 +15,57 @@ const VALUES = 100
 const [DICTIONARY_SEED, VALUES_SEED] = [1, 2]
 const DICTIONARY_SAMPLES = 500
 
-/** What it costs to compress and decompress single values with a dictionary, against gzip without one. */
-export async function* compression({ quick }: Plan): AsyncGenerator<Case> {
-  const rounds: Rounds = quick ? { turns: 2, rounds: 20, maxMs: 1200 } : { turns: 4, rounds: 20 }
-  for (const kind of quick ? QUICK_KINDS : SAMPLE_KINDS)
-    for (const dictionaryBytes of quick ? [LONGEST] : [SHORT, LONGEST])
-      yield* compared(kind, dictionaryBytes, rounds)
+const OPERATIONS = ['compress', 'decompress'] as const
+type Operation = (typeof OPERATIONS)[number]
+/** As an engine has it. */
+interface Codec {
+  compress(value: Buffer): Buffer
+  decompress(stream: Buffer, maxBytes: number): unknown
+}
+const GZIP: Codec = {
+  compress: (value) => gzipSync(value),
+  decompress: (stream) => gunzipSync(stream),
 }
 
-async function* compared(kind: SampleKind, dictionaryBytes: number, rounds: Rounds): AsyncGenerator<Case> {
+/** What it costs to compress and decompress single values with a dictionary, against gzip without one. */
+export function compression({ quick }: Plan): Run[] {
+  const kinds = quick ? QUICK_KINDS : SAMPLE_KINDS
+  const sizes = quick ? [LONGEST] : [SHORT, LONGEST]
+  const rounds: Rounds = quick ? { turns: 2, rounds: 20, maxMs: 1200 } : { turns: 4, rounds: 20 }
+  return kinds.flatMap((kind) =>
+    sizes.flatMap((dictionaryBytes) =>
+      OPERATIONS.map((operation) => ({
+        name: `${operation}-${kind}-${String(dictionaryBytes)}`,
+        measure: async () => [await compared(kind, dictionaryBytes, operation, rounds)],
+      })),
+    ),
+  )
+}
+
+async function compared(
+  kind: SampleKind,
+  dictionaryBytes: number,
+  operation: Operation,
+  rounds: Rounds,
+): Promise<Case> {
   const samples = sampleValues(kind, DICTIONARY_SAMPLES, DICTIONARY_SEED)
   const dictionary = Buffer.concat(samples).subarray(-dictionaryBytes)
   const values = sampleValues(kind, VALUES, VALUES_SEED)
   const valueBytes = Math.round(values.reduce((sum, { length }) => sum + length, 0) / VALUES)
-  const parameters = { valueBytes, dictionaryBytes: dictionary.length }
-  const compressing: Contender[] = [repeated('gzip', VALUES, () => values.map((value) => gzipSync(value)))]
-  const members = values.map((value) => gzipSync(value))
-  const decompressing = [repeated('gzip', VALUES, () => members.map((member) => gunzipSync(member)))]
+  const contenders = [contender('gzip', GZIP, operation, values)]
   for (const name of ENGINES) {
     const deflate = (await chooseEngine(name)).deflateWith(dictionary)
-    const streams = values.map((value) => deflate.compress(value))
-    compressing.push(repeated(name, VALUES, () => values.map((value) => deflate.compress(value))))
-    decompressing.push(repeated(name, VALUES, () => streams.map((stream) => deflate.decompress(stream, MIB))))
+    contenders.push(contender(name, deflate, operation, values))
   }
-  const title = SAMPLE_TITLES[kind]
-  yield result(`${title}: compress`, parameters, await compare(compressing, rounds))
-  yield result(`${title}: decompress`, parameters, await compare(decompressing, rounds))
+  const parameters = { valueBytes, dictionaryBytes: dictionary.length }
+  return result(`${SAMPLE_TITLES[kind]}: ${operation}`, parameters, await compare(contenders, rounds))
+}
+
+function contender(name: string, codec: Codec, operation: Operation, values: readonly Buffer[]): Contender {
+  if (operation === 'compress')
+    return repeated(name, VALUES, () => values.map((value) => codec.compress(value)))
+  const streams = values.map((value) => codec.compress(value))
+  return repeated(name, VALUES, () => streams.map((stream) => codec.decompress(stream, MIB)))
 }
 
 function result(name: string, parameters: Case['parameters'], turns: Turns): Case {

@@ -17,7 +17,7 @@ import { bareReaders } from './bare.js'
 import { ENGINES, closeAll, onEachEngine } from './engines.js'
 import { floorOpen, floorSeal } from './floor.js'
 import { benchKafka, withTopics } from './kafka.js'
-import { KIB, MIB, configFor, newKms, randomValues, recordsOf, type Plan } from './setup.js'
+import { KIB, MIB, configFor, newKms, randomValues, recordsOf, type Plan, type Run } from './setup.js'
 
 /** What a turn reads: this many records, or as many as make 24 MiB. */
 const MAX_RECORDS = 30_000
@@ -27,21 +27,32 @@ const MAX_BYTES = 24 * MIB
 const VALUES = 500
 
 const HANDLERS = ['eachMessage', 'eachBatch'] as const
+type Handler = (typeof HANDLERS)[number]
 
 /**
  * Reading a topic from its beginning: wrapped, plain, plain with values as large as sealed ones, and with a handler that
  * only decrypts.
  */
-export async function* consume({ quick }: Plan): AsyncGenerator<Case> {
-  for (const valueBytes of quick ? [KIB] : [100, KIB, 10 * KIB])
-    yield* quick
-      ? await consumeCases(valueBytes, QUICK_RECORDS, { rounds: 15, maxMs: 12_000 })
-      : await consumeCases(valueBytes, MAX_RECORDS, { rounds: 20 })
+export function consume({ quick }: Plan): Run[] {
+  const sizes = quick ? [KIB] : [100, KIB, 10 * KIB]
+  const maxRecords = quick ? QUICK_RECORDS : MAX_RECORDS
+  const rounds = quick ? { rounds: 15, maxMs: 12_000 } : { rounds: 20 }
+  return sizes.flatMap((valueBytes) => {
+    const records = Math.floor(Math.min(maxRecords, MAX_BYTES / valueBytes) / VALUES) * VALUES
+    return HANDLERS.map((handler) => ({
+      name: `${handler}-${String(valueBytes)}`,
+      measure: async () => [await consumeCase(handler, { valueBytes, records }, rounds)],
+    }))
+  })
 }
 
-async function consumeCases(valueBytes: number, maxRecords: number, rounds: Rounds): Promise<Case[]> {
+async function consumeCase(
+  handler: Handler,
+  parameters: { valueBytes: number; records: number },
+  rounds: Rounds,
+): Promise<Case> {
   const kafka = benchKafka()
-  const records = Math.floor(Math.min(maxRecords, MAX_BYTES / valueBytes) / VALUES) * VALUES
+  const { valueBytes, records } = parameters
   const values = randomValues(VALUES, valueBytes)
   return withTopics(['plain', 'plainAtSealedSize', 'sealed', 'bare'], async (topicOf) => {
     const encryptions = await onEachEngine(configFor(newKms()))
@@ -56,41 +67,37 @@ async function consumeCases(valueBytes: number, maxRecords: number, rounds: Roun
     }
     for (const [name, messages] of Object.entries(topics)) await fill(kafka, topicOf(name), messages, records)
 
-    const cases: Case[] = []
+    const reading = { kafka, records, handler }
+    const consumers = [
+      reader({ ...reading, name: 'plain', topic: topicOf('plain') }),
+      reader({ ...reading, name: 'plainAtSealedSize', topic: topicOf('plainAtSealedSize') }),
+      ...bare.readers.map(({ name, wrap }) => reader({ ...reading, name, topic: topicOf('bare'), wrap })),
+      ...encryptions.map(({ engine, encryption }) =>
+        reader({
+          ...reading,
+          name: engine,
+          topic: topicOf('sealed'),
+          wrap: (plain) => decryptConsumer(plain, encryption),
+        }),
+      ),
+    ]
     const floorSealed = values.map(floorSeal)
-    for (const handler of HANDLERS) {
-      const reading = { kafka, records, handler }
-      const consumers = [
-        reader({ ...reading, name: 'plain', topic: topicOf('plain') }),
-        reader({ ...reading, name: 'plainAtSealedSize', topic: topicOf('plainAtSealedSize') }),
-        ...bare.readers.map(({ name, wrap }) => reader({ ...reading, name, topic: topicOf('bare'), wrap })),
-        ...encryptions.map(({ engine, encryption }) =>
-          reader({
-            ...reading,
-            name: engine,
-            topic: topicOf('sealed'),
-            wrap: (plain) => decryptConsumer(plain, encryption),
-          }),
-        ),
-      ]
-      const floor = repeated('floor', VALUES, () => floorSealed.map(floorOpen))
-      const turns = await compare([floor, ...consumers], rounds)
-      cases.push({
-        part: 'endToEnd',
-        name: handler,
-        parameters: { valueBytes, records },
-        rounds: roundsOf(turns),
-        figures: [
-          ...figuresOf(without(turns, 'floor'), ['plain', 'plainAtSealedSize']),
-          ...[...bare.readers.map(({ name }) => name), ...ENGINES].map((contender) =>
-            cpuAdded(turns, { contender, against: 'plainAtSealedSize', floor: 'floor' }),
-          ),
-          ...consumers.flatMap(({ name, delays }) => loopFigures(name, delays.slice(WARM_UP_ROUNDS))),
-        ],
-      })
-    }
+    const floor = repeated('floor', VALUES, () => floorSealed.map(floorOpen))
+    const turns = await compare([floor, ...consumers], rounds)
     await closeAll(encryptions)
-    return cases
+    return {
+      part: 'endToEnd',
+      name: handler,
+      parameters,
+      rounds: roundsOf(turns),
+      figures: [
+        ...figuresOf(without(turns, 'floor'), ['plain', 'plainAtSealedSize']),
+        ...[...bare.readers.map(({ name }) => name), ...ENGINES].map((contender) =>
+          cpuAdded(turns, { contender, against: 'plainAtSealedSize', floor: 'floor' }),
+        ),
+        ...consumers.flatMap(({ name, delays }) => loopFigures(name, delays.slice(WARM_UP_ROUNDS))),
+      ],
+    }
   })
 }
 
@@ -113,7 +120,7 @@ interface Reading {
   readonly name: string
   readonly topic: string
   readonly records: number
-  readonly handler: (typeof HANDLERS)[number]
+  readonly handler: Handler
   readonly wrap?: (plain: Consumer) => Consumer
 }
 

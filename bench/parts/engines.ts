@@ -12,7 +12,6 @@ function native(): EngineName[] {
     createRequire(import.meta.url)('kafka-envelope-native')
     return ['native']
   } catch {
-    console.log('The native engine is not built (npm run build:native), so it is not measured.')
     return []
   }
 }

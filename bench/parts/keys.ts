@@ -6,7 +6,7 @@ import { closeAll, onEachEngine } from './engines.js'
 import { benchKafka, withTopics } from './kafka.js'
 import { manyDeks } from './many-deks.js'
 import { rotation } from './rotation.js'
-import { checkOpened, configFor, newKms, randomValues, recordsOf, slow } from './setup.js'
+import { checkOpened, configFor, newKms, randomValues, recordsOf, slow, type Run } from './setup.js'
 
 const MILLION = 1_000_000
 const BATCH = 500
@@ -15,16 +15,21 @@ const COLD_ROUNDS = 10
 const KMS_MS = 300
 
 /** What keys cost: calls to the KMS, the first sends of a process, a rotation, a topic with many DEKs. */
-export async function* keys(): AsyncGenerator<Case> {
-  yield await callsPerMillion('calls for a million records, by default', {})
-  yield await callsPerMillion('calls for a million records, maxMessages 100,000', { maxMessages: 100_000 })
-  yield await coldSends()
-  yield await rotation()
-  yield* manyDeks()
+export function keys(): Run[] {
+  return [
+    { name: 'calls', measure: () => callsPerMillion('by default', {}) },
+    {
+      name: 'calls-maxMessages',
+      measure: () => callsPerMillion('maxMessages 100,000', { maxMessages: 100_000 }),
+    },
+    { name: 'coldSends', measure: coldSends },
+    { name: 'rotation', measure: rotation },
+    { name: 'manyDeks', measure: manyDeks },
+  ]
 }
 
 /** Seals and opens a million records, and counts the calls; one encryption seals, the other opens, as two processes would. */
-async function callsPerMillion(name: string, rotate: { maxMessages?: number }): Promise<Case> {
+async function callsPerMillion(rule: string, rotate: { maxMessages?: number }): Promise<Case[]> {
   const config = configFor(newKms(), { rotate })
   const sealers = await onEachEngine(config)
   const openers = await onEachEngine(config)
@@ -38,7 +43,8 @@ async function callsPerMillion(name: string, rotate: { maxMessages?: number }): 
     figures.push(figureOver(engine, 'kmsCalls', [calls.reduce((sum, count) => sum + count(), 0)]))
   }
   await closeAll([...sealers, ...openers])
-  return { part: 'keys', name, parameters: { records: MILLION }, rounds: 1, figures }
+  const name = `calls for a million records, ${rule}`
+  return [{ part: 'keys', name, parameters: { records: MILLION }, rounds: 1, figures }]
 }
 
 /** The calls from now on; the function returned says how many. */
@@ -49,7 +55,7 @@ function countCalls(encryption: Encryption): () => number {
 }
 
 /** The first sends of a process, all at once, while the KMS takes its time. */
-async function coldSends(): Promise<Case> {
+async function coldSends(): Promise<Case[]> {
   const messages = recordsOf('', randomValues(1, 100))
   return withTopics(['cold'], async (topicOf) => {
     const topic = topicOf('cold')
@@ -69,7 +75,7 @@ async function coldSends(): Promise<Case> {
       }
       await closeAll(encryptions)
     }
-    return {
+    const done = {
       part: 'keys',
       name: 'cold sends at once',
       parameters: { sends: COLD_SENDS, kmsMilliseconds: KMS_MS },
@@ -79,5 +85,6 @@ async function coldSends(): Promise<Case> {
         figureOver(engine, 'seconds', seconds.get(engine) ?? []),
       ]),
     }
+    return [done]
   })
 }

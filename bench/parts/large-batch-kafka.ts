@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Consumer, Kafka, Message, Producer } from 'kafkajs'
 import { decryptConsumer, encryptProducer } from '../../src/clients/kafkajs/index.js'
 import { sealRecords } from '../../src/record/index.js'
-import { figureOver, type Case, type Figure, type Metric } from '../harness/result.js'
+import { figureOver, type Figure, type Metric } from '../harness/result.js'
 import { watchStretches } from '../harness/watch.js'
 import type { OnEngine } from './engines.js'
 import { MAX_BATCH_BYTES, benchKafka, withTopics } from './kafka.js'
@@ -22,16 +22,31 @@ interface Client {
 }
 
 /**
- * Sends and reads batches of this many records: wrapped, and plain with values as large as sealed ones. A wrapped
- * producer divides such a send into requests that the broker takes. KafkaJS does not, and needs time with the square of
- * the size to encode it.
+ * Sends a batch of this many records: wrapped, and plain with values as large as sealed ones. A wrapped producer divides
+ * such a send into requests that the broker takes. KafkaJS does not, and needs time with the square of the size to encode it.
  */
-export async function* largeBatchOverKafka(
+export function sending(encryptions: readonly OnEngine[], values: readonly Buffer[]): Promise<Figure[]> {
+  return eachClient(encryptions, values, async (kafka, topic, client) => [await sent(kafka, topic, client)])
+}
+
+/** Reads such batches. */
+export function reading(
   encryptions: readonly OnEngine[],
   values: readonly Buffer[],
-  about: Pick<Case, 'part' | 'parameters' | 'rounds'>,
-): AsyncGenerator<Case> {
-  const kafka = benchKafka()
+  rounds: number,
+): Promise<Figure[]> {
+  return eachClient(encryptions, values, async (kafka, topic, client) => {
+    await fill(kafka, topic, client)
+    return read(kafka, topic, client, rounds)
+  })
+}
+
+/** The figures of each client, on a topic of its own. */
+async function eachClient(
+  encryptions: readonly OnEngine[],
+  values: readonly Buffer[],
+  figuresOf: (kafka: Kafka, topic: string, client: Client) => Promise<Figure[]>,
+): Promise<Figure[]> {
   const [first] = encryptions
   if (first === undefined) throw new Error('there is no engine')
   const [sample] = await sealRecords(first.encryption, recordsOf('bench', values.slice(0, 1)))
@@ -53,21 +68,15 @@ export async function* largeBatchOverKafka(
       consumer: (plain: Consumer) => decryptConsumer(plain, encryption),
     })),
   ]
-  const sending: Figure[] = []
-  const reading: Figure[] = []
-  await withTopics(
-    clients.flatMap(({ name }) => [name, `sent.${name}`]),
+  return withTopics(
+    clients.map(({ name }) => name),
     async (topicOf) => {
-      for (const client of clients) {
-        const topic = topicOf(client.name)
-        await fill(kafka, topic, client)
-        reading.push(...(await read(kafka, topic, client, about.rounds)))
-        sending.push(await sent(kafka, topicOf(`sent.${client.name}`), client))
-      }
+      const figures: Figure[] = []
+      for (const client of clients)
+        figures.push(...(await figuresOf(benchKafka(), topicOf(client.name), client)))
+      return figures
     },
   )
-  yield { ...about, rounds: 1, name: 'send', figures: sending }
-  yield { ...about, name: 'eachBatch', figures: reading }
 }
 
 /** In sends of a size that KafkaJS encodes in time. */

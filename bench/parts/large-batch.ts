@@ -1,32 +1,54 @@
 import { openRecords, sealRecords } from '../../src/record/index.js'
-import { figureOver, type Case, type Figure } from '../harness/result.js'
+import { figureOver, type Figure } from '../harness/result.js'
 import { watchStretches } from '../harness/watch.js'
 import { closeAll, onEachEngine, type OnEngine } from './engines.js'
-import { largeBatchOverKafka } from './large-batch-kafka.js'
-import { KIB, checkOpened, configFor, newKms, randomValues, recordsOf, type Plan } from './setup.js'
+import { reading, sending } from './large-batch-kafka.js'
+import { KIB, checkOpened, configFor, newKms, randomValues, recordsOf, type Plan, type Run } from './setup.js'
 
 const BATCH = 50_000
 /** Different values; the batch repeats them. */
 const VALUES = 500
 
 /** Whether a batch of 50,000 records lets the event loop do anything else meanwhile. */
-export async function* largeBatch({ quick }: Plan): AsyncGenerator<Case> {
+export function largeBatch({ quick }: Plan): Run[] {
   const rounds = quick ? 3 : 5
-  const encryptions = await onEachEngine(configFor(newKms()))
-  const values = randomValues(VALUES, KIB)
-  const batch = Array.from({ length: BATCH / VALUES }, () => values).flat()
-  const about = { part: 'largeBatch', parameters: { valueBytes: KIB, batch: BATCH }, rounds }
-  const records = recordsOf('bench', batch)
-  const sealing = await blocks(encryptions, rounds, ({ encryption }) => sealRecords(encryption, records))
-  yield { ...about, name: 'sealRecords', figures: sealing }
+  return [
+    run('sealRecords', rounds, sealing),
+    run('openRecords', rounds, opening),
+    ...(quick ? [] : [run('send', 1, sending), run('eachBatch', rounds, reading)]),
+  ]
+}
 
-  const sealed = await sealRecords(encryptions[0].encryption, records)
-  const opening = await blocks(encryptions, rounds, async ({ encryption }) => {
+type Engines = readonly [OnEngine, ...OnEngine[]]
+
+function run(
+  name: string,
+  rounds: number,
+  figuresOf: (engines: Engines, values: readonly Buffer[], rounds: number) => Promise<Figure[]>,
+): Run {
+  return {
+    name,
+    async measure() {
+      const encryptions = await onEachEngine(configFor(newKms()))
+      const values = randomValues(VALUES, KIB)
+      const batch = Array.from({ length: BATCH / VALUES }, () => values).flat()
+      const figures = await figuresOf(encryptions, batch, rounds)
+      await closeAll(encryptions)
+      return [{ part: 'largeBatch', name, parameters: { valueBytes: KIB, batch: BATCH }, rounds, figures }]
+    },
+  }
+}
+
+function sealing(encryptions: Engines, values: readonly Buffer[], rounds: number): Promise<Figure[]> {
+  const records = recordsOf('bench', values)
+  return blocks(encryptions, rounds, ({ encryption }) => sealRecords(encryption, records))
+}
+
+async function opening(encryptions: Engines, values: readonly Buffer[], rounds: number): Promise<Figure[]> {
+  const sealed = await sealRecords(encryptions[0].encryption, recordsOf('bench', values))
+  return blocks(encryptions, rounds, async ({ encryption }) => {
     checkOpened(await openRecords(encryption, sealed))
   })
-  yield { ...about, name: 'openRecords', figures: opening }
-  if (!quick) yield* largeBatchOverKafka(encryptions, batch, about)
-  await closeAll(encryptions)
 }
 
 /** The longest stretch for which the event loop was busy, in each round; the first round is the warm-up. */

@@ -15,7 +15,7 @@ const PREFETCH = '1800ms'
 const TURN_MS = 2300
 
 /** Sends of one record, one after the other, with a rotation in each turn and without. */
-export async function rotation(): Promise<Case> {
+export async function rotation(): Promise<Case[]> {
   const kms = slow(newKms(), KMS_MS)
   const rotate = { maxAge: MAX_AGE, prefetch: PREFETCH, allowFrequentRotation: true } as const
   const steady = await onEachEngine(configFor(kms))
@@ -29,13 +29,14 @@ export async function rotation(): Promise<Case> {
     await compare(senders, { rounds: ROUNDS })
     await Promise.all(senders.map(({ producer }) => producer.disconnect()))
     await closeAll([...steady, ...rotating])
-    return {
+    const done = {
       part: 'keys',
       name: 'send across a rotation',
       parameters: { valueBytes: KIB, kmsMilliseconds: KMS_MS },
       rounds: ROUNDS,
       figures: senders.flatMap(figuresOf),
     }
+    return [done]
   })
 }
 

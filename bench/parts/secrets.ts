@@ -3,7 +3,7 @@ import type { Encryption } from '../../src/index.js'
 import { figureOver, type Case, type Metric } from '../harness/result.js'
 import { emulatedCmk } from './emulator.js'
 import { onEngine } from './engines.js'
-import { checkOpened, configFor, KIB, MIB, NO_QUOTA, randomValues, recordsOf } from './setup.js'
+import { checkOpened, configFor, KIB, MIB, NO_QUOTA, randomValues, recordsOf, type Run } from './setup.js'
 
 const ROUNDS = 20
 /** What a call within a region takes, about. No vendor publishes a figure; what depends on it is proportional to it. */
@@ -29,7 +29,14 @@ interface Round {
 type Way = (value: Buffer) => Promise<Round>
 
 /** A value that the KMS encrypts itself, and the same value in an envelope, whose DEK is new or in use. */
-export async function* secrets(): AsyncGenerator<Case> {
+export function secrets(): Run[] {
+  return SIZES.map((valueBytes) => ({
+    name: `value-${String(valueBytes)}`,
+    measure: async () => [await secretsCase(valueBytes)],
+  }))
+}
+
+async function secretsCase(valueBytes: number): Promise<Case> {
   const cmk = await emulatedCmk({ delayMs: KMS_MS })
   const kms = cmk.newKms()
   const { encryption } = await onEngine(
@@ -45,20 +52,18 @@ export async function* secrets(): AsyncGenerator<Case> {
     return [result, { ms: (performance.now() - start) / values, calls: (calls - before) / values }]
   }
   const ways = waysOf(encryption, cmk.id, measured)
-  for (const valueBytes of SIZES) {
-    const rounds = new Map<string, Round[]>()
-    for (let round = -2; round < ROUNDS; round++) {
-      const [value] = randomValues(1, valueBytes) as [Buffer]
-      for (const [name, way] of Object.entries(ways)) {
-        if (name === 'secret' && valueBytes > MAX_SECRET_BYTES) continue
-        const done = await way(value)
-        if (round >= 0) rounds.set(name, [...(rounds.get(name) ?? []), done])
-      }
+  const rounds = new Map<string, Round[]>()
+  for (let round = -2; round < ROUNDS; round++) {
+    const [value] = randomValues(1, valueBytes) as [Buffer]
+    for (const [name, way] of Object.entries(ways)) {
+      if (name === 'secret' && valueBytes > MAX_SECRET_BYTES) continue
+      const done = await way(value)
+      if (round >= 0) rounds.set(name, [...(rounds.get(name) ?? []), done])
     }
-    yield caseOf(valueBytes, rounds)
   }
   await encryption.close()
   await cmk.close()
+  return caseOf(valueBytes, rounds)
 }
 
 function waysOf(

@@ -5,7 +5,7 @@ import { WARM_UP_ROUNDS, compare, startTurn, type Contender } from '../harness/r
 import { quantile } from '../harness/spread.js'
 import { closeAll, onEachEngine } from './engines.js'
 import { benchKafka } from './kafka.js'
-import { KIB, configFor, newKms, randomValues, type Plan } from './setup.js'
+import { KIB, configFor, newKms, randomValues, type Plan, type Run } from './setup.js'
 
 const SENDS_PER_TURN = 2000
 
@@ -13,7 +13,11 @@ const SENDS_PER_TURN = 2000
  * What wrapping adds to one `send`. The producer beneath takes messages and drops them: a broker's own delays, of
  * milliseconds, would hide it.
  */
-export async function* sendAlone({ quick }: Plan): AsyncGenerator<Case> {
+export function sendAlone({ quick }: Plan): Run[] {
+  return [{ name: 'send', measure: async () => [await sendAloneCase(quick ? 20 : 60)] }]
+}
+
+async function sendAloneCase(rounds: number): Promise<Case> {
   const encryptions = await onEachEngine(configFor(newKms()))
   const dropping: Producer = { ...benchKafka().producer(), send: () => Promise.resolve([]) }
   const [value] = randomValues(1, KIB)
@@ -22,7 +26,7 @@ export async function* sendAlone({ quick }: Plan): AsyncGenerator<Case> {
   const wrapped = encryptions.map(({ engine, encryption }) =>
     sender(engine, encryptProducer(dropping, encryption), value),
   )
-  await compare([plain, ...wrapped], { rounds: quick ? 20 : 60 })
+  await compare([plain, ...wrapped], { rounds })
   const figures = [plain, ...wrapped].flatMap((own): Figure[] => {
     const p99 = own.p99.slice(WARM_UP_ROUNDS)
     const added = p99.map((ms, round) => ms - (plain.p99[WARM_UP_ROUNDS + round] ?? NaN))
@@ -32,14 +36,14 @@ export async function* sendAlone({ quick }: Plan): AsyncGenerator<Case> {
       { ...figureOver(own.name, 'sendMillisecondsP99Added', added), against: 'plain' },
     ]
   })
-  yield {
+  await closeAll(encryptions)
+  return {
     part: 'sendAlone',
     name: 'one send without a broker',
     parameters: { valueBytes: KIB },
     rounds: plain.p99.length - WARM_UP_ROUNDS,
     figures: figures.filter(({ contender, against }) => contender !== against),
   }
-  await closeAll(encryptions)
 }
 
 interface Sender extends Contender {

@@ -24,7 +24,7 @@ import { watchLoop, type LoopDelay } from '../harness/watch.js'
 import { ENGINES, closeAll, onEachEngine } from './engines.js'
 import { floorSeal } from './floor.js'
 import { MAX_BATCH_BYTES, benchKafka, withTopics } from './kafka.js'
-import { KIB, configFor, newKms, randomValues, recordsOf, type Plan } from './setup.js'
+import { KIB, configFor, newKms, randomValues, recordsOf, type Plan, type Run } from './setup.js'
 
 /** What one turn of a producer sends, in whole batches. */
 const RECORDS_PER_TURN = 2000
@@ -32,12 +32,16 @@ const BYTES_PER_TURN = 8 * 2 ** 20
 const MAX_SENDS_PER_TURN = 200
 
 /** Producing to a broker: wrapped, plain, and plain with values as large as sealed ones. */
-export async function* send({ quick }: Plan): AsyncGenerator<Case> {
+export function send({ quick }: Plan): Run[] {
   const sizes = quick ? [KIB] : [100, KIB, 10 * KIB]
   const batches = quick ? [500] : [1, 100, 500, 1000]
-  for (const valueBytes of sizes)
-    for (const batch of batches)
-      yield await sendCase(valueBytes, batch, quick ? { rounds: 20, maxMs: 12_000 } : { rounds: 25 })
+  const rounds = quick ? { rounds: 20, maxMs: 12_000 } : { rounds: 25 }
+  return sizes.flatMap((valueBytes) =>
+    batches.map((batch) => ({
+      name: `${String(batch)}-of-${String(valueBytes)}`,
+      measure: async () => [await sendCase(valueBytes, batch, rounds)],
+    })),
+  )
 }
 
 async function sendCase(valueBytes: number, batch: number, rounds: Rounds): Promise<Case> {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Case } from '../harness/result.js'
 import type { EncryptionConfig, Kms, RenewedEncryptRule } from '../../src/index.js'
 import type { OpenedRecord } from '../../src/record/index.js'
 import { memoryKms } from '../../src/kms/memory/index.js'
@@ -8,6 +9,16 @@ import { memoryKms } from '../../src/kms/memory/index.js'
 export interface Plan {
   /** Only what the floors need, in two minutes for all parts together. */
   readonly quick: boolean
+}
+
+/**
+ * What a process of its own measures: as an application has one handler and values of one size, so that code that V8
+ * compiled for others, and their objects, do not count.
+ */
+export interface Run {
+  /** Tells it from the other runs of its part. */
+  readonly name: string
+  measure(): Promise<readonly Case[]>
 }
 
 export const KIB = 2 ** 10

@@ -8,7 +8,7 @@ import { emulatedCmk, type EmulatedCmk } from './emulator.js'
 import { closeAll, onEachEngine } from './engines.js'
 import { benchKafka, withTopics } from './kafka.js'
 import { SAMPLE_KINDS, SAMPLE_TITLES, sampleValues, type SampleKind } from './samples/samples.js'
-import { recordsOf, type Plan } from './setup.js'
+import { recordsOf, type Plan, type Run } from './setup.js'
 
 const BATCHES = [1, 5, 20, 100, 500]
 /** Of each size of a batch, at least. */
@@ -31,16 +31,20 @@ type TopicOf = (name: string) => string
  * Bytes a record in the log of a broker, sealed under one CMK of Tencent Cloud KMS, and how many times those of plain
  * records with gzip over the batch.
  */
-export async function* size({ quick }: Plan): AsyncGenerator<Case> {
-  const cmk = await emulatedCmk()
-  try {
-    for (const kind of quick ? SAMPLE_KINDS.slice(0, 1) : SAMPLE_KINDS) {
-      const sizes = await sizesOf(kind, cmk, quick ? [1, 20, 100] : BATCHES)
-      yield* sizes.map((one) => ({ ...one, name: `${SAMPLE_TITLES[kind]}: ${one.name}` }))
-    }
-  } finally {
-    await cmk.close()
-  }
+export function size({ quick }: Plan): Run[] {
+  const kinds = quick ? SAMPLE_KINDS.slice(0, 1) : SAMPLE_KINDS
+  return kinds.map((kind) => ({
+    name: kind,
+    async measure() {
+      const cmk = await emulatedCmk()
+      try {
+        const sizes = await sizesOf(kind, cmk, quick ? [1, 20, 100] : BATCHES)
+        return sizes.map((one) => ({ ...one, name: `${SAMPLE_TITLES[kind]}: ${one.name}` }))
+      } finally {
+        await cmk.close()
+      }
+    },
+  }))
 }
 
 function sizesOf(kind: SampleKind, cmk: EmulatedCmk, batches: readonly number[]): Promise<Case[]> {
