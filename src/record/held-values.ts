@@ -9,7 +9,8 @@ const BLOCK_BYTES = 2 ** 20
  */
 export class HeldValues {
   /** Text as it is, because it cannot change; the number of bytes of others. */
-  readonly #values: (string | number)[] = []
+  readonly #values: (string | number)[]
+  #put = 0
   readonly #blocks: Buffer[] = [Buffer.alloc(0)]
   /** Where the next value is put in the last block. */
   #end = 0
@@ -17,9 +18,14 @@ export class HeldValues {
   /** Where the next value is in the first block. */
   #start = 0
 
+  /** @param count how many will be put in */
+  constructor(count: number) {
+    this.#values = new Array<string | number>(count)
+  }
+
   put(value: Bytes): void {
     if (typeof value === 'string') {
-      this.#values.push(value)
+      this.#values[this.#put++] = value
       return
     }
     const bytes = byteLength(value)
@@ -31,7 +37,7 @@ export class HeldValues {
     }
     block.set(value, this.#end)
     this.#end += bytes
-    this.#values.push(bytes)
+    this.#values[this.#put++] = bytes
   }
 
   take(): Bytes {

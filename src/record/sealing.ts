@@ -84,7 +84,7 @@ interface Layout {
 /** A batch of a topic whose rule encrypts. */
 class SealedBatch implements OutgoingBatch {
   /** The records to seal, by their index. */
-  readonly sealed: number[] = []
+  readonly sealed: number[]
   readonly #topic: string
   readonly #pathOf: PlainBatch['pathOf']
   readonly #target: SealingTarget
@@ -96,7 +96,9 @@ class SealedBatch implements OutgoingBatch {
   /** The same for bound headers. */
   readonly #headers: (readonly HeaderValues[] | undefined)[]
   /** Bytes of the bodies of `sealed`, in the same order; of those that are compressed, if the rule compresses. */
-  readonly #sizes: number[] = []
+  readonly #sizes: number[]
+  /** How many bodies have got their size. */
+  #sized = 0
   #done = 0
   /** How many values were taken to be compressed or sealed. The others are in `#held`, if the batch is held. */
   #taken = 0
@@ -121,12 +123,18 @@ class SealedBatch implements OutgoingBatch {
     this.#values = new Array<Bytes | null>(records.length)
     this.#keys = new Array<Bytes | null>(bindKey ? records.length : 0)
     this.#headers = new Array<readonly HeaderValues[]>(bindHeaders.length > 0 ? records.length : 0)
+    this.sealed = new Array<number>(records.length)
+    this.#sizes = new Array<number>(records.length)
     let index = 0
+    let count = 0
     try {
-      for (; index < records.length; index++) this.#add(records[index] as PlainRecord, index)
+      for (; index < records.length; index++)
+        if (this.#add(records[index] as PlainRecord, index)) this.sealed[count++] = index
     } catch (error) {
       throw located(error, topic, pathOf(index))
     }
+    this.sealed.length = count
+    this.#sizes.length = count
     turns.checked(records.length)
   }
 
@@ -139,13 +147,14 @@ class SealedBatch implements OutgoingBatch {
     return this.#target.sealing.encrypt.maxBatchBytes
   }
 
-  #add(record: PlainRecord, index: number): void {
+  /** Whether the record is to be sealed. */
+  #add(record: PlainRecord, index: number): boolean {
     const value = checkedValue(record)
     this.#values[index] = value
     const { sealing, compression, maxDecompressedBytes } = this.#target
     const { encrypt } = sealing
     if (value === null) {
-      if (encrypt.tombstones === 'pass') return
+      if (encrypt.tombstones === 'pass') return false
       throw new EnvelopeError('TOMBSTONE_REJECTED', `rule ${sealing.name} refuses null values`)
     }
     if (typeof value !== 'string' && hasEnvelopePrefix(value)) {
@@ -158,12 +167,12 @@ class SealedBatch implements OutgoingBatch {
       this.#values[index] = forwarded
       this.#passed.messages++
       this.#passed.bytes += forwarded.length
-      return
+      return false
     }
     const plainSize = byteLength(value)
     if (compression.name === 'none') {
       checkFitsDek(sealing, plainSize)
-      this.#sizes.push(plainSize)
+      this.#sizes[this.#sized++] = plainSize
     } else if (plainSize > maxDecompressedBytes)
       throw new EnvelopeError(
         'TOO_LARGE',
@@ -172,14 +181,14 @@ class SealedBatch implements OutgoingBatch {
     this.#bytes += plainSize
     if (encrypt.bindKey) this.#keys[index] = boundKey(record)
     if (encrypt.bindHeaders.length > 0) this.#headers[index] = boundHeaderValues(record, encrypt.bindHeaders)
-    this.sealed.push(index)
+    return true
   }
 
   /** Compresses the next values, as many as this turn of the event loop may. */
   #compress(): void {
     const { sealing, compression } = this.#target
     while (!this.#isCompressed && !this.#turns.isOver) {
-      const index = this.sealed[this.#sizes.length] as number
+      const index = this.sealed[this.#sized] as number
       const plaintext = this.#take(index)
       const body = compression.compress(plaintext)
       const size = byteLength(body)
@@ -190,7 +199,7 @@ class SealedBatch implements OutgoingBatch {
       }
       this.#turns.compressed(byteLength(plaintext))
       this.#values[index] = body
-      this.#sizes.push(size)
+      this.#sizes[this.#sized++] = size
     }
   }
 
@@ -231,7 +240,7 @@ class SealedBatch implements OutgoingBatch {
   }
 
   hold(): void {
-    this.#held = new HeldValues()
+    this.#held = new HeldValues(this.sealed.length - this.#taken)
     for (let i = this.#taken; i < this.sealed.length; i++) {
       const index = this.sealed[i] as number
       this.#held.put(this.#values[index] as Bytes)
@@ -265,7 +274,7 @@ class SealedBatch implements OutgoingBatch {
   }
 
   get #isCompressed(): boolean {
-    return this.#sizes.length === this.sealed.length
+    return this.#sized === this.sealed.length
   }
 
   async #ready(): Promise<void> {
