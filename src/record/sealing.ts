@@ -133,8 +133,8 @@ class SealedBatch implements OutgoingBatch {
     } catch (error) {
       throw located(error, topic, pathOf(index))
     }
-    this.sealed.length = count
-    this.#sizes.length = count
+    // Not for each batch: V8 sets lengths slowly, which shows where a send is of one record.
+    if (count < records.length) this.sealed.length = this.#sizes.length = count
     turns.checked(records.length)
   }
 
