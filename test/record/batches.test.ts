@@ -36,22 +36,22 @@ describe('opening a batch', () => {
     expect(again.results.map(({ value }) => value?.toString())).toEqual([CANARY, CANARY])
   })
 
-  it('opening a large batch yields to the event loop after every 2,000 records', async () => {
+  it('opening a large batch yields to the event loop after 2,000 records, then after every 500', async () => {
     const opener = openerOf([await cmk(wrapping('near', 'a'), [])])
     const value = craft({ body: Buffer.from(CANARY.repeat(50)) })
     await openAll(opener.begin({ topic: 't' }, [{ value }]))
     const opening = opener.begin({ topic: 't' }, Array<SealedRecord>(5000).fill({ value }))
-    expect(await stepsOf(opening)).toEqual([2000, 4000, 5000])
+    expect(await stepsOf(opening)).toEqual([2000, 2500, 3000, 3500, 4000, 4500, 5000])
   })
 
-  it('opening a batch of compressed values yields to the event loop after every 200', async () => {
+  it('opening a batch of compressed values yields to the event loop after 200, then after every 50', async () => {
     const opener = openerOf([await cmk(wrapping('near', 'a'), [])])
     const plain = craft()
     const value = craft({ header: { compression: 1 }, body: gzipSync(CANARY) })
     await openAll(opener.begin({ topic: 't' }, [{ value: plain }, { value }]))
     const batch = Array.from({ length: 1000 }, (_, i) => ({ value: i % 2 === 0 ? plain : value }))
     const opening = opener.begin({ topic: 't' }, batch)
-    expect(await stepsOf(opening)).toEqual([400, 800, 1000])
+    expect(await stepsOf(opening)).toEqual([400, 500, 600, 700, 800, 900, 1000])
     expect(new Set(opening.results.map((result) => result.value?.toString()))).toEqual(new Set([CANARY]))
   })
 

@@ -172,7 +172,10 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
         this.#parkForKey(source, records[0] as R, heldUp, wait.waitedMs)
         return undefined
       }
-      const decisions = run.decisions ?? this.#decider.decide(rule, source, records, opening.results)
+      const { results } = opening
+      if (run.decisions === undefined && results.every(isOpened))
+        return this.#openedPart(source, rule, records, results)
+      const decisions = run.decisions ?? this.#decider.decide(rule, source, records, results)
       const settled = isSettled(decisions)
         ? decisions
         : await settle(decisions, (rejected) => this.#ask(claim, rule, rejected, heartbeat))
@@ -249,18 +252,21 @@ export class Delivery<R extends ConsumedRecord, L extends PlainRecord> {
     })
   }
 
-  /** All of a run, as it was opened. */
+  /** The first records of a run, which all opened. */
   #openedPart(
     source: Required<Source>,
     rule: ReadingRule,
     records: readonly R[],
     values: readonly OpenedValue[],
   ): Part<R> {
-    this.#decider.countOpened(rule, source, records)
-    this.#waits.movedTo(source, undefined)
-    this.#movedOn(source, records.at(-1))
-    reportOpened(this.#internals.events, rule, source, values, (i) => records[i]?.offset)
-    return { records, values, decided: records.length, error: undefined }
+    const decided = values.length
+    // A copy, because a client may add records to its list meanwhile.
+    const delivered = records.slice(0, decided)
+    this.#decider.countOpened(rule, source, delivered)
+    this.#waits.movedTo(source, records[decided]?.offset)
+    this.#movedOn(source, delivered.at(-1))
+    reportOpened(this.#internals.events, rule, source, values, (i) => delivered[i]?.offset)
+    return { records: delivered, values, decided, error: undefined }
   }
 
   #part(
