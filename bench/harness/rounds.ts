@@ -64,7 +64,7 @@ function sum(a: Turn | undefined, b: Turn): Turn {
   return { records: a.records + b.records, ms: a.ms + b.ms, cpuMs: a.cpuMs + b.cpuMs }
 }
 
-function shuffled<T>(items: readonly T[]): T[] {
+export function shuffled<T>(items: readonly T[]): T[] {
   const order = [...items]
   for (let i = order.length - 1; i > 0; i--) {
     const j = randomInt(i + 1)

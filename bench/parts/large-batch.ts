@@ -1,5 +1,6 @@
 import { openRecords, sealRecords } from '../../src/record/index.js'
 import { figureOver, type Figure } from '../harness/result.js'
+import { WARM_UP_ROUNDS, shuffled } from '../harness/rounds.js'
 import { watchStretches } from '../harness/watch.js'
 import { closeAll, onEachEngine, type OnEngine } from './engines.js'
 import { reading, sending } from './large-batch-kafka.js'
@@ -51,21 +52,21 @@ async function opening(encryptions: Engines, values: readonly Buffer[], rounds: 
   })
 }
 
-/** The longest stretch for which the event loop was busy, in each round; the first round is the warm-up. */
+/** The longest stretch for which the event loop was busy, in each round. */
 async function blocks(
   encryptions: readonly OnEngine[],
   rounds: number,
   work: (on: OnEngine) => Promise<unknown>,
 ): Promise<Figure[]> {
-  const figures: Figure[] = []
-  for (const on of encryptions) {
-    const stretches: number[] = []
-    for (let round = 0; round <= rounds; round++) {
+  const stretches = new Map<OnEngine, number[]>(encryptions.map((on) => [on, []]))
+  for (let round = -WARM_UP_ROUNDS; round < rounds; round++) {
+    for (const [on, ofEngine] of shuffled([...stretches])) {
       const longest = watchStretches()
       await work(on)
-      stretches.push(longest())
+      if (round >= 0) ofEngine.push(longest())
     }
-    figures.push(figureOver(on.engine, 'longestBlockMilliseconds', stretches.slice(1)))
   }
-  return figures
+  return [...stretches].map(([{ engine }, ofEngine]) =>
+    figureOver(engine, 'longestBlockMilliseconds', ofEngine),
+  )
 }
