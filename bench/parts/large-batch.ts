@@ -63,7 +63,8 @@ async function blocks(
     for (const [on, ofEngine] of shuffled([...stretches])) {
       const longest = watchStretches()
       await work(on)
-      if (round >= 0) ofEngine.push(longest())
+      const stretch = longest()
+      if (round >= 0) ofEngine.push(stretch)
     }
   }
   return [...stretches].map(([{ engine }, ofEngine]) =>
