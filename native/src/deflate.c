@@ -11,7 +11,7 @@
 #define LEVEL 6
 #define RAW_WINDOW_BITS (-15)
 /* Node.js has 8, for larger values. Less memory is copied in less time. */
-#define MEMORY_LEVEL 6
+#define MEMORY_LEVEL 5
 
 /* An empty stream: one block, the last one, with fixed codes. */
 static const uint8_t EMPTY[] = {0x03, 0x00};
