@@ -7,8 +7,8 @@ import { messageOf, type Broker } from '../scripts/broker/broker.js'
 import { obtainBroker } from '../scripts/broker/obtain.js'
 import { judge } from './floors.js'
 import { machine } from './harness/machine.js'
-import type { Case, Result } from './harness/result.js'
-import { ENGINES } from './parts/engines.js'
+import { merged, type Case, type Result } from './harness/result.js'
+import { ALONE, ENGINES, type EngineName } from './parts/engines.js'
 import { PARTS } from './parts/parts.js'
 import { table } from './table.js'
 
@@ -53,16 +53,19 @@ async function main(): Promise<number> {
   const cases: Case[] = []
   try {
     for (const part of names)
-      for (const { name } of PARTS[part]?.runs(options) ?? []) cases.push(...(await run(part, name, broker)))
+      for (const { name, perEngine } of PARTS[part]?.runs(options) ?? [])
+        for (const engine of perEngine ? ENGINES : [undefined])
+          cases.push(...(await run(part, name, { broker, engine })))
   } finally {
     await broker?.stop()
   }
   const at = facts.startedAt.slice(0, 16).replaceAll(/[-:]/g, '')
   const out = resolve(options.out ?? (options.quick ? 'reports/bench.json' : `bench/results/${at}.json`))
   mkdirSync(dirname(out), { recursive: true })
-  writeFileSync(out, written({ machine: facts, cases }))
+  const results = merged(cases)
+  writeFileSync(out, written({ machine: facts, cases: results }))
   console.log(`\nresults: ${out}`)
-  const failures = judge(cases)
+  const failures = judge(results)
   for (const failure of failures) console.log(`WORSE THAN ITS FLOOR: ${failure}`)
   return failures.length === 0 ? 0 : 1
 }
@@ -74,10 +77,18 @@ function written({ machine: facts, cases }: Result): string {
 }
 
 /** In a process of its own: it finds no memory and no compiled code of the run before. */
-async function run(part: string, name: string, broker: Broker | undefined): Promise<Case[]> {
+async function run(
+  part: string,
+  name: string,
+  { broker, engine }: { broker: Broker | undefined; engine: EngineName | undefined },
+): Promise<Case[]> {
   const child = fork(resolve(COMPILED), [part, name, ...(options.quick ? ['quick'] : [])], {
     execArgv: ['--expose-gc'],
-    env: { ...process.env, ...(broker && { KAFKA_BROKERS: broker.brokers.join(',') }) },
+    env: {
+      ...process.env,
+      ...(broker && { KAFKA_BROKERS: broker.brokers.join(',') }),
+      ...(engine && { [ALONE]: engine }),
+    },
   })
   const cases: Case[] = []
   child.on('message', (done: Case) => {

@@ -1,8 +1,9 @@
 import { PARTS } from './parts/parts.js'
 
 /*
- * Measures in this process: `node run.js PART [RUN…] [quick]`, by default all runs of the part, one after the other. Each
- * case goes to the parent. Without a parent it is printed, so that a profiler can run it.
+ * Measures in this process: `node run.js PART [RUN…] [quick]`, by default all runs of the part, one after the other, and
+ * both engines; with `KAFKA_ENVELOPE_BENCH_ENGINE=native` or `node`, that one alone. Each case goes to the parent. Without a
+ * parent it is printed, so that a profiler can run it.
  */
 
 const [partName = '', ...others] = process.argv.slice(2)

@@ -47,6 +47,29 @@ export function findCase(
   )
 }
 
+/**
+ * Cases that were measured in several processes, as one each. A contender that was in all of them keeps the figures of the
+ * first.
+ */
+export function merged(cases: readonly Case[]): Case[] {
+  const done: Case[] = []
+  for (const one of cases) {
+    const at = done.findIndex((other) => findCase([other], one) !== undefined)
+    const known = done[at]
+    if (known === undefined) done.push(one)
+    else {
+      const contenders = new Set(known.figures.map(({ contender }) => contender))
+      const others = one.figures.filter(({ contender }) => !contenders.has(contender))
+      done[at] = {
+        ...known,
+        rounds: Math.min(known.rounds, one.rounds),
+        figures: [...known.figures, ...others],
+      }
+    }
+  }
+  return done
+}
+
 export interface Figure extends Spread {
   readonly contender: string
   readonly metric: Metric

@@ -36,11 +36,12 @@ type Handler = (typeof HANDLERS)[number]
 export function consume({ quick }: Plan): Run[] {
   const sizes = quick ? [KIB] : [100, KIB, 10 * KIB]
   const maxRecords = quick ? QUICK_RECORDS : MAX_RECORDS
-  const rounds = quick ? { rounds: 15, maxMs: 12_000 } : { rounds: 20 }
+  const rounds = quick ? { rounds: 15, maxMs: 7000 } : { rounds: 20 }
   return sizes.flatMap((valueBytes) => {
     const records = Math.floor(Math.min(maxRecords, MAX_BYTES / valueBytes) / VALUES) * VALUES
     return HANDLERS.map((handler) => ({
       name: `${handler}-${String(valueBytes)}`,
+      perEngine: true,
       measure: async () => [await consumeCase(handler, { valueBytes, records }, rounds)],
     }))
   })

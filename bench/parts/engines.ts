@@ -3,8 +3,17 @@ import { createEncryption, type Encryption, type EncryptionConfig } from '../../
 
 export type EngineName = 'node' | 'native'
 
+/** In a process that measures one engine alone: its name. */
+export const ALONE = 'KAFKA_ENVELOPE_BENCH_ENGINE'
+
 /** The engines that are compared; each is a column. The names are the values of `KAFKA_ENVELOPE_ENGINE`. */
-export const ENGINES: readonly [EngineName, ...EngineName[]] = ['node', ...native()]
+export const ENGINES: readonly [EngineName, ...EngineName[]] = alone() ?? ['node', ...native()]
+
+function alone(): [EngineName] | undefined {
+  const name = process.env[ALONE]
+  if (name === undefined || name === 'node' || name === 'native') return name && [name]
+  throw new Error(`${ALONE} is "${name}", not node or native`)
+}
 
 /** Nothing where it is not built: its floors are then not judged. */
 function native(): EngineName[] {

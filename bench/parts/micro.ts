@@ -23,10 +23,11 @@ const MAX_BATCH_BYTES = 5 * MIB
 /** Sealing and opening without Kafka, against the floor. */
 export function micro({ quick }: Plan): Run[] {
   const sizes = quick ? [KIB, 100 * KIB] : [100, KIB, 10 * KIB, 100 * KIB, MIB]
-  const rounds: Rounds = { turns: 6, ...(quick ? { rounds: 20, maxMs: 5000 } : { rounds: 30 }) }
+  const rounds: Rounds = { turns: 6, ...(quick ? { rounds: 20, maxMs: 3000 } : { rounds: 30 }) }
   return sizes.flatMap((valueBytes) =>
     Object.entries(CONTENDERS).map(([name, contendersOf]) => ({
       name: `${name}-${String(valueBytes)}`,
+      perEngine: true,
       async measure() {
         const batch = Math.min(BATCH, Math.floor(MAX_BATCH_BYTES / valueBytes))
         const encryptions = await onEachEngine(configFor(newKms()))

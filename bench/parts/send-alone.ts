@@ -14,7 +14,7 @@ const SENDS_PER_TURN = 2000
  * milliseconds, would hide it.
  */
 export function sendAlone({ quick }: Plan): Run[] {
-  return [{ name: 'send', measure: async () => [await sendAloneCase(quick ? 20 : 60)] }]
+  return [{ name: 'send', perEngine: true, measure: async () => [await sendAloneCase(quick ? 20 : 60)] }]
 }
 
 async function sendAloneCase(rounds: number): Promise<Case> {

@@ -35,10 +35,11 @@ const MAX_SENDS_PER_TURN = 200
 export function send({ quick }: Plan): Run[] {
   const sizes = quick ? [KIB] : [100, KIB, 10 * KIB]
   const batches = quick ? [500] : [1, 100, 500, 1000]
-  const rounds = quick ? { rounds: 20, maxMs: 12_000 } : { rounds: 25 }
+  const rounds = quick ? { rounds: 20, maxMs: 7000 } : { rounds: 25 }
   return sizes.flatMap((valueBytes) =>
     batches.map((batch) => ({
       name: `${String(batch)}-of-${String(valueBytes)}`,
+      perEngine: true,
       measure: async () => [await sendCase(valueBytes, batch, rounds)],
     })),
   )

@@ -18,6 +18,11 @@ export interface Plan {
 export interface Run {
   /** Tells it from the other runs of its part. */
   readonly name: string
+  /**
+   * Whether each engine is measured in a process of its own, as an application has one: calls that lead to two engines are
+   * slower.
+   */
+  readonly perEngine?: true
   measure(): Promise<readonly Case[]>
 }
 

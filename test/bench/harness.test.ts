@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { cpuAdded, figuresOf } from '../../bench/harness/result.js'
+import { cpuAdded, figureOver, figuresOf, merged, type Case } from '../../bench/harness/result.js'
 import { compare, type Contender, type Turn } from '../../bench/harness/rounds.js'
 import { quantile, spreadOf } from '../../bench/harness/spread.js'
 
@@ -66,5 +66,29 @@ describe('a comparison', () => {
   it('two contenders of one name are refused', async () => {
     const contender = driftingMachine()
     await expect(compare([contender('a', 1), contender('a', 1)], { rounds: 1 })).rejects.toThrow('same name')
+  })
+})
+
+describe('cases that were measured in several processes', () => {
+  const caseOf = (valueBytes: number, rounds: number, figures: Record<string, number>): Case => ({
+    part: 'micro',
+    name: 'seal',
+    parameters: { valueBytes, batch: 500 },
+    rounds,
+    figures: Object.entries(figures).map(([contender, number]) =>
+      figureOver(contender, 'recordsPerSecond', [number]),
+    ),
+  })
+
+  it('those of one name and the same parameters become one, and others stay apart', () => {
+    const cases = [
+      caseOf(1024, 20, { floor: 1, node: 2 }),
+      caseOf(1024, 15, { floor: 3, native: 4 }),
+      caseOf(100, 20, { floor: 5, node: 6 }),
+    ]
+    expect(merged(cases)).toEqual([
+      caseOf(1024, 15, { floor: 1, node: 2, native: 4 }),
+      caseOf(100, 20, { floor: 5, node: 6 }),
+    ])
   })
 })
