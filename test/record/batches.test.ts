@@ -55,6 +55,14 @@ describe('opening a batch', () => {
     expect(new Set(opening.results.map((result) => result.value?.toString()))).toEqual(new Set([CANARY]))
   })
 
+  it('opening a batch of long values yields to the event loop after 4 MiB, then after every MiB', async () => {
+    const opener = openerOf([await cmk(wrapping('near', 'a'), [])])
+    const value = craft({ body: Buffer.alloc(2 ** 18) })
+    await openAll(opener.begin({ topic: 't' }, [{ value }]))
+    const opening = opener.begin({ topic: 't' }, Array<SealedRecord>(40).fill({ value }))
+    expect(await stepsOf(opening)).toEqual([16, 20, 24, 28, 32, 36, 40])
+  })
+
   it('opening a batch yields to the event loop after each value that does not decompress: it may have been a bomb', async () => {
     const opener = openerOf([await cmk(wrapping('near', 'a'), [])])
     const value = craft({ header: { compression: 1 }, body: Buffer.from(CANARY) })
@@ -75,6 +83,55 @@ describe('opening a batch', () => {
     expect(opened?.value?.toString()).toBe(CANARY)
   })
 
+  const flipped = (value: Buffer, at: number): Buffer => {
+    const copy = Buffer.from(value)
+    copy[at] = (copy[at] as number) ^ 1
+    return copy
+  }
+  const whole = craft()
+  const lengthAt = whole.length - CANARY.length - 1
+  const preambleBytes = lengthAt - 28
+
+  const withLength = (...bytes: readonly number[]): Buffer =>
+    Buffer.concat([whole.subarray(0, lengthAt), Buffer.from(bytes), whole.subarray(lengthAt + 1)])
+
+  it.each<[string, readonly (Buffer | null)[]]>([
+    ['its preamble has another byte', Array.from({ length: preambleBytes }, (_, at) => flipped(whole, at))],
+    ['its IV, tag or body has another byte', [0, 12, 29].map((at) => flipped(whole, preambleBytes + at))],
+    ['it ends too early', Array.from({ length: whole.length }, (_, bytes) => whole.subarray(0, bytes))],
+    ['its body is said to be longer or shorter', [-2, 2].map((by) => withLength(2 * CANARY.length + by))],
+    ['its body is said to have a negative length', [withLength(1)]],
+    ['the length of its body is not in its shortest form', [withLength(0x80 | (2 * CANARY.length), 0)]],
+    ['the length of its body is out of bounds', [withLength(0xff, 0xff, 0xff, 0xff, 0xff, 1)]],
+    ['bytes follow it', [Buffer.concat([whole, Buffer.of(0)])]],
+    ['it is a tombstone, or plaintext', [null, Buffer.from(CANARY)]],
+    [
+      'its body takes more bytes to say its length, or fewer',
+      [64, 8192, 0].map((bytes) => craft({ body: Buffer.alloc(bytes, 'x') })),
+    ],
+    ['it is of another session', [craft({ header: { sessionId: Buffer.alloc(16, 2) } })]],
+  ])(
+    'a record among others of a session opens as it does alone, and fails as it does alone, if %s',
+    async (_, values) => {
+      const cmks = [await cmk(wrapping('near', 'a'), [])]
+      const opener = openerOf(cmks)
+      for (const value of values) {
+        // By a reader that remembers no preamble.
+        const [alone] = await openAll(openerOf(cmks).begin({ topic: 't' }, [{ value }]))
+        const batch = [whole, whole, value, whole].map((one) => ({ value: one }))
+        const results = await openAll(opener.begin({ topic: 't' }, batch))
+        expect(results.map((one) => one.value?.toString())).toEqual([
+          CANARY,
+          CANARY,
+          alone?.value?.toString(),
+          CANARY,
+        ])
+        expect(results[2]).toEqual(alone)
+        expect(results[2]?.error?.message).toBe(alone?.error?.message)
+      }
+    },
+  )
+
   it('opening an empty batch gives an empty list', async () => {
     expect(await openAll(openerOf([]).begin({ topic: 't' }, []))).toEqual([])
     const { encryption } = await memoryEncryption([{ match: ['t'], decrypt: { cmk: 'main' } }])
@@ -88,6 +145,15 @@ describe('opening a batch', () => {
         message: expect.stringContaining('a value is a string') as string,
       }) as Error,
     )
+  })
+
+  it('opening a batch refuses a value that is not bytes, also among others of a session', async () => {
+    const opener = openerOf([await cmk(wrapping('near', 'a'), [])])
+    await openAll(opener.begin({ topic: 't' }, [{ value: craft() }]))
+    for (const value of ['text', new Uint8Array(craft()), undefined])
+      expect(() => opener.begin({ topic: 't' }, [{ value: craft() }, { value: value as never }])).toThrow(
+        expect.objectContaining({ code: 'INVALID_RECORD' }) as Error,
+      )
   })
 
   it('opening a batch gives null for a tombstone, and says that there was no envelope', async () => {

@@ -77,6 +77,16 @@ describe('the share of rejected records', () => {
     }
   })
 
+  it('the share of rejected records is one of all records: those of a batch that opens count too', async () => {
+    const { batch, good } = await consuming({ onInvalid: 'skip', maxInvalidShare: 0.001 })
+    await batch([message(PLAINTEXT, 0)])
+    await batch(Array.from({ length: 1000 }, (_, i) => message(good, i + 1)))
+    await batch([message(PLAINTEXT, 1001)])
+    expect(await thrownBy(() => batch([message(PLAINTEXT, 1002)]))).toMatchObject({
+      code: 'TOO_MANY_BAD_RECORDS',
+    })
+  })
+
   it('the share of rejected records counts the records of each partition', async () => {
     const { batch } = await consuming({ onInvalid: 'skip', maxInvalidShare: 0.002 })
     await batch([message(PLAINTEXT, 7)], 0)

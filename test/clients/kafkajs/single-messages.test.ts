@@ -1,10 +1,11 @@
 import type { KafkaMessage } from 'kafkajs'
 import { expect, it } from 'vitest'
 import { decryptConsumer } from '../../../src/clients/kafkajs/index.js'
-import type { DecryptRule, EncryptRule } from '../../../src/index.js'
+import { createEncryption, type DecryptRule, type EncryptRule } from '../../../src/index.js'
 import { sealRecords } from '../../../src/record/index.js'
-import { CANARY } from '../../support/emissions.js'
+import { CANARY, thrownBy } from '../../support/emissions.js'
 import { memoryEncryption } from '../../support/encryption.js'
+import { MemoryKms } from '../../support/memory-kms.js'
 import { message, StandIn } from './stand-in.js'
 
 /** A consumer with `eachMessage` whose DEK is cached, and the next message. */
@@ -59,6 +60,36 @@ it('a bound header that KafkaJS misreads, because every object has a member of i
   const misread = { ...(messages[1] as KafkaMessage), headers: { constructor: [Object, Buffer.from('one')] } }
   await kafka.fetch([misread as never])
   expect(delivered).toEqual(['0', '1'])
+  await encryption.close()
+})
+
+it('messages that open one by one count for the share of rejected records', async () => {
+  const { encryption, kafka, messages } = await consuming({
+    decrypt: { onInvalid: 'skip', maxInvalidShare: 0.001 },
+  })
+  const { value } = messages[0] as KafkaMessage
+  const topic = Array.from({ length: 1004 }, (_, offset) => message(value, offset))
+  // A thousand records later, the first is no longer counted.
+  for (const offset of [1, 1002, 1003])
+    Object.assign(topic[offset] as KafkaMessage, { value: Buffer.from('not sealed') })
+  await kafka.fetch(topic.slice(0, 1003))
+  expect(kafka.position).toBe(1003)
+  expect(await thrownBy(() => kafka.fetch(topic))).toMatchObject({ code: 'TOO_MANY_BAD_RECORDS' })
+  await encryption.close()
+})
+
+it('allowed plaintext is reported message by message, also to an owner that listens to nothing else', async () => {
+  const encryption = await createEncryption({
+    cmks: { main: [{ kms: 'memory', id: 'cmk' }] },
+    kms: { memory: new MemoryKms().client() },
+    topics: [{ match: ['t'], decrypt: { cmk: 'main', plaintext: { untilOffsets: { t: { 0: '2' } } } } }],
+  })
+  const offsets: string[] = []
+  encryption.on('plaintext.delivered', ({ firstOffset, lastOffset }) => offsets.push(firstOffset, lastOffset))
+  const kafka = new StandIn()
+  await decryptConsumer(kafka.consumer, encryption).run({ eachMessage: () => Promise.resolve() })
+  await kafka.fetch([0, 1].map((offset) => message(Buffer.from('plain'), offset)))
+  expect(offsets).toEqual(['0', '0', '1', '1'])
   await encryption.close()
 })
 
