@@ -76,7 +76,7 @@ function written({ machine: facts, cases }: Result): string {
   return `{\n "machine": ${JSON.stringify(facts)},\n "cases": [\n${lines.join(',\n')}\n ]\n}\n`
 }
 
-/** In a process of its own: it finds no memory and no compiled code of the run before. */
+/** Measures in a new process, which has no memory and no compiled code of an earlier run. */
 async function run(
   part: string,
   name: string,

@@ -17,7 +17,7 @@ import type { ReadingRule } from './topic-rules.js'
  */
 export interface AcceptedPreamble {
   readonly format: Format
-  /** As they stand in each record. */
+  /** The preamble itself. Each record that has it begins with these bytes. */
   readonly bytes: Buffer
   readonly aad: Buffer
   readonly keyBound: boolean

@@ -18,7 +18,7 @@ export interface DeliveredValue {
 export interface Part<R> {
   /** The records for the application, in order, without those that the policy skips or sends to the dead letters. */
   readonly records: readonly R[]
-  /** The value of each. A list of its own, because an object for each record would cost more than all the checks. */
+  /** The value of each record, at the same index. Pairing them would take an object for each record. */
   readonly values: readonly DeliveredValue[]
   /** How many records of the run it decides. */
   readonly decided: number
