@@ -14,9 +14,13 @@ import { FakeConsumer } from './fake-consumer.js'
 import { FakeProducer } from './fake-producer.js'
 
 const ends: Encryption[] = []
+const consumers: FakeConsumer[] = []
 const down = new EnvelopeError('KMS_UNAVAILABLE', 'down')
 
 afterEach(async () => {
+  // Until then, a consumer that has paused a partition checks every second whether it still has it, also while the test
+  // files that share this process run after this one.
+  for (const consumer of consumers.splice(0)) await consumer.disconnect()
   for (const encryption of ends.splice(0)) await encryption.close()
 })
 
@@ -57,6 +61,7 @@ async function reading(decrypt: Partial<DecryptRule> = {}, options = {}, clock?:
     clock === undefined
       ? decryptConsumer(inner, encryption, { groupId: 'g', ...options })
       : decryptingConsumer(inner, { ...internals, clock })
+  consumers.push(consumer)
   await consumer.connect()
   const got: string[] = []
   const run = async (config: Partial<RunConfig> = {}): Promise<void> =>
