@@ -40,19 +40,19 @@ export function bareName(engine: EngineName): string {
   return `bare ${engine}`
 }
 
-/** Values encrypted for the handlers, each as long as a sealed one: `sealedBytes`. Their first bytes mean nothing. */
+/** Records encrypted for the handlers, each value as long as a sealed one: `sealedBytes`. Its first bytes mean nothing. */
 export function bareReaders(
-  values: readonly Buffer[],
+  records: readonly { readonly key: string; readonly value: Buffer }[],
   sealedBytes: number,
 ): { readonly messages: readonly Message[]; readonly readers: readonly Bare[] } {
   const keyBytes = randomBytes(32)
-  const headBytes = sealedBytes - (values[0]?.length ?? 0)
+  const headBytes = sealedBytes - (records[0]?.value.length ?? 0)
   const openings: Readonly<Record<EngineName, () => Opening>> = {
     node: () => onNode(keyBytes, headBytes),
     native: () => onAddon(keyBytes, headBytes),
   }
   return {
-    messages: values.map((value) => ({ value: encrypted(value, keyBytes, headBytes) })),
+    messages: records.map(({ key, value }) => ({ key, value: encrypted(value, keyBytes, headBytes) })),
     readers: ENGINES.map((engine) => {
       const opening = openings[engine]()
       return { name: bareName(engine), wrap: (plain) => wrapped(plain, opening) }

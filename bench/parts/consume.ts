@@ -59,7 +59,7 @@ async function consumeCase(
     const encryptions = await onEachEngine(configFor(newKms()))
     const sealed = await sealRecords(encryptions[0].encryption, recordsOf(topicOf('sealed'), values))
     const sealedBytes = sealed[0]?.value?.length ?? 0
-    const bare = bareReaders(values, sealedBytes)
+    const bare = bareReaders(recordsOf('', values), sealedBytes)
     const topics = {
       plain: recordsOf('', values),
       plainAtSealedSize: recordsOf('', randomValues(VALUES, sealedBytes)),

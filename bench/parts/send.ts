@@ -35,7 +35,7 @@ const MAX_SENDS_PER_TURN = 200
 export function send({ quick }: Plan): Run[] {
   const sizes = quick ? [KIB] : [100, KIB, 10 * KIB]
   const batches = quick ? [500] : [1, 100, 500, 1000]
-  const rounds = quick ? { rounds: 20, maxMs: 7000 } : { rounds: 25 }
+  const rounds = quick ? { rounds: 20, maxMs: 7000 } : { rounds: 25, turns: 4 }
   return sizes.flatMap((valueBytes) =>
     batches.map((batch) => ({
       name: `${String(batch)}-of-${String(valueBytes)}`,
