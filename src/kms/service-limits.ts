@@ -59,11 +59,14 @@ export class ServiceLimits {
   #serve(): void {
     const nextMs = Math.min(...this.#start(), this.#failLate())
     this.#cancelTimer?.()
+    this.#cancelTimer = undefined
+    // Those that had to wait may have failed since.
+    const isWaiting = SIDES.some((side) => this.#waiting[side].size > 0)
+    if (!isWaiting || nextMs === Infinity) return
     const serve = (): void => {
       this.#serve()
     }
-    this.#cancelTimer =
-      nextMs === Infinity ? undefined : this.#clock.timeout(serve, Math.max(1, Math.ceil(nextMs)))
+    this.#cancelTimer = this.#clock.timeout(serve, Math.max(1, Math.ceil(nextMs)))
   }
 
   /** Starts the calls that the limits allow. Returns how long the others must wait, if that is known. */

@@ -210,6 +210,16 @@ describe('a rate that the provider states', () => {
     expect(times('a')).toEqual([0, 3334, 6668])
   })
 
+  it('a rate that the provider states and that holds a call back for too long leaves no timer', async () => {
+    const { ask, clock } = stage({ maxWaitMs: 3000 })
+    void ask('a', { limits: within(0.1) })
+    const late = thrownBy(() => ask('b', { limits: within(0.1) }))
+    await settle()
+    clock.advance(3000)
+    expect(await late).toMatchObject({ code: 'KMS_RATE_LIMITED' })
+    expect(clock.timers).toBe(0)
+  })
+
   it('a rate that the provider states is given to sealing first, however many calls wait to open', async () => {
     const { ask, times, pass } = stage()
     for (let i = 0; i < 100; i++) void ask('o', { limits: within(10) })

@@ -131,7 +131,7 @@ export class Partitions implements Reading {
   }
 
   #watch(): void {
-    this.#cancelWatch ??= this.#clock.timeout(() => {
+    this.#cancelWatch ??= this.#clock.schedule(() => {
       this.#cancelWatch = undefined
       this.#look()
       if (this.#held.size > 0) this.#watch()
