@@ -1,3 +1,5 @@
+// Not the global, which is a getter: its cost shows where it is called for each record.
+import { Buffer } from 'node:buffer'
 import { markAsUntransferable } from 'node:worker_threads'
 
 /** How much memory plaintexts share. */

@@ -41,10 +41,13 @@ interface Authenticated {
   readonly envelope: EnvelopeInfo
 }
 
-/** The most work of the first call of `proceed`, which is that of most batches: some 10 ms on `node:crypto`. */
-const FIRST_STEP = { records: 2000, decompressed: 200, openedBytes: 2 ** 22 } as const
-/** The same of each call after it. Short, because a garbage collection meanwhile may take longer than the work. */
-const LATER_STEP = { records: 500, decompressed: 50, openedBytes: 2 ** 20 } as const
+/** How many values are decompressed in a turn of the event loop, at most. */
+const DECOMPRESSED_IN_TURN = 200
+/**
+ * The share of a turn that each call of `proceed` after the first one takes. Short, because a garbage collection meanwhile
+ * may take longer than the work.
+ */
+const LATER_SHARE = 1 / 4
 /** How much is authenticated together. */
 const MAX_SEALED_BYTES = 2 ** 20
 /** For how many records ahead keys are requested together. */
@@ -135,11 +138,13 @@ export class Opening {
   proceed(): void {
     if (this.#fatal !== undefined) throw this.#fatal.error as Error
     this.#waitsFor = undefined
-    const step = this.results.length === 0 ? FIRST_STEP : LATER_STEP
-    const end = Math.min(this.results.length + step.records, this.#records.length)
-    const enoughBytes = this.#openedBytes + step.openedBytes
+    const { records, bytes } = this.#target.engine.opensInTurn
+    const share = this.results.length === 0 ? 1 : LATER_SHARE
+    const end = Math.min(this.results.length + records * share, this.#records.length)
+    const enoughBytes = this.#openedBytes + bytes * share
+    const maxDecompressed = DECOMPRESSED_IN_TURN * share
     let decompressed = 0
-    while (this.#openedBytes < enoughBytes && decompressed < step.decompressed) {
+    while (this.#openedBytes < enoughBytes && decompressed < maxDecompressed) {
       const next = this.#authenticated.shift()
       if (next === undefined) {
         if (!this.#authenticate(end)) return
@@ -147,7 +152,7 @@ export class Opening {
         const result = this.#decompressed(next)
         this.#finish(result)
         // A failure may come only after as many bytes as a value may have.
-        decompressed += result.error === undefined ? 1 : step.decompressed
+        decompressed += result.error === undefined ? 1 : maxDecompressed
       } else this.#finish(next)
     }
   }

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { Dek } from '../../src/crypto/dek.js'
-import { nodeEngine } from '../../src/crypto/engine.js'
+import { nodeEngine, type Engine } from '../../src/crypto/engine.js'
 import { aadOf, sealOne } from '../support/engine.js'
 import { DEFAULT_SUITE } from '../../src/crypto/suites.js'
 import type { Header, HeaderValues, WrappedDek } from '../../src/envelope/format.js'
@@ -129,6 +129,7 @@ export async function opened(
 export function openerOf(
   cmks: readonly Cmk[],
   rule: Rule = {},
+  engine: Engine = nodeEngine,
 ): {
   begin: (source: Source, records: readonly SealedRecord[]) => Opening
   openAlone: (source: Source, record: SealedRecord) => OpenedValue | undefined
@@ -147,7 +148,7 @@ export function openerOf(
     require: { bindKey: true, bindHeaders: [], context: {}, ...rule.require },
   }
   const keys = new OpeningKeys({ maxDeks: 10, ttlMs: 60_000 }, systemClock, new EventHub())
-  const opener = new Opener(keys, nodeEngine)
+  const opener = new Opener(keys, engine)
   const read = {
     name: 'r',
     decrypt,
