@@ -36,7 +36,7 @@ type Handler = (typeof HANDLERS)[number]
 export function consume({ quick }: Plan): Run[] {
   const sizes = quick ? [KIB] : [100, KIB, 10 * KIB]
   const maxRecords = quick ? QUICK_RECORDS : MAX_RECORDS
-  const rounds = quick ? { rounds: 15, maxMs: 7000 } : { rounds: 20 }
+  const rounds = quick ? { rounds: 15, maxMs: 7000 } : { rounds: 20, turns: 2 }
   return sizes.flatMap((valueBytes) => {
     const records = Math.floor(Math.min(maxRecords, MAX_BYTES / valueBytes) / VALUES) * VALUES
     return HANDLERS.map((handler) => ({
