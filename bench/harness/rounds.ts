@@ -59,6 +59,14 @@ export async function compare(
   return taken
 }
 
+/** What a contender has noted in each turn, without those of the warm-up. */
+export function withoutWarmUp<T>(
+  noted: readonly T[],
+  { turns = 1 }: Pick<Rounds, 'turns'> = {},
+): readonly T[] {
+  return noted.slice(WARM_UP_ROUNDS * turns)
+}
+
 function sum(a: Turn | undefined, b: Turn): Turn {
   if (a === undefined) return b
   return { records: a.records + b.records, ms: a.ms + b.ms, cpuMs: a.cpuMs + b.cpuMs }

@@ -4,10 +4,10 @@ import { decryptConsumer } from '../../src/clients/kafkajs/index.js'
 import { sealRecords } from '../../src/record/index.js'
 import { cpuAdded, figuresOf, loopFigures, roundsOf, without, type Case } from '../harness/result.js'
 import {
-  WARM_UP_ROUNDS,
   compare,
   repeated,
   startTurn,
+  withoutWarmUp,
   type Contender,
   type Rounds,
   type Turn,
@@ -96,7 +96,7 @@ async function consumeCase(
         ...[...bare.readers.map(({ name }) => name), ...ENGINES].map((contender) =>
           cpuAdded(turns, { contender, against: 'plainAtSealedSize', floor: 'floor' }),
         ),
-        ...consumers.flatMap(({ name, delays }) => loopFigures(name, delays.slice(WARM_UP_ROUNDS))),
+        ...consumers.flatMap(({ name, delays }) => loopFigures(name, withoutWarmUp(delays, rounds))),
       ],
     }
   })

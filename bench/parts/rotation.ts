@@ -1,7 +1,7 @@
 import type { Producer } from 'kafkajs'
 import { encryptProducer } from '../../src/clients/kafkajs/index.js'
 import { figureOver, type Case, type Figure } from '../harness/result.js'
-import { WARM_UP_ROUNDS, compare, startTurn, type Contender } from '../harness/rounds.js'
+import { compare, startTurn, withoutWarmUp, type Contender } from '../harness/rounds.js'
 import { quantile } from '../harness/spread.js'
 import { closeAll, onEachEngine, type OnEngine } from './engines.js'
 import { benchKafka, withTopics } from './kafka.js'
@@ -83,7 +83,7 @@ async function senderOf(name: string, { encryption }: OnEngine, topic: string): 
 }
 
 function figuresOf({ name, sendTurns }: Sender): Figure[] {
-  const turns = sendTurns.slice(WARM_UP_ROUNDS)
+  const turns = withoutWarmUp(sendTurns)
   if (name.endsWith('rotating') && turns.some(({ rotations }) => rotations === 0))
     throw new Error('a turn had no rotation')
   return [

@@ -12,10 +12,10 @@ import {
   type Figure,
 } from '../harness/result.js'
 import {
-  WARM_UP_ROUNDS,
   compare,
   repeated,
   startTurn,
+  withoutWarmUp,
   type Contender,
   type Rounds,
 } from '../harness/rounds.js'
@@ -75,7 +75,7 @@ async function sendCase(valueBytes: number, batch: number, rounds: Rounds): Prom
         ...ENGINES.map((contender) =>
           cpuAdded(turns, { contender, against: 'plainAtSealedSize', floor: 'floor' }),
         ),
-        ...producers.flatMap(latencies),
+        ...producers.flatMap(({ name, sendTurns }) => latencies(name, withoutWarmUp(sendTurns, rounds))),
       ],
     }
     await Promise.all(producers.map((producer) => producer.close()))
@@ -133,8 +133,7 @@ async function producerOf(
   }
 }
 
-function latencies({ name, sendTurns }: SendContender): Figure[] {
-  const turns = sendTurns.slice(WARM_UP_ROUNDS)
+function latencies(name: string, turns: readonly SendTurn[]): Figure[] {
   return [
     figureOver(
       name,
