@@ -1,7 +1,7 @@
 import type { Producer } from 'kafkajs'
 import { encryptProducer } from '../../src/clients/kafkajs/index.js'
 import { figureOver, type Case, type Figure } from '../harness/result.js'
-import { WARM_UP_ROUNDS, compare, startTurn, type Contender } from '../harness/rounds.js'
+import { compare, startTurn, withoutWarmUp, type Contender } from '../harness/rounds.js'
 import { quantile } from '../harness/spread.js'
 import { closeAll, onEachEngine } from './engines.js'
 import { benchKafka } from './kafka.js'
@@ -27,11 +27,12 @@ async function sendAloneCase(rounds: number): Promise<Case> {
     sender(engine, encryptProducer(dropping, encryption), value),
   )
   await compare([plain, ...wrapped], { rounds })
+  const plainP99 = withoutWarmUp(plain.p99)
   const figures = [plain, ...wrapped].flatMap((own): Figure[] => {
-    const p99 = own.p99.slice(WARM_UP_ROUNDS)
-    const added = p99.map((ms, round) => ms - (plain.p99[WARM_UP_ROUNDS + round] ?? NaN))
+    const p99 = withoutWarmUp(own.p99)
+    const added = p99.map((ms, round) => ms - (plainP99[round] ?? NaN))
     return [
-      figureOver(own.name, 'sendMillisecondsMedian', own.median.slice(WARM_UP_ROUNDS)),
+      figureOver(own.name, 'sendMillisecondsMedian', withoutWarmUp(own.median)),
       figureOver(own.name, 'sendMillisecondsP99', p99),
       { ...figureOver(own.name, 'sendMillisecondsP99Added', added), against: 'plain' },
     ]
@@ -41,7 +42,7 @@ async function sendAloneCase(rounds: number): Promise<Case> {
     part: 'sendAlone',
     name: 'one send without a broker',
     parameters: { valueBytes: KIB },
-    rounds: plain.p99.length - WARM_UP_ROUNDS,
+    rounds: plainP99.length,
     figures: figures.filter(({ contender, against }) => contender !== against),
   }
 }

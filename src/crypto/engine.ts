@@ -43,8 +43,8 @@ export interface SealedBody {
  */
 export interface Engine {
   readonly name: EngineName
-  /** What it opens in some 10 ms, which is as long as a turn of the event loop may take: so many records or so many bytes. */
-  readonly opensInTurn: { readonly records: number; readonly bytes: number }
+  /** The most records that it opens in one turn of the event loop, which is some 10 ms of work or less. */
+  readonly opensInTurn: number
   /**
    * Seals each body. IVs are the counter values from `firstCounter` on: zeros, then 64 bits big-endian (deterministic
    * construction, NIST SP 800-38D, 8.2.1). The caller owns the counter and has reserved one value for each plaintext.
@@ -69,7 +69,7 @@ export const OPEN_PLACES = 7
 /** The engine on `node:crypto`. */
 export const nodeEngine: Engine = {
   name: 'node',
-  opensInTurn: { records: 2000, bytes: 2 ** 22 },
+  opensInTurn: 2000,
 
   sealMany(key, firstCounter, { plaintexts, target, aads, places }) {
     const { cipher: name, ivBytes, tagBytes } = key.suite

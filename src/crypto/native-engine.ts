@@ -69,7 +69,7 @@ export function nativeEngine(addon: NativeAddon): Engine {
   const opening = { addon, keys, memory }
   return {
     name: 'native',
-    opensInTurn: { records: 4000, bytes: 2 ** 22 },
+    opensInTurn: 4000,
 
     sealMany(key, firstCounter, batch) {
       if (!isSupported(key.suite)) nodeEngine.sealMany(key, firstCounter, batch)

@@ -41,8 +41,8 @@ interface Authenticated {
   readonly envelope: EnvelopeInfo
 }
 
-/** How many values are decompressed in a turn of the event loop, at most. */
-const DECOMPRESSED_IN_TURN = 200
+/** The most work of one turn of the event loop, beside the records that the engine opens in it. */
+const TURN = { decompressed: 200, openedBytes: 2 ** 22 } as const
 /**
  * The share of a turn that each call of `proceed` after the first one takes. Short, because a garbage collection meanwhile
  * may take longer than the work.
@@ -138,11 +138,10 @@ export class Opening {
   proceed(): void {
     if (this.#fatal !== undefined) throw this.#fatal.error as Error
     this.#waitsFor = undefined
-    const { records, bytes } = this.#target.engine.opensInTurn
     const share = this.results.length === 0 ? 1 : LATER_SHARE
-    const end = Math.min(this.results.length + records * share, this.#records.length)
-    const enoughBytes = this.#openedBytes + bytes * share
-    const maxDecompressed = DECOMPRESSED_IN_TURN * share
+    const end = Math.min(this.results.length + this.#target.engine.opensInTurn * share, this.#records.length)
+    const enoughBytes = this.#openedBytes + TURN.openedBytes * share
+    const maxDecompressed = TURN.decompressed * share
     let decompressed = 0
     while (this.#openedBytes < enoughBytes && decompressed < maxDecompressed) {
       const next = this.#authenticated.shift()
