@@ -110,9 +110,8 @@ describe.each(OTHERS)('from KafkaJS to $name', (other) => {
       ...PartitionAssigners.roundRobin(config),
       name: 'roundrobin',
     })
-    const kafka = testKafka()
     const old = async (partitionAssigners: PartitionAssigner[]) => {
-      const inner = kafka.consumer({
+      const inner = testKafka().consumer({
         ...{ groupId: on.group, partitionAssigners, heartbeatInterval: 200, maxWaitTimeInMs: 50 },
       })
       const consumer = decryptConsumer(inner, on.encryption as Encryption)
