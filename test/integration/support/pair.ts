@@ -167,7 +167,7 @@ export async function fixture(
     plain,
     async consumer(config, options) {
       const consumer = decryptConsumer(
-        // One for each consumer: see above.
+        // A `Kafka` for each consumer, as in `makeSide`.
         newKafka().consumer({ groupId, maxWaitTimeInMs: 50, ...config }),
         encryption,
         options,
